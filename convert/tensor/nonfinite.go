@@ -1,0 +1,50 @@
+package tensor
+
+import "encoding/binary"
+
+// NonFinite looks for the first NaN or infinity among the little-endian elements
+// of src and gives its index. Integer types hold none. Bytes after the last
+// whole element are ignored.
+func NonFinite(src []byte, d DType) (index int64, found bool) {
+	switch d {
+	case BF16:
+		return nonFinite16(src, 0x7f80)
+	case F16:
+		return nonFinite16(src, 0x7c00)
+	case F32:
+		for i := 0; i+4 <= len(src); i += 4 {
+			if binary.LittleEndian.Uint32(src[i:])&0x7f800000 == 0x7f800000 {
+				return int64(i / 4), true
+			}
+		}
+	case F64:
+		const mask = 0x7ff << 52
+		for i := 0; i+8 <= len(src); i += 8 {
+			if binary.LittleEndian.Uint64(src[i:])&mask == mask {
+				return int64(i / 8), true
+			}
+		}
+	case F8E4M3:
+		for i, b := range src {
+			if b&0x7f == 0x7f {
+				return int64(i), true
+			}
+		}
+	case F8E5M2:
+		for i, b := range src {
+			if b&0x7c == 0x7c {
+				return int64(i), true
+			}
+		}
+	}
+	return 0, false
+}
+
+func nonFinite16(src []byte, mask uint16) (int64, bool) {
+	for i := 0; i+2 <= len(src); i += 2 {
+		if binary.LittleEndian.Uint16(src[i:])&mask == mask {
+			return int64(i / 2), true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,34 @@
+package posenc
+
+import (
+	"fmt"
+	"math"
+)
+
+// llama3Spectrum is Llama 3.1's frequency scaling: wavelengths above L/low are
+// divided by the factor, those under L/high stay, those between are blended by
+// (L/λ − low)/(high − low).
+func llama3Spectrum(p RopeParams, _ int) (Spectrum, error) {
+	length := float64(p.TrainedLength)
+	switch {
+	case !(p.Factor > 0):
+		return Spectrum{}, fmt.Errorf("factor %v: expected a positive number", p.Factor)
+	case p.TrainedLength <= 0:
+		return Spectrum{}, fmt.Errorf("original_max_position_embeddings %d: expected a positive number", p.TrainedLength)
+	case !(p.LowFreqFactor > 0) || !(p.HighFreqFactor > p.LowFreqFactor):
+		return Spectrum{}, fmt.Errorf("low_freq_factor %v and high_freq_factor %v: expected 0 < low < high", p.LowFreqFactor, p.HighFreqFactor)
+	}
+	inv := p.Base()
+	for i, f := range inv {
+		wavelength := 2 * math.Pi / f
+		switch {
+		case wavelength < length/p.HighFreqFactor:
+		case wavelength > length/p.LowFreqFactor:
+			inv[i] = f / p.Factor
+		default:
+			smooth := (length/wavelength - p.LowFreqFactor) / (p.HighFreqFactor - p.LowFreqFactor)
+			inv[i] = (1-smooth)*f/p.Factor + smooth*f
+		}
+	}
+	return Spectrum{InvFreq: inv, Gain: 1}, nil
+}

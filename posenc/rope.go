@@ -1,0 +1,93 @@
+package posenc
+
+import (
+	"fmt"
+	"math"
+)
+
+// RopeParams is a rotary encoding as a checkpoint's configuration declares it.
+// Which fields a rope type reads is in its row of the table (RopeTypes).
+type RopeParams struct {
+	// Type is the rope type: "default", "linear", "yarn", …
+	Type string
+	// Theta is the base of θ_p = Theta^(−2p/r).
+	Theta float64
+	// HeadDim is the head size d, Partial the share of it that is rotary.
+	HeadDim int
+	Partial float64
+	// Factor is the scaling factor s.
+	Factor float64
+	// TrainedLength is the length the unscaled model was trained on
+	// (original_max_position_embeddings), MaxPositions the configuration's
+	// max_position_embeddings.
+	TrainedLength, MaxPositions int
+	// AttentionFactor, where declared, overrides the type's own.
+	AttentionFactor *float64
+	// BetaFast, BetaSlow, MScale, MScaleAllDim and Truncate belong to YaRN.
+	BetaFast, BetaSlow, MScale, MScaleAllDim float64
+	Truncate                                 bool
+	// LowFreqFactor and HighFreqFactor belong to llama3.
+	LowFreqFactor, HighFreqFactor float64
+	// ShortFactor and LongFactor belong to longrope: one number per plane.
+	ShortFactor, LongFactor []float64
+}
+
+// RotaryDim returns r = int(HeadDim · Partial), as transformers rounds it.
+// The type "proportional" always spans the whole head.
+func (p RopeParams) RotaryDim() int {
+	if p.Type == "proportional" {
+		return p.HeadDim
+	}
+	return int(float64(p.HeadDim) * p.Partial)
+}
+
+// Base returns the unscaled inverse frequencies θ_p = Theta^(−2p/r) that the
+// declared type starts from. For "proportional" that is the plain full-width
+// spectrum, without the planes it drops.
+func (p RopeParams) Base() []float64 { return InvFreq(p.Theta, p.RotaryDim()) }
+
+// Spectrum returns the planes of the declared type for sequences of up to
+// length positions (only "dynamic" and "longrope" depend on it). Formulas are
+// those of transformers' modeling_rope_utils.
+func (p RopeParams) Spectrum(length int) (Spectrum, error) {
+	row, err := FindRopeType(p.Type)
+	if err != nil {
+		return Spectrum{}, err
+	}
+	if p.HeadDim <= 0 || p.HeadDim%2 != 0 {
+		return Spectrum{}, fmt.Errorf("head size %d: a rotary encoding needs an even one", p.HeadDim)
+	}
+	if !(p.Theta > 0) || math.IsInf(p.Theta, 0) {
+		return Spectrum{}, fmt.Errorf("rope_theta %v: expected a positive number", p.Theta)
+	}
+	if !(p.Partial >= 0 && p.Partial <= 1) {
+		return Spectrum{}, fmt.Errorf("partial_rotary_factor %v: expected a number from 0 to 1", p.Partial)
+	}
+	if r := p.RotaryDim(); r%2 != 0 {
+		return Spectrum{}, fmt.Errorf("partial_rotary_factor %v of head size %d makes %d rotary coordinates: expected an even number", p.Partial, p.HeadDim, r)
+	}
+	s, err := row.Spectrum(p, length)
+	if err != nil {
+		return Spectrum{}, fmt.Errorf("rope type %q: %w", p.Type, err)
+	}
+	for i, f := range s.InvFreq {
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			return Spectrum{}, fmt.Errorf("rope type %q: plane %d has inverse frequency %v: check the factors", p.Type, i, f)
+		}
+	}
+	return s, nil
+}
+
+// InvFreq returns RoPE's inverse frequencies θ_p = base^(−2p/dim) for the
+// dim/2 planes of a rotary dimension (arXiv 2104.09864, section 3.2.2).
+func InvFreq(base float64, dim int) []float64 {
+	f := make([]float64, dim/2)
+	for p := range f {
+		f[p] = math.Pow(base, -2*float64(p)/float64(dim))
+	}
+	return f
+}
+
+func defaultSpectrum(p RopeParams, _ int) (Spectrum, error) {
+	return Spectrum{InvFreq: p.Base(), Gain: 1}, nil
+}

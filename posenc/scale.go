@@ -1,0 +1,81 @@
+package posenc
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Scale is a context extension asked for: "pi:4" or "yarn:4".
+type Scale struct {
+	// Kind is "pi", "yarn", or empty for none.
+	Kind string
+	// Factor is s >= 1.
+	Factor float64
+}
+
+// ParseScale reads "pi:FACTOR" or "yarn:FACTOR"; empty is none.
+func ParseScale(s string) (Scale, error) {
+	if s == "" {
+		return Scale{}, nil
+	}
+	kind, value, ok := strings.Cut(s, ":")
+	factor, err := strconv.ParseFloat(value, 64)
+	if !ok || err != nil || (kind != "pi" && kind != "yarn") || !(factor >= 1) || math.IsInf(factor, 0) {
+		return Scale{}, fmt.Errorf("scale %q: expected pi:FACTOR or yarn:FACTOR with a factor of at least 1, such as pi:4", s)
+	}
+	return Scale{Kind: kind, Factor: factor}, nil
+}
+
+// String spells the scale as ParseScale reads it.
+func (s Scale) String() string {
+	if s.Kind == "" {
+		return ""
+	}
+	return s.Kind + ":" + strconv.FormatFloat(s.Factor, 'g', -1, 64)
+}
+
+// apply scales a source that declares no scaling of its own.
+func (s Scale) apply(src Source) (Spectrum, error) {
+	if s.Kind == "" {
+		return src.Current.Clone(), nil
+	}
+	if t := src.Declared.Type; t != "default" && t != "proportional" {
+		return Spectrum{}, fmt.Errorf("scale %s: the source already declares rope type %q: scaling twice is %w; start from the unscaled checkpoint", s, t, ErrUnsupported)
+	}
+	out := src.Current.Clone()
+	if s.Kind == "pi" {
+		out.InvFreq = PI(out.InvFreq, s.Factor)
+		return out, nil
+	}
+	y := YaRN{Factor: s.Factor, TrainedLength: src.TrainedLength, Base: src.Declared.Theta,
+		Dim: 2 * len(out.InvFreq), BetaFast: 32, BetaSlow: 1, Truncate: true}
+	inv, err := y.Apply(out.InvFreq)
+	if err != nil {
+		return Spectrum{}, fmt.Errorf("scale %s: %w", s, err)
+	}
+	out.InvFreq, out.Gain = inv, out.Gain*YaRNGain(s.Factor, 1)
+	return out, nil
+}
+
+// hopeTarget scales first and drops after: planes are chosen by the unscaled
+// inverse frequencies either way.
+func hopeTarget(v Variant) func(Source) (Spectrum, error) {
+	return func(s Source) (Spectrum, error) {
+		scaled, err := s.Scale.apply(s)
+		if err != nil {
+			return Spectrum{}, err
+		}
+		return HoPE{Variant: v, Cut: s.Cut, TrainedLength: s.TrainedLength}.Apply(s.Unscaled, scaled)
+	}
+}
+
+func scaledTarget(kind string) func(Source) (Spectrum, error) {
+	return func(s Source) (Spectrum, error) {
+		if s.Scale.Kind != kind {
+			return Spectrum{}, fmt.Errorf("%s needs a factor of its own kind: --scale %s:FACTOR", kind, kind)
+		}
+		return s.Scale.apply(s)
+	}
+}

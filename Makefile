@@ -1,0 +1,83 @@
+# pecvt: build, test and check. Needs go, make, a C compiler, and python3 with
+# pip (or npm) for ONNX Runtime's library. `make help` lists the targets.
+
+GO ?= go
+FUZZTIME ?= 30s
+BENCH ?= .
+BENCHTIME ?= 1s
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+BIN := bin/pecvt
+TOOLS := $(CURDIR)/build/tools
+LDFLAGS := -s -w -X main.version=$(VERSION)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+DEMO_MODEL := testdata/models/stories260K
+DEMO := build/demo
+
+.DEFAULT_GOAL := build
+.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check race fuzz bench demo ort clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/pecvt, the version from git
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/pecvt
+
+ort: ## fetch ONNX Runtime's CPU library into the cache (pinned, checksummed)
+	@.ci/fetch-ort.sh
+
+test: ort ## every test; without the ONNX Runtime library is a failure
+	PECVT_REQUIRE_ORT=1 $(GO) test ./...
+
+test-long: ort ## the slow tests too
+	PECVT_REQUIRE_ORT=1 PECVT_LONG=1 $(GO) test -timeout 60m ./...
+
+check: fmt vet lint cross tidy gen-check race ## all that is checked but not tested
+
+fmt: ## gofmt would change nothing
+	@out=$$(git ls-files -z --cached --others --exclude-standard -- '*.go' | xargs -0 gofmt -l); \
+	if [ -n "$$out" ]; then echo "gofmt -w these:"; echo "$$out"; exit 1; fi
+
+vet: ## go vet, with cgo and without
+	$(GO) vet ./...
+	CGO_ENABLED=0 $(GO) vet ./...
+
+lint: ## staticcheck, pinned
+	$(GO) run $(STATICCHECK) ./...
+
+cross: ## builds without cgo, here and on the other systems
+	CGO_ENABLED=0 $(GO) build ./...
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build ./...
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build ./...
+
+tidy: ## go.mod and go.sum are what the imports need
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+gen: ## generate again what is generated (needs protoc for onnxops/onnxpb)
+	@command -v protoc >/dev/null || { echo "gen: protoc is not on the path; install protobuf's compiler (Debian: protobuf-compiler)"; exit 1; }
+	$(GO) build -o $(TOOLS)/protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go
+	PATH="$(TOOLS):$$PATH" $(GO) generate ./...
+
+gen-check: ## generated files are up to date
+	@GO='$(GO)' MAKE='$(MAKE)' .ci/gen-check.sh
+
+race: ort ## the concurrent packages under the race detector
+	PECVT_REQUIRE_ORT=1 $(GO) test -race -short ./verify/ort/... $(RACE_PACKAGES)
+
+fuzz: ## every fuzz target for FUZZTIME (default 30s) each
+	@GO='$(GO)' .ci/fuzz.sh '$(FUZZTIME)'
+
+bench: ort ## benchmarks; BENCH and BENCHTIME choose
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime '$(BENCHTIME)' -benchmem -timeout 60m ./...
+
+demo: ort build ## stories260K to HoPE, ONNX, and the report of verify
+	@rm -rf $(DEMO)
+	@mkdir -p $(DEMO)
+	$(BIN) convert --to hope $(DEMO_MODEL) -o $(DEMO)/stories260K-hope
+	$(BIN) verify $(DEMO)/stories260K-hope --golden $(DEMO_MODEL)/golden/hope.safetensors
+
+clean: ## remove bin/ and build/ (the library's cache stays)
+	rm -rf bin build

@@ -1,0 +1,166 @@
+package fsio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Action says how a file came to its place.
+type Action string
+
+// The actions, from the cheapest.
+const (
+	Linked    Action = "linked"    // hard link: both names are one file
+	Reflinked Action = "reflinked" // shared blocks, copied when either file is written
+	Copied    Action = "copied"
+)
+
+// Progress is told of bytes as they reach the target, piece by piece. It may be
+// nil.
+type Progress func(bytes int64)
+
+// Link places the content of the file src under the new name dst in the cheapest
+// way that the file system allows: a hard link, else a reflink, else a copy. A
+// symbolic link src is followed first, since the link itself may not lead
+// anywhere from dst. An existing dst is an error that satisfies
+// errors.Is(err, fs.ErrExist). After an error dst does not exist, unless it did
+// before.
+func Link(ctx context.Context, src, dst string, progress Progress) (Action, error) {
+	real, err := filepath.EvalSymlinks(src)
+	if err != nil {
+		return "", fmt.Errorf("link %s: %w", src, err)
+	}
+	// Only regular files: a hard link to a device or socket would be kept as one.
+	if info, err := os.Stat(real); err != nil {
+		return "", fmt.Errorf("link %s: %w", src, err)
+	} else if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("link %s: not a regular file", src)
+	}
+	err = os.Link(real, dst)
+	switch {
+	case err == nil:
+		report(progress, dst)
+		return Linked, nil
+	case errors.Is(err, fs.ErrExist):
+		return "", err
+	}
+	// Whatever kept the link from being made (another file system, a file
+	// system without links, another owner's file), a copy may still work, and
+	// if it does not its own error says why.
+	return place(ctx, real, dst, progress, true)
+}
+
+// Copy places a copy of the file src at the new name dst that shares no name
+// with it, in the kernel where the system can (copy_file_range), with the
+// permission bits of src. The errors are those of [Link].
+func Copy(ctx context.Context, src, dst string, progress Progress) (Action, error) {
+	return place(ctx, src, dst, progress, false)
+}
+
+func report(progress Progress, path string) {
+	if progress == nil {
+		return
+	}
+	if info, err := os.Stat(path); err == nil {
+		progress(info.Size())
+	}
+}
+
+func place(ctx context.Context, src, dst string, progress Progress, mayReflink bool) (action Action, err error) {
+	in, err := os.Open(src)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("copy %s: not a regular file", src)
+	}
+	// The owner can always write, as the copy still has to be written to; the
+	// bits of src are set at the end.
+	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()|0o200)
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if cerr := out.Close(); err == nil && cerr != nil {
+			err = WriteError(dst, cerr)
+		}
+		if err != nil {
+			os.Remove(dst)
+		}
+	}()
+	if mayReflink && reflink(out, in) {
+		report(progress, dst)
+		return Reflinked, out.Chmod(info.Mode().Perm())
+	}
+	if err := CopyRange(ctx, out, in, 0, info.Size(), progress); err != nil {
+		return "", err
+	}
+	return Copied, out.Chmod(info.Mode().Perm())
+}
+
+// step bounds one in-kernel copy, so that an interrupt and the progress display
+// do not wait for a whole file.
+const step = 32 << 20
+
+// CopyRange appends length bytes of src, from the given offset, to dst at its
+// current position, in the kernel where the system can. The position of src
+// stays as it is. A source that ends early and a full disk are errors that name
+// the file; ctx ends the copy between two steps.
+func CopyRange(ctx context.Context, dst, src *os.File, offset, length int64, progress Progress) error {
+	inKernel := true
+	for done := int64(0); done < length; {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("copy %s: %w", src.Name(), err)
+		}
+		n, want := int64(0), min(length-done, step)
+		if inKernel {
+			var err error
+			n, inKernel, err = copyInKernel(dst, src, offset+done, want)
+			if err != nil {
+				return WriteError(dst.Name(), err)
+			}
+		}
+		if !inKernel && n == 0 {
+			var err error
+			n, err = io.Copy(dst, io.NewSectionReader(src, offset+done, want))
+			if err != nil {
+				return WriteError(dst.Name(), err)
+			}
+		}
+		if n == 0 {
+			return fmt.Errorf("copy %s: it ends at byte %d, expected %d more: the file changed while it was read",
+				src.Name(), offset+done, length-done)
+		}
+		done += n
+		if progress != nil {
+			progress(n)
+		}
+	}
+	return nil
+}
+
+// WriteError names the file that could not be written, unless err is about
+// another one (the source, which could not be read).
+func WriteError(path string, err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		if pathErr.Path != path {
+			return err
+		}
+		err = pathErr.Err
+	}
+	if isFull(err) {
+		return fmt.Errorf("write %s: %w: free some space or choose another folder", path, err)
+	}
+	return fmt.Errorf("write %s: %w", path, err)
+}

@@ -1,0 +1,229 @@
+package safetensors
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/nlpodyssey/safetensors"
+
+	"github.com/pecvt/pecvt/convert/fsio"
+)
+
+// File is an open safetensors file whose header has passed every check. Its
+// methods may be used from several goroutines, Close excepted.
+type File struct {
+	Path string
+
+	f         *os.File
+	size      int64
+	dataStart int64
+	infos     []Info
+	byName    map[string]int
+	metadata  map[string]string
+	headerSum string
+
+	mapped *fsio.Map                // nil: read with ReadAt
+	views  *safetensors.SafeTensors // nil: read by our offsets
+}
+
+// Open opens the file, checks its header and maps it into memory. A file that
+// breaks a rule of the format gives a [FormatError].
+func Open(path string) (*File, error) { return open(path, true) }
+
+func open(path string, useMap bool) (_ *File, err error) {
+	// Before opening: opening a named pipe would wait for a writer.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, formatErrorf(path, "", "not a regular file")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	f := &File{Path: path, f: file}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	if info, err = file.Stat(); err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	f.size = info.Size()
+	if err := f.readHeader(); err != nil {
+		return nil, err
+	}
+	if useMap {
+		if f.mapped, err = fsio.NewMap(file, f.size); err != nil {
+			return nil, fmt.Errorf("safetensors: %w", err)
+		}
+	}
+	return f, f.openViews()
+}
+
+func (f *File) readHeader() error {
+	if f.size < prefix {
+		if f.size == 0 {
+			return formatErrorf(f.Path, "", "the file is empty; download it again")
+		}
+		return formatErrorf(f.Path, "", "the file has %d bytes, too few for a header: it is truncated; download it again", f.size)
+	}
+	var first [prefix]byte
+	if err := f.readAt(first[:], 0); err != nil {
+		return err
+	}
+	n, err := headerLength(f.Path, first, f.size)
+	if err != nil {
+		return err
+	}
+	text := make([]byte, n)
+	if err := f.readAt(text, prefix); err != nil {
+		return err
+	}
+	f.dataStart = prefix + n
+	f.infos, f.metadata, err = parseHeader(f.Path, text, f.size-f.dataStart)
+	if err != nil {
+		return err
+	}
+	f.byName = make(map[string]int, len(f.infos))
+	for i, info := range f.infos {
+		f.byName[info.Name] = i
+	}
+	sum := sha256.New()
+	sum.Write(first[:])
+	sum.Write(text)
+	f.headerSum = hex.EncodeToString(sum.Sum(nil))
+	return nil
+}
+
+// openViews has the library read the map and compares what it found with our own
+// header. The library stands aside for FP8, and where there is no map.
+func (f *File) openViews() error {
+	if f.mapped == nil {
+		return nil
+	}
+	for _, info := range f.infos {
+		if _, err := safetensors.ParseDType(info.DType.String()); err != nil {
+			return nil
+		}
+	}
+	views, err := safetensors.Deserialize(f.mapped.Data())
+	if err != nil {
+		return formatErrorf(f.Path, "", "the second reading of the header failed: %v", err)
+	}
+	if views.Len() != len(f.infos) {
+		return formatErrorf(f.Path, "", "two readings of the header found %d and %d tensors", len(f.infos), views.Len())
+	}
+	for _, info := range f.infos {
+		v, ok := views.Tensor(info.Name)
+		if !ok || v.DType().String() != info.DType.String() || v.DataLen() != uint64(info.Bytes()) ||
+			!slices.EqualFunc(v.Shape(), info.Shape, func(a uint64, b int64) bool { return a == uint64(b) }) {
+			return formatErrorf(f.Path, info.Name, "two readings of the header disagree")
+		}
+	}
+	f.views = &views
+	return nil
+}
+
+// Tensors lists the tensors in the order of their data. The caller must not
+// change it.
+func (f *File) Tensors() []Info { return f.infos }
+
+// Lookup finds a tensor by its name.
+func (f *File) Lookup(name string) (Info, bool) {
+	i, ok := f.byName[name]
+	if !ok {
+		return Info{}, false
+	}
+	return f.infos[i], true
+}
+
+// Bytes gives the data of a tensor. Where the file is mapped it is a part of the
+// map: read-only, and not to be used after Close. Otherwise it is read anew.
+func (f *File) Bytes(name string) ([]byte, error) {
+	info, ok := f.Lookup(name)
+	if !ok {
+		return nil, f.noTensor(name)
+	}
+	if f.views != nil {
+		v, ok := f.views.Tensor(name)
+		if !ok {
+			return nil, f.noTensor(name)
+		}
+		return v.Data(), nil
+	}
+	begin, end := f.dataStart+info.Begin, f.dataStart+info.End
+	if f.mapped != nil {
+		return f.mapped.Data()[begin:end:end], nil
+	}
+	data := make([]byte, end-begin)
+	return data, f.readAt(data, begin)
+}
+
+// Section gives a reader of a tensor's data that reads the file rather than the
+// map, for streaming with a small buffer.
+func (f *File) Section(name string) (*io.SectionReader, error) {
+	info, ok := f.Lookup(name)
+	if !ok {
+		return nil, f.noTensor(name)
+	}
+	return io.NewSectionReader(f.f, f.dataStart+info.Begin, info.Bytes()), nil
+}
+
+// Release tells the system that the tensor's data is not needed for now, so that
+// its mapped pages stop counting as resident. Reading it again stays possible.
+func (f *File) Release(name string) {
+	if info, ok := f.Lookup(name); ok && f.mapped != nil {
+		f.mapped.Release(f.dataStart+info.Begin, info.Bytes())
+	}
+}
+
+// DataStart gives the offset of the data in the file: 8 + the header's length.
+func (f *File) DataStart() int64 { return f.dataStart }
+
+// Size gives the bytes of the whole file.
+func (f *File) Size() int64 { return f.size }
+
+// HeaderSHA256 gives, in hexadecimal, the SHA-256 of the first DataStart bytes:
+// the length field and the JSON header with its padding.
+func (f *File) HeaderSHA256() string { return f.headerSum }
+
+// Metadata gives a copy of the header's "__metadata__"; nil where it has none.
+func (f *File) Metadata() map[string]string { return maps.Clone(f.metadata) }
+
+// Mapped reports whether the file is mapped into memory.
+func (f *File) Mapped() bool { return f.mapped != nil }
+
+// Close unmaps and closes the file. Slices that Bytes gave must not be used
+// afterwards.
+func (f *File) Close() error {
+	var err error
+	if f.mapped != nil {
+		err = f.mapped.Close()
+	}
+	f.views = nil
+	return errors.Join(err, f.f.Close())
+}
+
+func (f *File) noTensor(name string) error {
+	return formatErrorf(f.Path, name, "the file has no such tensor")
+}
+
+func (f *File) readAt(dst []byte, offset int64) error {
+	if _, err := f.f.ReadAt(dst, offset); err != nil && !(err == io.EOF && len(dst) == 0) {
+		if err == io.EOF {
+			return formatErrorf(f.Path, "", "the file ends before byte %d: it changed while it was read", offset+int64(len(dst)))
+		}
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package safetensors
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// maxIndex bounds the bytes of an index file, as maxHeader does a header's.
+const maxIndex = maxHeader
+
+// indexSuffix ends the name of an index file.
+const indexSuffix = ".safetensors.index.json"
+
+// readIndex reads an index file and gives its weight_map: the shard's file name
+// of each tensor.
+func readIndex(path string) (map[string]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, formatErrorf(path, "", "not a regular file")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxIndex+1))
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	if len(text) > maxIndex {
+		return nil, formatErrorf(path, "", "the index is larger than %d bytes", maxIndex)
+	}
+	return parseIndex(path, text)
+}
+
+// parseIndex reads the text of an index. Only weight_map is used: metadata (its
+// total_size among others) is often wrong in published checkpoints, and further
+// keys are left to the programs that wrote them.
+func parseIndex(path string, text []byte) (map[string]string, error) {
+	s, err := newStrictJSON(text)
+	if err != nil {
+		return nil, formatErrorf(path, "", "%v: the index is damaged; download it again", err)
+	}
+	var weightMap map[string]string
+	err = s.object(func(key string) error {
+		if key != "weight_map" {
+			return s.skip()
+		}
+		weightMap = map[string]string{}
+		err := s.object(func(name string) error {
+			shard, err := s.string()
+			if err == nil {
+				err = checkShardName(shard)
+			}
+			if err != nil {
+				return formatErrorf(path, name, "%v", err)
+			}
+			weightMap[name] = shard
+			return nil
+		})
+		if err != nil {
+			if _, ok := err.(*FormatError); ok {
+				return err
+			}
+			return fmt.Errorf("weight_map: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		if _, ok := err.(*FormatError); !ok {
+			err = formatErrorf(path, "", "%v", err)
+		}
+		return nil, err
+	}
+	if weightMap == nil {
+		return nil, formatErrorf(path, "", "the key weight_map is missing")
+	}
+	if len(weightMap) == 0 {
+		return nil, formatErrorf(path, "", "weight_map is empty: the index names no shard")
+	}
+	return weightMap, nil
+}
+
+// checkShardName keeps an index from reaching outside its own folder.
+func checkShardName(shard string) error {
+	switch {
+	case strings.ContainsAny(shard, "/\\:\x00"):
+		return fmt.Errorf("shard %q: a shard is a plain file name in the folder of its index", clip(shard))
+	case !strings.HasSuffix(shard, ".safetensors"):
+		return fmt.Errorf("shard %q: the name of a shard ends in .safetensors", clip(shard))
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package safetensors
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	singleName = "model.safetensors"
+	indexName  = "model" + indexSuffix
+)
+
+// locate finds the file to open for a path that is a folder, a .safetensors file
+// or an index.
+func locate(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("safetensors: %w", err)
+	}
+	if info.IsDir() {
+		return locateInDir(path)
+	}
+	switch {
+	case strings.HasSuffix(path, indexSuffix):
+		return path, nil
+	case strings.HasSuffix(path, ".safetensors"):
+		return path, checkNotShard(path)
+	}
+	return "", formatErrorf(path, "", "expected a folder, a .safetensors file or a *%s", indexSuffix)
+}
+
+func locateInDir(dir string) (string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", fmt.Errorf("safetensors: %w", err)
+	}
+	var indexes, files []string // sorted, as ReadDir sorts
+	for _, e := range entries {
+		switch {
+		case strings.HasSuffix(e.Name(), indexSuffix):
+			indexes = append(indexes, e.Name())
+		case strings.HasSuffix(e.Name(), ".safetensors"):
+			files = append(files, e.Name())
+		}
+	}
+	hasSingle, hasIndex := slices.Contains(files, singleName), slices.Contains(indexes, indexName)
+	switch {
+	case hasSingle && hasIndex:
+		// Loaders differ in which of the two they take.
+		weightMap, err := readIndex(filepath.Join(dir, indexName))
+		if err != nil {
+			return "", err
+		}
+		for _, shard := range weightMap {
+			if shard == singleName {
+				return filepath.Join(dir, indexName), nil
+			}
+		}
+		return "", ambiguous(dir, []string{singleName, indexName})
+	case hasIndex:
+		return filepath.Join(dir, indexName), nil
+	case hasSingle:
+		return filepath.Join(dir, singleName), nil
+	case len(indexes) == 1:
+		return filepath.Join(dir, indexes[0]), nil
+	case len(indexes) > 1:
+		return "", ambiguous(dir, indexes)
+	case len(files) == 1:
+		return filepath.Join(dir, files[0]), checkNotShard(filepath.Join(dir, files[0]))
+	case len(files) > 1:
+		return "", ambiguous(dir, files)
+	}
+	return "", formatErrorf(dir, "", "the folder holds no .safetensors file and no *%s", indexSuffix)
+}
+
+func ambiguous(dir string, names []string) error {
+	const shown = 8
+	list := strings.Join(names[:min(len(names), shown)], ", ")
+	if len(names) > shown {
+		list += fmt.Sprintf(" and %d more", len(names)-shown)
+	}
+	return formatErrorf(dir, "", "the folder holds several candidates (%s): name the file to use", list)
+}
+
+// checkNotShard refuses a file that the index beside it lists as one of several:
+// alone it is half a model.
+func checkNotShard(path string) error {
+	dir, name := filepath.Split(path)
+	entries, err := os.ReadDir(filepath.Clean(dir + "."))
+	if err != nil {
+		return nil // the file itself may still be readable
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), indexSuffix) {
+			continue
+		}
+		weightMap, err := readIndex(filepath.Join(dir, e.Name()))
+		if err != nil {
+			continue // it is not the file that was asked for
+		}
+		listed, others := false, false
+		for _, shard := range weightMap {
+			listed = listed || shard == name
+			others = others || shard != name
+		}
+		if listed && others {
+			return formatErrorf(path, "", "this is one of the shards of %s: name the index or the folder instead", e.Name())
+		}
+	}
+	return nil
+}

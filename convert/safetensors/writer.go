@@ -1,0 +1,272 @@
+package safetensors
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/tensor"
+)
+
+// Writer writes one safetensors file tensor by tensor, in the order of the infos
+// that it was made with.
+type Writer struct {
+	name  string // of the file, for errors
+	w     io.Writer
+	file  *os.File // owned, or nil
+	infos []Info
+	next  int
+	err   error // the first failure: nothing can follow it
+}
+
+// Layout gives infos with Begin and End filled in for tensors that follow each
+// other in that order. The offsets that infos come with are not looked at. It
+// returns an error for a shape that [tensor.ByteSize] refuses, a dtype that is
+// none, and a name that occurs twice or is reserved.
+func Layout(infos []Info) ([]Info, error) {
+	out := slices.Clone(infos)
+	seen := make(map[string]bool, len(infos))
+	var at int64
+	for i := range out {
+		info := &out[i]
+		if !info.DType.Valid() {
+			return nil, fmt.Errorf("safetensors: tensor %q: %v is not a dtype", info.Name, info.DType)
+		}
+		if seen[info.Name] || info.Name == metadataKey {
+			return nil, fmt.Errorf("safetensors: tensor %q: the name is taken", info.Name)
+		}
+		seen[info.Name] = true
+		if len(info.Shape) > maxRank {
+			return nil, fmt.Errorf("safetensors: tensor %q: rank %d is above %d", info.Name, len(info.Shape), maxRank)
+		}
+		n, err := tensor.ByteSize(info.DType, info.Shape)
+		if err != nil {
+			return nil, fmt.Errorf("safetensors: tensor %q: %w", info.Name, err)
+		}
+		info.Begin, info.End = at, at+n
+		if info.End < info.Begin {
+			return nil, fmt.Errorf("safetensors: tensor %q: the file's size overflows 64 bits", info.Name)
+		}
+		at = info.End
+	}
+	return out, nil
+}
+
+// Header gives the bytes in front of the data, length field included, of a file
+// that holds infos in that order. Metadata comes first, its keys sorted; the
+// header is padded with spaces so that the data begins at a multiple of 8.
+func Header(infos []Info, metadata map[string]string) ([]byte, error) {
+	infos, err := Layout(infos)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	b.Write(make([]byte, prefix))
+	b.WriteByte('{')
+	separate := func() {
+		if b.Len() > prefix+1 {
+			b.WriteByte(',')
+		}
+	}
+	if len(metadata) > 0 {
+		writeString(&b, metadataKey)
+		b.WriteString(":{")
+		for i, key := range slices.Sorted(maps.Keys(metadata)) {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			writeString(&b, key)
+			b.WriteByte(':')
+			writeString(&b, metadata[key])
+		}
+		b.WriteByte('}')
+	}
+	for _, info := range infos {
+		separate()
+		writeString(&b, info.Name)
+		fmt.Fprintf(&b, `:{"dtype":"%s","shape":[`, info.DType)
+		for i, d := range info.Shape {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(strconv.FormatInt(d, 10))
+		}
+		fmt.Fprintf(&b, `],"data_offsets":[%d,%d]}`, info.Begin, info.End)
+	}
+	b.WriteByte('}')
+	for b.Len()%8 != 0 {
+		b.WriteByte(' ')
+	}
+	if b.Len()-prefix > maxHeader {
+		return nil, fmt.Errorf("safetensors: the header needs %d bytes, above the format's limit of %d: use shards", b.Len()-prefix, maxHeader)
+	}
+	binary.LittleEndian.PutUint64(b.Bytes(), uint64(b.Len()-prefix))
+	return b.Bytes(), nil
+}
+
+func writeString(b *bytes.Buffer, s string) {
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(s)       // a string always encodes, into a buffer that always takes it
+	b.Truncate(b.Len() - 1) // the newline
+}
+
+// NewWriter writes the header to w. The tensors of infos must follow in their
+// order, then Close.
+func NewWriter(w io.Writer, infos []Info, metadata map[string]string) (*Writer, error) {
+	name := "output"
+	if n, ok := w.(interface{ Name() string }); ok {
+		name = n.Name()
+	}
+	infos, err := Layout(infos)
+	if err != nil {
+		return nil, err
+	}
+	header, err := Header(infos, metadata)
+	if err != nil {
+		return nil, err
+	}
+	wr := &Writer{name: name, w: w, infos: infos}
+	return wr, wr.write(header)
+}
+
+// Create is [NewWriter] for a new file, which Close closes. An existing file is
+// an error that satisfies errors.Is(err, fs.ErrExist).
+func Create(path string, infos []Info, metadata map[string]string) (*Writer, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	w, err := NewWriter(file, infos, metadata)
+	if err != nil {
+		file.Close()
+		os.Remove(path)
+		return nil, err
+	}
+	w.file = file
+	return w, nil
+}
+
+// WriteTensor writes the data of the next tensor.
+func (w *Writer) WriteTensor(name string, data []byte) error {
+	info, err := w.turn(name)
+	if err != nil {
+		return err
+	}
+	if int64(len(data)) != info.Bytes() {
+		return w.fail(name, fmt.Errorf("got %d bytes, shape %v of %s needs %d", len(data), info.Shape, info.DType, info.Bytes()))
+	}
+	w.next++
+	return w.write(data)
+}
+
+// WriteTensorFrom writes the data of the next tensor from r, which must hold
+// exactly that.
+func (w *Writer) WriteTensorFrom(name string, r io.Reader) error {
+	info, err := w.turn(name)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(w.w, io.LimitReader(r, info.Bytes()))
+	if err != nil {
+		w.err = fsio.WriteError(w.name, err)
+		return w.err
+	}
+	if n < info.Bytes() {
+		return w.fail(name, fmt.Errorf("the data ends after %d bytes, shape %v of %s needs %d", n, info.Shape, info.DType, info.Bytes()))
+	}
+	if extra, _ := io.ReadFull(r, make([]byte, 1)); extra > 0 {
+		return w.fail(name, fmt.Errorf("more data than the %d bytes that shape %v of %s needs", info.Bytes(), info.Shape, info.DType))
+	}
+	w.next++
+	return nil
+}
+
+// CopyTensor writes the data of the next tensor from the tensor sourceName of an
+// open file, in the kernel where both are files and the system can.
+func (w *Writer) CopyTensor(ctx context.Context, name string, source *File, sourceName string) error {
+	info, err := w.turn(name)
+	if err != nil {
+		return err
+	}
+	from, ok := source.Lookup(sourceName)
+	if !ok {
+		return w.fail(name, source.noTensor(sourceName))
+	}
+	if from.Bytes() != info.Bytes() || from.DType != info.DType {
+		return w.fail(name, fmt.Errorf("%s of %d bytes cannot be written as %s of %d", from.DType, from.Bytes(), info.DType, info.Bytes()))
+	}
+	dst, ok := w.w.(*os.File)
+	if !ok {
+		r, err := source.Section(sourceName)
+		if err != nil {
+			return w.fail(name, err)
+		}
+		return w.WriteTensorFrom(name, r)
+	}
+	if err := fsio.CopyRange(ctx, dst, source.f, source.dataStart+from.Begin, from.Bytes(), nil); err != nil {
+		w.err = fmt.Errorf("safetensors: tensor %q: %w", name, err)
+		return w.err
+	}
+	w.next++
+	return nil
+}
+
+// turn checks that it is the turn of the tensor.
+func (w *Writer) turn(name string) (Info, error) {
+	if w.err != nil {
+		return Info{}, w.err
+	}
+	if w.next == len(w.infos) {
+		return Info{}, w.fail(name, errors.New("all tensors have been written"))
+	}
+	if info := w.infos[w.next]; info.Name != name {
+		return Info{}, w.fail(name, fmt.Errorf("it is the turn of %q", info.Name))
+	}
+	return w.infos[w.next], nil
+}
+
+func (w *Writer) fail(name string, err error) error {
+	w.err = fmt.Errorf("safetensors: write %s: tensor %q: %w", w.name, name, err)
+	return w.err
+}
+
+func (w *Writer) write(p []byte) error {
+	n, err := w.w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		w.err = fmt.Errorf("safetensors: %w", fsio.WriteError(w.name, err))
+	}
+	return w.err
+}
+
+// Close checks that every tensor has been written and closes a file that Create
+// made; after a failure it removes that file. It gives the first error of the
+// Writer.
+func (w *Writer) Close() error {
+	if w.err == nil && w.next < len(w.infos) {
+		w.fail(w.infos[w.next].Name, fmt.Errorf("not written, nor the %d tensors after it", len(w.infos)-w.next-1))
+	}
+	if w.file == nil {
+		return w.err
+	}
+	if err := w.file.Close(); err != nil && w.err == nil {
+		w.err = fmt.Errorf("safetensors: %w", fsio.WriteError(w.name, err))
+	}
+	if w.err != nil {
+		os.Remove(w.file.Name())
+	}
+	w.file = nil
+	return w.err
+}

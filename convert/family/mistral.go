@@ -1,0 +1,9 @@
+package family
+
+// mistral: llama with a sliding window on every layer where one is declared.
+var mistral = Spec{
+	Name: "mistral", ModelType: "mistral", Architecture: "MistralForCausalLM",
+	Names: hfNames, Norm: RMS, EpsKey: "rms_norm_eps",
+	Window: WindowRule{Key: "sliding_window"},
+	Rope:   ropeDefaults{Theta: 10000}, PartialLayout: "phi3",
+}

@@ -1,0 +1,109 @@
+package family
+
+import (
+	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// Model is a decoder-only transformer as a checkpoint and its configuration
+// describe it. With x the residual stream of shape (batch, positions, Hidden),
+// block i computes
+//
+//	h = x + Attn(AttnNorm(x));  y = h + MLP(MLPNorm(h))
+//
+// (or, Parallel, y = x + Attn(AttnNorm(x)) + MLP(MLPNorm(x))), and the logits
+// are Head(FinalNorm(y_last)).
+type Model struct {
+	// Family is the row of the table, ModelType what config.json says.
+	Family, ModelType string
+	Vocab, Hidden     int
+	// TrainedLength is the length L the unscaled model was trained on, in
+	// positions, and TrainedLengthFrom the key of config.json it comes from.
+	TrainedLength     int
+	TrainedLengthFrom string
+	// MaxPositions is max_position_embeddings.
+	MaxPositions int
+	// Tied reports that Head shares Embed's tensor.
+	Tied      bool
+	DType     tensor.DType
+	Embed     Weight // (Vocab, Hidden)
+	FinalNorm Norm
+	Head      Linear // (Vocab, Hidden)
+	Blocks    []Block
+	// Rope is the rotary encoding as declared.
+	Rope   posenc.RopeParams
+	Config *Config
+	// Ignored are stored tensors that carry no weight (old rotary buffers).
+	Ignored []string
+	// Warnings name what is inconsistent but not wrong.
+	Warnings []string
+}
+
+// Block is one layer.
+type Block struct {
+	AttnNorm, MLPNorm Norm
+	Attn              Attention
+	MLP               MLP
+	Parallel          bool
+}
+
+// NormKind is a normalisation's formula.
+type NormKind uint8
+
+const (
+	// RMS is x / √(mean(x²) + ε) · w.
+	RMS NormKind = iota
+	// LayerNorm is (x − mean(x)) / √(var(x) + ε) · w + b.
+	LayerNorm
+)
+
+// Norm normalises over the last axis.
+type Norm struct {
+	Kind   NormKind
+	Weight Weight
+	Bias   *Weight
+	Eps    float64
+}
+
+// Linear is y = W x + b with W of shape (out, in).
+type Linear struct {
+	Weight Weight
+	Bias   *Weight
+}
+
+// Attention is grouped-query attention: query head h reads key/value head
+// h / (Heads/KVHeads). Scores are Scale·<R_i q_i, R_j k_j>; query i sees key
+// j when 0 <= i − j, and i − j < Window where Window is not 0.
+type Attention struct {
+	Heads, KVHeads, HeadDim int
+	Q, K, V, O              Linear
+	// QNorm and KNorm normalise each head over HeadDim before the rotation.
+	QNorm, KNorm *Norm
+	Scale        float64
+	Window       int
+	Rotary       posenc.Rotary
+}
+
+// MLP is Down(act(Gate x) · Up x), or Down(act(Up x)) when not Gated.
+type MLP struct {
+	// Act is "silu", "gelu" (erf) or "gelu_tanh".
+	Act            string
+	Gated          bool
+	Gate, Up, Down Linear
+}
+
+// AtLength returns the model with the rotation it has for sequences of up to
+// n positions. Only the rope types that depend on the length change; the
+// blocks are copied, the receiver stays.
+func (m *Model) AtLength(n int) (*Model, error) {
+	s, err := m.Rope.Spectrum(n)
+	if err != nil {
+		return nil, err
+	}
+	c := *m
+	c.Blocks = append([]Block(nil), m.Blocks...)
+	for i := range c.Blocks {
+		c.Blocks[i].Attn.Rotary.Spectrum = s.Clone()
+	}
+	return &c, nil
+}

@@ -1,0 +1,223 @@
+package family
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+)
+
+// Object is a JSON object that keeps the order of its keys and the spelling of
+// its values, so that an edited configuration differs only where it was edited.
+type Object struct {
+	keys   []string
+	values map[string]json.RawMessage
+}
+
+// ParseObject reads one JSON object. A repeated key is an error.
+func ParseObject(data []byte) (*Object, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if t, err := dec.Token(); err != nil {
+		return nil, fmt.Errorf("not a JSON object: %w", err)
+	} else if t != json.Delim('{') {
+		return nil, fmt.Errorf("not a JSON object: starts with %v", t)
+	}
+	o := &Object{values: map[string]json.RawMessage{}}
+	for dec.More() {
+		t, err := dec.Token()
+		if err != nil {
+			return nil, fmt.Errorf("bad JSON: %w", err)
+		}
+		key := t.(string) // a key of an object is always a string token
+		if _, twice := o.values[key]; twice {
+			return nil, fmt.Errorf("key %q occurs twice", key)
+		}
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			return nil, fmt.Errorf("key %q: bad JSON: %w", key, err)
+		}
+		o.keys = append(o.keys, key)
+		o.values[key] = raw
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, fmt.Errorf("bad JSON: %w", err)
+	}
+	if dec.More() {
+		return nil, fmt.Errorf("bad JSON: something follows the object")
+	}
+	return o, nil
+}
+
+// Clone returns a copy whose edits leave the original alone.
+func (o *Object) Clone() *Object {
+	c := &Object{keys: append([]string(nil), o.keys...), values: make(map[string]json.RawMessage, len(o.values))}
+	for k, v := range o.values {
+		c.values[k] = v
+	}
+	return c
+}
+
+// Keys returns the keys in file order.
+func (o *Object) Keys() []string { return append([]string(nil), o.keys...) }
+
+// Has reports whether a key is present with a value other than null.
+func (o *Object) Has(key string) bool {
+	v, ok := o.values[key]
+	return ok && string(v) != "null"
+}
+
+// Raw returns a key's value as spelled, or nil.
+func (o *Object) Raw(key string) json.RawMessage { return o.values[key] }
+
+// Set stores a value, at the end if the key is new. It panics if the value
+// cannot be JSON.
+func (o *Object) Set(key string, value any) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
+		panic(fmt.Sprintf("family: Set(%q): %v", key, err))
+	}
+	if _, ok := o.values[key]; !ok {
+		o.keys = append(o.keys, key)
+	}
+	o.values[key] = bytes.TrimSpace(buf.Bytes())
+}
+
+// Delete removes a key; an absent one is no matter.
+func (o *Object) Delete(key string) {
+	if _, ok := o.values[key]; !ok {
+		return
+	}
+	delete(o.values, key)
+	for i, k := range o.keys {
+		if k == key {
+			o.keys = append(o.keys[:i:i], o.keys[i+1:]...)
+			return
+		}
+	}
+}
+
+// MarshalJSON writes the object in its order.
+func (o *Object) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, k := range o.keys {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		name, err := json.Marshal(k)
+		if err != nil {
+			return nil, fmt.Errorf("key %q: %w", k, err)
+		}
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(o.values[k])
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// Indented returns the object as a config.json file spells it: two spaces, a
+// final newline.
+func (o *Object) Indented() ([]byte, error) {
+	raw, err := o.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, raw, "", "  "); err != nil {
+		return nil, fmt.Errorf("indent: %w", err)
+	}
+	b.WriteByte('\n')
+	return b.Bytes(), nil
+}
+
+// Int reads an integer; found false means absent or null.
+func (o *Object) Int(key string) (value int, found bool, err error) {
+	x, found, err := o.Float(key)
+	if err != nil || !found {
+		return 0, found, err
+	}
+	if x != math.Trunc(x) || math.Abs(x) > 1<<53 {
+		return 0, true, wrongType(key, o.values[key], "an integer")
+	}
+	return int(x), true, nil
+}
+
+// Float reads a number; found false means absent or null.
+func (o *Object) Float(key string) (value float64, found bool, err error) {
+	if !o.Has(key) {
+		return 0, false, nil
+	}
+	if err := json.Unmarshal(o.values[key], &value); err != nil {
+		return 0, true, wrongType(key, o.values[key], "a number")
+	}
+	return value, true, nil
+}
+
+// Bool reads a truth value; found false means absent or null.
+func (o *Object) Bool(key string) (value, found bool, err error) {
+	if !o.Has(key) {
+		return false, false, nil
+	}
+	if err := json.Unmarshal(o.values[key], &value); err != nil {
+		return false, true, wrongType(key, o.values[key], "true or false")
+	}
+	return value, true, nil
+}
+
+// Text reads a string; found false means absent or null.
+func (o *Object) Text(key string) (value string, found bool, err error) {
+	if !o.Has(key) {
+		return "", false, nil
+	}
+	if err := json.Unmarshal(o.values[key], &value); err != nil {
+		return "", true, wrongType(key, o.values[key], "a string")
+	}
+	return value, true, nil
+}
+
+// Floats reads a list of numbers; nil means absent or null.
+func (o *Object) Floats(key string) ([]float64, error) {
+	if !o.Has(key) {
+		return nil, nil
+	}
+	var list []float64
+	if err := json.Unmarshal(o.values[key], &list); err != nil {
+		return nil, wrongType(key, o.values[key], "a list of numbers")
+	}
+	return list, nil
+}
+
+// Texts reads a list of strings; nil means absent or null.
+func (o *Object) Texts(key string) ([]string, error) {
+	if !o.Has(key) {
+		return nil, nil
+	}
+	var list []string
+	if err := json.Unmarshal(o.values[key], &list); err != nil {
+		return nil, wrongType(key, o.values[key], "a list of strings")
+	}
+	return list, nil
+}
+
+// Object reads a nested object; nil means absent or null.
+func (o *Object) Object(key string) (*Object, error) {
+	if !o.Has(key) {
+		return nil, nil
+	}
+	sub, err := ParseObject(o.values[key])
+	if err != nil {
+		return nil, fmt.Errorf("key %q: %w", key, err)
+	}
+	return sub, nil
+}
+
+func wrongType(key string, raw json.RawMessage, want string) error {
+	found := string(raw)
+	if len(found) > 40 {
+		found = found[:40] + "…"
+	}
+	return fmt.Errorf("key %q is %s: expected %s", key, found, want)
+}

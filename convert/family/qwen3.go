@@ -1,0 +1,16 @@
+package family
+
+// qwen3: llama with an RMS norm on each query and key head before the
+// rotation; its head size is its own key.
+var qwen3 = Spec{
+	Name: "qwen3", ModelType: "qwen3", Architecture: "Qwen3ForCausalLM",
+	Names: hfNames.with(func(n *Names) {
+		n.QNorm = "model.layers.{i}.self_attn.q_norm"
+		n.KNorm = "model.layers.{i}.self_attn.k_norm"
+	}),
+	Norm: RMS, EpsKey: "rms_norm_eps",
+	QKVBias: BiasRule{Key: "attention_bias"}, OBias: BiasRule{Key: "attention_bias"},
+	QKNorm: true, HeadDim: 128,
+	Window: WindowRule{Key: "sliding_window", Switch: "use_sliding_window"},
+	Rope:   ropeDefaults{Theta: 10000},
+}

@@ -1,0 +1,24 @@
+package family
+
+import (
+	"fmt"
+
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// Table returns the families pecvt reads, in the order documents list them.
+func Table() []Spec {
+	return []Spec{llama, mistral, qwen2, qwen3, phi3}
+}
+
+// Find looks a family up by config.json's model_type.
+func Find(modelType string) (Spec, error) {
+	var names []string
+	for _, s := range Table() {
+		if s.ModelType == modelType {
+			return s, nil
+		}
+		names = append(names, s.ModelType)
+	}
+	return Spec{}, fmt.Errorf("model_type %q%s: %w", modelType, posenc.Suggest(modelType, names), posenc.ErrUnsupported)
+}

@@ -1,0 +1,88 @@
+package onnxops
+
+import (
+	"fmt"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// groupQueryAttention uses com.microsoft GroupQueryAttention, which rotates
+// and caches by itself.
+func (e *emitter) groupQueryAttention(i int, a *family.Attention, x *graph.Value) *graph.Value {
+	g, prefix := e.g, fmt.Sprintf("/layers.%d/attn", i)
+	if err := fitsGroupQuery(a); err != nil {
+		g.Fail(fmt.Errorf("onnx: layer %d: %w", i, err))
+		return x
+	}
+	past, present := e.cache(i, a)
+	heads := func(part string, n int, l family.Linear, norm *family.Norm) *graph.Value {
+		p := prefix + "/" + part
+		v := e.linear(p+"_proj", x, l)
+		if norm != nil {
+			v = g.Op("Reshape", p+"_norm/Reshape", []*graph.Value{v, e.headShape(n, a.HeadDim)})
+			v = e.norm(p+"_norm", v, norm)
+		}
+		flat := e.shape(fmt.Sprintf("/shape/flat%d", n*a.HeadDim), int64(n*a.HeadDim))
+		return g.Op("Reshape", p+"/Reshape", []*graph.Value{v, flat})
+	}
+	q := heads("q", a.Heads, a.Q, a.QNorm)
+	k := heads("k", a.KVHeads, a.K, a.KNorm)
+	v := heads("v", a.KVHeads, a.V, nil)
+	t := e.tables(a.Rotary)
+	attrs := []graph.Attr{
+		graph.IntAttr("num_heads", a.Heads),
+		graph.IntAttr("kv_num_heads", a.KVHeads),
+		graph.FloatAttr("scale", a.Scale),
+		graph.IntAttr("do_rotary", 1),
+	}
+	if a.Rotary.Pairing == posenc.Interleaved {
+		attrs = append(attrs, graph.IntAttr("rotary_interleaved", 1))
+	}
+	if a.Window > 0 {
+		attrs = append(attrs, graph.IntAttr("local_window_size", a.Window))
+	}
+	name := prefix + "/GroupQueryAttention"
+	out := g.Add(graph.Node{
+		Domain: graph.Microsoft, Op: "GroupQueryAttention", Name: name,
+		In:    []*graph.Value{q, k, v, past[0], past[1], e.lastKey, e.totalInt32, t.cos, t.sin},
+		Out:   []string{name + "_output_0", present[0], present[1]},
+		Attrs: attrs,
+	})
+	e.presents = append(e.presents, out[1:]...)
+	y := g.Op("Reshape", prefix+"/out/Reshape", []*graph.Value{out[0], e.rows(a.Heads * a.HeadDim)})
+	return e.linear(prefix+"/o_proj", y, a.O)
+}
+
+// fitsGroupQuery says what GroupQueryAttention cannot express.
+func fitsGroupQuery(a *family.Attention) error {
+	const advice = "; use --attention standard"
+	r := a.Rotary
+	if r.Planes() == 0 {
+		return unsupported("a layer without rotation does not fit GroupQueryAttention's rotating form" + advice)
+	}
+	if w := paddedPlanes(r); 2*w > a.HeadDim {
+		return unsupported("a rotary dimension of %d in heads of %d: GroupQueryAttention takes tables whose width is a multiple of 8 up to half the head size"+advice,
+			r.Dim, a.HeadDim)
+	} else if w != r.Planes() && r.Pairing == posenc.Halves {
+		return unsupported("a rotary dimension of %d in halves: GroupQueryAttention takes tables whose width is a multiple of 8, and a wider one would pair other coordinates"+advice,
+			r.Dim)
+	}
+	return nil
+}
+
+// paddedPlanes is the width of GroupQueryAttention's tables: the number of
+// planes, rounded up to a multiple of 8.
+func paddedPlanes(r posenc.Rotary) int { return (r.Planes() + 7) / 8 * 8 }
+
+// ortLengths computes GroupQueryAttention's lengths: the last key's index in
+// each row (batch) and total, a scalar; both int32.
+func (e *emitter) ortLengths() {
+	g := e.g
+	n := g.Op("ReduceSum", "/lengths/ReduceSum", []*graph.Value{e.mask, e.ints("axis1", 1)}, graph.IntAttr("keepdims", 0))
+	n = g.Op("Sub", "/lengths/Sub", []*graph.Value{n, e.int64Scalar("1", 1)})
+	e.lastKey = g.Op("Cast", "/lengths/last_key/Cast", []*graph.Value{n}, graph.IntAttr("to", int(graph.Int32)))
+	t := g.Op("Squeeze", "/lengths/total/Squeeze", []*graph.Value{e.total(), e.ints("axis0", 0)})
+	e.totalInt32 = g.Op("Cast", "/lengths/total/Cast", []*graph.Value{t}, graph.IntAttr("to", int(graph.Int32)))
+}

@@ -1,0 +1,113 @@
+package onnxops
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/onnxops/ops"
+)
+
+// emitter is one export under way. Values that several layers share are made on
+// first use and kept.
+type emitter struct {
+	g       *graph.Graph
+	opts    Options
+	weights *store
+
+	ids, mask, positions *graph.Value // inputs; positions is nil with AttentionORT
+	lengths              *graph.Value // the vector [batch, sequence]
+	guarded              *graph.Value // an empty vector, see guard
+	totalVec             *graph.Value
+	lastKey, totalInt32  *graph.Value // for GroupQueryAttention
+
+	consts   map[string]*graph.Value
+	rotaries []table
+	parts    *maskParts
+	masks    map[int]*graph.Value
+	presents []*graph.Value
+}
+
+// Export returns the model as an ONNX graph. ckpt is the checkpoint that m was
+// loaded from; with WeightsExternal its files' names and offsets go into the
+// graph, with WeightsEmbed its mapped bytes, so it must stay open while the
+// result is in use.
+//
+// Errors wrap posenc.ErrUnsupported where a form cannot express the model; they
+// name the form that can.
+func Export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxpb.ModelProto, error) {
+	model, _, err := export(m, ckpt, opts)
+	return model, err
+}
+
+func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxpb.ModelProto, *store, error) {
+	opts, err := opts.withDefaults(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	e := newEmitter(ckpt, opts)
+	table := e.weights.stored(m.Embed)
+	x := e.embed(table)
+	for i := range m.Blocks {
+		x = e.block(i, &m.Blocks[i], x)
+	}
+	x = e.norm("/final_norm", x, &m.FinalNorm)
+	x = e.linear("/head", x, m.Head)
+	logits := e.g.Add(graph.Node{
+		Op: "Reshape", Name: "/head/Reshape", Out: []string{"logits"},
+		In: []*graph.Value{x, e.shape("/shape/logits", int64(m.Vocab))},
+	})[0]
+	e.g.Output(logits)
+	for _, p := range e.presents {
+		e.g.Output(p)
+	}
+	model, err := e.g.Model(graph.Meta{
+		Producer: "pecvt", Version: opts.Version,
+		Props: [][2]string{
+			{"pecvt.version", opts.Version},
+			{"pecvt.encoding", opts.Encoding},
+			{"pecvt.max_length", strconv.Itoa(opts.MaxLength)},
+			{"pecvt.attention", opts.Attention},
+		},
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("onnx: %w", err)
+	}
+	return model, e.weights, nil
+}
+
+// newEmitter declares the inputs and what every layer shares.
+func newEmitter(ckpt *safetensors.Checkpoint, opts Options) *emitter {
+	g := graph.New("pecvt", ops.Opset, ops.Functions()...)
+	e := &emitter{
+		g: g, opts: opts, consts: map[string]*graph.Value{}, masks: map[int]*graph.Value{},
+		weights: &store{g: g, ckpt: ckpt, mode: opts.Weights, cache: map[string]*graph.Value{}},
+	}
+	g.DefineSum(graph.Sym("total"), graph.Sym("past"), graph.Sym("sequence"))
+	e.ids = g.Input("input_ids", graph.Int64, graph.Of("batch", "sequence"))
+	e.mask = g.Input("attention_mask", graph.Int64, graph.Of("batch", "total"))
+	e.lengths = g.Op("Shape", "/lengths/Shape", []*graph.Value{e.ids})
+	if opts.Attention == AttentionORT {
+		e.guarded = e.guardTotal()
+		e.ortLengths()
+		return e
+	}
+	e.positions = g.Input("position_ids", graph.Int64, graph.Of("batch", "sequence"))
+	e.guarded = e.guardPositions()
+	return e
+}
+
+// embed looks the tokens up, (batch*sequence, hidden). The rows are gathered in
+// the stored type and cast after, so that no float32 copy of the whole table is
+// kept for it.
+func (e *emitter) embed(table *graph.Value) *graph.Value {
+	ids := e.g.Op("Reshape", "/embed/Reshape", []*graph.Value{e.ids, e.ints("all", -1)})
+	x := e.g.Op("Gather", "/embed/Gather", []*graph.Value{table, ids})
+	if x.DType() == graph.Float || e.g.Err() != nil {
+		return x
+	}
+	return e.g.Op("Cast", "/embed/Cast", []*graph.Value{x}, graph.IntAttr("to", int(graph.Float)))
+}

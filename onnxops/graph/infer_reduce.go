@@ -1,0 +1,140 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+)
+
+// slice knows constant starts, ends, axes and steps of 1; an end at or past the
+// dimension's end means all of it. A dynamic dimension may lose a constant count
+// at its front or keep a constant count, counted from its end; its new length
+// gets a name of its own only where it cannot be worked out.
+func slice(c *Call) ([]Type, error) {
+	starts, err := c.knownInts(1)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := c.knownInts(2)
+	if err != nil {
+		return nil, err
+	}
+	axes := make([]int64, len(starts))
+	for i := range axes {
+		axes[i] = int64(i)
+	}
+	if c.Has(3) {
+		if axes, err = c.knownInts(3); err != nil {
+			return nil, err
+		}
+	}
+	if c.Has(4) {
+		return nil, fmt.Errorf("steps are not known here")
+	}
+	if len(ends) != len(starts) || len(axes) != len(starts) {
+		return nil, fmt.Errorf("has %d starts, %d ends and %d axes", len(starts), len(ends), len(axes))
+	}
+	t := Type{DType: c.In[0].DType(), Shape: slices.Clone(c.In[0].Shape())}
+	for k, a := range axes {
+		i, err := axis(a, len(t.Shape))
+		if err != nil {
+			return nil, err
+		}
+		d := t.Shape[i]
+		if d.IsFixed() {
+			lo, hi := clamp(starts[k], d.N), clamp(ends[k], d.N)
+			t.Shape[i] = Dim{N: max(hi-lo, 0)}
+			if elems := c.In[0].typ.Elems; elems != nil && len(t.Shape) == 1 {
+				t.Elems = slices.Clone(elems[lo:max(lo, hi)])
+			}
+			continue
+		}
+		switch whole := ends[k] >= 1<<31-1; {
+		case starts[k] == 0 && whole:
+		case starts[k] < 0 && whole:
+			t.Shape[i] = Dim{N: -starts[k]} // the caller knows there are as many
+		default:
+			return nil, fmt.Errorf("cutting %d:%d from dimension %s leaves a length without a name", starts[k], ends[k], d)
+		}
+	}
+	return []Type{t}, nil
+}
+
+func clamp(i, n int64) int64 {
+	if i < 0 {
+		i += n
+	}
+	return min(max(i, 0), n)
+}
+
+func constantOfShape(c *Call) ([]Type, error) {
+	elems, err := c.known(0)
+	if err != nil {
+		return nil, err
+	}
+	t := Type{DType: Float, Shape: slices.Clone(Shape(elems))}
+	if a := c.Attr("value"); a != nil {
+		t.DType = DType(a.GetT().GetDataType())
+	}
+	return []Type{t}, nil
+}
+
+// rangeOf knows Range(0, n, 1), n being a dimension.
+func rangeOf(c *Call) ([]Type, error) {
+	var d [3]Dim
+	for i := range d {
+		if err := c.WantRank(i, 0); err != nil {
+			return nil, err
+		}
+		elems, err := c.known(i)
+		if err != nil {
+			return nil, err
+		}
+		d[i] = elems[0]
+	}
+	if (d[0] != Dim{}) || (d[2] != Dim{N: 1}) {
+		return nil, fmt.Errorf("range from %s by %s: only ranges from 0 by 1 have a known length", d[0], d[2])
+	}
+	return []Type{{DType: c.In[0].DType(), Shape: Shape{d[1]}}}, nil
+}
+
+func cumSum(c *Call) ([]Type, error) {
+	ax, err := c.knownInts(1)
+	if err != nil {
+		return nil, err
+	}
+	if len(ax) != 1 {
+		return nil, fmt.Errorf("input 1 (%s) must hold one axis", c.In[1].name)
+	}
+	if _, err := axis(ax[0], c.In[0].Rank()); err != nil {
+		return nil, err
+	}
+	return c.same(0), nil
+}
+
+func reduce(c *Call) ([]Type, error) {
+	in, keep := c.In[0].Shape(), c.Int("keepdims", 1) != 0
+	drop := make([]bool, len(in))
+	if c.Has(1) {
+		axes, err := c.knownInts(1)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range axes {
+			i, err := axis(a, len(in))
+			if err != nil {
+				return nil, err
+			}
+			drop[i] = true
+		}
+	}
+	out := Shape{}
+	for i, d := range in {
+		switch {
+		case !drop[i] && c.Has(1):
+			out = append(out, d)
+		case keep:
+			out = append(out, Dim{N: 1})
+		}
+	}
+	return []Type{{DType: c.In[0].DType(), Shape: out}}, nil
+}

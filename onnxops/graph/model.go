@@ -1,0 +1,81 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+)
+
+// IRVersion is the version of the ONNX format written: 11, that of opset 23.
+const IRVersion = 11
+
+// Meta is what a model says about itself.
+type Meta struct {
+	Producer, Version string
+	Props             [][2]string // metadata_props, in the order given
+}
+
+// Model returns the finished model, or the first error of its construction.
+// Inputs, outputs and every intermediate value carry their shapes.
+func (g *Graph) Model(meta Meta) (*onnxpb.ModelProto, error) {
+	if g.err != nil {
+		return nil, g.err
+	}
+	if len(g.outputs) == 0 {
+		return nil, fmt.Errorf("graph: %s: no outputs", g.name)
+	}
+	pb := &onnxpb.GraphProto{Name: g.name, Node: g.nodes, Initializer: g.initializers}
+	for _, v := range g.inputs {
+		pb.Input = append(pb.Input, v.info())
+	}
+	for _, v := range g.outputs {
+		pb.Output = append(pb.Output, v.info())
+	}
+	for _, v := range g.interm {
+		if !slices.Contains(g.outputs, v) {
+			pb.ValueInfo = append(pb.ValueInfo, v.info())
+		}
+	}
+	m := &onnxpb.ModelProto{
+		IrVersion: IRVersion, ProducerName: meta.Producer, ProducerVersion: meta.Version, Graph: pb,
+	}
+	domains := []string{}
+	for d := range g.opsets {
+		domains = append(domains, d)
+	}
+	slices.Sort(domains)
+	for _, d := range domains {
+		m.OpsetImport = append(m.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: d, Version: g.opsets[d]})
+	}
+	for _, f := range g.functions {
+		m.Functions = append(m.Functions, f.Proto)
+	}
+	for _, p := range meta.Props {
+		m.MetadataProps = append(m.MetadataProps, &onnxpb.StringStringEntryProto{Key: p[0], Value: p[1]})
+	}
+	return m, nil
+}
+
+// Marshal returns the model's bytes; the same model gives the same bytes.
+func Marshal(m *onnxpb.ModelProto) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
+}
+
+func (v *Value) info() *onnxpb.ValueInfoProto {
+	shape := &onnxpb.TensorShapeProto{}
+	for _, d := range v.typ.Shape {
+		dim := &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: d.N}}
+		if !d.IsFixed() {
+			dim.Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: d.Name}
+		}
+		shape.Dim = append(shape.Dim, dim)
+	}
+	return &onnxpb.ValueInfoProto{Name: v.name, Type: &onnxpb.TypeProto{
+		Value: &onnxpb.TypeProto_TensorType{TensorType: &onnxpb.TypeProto_Tensor{
+			ElemType: int32(v.typ.DType), Shape: shape,
+		}},
+	}}
+}

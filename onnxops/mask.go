@@ -1,0 +1,77 @@
+package onnxops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/pecvt/pecvt/onnxops/graph"
+)
+
+// scoreMask returns the additive mask of (batch, 1, sequence, total) for a
+// window (0: none), made once for each: 0 where query i = past + s sees key j,
+// the lowest float32 elsewhere. i sees j where attention_mask[j] is 1,
+// j <= i and i − j < window, and always itself, so no row is without a key.
+func (e *emitter) scoreMask(window int) *graph.Value {
+	if m := e.masks[window]; m != nil {
+		return m
+	}
+	g, prefix := e.g, "/mask"
+	if window > 0 {
+		prefix = fmt.Sprintf("/mask.window%d", window)
+	}
+	base := e.maskBase()
+	visible := base.causal
+	if window > 0 {
+		first := g.Op("Sub", prefix+"/first/Sub", []*graph.Value{base.query, e.int64Scalar(fmt.Sprintf("window%d", window), int64(window))})
+		inside := g.Op("Greater", prefix+"/inside/Greater", []*graph.Value{base.key, first})
+		visible = g.Op("And", prefix+"/inside/And", []*graph.Value{visible, inside})
+	}
+	visible = g.Op("And", prefix+"/real/And", []*graph.Value{visible, base.real})
+	visible = g.Op("Or", prefix+"/self/Or", []*graph.Value{visible, base.self})
+	m := g.Op("Where", prefix+"/Where", []*graph.Value{visible, e.scalar("seen", 0), e.scalar("unseen", -math.MaxFloat32)})
+	e.masks[window] = m
+	return m
+}
+
+// maskParts is what the masks of all windows share.
+type maskParts struct {
+	key    *graph.Value // (total): 0, 1, ...
+	query  *graph.Value // (sequence, 1): past, past + 1, ...
+	causal *graph.Value // (sequence, total)
+	self   *graph.Value // (sequence, total)
+	real   *graph.Value // (batch, 1, 1, total)
+}
+
+func (e *emitter) maskBase() *maskParts {
+	if e.parts != nil {
+		return e.parts
+	}
+	g := e.g
+	zero, one := e.int64Scalar("0", 0), e.int64Scalar("1", 1)
+	first := e.ints("axis0", 0)
+	total := g.Op("Squeeze", "/mask/total/Squeeze", []*graph.Value{e.total(), first})
+	length := g.Op("Shape", "/mask/sequence/Shape", []*graph.Value{e.ids}, graph.IntAttr("start", 1), graph.IntAttr("end", 2))
+	length = g.Op("Squeeze", "/mask/sequence/Squeeze", []*graph.Value{length, first})
+	past := g.Op("Sub", "/mask/past/Sub", []*graph.Value{total, length})
+	p := &maskParts{key: g.Op("Range", "/mask/key/Range", []*graph.Value{zero, total, one})}
+	step := g.Op("Range", "/mask/query/Range", []*graph.Value{zero, length, one})
+	step = g.Op("Add", "/mask/query/Add", []*graph.Value{step, past})
+	p.query = g.Op("Unsqueeze", "/mask/query/Unsqueeze", []*graph.Value{step, e.ints("axis1", 1)})
+	p.causal = g.Op("LessOrEqual", "/mask/causal/LessOrEqual", []*graph.Value{p.key, p.query})
+	p.self = g.Op("Equal", "/mask/self/Equal", []*graph.Value{p.key, p.query})
+	isReal := g.Op("Cast", "/mask/real/Cast", []*graph.Value{e.mask}, graph.IntAttr("to", int(graph.Bool)))
+	p.real = g.Op("Unsqueeze", "/mask/real/Unsqueeze", []*graph.Value{isReal, e.ints("axes12", 1, 2)})
+	e.parts = p
+	return p
+}
+
+// scalar is a constant float32 scalar, made once for each name.
+func (e *emitter) scalar(name string, v float64) *graph.Value {
+	name = "/const/" + name
+	if c := e.consts[name]; c != nil {
+		return c
+	}
+	c := e.g.Scalar(name, v)
+	e.consts[name] = c
+	return c
+}

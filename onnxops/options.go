@@ -1,0 +1,95 @@
+package onnxops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// Forms of attention.
+const (
+	// AttentionStandard uses Attention of opset 23: any runtime.
+	AttentionStandard = "standard"
+	// AttentionORT uses com.microsoft GroupQueryAttention: ONNX Runtime and
+	// onnxruntime-genai only.
+	AttentionORT = "ort"
+)
+
+// Places for the weights.
+const (
+	// WeightsExternal points into the checkpoint's safetensors files, which must
+	// lie in the model's folder as files or hard links.
+	WeightsExternal = "external"
+	// WeightsExternalCopy copies them to model.onnx.data.
+	WeightsExternalCopy = "external-copy"
+	// WeightsEmbed puts them into model.onnx itself, up to 2 GiB.
+	WeightsEmbed = "embed"
+)
+
+// Names of the files written.
+const (
+	ModelFile = "model.onnx"
+	DataFile  = "model.onnx.data"
+	GenAIFile = "genai_config.json"
+)
+
+// Options chooses among the forms of a graph. The zero value is the standard
+// form with zero-copy weights.
+type Options struct {
+	Attention string // AttentionStandard ("") or AttentionORT
+	Weights   string // WeightsExternal (""), WeightsExternalCopy or WeightsEmbed
+	// MaxLength is the number of positions of the cos and sin tables;
+	// 0 is the model's max_position_embeddings.
+	MaxLength int
+	// Version is pecvt's version, for the model's metadata.
+	Version string
+	// Encoding names the positional encoding, for the metadata.
+	Encoding string
+}
+
+// maxTableBytes bounds one table of cosines or sines; a model.onnx cannot be
+// larger than 2 GiB as a whole.
+const maxTableBytes = 512 << 20
+
+func (o Options) withDefaults(m *family.Model) (Options, error) {
+	if o.Attention == "" {
+		o.Attention = AttentionStandard
+	}
+	if o.Weights == "" {
+		o.Weights = WeightsExternal
+	}
+	if o.MaxLength == 0 {
+		o.MaxLength = m.MaxPositions
+	}
+	if o.Version == "" {
+		o.Version = "devel"
+	}
+	if o.Encoding == "" {
+		o.Encoding = "rope"
+	}
+	if a := o.Attention; a != AttentionStandard && a != AttentionORT {
+		return o, fmt.Errorf("onnx: attention form %q: expected %q or %q", a, AttentionStandard, AttentionORT)
+	}
+	switch o.Weights {
+	case WeightsExternal, WeightsExternalCopy, WeightsEmbed:
+	default:
+		return o, fmt.Errorf("onnx: weights %q: expected %q, %q or %q", o.Weights, WeightsExternal, WeightsExternalCopy, WeightsEmbed)
+	}
+	if o.MaxLength < 1 || o.MaxLength > math.MaxInt32 {
+		return o, fmt.Errorf("onnx: maximum length %d: expected a positive number of positions; give one with --max-length", o.MaxLength)
+	}
+	for i := range m.Blocks {
+		if n := int64(o.MaxLength) * int64(m.Blocks[i].Attn.Rotary.Planes()) * 4; n > maxTableBytes {
+			return o, fmt.Errorf("onnx: layer %d: a table of %d positions and %d planes takes %d bytes, at most %d fit: give a smaller --max-length",
+				i, o.MaxLength, m.Blocks[i].Attn.Rotary.Planes(), n, maxTableBytes)
+		}
+	}
+	return o, nil
+}
+
+// unsupported marks err as something pecvt knows and does not do.
+func unsupported(format string, args ...any) error {
+	return fmt.Errorf(format+": %w", append(args, posenc.ErrUnsupported)...)
+}

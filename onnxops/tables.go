@@ -1,0 +1,66 @@
+package onnxops
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"reflect"
+
+	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// table is one rotation's cosines and sines in the graph.
+type table struct {
+	rotary   posenc.Rotary
+	cos, sin *graph.Value
+}
+
+// tables returns the graph's cos and sin for a rotary layer, made once for each
+// distinct spectrum: (MaxLength, width) tables, or with position_ids the rows
+// gathered for this call, (batch, sequence, width).
+func (e *emitter) tables(r posenc.Rotary) table {
+	for _, t := range e.rotaries {
+		if reflect.DeepEqual(t.rotary, r) {
+			return t
+		}
+	}
+	prefix := "/rotary"
+	if n := len(e.rotaries); n > 0 {
+		prefix = fmt.Sprintf("/rotary.%d", n)
+	}
+	t := table{rotary: r}
+	width := r.Planes()
+	if e.opts.Attention == AttentionORT {
+		width = paddedPlanes(r)
+	}
+	cos, sin := cosSin(r, e.opts.MaxLength, width)
+	dims := []int64{int64(e.opts.MaxLength), int64(width)}
+	t.cos = e.g.Tensor(prefix+"/cos_table", graph.Float, dims, cos)
+	t.sin = e.g.Tensor(prefix+"/sin_table", graph.Float, dims, sin)
+	if e.positions != nil {
+		t.cos = e.g.Op("Gather", prefix+"/cos/Gather", []*graph.Value{t.cos, e.positions})
+		t.sin = e.g.Op("Gather", prefix+"/sin/Gather", []*graph.Value{t.sin, e.positions})
+	}
+	e.rotaries = append(e.rotaries, t)
+	return t
+}
+
+// cosSin returns the little-endian float32 tables of n positions: the angle in
+// float64 from the integer position, its cosine and sine times the gain in
+// float64, rounded once. Columns past the planes hold cos 1, sin 0.
+func cosSin(r posenc.Rotary, n, width int) (cos, sin []byte) {
+	cos, sin = make([]byte, 4*n*width), make([]byte, 4*n*width)
+	for t := range n {
+		for p := range width {
+			c, s := 1.0, 0.0
+			if p < r.Planes() {
+				c, s = r.CosSin(p, int64(t))
+			}
+			at := 4 * (t*width + p)
+			binary.LittleEndian.PutUint32(cos[at:], math.Float32bits(float32(c)))
+			binary.LittleEndian.PutUint32(sin[at:], math.Float32bits(float32(s)))
+		}
+	}
+	return cos, sin
+}

@@ -1,0 +1,179 @@
+package onnxops
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+)
+
+// Write exports the model into dir: model.onnx, model.onnx.data with
+// WeightsExternalCopy, genai_config.json with AttentionORT. It returns the names
+// of the files written, sorted. With WeightsExternal the checkpoint's files must
+// be put into dir too, as files or hard links: ONNX Runtime refuses symbolic
+// links and folders above.
+//
+// Weights are streamed from the checkpoint; what is held in memory is the graph
+// with its tables.
+func Write(dir string, m *family.Model, ckpt *safetensors.Checkpoint, opts Options) ([]string, error) {
+	opts, err := opts.withDefaults(m)
+	if err != nil {
+		return nil, err
+	}
+	model, weights, err := export(m, ckpt, opts)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	if opts.Attention == AttentionORT {
+		config, err := GenAIConfig(m, opts)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, GenAIFile), config, 0o644); err != nil {
+			return nil, fmt.Errorf("onnx: %w", err)
+		}
+		names = append(names, GenAIFile)
+	}
+	err = writeFile(filepath.Join(dir, ModelFile), func(w io.Writer) error { return WriteModel(w, model) })
+	if err != nil {
+		return nil, err
+	}
+	names = append(names, ModelFile)
+	if opts.Weights == WeightsExternalCopy {
+		err = writeFile(filepath.Join(dir, DataFile), weights.writeData)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, DataFile)
+	}
+	return names, nil
+}
+
+func writeFile(path string, fill func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("onnx: %w", err)
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	err = fill(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("onnx: %s: %w", path, err)
+	}
+	return nil
+}
+
+// writeData streams model.onnx.data.
+func (s *store) writeData(w io.Writer) error {
+	var at int64
+	for _, c := range s.data {
+		raw, err := s.ckpt.Bytes(c.tensor)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(make([]byte, c.offset-at)); err != nil {
+			return err
+		}
+		if _, err := w.Write(raw[c.begin:c.end]); err != nil {
+			return err
+		}
+		at = c.offset + c.end - c.begin
+		s.ckpt.Release(c.tensor)
+	}
+	return nil
+}
+
+// maxModelBytes is the most that a protobuf message, so a model.onnx, may take.
+const maxModelBytes = 1<<31 - 1
+
+// WriteModel writes a model's bytes, the same as those of [graph.Marshal] but for
+// the place of the initializers, which come last in the graph. Their data is
+// written from where it lies, so a model with embedded weights is not held in
+// memory a second time.
+func WriteModel(w io.Writer, m *onnxpb.ModelProto) error {
+	opts := proto.MarshalOptions{Deterministic: true}
+	inits := m.GetGraph().GetInitializer()
+	graphOnly := proto.CloneOf(&onnxpb.GraphProto{
+		Name: m.Graph.Name, Node: m.Graph.Node, DocString: m.Graph.DocString, Input: m.Graph.Input,
+		Output: m.Graph.Output, ValueInfo: m.Graph.ValueInfo, MetadataProps: m.Graph.MetadataProps,
+	})
+	body, err := opts.Marshal(graphOnly)
+	if err != nil {
+		return err
+	}
+	heads, total := make([][]byte, len(inits)), len(body)
+	for i, t := range inits {
+		if heads[i], err = initializerHead(t); err != nil {
+			return err
+		}
+		total += len(heads[i]) + len(t.GetRawData())
+	}
+	rest, err := opts.Marshal(&onnxpb.ModelProto{
+		IrVersion: m.IrVersion, OpsetImport: m.OpsetImport, ProducerName: m.ProducerName,
+		ProducerVersion: m.ProducerVersion, Domain: m.Domain, ModelVersion: m.ModelVersion,
+		DocString: m.DocString, MetadataProps: m.MetadataProps, Functions: m.Functions,
+	})
+	if err != nil {
+		return err
+	}
+	if total+len(rest)+16 > maxModelBytes {
+		return fmt.Errorf("the model takes %d bytes, at most %d fit into one file: use --weights external or external-copy", total+len(rest), maxModelBytes)
+	}
+	rest = protowire.AppendTag(rest, graphField, protowire.BytesType)
+	rest = protowire.AppendVarint(rest, uint64(total))
+	for _, b := range [][]byte{rest, body} {
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	for i, t := range inits {
+		if _, err := w.Write(heads[i]); err != nil {
+			return err
+		}
+		if _, err := w.Write(t.GetRawData()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Field numbers of ONNX that WriteModel writes by hand.
+const (
+	graphField       protowire.Number = 7 // ModelProto.graph
+	initializerField protowire.Number = 5 // GraphProto.initializer
+	rawDataField     protowire.Number = 9 // TensorProto.raw_data
+)
+
+// initializerHead is an initializer field of a graph up to its raw data, which
+// comes last.
+func initializerHead(t *onnxpb.TensorProto) ([]byte, error) {
+	raw := t.GetRawData()
+	head := &onnxpb.TensorProto{
+		Name: t.Name, DataType: t.DataType, Dims: t.Dims, ExternalData: t.ExternalData, DataLocation: t.DataLocation,
+	}
+	inner, err := proto.MarshalOptions{Deterministic: true}.Marshal(head)
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) > 0 {
+		inner = protowire.AppendTag(inner, rawDataField, protowire.BytesType)
+		inner = protowire.AppendVarint(inner, uint64(len(raw)))
+	}
+	out := protowire.AppendTag(nil, initializerField, protowire.BytesType)
+	out = protowire.AppendVarint(out, uint64(len(inner)+len(raw)))
+	return append(out, inner...), nil
+}

@@ -159,7 +159,9 @@ func (f *File) Bytes(name string) ([]byte, error) {
 		if !ok {
 			return nil, f.noTensor(name)
 		}
-		return v.Data(), nil
+		// The library's slice goes on to the end of the file: an append by the
+		// caller would write to the map.
+		return slices.Clip(v.Data()), nil
 	}
 	begin, end := f.dataStart+info.Begin, f.dataStart+info.End
 	if f.mapped != nil {

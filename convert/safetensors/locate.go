@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -71,6 +72,9 @@ func locateInDir(dir string) (string, error) {
 	case len(files) == 1:
 		return filepath.Join(dir, files[0]), checkNotShard(filepath.Join(dir, files[0]))
 	case len(files) > 1:
+		if !slices.ContainsFunc(files, func(name string) bool { return !shardName.MatchString(name) }) {
+			return "", formatErrorf(dir, "", "the folder holds %d shards but no index: download the *%s", len(files), indexSuffix)
+		}
 		return "", ambiguous(dir, files)
 	}
 	return "", formatErrorf(dir, "", "the folder holds no .safetensors file and no *%s", indexSuffix)
@@ -85,8 +89,11 @@ func ambiguous(dir string, names []string) error {
 	return formatErrorf(dir, "", "the folder holds several candidates (%s): name the file to use", list)
 }
 
-// checkNotShard refuses a file that the index beside it lists as one of several:
-// alone it is half a model.
+// shardName is the naming of huggingface_hub.
+var shardName = regexp.MustCompile(`-\d+-of-(\d+)\.safetensors$`)
+
+// checkNotShard refuses a file that the index beside it lists as one of several,
+// or that by its name is one: alone it is a part of a model.
 func checkNotShard(path string) error {
 	dir, name := filepath.Split(path)
 	entries, err := os.ReadDir(filepath.Clean(dir + "."))
@@ -109,6 +116,12 @@ func checkNotShard(path string) error {
 		if listed && others {
 			return formatErrorf(path, "", "this is one of the shards of %s: name the index or the folder instead", e.Name())
 		}
+		if listed {
+			return nil
+		}
+	}
+	if m := shardName.FindStringSubmatch(name); m != nil && strings.TrimLeft(m[1], "0") != "1" {
+		return formatErrorf(path, "", "by its name this is one of %s shards, but no index beside it lists it: download the *%s", strings.TrimLeft(m[1], "0"), indexSuffix)
 	}
 	return nil
 }

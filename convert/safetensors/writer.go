@@ -1,20 +1,13 @@
 package safetensors
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
-	"strconv"
 
 	"github.com/pecvt/pecvt/convert/fsio"
-	"github.com/pecvt/pecvt/convert/tensor"
 )
 
 // Writer writes one safetensors file tensor by tensor, in the order of the infos
@@ -26,98 +19,6 @@ type Writer struct {
 	infos []Info
 	next  int
 	err   error // the first failure: nothing can follow it
-}
-
-// Layout gives infos with Begin and End filled in for tensors that follow each
-// other in that order. The offsets that infos come with are not looked at. It
-// returns an error for a shape that [tensor.ByteSize] refuses, a dtype that is
-// none, and a name that occurs twice or is reserved.
-func Layout(infos []Info) ([]Info, error) {
-	out := slices.Clone(infos)
-	seen := make(map[string]bool, len(infos))
-	var at int64
-	for i := range out {
-		info := &out[i]
-		if !info.DType.Valid() {
-			return nil, fmt.Errorf("safetensors: tensor %q: %v is not a dtype", info.Name, info.DType)
-		}
-		if seen[info.Name] || info.Name == metadataKey {
-			return nil, fmt.Errorf("safetensors: tensor %q: the name is taken", info.Name)
-		}
-		seen[info.Name] = true
-		if len(info.Shape) > maxRank {
-			return nil, fmt.Errorf("safetensors: tensor %q: rank %d is above %d", info.Name, len(info.Shape), maxRank)
-		}
-		n, err := tensor.ByteSize(info.DType, info.Shape)
-		if err != nil {
-			return nil, fmt.Errorf("safetensors: tensor %q: %w", info.Name, err)
-		}
-		info.Begin, info.End = at, at+n
-		if info.End < info.Begin {
-			return nil, fmt.Errorf("safetensors: tensor %q: the file's size overflows 64 bits", info.Name)
-		}
-		at = info.End
-	}
-	return out, nil
-}
-
-// Header gives the bytes in front of the data, length field included, of a file
-// that holds infos in that order. Metadata comes first, its keys sorted; the
-// header is padded with spaces so that the data begins at a multiple of 8.
-func Header(infos []Info, metadata map[string]string) ([]byte, error) {
-	infos, err := Layout(infos)
-	if err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	b.Write(make([]byte, prefix))
-	b.WriteByte('{')
-	separate := func() {
-		if b.Len() > prefix+1 {
-			b.WriteByte(',')
-		}
-	}
-	if len(metadata) > 0 {
-		writeString(&b, metadataKey)
-		b.WriteString(":{")
-		for i, key := range slices.Sorted(maps.Keys(metadata)) {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			writeString(&b, key)
-			b.WriteByte(':')
-			writeString(&b, metadata[key])
-		}
-		b.WriteByte('}')
-	}
-	for _, info := range infos {
-		separate()
-		writeString(&b, info.Name)
-		fmt.Fprintf(&b, `:{"dtype":"%s","shape":[`, info.DType)
-		for i, d := range info.Shape {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString(strconv.FormatInt(d, 10))
-		}
-		fmt.Fprintf(&b, `],"data_offsets":[%d,%d]}`, info.Begin, info.End)
-	}
-	b.WriteByte('}')
-	for b.Len()%8 != 0 {
-		b.WriteByte(' ')
-	}
-	if b.Len()-prefix > maxHeader {
-		return nil, fmt.Errorf("safetensors: the header needs %d bytes, above the format's limit of %d: use shards", b.Len()-prefix, maxHeader)
-	}
-	binary.LittleEndian.PutUint64(b.Bytes(), uint64(b.Len()-prefix))
-	return b.Bytes(), nil
-}
-
-func writeString(b *bytes.Buffer, s string) {
-	enc := json.NewEncoder(b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(s)       // a string always encodes, into a buffer that always takes it
-	b.Truncate(b.Len() - 1) // the newline
 }
 
 // NewWriter writes the header to w. The tensors of infos must follow in their
@@ -176,9 +77,13 @@ func (w *Writer) WriteTensorFrom(name string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	n, err := io.Copy(w.w, io.LimitReader(r, info.Bytes()))
-	if err != nil {
-		w.err = fsio.WriteError(w.name, err)
+	from := &noteError{r: r}
+	n, err := io.Copy(w.w, io.LimitReader(from, info.Bytes()))
+	switch {
+	case from.err != nil:
+		return w.fail(name, from.err)
+	case err != nil:
+		w.err = fmt.Errorf("safetensors: %w", fsio.WriteError(w.name, err))
 		return w.err
 	}
 	if n < info.Bytes() {
@@ -189,6 +94,20 @@ func (w *Writer) WriteTensorFrom(name string, r io.Reader) error {
 	}
 	w.next++
 	return nil
+}
+
+// noteError keeps a reader's error, which io.Copy does not tell from a writer's.
+type noteError struct {
+	r   io.Reader
+	err error
+}
+
+func (n *noteError) Read(p []byte) (int, error) {
+	got, err := n.r.Read(p)
+	if err != nil && err != io.EOF {
+		n.err = err
+	}
+	return got, err
 }
 
 // CopyTensor writes the data of the next tensor from the tensor sourceName of an

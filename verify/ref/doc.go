@@ -1,0 +1,13 @@
+// Package ref is the reference forward pass: float64 from the first token to
+// the logits, straight from a checkpoint's tensors and configuration.
+//
+// It is written to be believed rather than to be fast, and shares no code with
+// the rewriting of checkpoints or with the emission of graphs: what it agrees
+// with, two separate programs have computed. Weights are decoded exactly (every
+// stored type fits float64), angles come from posenc in float64, and nothing is
+// rounded to a shorter type on the way. What is left is float64's own rounding,
+// some 1e-15 of the largest term of each sum.
+//
+// Weights are decoded in blocks of a few rows, right before they are
+// multiplied, so that memory holds the activations and no whole matrix.
+package ref

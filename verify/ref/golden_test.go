@@ -1,0 +1,181 @@
+package ref
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+const testdata = "../../testdata"
+
+// limit is the goldens' own accuracy: they were computed in float32 by another
+// program, which leaves about 1e-5 of the largest value.
+const limit = 2e-5
+
+// checkpoint opens a model under testdata.
+func checkpoint(t testing.TB, dir string) (*family.Model, *safetensors.Checkpoint) {
+	t.Helper()
+	c, err := safetensors.OpenCheckpoint(filepath.Join(testdata, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	m, err := family.Load(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, c
+}
+
+// converted returns the model with every block's spectrum replaced by the
+// named encoding's.
+func converted(t testing.TB, m *family.Model, name, scale string) *family.Model {
+	t.Helper()
+	e, err := posenc.FindEncoding(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := posenc.ParseScale(scale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := *m
+	c.Blocks = append([]family.Block(nil), m.Blocks...)
+	for i := range c.Blocks {
+		r := &c.Blocks[i].Attn.Rotary
+		r.Spectrum, err = e.Target(posenc.Source{Declared: m.Rope, Unscaled: m.Rope.Base(), Current: r.Spectrum,
+			TrainedLength: m.TrainedLength, Scale: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &c
+}
+
+// golden is what another program computed.
+type golden struct {
+	ids    [][]int64
+	logits []float64
+	hidden [][]float64
+}
+
+func readGolden(t testing.TB, path string) golden {
+	t.Helper()
+	f, err := safetensors.Open(filepath.Join(testdata, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	read := func(name string) []float64 {
+		info, ok := f.Lookup(name)
+		if !ok {
+			t.Fatalf("%s has no tensor %q", path, name)
+		}
+		raw, err := f.Bytes(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := make([]float64, len(raw)/info.DType.Size())
+		if err := tensor.Decode64(out, raw, info.DType); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	g := golden{logits: read("logits")}
+	info, _ := f.Lookup("input_ids")
+	ids := read("input_ids")
+	for b := range int(info.Shape[0]) {
+		row := make([]int64, info.Shape[1])
+		for i := range row {
+			row[i] = int64(ids[b*len(row)+i])
+		}
+		g.ids = append(g.ids, row)
+	}
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("hidden.%d", i)
+		if _, ok := f.Lookup(name); !ok {
+			return g
+		}
+		g.hidden = append(g.hidden, read(name))
+	}
+}
+
+// relative is the largest difference over the largest magnitude of want.
+func relative(t testing.TB, got, want []float64) float64 {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d numbers, want %d", len(got), len(want))
+	}
+	diff, scale := 0.0, 0.0
+	for i, w := range want {
+		d := math.Abs(got[i] - w)
+		if math.IsNaN(d) {
+			t.Fatalf("number %d: %v, want %v", i, got[i], w)
+		}
+		diff, scale = max(diff, d), max(scale, math.Abs(w))
+	}
+	return diff / scale
+}
+
+func TestGolden(t *testing.T) {
+	const gqa, stories = "golden/llama-gqa", "models/stories260K"
+	cases := []struct{ dir, golden, to, scale string }{
+		{"golden/llama-tied-bf16", "golden.safetensors", "rope", ""},
+		{"golden/llama-sharded-f16", "golden.safetensors", "rope", ""},
+		{"golden/llama3-scaled", "golden.safetensors", "rope", ""},
+		{"golden/mistral", "golden.safetensors", "rope", ""},
+		{"golden/qwen2", "golden.safetensors", "rope", ""},
+		{"golden/qwen3", "golden.safetensors", "rope", ""},
+		{"golden/phi3", "golden.safetensors", "rope", ""},
+		{gqa, "golden/rope.safetensors", "rope", ""},
+		{gqa, "golden/hope.safetensors", "hope", ""},
+		{gqa, "golden/hope-ab1.safetensors", "hope-ab1", ""},
+		{gqa, "golden/hope-ab2.safetensors", "hope-ab2", ""},
+		{gqa, "golden/hope-ab3.safetensors", "hope-ab3", ""},
+		{gqa, "golden/nope.safetensors", "nope", ""},
+		{gqa, "golden/rope-pi4.safetensors", "pi", "pi:4"},
+		{gqa, "golden/rope-yarn4.safetensors", "yarn", "yarn:4"},
+		{gqa, "golden/hope-pi4.safetensors", "hope", "pi:4"},
+		{gqa, "golden/hope-yarn4.safetensors", "hope", "yarn:4"},
+		{stories, "golden/rope.safetensors", "rope", ""},
+		{stories, "golden/hope.safetensors", "hope", ""},
+		{stories, "golden/hope-ab1.safetensors", "hope-ab1", ""},
+		{stories, "golden/hope-ab2.safetensors", "hope-ab2", ""},
+	}
+	for _, c := range cases {
+		t.Run(filepath.Base(c.dir)+"/"+strings.TrimSuffix(filepath.Base(c.golden), ".safetensors"), func(t *testing.T) {
+			m, src := checkpoint(t, c.dir)
+			g := readGolden(t, filepath.Join(c.dir, c.golden))
+			out, err := New(converted(t, m, c.to, c.scale), src).Forward(context.Background(), Input{IDs: g.ids}, Options{KeepHidden: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := relative(t, out.Logits, g.logits); r > limit {
+				t.Errorf("logits differ by %.3g of the largest: limit %g", r, limit)
+			} else {
+				t.Logf("logits: %.2e of the largest", r)
+			}
+			if len(out.Hidden) != len(m.Blocks)+1 {
+				t.Fatalf("%d hidden states for %d layers", len(out.Hidden), len(m.Blocks))
+			}
+			if want := len(out.Hidden); c.dir != stories && len(g.hidden) != want { // stories260K's goldens hold logits alone
+				t.Fatalf("the golden has %d hidden states, want %d", len(g.hidden), want)
+			}
+			for i, want := range g.hidden {
+				if r := relative(t, out.Hidden[i], want); r > limit {
+					t.Errorf("hidden.%d differs by %.3g of the largest: limit %g", i, r, limit)
+				} else {
+					t.Logf("hidden.%d: %.2e of the largest", i, r)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,55 @@
+package ref
+
+import (
+	"context"
+	"fmt"
+)
+
+// head normalises the residual stream and computes the logits asked for.
+func (p *pass) head(ctx context.Context) error {
+	h, in := p.model.Hidden, p.in
+	if err := p.norm(&p.model.FinalNorm, p.x, p.x, h); err != nil {
+		return err
+	}
+	p.out.Final = p.x
+	p.tap("/final_norm", p.x, h)
+	if p.opts.KeepHidden {
+		p.out.Hidden = append(p.out.Hidden, append([]float64(nil), p.x...))
+	}
+	count := in.seq - p.out.From
+	if count == 0 {
+		return ctx.Err()
+	}
+	rows := p.x
+	if p.out.From > 0 {
+		rows = make([]float64, 0, in.rows*count*h)
+		for b := range in.rows {
+			rows = append(rows, p.x[(b*in.seq+p.out.From)*h:(b+1)*in.seq*h]...)
+		}
+	}
+	var err error
+	if p.out.Logits, err = p.logits(ctx, rows, p.work); err != nil {
+		return err
+	}
+	if p.opts.Tap != nil {
+		p.opts.Tap("/logits", p.out.Logits, []int{in.rows, count, p.model.Vocab})
+	}
+	return nil
+}
+
+// Logits applies the head alone to rows of Output.Final, (n, hidden), and
+// returns (n, vocab): a long text's logits can be had piece by piece, after a
+// forward pass that asked for none.
+func (r *Runner) Logits(ctx context.Context, final []float64) ([]float64, error) {
+	out, err := r.logits(ctx, final, newScratch())
+	if err != nil {
+		return nil, fmt.Errorf("ref: %w", err)
+	}
+	return out, nil
+}
+
+func (r *Runner) logits(ctx context.Context, rows []float64, work *scratch) ([]float64, error) {
+	n := len(rows) / r.model.Hidden
+	out := make([]float64, n*r.model.Vocab)
+	return out, r.linear(ctx, &r.model.Head, rows, n, out, work)
+}

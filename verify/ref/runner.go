@@ -1,0 +1,145 @@
+package ref
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/pecvt/pecvt/convert/family"
+)
+
+// Runner computes a model's forward pass. Its methods may be used from several
+// goroutines.
+type Runner struct {
+	model *family.Model
+	src   family.Source
+
+	embedOnce sync.Once
+	embedErr  error
+}
+
+// New returns a runner of the model whose tensors src holds.
+func New(m *family.Model, src family.Source) *Runner { return &Runner{model: m, src: src} }
+
+// Options choose what a forward pass keeps and reports; the zero value asks for
+// all logits and nothing else.
+type Options struct {
+	// KeepHidden asks for Output.Hidden.
+	KeepHidden bool
+	// LogitsFrom is the first of the S tokens whose logits are computed. A
+	// negative number counts from the end (-1: the last token alone), S or more
+	// asks for none.
+	LogitsFrom int
+	// Tap, where set, is given the value of every node in the order of
+	// computation; names are listed with Forward. The slice is reused once Tap
+	// returns.
+	Tap func(name string, values []float64, shape []int)
+	// Progress, where set, is called after the embedding, after each layer and
+	// after the head: done counts from 1 to total.
+	Progress func(done, total int)
+}
+
+// Output is the result of a forward pass.
+type Output struct {
+	// Batch is B; From and Seq say that logits are those of tokens [From, Seq).
+	Batch, Seq, From, Vocab int
+	// Logits have shape (B, Seq − From, Vocab).
+	Logits []float64
+	// Final is the residual stream after the final norm, (B, Seq, hidden).
+	Final []float64
+	// Hidden, if asked for, has one (B, Seq, hidden) slice per layer and one
+	// more: 0 is the embedding, i the output of layer i, and the last one has
+	// passed the final norm.
+	Hidden [][]float64
+	// Cache holds the past and the current tokens.
+	Cache *Cache
+}
+
+// LogitsAt returns the logits of one token; it panics if they were not asked
+// for.
+func (o *Output) LogitsAt(row, token int) []float64 {
+	at := (row*(o.Seq-o.From) + token - o.From) * o.Vocab
+	return o.Logits[at : at+o.Vocab]
+}
+
+// scratch is what one pass reuses from layer to layer.
+type scratch struct {
+	normed, q, k, v, context, attn, gate, up []float64
+	decoded, scores                          buffers
+}
+
+func newScratch() *scratch {
+	return &scratch{decoded: make(buffers, workerCount()), scores: make(buffers, workerCount())}
+}
+
+func room(s *[]float64, n int) []float64 {
+	if cap(*s) < n {
+		*s = make([]float64, n)
+	}
+	return (*s)[:n]
+}
+
+// Forward runs the model on the input. Errors: an input whose shapes disagree
+// or whose token id is outside the vocabulary, a weight that is missing or not
+// finite (named with its element), and the context's end. A position beyond any
+// declared length is no error.
+//
+// The names given to Options.Tap are, with their shapes, "/embed" (B, S,
+// hidden), and for layer i
+//
+//	/layers.i/attn_norm        (B, S, hidden)
+//	/layers.i/attn/q_proj      (B, S, heads, head size); k_proj, v_proj likewise
+//	/layers.i/attn/q_norm      the same, where the family has one; k_norm likewise
+//	/layers.i/attn/q_rotated   the same; k_rotated likewise
+//	/layers.i/attn/context     (B, S, heads, head size): softmax(scores) v
+//	/layers.i/attn/o_proj      (B, S, hidden)
+//	/layers.i/attn_residual    (B, S, hidden); absent in a parallel block
+//	/layers.i/mlp_norm         (B, S, hidden)
+//	/layers.i/mlp/gate_proj    (B, S, inner), where gated
+//	/layers.i/mlp/up_proj      (B, S, inner)
+//	/layers.i/mlp/act          (B, S, inner): what enters down_proj
+//	/layers.i/mlp/down_proj    (B, S, hidden)
+//	/layers.i/output           (B, S, hidden)
+//
+// and at last "/final_norm" (B, S, hidden) and "/logits" (B, Seq − From, vocab).
+func (r *Runner) Forward(ctx context.Context, input Input, opts Options) (*Output, error) {
+	out, err := r.forward(ctx, input, opts)
+	if err != nil {
+		return nil, fmt.Errorf("ref: %w", err)
+	}
+	return out, nil
+}
+
+func (r *Runner) forward(ctx context.Context, input Input, opts Options) (*Output, error) {
+	m := r.model
+	in, err := input.check(m)
+	if err != nil {
+		return nil, err
+	}
+	out := &Output{Batch: in.rows, Seq: in.seq, Vocab: m.Vocab, From: opts.LogitsFrom,
+		Cache: &Cache{Batch: in.rows, Length: in.total()}}
+	if out.From < 0 {
+		out.From += in.seq
+	}
+	out.From = min(max(out.From, 0), in.seq)
+	p := &pass{Runner: r, in: in, opts: opts, out: out, work: newScratch(), total: len(m.Blocks) + 2}
+	if err := p.embed(ctx); err != nil {
+		return nil, err
+	}
+	for i := range m.Blocks {
+		var past [2][]float64
+		if input.Past != nil {
+			past = [2][]float64{input.Past.Keys[i], input.Past.Values[i]}
+		}
+		if err := p.layer(ctx, i, past); err != nil {
+			return nil, fmt.Errorf("layer %d: %w", i, err)
+		}
+		p.keep(i + 1)
+		p.step()
+	}
+	if err := p.head(ctx); err != nil {
+		return nil, err
+	}
+	p.step()
+	return out, nil
+}

@@ -64,17 +64,26 @@ func PlanShards(infos []Info, maxBytes int64) ([]Shard, error) {
 	return shards, nil
 }
 
-// WriteIndex writes the index of the shards to a new file, in the layout of
-// huggingface_hub: keys sorted, indented by two spaces, metadata.total_size the
-// bytes of all tensors.
+// WriteIndex writes [Index] to a new file.
 func WriteIndex(path string, shards []Shard) error {
+	text, err := Index(shards)
+	if err != nil {
+		return err
+	}
+	return writeFile(path, text)
+}
+
+// Index gives the text of the shards' index, in the layout of huggingface_hub:
+// keys sorted, indented by two spaces, metadata.total_size the bytes of all
+// tensors.
+func Index(shards []Shard) ([]byte, error) {
 	weightMap := map[string]string{}
 	var total int64
 	for _, s := range shards {
 		total += s.Bytes
 		for _, info := range s.Infos {
 			if other, dup := weightMap[info.Name]; dup {
-				return fmt.Errorf("safetensors: tensor %q: in both %s and %s", info.Name, other, s.File)
+				return nil, fmt.Errorf("safetensors: tensor %q: in both %s and %s", info.Name, other, s.File)
 			}
 			weightMap[info.Name] = s.File
 		}
@@ -91,7 +100,7 @@ func WriteIndex(path string, shards []Shard) error {
 		writeString(&b, weightMap[name])
 	}
 	b.WriteString("\n  }\n}\n")
-	return writeFile(path, b.Bytes())
+	return b.Bytes(), nil
 }
 
 // writeFile writes a new file and removes it where that fails.

@@ -23,6 +23,9 @@ type Spec struct {
 	Tied bool
 	// Rope holds the defaults of rope_theta and partial_rotary_factor.
 	Rope ropeDefaults
+	// RopeTypes lists the rope types that the family's stock loader takes; nil
+	// is all of them.
+	RopeTypes []string
 	// PartialLayout names the family whose layout can hold this one's weights
 	// with a partial rotary dimension that stock loaders read; empty if none.
 	PartialLayout string

@@ -1,0 +1,14 @@
+// Package convert turns a checkpoint into one with another positional
+// encoding.
+//
+// NewPlan decides everything that will be written, to the byte, and writes
+// nothing. Run carries a plan out: tensor by tensor, into a temporary folder
+// beside the target which is renamed at the end, so that a target either is
+// complete or is not there. The source is only ever read.
+//
+// Tensor files that stay as they are become hard links where the file system
+// allows (reflinks or copies elsewhere), so that a conversion which edits only
+// config.json costs the same for any model. Weights that move are moved as
+// bytes: no value is decoded, so no NaN or infinity is noticed here; verify
+// reads values.
+package convert

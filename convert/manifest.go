@@ -1,0 +1,157 @@
+package convert
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+)
+
+// manifestName is the file that describes how a folder was made.
+const manifestName = "pecvt.json"
+
+// ManifestSchema is the version of pecvt.json's layout.
+const ManifestSchema = 1
+
+// maxManifest bounds a source's own manifest before it is read.
+const maxManifest = 16 << 20
+
+// Manifest is pecvt.json: how a result was made, and from what. It holds no
+// date and no path of the machine, so the same input gives the same bytes.
+type Manifest struct {
+	Schema   int            `json:"schema"`
+	Tool     string         `json:"tool"`
+	Source   sourceIdentity `json:"source"`
+	Flags    Flags          `json:"flags"`
+	Encoding Encoding       `json:"encoding"`
+	// Files are the converted checkpoint's, without pecvt.json itself.
+	Files []ManifestFile `json:"files"`
+	Notes []string       `json:"notes"`
+}
+
+// Flags are the options that decide the result.
+type Flags struct {
+	To           string `json:"to"`
+	TrainLength  int    `json:"train_length,omitempty"`
+	Cut          string `json:"cut"`
+	Scale        string `json:"scale,omitempty"`
+	Layout       string `json:"layout"`
+	Spelling     string `json:"spelling"`
+	MaxShardSize int64  `json:"max_shard_size,omitempty"`
+}
+
+// ManifestFile is one file of the result.
+type ManifestFile struct {
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"`
+}
+
+// sourceIdentity says which checkpoint a result comes from.
+type sourceIdentity struct {
+	Name         string       `json:"name"`
+	Files        []sourceFile `json:"files"`
+	ConfigSHA256 string       `json:"config_sha256"`
+	// Manifest is the source's own pecvt.json, where it was converted before.
+	Manifest json.RawMessage `json:"manifest,omitempty"`
+
+	index string // the index's file name, or ""
+}
+
+// sourceFile identifies a tensor file by its header and, where asked for, its
+// content.
+type sourceFile struct {
+	Name         string `json:"name"`
+	Bytes        int64  `json:"bytes"`
+	HeaderSHA256 string `json:"header_sha256"`
+	SHA256       string `json:"sha256,omitempty"`
+}
+
+// identify reads who the source is; content hashes come when the plan is run.
+func (p *Plan) identify(ckpt *safetensors.Checkpoint, m *family.Model) error {
+	name, err := modelName(p.Model)
+	if err != nil {
+		return err
+	}
+	id := sourceIdentity{Name: name}
+	if ckpt.IndexPath != "" {
+		id.index = filepath.Base(ckpt.IndexPath)
+	}
+	for _, f := range ckpt.Files {
+		file := sourceFile{Name: filepath.Base(f.Path), Bytes: f.Size(), HeaderSHA256: f.HeaderSHA256()}
+		if p.options.Hash {
+			file.SHA256 = strings.Repeat("0", 2*sha256.Size) // as long as what replaces it
+		}
+		id.Files = append(id.Files, file)
+	}
+	if id.ConfigSHA256, err = fileSHA256(context.Background(), m.Config.Path); err != nil {
+		return err
+	}
+	if id.Manifest, err = p.sourceManifest(); err != nil {
+		return err
+	}
+	p.source = id
+	return nil
+}
+
+// sourceManifest reads the manifest of a source that was itself converted.
+func (p *Plan) sourceManifest() (json.RawMessage, error) {
+	f, err := os.Open(filepath.Join(p.dir, manifestName))
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("source manifest: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
+	if err != nil {
+		return nil, fmt.Errorf("source manifest: %w", err)
+	}
+	var compact bytes.Buffer
+	if len(data) > maxManifest || json.Compact(&compact, data) != nil {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s beside the source is not a manifest; it is left out of the new one", manifestName))
+		return nil, nil
+	}
+	return compact.Bytes(), nil
+}
+
+// renderManifest gives pecvt.json's text.
+func (p *Plan) renderManifest() ([]byte, error) {
+	o := p.options
+	version := o.ToolVersion
+	if version == "" {
+		version = "devel"
+	}
+	man := Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: p.Encoding, Notes: p.Notes,
+		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Layout: o.Layout, Spelling: o.Spelling, MaxShardSize: o.MaxShardSize}}
+	for _, f := range p.Files {
+		if f.Name != manifestName {
+			man.Files = append(man.Files, ManifestFile{f.Name, f.Bytes})
+		}
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(man); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func (p *Plan) planManifest() error {
+	text, err := p.renderManifest()
+	if err != nil {
+		return err
+	}
+	p.Files = append(p.Files, FilePlan{Name: manifestName, Action: Write, Bytes: int64(len(text))})
+	return nil
+}

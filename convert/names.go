@@ -1,0 +1,30 @@
+package convert
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// modelName is what a model is called: the name of its folder, or of its file
+// where that has one of its own.
+func modelName(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("model %s: %w", path, err)
+	}
+	base := filepath.Base(abs)
+	info, err := os.Stat(abs)
+	switch {
+	case err == nil && info.IsDir():
+	case strings.HasSuffix(base, ".safetensors.index.json"), base == singleName:
+		base = filepath.Base(filepath.Dir(abs))
+	default:
+		base = strings.TrimSuffix(base, ".safetensors")
+	}
+	if strings.Trim(base, `./\`) == "" || base == filepath.VolumeName(abs) {
+		return "model", nil
+	}
+	return base, nil
+}

@@ -1,0 +1,181 @@
+package convert
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// Action says how a file of the result comes about.
+type Action string
+
+const (
+	// Link makes a hard link, or a reflink or copy where there are none.
+	Link Action = "link"
+	// Copy copies a file of the source.
+	Copy Action = "copy"
+	// Rewrite writes a tensor file anew, from the source's tensors.
+	Rewrite Action = "rewrite"
+	// Write writes a small file of its own.
+	Write Action = "write"
+)
+
+// FilePlan is one file of the result.
+type FilePlan struct {
+	Name   string `json:"name"`
+	Action Action `json:"action"`
+	Bytes  int64  `json:"bytes"`
+	// Source is the file of the source it comes from, where it is one.
+	Source string `json:"source,omitempty"`
+	// Tensors and Edited count a tensor file's tensors and those that change.
+	Tensors int `json:"tensors,omitempty"`
+	Edited  int `json:"edited,omitempty"`
+}
+
+// PlaneChange is one row of the frequency table, in radians per position.
+type PlaneChange struct {
+	Index    int      `json:"plane"`
+	Unscaled float64  `json:"unscaled"`
+	Band     string   `json:"band"`
+	Before   float64  `json:"before"`
+	After    float64  `json:"after"`
+	State    string   `json:"state"` // "kept", "dropped" or "removed"
+	Long     *float64 `json:"after_long,omitempty"`
+}
+
+// Encoding describes the change.
+type Encoding struct {
+	From            string        `json:"from"`
+	To              string        `json:"to"`
+	Kind            rewrite.Kind  `json:"kind"`
+	Reason          string        `json:"reason"`
+	TrainLength     int           `json:"train_length"`
+	TrainLengthFrom string        `json:"train_length_from"`
+	MaxPositions    int           `json:"max_positions"`
+	Cut             string        `json:"cut,omitempty"`
+	Scale           string        `json:"scale,omitempty"`
+	Layout          string        `json:"layout"`
+	Spelling        string        `json:"spelling"`
+	Loaders         string        `json:"loaders"`
+	SourceFamily    string        `json:"source_family"`
+	Family          string        `json:"family"`
+	GainBefore      float64       `json:"attention_factor_before"`
+	GainAfter       float64       `json:"attention_factor_after"`
+	Dropped         int           `json:"dropped"`
+	Planes          []PlaneChange `json:"planes"`
+}
+
+// Plan is everything a conversion will do.
+type Plan struct {
+	// Model is the path as given, Output the target folder.
+	Model    string     `json:"model"`
+	Output   string     `json:"output"`
+	Encoding Encoding   `json:"encoding"`
+	Files    []FilePlan `json:"files"`
+	// Bytes is the result's size, Written what must be written for it where
+	// links are made.
+	Bytes   int64 `json:"bytes"`
+	Written int64 `json:"written"`
+	// LeftBehind lists files beside the checkpoint that do not come along.
+	LeftBehind []string `json:"left_behind"`
+	Notes      []string `json:"notes"`
+	Warnings   []string `json:"warnings"`
+
+	options  Options
+	rewrite  *rewrite.Rewrite
+	source   sourceIdentity
+	dir      string // of the source
+	fromFile bool   // the model was named by a file
+	tensors  []tensorFile
+	config   []byte
+	index    []byte // nil: none, or copied
+}
+
+// NewPlan reads a model's configuration and headers and decides the
+// conversion. Path is a folder, a .safetensors file or an index.
+func NewPlan(path string, o Options) (*Plan, error) {
+	ckpt, err := safetensors.OpenCheckpoint(path)
+	if err != nil {
+		return nil, err
+	}
+	defer ckpt.Close()
+	m, err := family.Load(ckpt)
+	if err != nil {
+		return nil, err
+	}
+	r, err := rewrite.Make(m, o.Options)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	o.Options = r.Options
+	p := &Plan{Model: path, Output: o.Output, options: o, rewrite: r, dir: ckpt.Dir,
+		Notes: append([]string{}, r.Notes...), Warnings: append([]string{}, m.Warnings...), LeftBehind: []string{}}
+	if info, err := os.Stat(path); err == nil {
+		p.fromFile = !info.IsDir()
+	}
+	if p.Output == "" {
+		name, err := modelName(path)
+		if err != nil {
+			return nil, err
+		}
+		p.Output = name + "-" + r.To
+	}
+	p.Encoding = describe(m, r)
+	if err := p.identify(ckpt, m); err != nil {
+		return nil, err
+	}
+	if err := p.planTensors(ckpt, m); err != nil {
+		return nil, err
+	}
+	if err := p.planConfig(m); err != nil {
+		return nil, err
+	}
+	if err := p.planSidecars(); err != nil {
+		return nil, err
+	}
+	if err := p.planManifest(); err != nil {
+		return nil, err
+	}
+	for _, f := range p.Files {
+		p.Bytes += f.Bytes
+		if f.Action != Link {
+			p.Written += f.Bytes
+		}
+	}
+	return p, nil
+}
+
+// Rewrite returns the decided rewrite.
+func (p *Plan) Rewrite() *rewrite.Rewrite { return p.rewrite }
+
+// describe makes the printable part of a rewrite.
+func describe(m *family.Model, r *rewrite.Rewrite) Encoding {
+	e := Encoding{From: r.From, To: r.To, Kind: r.Kind, Reason: r.Reason, TrainLength: r.TrainLength, TrainLengthFrom: r.TrainLengthFrom,
+		MaxPositions: r.MaxPositions, Scale: r.Options.Scale.String(), Layout: r.Layout, Spelling: r.Spelling, Loaders: r.Loaders,
+		SourceFamily: m.Family, Family: r.Family, GainBefore: r.Before.Gain, GainAfter: r.After.Gain, Dropped: len(r.Dropped)}
+	if row, err := posenc.FindEncoding(r.To); err == nil && row.Cut {
+		e.Cut = r.Options.Cut.String()
+	}
+	state := map[int]string{}
+	for _, i := range r.Dropped {
+		state[i] = "dropped"
+	}
+	for _, i := range r.Removed {
+		state[i] = "removed"
+	}
+	for i, f := range r.Unscaled {
+		plane := PlaneChange{Index: i, Unscaled: f, Band: posenc.BandOf(f, r.TrainLength).String(), Before: r.Before.InvFreq[i], After: r.After.InvFreq[i], State: "kept"}
+		if s, ok := state[i]; ok {
+			plane.State = s
+		}
+		if r.AfterLong != nil {
+			plane.Long = &r.AfterLong.InvFreq[i]
+		}
+		e.Planes = append(e.Planes, plane)
+	}
+	return e
+}

@@ -1,0 +1,61 @@
+package rewrite
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// hopeCost is what the paper's cut was measured to cost without training:
+// perplexity on prose, SmolLM2-135M (32 planes, 12 dropped, L 8192), float32.
+const hopeCost = "measured on SmolLM2-135M without training (12 of 32 planes, L 8192), perplexity went from 38.55 to 38.59 at 512 positions, from 33.56 to 38.75 at 2048 and from 34.81 to 139.24 at 8192"
+
+const needsTraining = "the result is a start for calibration or fine-tuning"
+
+// judge decides between exact and lossy, and says why.
+func (r *Rewrite) judge(enc posenc.Encoding) {
+	if same(r.Before, r.After) && (r.BeforeLong == nil) == (r.AfterLong == nil) && (r.BeforeLong == nil || same(*r.BeforeLong, *r.AfterLong)) {
+		r.Kind, r.Reason = Exact, "every plane turns as before"
+		if enc.Cut {
+			r.Reason = fmt.Sprintf("no plane is at or under the cut (%s, L %d): every plane turns as before", r.Options.Cut, r.TrainLength)
+		}
+		return
+	}
+	r.Kind = Lossy
+	var why []string
+	if n := len(r.newlyDropped()); n > 0 {
+		verb := "stop turning"
+		if len(r.Removed) > 0 {
+			verb = "leave the score"
+		}
+		why = append(why, fmt.Sprintf("%d of %d planes %s", n, len(r.Unscaled), verb))
+	}
+	switch r.Options.Scale.Kind {
+	case "pi":
+		why = append(why, fmt.Sprintf("positions are compressed %v times", r.Options.Scale.Factor))
+	case "yarn":
+		why = append(why, fmt.Sprintf("slow planes are compressed up to %v times and scores are scaled", r.Options.Scale.Factor))
+	}
+	if why == nil {
+		why = []string{"the spectrum changes"}
+	}
+	r.Reason = strings.Join(why, "; ")
+	switch {
+	case enc.Name == "hope" && r.Options.Cut.Kind == posenc.CutPaper:
+		r.Reason += "; a trained model leans on planes of this cut: " + hopeCost + "; " + needsTraining
+	default:
+		r.Reason += "; " + needsTraining
+	}
+}
+
+// newlyDropped lists the planes that turned before and do not now.
+func (r *Rewrite) newlyDropped() []int {
+	var list []int
+	for _, p := range r.Dropped {
+		if r.Before.InvFreq[p] != 0 || removed(r.After, p) && !removed(r.Before, p) {
+			list = append(list, p)
+		}
+	}
+	return list
+}

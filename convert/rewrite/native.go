@@ -1,0 +1,70 @@
+package rewrite
+
+import (
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// native spells the new spectrum in config.json and leaves the weights, but
+// for planes that leave the score: their query rows become zero.
+func (r *Rewrite) native(m *family.Model) error {
+	spec, err := family.Find(m.ModelType)
+	if err != nil {
+		return err
+	}
+	s := speller{source: m.Rope, scale: r.Options.Scale, allowed: spec.RopeTypes, family: spec.Name,
+		want: stilled(r.After), trainLength: r.TrainLength, maxPositions: r.MaxPositions}
+	if r.AfterLong != nil {
+		long := stilled(*r.AfterLong)
+		s.long, s.trainLength = &long, m.TrainedLength
+	}
+	s.unchanged = same(s.want, r.Before) && r.MaxPositions == m.MaxPositions && sameOrNil(s.long, r.BeforeLong)
+	found, err := s.solve(r.Options.Spelling)
+	if err != nil {
+		return err
+	}
+	r.Spelling, r.Loaders = found.Type, loaders(found.Type)
+	r.Config = m.Config.Object.Clone()
+	if !s.unchanged || found.Type != m.Rope.Type {
+		if err := writeRope(r.Config, m.Rope, found, false); err != nil {
+			return err
+		}
+		setNumber(r.Config, "max_position_embeddings", float64(r.MaxPositions))
+		r.ConfigChanged = true
+		r.noteSpelling(found)
+		if err := readBack(r.Config, m.Config.Path, s.want, s.long); err != nil {
+			return err
+		}
+	}
+	if len(r.Removed) > 0 {
+		r.Edits = zeroQueries(m, r.Removed)
+		r.note("the query coordinates of the removed planes become zero, so that any loader computes the ablation")
+	}
+	return nil
+}
+
+func (r *Rewrite) noteSpelling(p posenc.RopeParams) {
+	if p.Type == "proportional" && (p.Factor != 0 && p.Factor != 1 || r.TrainLength != p.MaxPositions) {
+		r.note("rope type proportional has no key for the trained length: pecvt.json keeps it (%d)", r.TrainLength)
+	}
+}
+
+// stilled is the spectrum as a configuration can say it: planes whose rows
+// become zero are written as planes that do not turn.
+func stilled(s posenc.Spectrum) posenc.Spectrum {
+	c := s.Clone()
+	for p := range c.InvFreq {
+		if removed(s, p) {
+			c.InvFreq[p] = 0
+		}
+	}
+	c.Removed = nil
+	return c
+}
+
+func sameOrNil(a, b *posenc.Spectrum) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return same(*a, *b)
+}

@@ -1,0 +1,102 @@
+package rewrite
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// ErrOptions marks options that contradict each other or name something
+// unknown, as opposed to a model that cannot be rewritten as asked.
+var ErrOptions = errors.New("bad option")
+
+// The layouts.
+const (
+	Native  = "native"
+	Partial = "partial"
+)
+
+// Auto lets the solver choose the spelling.
+const Auto = "auto"
+
+// Options say what to make of a model.
+type Options struct {
+	// To is a name of posenc's table of encodings.
+	To string
+	// TrainLength is L in positions; 0 takes the configuration's.
+	TrainLength int
+	// Cut chooses HoPE's planes, Scale an extension of the context.
+	Cut   posenc.Cut
+	Scale posenc.Scale
+	// Layout is Native or Partial; empty is Native.
+	Layout string
+	// Spelling is Auto or a rope type; empty is Auto.
+	Spelling string
+}
+
+// Layouts lists the values of Options.Layout.
+func Layouts() []string { return []string{Native, Partial} }
+
+// Spellings lists the values of Options.Spelling. "dynamic" is none: its
+// frequencies follow the length of the sequence.
+func Spellings() []string {
+	list := []string{Auto}
+	for _, t := range posenc.RopeTypes() {
+		if t.Name != "dynamic" {
+			list = append(list, t.Name)
+		}
+	}
+	return list
+}
+
+// check fills in defaults and refuses what no model could satisfy.
+func (o Options) check() (Options, posenc.Encoding, error) {
+	bad := func(format string, args ...any) (Options, posenc.Encoding, error) {
+		return o, posenc.Encoding{}, fmt.Errorf("%w: %s", ErrOptions, fmt.Sprintf(format, args...))
+	}
+	enc, err := posenc.FindEncoding(o.To)
+	if err != nil {
+		return bad("--to: %v", err)
+	}
+	if o.Layout == "" {
+		o.Layout = Native
+	}
+	if o.Spelling == "" {
+		o.Spelling = Auto
+	}
+	if !contains(Layouts(), o.Layout) {
+		return bad("--layout %q%s", o.Layout, posenc.Suggest(o.Layout, Layouts()))
+	}
+	if !contains(Spellings(), o.Spelling) {
+		return bad("--spelling %q%s", o.Spelling, posenc.Suggest(o.Spelling, Spellings()))
+	}
+	switch {
+	case o.TrainLength < 0:
+		return bad("--train-length %d: expected a positive number", o.TrainLength)
+	case enc.Scale == "no" && o.Scale.Kind != "":
+		return bad("--scale %s: --to %s takes no scaling", o.Scale, enc.Name)
+	case enc.Scale == "must" && o.Scale.Kind != enc.Name:
+		return bad("--to %s needs a factor of its own kind: --scale %s:FACTOR", enc.Name, enc.Name)
+	case !enc.Cut && o.Cut.Kind != posenc.CutPaper:
+		return bad("--cut %s: --to %s chooses no planes by it%s", o.Cut, enc.Name, cutHint(enc.Name))
+	}
+	return o, enc, nil
+}
+
+func cutHint(name string) string {
+	if strings.HasPrefix(name, "hope-") {
+		return "; the ablations are defined by the paper's bands"
+	}
+	return ""
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,31 @@
+package rewrite
+
+import "github.com/pecvt/pecvt/convert/family"
+
+// zeroQueries makes the given planes' query coordinates zero in every head of
+// every layer, so that they add nothing to a score. Where queries are
+// normalised per head the norm's weight is zeroed instead: zero rows would
+// change the mean that the other coordinates are divided by.
+func zeroQueries(m *family.Model, planes []int) []Edit {
+	e := edits{}
+	for i := range m.Blocks {
+		a := &m.Blocks[i].Attn
+		order := make([]source, a.HeadDim)
+		for j := range order {
+			order[j].row = j
+		}
+		for _, p := range planes {
+			first, second := a.Rotary.Coordinates(p)
+			order[first].zero, order[second].zero = true, true
+		}
+		weight, bias := a.Q.Weight, a.Q.Bias
+		if a.QNorm != nil {
+			weight, bias = a.QNorm.Weight, a.QNorm.Bias
+		}
+		e.replace(weight, perHead(weight, order))
+		if bias != nil {
+			e.replace(*bias, perHead(*bias, order))
+		}
+	}
+	return e.list()
+}

@@ -1,0 +1,161 @@
+package rewrite
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// Kind says whether the model's function stays.
+type Kind string
+
+const (
+	// Exact: every plane turns as before; logits agree to rounding.
+	Exact Kind = "exact"
+	// Lossy: the model computes something else.
+	Lossy Kind = "lossy"
+)
+
+// Rewrite is a decided rewrite of one model.
+type Rewrite struct {
+	Options Options
+	// From is the source's rope type, To the encoding's name.
+	From, To string
+	Kind     Kind
+	// Reason says why it is exact or what is lost, Notes what else to know.
+	Reason string
+	Notes  []string
+	// TrainLength is L and TrainLengthFrom the key or flag it comes from.
+	TrainLength     int
+	TrainLengthFrom string
+	// MaxPositions is the new max_position_embeddings.
+	MaxPositions int
+	// Unscaled holds the plain inverse frequencies by which planes are chosen.
+	Unscaled []float64
+	// Before and After are the spectra up to the trained length; BeforeLong and
+	// AfterLong those beyond it where the rope type tells the two apart, or nil.
+	Before, After         posenc.Spectrum
+	BeforeLong, AfterLong *posenc.Spectrum
+	// Dropped lists the planes that do not turn in After, Removed those of them
+	// that leave the score.
+	Dropped, Removed []int
+	// Layout and Spelling are what was used; Loaders says who reads the result.
+	Layout, Spelling, Loaders string
+	// Family is the family of the result.
+	Family string
+	// Config is the new config.json; ConfigChanged is false if it is the
+	// source's.
+	Config        *family.Object
+	ConfigChanged bool
+	// Edits are the tensors that change, sorted by name, and Consumed the stored
+	// tensors that are no longer there under their names.
+	Edits    []Edit
+	Consumed []string
+}
+
+// Make decides the rewrite. It returns an error that wraps ErrOptions for
+// options no model could satisfy and one that wraps posenc.ErrUnsupported where
+// this model, layout or spelling cannot express the result; that one names what
+// can.
+func Make(m *family.Model, options Options) (*Rewrite, error) {
+	o, enc, err := options.check()
+	if err != nil {
+		return nil, err
+	}
+	r := &Rewrite{Options: o, From: m.Rope.Type, To: enc.Name, Layout: o.Layout, Family: m.Family,
+		TrainLength: m.TrainedLength, TrainLengthFrom: m.TrainedLengthFrom, MaxPositions: m.MaxPositions,
+		Unscaled: m.Rope.Base()}
+	if o.TrainLength > 0 {
+		r.TrainLength, r.TrainLengthFrom = o.TrainLength, "--train-length"
+	}
+	if err := r.spectra(m, enc); err != nil {
+		return nil, fmt.Errorf("--to %s: %w", enc.Name, err)
+	}
+	r.judge(enc)
+	if o.Scale.Kind != "" {
+		r.MaxPositions = int(math.Round(o.Scale.Factor * float64(r.TrainLength)))
+		r.note("max_position_embeddings becomes %d (%v × the trained length %d)", r.MaxPositions, o.Scale.Factor, r.TrainLength)
+	}
+	if o.Layout == Partial {
+		err = r.partial(m)
+	} else {
+		err = r.native(m)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--to %s: layout %s: %w", enc.Name, o.Layout, err)
+	}
+	return r, nil
+}
+
+// spectra computes Before and After, and the pair beyond the trained length.
+func (r *Rewrite) spectra(m *family.Model, enc posenc.Encoding) error {
+	if s := r.Options.Scale; s.Kind != "" && m.Rope.Type == "proportional" && m.Rope.Factor != 0 && m.Rope.Factor != 1 {
+		return fmt.Errorf("scale %s: the source already divides its frequencies by %v: scaling twice is %w; start from the unscaled checkpoint", s, m.Rope.Factor, posenc.ErrUnsupported)
+	}
+	at := func(length int) (before, after posenc.Spectrum, err error) {
+		if before, err = m.Rope.Spectrum(length); err != nil {
+			return before, after, err
+		}
+		after, err = enc.Target(posenc.Source{Declared: m.Rope, Unscaled: r.Unscaled, Current: before,
+			TrainedLength: r.TrainLength, Cut: r.Options.Cut, Scale: r.Options.Scale})
+		return before, after, err
+	}
+	var err error
+	if r.Before, r.After, err = at(m.TrainedLength); err != nil {
+		return err
+	}
+	row, err := posenc.FindRopeType(m.Rope.Type)
+	if err != nil {
+		return err
+	}
+	if row.ByLength {
+		before, after, err := at(max(m.MaxPositions, m.TrainedLength) + 1)
+		if err != nil {
+			return err
+		}
+		if !same(before, r.Before) {
+			r.BeforeLong = &before
+		}
+		if !same(after, r.After) {
+			r.AfterLong = &after
+		}
+	}
+	for p, f := range r.After.InvFreq {
+		removed := r.After.Removed != nil && r.After.Removed[p]
+		if f == 0 || removed {
+			r.Dropped = append(r.Dropped, p)
+		}
+		if removed {
+			r.Removed = append(r.Removed, p)
+		}
+	}
+	return nil
+}
+
+// same reports whether two spectra are equal to the last bit.
+func same(a, b posenc.Spectrum) bool { return near(a, b, 0) }
+
+// near compares two spectra with a relative tolerance; a plane that does not
+// turn in one may not turn in the other.
+func near(a, b posenc.Spectrum, tolerance float64) bool {
+	close := func(x, y float64) bool {
+		return x == y || math.Abs(x-y) <= tolerance*math.Max(math.Abs(x), math.Abs(y)) && (x == 0) == (y == 0)
+	}
+	if len(a.InvFreq) != len(b.InvFreq) || !close(a.Gain, b.Gain) {
+		return false
+	}
+	for p := range a.InvFreq {
+		if !close(a.InvFreq[p], b.InvFreq[p]) || removed(a, p) != removed(b, p) {
+			return false
+		}
+	}
+	return true
+}
+
+func removed(s posenc.Spectrum, p int) bool { return s.Removed != nil && s.Removed[p] }
+
+func (r *Rewrite) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,203 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/safetensors"
+)
+
+// RunOptions say how a plan is carried out; they do not change its bytes.
+type RunOptions struct {
+	// Force replaces an existing target.
+	Force bool
+	// Progress is told of the bytes placed so far; it may be nil.
+	Progress func(Progress)
+	// Finish adds to the result before it is put in its place: it gets the
+	// temporary folder, in which every planned file is complete. Tensor files
+	// there may be hard links to the source's: it must not write to them.
+	Finish func(ctx context.Context, dir string) error
+}
+
+// Progress is how far a run has come.
+type Progress struct {
+	File        string
+	Done, Total int64
+}
+
+// Result is what a run did.
+type Result struct {
+	Output string       `json:"output"`
+	Files  []ResultFile `json:"files"`
+}
+
+// ResultFile is a planned file and how it came about: "linked", "reflinked",
+// "copied", "rewritten" or "written".
+type ResultFile struct {
+	Name  string `json:"name"`
+	How   string `json:"how"`
+	Bytes int64  `json:"bytes"`
+}
+
+// Run writes what the plan says into a temporary folder beside the target and
+// renames it. After an error, a cancelled context or a panic the temporary
+// folder is gone and an older target is as it was.
+func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
+	t, err := p.prepareTarget(o.Force)
+	if err != nil {
+		return nil, err
+	}
+	defer t.discard() // also on a panic
+	ckpt, err := p.reopen()
+	if err != nil {
+		return nil, err
+	}
+	defer ckpt.Close()
+	w := &run{ctx: ctx, plan: p, ckpt: ckpt, dir: t.temporary, progress: o.Progress}
+	for _, f := range p.Files {
+		w.at = f.Name
+		how, err := w.file(f)
+		if err != nil {
+			return nil, interrupted(ctx, err)
+		}
+		w.result.Files = append(w.result.Files, ResultFile{f.Name, how, f.Bytes})
+	}
+	if o.Finish != nil {
+		if err := o.Finish(ctx, t.temporary); err != nil {
+			return nil, interrupted(ctx, err)
+		}
+	}
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, interrupted(ctx, err)
+	}
+	if err := t.commit(); err != nil {
+		return nil, err
+	}
+	w.result.Output = p.Output
+	return &w.result, nil
+}
+
+// interrupted makes a cancelled context the error, whatever it broke.
+func interrupted(ctx context.Context, err error) error {
+	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w (%w)", cause, err)
+	}
+	return err
+}
+
+// reopen opens the source again and checks that it is the one planned for.
+func (p *Plan) reopen() (*safetensors.Checkpoint, error) {
+	ckpt, err := safetensors.OpenCheckpoint(p.Model)
+	if err != nil {
+		return nil, err
+	}
+	changed := len(ckpt.Files) != len(p.source.Files)
+	for i, f := range ckpt.Files {
+		changed = changed || f.Size() != p.source.Files[i].Bytes || f.HeaderSHA256() != p.source.Files[i].HeaderSHA256
+	}
+	if changed {
+		ckpt.Close()
+		return nil, fmt.Errorf("%s: the checkpoint changed after it was planned for: run again", p.Model)
+	}
+	return ckpt, nil
+}
+
+// run is one conversion under way.
+type run struct {
+	ctx      context.Context
+	plan     *Plan
+	ckpt     *safetensors.Checkpoint
+	dir      string
+	progress func(Progress)
+	at       string
+	done     int64
+	result   Result
+}
+
+func (w *run) report(n int64) {
+	w.done += n
+	if w.progress != nil {
+		w.progress(Progress{File: w.at, Done: w.done, Total: w.plan.Bytes})
+	}
+}
+
+// file makes one planned file.
+func (w *run) file(f FilePlan) (how string, err error) {
+	dst := filepath.Join(w.dir, f.Name)
+	switch f.Action {
+	case Link:
+		action, err := fsio.Link(w.ctx, filepath.Join(w.plan.dir, f.Source), dst, w.report)
+		return string(action), err
+	case Copy:
+		action, err := fsio.Copy(w.ctx, filepath.Join(w.plan.dir, f.Source), dst, w.report)
+		return string(action), err
+	case Rewrite:
+		return "rewritten", w.tensors(f.Name, dst)
+	}
+	text, err := w.text(f.Name)
+	if err != nil {
+		return "", err
+	}
+	return "written", w.write(dst, text)
+}
+
+// text gives the small files that a plan makes itself.
+func (w *run) text(name string) ([]byte, error) {
+	switch name {
+	case "config.json":
+		return w.plan.config, nil
+	case indexName:
+		return w.plan.index, nil
+	}
+	if w.plan.options.Hash {
+		for i := range w.plan.source.Files {
+			f := &w.plan.source.Files[i]
+			var err error
+			if f.SHA256, err = fileSHA256(w.ctx, filepath.Join(w.plan.dir, f.Name)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return w.plan.renderManifest()
+}
+
+func (w *run) write(path string, text []byte) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fsio.WriteError(path, err)
+	}
+	w.report(int64(len(text)))
+	return nil
+}
+
+// check compares the sizes on disk with the planned ones.
+func (w *run) check() error {
+	for _, f := range w.plan.Files {
+		info, err := os.Lstat(filepath.Join(w.dir, f.Name))
+		if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() != f.Bytes {
+			return fmt.Errorf("%s: planned with %d bytes, written otherwise: the source changed while it was read; run again", f.Name, f.Bytes)
+		}
+		if err != nil {
+			return fmt.Errorf("check %s: %w", f.Name, err)
+		}
+	}
+	return nil
+}

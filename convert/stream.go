@@ -1,0 +1,142 @@
+package convert
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/convert/safetensors"
+)
+
+// tensors writes one tensor file: tensors that stay are copied in the kernel
+// where it can, edited ones are streamed row run by row run.
+func (w *run) tensors(name, dst string) (err error) {
+	var g *tensorFile
+	for i := range w.plan.tensors {
+		if w.plan.tensors[i].name == name {
+			g = &w.plan.tensors[i]
+		}
+	}
+	if g == nil {
+		return fmt.Errorf("internal error: %s is planned without tensors", name)
+	}
+	out, err := safetensors.Create(dst, g.infos, g.metadata)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := out.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	for _, info := range g.infos {
+		if e := g.edits[info.Name]; e != nil {
+			r := &rowReader{ctx: w.ctx, ckpt: w.ckpt, pieces: e.Pieces, report: w.report}
+			if err := out.WriteTensorFrom(info.Name, r); err != nil {
+				return err
+			}
+			continue
+		}
+		_, file, ok := w.ckpt.Lookup(info.Name)
+		if !ok {
+			return fmt.Errorf("internal error: tensor %q is planned and not in the source", info.Name)
+		}
+		if err := out.CopyTensor(w.ctx, info.Name, file, info.Name); err != nil {
+			return err
+		}
+		w.report(info.Bytes())
+	}
+	return nil
+}
+
+// rowReader reads runs of rows one after the other, straight from the files, so
+// that no tensor is held in memory.
+type rowReader struct {
+	ctx    context.Context
+	ckpt   *safetensors.Checkpoint
+	pieces []rewrite.Piece
+	report func(int64)
+	// current is the rest of the piece being read; zero bytes if left counts.
+	current io.Reader
+}
+
+// Read implements io.Reader.
+func (r *rowReader) Read(p []byte) (int, error) {
+	for {
+		if err := r.ctx.Err(); err != nil {
+			return 0, err
+		}
+		if r.current == nil {
+			if len(r.pieces) == 0 {
+				return 0, io.EOF
+			}
+			if err := r.next(); err != nil {
+				return 0, err
+			}
+		}
+		n, err := r.current.Read(p)
+		if err == io.EOF {
+			r.current, err = nil, nil
+		}
+		if n > 0 || err != nil {
+			r.report(int64(n))
+			return n, err
+		}
+	}
+}
+
+func (r *rowReader) next() error {
+	piece := r.pieces[0]
+	r.pieces = r.pieces[1:]
+	info, file, ok := r.ckpt.Lookup(piece.Tensor)
+	if !ok || info.Shape[0] == 0 {
+		return fmt.Errorf("internal error: rows of %q, which has none", piece.Tensor)
+	}
+	row := info.Bytes() / info.Shape[0]
+	if piece.Zero {
+		r.current = io.LimitReader(zeros{}, piece.Count()*row)
+		return nil
+	}
+	whole, err := file.Section(piece.Tensor)
+	if err != nil {
+		return err
+	}
+	r.current = io.NewSectionReader(whole, piece.Rows.Begin*row, piece.Count()*row)
+	return nil
+}
+
+// zeros reads as zero bytes without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// fileSHA256 hashes a file until the context ends.
+func fileSHA256(ctx context.Context, path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("hash: %w", err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	buf := make([]byte, 1<<20)
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", fmt.Errorf("hash %s: %w", path, err)
+		}
+		n, err := f.Read(buf)
+		sum.Write(buf[:n])
+		if err == io.EOF {
+			return hex.EncodeToString(sum.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("hash: %w", err)
+		}
+	}
+}

@@ -1,0 +1,230 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/fsio"
+)
+
+// target is the folder a result goes to, and the temporary one beside it.
+type target struct {
+	path, temporary string
+	exists          bool
+	// parents are folders made on the way, outermost first.
+	parents []string
+	done    bool
+}
+
+// prepareTarget checks that the target may be written and makes the temporary
+// folder.
+func (p *Plan) prepareTarget(force bool) (*target, error) {
+	path, err := filepath.Abs(p.Output)
+	if err != nil {
+		return nil, fmt.Errorf("target %s: %w", p.Output, err)
+	}
+	t := &target{path: path}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, fmt.Errorf("target: %w", err)
+	case info.Mode()&fs.ModeSymlink != 0:
+		return nil, fmt.Errorf("target %s is a symbolic link: name the folder itself", p.Output)
+	case !info.IsDir():
+		return nil, fmt.Errorf("target %s exists and is not a folder: choose another", p.Output)
+	case !force:
+		return nil, fmt.Errorf("target %s exists: choose another, or replace it with --force", p.Output)
+	default:
+		t.exists = true
+	}
+	if err := p.keepApart(path); err != nil {
+		return nil, err
+	}
+	if err := t.makeParents(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	for i := 0; ; i++ {
+		t.temporary = filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.pecvt-%d-%d", filepath.Base(path), os.Getpid(), i))
+		err := os.Mkdir(t.temporary, 0o777)
+		if err == nil {
+			return t, nil
+		}
+		if !errors.Is(err, fs.ErrExist) || i > 1000 {
+			t.temporary = ""
+			t.discard()
+			return nil, fmt.Errorf("target %s: cannot write beside it: %w", p.Output, err)
+		}
+	}
+}
+
+// keepApart refuses a target that holds the source, is it, or lies in a source
+// folder that was named as the model.
+func (p *Plan) keepApart(path string) error {
+	real, err := resolve(path)
+	if err != nil {
+		return fmt.Errorf("target %s: %w", p.Output, err)
+	}
+	dir, err := filepath.Abs(p.dir)
+	if err != nil {
+		return fmt.Errorf("source %s: %w", p.dir, err)
+	}
+	// Files of the source may be links that lead elsewhere: those places count.
+	guarded := []string{dir}
+	for _, f := range p.source.Files {
+		guarded = append(guarded, filepath.Join(dir, f.Name))
+	}
+	for _, g := range guarded {
+		if g, err = resolve(g); err != nil {
+			return fmt.Errorf("source %s: %w", p.dir, err)
+		}
+		if within(g, real) {
+			return fmt.Errorf("target %s holds the source %s: the source is never written to; choose another target", p.Output, g)
+		}
+	}
+	source, err := resolve(dir)
+	if err != nil {
+		return fmt.Errorf("source %s: %w", p.dir, err)
+	}
+	if !p.fromFile && within(real, source) {
+		return fmt.Errorf("target %s lies inside the source %s: the source is never written to; choose another target", p.Output, source)
+	}
+	if here, err := os.Getwd(); err == nil {
+		if here, err := resolve(here); err == nil && within(here, real) {
+			return fmt.Errorf("target %s is the current folder or holds it: change to another folder first", p.Output)
+		}
+	}
+	return nil
+}
+
+// resolve follows symbolic links in the part of a path that exists.
+func resolve(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		return real, nil
+	}
+	parent := filepath.Dir(path)
+	if !errors.Is(err, fs.ErrNotExist) || parent == path {
+		return "", err
+	}
+	if real, err = resolve(parent); err != nil {
+		return "", err
+	}
+	return filepath.Join(real, filepath.Base(path)), nil
+}
+
+// within reports whether path is folder or lies in it.
+func within(path, folder string) bool {
+	rel, err := filepath.Rel(folder, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// makeParents makes the folders above the target that are missing.
+func (t *target) makeParents(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("target: %w", err)
+	}
+	if parent := filepath.Dir(dir); parent != dir {
+		if err := t.makeParents(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.discard()
+		return fmt.Errorf("target: %w", err)
+	}
+	t.parents = append(t.parents, dir)
+	return nil
+}
+
+// discard removes what was made, unless it was put in place.
+func (t *target) discard() {
+	if t.done {
+		return
+	}
+	if t.temporary != "" {
+		os.RemoveAll(t.temporary)
+	}
+	for i := len(t.parents) - 1; i >= 0; i-- {
+		os.Remove(t.parents[i]) // fails, as it should, where someone else uses it
+	}
+	t.parents = nil
+}
+
+// commit makes the temporary folder durable and renames it. An older target
+// steps aside first and is put back if that fails.
+func (t *target) commit() error {
+	if err := syncTree(t.temporary); err != nil {
+		return err
+	}
+	aside := ""
+	if t.exists {
+		aside = t.temporary + ".old"
+		if err := os.Rename(t.path, aside); err != nil {
+			return fmt.Errorf("target %s: cannot move the old one aside: %w", t.path, err)
+		}
+	}
+	if err := os.Rename(t.temporary, t.path); err != nil {
+		err = fmt.Errorf("target %s: cannot put the result in its place: %w", t.path, err)
+		if aside != "" {
+			if back := os.Rename(aside, t.path); back != nil {
+				return fmt.Errorf("%w; the old one is now at %s: %w", err, aside, back)
+			}
+		}
+		return err
+	}
+	t.done = true
+	if err := syncPath(filepath.Dir(t.path)); err != nil {
+		return err
+	}
+	if aside != "" {
+		if err := os.RemoveAll(aside); err != nil {
+			return fmt.Errorf("the result is in place, but the old target remains at %s: %w", aside, err)
+		}
+	}
+	return nil
+}
+
+// syncTree makes a folder's files durable, then the folder.
+func syncTree(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if e.IsDir() {
+			if err := syncTree(path); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := syncPath(path); err != nil {
+			return err
+		}
+	}
+	return syncPath(dir)
+}
+
+// syncPath makes one file or folder durable. Systems that cannot sync a folder
+// are taken as they are.
+func syncPath(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		if info, serr := f.Stat(); serr == nil && info.IsDir() {
+			return nil
+		}
+		return fsio.WriteError(path, err)
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package convert
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/convert/safetensors"
+)
+
+// tensorFile is one tensor file of the result.
+type tensorFile struct {
+	name string
+	// from is the source's file (its place in the checkpoint) when the file
+	// stays as it is, else -1.
+	from     int
+	infos    []safetensors.Info
+	edits    map[string]*rewrite.Edit
+	metadata map[string]string
+}
+
+const (
+	singleName = "model.safetensors"
+	indexName  = "model.safetensors.index.json"
+)
+
+// planTensors decides the tensor files and their index.
+func (p *Plan) planTensors(ckpt *safetensors.Checkpoint, m *family.Model) error {
+	groups, err := p.groups(ckpt, m)
+	if err != nil {
+		return err
+	}
+	if groups, err = p.reshard(groups); err != nil {
+		return err
+	}
+	for _, name := range m.Ignored {
+		if _, _, stored := ckpt.Lookup(name); stored {
+			p.Notes = append(p.Notes, fmt.Sprintf("the source stores tensors that carry no weight (such as %s): loaders pass over them, and files that are written anew leave them out", name))
+			break
+		}
+	}
+	unchanged := len(groups) == len(ckpt.Files)
+	var shards []safetensors.Shard
+	for i := range groups {
+		g := &groups[i]
+		g.name = singleName
+		if len(groups) > 1 {
+			g.name = fmt.Sprintf("model-%05d-of-%05d.safetensors", i+1, len(groups))
+		}
+		f := FilePlan{Name: g.name, Action: Rewrite, Tensors: len(g.infos)}
+		var data int64
+		for _, info := range g.infos {
+			data += info.Bytes()
+			if g.edits[info.Name] != nil {
+				f.Edited++
+			}
+		}
+		if g.from >= 0 {
+			src := ckpt.Files[g.from]
+			f.Action, f.Source, f.Bytes = p.place(), filepath.Base(src.Path), src.Size()
+			unchanged = unchanged && f.Source == g.name
+		} else {
+			header, err := safetensors.Header(g.infos, g.metadata)
+			if err != nil {
+				return err
+			}
+			f.Bytes, unchanged = int64(len(header))+data, false
+		}
+		p.Files = append(p.Files, f)
+		shards = append(shards, safetensors.Shard{File: g.name, Infos: g.infos, Bytes: data})
+	}
+	p.tensors = groups
+	return p.planIndex(ckpt, shards, unchanged)
+}
+
+func (p *Plan) place() Action {
+	if p.options.Copy {
+		return Copy
+	}
+	return Link
+}
+
+// planIndex writes an index for several files; the source's own one where it
+// already says the same.
+func (p *Plan) planIndex(ckpt *safetensors.Checkpoint, shards []safetensors.Shard, unchanged bool) error {
+	if len(shards) < 2 {
+		return nil
+	}
+	if unchanged && filepath.Base(ckpt.IndexPath) == indexName {
+		return p.addCopy(indexName, indexName)
+	}
+	var err error
+	if p.index, err = safetensors.Index(shards); err != nil {
+		return err
+	}
+	p.Files = append(p.Files, FilePlan{Name: indexName, Action: Write, Bytes: int64(len(p.index))})
+	return nil
+}
+
+// groups lists the result's tensors, source file by source file.
+func (p *Plan) groups(ckpt *safetensors.Checkpoint, m *family.Model) ([]tensorFile, error) {
+	byName := map[string]*rewrite.Edit{}  // by the result's name
+	byFirst := map[string]*rewrite.Edit{} // by the tensor whose place it takes
+	gone := map[string]bool{}
+	for _, name := range p.rewrite.Consumed {
+		gone[name] = true
+	}
+	for i := range p.rewrite.Edits {
+		e := &p.rewrite.Edits[i]
+		byName[e.Name] = e
+		byFirst[e.Pieces[0].Tensor] = e
+	}
+	var groups []tensorFile
+	for i, f := range ckpt.Files {
+		g := tensorFile{from: i, edits: byName, metadata: f.Metadata()}
+		for _, info := range f.Tensors() {
+			if e := byFirst[info.Name]; e != nil {
+				edited, err := editInfo(ckpt, e)
+				if err != nil {
+					return nil, err
+				}
+				g.infos, g.from = append(g.infos, edited), -1
+				continue
+			}
+			if gone[info.Name] {
+				g.from = -1
+				continue
+			}
+			g.infos = append(g.infos, info)
+		}
+		if g.from < 0 {
+			g.infos = slices.DeleteFunc(g.infos, func(i safetensors.Info) bool { return slices.Contains(m.Ignored, i.Name) })
+		}
+		if len(g.infos) > 0 {
+			groups = append(groups, g)
+		}
+	}
+	return groups, nil
+}
+
+// reshard divides the tensors anew where a file is larger than asked, and lays
+// out the files that are written anew.
+func (p *Plan) reshard(groups []tensorFile) ([]tensorFile, error) {
+	var all []safetensors.Info
+	split := false
+	for _, g := range groups {
+		var size int64
+		for _, info := range g.infos {
+			size += info.Bytes()
+		}
+		split = split || p.options.MaxShardSize > 0 && size > p.options.MaxShardSize && len(g.infos) > 1
+		all = append(all, g.infos...)
+	}
+	if split {
+		shards, err := safetensors.PlanShards(all, p.options.MaxShardSize)
+		if err != nil {
+			return nil, err
+		}
+		first := groups[0]
+		groups = nil
+		for _, s := range shards {
+			groups = append(groups, tensorFile{from: -1, infos: s.Infos, edits: first.edits, metadata: first.metadata})
+		}
+	}
+	for i := range groups {
+		g := &groups[i]
+		if g.from >= 0 {
+			continue
+		}
+		if g.metadata["format"] == "" { // stock loaders ask for it
+			if g.metadata == nil {
+				g.metadata = map[string]string{}
+			}
+			g.metadata["format"] = "pt"
+		}
+		var err error
+		if g.infos, err = safetensors.Layout(g.infos); err != nil {
+			return nil, err
+		}
+	}
+	return groups, nil
+}
+
+// editInfo finds an edited tensor's dtype and checks that its pieces fit.
+func editInfo(ckpt *safetensors.Checkpoint, e *rewrite.Edit) (safetensors.Info, error) {
+	out := safetensors.Info{Name: e.Name, Shape: e.Shape}
+	var rows int64
+	for i, piece := range e.Pieces {
+		info, f, ok := ckpt.Lookup(piece.Tensor)
+		if !ok {
+			return out, fmt.Errorf("tensor %q: needs %q, which the checkpoint lacks", e.Name, piece.Tensor)
+		}
+		if i == 0 {
+			out.DType = info.DType
+		}
+		if info.DType != out.DType {
+			return out, fmt.Errorf("%s: tensor %q is %s and %q is %s: they cannot share %q; convert the checkpoint to one dtype, or use --layout native", f.Path, e.Pieces[0].Tensor, out.DType, piece.Tensor, info.DType, e.Name)
+		}
+		if len(info.Shape) != len(e.Shape) || !slices.Equal(info.Shape[1:], e.Shape[1:]) || piece.Rows.Begin < 0 || piece.Rows.End > info.Shape[0] {
+			return out, fmt.Errorf("internal error: tensor %q of shape %v: rows %v of %q of shape %v do not fit", e.Name, e.Shape, piece.Rows, piece.Tensor, info.Shape)
+		}
+		rows += piece.Count()
+	}
+	if rows != e.Shape[0] {
+		return out, fmt.Errorf("internal error: tensor %q of shape %v: its pieces have %d rows", e.Name, e.Shape, rows)
+	}
+	laid, err := safetensors.Layout([]safetensors.Info{out})
+	if err != nil {
+		return out, err
+	}
+	return laid[0], nil
+}

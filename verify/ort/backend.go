@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -131,6 +132,22 @@ func addCUDA(o *yalue.SessionOptions, device int) error {
 }
 
 func (s *session) run(ctx context.Context, inputs []Tensor, shapes [][]int64) ([]Tensor, error) {
+	results, err := s.runInto(ctx, inputs, shapes)
+	if err != nil && misshapen.MatchString(err.Error()) {
+		// An output is not what the graph declares. Left to the runtime, it comes
+		// back with the shape it has, and the caller can say what is wrong.
+		if free, err := s.runInto(ctx, inputs, make([][]int64, len(shapes))); err == nil {
+			return free, nil
+		}
+	}
+	return results, err
+}
+
+// misshapen is how the runtime says that an output does not fit the memory it
+// was given: its words of today, and those before.
+var misshapen = regexp.MustCompile(`pre-allocated output|OrtValue shape verification failed`)
+
+func (s *session) runInto(ctx context.Context, inputs []Tensor, shapes [][]int64) ([]Tensor, error) {
 	var held values
 	defer held.release()
 	in := make([]yalue.Value, len(inputs))
@@ -204,10 +221,13 @@ func plain(err error) string {
 	} {
 		text = strings.TrimPrefix(text, prefix)
 	}
-	// An error from the depths comes with the C++ function it passed through.
-	const mark = "[ONNXRuntimeError] : "
-	if at := strings.LastIndex(text, mark); at >= 0 {
-		text = text[at+len(mark):]
+	// An error from the depths comes with the C++ function it passed through,
+	// and a code that the text says again.
+	if at := codes.FindAllStringIndex(text, -1); at != nil {
+		text = text[at[len(at)-1][1]:]
 	}
-	return strings.Join(strings.Fields(text), " ")
+	return strings.TrimSuffix(strings.Join(strings.Fields(text), " "), ".")
 }
+
+// codes is how the runtime writes a status inside a text.
+var codes = regexp.MustCompile(`(\[ONNXRuntimeError\] : )?\b\d+ : [A-Z_]+ : `)

@@ -69,6 +69,25 @@ func TestRunGrowsACacheFromAnEmptyPast(t *testing.T) {
 	}
 }
 
+// A mask that tells the length of the result, right and wrong: a wrong one is
+// found, whichever memory the result was written to.
+func TestRunWithAMaskOfTheResultsLength(t *testing.T) {
+	s := orttest.Open(t, "testdata/cache_masked.onnx", ort.Options{})
+	in := map[string]ort.Tensor{
+		"past": ort.Float32(ramp(12, 0), 1, 3, 1, 4),
+		"new":  ort.Float32(ramp(12, 100), 1, 3, 1, 4),
+		"mask": ort.Int64([]int64{1, 1}, 1, 2),
+	}
+	want := []float32{0, 1, 2, 3, 100, 101, 102, 103, 4, 5, 6, 7, 104, 105, 106, 107, 8, 9, 10, 11, 108, 109, 110, 111}
+	if diff := cmp.Diff(ort.Float32(want, 1, 3, 2, 4), run(t, s, in)["present"]); diff != "" {
+		t.Errorf("present (-want +got):\n%s", diff)
+	}
+	in["mask"] = ort.Int64([]int64{1, 1, 1}, 1, 3)
+	if _, err := s.Run(in); err == nil || !strings.Contains(err.Error(), `output "present": shape [1 3 2 4]: dimension 2 (total) is 2, but it is 3 in "mask"`) {
+		t.Errorf("a mask that is too long: %v", err)
+	}
+}
+
 func TestRunPassesEveryElementType(t *testing.T) {
 	s := orttest.Open(t, "testdata/types.onnx", ort.Options{})
 	in := map[string]ort.Tensor{}

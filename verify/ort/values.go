@@ -93,42 +93,54 @@ func (h *values) scalar(t Tensor) (v yalue.Value, err error) {
 }
 
 // output gives the value that the run is to fill, nil where the runtime is to
-// make it, and the way to read it. onnxruntime_go reads back neither scalars
-// nor the types that Go lacks, so their memory is made here, which takes a
-// shape that is known before the run.
+// make it, and the way to read it. Where the shape is known before the run the
+// value lies in Go's memory, which saves copying a cache out at every step;
+// besides, onnxruntime_go reads back neither scalars nor the types Go lacks.
 func (h *values) output(declared Value, shape []int64) (yalue.Value, func(yalue.Value) (Tensor, error), error) {
 	d := declared.DType
 	switch {
-	case shape != nil && len(shape) == 0:
-		switch d {
-		case tensor.F32:
-			s, err := yalue.NewEmptyScalar[float32]()
-			if err != nil {
-				return nil, nil, err
-			}
-			h.add(s)
-			return s, func(yalue.Value) (Tensor, error) { return Float32([]float32{s.GetData()}, shape...), nil }, nil
-		case tensor.I64:
-			s, err := yalue.NewEmptyScalar[int64]()
-			if err != nil {
-				return nil, nil, err
-			}
-			h.add(s)
-			return s, func(yalue.Value) (Tensor, error) { return Int64([]int64{s.GetData()}, shape...), nil }, nil
-		}
-		return nil, nil, errScalar
-	case readable(d):
+	case shape == nil && readable(d):
 		return nil, func(v yalue.Value) (Tensor, error) { return fromValue(v, d) }, nil
 	case shape == nil:
 		return nil, nil, fmt.Errorf("it is %s of shape %s: such an output needs a shape that the inputs fix", d, declared.dims())
+	case len(shape) == 0:
+		return h.scalarOutput(d)
 	}
-	size, err := tensor.ByteSize(d, shape)
+	n, err := tensor.Elements(shape)
 	if err != nil {
 		return nil, nil, err
 	}
-	data := make([]byte, size)
-	v, err := h.wrap(d, shape, data)
-	return v, func(yalue.Value) (Tensor, error) { return Raw(d, data, shape...), nil }, err
+	t := Tensor{DType: d, Shape: shape}
+	switch d {
+	case tensor.F32:
+		t.F32 = make([]float32, n)
+	case tensor.I64:
+		t.I64 = make([]int64, n)
+	default:
+		t.Bytes = make([]byte, n*int64(d.Size()))
+	}
+	v, err := h.input(t)
+	return v, func(yalue.Value) (Tensor, error) { return t, nil }, err
+}
+
+func (h *values) scalarOutput(d tensor.DType) (yalue.Value, func(yalue.Value) (Tensor, error), error) {
+	switch d {
+	case tensor.F32:
+		s, err := yalue.NewEmptyScalar[float32]()
+		if err != nil {
+			return nil, nil, err
+		}
+		h.add(s)
+		return s, func(yalue.Value) (Tensor, error) { return Float32([]float32{s.GetData()}, []int64{}...), nil }, nil
+	case tensor.I64:
+		s, err := yalue.NewEmptyScalar[int64]()
+		if err != nil {
+			return nil, nil, err
+		}
+		h.add(s)
+		return s, func(yalue.Value) (Tensor, error) { return Int64([]int64{s.GetData()}, []int64{}...), nil }, nil
+	}
+	return nil, nil, errScalar
 }
 
 // readable tells the types that onnxruntime_go reads back.

@@ -35,6 +35,18 @@ save(
     [value("present", T.FLOAT, ["batch", 3, "total", 4])],
 )
 
+# The same with a mask as long as the result, which so has a known shape.
+save(
+    "cache_masked",
+    [h.make_node("Concat", ["past", "new"], ["present"], name="/cache/Concat", axis=2)],
+    [
+        value("past", T.FLOAT, ["batch", 3, "past", 4]),
+        value("new", T.FLOAT, ["batch", 3, "sequence", 4]),
+        value("mask", T.INT64, ["batch", "total"]),
+    ],
+    [value("present", T.FLOAT, ["batch", 3, "total", 4])],
+)
+
 # Every element type that a tensor can have, in and out.
 TYPES = {
     "f16": T.FLOAT16, "bf16": T.BFLOAT16, "f32": T.FLOAT, "f64": T.DOUBLE, "i64": T.INT64, "i32": T.INT32,

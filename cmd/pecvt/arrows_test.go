@@ -1,0 +1,98 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/pecvt/pecvt/"
+
+// arrows lists what each package may import of this module: posenc ← convert ←
+// onnxops ← verify ← cmd. A package that is not listed is an error, so that
+// every new one finds its place.
+var arrows = map[string][]string{
+	"posenc":              {},
+	"posenc/posenctest":   {"posenc"},
+	"convert/tensor":      {},
+	"convert/fsio":        {},
+	"convert/safetensors": {"convert/tensor", "convert/fsio"},
+	"convert/family":      {"posenc", "convert/tensor", "convert/safetensors"},
+	"convert/rewrite":     {"posenc", "convert/tensor", "convert/safetensors", "convert/family"},
+	"convert":             {"posenc", "convert/tensor", "convert/fsio", "convert/safetensors", "convert/family", "convert/rewrite"},
+	"onnxops/onnxpb":      {},
+	"onnxops/graph":       {"onnxops/onnxpb", "convert/tensor"},
+	"onnxops/ops":         {"onnxops/onnxpb", "onnxops/graph"},
+	"onnxops":             {"onnxops/onnxpb", "onnxops/graph", "onnxops/ops", "posenc", "convert/family", "convert/tensor", "convert/safetensors"},
+	"verify/ref":          {"posenc", "convert/tensor", "convert/safetensors", "convert/family"},
+	"verify/interp":       {"onnxops/onnxpb", "convert/tensor"},
+	"verify/ort":          {"onnxops/onnxpb", "convert/tensor"},
+	"verify":              {"posenc", "convert/tensor", "convert/safetensors", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
+	"cmd/pecvt":           {"posenc", "convert", "convert/family", "convert/safetensors", "convert/rewrite", "onnxops", "onnxops/ops", "verify", "verify/ort"},
+	"cmd/pecvt/gendocs":   {"posenc", "convert/family", "onnxops/ops", "verify"},
+}
+
+// TestArrows keeps the packages' imports as the layout promises, and
+// onnxruntime_go behind one package. Above all verify/ref, the reference, must
+// never share code with what it judges.
+func TestArrows(t *testing.T) {
+	root := filepath.Join("..", "..")
+	seen := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "bin" || name == "build") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(rel)
+		allowed, known := arrows[pkg]
+		if !known {
+			if !seen[pkg] {
+				t.Errorf("package %s is not in the table of arrows", pkg)
+			}
+			seen[pkg] = true
+			return nil
+		}
+		seen[pkg] = true
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range f.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if strings.HasPrefix(imported, "github.com/yalue/") && pkg != "verify/ort" {
+				t.Errorf("%s imports %s: only verify/ort may", path, imported)
+			}
+			if pkg == "posenc" && strings.Contains(imported, ".") {
+				t.Errorf("%s imports %s: posenc uses the standard library alone", path, imported)
+			}
+			if inner, ours := strings.CutPrefix(imported, module); ours && !slices.Contains(allowed, inner) {
+				t.Errorf("%s: package %s must not import %s", path, pkg, inner)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !seen["posenc"] || !seen["cmd/pecvt"] {
+		t.Fatalf("the walk from %s found no sources", root)
+	}
+}

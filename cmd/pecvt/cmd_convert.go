@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/onnxops"
+)
+
+// conversion is what convert and export print with --json.
+type conversion struct {
+	*convert.Plan
+	// Placed says how each planned file came about: linked, reflinked, copied,
+	// rewritten or written.
+	Placed  []convert.ResultFile `json:"placed"`
+	Graph   *graphResult         `json:"graph,omitempty"`
+	Seconds float64              `json:"seconds"`
+}
+
+// graphResult describes the emitted graph.
+type graphResult struct {
+	Files     []string `json:"files"`
+	Attention string   `json:"attention"`
+	Weights   string   `json:"weights"`
+	Seconds   float64  `json:"seconds"`
+}
+
+func newConvert(a *app) *cobra.Command {
+	var f rewriteFlags
+	var g graphFlags
+	var force, noONNX bool
+	cmd := &cobra.Command{
+		Use:   "convert MODEL --to ENCODING",
+		Short: "rewrite a checkpoint's positional encoding and emit its ONNX graph",
+		Long: `convert writes the checkpoint with its new encoding, model.onnx (unless
+--no-onnx), the tokenizer and other sidecars, and a manifest (pecvt.json) into a
+new folder. Tensor files that do not change are hard-linked. The source is never
+touched, and nothing is left behind when it fails.
+
+MODEL is a folder, a .safetensors file or a *.safetensors.index.json.`,
+		Example: `  pecvt convert --to hope llama.safetensors
+  pecvt convert --to hope --scale yarn:4 path/to/model -o out`,
+		Args: exactly("MODEL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o, err := f.options()
+			if err != nil {
+				return err
+			}
+			graph, err := g.options(f.to)
+			if err != nil {
+				return err
+			}
+			if noONNX {
+				return a.write(cmd, args[0], o, nil, force)
+			}
+			return a.write(cmd, args[0], o, &graph, force)
+		},
+	}
+	f.register(cmd)
+	g.register(cmd)
+	cmd.Flags().BoolVar(&force, "force", false, "replace an existing target")
+	cmd.Flags().BoolVar(&noONNX, "no-onnx", false, "write no model.onnx")
+	return cmd
+}
+
+// write plans and runs a conversion, and emits the graph into the result
+// before it takes its place.
+func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *onnxops.Options, force bool) error {
+	begin := time.Now()
+	plan, err := convert.NewPlan(model, o)
+	if err != nil {
+		return err
+	}
+	u := newUI(a, cmd.ErrOrStderr())
+	defer u.close()
+	for _, w := range plan.Warnings {
+		u.note("warning: " + w)
+	}
+	result := conversion{Plan: plan}
+	run := convert.RunOptions{Force: force, Progress: func(p convert.Progress) { u.bytes(p.File, p.Done, p.Total) }}
+	if graph != nil {
+		run.Finish = func(_ context.Context, dir string) error {
+			u.step("emit model.onnx")
+			result.Graph, err = emit(dir, *graph)
+			return err
+		}
+	}
+	done, err := convert.Run(cmd.Context(), plan, run)
+	if err != nil {
+		return err
+	}
+	u.close()
+	result.Placed = done.Files
+	result.Seconds = time.Since(begin).Seconds()
+	if a.json {
+		return printJSON(cmd, result)
+	}
+	e := plan.Encoding
+	w := cmd.OutOrStdout()
+	fmt.Fprintf(w, "%s: %s to %s, %s, %d of %d planes stop turning, %s in %.2f s\n", plan.Output, e.From, e.To, e.Kind, e.Dropped, len(e.Planes), bytesText(plan.Bytes), result.Seconds)
+	if e.Reason != "" {
+		fmt.Fprintf(w, "%s\n", e.Reason)
+	}
+	for _, n := range plan.Notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	if result.Graph != nil {
+		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
+	}
+	return nil
+}
+
+// emit writes the graph of the checkpoint in dir.
+func emit(dir string, o onnxops.Options) (*graphResult, error) {
+	begin := time.Now()
+	ckpt, err := safetensors.OpenCheckpoint(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer ckpt.Close()
+	m, err := family.Load(ckpt)
+	if err != nil {
+		return nil, err
+	}
+	if o.MaxLength == 0 {
+		o.MaxLength = m.MaxPositions
+	}
+	if m, err = m.AtLength(o.MaxLength); err != nil {
+		return nil, err
+	}
+	files, err := onnxops.Write(dir, m, ckpt, o)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	return &graphResult{Files: files, Attention: o.Attention, Weights: o.Weights, Seconds: time.Since(begin).Seconds()}, nil
+}

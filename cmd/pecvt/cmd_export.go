@@ -1,0 +1,42 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/rewrite"
+)
+
+func newExport(a *app) *cobra.Command {
+	var f rewriteFlags
+	var g graphFlags
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "export MODEL -o DIR",
+		Short: "emit the ONNX graph of a checkpoint as it stands",
+		Long: `export writes a folder with the checkpoint (linked, unchanged), its sidecars and
+model.onnx: the encoding stays what it is. The source is never touched.`,
+		Example: `  pecvt export path/to/model -o out
+  pecvt export path/to/model -o out --attention ort --max-length 4096`,
+		Args: exactly("MODEL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.output == "" {
+				return usagef("export: -o DIR is missing: the folder to write")
+			}
+			graph, err := g.options("")
+			if err != nil {
+				return err
+			}
+			shard, err := parseSize(f.shard)
+			if err != nil {
+				return err
+			}
+			o := convert.Options{Options: rewrite.Options{To: "rope"}, Output: f.output, Copy: f.copyFiles, Hash: f.hash, MaxShardSize: shard, ToolVersion: toolVersion()}
+			return a.write(cmd, args[0], o, &graph, force)
+		},
+	}
+	f.registerOutput(cmd)
+	g.register(cmd)
+	cmd.Flags().BoolVar(&force, "force", false, "replace an existing target")
+	return cmd
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pecvt/pecvt/convert"
+)
+
+func newInspect(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "inspect MODEL",
+		Short: "show a checkpoint's family, sizes and planes",
+		Long: `inspect reads headers and config.json (no weights) and prints the family, the
+sizes, the positional encoding with its scaling, and a table of planes.
+
+MODEL is a folder, a .safetensors file or a *.safetensors.index.json.`,
+		Example: `  pecvt inspect path/to/model
+  pecvt inspect llama.safetensors --json`,
+		Args: exactly("MODEL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in, err := convert.Inspect(args[0])
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return printJSON(cmd, in)
+			}
+			return writeInspection(cmd.OutOrStdout(), in)
+		},
+	}
+}
+
+func writeInspection(w io.Writer, in *convert.Inspection) error {
+	fmt.Fprintf(w, "model      %s: %s, %s, %d layers, hidden %d, %d heads, %d key/value heads, head size %d, vocabulary %d\n",
+		in.Model, in.Family, in.DType, in.Layers, in.Hidden, in.Heads, in.KVHeads, in.HeadDim, in.Vocab)
+	fmt.Fprintf(w, "size       %s parameters, %s in %d file(s)", count(in.Parameters), bytesText(in.Bytes), len(in.Files))
+	if in.Tied {
+		fmt.Fprint(w, ", tied embeddings")
+	}
+	if in.Window > 0 {
+		fmt.Fprintf(w, ", sliding window %d", in.Window)
+	}
+	fmt.Fprintf(w, "\nencoding   rope type %s, base %v, rotary dimension %d of %d (%s)", in.Rope.Type, in.Rope.Theta, in.Rope.RotaryDim, in.HeadDim, in.Rope.Pairing)
+	if in.Rope.Factor != 0 {
+		fmt.Fprintf(w, ", factor %v", in.Rope.Factor)
+	}
+	if in.Rope.AttentionFactor != 1 {
+		fmt.Fprintf(w, ", attention factor %.6g", in.Rope.AttentionFactor)
+	}
+	fmt.Fprintf(w, "\nlength     L = %d (%s), max_position_embeddings %d\n", in.TrainedLength, in.TrainedLengthFrom, in.MaxPositions)
+	for _, warning := range in.Warnings {
+		fmt.Fprintf(w, "warning    %s\n", warning)
+	}
+	fmt.Fprintln(w)
+	return writePlanes(w, in.Planes)
+}
+
+// writePlanes prints the table of planes.
+func writePlanes(w io.Writer, planes []convert.Plane) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "PLANE\tTHETA\tWAVELENGTH\tWAVELENGTH/L\tROTATIONS OVER L\tBAND\tPAPER'S CUT\t")
+	for _, p := range planes {
+		cut := "dropped"
+		if p.Kept {
+			cut = "kept"
+		}
+		length, over := "-", "-"
+		if p.InvFreq != 0 {
+			length, over = fmt.Sprintf("%.5g", p.Wavelength), fmt.Sprintf("%.4g", p.WavelengthOverL)
+		}
+		fmt.Fprintf(t, "%d\t%.6g\t%s\t%s\t%.4g\t%s\t%s\t\n", p.Plane, p.InvFreq, length, over, p.Rotations, p.Band, cut)
+	}
+	return t.Flush()
+}
+
+// count writes a number of parameters as the field does: 135M, 1.1B.
+func count(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.2fB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1fM", float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.1fK", float64(n)/1e3)
+	}
+	return fmt.Sprint(n)
+}
+
+// bytesText writes a number of bytes in decimal units.
+func bytesText(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

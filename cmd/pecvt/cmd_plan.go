@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pecvt/pecvt/convert"
+)
+
+func newPlan(a *app) *cobra.Command {
+	var f rewriteFlags
+	cmd := &cobra.Command{
+		Use:   "plan MODEL --to ENCODING",
+		Short: "show what convert would do and write, without writing",
+		Long: `plan decides a conversion and prints it: which planes change, whether it is
+exact or lossy and why, the spelling and who reads it, and every file with its
+size and how it comes about. Nothing is written.`,
+		Example: `  pecvt plan path/to/model --to hope
+  pecvt plan path/to/model --to hope --cut max-phase=1.5 --json`,
+		Args: exactly("MODEL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o, err := f.options()
+			if err != nil {
+				return err
+			}
+			p, err := convert.NewPlan(args[0], o)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return printJSON(cmd, p)
+			}
+			return writePlan(cmd.OutOrStdout(), p)
+		},
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func writePlan(w io.Writer, p *convert.Plan) error {
+	e := p.Encoding
+	fmt.Fprintf(w, "convert    %s (%s) to %s: %s\n", e.From, e.SourceFamily, e.To, e.Kind)
+	if e.Reason != "" {
+		fmt.Fprintf(w, "because    %s\n", e.Reason)
+	}
+	fmt.Fprintf(w, "length     L = %d (%s)\n", e.TrainLength, e.TrainLengthFrom)
+	fmt.Fprintf(w, "written    layout %s, family %s, rope type %s", e.Layout, e.Family, e.Spelling)
+	if e.GainAfter != 1 {
+		fmt.Fprintf(w, ", attention factor %.6g", e.GainAfter)
+	}
+	fmt.Fprintln(w)
+	if e.Loaders != "" {
+		fmt.Fprintf(w, "read by    %s\n", e.Loaders)
+	}
+	for _, n := range p.Notes {
+		fmt.Fprintf(w, "note       %s\n", n)
+	}
+	for _, n := range p.Warnings {
+		fmt.Fprintf(w, "warning    %s\n", n)
+	}
+	fmt.Fprintf(w, "\n%d of %d planes stop turning:\n", e.Dropped, len(e.Planes))
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "PLANE\tTHETA BEFORE\tTHETA AFTER\tBAND\tSTATE\t")
+	for _, c := range e.Planes {
+		fmt.Fprintf(t, "%d\t%.6g\t%.6g\t%s\t%s\t\n", c.Index, c.Before, c.After, c.Band, c.State)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\n%s, %s in all, %s to write:\n", p.Output, bytesText(p.Bytes), bytesText(p.Written))
+	t = tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, file := range p.Files {
+		fmt.Fprintf(t, "%s\t%s\t%d bytes", file.Name, file.Action, file.Bytes)
+		if file.Edited > 0 {
+			fmt.Fprintf(t, "\t%d of %d tensors change", file.Edited, file.Tensors)
+		}
+		fmt.Fprintln(t)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, name := range p.LeftBehind {
+		fmt.Fprintf(w, "left behind: %s\n", name)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/ort"
+)
+
+func newVerify(a *app) *cobra.Command {
+	var opts verify.Options
+	cmd := &cobra.Command{
+		Use:   "verify [DIR]",
+		Short: "prove a converted folder: checkpoint, Go references and ONNX Runtime agree",
+		Long: `verify computes the logits of the same tokens three times: with a Go forward
+pass in float64 straight from the checkpoint (ref), with a Go interpreter of
+model.onnx (interp), and in ONNX Runtime (ort-cpu, ort-cuda). Prefill, chunked
+prefill, token-by-token decode, padding on either side, the far end of the
+tables and one position past it are checked.
+
+ONNX Runtime is looked for at --ort-lib, in PECVT_ORT_LIB, in the cache that
+'make ort' fills, and in the system's library folders. Without it the Go
+runners still verify and the exit code is 5 (--require ort: a failure).
+
+DIR defaults to the current folder. Exit code 3 means a mismatch.`,
+		Example: `  pecvt verify model-hope
+  pecvt verify model-hope --golden logits.safetensors --against path/to/model --json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("verify: unexpected argument %q", args[1])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			if err := checkVerifyFlags(opts); err != nil {
+				return err
+			}
+			ui := newUI(a, cmd.ErrOrStderr())
+			defer ui.close()
+			opts.Progress = ui.step
+			r, err := verify.Verify(cmd.Context(), dir, opts)
+			ui.close()
+			if err != nil {
+				return err
+			}
+			if a.json {
+				err = printJSON(cmd, r)
+			} else {
+				err = r.WriteText(cmd.OutOrStdout())
+			}
+			if err != nil {
+				return err
+			}
+			return verdictOf(r)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&opts.Golden, "golden", "", "safetensors `FILE` with input_ids and logits to compare every runner with")
+	f.StringVar(&opts.Against, "against", "", "source `MODEL` to report the drift from (never judged)")
+	f.StringVar(&opts.IDs, "ids", "", "safetensors `FILE` whose input_ids are the prompt (default: generated)")
+	f.IntVar(&opts.Tokens, "tokens", 48, "length of the prompt")
+	f.IntVar(&opts.DriftTokens, "drift-tokens", 0, "positions to measure the drift on (0: all of the prompt)")
+	f.Int64Var(&opts.Seed, "seed", 1, "seed of the generated prompt")
+	f.StringVar(&opts.ORTLibrary, "ort-lib", "", "ONNX Runtime's shared library `FILE`")
+	f.StringVar(&opts.Provider, "provider", ort.ProviderCPU, "execution provider: cpu or cuda")
+	f.StringVar(&opts.OptLevel, "opt-level", ort.OptAll, "graph optimisation level: disabled, basic, extended or all")
+	f.StringSliceVar(&opts.Require, "require", nil, "runners whose absence is a failure: ort")
+	return cmd
+}
+
+// checkVerifyFlags refuses values outside the tables, naming the nearest.
+func checkVerifyFlags(o verify.Options) error {
+	for _, f := range []struct {
+		name  string
+		value string
+		valid []string
+	}{{"provider", o.Provider, ort.Providers()}, {"opt-level", o.OptLevel, ort.OptLevels()}} {
+		if !slices.Contains(f.valid, f.value) {
+			return usagef("--%s %q%s", f.name, f.value, posenc.Suggest(f.value, f.valid))
+		}
+	}
+	for _, r := range o.Require {
+		if r != "ort" {
+			return usagef("--require %q%s", r, posenc.Suggest(r, []string{"ort"}))
+		}
+	}
+	if o.Tokens < 1 || o.DriftTokens < 0 {
+		return usagef("--tokens %d, --drift-tokens %d: expected positive numbers", o.Tokens, o.DriftTokens)
+	}
+	return nil
+}
+
+// verdictOf turns a verdict into an exit code.
+func verdictOf(r *verify.Report) error {
+	switch r.Verdict {
+	case verify.Pass:
+		return nil
+	case verify.Fail:
+		return verdictError{exitMismatch}
+	default:
+		return verdictError{exitIncomplete}
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// rewriteFlags are the flags that decide a conversion.
+type rewriteFlags struct {
+	to, cut, scale, layout, spelling string
+	trainLength                      int
+	output, shard                    string
+	copyFiles, hash                  bool
+}
+
+func (f *rewriteFlags) register(cmd *cobra.Command) {
+	var names []string
+	for _, e := range posenc.Encodings() {
+		names = append(names, e.Name)
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.to, "to", "", "target `ENCODING`: "+strings.Join(names, ", "))
+	flags.StringVar(&f.cut, "cut", "paper", "planes hope drops: paper (θ <= 2π/L), k=N (keep N), max-phase=RADIANS (drop what turns less over L)")
+	flags.StringVar(&f.scale, "scale", "", "context extension: pi:FACTOR or yarn:FACTOR")
+	flags.IntVar(&f.trainLength, "train-length", 0, "trained length L in positions (default: from config.json)")
+	flags.StringVar(&f.layout, "layout", rewrite.Native, "native (stock spelling, weights untouched) or partial (kept planes first, partial rotary)")
+	flags.StringVar(&f.spelling, "spelling", rewrite.Auto, "rope type of the native spelling: "+strings.Join(rewrite.Spellings(), ", "))
+	f.registerOutput(cmd)
+}
+
+func (f *rewriteFlags) registerOutput(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&f.output, "output", "o", "", "target `DIR` (default: the model's name and the encoding)")
+	flags.BoolVar(&f.copyFiles, "copy", false, "copy tensor files instead of linking them")
+	flags.StringVar(&f.shard, "max-shard-size", "", "largest tensor file, such as 5GB (default: the source's files)")
+	flags.BoolVar(&f.hash, "hash", false, "record the SHA-256 of the source's files in the manifest")
+}
+
+// options reads the flags into a plan's options.
+func (f *rewriteFlags) options() (convert.Options, error) {
+	o := convert.Options{Options: rewrite.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling},
+		Output: f.output, Copy: f.copyFiles, Hash: f.hash, ToolVersion: toolVersion()}
+	if f.to == "" {
+		var names []string
+		for _, e := range posenc.Encodings() {
+			names = append(names, e.Name)
+		}
+		return o, usagef("--to is missing: it names the target encoding (valid: %s)", strings.Join(names, ", "))
+	}
+	var err error
+	if o.Cut, err = posenc.ParseCut(f.cut); err != nil {
+		return o, usageError{fmt.Errorf("--cut: %w", err)}
+	}
+	if o.Scale, err = posenc.ParseScale(f.scale); err != nil {
+		return o, usageError{fmt.Errorf("--scale: %w", err)}
+	}
+	o.MaxShardSize, err = parseSize(f.shard)
+	return o, err
+}
+
+// parseSize reads a number of bytes with an optional unit, as Hugging Face
+// spells shard sizes: kB, MB, GB in steps of 1000, KiB, MiB, GiB of 1024.
+func parseSize(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	i := strings.LastIndexAny(s, "0123456789.") + 1
+	units := map[string]float64{"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+	unit, known := units[strings.ToLower(strings.TrimSpace(s[i:]))]
+	n, err := strconv.ParseFloat(strings.TrimSpace(s[:i]), 64)
+	if err != nil || !known || !(n*unit >= 1) || n*unit > math.MaxInt64/2 {
+		return 0, usagef("--max-shard-size %q: expected a size such as 5GB, 500MB or 1GiB", s)
+	}
+	return int64(n * unit), nil
+}
+
+// graphFlags are the flags of the ONNX graph.
+type graphFlags struct {
+	attention, weights string
+	maxLength          int
+}
+
+func (f *graphFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.attention, "attention", onnxops.AttentionStandard, "standard (opset-23 Attention, any runtime) or ort (GroupQueryAttention, with genai_config.json)")
+	flags.StringVar(&f.weights, "weights", onnxops.WeightsExternal, "external (point into the safetensors file), external-copy or embed")
+	flags.IntVar(&f.maxLength, "max-length", 0, "positions in the cos and sin tables (default: max_position_embeddings)")
+}
+
+func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
+	for _, v := range []struct {
+		flag, value string
+		valid       []string
+	}{
+		{"attention", f.attention, []string{onnxops.AttentionStandard, onnxops.AttentionORT}},
+		{"weights", f.weights, []string{onnxops.WeightsExternal, onnxops.WeightsExternalCopy, onnxops.WeightsEmbed}},
+	} {
+		if !slices.Contains(v.valid, v.value) {
+			return onnxops.Options{}, usagef("--%s %q%s", v.flag, v.value, posenc.Suggest(v.value, v.valid))
+		}
+	}
+	if f.maxLength < 0 {
+		return onnxops.Options{}, usagef("--max-length %d: expected a positive number", f.maxLength)
+	}
+	return onnxops.Options{Attention: f.attention, Weights: f.weights, MaxLength: f.maxLength, Version: toolVersion(), Encoding: encoding}, nil
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/ops"
+	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify"
+)
+
+// tables are the generated parts of README.md.
+func tables() map[string]string {
+	return map[string]string{
+		"encodings":  encodings(),
+		"families":   families(),
+		"ropetypes":  ropeTypes(),
+		"ops":        opTable(),
+		"tolerances": tolerances(),
+	}
+}
+
+// Fill replaces every generated part of a document. A marker that no table
+// answers to, or a table without a marker, is an error.
+func Fill(doc string) (string, error) {
+	all := tables()
+	for name, body := range all {
+		open, end := "<!-- table:"+name+" -->\n", "<!-- end:"+name+" -->"
+		i := strings.Index(doc, open)
+		j := strings.Index(doc, end)
+		if i < 0 || j < i {
+			return "", fmt.Errorf("markers of table %q are missing", name)
+		}
+		doc = doc[:i+len(open)] + body + doc[j:]
+	}
+	if strings.Count(doc, "<!-- table:") != len(all) {
+		return "", fmt.Errorf("a marker names no table, or one twice")
+	}
+	return doc, nil
+}
+
+// markdown lays out rows under a header.
+func markdown(header []string, rows [][]string) string {
+	var b strings.Builder
+	line := func(cells []string) { b.WriteString("| " + strings.Join(cells, " | ") + " |\n") }
+	line(header)
+	line(strings.Split(strings.Repeat("---,", len(header)-1)+"---", ","))
+	for _, r := range rows {
+		for i := range r {
+			r[i] = strings.ReplaceAll(r[i], "|", "\\|")
+		}
+		line(r)
+	}
+	return b.String()
+}
+
+func paper(id string) string {
+	if id == "" {
+		return ""
+	}
+	return "arXiv " + id
+}
+
+func encodings() string {
+	var rows [][]string
+	for _, e := range posenc.Encodings() {
+		flags := []string{}
+		if e.Cut {
+			flags = append(flags, "`--cut`")
+		}
+		switch e.Scale {
+		case "may":
+			flags = append(flags, "`--scale`")
+		case "must":
+			flags = append(flags, "`--scale "+e.Name+":FACTOR` (needed)")
+		}
+		rows = append(rows, []string{"`" + e.Name + "`", e.Title, e.Angle, strings.Join(flags, ", "), paper(e.Paper)})
+	}
+	return markdown([]string{"`--to`", "what it is", "angle of plane p at position t", "flags", "source"}, rows)
+}
+
+func families() string {
+	var rows [][]string
+	for _, s := range family.Table() {
+		layout := "own names, partial rotary in config.json"
+		if s.PartialLayout != "" {
+			layout = "as " + s.PartialLayout
+		}
+		rows = append(rows, []string{s.Name, "`" + s.Architecture + "`", s.Describe(), layout})
+	}
+	return markdown([]string{"family", "stock class", "what sets it apart", "`--layout partial`"}, rows)
+}
+
+func ropeTypes() string {
+	var rows [][]string
+	for _, t := range posenc.RopeTypes() {
+		rows = append(rows, []string{"`" + t.Name + "`", strings.Join(t.Required, ", "), strings.Join(t.Optional, ", "), paper(t.Paper)})
+	}
+	return markdown([]string{"`rope_type`", "keys it needs", "keys it may have", "source"}, rows)
+}
+
+func opTable() string {
+	var rows [][]string
+	for _, o := range ops.Table() {
+		var in, attrs []string
+		for _, p := range o.Inputs {
+			in = append(in, p.Name+" "+p.Shape)
+		}
+		for _, p := range o.Attrs {
+			attrs = append(attrs, p.Name)
+		}
+		rows = append(rows, []string{"`" + ops.Domain + "." + o.Name + "`", strings.Join(in, ", "), strings.Join(attrs, ", "), o.Summary})
+	}
+	return markdown([]string{"op", "inputs", "attributes", "computes"}, rows)
+}
+
+func tolerances() string {
+	var rows [][]string
+	for _, t := range verify.Tolerances() {
+		rows = append(rows, []string{t.DType, fmt.Sprintf("%.2g", t.Limit), t.Why})
+	}
+	return markdown([]string{"computed in", "limit of max abs / largest logit", "why"}, rows)
+}

@@ -1,0 +1,18 @@
+// Command pecvt converts the positional encoding of transformer checkpoints,
+// emits ONNX graphs of the result and verifies them. See README.md.
+package main
+
+//go:generate go run ./gendocs ../../README.md
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}

@@ -1,0 +1,152 @@
+package convert
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// Inspection is what a checkpoint is, as `pecvt inspect` prints it.
+type Inspection struct {
+	Schema        int      `json:"schema"`
+	Model         string   `json:"model"`
+	Family        string   `json:"family"`
+	DType         string   `json:"dtype"`
+	Layers        int      `json:"layers"`
+	Hidden        int      `json:"hidden"`
+	Heads         int      `json:"heads"`
+	KVHeads       int      `json:"kv_heads"`
+	HeadDim       int      `json:"head_dim"`
+	Intermediate  int64    `json:"intermediate"`
+	Vocab         int      `json:"vocab"`
+	Tied          bool     `json:"tied_embeddings"`
+	Window        int      `json:"sliding_window"`
+	Parameters    int64    `json:"parameters"`
+	Bytes         int64    `json:"bytes"`
+	Files         []string `json:"files"`
+	MaxPositions  int      `json:"max_positions"`
+	TrainedLength int      `json:"trained_length"`
+	// TrainedLengthFrom is the key of config.json that TrainedLength is from.
+	TrainedLengthFrom string   `json:"trained_length_from"`
+	Rope              RopeInfo `json:"rope"`
+	Planes            []Plane  `json:"planes"`
+	Warnings          []string `json:"warnings"`
+}
+
+// RopeInfo is the declared rotary encoding.
+type RopeInfo struct {
+	Type            string  `json:"type"`
+	Theta           float64 `json:"theta"`
+	RotaryDim       int     `json:"rotary_dim"`
+	Pairing         string  `json:"pairing"`
+	Factor          float64 `json:"factor,omitempty"`
+	AttentionFactor float64 `json:"attention_factor"`
+}
+
+// Plane is one row of the table of planes.
+type Plane struct {
+	Plane int `json:"plane"`
+	// InvFreq is θ of the plane in radians per position, scaling included;
+	// Unscaled the plain θ = base^(−2p/r) that bands are judged by.
+	InvFreq  float64 `json:"inv_freq"`
+	Unscaled float64 `json:"inv_freq_unscaled"`
+	// Wavelength is 2π/θ in positions, 0 for a position-independent plane.
+	Wavelength float64 `json:"wavelength"`
+	// WavelengthOverL is the wavelength over the trained length.
+	WavelengthOverL float64 `json:"wavelength_over_l"`
+	// Rotations is the number of turns over the trained length.
+	Rotations float64 `json:"rotations_over_l"`
+	Band      string  `json:"band"`
+	// Kept reports whether the paper's cut (θ > 2π/L) keeps the plane.
+	Kept bool `json:"kept_by_paper"`
+}
+
+// Inspect reads a model's headers and configuration; no weight is read.
+func Inspect(path string) (*Inspection, error) {
+	ckpt, err := safetensors.OpenCheckpoint(path)
+	if err != nil {
+		return nil, err
+	}
+	defer ckpt.Close()
+	m, err := family.Load(ckpt)
+	if err != nil {
+		return nil, err
+	}
+	name, err := modelName(path)
+	if err != nil {
+		return nil, err
+	}
+	att := m.Blocks[0].Attn
+	in := &Inspection{Schema: 1, Model: name, Family: m.Family, DType: m.DType.String(), Layers: len(m.Blocks),
+		Hidden: m.Hidden, Heads: att.Heads, KVHeads: att.KVHeads, HeadDim: att.HeadDim, Intermediate: m.Blocks[0].MLP.Down.Weight.Shape[1],
+		Vocab: m.Vocab, Tied: m.Tied, MaxPositions: m.MaxPositions, TrainedLength: m.TrainedLength, TrainedLengthFrom: m.TrainedLengthFrom,
+		Rope: RopeInfo{Type: m.Rope.Type, Theta: m.Rope.Theta, RotaryDim: att.Rotary.Dim, Pairing: att.Rotary.Pairing.String(),
+			Factor: m.Rope.Factor, AttentionFactor: att.Rotary.Gain},
+		Warnings: append([]string{}, m.Warnings...)}
+	for _, b := range m.Blocks {
+		in.Window = max(in.Window, b.Attn.Window)
+	}
+	for _, f := range ckpt.Files {
+		in.Files = append(in.Files, filepath.Base(f.Path))
+		for _, t := range f.Tensors() {
+			in.Bytes += t.End - t.Begin
+			in.Parameters += (t.End - t.Begin) / int64(t.DType.Size())
+		}
+	}
+	in.Planes = PlaneTable(m.Rope.Base(), att.Rotary.Spectrum, m.TrainedLength)
+	in.Warnings = append(in.Warnings, spectrumWarnings(m, in.Planes)...)
+	return in, nil
+}
+
+// PlaneTable describes each plane of a spectrum against a trained length.
+func PlaneTable(unscaled []float64, s posenc.Spectrum, trainedLength int) []Plane {
+	out := make([]Plane, len(s.InvFreq))
+	for p, f := range s.InvFreq {
+		band := posenc.BandOf(unscaled[p], trainedLength)
+		out[p] = Plane{Plane: p, InvFreq: f, Unscaled: unscaled[p], Rotations: f * float64(trainedLength) / (2 * math.Pi),
+			Band: band.String(), Kept: band == posenc.High}
+		if f != 0 {
+			out[p].Wavelength = 2 * math.Pi / f
+			out[p].WavelengthOverL = out[p].Wavelength / float64(trainedLength)
+		}
+	}
+	return out
+}
+
+// spectrumWarnings says what about the spectrum a user should know before
+// converting.
+func spectrumWarnings(m *family.Model, planes []Plane) []string {
+	var out []string
+	still := 0
+	for _, p := range planes {
+		if p.InvFreq == 0 {
+			still++
+		}
+	}
+	if still > 0 {
+		out = append(out, fmt.Sprintf("%d of %d planes are position independent already", still, len(planes)))
+	}
+	if m.Rope.Type == "dynamic" {
+		out = append(out, fmt.Sprintf("dynamic scaling changes the base with the sequence length: a graph's table is right up to the length it is made for (max_position_embeddings %d)", m.MaxPositions))
+	}
+	if m.Rope.Type == "longrope" && !equalFloats(m.Rope.ShortFactor, m.Rope.LongFactor) {
+		out = append(out, fmt.Sprintf("longrope switches from its short to its long factors beyond %d positions: a graph holds one of the two, chosen by --max-length", m.TrainedLength))
+	}
+	return out
+}
+
+func equalFloats(a, b []float64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,129 @@
+package verify
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+)
+
+// driftPiece is how many positions of both models are in memory at once.
+const driftPiece = 64
+
+// drift measures how far the model moved from its source, in float64, position
+// by position: ranges of doubling length from position 0.
+func (s *session) drift(ids [][]int64) error {
+	ckpt, err := safetensors.OpenCheckpoint(s.opts.Against)
+	if err != nil {
+		return err
+	}
+	defer ckpt.Close()
+	src, err := family.Load(ckpt)
+	if err != nil {
+		return err
+	}
+	if src.Vocab != s.model.Vocab {
+		return fmt.Errorf("--against %s has a vocabulary of %d, the model one of %d: not its source", s.opts.Against, src.Vocab, s.model.Vocab)
+	}
+	if s.opts.IDs != "" || s.opts.Golden != "" {
+		if ids, err = s.driftIDs(); err != nil {
+			return err
+		}
+	}
+	n := len(ids[0])
+	if s.opts.DriftTokens > 0 {
+		n = min(n, s.opts.DriftTokens)
+	}
+	if src, err = src.AtLength(n); err != nil {
+		return err
+	}
+	source := newRef(src, ckpt)
+	d := &Drift{Source: ckpt.Dir}
+	var all bucket
+	var buckets []bucket
+	for row := range ids {
+		in := prompt([][]int64{ids[row][:n]}, 0)
+		var pastA, pastB State
+		for from := 0; from < n; from += driftPiece {
+			to := min(from+driftPiece, n)
+			s.step("drift: row %d of %d, positions %d to %d of %d", row+1, len(ids), from, to-1, n)
+			piece := in.slice(from, to)
+			var a, b *Logits
+			if a, pastA, err = source.Run(s.ctx, piece, pastA); err != nil {
+				return fmt.Errorf("source: %w", err)
+			}
+			if b, pastB, err = s.ref.Run(s.ctx, piece, pastB); err != nil {
+				return err
+			}
+			for i := range to - from {
+				k := bucketOf(from + i)
+				for len(buckets) <= k {
+					buckets = append(buckets, bucket{})
+				}
+				for _, into := range []*bucket{&all, &buckets[k]} {
+					into.add(a.At(0, i), b.At(0, i))
+				}
+			}
+		}
+	}
+	d.KL, d.Top1, d.MaxAbs = all.figures()
+	for k, b := range buckets {
+		row := DriftRow{From: bucketStart(k), To: min(bucketStart(k+1), n) - 1}
+		row.KL, row.Top1, row.Max = b.figures()
+		d.Positions = append(d.Positions, row)
+	}
+	s.report.Drift = d
+	return nil
+}
+
+// driftIDs returns the tokens of --ids, else of --golden: every row, whole.
+func (s *session) driftIDs() ([][]int64, error) {
+	path := s.opts.IDs
+	if path == "" {
+		path = s.opts.Golden
+	}
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readIDs(f, s.model.Vocab)
+}
+
+// bucketOf puts position p into ranges 0–15, 16–31, 32–63, 64–127, …
+func bucketOf(p int) int {
+	k := 0
+	for bucketStart(k+1) <= p {
+		k++
+	}
+	return k
+}
+
+func bucketStart(k int) int {
+	if k == 0 {
+		return 0
+	}
+	return 8 << k
+}
+
+// bucket accumulates a range of positions.
+type bucket struct {
+	n, same int
+	kl, max float64
+}
+
+func (b *bucket) add(p, q []float64) {
+	b.n++
+	b.kl += divergence(p, q)
+	if argmax(p) == argmax(q) {
+		b.same++
+	}
+	for i := range p {
+		b.max = math.Max(b.max, math.Abs(p[i]-q[i]))
+	}
+}
+
+func (b *bucket) figures() (kl, top1, largest Number) {
+	return Number(b.kl / float64(b.n)), Number(float64(b.same) / float64(b.n)), Number(b.max)
+}

@@ -1,0 +1,120 @@
+package verify
+
+import (
+	"fmt"
+	"math"
+)
+
+// Metrics compares logits got with logits wanted over every position of every
+// row that is not padding.
+type Metrics struct {
+	// MaxAbs is max |got − want|.
+	MaxAbs float64
+	// MaxRel is MaxAbs over the largest |want|: the figure that is judged.
+	// Elementwise ratios say nothing for logits near 0.
+	MaxRel float64
+	// NMSE is Σ(got − want)² / Σ want².
+	NMSE float64
+	// Cosine is the cosine between all of got and all of want.
+	Cosine float64
+	// KL is the mean over positions of KL(softmax want ‖ softmax got), in nats,
+	// MaxKL the largest.
+	KL, MaxKL float64
+	// Top1 is the share of positions whose largest logit is the same token.
+	Top1 float64
+	// Positions is the number of positions compared.
+	Positions int
+	// WorstRow and WorstPosition say where MaxAbs is.
+	WorstRow, WorstPosition int
+}
+
+// Compare computes Metrics. keep, where not nil, tells whether position s of
+// row b counts. A NaN or infinity in got makes MaxAbs and MaxRel infinite.
+func Compare(got, want *Logits, keep func(b, s int) bool) (Metrics, error) {
+	if got.B != want.B || got.S != want.S || got.V != want.V {
+		return Metrics{}, fmt.Errorf("logits have shape [%d %d %d]: expected [%d %d %d]", got.B, got.S, got.V, want.B, want.S, want.V)
+	}
+	var m Metrics
+	var largest, errSum, wantSum, gotSum, dot float64
+	same := 0
+	for b := range want.B {
+		for s := range want.S {
+			if keep != nil && !keep(b, s) {
+				continue
+			}
+			g, w := got.At(b, s), want.At(b, s)
+			m.Positions++
+			for v, x := range w {
+				d := math.Abs(g[v] - x)
+				if math.IsNaN(d) {
+					d = math.Inf(1)
+				}
+				if d > m.MaxAbs {
+					m.MaxAbs, m.WorstRow, m.WorstPosition = d, b, s
+				}
+				largest = max(largest, math.Abs(x))
+				errSum += d * d
+				wantSum += x * x
+				gotSum += g[v] * g[v]
+				dot += g[v] * x
+			}
+			kl := divergence(w, g)
+			m.KL += kl
+			m.MaxKL = max(m.MaxKL, kl)
+			if argmax(g) == argmax(w) {
+				same++
+			}
+		}
+	}
+	if m.Positions == 0 {
+		return m, fmt.Errorf("no position to compare")
+	}
+	m.KL /= float64(m.Positions)
+	m.Top1 = float64(same) / float64(m.Positions)
+	m.MaxRel = ratio(m.MaxAbs, largest)
+	m.NMSE = ratio(errSum, wantSum)
+	m.Cosine = ratio(dot, math.Sqrt(wantSum)*math.Sqrt(gotSum))
+	return m, nil
+}
+
+// ratio is a/b, and 0 for 0/0.
+func ratio(a, b float64) float64 {
+	if a == 0 {
+		return 0
+	}
+	return a / b
+}
+
+// divergence is KL(softmax p ‖ softmax q) in nats, computed from log
+// probabilities so that it is exact for nearly equal rows.
+func divergence(p, q []float64) float64 {
+	lp, lq := logSumExp(p), logSumExp(q)
+	kl := 0.0
+	for i := range p {
+		a := p[i] - lp
+		kl += math.Exp(a) * (a - (q[i] - lq))
+	}
+	return max(kl, 0)
+}
+
+func logSumExp(x []float64) float64 {
+	top := math.Inf(-1)
+	for _, v := range x {
+		top = max(top, v)
+	}
+	sum := 0.0
+	for _, v := range x {
+		sum += math.Exp(v - top)
+	}
+	return top + math.Log(sum)
+}
+
+func argmax(x []float64) int {
+	best := 0
+	for i, v := range x {
+		if v > x[best] {
+			best = i
+		}
+	}
+	return best
+}

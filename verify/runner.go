@@ -1,0 +1,99 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+)
+
+// Input is one call of a model: tokens of B rows, all S long.
+type Input struct {
+	// IDs are token ids, (B, S).
+	IDs [][]int64
+	// Positions are the tokens' positions, (B, S).
+	Positions [][]int64
+	// Mask is 1 for a token and 0 for padding, over past and present: (B, past + S).
+	Mask [][]int64
+}
+
+// Batch returns the input's B and S.
+func (in Input) Batch() (b, s int) { return len(in.IDs), len(in.IDs[0]) }
+
+// Logits are a model's answers, row-major (B, S, V).
+type Logits struct {
+	B, S, V int
+	Data    []float64
+}
+
+// At returns the V logits of position s of row b.
+func (l *Logits) At(b, s int) []float64 {
+	i := (b*l.S + s) * l.V
+	return l.Data[i : i+l.V]
+}
+
+// State is a runner's own key/value cache; nil is an empty past.
+type State any
+
+// Runner answers for a model. Runners are not safe for concurrent use.
+type Runner interface {
+	// Name is "ref", "interp", "ort-cpu" or "ort-cuda".
+	Name() string
+	// Run computes the logits of every position and the cache after them.
+	Run(ctx context.Context, in Input, past State) (*Logits, State, error)
+	// Positions reports whether the runner takes explicit positions; one that
+	// does not counts them from the mask.
+	Positions() bool
+	Close() error
+}
+
+// prompt makes an input without padding whose first position is start.
+func prompt(ids [][]int64, start int64) Input {
+	in := Input{IDs: ids}
+	for _, row := range ids {
+		pos, mask := make([]int64, len(row)), make([]int64, len(row))
+		for s := range row {
+			pos[s], mask[s] = start+int64(s), 1
+		}
+		in.Positions = append(in.Positions, pos)
+		in.Mask = append(in.Mask, mask)
+	}
+	return in
+}
+
+// slice takes columns [from, to) of an input whose past are the columns before.
+func (in Input) slice(from, to int) Input {
+	var out Input
+	for b := range in.IDs {
+		out.IDs = append(out.IDs, in.IDs[b][from:to])
+		out.Positions = append(out.Positions, in.Positions[b][from:to])
+		out.Mask = append(out.Mask, in.Mask[b][:to])
+	}
+	return out
+}
+
+// inChunks runs an input piece by piece through the cache and joins the
+// answers. Pieces end at the given columns; the last must be the input's end.
+func inChunks(ctx context.Context, r Runner, in Input, ends []int) (*Logits, error) {
+	b, s := in.Batch()
+	var all *Logits
+	var past State
+	from := 0
+	for _, to := range ends {
+		part, next, err := r.Run(ctx, in.slice(from, to), past)
+		if err != nil {
+			return nil, fmt.Errorf("tokens %d to %d: %w", from, to-1, err)
+		}
+		if all == nil {
+			all = &Logits{B: b, S: s, V: part.V, Data: make([]float64, b*s*part.V)}
+		}
+		if part.B != b || part.S != to-from || part.V != all.V {
+			return nil, fmt.Errorf("tokens %d to %d: logits have shape [%d %d %d]", from, to-1, part.B, part.S, part.V)
+		}
+		for row := range b {
+			for i := range part.S {
+				copy(all.At(row, from+i), part.At(row, i))
+			}
+		}
+		past, from = next, to
+	}
+	return all, nil
+}

@@ -1,0 +1,183 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/verify/ort"
+)
+
+// Options steer a verification. The zero value verifies with a generated
+// prompt on the CPU provider.
+type Options struct {
+	// Tokens is the length of the generated prompt; 0 is 48. Seed makes it.
+	Tokens int
+	Seed   int64
+	// IDs, where not empty, is a safetensors file whose input_ids are used
+	// instead of generated ones.
+	IDs string
+	// Golden, where not empty, is a safetensors file with input_ids and logits
+	// that every runner is compared with.
+	Golden string
+	// Against, where not empty, is the source model to measure the drift from.
+	Against string
+	// DriftTokens bounds the positions the drift is measured on; 0 is all of
+	// the input's.
+	DriftTokens int
+	// ORTLibrary, Provider and OptLevel choose ONNX Runtime and its session.
+	ORTLibrary, Provider, OptLevel string
+	// Require names runners whose absence is a failure: "ort".
+	Require []string
+	// Progress, where not nil, is told of every step as it starts.
+	Progress func(step string)
+}
+
+// session is one verification under way.
+type session struct {
+	ctx    context.Context
+	dir    string
+	opts   Options
+	info   *graphInfo
+	model  *family.Model
+	ckpt   *safetensors.Checkpoint
+	ref    *refRunner
+	others []Runner
+	report *Report
+}
+
+// Verify checks the folder dir, which holds a checkpoint and its model.onnx.
+// An error means that the verification could not be made; what it found is in
+// the report's verdict.
+func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
+	begin := time.Now()
+	if opts.Provider == "" {
+		opts.Provider = ort.ProviderCPU
+	}
+	if opts.OptLevel == "" {
+		opts.OptLevel = ort.OptAll
+	}
+	if opts.Tokens == 0 {
+		opts.Tokens = 48
+	}
+	if err := somethingToVerify(dir); err != nil {
+		return nil, err
+	}
+	s := &session{ctx: ctx, dir: dir, opts: opts, report: &Report{Schema: 1, Model: filepath.Base(absolute(dir)), Seed: opts.Seed, Tolerances: Tolerances()}}
+	defer s.close()
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	if err := s.runChecks(); err != nil {
+		return nil, err
+	}
+	s.report.settle()
+	s.report.Seconds = Number(time.Since(begin).Seconds())
+	return s.report, nil
+}
+
+func absolute(dir string) string {
+	if a, err := filepath.Abs(dir); err == nil {
+		return a
+	}
+	return dir
+}
+
+// somethingToVerify makes sure that dir is a folder with a graph: nothing
+// verified is not a success.
+func somethingToVerify(dir string) error {
+	st, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	if !st.IsDir() {
+		return fmt.Errorf("verify: %s is a file: expected the folder that convert or export wrote", dir)
+	}
+	if _, err := os.Stat(filepath.Join(dir, GraphFile)); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("verify: %s holds no %s: nothing to verify; emit the graph with pecvt convert (without --no-onnx) or pecvt export", dir, GraphFile)
+	} else if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	return nil
+}
+
+func (s *session) step(format string, args ...any) {
+	if s.opts.Progress != nil {
+		s.opts.Progress(fmt.Sprintf(format, args...))
+	}
+}
+
+// open reads the graph and the checkpoint and starts the runners.
+func (s *session) open() (err error) {
+	if s.info, err = readGraph(s.dir); err != nil {
+		return err
+	}
+	if s.ckpt, err = safetensors.OpenCheckpoint(s.dir); err != nil {
+		return err
+	}
+	loaded, err := family.Load(s.ckpt)
+	if err != nil {
+		return err
+	}
+	if s.model, err = loaded.AtLength(s.info.MaxLength); err != nil {
+		return fmt.Errorf("%s: %w", s.dir, err)
+	}
+	if n := len(s.model.Blocks); n != s.info.Layers {
+		return fmt.Errorf("%s has caches for %d layers, the checkpoint has %d: the graph belongs to another checkpoint; emit it again with pecvt export", filepath.Join(s.dir, GraphFile), s.info.Layers, n)
+	}
+	r := s.report
+	r.Family, r.Warnings = s.model.Family, s.model.Warnings
+	r.Encoding, r.Attention = s.info.Encoding, s.info.Attention
+	s.ref = newRef(s.model, s.ckpt)
+	s.start("interp", func() (Runner, error) { return newInterp(s.dir, s.info) })
+	s.start("ort-"+s.opts.Provider, s.openORT)
+	return nil
+}
+
+// start opens a runner and records what keeps it from running.
+func (s *session) start(name string, open func() (Runner, error)) {
+	s.step("open %s", name)
+	r, err := open()
+	if err == nil {
+		s.others = append(s.others, r)
+		return
+	}
+	c := Check{Name: "load", Runner: name, Verdict: Fail, Detail: err.Error()}
+	if errors.Is(err, ort.ErrUnavailable) {
+		c.Verdict = Unavailable
+		for _, must := range s.opts.Require {
+			if strings.HasPrefix(name, must) {
+				c.Verdict, c.Detail = Fail, "required and unavailable: "+c.Detail
+			}
+		}
+	}
+	s.report.Checks = append(s.report.Checks, c)
+}
+
+func (s *session) openORT() (Runner, error) {
+	path, source, err := ort.Locate(s.opts.ORTLibrary)
+	if err != nil {
+		return nil, err
+	}
+	if err := ort.Init(path); err != nil {
+		return nil, err
+	}
+	s.report.Runtime, s.report.RuntimePath = ort.Version(), path
+	s.step("onnx runtime %s from %s (%s)", s.report.Runtime, path, source)
+	return newORT(s.dir, s.info, ort.Options{Provider: s.opts.Provider, OptLevel: s.opts.OptLevel})
+}
+
+func (s *session) close() {
+	for _, r := range s.others {
+		r.Close()
+	}
+	if s.ckpt != nil {
+		s.ckpt.Close()
+	}
+}

@@ -108,8 +108,16 @@ func readGolden(t testing.TB, path string) golden {
 	}
 }
 
+// tb is what *testing.T and *rapid.T share.
+type tb interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // relative is the largest difference over the largest magnitude of want.
-func relative(t testing.TB, got, want []float64) float64 {
+func relative(t tb, got, want []float64) float64 {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%d numbers, want %d", len(got), len(want))

@@ -27,7 +27,7 @@ func tokens(m *family.Model, rows, n int) [][]int64 {
 	return out
 }
 
-func forward(t testing.TB, r *Runner, in Input) *Output {
+func forward(t tb, r *Runner, in Input) *Output {
 	t.Helper()
 	out, err := r.Forward(context.Background(), in, Options{KeepHidden: true})
 	if err != nil {
@@ -37,7 +37,7 @@ func forward(t testing.TB, r *Runner, in Input) *Output {
 }
 
 // near fails unless the two are the same but for rounding.
-func near(t testing.TB, what string, got, want []float64, limit float64) {
+func near(t tb, what string, got, want []float64, limit float64) {
 	t.Helper()
 	if r := relative(t, got, want); r > limit {
 		t.Errorf("%s: %.3g of the largest apart, limit %g", what, r, limit)
@@ -199,7 +199,7 @@ func TestPiecesAgree(t *testing.T) {
 		const n = 40
 		ids := tokens(m, 2, n)
 		whole := forward(t, r, Input{IDs: ids})
-		check := func(t testing.TB, cuts []int) {
+		check := func(t tb, cuts []int) {
 			var past *Cache
 			for from, k := 0, 0; from < n; k++ {
 				to := n
@@ -234,7 +234,7 @@ func TestPiecesAgree(t *testing.T) {
 		check(t, one)
 		rapid.Check(t, func(rt *rapid.T) {
 			cuts := rapid.SliceOfN(rapid.IntRange(1, n), 1, 8).Draw(rt, "cuts")
-			check(t, cuts)
+			check(rt, cuts)
 		})
 	})
 }

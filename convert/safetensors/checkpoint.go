@@ -140,7 +140,7 @@ func (c *Checkpoint) Release(name string) {
 }
 
 // Float64 decodes a tensor into a new slice, in its stored order, and gives its
-// mapped pages back. Integer tensors are converted too.
+// mapped pages back; see [File.Walk]. Integer tensors are converted too.
 func (c *Checkpoint) Float64(name string) ([]float64, error) {
 	return decodeTensor(c, name, tensor.Decode64)
 }
@@ -156,15 +156,15 @@ func decodeTensor[F float32 | float64](c *Checkpoint, name string, decode func([
 	if !ok {
 		return nil, c.noTensor(name)
 	}
-	data, err := f.Bytes(name)
+	size := int64(info.DType.Size())
+	out := make([]F, info.Bytes()/size)
+	err := f.Walk(name, func(offset int64, piece []byte) error {
+		first, n := offset/size, int64(len(piece))/size
+		return decode(out[first:first+n], piece, info.DType)
+	})
 	if err != nil {
 		return nil, err
 	}
-	out := make([]F, len(data)/info.DType.Size())
-	if err := decode(out, data, info.DType); err != nil {
-		return nil, formatErrorf(f.Path, name, "%v", err)
-	}
-	f.Release(name)
 	return out, nil
 }
 

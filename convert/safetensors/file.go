@@ -105,10 +105,16 @@ func (f *File) readHeader() error {
 	return nil
 }
 
+// viewsHeader bounds the headers that the library reads too: it takes over
+// ten times a header's size in memory. The largest headers of published checkpoints
+// are below 1 MB.
+const viewsHeader = 2 << 20
+
 // openViews has the library read the map and compares what it found with our own
-// header. The library stands aside for FP8, and where there is no map.
+// header. The library stands aside for FP8, for huge headers, and where there is
+// no map.
 func (f *File) openViews() error {
-	if f.mapped == nil {
+	if f.mapped == nil || f.dataStart > viewsHeader {
 		return nil
 	}
 	for _, info := range f.infos {

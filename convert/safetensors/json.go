@@ -12,8 +12,13 @@ import (
 // strictJSON reads a JSON text value by value. It takes what the formats need
 // (objects without duplicate keys, strings, natural numbers) and nothing else
 // where one of these is asked for; encoding/json alone would accept duplicate
-// keys and keys in another case.
-type strictJSON struct{ dec *json.Decoder }
+// keys and keys in another case, and its decoder takes four times as long.
+//
+// The text is valid JSON, so that reading it needs no checks of its grammar.
+type strictJSON struct {
+	text []byte
+	at   int // of the next value, key or delimiter; space before it is not yet skipped
+}
 
 // newStrictJSON checks the whole text first: it is valid UTF-8 and valid JSON.
 // The recursion of that check is bounded by encoding/json.
@@ -25,131 +30,166 @@ func newStrictJSON(text []byte) (*strictJSON, error) {
 		var v json.RawMessage
 		return nil, fmt.Errorf("not valid JSON: %w", json.Unmarshal(text, &v))
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	return &strictJSON{dec}, nil
+	return &strictJSON{text: text}, nil
+}
+
+// next skips space and gives the byte there.
+func (s *strictJSON) next() byte {
+	for {
+		switch b := s.text[s.at]; b {
+		case ' ', '\t', '\n', '\r':
+			s.at++
+		default:
+			return b
+		}
+	}
+}
+
+// members calls member before each value of the object or array that begins
+// here, and reads the delimiters between them.
+func (s *strictJSON) members(member func() error) error {
+	s.at++ // the opening one
+	for {
+		switch s.next() {
+		case '}', ']':
+			s.at++
+			return nil
+		case ',':
+			s.at++
+			s.next()
+		}
+		if err := member(); err != nil {
+			return err
+		}
+	}
 }
 
 // object reads an object and calls member for each key; member must read exactly
 // one value.
 func (s *strictJSON) object(member func(key string) error) error {
-	if err := s.open('{', "an object"); err != nil {
-		return err
+	if s.next() != '{' {
+		return s.unexpected("an object")
 	}
 	seen := map[string]struct{}{}
-	for s.dec.More() {
-		tok, err := s.dec.Token()
+	return s.members(func() error {
+		key, err := s.string()
 		if err != nil {
 			return err
 		}
-		key := tok.(string) // the text is valid JSON, so a key is a string
 		if _, dup := seen[key]; dup {
-			return fmt.Errorf("key %q occurs twice", key)
+			return fmt.Errorf("key %q occurs twice", clip(key))
 		}
 		seen[key] = struct{}{}
-		if err := member(key); err != nil {
-			return err
-		}
-	}
-	_, err := s.dec.Token()
-	return err
+		s.next() // the colon
+		s.at++
+		return member(key)
+	})
 }
 
 // naturals reads an array of at most limit natural numbers.
 func (s *strictJSON) naturals(limit int) ([]int64, error) {
-	if err := s.open('[', "an array of numbers"); err != nil {
-		return nil, err
+	if s.next() != '[' {
+		return nil, s.unexpected("an array of numbers")
 	}
 	out := []int64{}
-	for s.dec.More() {
+	err := s.members(func() error {
 		if len(out) == limit {
-			return nil, fmt.Errorf("more than %d numbers", limit)
+			return fmt.Errorf("more than %d numbers", limit)
 		}
 		n, err := s.natural()
-		if err != nil {
-			return nil, err
-		}
 		out = append(out, n)
-	}
-	_, err := s.dec.Token()
+		return err
+	})
 	return out, err
 }
 
 // natural reads a number that is written as digits only and fits an int64.
 func (s *strictJSON) natural() (int64, error) {
-	tok, err := s.dec.Token()
-	if err != nil {
-		return 0, err
+	if b := s.next(); b != '-' && (b < '0' || b > '9') {
+		return 0, s.unexpected("a number")
 	}
-	num, ok := tok.(json.Number)
-	if !ok {
-		return 0, fmt.Errorf("%s where a number is needed", describe(tok))
-	}
-	n, err := strconv.ParseUint(string(num), 10, 63)
+	text := s.scalar()
+	n, err := strconv.ParseUint(string(text), 10, 63)
 	if err != nil {
-		return 0, fmt.Errorf("%s is not a natural number below 2^63", clip(string(num)))
+		return 0, fmt.Errorf("%s is not a natural number below 2^63", clip(string(text)))
 	}
 	return int64(n), nil
 }
 
+// string reads a string.
 func (s *strictJSON) string() (string, error) {
-	tok, err := s.dec.Token()
-	if err != nil {
-		return "", err
+	if s.next() != '"' {
+		return "", s.unexpected("a string")
 	}
-	str, ok := tok.(string)
-	if !ok {
-		return "", fmt.Errorf("%s where a string is needed", describe(tok))
+	begin, escaped := s.at, false
+	for s.at++; s.text[s.at] != '"'; s.at++ {
+		if s.text[s.at] == '\\' {
+			escaped = true
+			s.at++
+		}
 	}
-	return str, nil
+	s.at++
+	if !escaped {
+		return string(s.text[begin+1 : s.at-1]), nil
+	}
+	var out string
+	err := json.Unmarshal(s.text[begin:s.at], &out)
+	return out, err
 }
 
-// skip reads one value of any kind.
+// scalar reads a number, true, false or null.
+func (s *strictJSON) scalar() []byte {
+	rest := s.text[s.at:]
+	n := bytes.IndexAny(rest, ",]} \t\n\r")
+	if n < 0 {
+		n = len(rest)
+	}
+	s.at += n
+	return rest[:n]
+}
+
+// skip reads one value of any kind. The depth of the text is bounded, so that
+// of the recursion is.
 func (s *strictJSON) skip() error {
-	for depth := 0; ; {
-		tok, err := s.dec.Token()
-		if err != nil {
-			return err
-		}
-		switch tok {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-		if depth == 0 {
-			return nil
-		}
-	}
-}
-
-func (s *strictJSON) open(delim json.Delim, what string) error {
-	tok, err := s.dec.Token()
-	if err != nil {
+	switch s.next() {
+	case '{':
+		return s.members(func() error {
+			if _, err := s.string(); err != nil {
+				return err
+			}
+			s.next() // the colon
+			s.at++
+			return s.skip()
+		})
+	case '[':
+		return s.members(s.skip)
+	case '"':
+		_, err := s.string()
 		return err
 	}
-	if tok != delim {
-		return fmt.Errorf("%s where %s is needed", describe(tok), what)
-	}
+	s.scalar()
 	return nil
 }
 
-func describe(tok json.Token) string {
-	switch t := tok.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return strconv.FormatBool(t)
-	case json.Number:
-		return "the number " + clip(string(t))
-	case string:
-		return "the string " + strconv.Quote(clip(t))
-	case json.Delim:
-		if t == '{' {
-			return "an object"
+// unexpected is the error for a value of another kind than is needed here.
+func (s *strictJSON) unexpected(need string) error {
+	found := "an array"
+	switch s.next() {
+	case '[':
+	case '{':
+		found = "an object"
+	case '"':
+		text, err := s.string()
+		if err != nil {
+			return err
 		}
+		found = "the string " + strconv.Quote(clip(text))
+	case 't', 'f', 'n':
+		found = string(s.scalar())
+	default:
+		found = "the number " + clip(string(s.scalar()))
 	}
-	return "an array"
+	return fmt.Errorf("%s where %s is needed", found, need)
 }
 
 // clip keeps what a file says from flooding the error message.

@@ -32,6 +32,7 @@ var arrows = map[string][]string{
 	"verify/ref":          {"posenc", "convert/tensor", "convert/safetensors", "convert/family"},
 	"verify/interp":       {"onnxops/onnxpb", "convert/tensor"},
 	"verify/ort":          {"onnxops/onnxpb", "convert/tensor"},
+	"verify/ort/orttest":  {"verify/ort", "onnxops/onnxpb"},
 	"verify":              {"posenc", "convert/tensor", "convert/safetensors", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
 	"cmd/pecvt":           {"posenc", "convert", "convert/family", "convert/safetensors", "convert/rewrite", "onnxops", "onnxops/ops", "verify", "verify/ort"},
 	"cmd/pecvt/gendocs":   {"posenc", "convert/family", "onnxops/ops", "verify"},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -129,7 +130,9 @@ func emit(dir string, o onnxops.Options) (*graphResult, error) {
 		return nil, err
 	}
 	if o.MaxLength == 0 {
-		o.MaxLength = m.MaxPositions
+		if o.MaxLength, err = tableLength(m); err != nil {
+			return nil, err
+		}
 	}
 	if m, err = m.AtLength(o.MaxLength); err != nil {
 		return nil, err
@@ -139,4 +142,26 @@ func emit(dir string, o onnxops.Options) (*graphResult, error) {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
 	return &graphResult{Files: files, Attention: o.Attention, Weights: o.Weights, Seconds: time.Since(begin).Seconds()}, nil
+}
+
+// roomyLength is the least default length of the tables: small models are run
+// past their trained length on purpose, and the rows cost a few kilobytes.
+const roomyLength = 4096
+
+// tableLength is the default number of positions in a graph's tables:
+// max_position_embeddings, and at least roomyLength unless the rotation itself
+// changes with the length.
+func tableLength(m *family.Model) (int, error) {
+	declared, err := m.Rope.Spectrum(m.MaxPositions)
+	if err != nil {
+		return 0, err
+	}
+	longer, err := m.Rope.Spectrum(max(m.MaxPositions, roomyLength))
+	if err != nil {
+		return 0, err
+	}
+	if !slices.Equal(declared.InvFreq, longer.InvFreq) {
+		return m.MaxPositions, nil
+	}
+	return max(m.MaxPositions, roomyLength), nil
 }

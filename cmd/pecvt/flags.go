@@ -94,7 +94,7 @@ func (f *graphFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.attention, "attention", onnxops.AttentionStandard, "standard (opset-23 Attention, any runtime) or ort (GroupQueryAttention, with genai_config.json)")
 	flags.StringVar(&f.weights, "weights", onnxops.WeightsExternal, "external (point into the safetensors file), external-copy or embed")
-	flags.IntVar(&f.maxLength, "max-length", 0, "positions in the cos and sin tables (default: max_position_embeddings)")
+	flags.IntVar(&f.maxLength, "max-length", 0, "positions in the cos and sin tables (default: max_position_embeddings, at least 4096)")
 }
 
 func (f *graphFlags) options(encoding string) (onnxops.Options, error) {

@@ -2,12 +2,197 @@ package rewrite
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// partial is written next.
+// partial brings the coordinates of the planes that turn to the front of every
+// head, first halves then second halves, and declares only them rotary:
+//
+//	r' = 2k,  base' = base^(2k/r)
+//
+// for k kept planes of a rotary dimension r, so that base'^(−2i/r') are the
+// kept planes' plain frequencies where those are the first ones.
 func (r *Rewrite) partial(m *family.Model) error {
-	return fmt.Errorf("%w", posenc.ErrUnsupported)
+	const native = "--layout native can"
+	kept := r.kept()
+	planes := len(r.Unscaled)
+	switch {
+	case len(r.Removed) > 0:
+		return fmt.Errorf("planes that leave the score are %w by a partial rotary dimension; %s", posenc.ErrUnsupported, native)
+	case len(kept) == 0:
+		return fmt.Errorf("no plane turns, and a rotary dimension of 0 is %w by loaders; %s", posenc.ErrUnsupported, native)
+	case len(kept) < planes && (r.After.Gain != 1 || r.AfterLong != nil && r.AfterLong.Gain != 1):
+		return fmt.Errorf("the attention factor %v also multiplies the planes that do not turn, which a partial rotary dimension leaves out: %w; %s", r.After.Gain, posenc.ErrUnsupported, native)
+	}
+	spec, err := family.Find(m.ModelType)
+	if err != nil {
+		return err
+	}
+	target := spec
+	if spec.PartialLayout != "" {
+		if target, err = family.Find(spec.PartialLayout); err != nil {
+			return err
+		}
+	}
+	p, s, err := r.partialSpelling(m, spec, target, kept)
+	if err != nil {
+		return fmt.Errorf("%w; %s", err, native)
+	}
+	r.Spelling, r.Family = p.Type, target.Name
+	r.Config, r.ConfigChanged = m.Config.Object.Clone(), true
+	order := keptFirst(m.Blocks[0].Attn.Rotary, kept)
+	if spec.PartialLayout != "" {
+		r.Loaders = "loaders of family " + target.Name + " (checked with transformers 5.23)"
+		err = r.fuse(m, target, order, p)
+	} else {
+		r.partialLoaders(len(kept) < planes)
+		err = r.permute(m, order)
+	}
+	if err != nil {
+		return err
+	}
+	if err := writeRope(r.Config, m.Rope, p, true); err != nil {
+		return err
+	}
+	setNumber(r.Config, "max_position_embeddings", float64(r.MaxPositions))
+	return readBack(r.Config, m.Config.Path, s.want, s.long)
+}
+
+func (r *Rewrite) partialLoaders(cut bool) {
+	if !cut {
+		r.Loaders = loaders(r.Spelling)
+		return
+	}
+	r.Loaders = "loaders that read partial_rotary_factor for family " + r.Family + " (vLLM)"
+	r.note("stock transformers does not read partial_rotary_factor for family %s: it stops with a shape error (checked with 5.23); --layout native runs there", r.Family)
+}
+
+// kept lists the planes that turn.
+func (r *Rewrite) kept() []int {
+	var list []int
+	next := 0
+	for p := range r.Unscaled {
+		if next < len(r.Dropped) && r.Dropped[next] == p {
+			next++
+			continue
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// partialSpelling finds the parameters that say the kept planes alone.
+func (r *Rewrite) partialSpelling(m *family.Model, spec, target family.Spec, kept []int) (posenc.RopeParams, speller, error) {
+	k, d := len(kept), m.Rope.HeadDim
+	p := posenc.RopeParams{Type: "default", HeadDim: d, Theta: math.Pow(m.Rope.Theta, float64(k)/float64(len(r.Unscaled)))}
+	if k == len(r.Unscaled) {
+		p.Theta = m.Rope.Theta
+	}
+	var ok bool
+	if p.Partial, ok = share(2*k, d, func(x float64) int { return int(float64(d) * x) }); !ok {
+		return p, speller{}, fmt.Errorf("no partial_rotary_factor survives rounding to %d of %d coordinates: %w", 2*k, d, posenc.ErrUnsupported)
+	}
+	s := speller{source: p, scale: r.Options.Scale, allowed: target.RopeTypes, family: target.Name, want: only(r.After, kept),
+		trainLength: r.TrainLength, maxPositions: r.MaxPositions}
+	if spec.PartialLayout == "" && 2*k < d {
+		// Any other type would be computed over the whole head, without a
+		// word, by a loader that does not read the partial factor.
+		s.allowed = []string{"linear"}
+	}
+	if r.AfterLong != nil {
+		if len(r.AfterLong.InvFreq) != len(r.After.InvFreq) || !sameStill(*r.AfterLong, r.After) {
+			return p, s, fmt.Errorf("planes turn at some lengths only: %w", posenc.ErrUnsupported)
+		}
+		long := only(*r.AfterLong, kept)
+		s.long, s.trainLength = &long, m.TrainedLength
+	}
+	found, err := s.solve(r.Options.Spelling)
+	return found, s, err
+}
+
+func sameStill(a, b posenc.Spectrum) bool {
+	for p := range a.InvFreq {
+		if (a.InvFreq[p] == 0) != (b.InvFreq[p] == 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// only is the spectrum of some planes.
+func only(s posenc.Spectrum, planes []int) posenc.Spectrum {
+	out := posenc.Spectrum{Gain: s.Gain}
+	for _, p := range planes {
+		out.InvFreq = append(out.InvFreq, s.InvFreq[p])
+	}
+	return out
+}
+
+// keptFirst is the new order of a head's coordinates: first halves of the kept
+// planes, their second halves, then those of the other planes, then what never
+// was rotary.
+func keptFirst(rot posenc.Rotary, kept []int) []source {
+	in := map[int]bool{}
+	for _, p := range kept {
+		in[p] = true
+	}
+	var rest []int
+	for p := range rot.Planes() {
+		if !in[p] {
+			rest = append(rest, p)
+		}
+	}
+	order := make([]source, 0, rot.HeadDim)
+	for _, group := range [][]int{kept, rest} {
+		for half := range 2 {
+			for _, p := range group {
+				first, second := rot.Coordinates(p)
+				order = append(order, source{row: [2]int{first, second}[half]})
+			}
+		}
+	}
+	for j := rot.Dim; j < rot.HeadDim; j++ {
+		order = append(order, source{row: j})
+	}
+	return order
+}
+
+// permute reorders every head of Q and K under the family's own names.
+func (r *Rewrite) permute(m *family.Model, order []source) error {
+	if identity(order) {
+		return nil
+	}
+	e := edits{}
+	for i := range m.Blocks {
+		a := &m.Blocks[i].Attn
+		for _, l := range []family.Linear{a.Q, a.K} {
+			e.replace(l.Weight, perHead(l.Weight, order))
+			if l.Bias != nil {
+				e.replace(*l.Bias, perHead(*l.Bias, order))
+			}
+		}
+		for _, n := range []*family.Norm{a.QNorm, a.KNorm} {
+			if n == nil {
+				continue
+			}
+			e.replace(n.Weight, perHead(n.Weight, order))
+			if n.Bias != nil {
+				e.replace(*n.Bias, perHead(*n.Bias, order))
+			}
+		}
+	}
+	r.Edits = e.list()
+	return nil
+}
+
+func identity(order []source) bool {
+	for j, s := range order {
+		if s.row != j || s.zero {
+			return false
+		}
+	}
+	return true
 }

@@ -16,8 +16,8 @@ const original = "original_max_position_embeddings"
 // rope_scaling: a loader that knows neither the type nor the newer key then
 // stops, where it would pass over rope_parameters without a word.
 //
-// outer also writes partial_rotary_factor at the top level, where loaders of
-// partial families look for it.
+// outer also writes rope_theta and partial_rotary_factor at the top level, where
+// loaders of partial families look for them.
 func writeRope(c *family.Object, source, p posenc.RopeParams, outer bool) error {
 	var keys []string
 	for _, k := range []string{"rope_parameters", "rope_scaling"} {
@@ -26,7 +26,7 @@ func writeRope(c *family.Object, source, p posenc.RopeParams, outer bool) error 
 		}
 	}
 	newer := len(keys) > 0 && keys[0] == "rope_parameters"
-	if c.Has("rope_theta") || !newer && p.Theta != source.Theta {
+	if outer || c.Has("rope_theta") || !newer && p.Theta != source.Theta {
 		setFloat(c, "rope_theta", p.Theta)
 	}
 	if outer || c.Has("partial_rotary_factor") && p.Type != "proportional" {

@@ -36,14 +36,19 @@ func NewMap(f *os.File, size int64) (*Map, error) {
 // Data gives the mapped bytes. Writing to them is a fault.
 func (m *Map) Data() []byte { return m.data }
 
+// around is how far from a page that is touched the system maps further pages
+// unasked (fault_around_bytes of Linux): the neighbours of a range are given back
+// with it, or they would add up to a good part of the file.
+const around = 64 << 10
+
 // Release tells the system that the given range is not needed for now, so that
 // its pages no longer count as resident. The range stays readable: a later read
 // fetches the pages again. It is a hint, hence without an error.
 func (m *Map) Release(offset, length int64) {
 	page := int64(os.Getpagesize())
-	begin := offset / page * page
-	end := min((offset+length+page-1)/page*page, int64(len(m.data)))
-	if begin < 0 || begin >= end {
+	begin := max(offset-around, 0) / page * page
+	end := min(offset+length+around, int64(len(m.data)))
+	if begin >= end {
 		return
 	}
 	_ = unix.Madvise(m.data[begin:end], unix.MADV_DONTNEED)

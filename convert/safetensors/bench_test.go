@@ -12,20 +12,21 @@ import (
 	"github.com/pecvt/pecvt/convert/tensor"
 )
 
-// big writes a file of the given number of BF16 tensors of 1 MiB each. Its bytes
-// are not zero: a sparse file would be read and copied faster than a real one.
-func big(b testing.TB, dir string, tensors int) string {
+// big writes a file of the given number of BF16 tensors of the given KiB each. Its
+// bytes are not zero: a sparse file would be read and copied faster than a real
+// one.
+func big(b testing.TB, dir string, tensors, kib int) string {
 	b.Helper()
 	var infos []Info
 	for i := range tensors {
-		infos = append(infos, Info{Name: fmt.Sprintf("model.layers.%d.self_attn.q_proj.weight", i), DType: tensor.BF16, Shape: []int64{512, 1024}})
+		infos = append(infos, Info{Name: fmt.Sprintf("model.layers.%d.self_attn.q_proj.weight", i), DType: tensor.BF16, Shape: []int64{int64(kib), 512}})
 	}
 	path := filepath.Join(dir, "model.safetensors")
 	w, err := Create(path, infos, map[string]string{"format": "pt"})
 	if err != nil {
 		b.Fatal(err)
 	}
-	data := make([]byte, 1<<20)
+	data := make([]byte, kib<<10)
 	for i := range data {
 		data[i] = byte(i*31+i>>9) & 0x3f
 	}
@@ -72,7 +73,7 @@ func BenchmarkOpen1000(b *testing.B) {
 // Looking at every value of 256 MiB: through the map, by Walk over the map (which
 // gives the pages back), and by Walk where there is no map.
 func BenchmarkScan(b *testing.B) {
-	f, err := Open(big(b, b.TempDir(), 256))
+	f, err := Open(big(b, b.TempDir(), 256, 1024))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -126,7 +127,7 @@ func BenchmarkScan(b *testing.B) {
 // tensor by tensor from the old one.
 func BenchmarkCopy(b *testing.B) {
 	dir := b.TempDir()
-	src := big(b, dir, 256)
+	src := big(b, dir, 256, 1024)
 	f, err := Open(src)
 	if err != nil {
 		b.Fatal(err)

@@ -13,7 +13,7 @@ import (
 func (e *emitter) groupQueryAttention(i int, a *family.Attention, x *graph.Value) *graph.Value {
 	g, prefix := e.g, fmt.Sprintf("/layers.%d/attn", i)
 	if err := fitsGroupQuery(a); err != nil {
-		g.Fail(fmt.Errorf("onnx: layer %d: %w", i, err))
+		g.Fail(fmt.Errorf("layer %d: %w", i, err))
 		return x
 	}
 	past, present := e.cache(i, a)

@@ -63,6 +63,6 @@ func (e *emitter) activation(prefix, act string, x *graph.Value) *graph.Value {
 	case "gelu_tanh":
 		return e.g.Op("Gelu", prefix+"/Gelu", []*graph.Value{x}, graph.StringAttr("approximate", "tanh"))
 	}
-	e.g.Fail(unsupported("onnx: activation %q: known are silu, gelu and gelu_tanh", act))
+	e.g.Fail(unsupported("activation %q: known are silu, gelu and gelu_tanh", act))
 	return x
 }

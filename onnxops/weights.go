@@ -63,11 +63,11 @@ func (s *store) optional(w *family.Weight) *graph.Value {
 func (s *store) stored(w family.Weight) *graph.Value {
 	info, file, ok := s.ckpt.Lookup(w.Tensor)
 	if !ok {
-		s.g.Fail(fmt.Errorf("onnx: tensor %q is not in the checkpoint", w.Tensor))
+		s.g.Fail(fmt.Errorf("tensor %q is not in the checkpoint", w.Tensor))
 		return &graph.Value{}
 	}
 	if _, ok := onnxTypes[info.DType]; !ok {
-		s.g.Fail(unsupported("onnx: %s: tensor %q is %s: weights may be BF16, F16, F32 or F64; convert the checkpoint to one of these first",
+		s.g.Fail(unsupported("%s: tensor %q is %s: weights may be BF16, F16, F32 or F64; convert the checkpoint to one of these first",
 			file.Path, w.Tensor, info.DType))
 		return &graph.Value{}
 	}
@@ -79,7 +79,7 @@ func (s *store) stored(w family.Weight) *graph.Value {
 	parts := make([]*graph.Value, len(runs))
 	for i, r := range runs {
 		if r.Begin < 0 || r.End > info.Shape[0] {
-			s.g.Fail(fmt.Errorf("onnx: tensor %q: rows %d to %d of %d", w.Tensor, r.Begin, r.End, info.Shape[0]))
+			s.g.Fail(fmt.Errorf("tensor %q: rows %d to %d of %d", w.Tensor, r.Begin, r.End, info.Shape[0]))
 			return &graph.Value{}
 		}
 		shape := append([]int64{r.End - r.Begin}, w.Shape[1:]...)
@@ -121,7 +121,7 @@ func (s *store) initializer(name string, shape []int64, info safetensors.Info, f
 	case WeightsEmbed:
 		raw, err := s.ckpt.Bytes(info.Name)
 		if err != nil {
-			s.g.Fail(fmt.Errorf("onnx: %w", err))
+			s.g.Fail(err)
 			return &graph.Value{}
 		}
 		v = s.g.Tensor(name, onnxTypes[info.DType], shape, raw[begin:end])

@@ -1,0 +1,252 @@
+package onnxops
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// The graphs of every model below, in both forms, were also put through
+// onnx.checker.check_model(full_check=True) and onnx.shape_inference.infer_shapes
+// (strict_mode=True, data_prop=True) of onnx 1.23.2 by hand, and run in ONNX
+// Runtime 1.32.0 at optimisation levels disabled, basic and all. (The checker
+// refuses external data with more than one hard link: give it copies.)
+
+var goldens = []string{
+	"golden/llama-gqa", "golden/llama-tied-bf16", "golden/llama-sharded-f16", "golden/llama3-scaled",
+	"golden/mistral", "golden/qwen2", "golden/qwen3", "golden/phi3", "models/stories260K",
+}
+
+// noGroupQuery lists the models whose rotation GroupQueryAttention cannot hold.
+var noGroupQuery = []string{"golden/phi3", "models/stories260K"}
+
+func load(t testing.TB, name string) (*family.Model, *safetensors.Checkpoint) {
+	t.Helper()
+	ckpt, err := safetensors.OpenCheckpoint(filepath.Join("..", "testdata", name, checkpointFile(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ckpt.Close() })
+	m, err := family.Load(ckpt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, ckpt
+}
+
+// checkpointFile tells the checkpoint from the golden files beside it.
+func checkpointFile(name string) string {
+	if name == "golden/llama-sharded-f16" {
+		return "model.safetensors.index.json"
+	}
+	return "model.safetensors"
+}
+
+func exportOne(t testing.TB, m *family.Model, ckpt *safetensors.Checkpoint, o Options) *onnxpb.ModelProto {
+	t.Helper()
+	model, err := Export(m, ckpt, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return model
+}
+
+// TestStructure: names are unique, every input is defined before it is used,
+// every shape is stamped, and nothing is left unused.
+func TestStructure(t *testing.T) {
+	for _, name := range goldens {
+		for _, form := range []string{AttentionStandard, AttentionORT} {
+			t.Run(name+"/"+form, func(t *testing.T) {
+				if form == AttentionORT && slices.Contains(noGroupQuery, name) {
+					return // see TestRefused
+				}
+				m, ckpt := load(t, name)
+				model := exportOne(t, m, ckpt, Options{Attention: form, MaxLength: 48})
+				checkStructure(t, model)
+				checkInterface(t, m, model, form)
+			})
+		}
+	}
+}
+
+func checkStructure(t *testing.T, model *onnxpb.ModelProto) {
+	t.Helper()
+	g := model.GetGraph()
+	defined, used, nodes := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	define := func(name string) {
+		if name == "" || defined[name] {
+			t.Errorf("value %q is defined twice or has no name", name)
+		}
+		defined[name] = true
+	}
+	opsets := map[string]bool{}
+	for _, o := range model.GetOpsetImport() {
+		opsets[o.GetDomain()] = true
+	}
+	functions := map[string]bool{}
+	for _, f := range model.GetFunctions() {
+		functions[f.GetDomain()+"."+f.GetName()] = true
+	}
+	for _, v := range g.GetInput() {
+		define(v.GetName())
+	}
+	for _, v := range g.GetInitializer() {
+		define(v.GetName())
+	}
+	for _, n := range g.GetNode() {
+		if n.GetName() == "" || nodes[n.GetName()] {
+			t.Errorf("node name %q occurs twice or is empty", n.GetName())
+		}
+		nodes[n.GetName()] = true
+		if !opsets[n.GetDomain()] {
+			t.Errorf("node %s: domain %q is not imported", n.GetName(), n.GetDomain())
+		}
+		if n.GetDomain() == "ai.pecvt" && !functions["ai.pecvt."+n.GetOpType()] {
+			t.Errorf("node %s: no function body of %s", n.GetName(), n.GetOpType())
+		}
+		for _, in := range n.GetInput() {
+			if in != "" && !defined[in] {
+				t.Errorf("node %s reads %q before anything gives it", n.GetName(), in)
+			}
+			used[in] = true
+		}
+		for _, out := range n.GetOutput() {
+			define(out)
+		}
+	}
+	for _, o := range g.GetOutput() {
+		used[o.GetName()] = true
+	}
+	for name := range defined {
+		if !used[name] {
+			t.Errorf("%q is never used", name)
+		}
+	}
+	stamped := map[string]bool{}
+	for _, v := range slices.Concat(g.GetInput(), g.GetOutput(), g.GetValueInfo()) {
+		stamped[v.GetName()] = true
+		tt := v.GetType().GetTensorType()
+		if tt.GetElemType() == 0 || tt.GetShape() == nil {
+			t.Errorf("%s has no type or shape", v.GetName())
+		}
+	}
+	for _, n := range g.GetNode() {
+		for _, out := range n.GetOutput() {
+			if !stamped[out] {
+				t.Errorf("%s has no shape", out)
+			}
+		}
+	}
+}
+
+// checkInterface compares inputs and outputs with what the package promises.
+func checkInterface(t *testing.T, m *family.Model, model *onnxpb.ModelProto, form string) {
+	t.Helper()
+	a := m.Blocks[0].Attn
+	want := []string{"input_ids INT64 [batch sequence]", "attention_mask INT64 [batch total]"}
+	if form == AttentionStandard {
+		want = append(want, "position_ids INT64 [batch sequence]")
+	}
+	outs := []string{fmt.Sprintf("logits FLOAT [batch sequence %d]", m.Vocab)}
+	for i := range m.Blocks {
+		for _, kind := range []string{"key", "value"} {
+			want = append(want, fmt.Sprintf("past_key_values.%d.%s FLOAT [batch %d past %d]", i, kind, a.KVHeads, a.HeadDim))
+			outs = append(outs, fmt.Sprintf("present.%d.%s FLOAT [batch %d total %d]", i, kind, a.KVHeads, a.HeadDim))
+		}
+	}
+	describe := func(vs []*onnxpb.ValueInfoProto) (list []string) {
+		for _, v := range vs {
+			tt := v.GetType().GetTensorType()
+			var dims []string
+			for _, d := range tt.GetShape().GetDim() {
+				if d.GetDimParam() != "" {
+					dims = append(dims, d.GetDimParam())
+					continue
+				}
+				dims = append(dims, fmt.Sprint(d.GetDimValue()))
+			}
+			list = append(list, fmt.Sprintf("%s %s [%s]", v.GetName(), onnxpb.TensorProto_DataType(tt.GetElemType()), strings.Join(dims, " ")))
+		}
+		return list
+	}
+	if got := describe(model.GetGraph().GetInput()); !slices.Equal(got, want) {
+		t.Errorf("inputs %q, expected %q", got, want)
+	}
+	if got := describe(model.GetGraph().GetOutput()); !slices.Equal(got, outs) {
+		t.Errorf("outputs %q, expected %q", got, outs)
+	}
+}
+
+// TestStable: the same model gives the same bytes, and those read back as the
+// model that Export returns.
+func TestStable(t *testing.T) {
+	for _, name := range goldens {
+		m, ckpt := load(t, name)
+		for _, weights := range []string{WeightsExternal, WeightsExternalCopy, WeightsEmbed} {
+			o := Options{Weights: weights, MaxLength: 48, Version: "1.2.3", Encoding: "hope"}
+			model := exportOne(t, m, ckpt, o)
+			var a, b bytes.Buffer
+			if err := errors.Join(WriteModel(&a, model), WriteModel(&b, exportOne(t, m, ckpt, o))); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(a.Bytes(), b.Bytes()) {
+				t.Errorf("%s, %s: other bytes the second time", name, weights)
+			}
+			var back onnxpb.ModelProto
+			if err := proto.Unmarshal(a.Bytes(), &back); err != nil {
+				t.Fatalf("%s, %s: %v", name, weights, err)
+			}
+			if !proto.Equal(&back, model) {
+				t.Errorf("%s, %s: the file does not hold the model", name, weights)
+			}
+			var props []string
+			for _, p := range back.GetMetadataProps() {
+				props = append(props, p.GetKey()+"="+p.GetValue())
+			}
+			want := []string{"pecvt.version=1.2.3", "pecvt.encoding=hope", "pecvt.max_length=48", "pecvt.attention=standard"}
+			if !slices.Equal(props, want) {
+				t.Errorf("%s: metadata %q, expected %q", name, props, want)
+			}
+		}
+	}
+}
+
+// TestRefused: what a form cannot express is refused with the form that can.
+func TestRefused(t *testing.T) {
+	for _, name := range noGroupQuery {
+		m, ckpt := load(t, name)
+		_, err := Export(m, ckpt, Options{Attention: AttentionORT})
+		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "--attention standard") || !strings.Contains(err.Error(), "layer 0") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+func TestOptionErrors(t *testing.T) {
+	m, ckpt := load(t, "golden/llama-gqa")
+	tests := []struct {
+		opts Options
+		want string
+	}{
+		{Options{Attention: "flash"}, `attention form "flash": expected "standard" or "ort"`},
+		{Options{Weights: "none"}, `weights "none": expected "external", "external-copy" or "embed"`},
+		{Options{MaxLength: -1}, "maximum length -1"},
+		{Options{MaxLength: 1 << 30}, "give a smaller --max-length"},
+	}
+	for _, tt := range tests {
+		if _, err := Export(m, ckpt, tt.opts); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: error %v, expected %q in it", tt.opts, err, tt.want)
+		}
+	}
+}

@@ -130,6 +130,7 @@ var badIndexes = []struct{ name, text, want string }{
 	{"backslash", `{"weight_map": {"a": "..\\m.safetensors"}}`, "plain file name"},
 	{"drive", `{"weight_map": {"a": "C:m.safetensors"}}`, "plain file name"},
 	{"zero byte", `{"weight_map": {"a": "m\u0000.safetensors"}}`, "plain file name"},
+	{"line break", `{"weight_map": {"a": "m\n.safetensors"}}`, "plain file name"},
 	{"subfolder", `{"weight_map": {"a": "x/m.safetensors"}}`, "plain file name"},
 	{"only dots", `{"weight_map": {"a": ".."}}`, "ends in .safetensors"},
 	{"no name", `{"weight_map": {"a": ""}}`, "ends in .safetensors"},

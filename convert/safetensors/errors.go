@@ -22,7 +22,7 @@ func (e *FormatError) Error() string {
 	if e.Tensor == "" {
 		return fmt.Sprintf("safetensors: %s: %s", e.Path, e.Reason)
 	}
-	return fmt.Sprintf("safetensors: %s: tensor %q: %s", e.Path, e.Tensor, e.Reason)
+	return fmt.Sprintf("safetensors: %s: tensor %q: %s", e.Path, clip(e.Tensor), e.Reason)
 }
 
 // Unwrap gives [ErrFormat].

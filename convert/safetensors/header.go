@@ -1,9 +1,11 @@
 package safetensors
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pecvt/pecvt/convert/tensor"
 )
@@ -37,6 +39,9 @@ func headerLength(path string, first [prefix]byte, size int64) (int64, error) {
 	n := binary.LittleEndian.Uint64(first[:])
 	switch {
 	case n > maxHeader:
+		if what, known := foreign(first); known {
+			return 0, formatErrorf(path, "", "%s", what)
+		}
 		return 0, formatErrorf(path, "", "the header length is %d, above the format's limit of %d: this is not a safetensors file", n, maxHeader)
 	case int64(n) > size-prefix:
 		return 0, formatErrorf(path, "", "the header length is %d, the file has only %d bytes after it: the file is truncated; download it again", n, size-prefix)
@@ -44,6 +49,24 @@ func headerLength(path string, first [prefix]byte, size int64) (int64, error) {
 		return 0, formatErrorf(path, "", "the header length is %d, too short for a JSON object: this is not a safetensors file", n)
 	}
 	return int64(n), nil
+}
+
+// foreign recognizes by their first bytes the files that are most often found
+// under a .safetensors name.
+func foreign(first [prefix]byte) (what string, known bool) {
+	for _, f := range []struct{ begin, what string }{
+		{"version ", "this is a Git LFS pointer, not the file itself: fetch the file with git lfs pull"},
+		{"<!DOCTYP", "this is a web page, perhaps an error or a login page: download the file again"},
+		{"<!doctyp", "this is a web page, perhaps an error or a login page: download the file again"},
+		{"<html", "this is a web page, perhaps an error or a login page: download the file again"},
+		{"GGUF", "this is a GGUF file, not a safetensors file"},
+		{"PK\x03\x04", "this is a zip archive, perhaps a PyTorch checkpoint, not a safetensors file"},
+	} {
+		if strings.HasPrefix(string(first[:]), f.begin) {
+			return f.what, true
+		}
+	}
+	return "", false
 }
 
 // parseHeader reads and checks a JSON header in front of dataSize bytes of data.
@@ -160,10 +183,7 @@ func parseInfo(s *strictJSON, name string) (Info, error) {
 // data exactly.
 func checkLayout(path string, infos []Info, dataSize int64) error {
 	slices.SortStableFunc(infos, func(a, b Info) int {
-		if a.Begin != b.Begin {
-			return int(max(-1, min(1, a.Begin-b.Begin)))
-		}
-		return int(max(-1, min(1, a.End-b.End)))
+		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.End, b.End))
 	})
 	var at int64
 	for i, info := range infos {
@@ -171,7 +191,7 @@ func checkLayout(path string, infos []Info, dataSize int64) error {
 		case info.Begin > at:
 			return formatErrorf(path, info.Name, "begins at byte %d of the data, %d bytes after the tensor before it ends: the header leaves a gap", info.Begin, info.Begin-at)
 		case info.Begin < at:
-			return formatErrorf(path, info.Name, "begins at byte %d of the data, inside tensor %q which ends at %d: the header makes them overlap", info.Begin, infos[i-1].Name, at)
+			return formatErrorf(path, info.Name, "begins at byte %d of the data, inside tensor %q which ends at %d: the header makes them overlap", info.Begin, clip(infos[i-1].Name), at)
 		}
 		at = info.End
 		if at > dataSize {

@@ -66,6 +66,7 @@ var badHeaders = []struct {
 	{"data truncated", `{` + entry("a", "U8", "[4]", 0, 4) + `}`, 3, `tensor "a": ends at byte 4 of the data, the file holds 3: the file is truncated; download it again`},
 	{"data trailing", `{` + entry("a", "U8", "[4]", 0, 4) + `}`, 5, `1 bytes follow the last tensor`},
 	{"trailing data, no tensors", `{}`, 5, `5 bytes follow the last tensor`},
+	{"long name", `{` + entry(strings.Repeat("n", 1000), "U8", "[1]", 0, 2) + `}`, 2, `nnn...": shape [1] of U8 needs 1 bytes`},
 	{"offsets near 2^63", `{` + entry("a", "U8", "[0]", math.MaxInt64, math.MaxInt64) + `,` + entry("b", "U8", "[1]", 0, 1) + `}`, 1, `leaves a gap`},
 }
 
@@ -89,6 +90,22 @@ func TestHeaderLength2To62(t *testing.T) {
 		path := put(t, t.TempDir(), "model.safetensors", append(b, "{}"...))
 		_, err := Open(path)
 		wantFormat(t, err, path, "the header length is", "above the format's limit of 100000000")
+	}
+}
+
+// Files that are something else are called by their name.
+func TestForeignFiles(t *testing.T) {
+	for content, want := range map[string]string{
+		"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 538090408\n": "this is a Git LFS pointer, not the file itself: fetch the file with git lfs pull",
+		"<!DOCTYPE html><html><body>Sign in</body></html>":                              "this is a web page",
+		"<html lang=en>":                                     "this is a web page",
+		"GGUF\x03\x00\x00\x00\x01\x00":                       "this is a GGUF file",
+		"PK\x03\x04\x00\x00\x08\x08\x00\x00archive/data.pkl": "perhaps a PyTorch checkpoint",
+		"# a text about models":                              "this is not a safetensors file",
+	} {
+		path := put(t, t.TempDir(), "model.safetensors", []byte(content))
+		_, err := Open(path)
+		wantFormat(t, err, path, want)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 )
 
 // maxIndex bounds the bytes of an index file, as maxHeader does a header's.
@@ -89,7 +90,7 @@ func parseIndex(path string, text []byte) (map[string]string, error) {
 // checkShardName keeps an index from reaching outside its own folder.
 func checkShardName(shard string) error {
 	switch {
-	case strings.ContainsAny(shard, "/\\:\x00"):
+	case strings.ContainsAny(shard, "/\\:"), strings.ContainsFunc(shard, unicode.IsControl):
 		return fmt.Errorf("shard %q: a shard is a plain file name in the folder of its index", clip(shard))
 	case !strings.HasSuffix(shard, ".safetensors"):
 		return fmt.Errorf("shard %q: the name of a shard ends in .safetensors", clip(shard))

@@ -194,7 +194,7 @@ func (s *strictJSON) unexpected(need string) error {
 
 // clip keeps what a file says from flooding the error message.
 func clip(s string) string {
-	const limit = 80
+	const limit = 160
 	if len(s) <= limit {
 		return s
 	}

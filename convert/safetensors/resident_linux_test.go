@@ -34,7 +34,7 @@ func residentFile(t *testing.T) int64 {
 // has many tensors or one large one. Reading it through Bytes without Release
 // keeps all of it, which shows that the measurement sees it.
 func TestResidentMemoryStaysSmall(t *testing.T) {
-	const size = 128 << 20
+	const size = 48 << 20
 	many := big(t, t.TempDir(), size>>17, 128)
 	large := one(t, tensor.BF16, []int64{size / 2}, bytes.Repeat([]byte{0x12, 0x3f}, size/2))
 	for _, path := range []string{many, large} {

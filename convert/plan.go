@@ -22,6 +22,8 @@ const (
 	Rewrite Action = "rewrite"
 	// Write writes a small file of its own.
 	Write Action = "write"
+	// Emit makes a graph of the result; Run leaves it to its Finish.
+	Emit Action = "emit"
 )
 
 // FilePlan is one file of the result.

@@ -3,15 +3,20 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/onnxops"
 )
 
 func newPlan(a *app) *cobra.Command {
 	var f rewriteFlags
+	var g graphFlags
+	var noONNX bool
 	cmd := &cobra.Command{
 		Use:   "plan MODEL --to ENCODING",
 		Short: "show what convert would do and write, without writing",
@@ -30,6 +35,15 @@ size and how it comes about. Nothing is written.`,
 			if err != nil {
 				return err
 			}
+			graph, err := g.options(f.to)
+			if err != nil {
+				return err
+			}
+			if !noONNX {
+				if err := planGraph(p, graph); err != nil {
+					return err
+				}
+			}
 			if a.json {
 				return printJSON(cmd, p)
 			}
@@ -37,7 +51,36 @@ size and how it comes about. Nothing is written.`,
 		},
 	}
 	f.register(cmd)
+	g.register(cmd)
+	cmd.Flags().BoolVar(&noONNX, "no-onnx", false, "plan no model.onnx")
 	return cmd
+}
+
+// planGraph adds the graph's files with their sizes: it is emitted from the
+// result's headers alone, into a scratch folder.
+func planGraph(p *convert.Plan, o onnxops.Options) error {
+	dir, err := os.MkdirTemp("", "pecvt-plan-")
+	if err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	if err := p.Skeleton(dir); err != nil {
+		return err
+	}
+	result, err := emit(dir, o)
+	if err != nil {
+		return err
+	}
+	for _, name := range result.Files {
+		st, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
+		p.Files = append(p.Files, convert.FilePlan{Name: name, Action: convert.Emit, Bytes: st.Size()})
+		p.Bytes += st.Size()
+		p.Written += st.Size()
+	}
+	return nil
 }
 
 func writePlan(w io.Writer, p *convert.Plan) error {

@@ -1,0 +1,84 @@
+package convert
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/pecvt/pecvt/convert/safetensors"
+)
+
+// Skeleton writes into dir what the plan's result looks like without its
+// weights: config.json, the index, and tensor files with their true headers
+// over holes of their true size. Whatever depends on names, shapes and offsets
+// alone (such as a graph that points into the files) can be made from it
+// before anything is converted; the holes take no space where the file system
+// has sparse files.
+func (p *Plan) Skeleton(dir string) error {
+	ckpt, err := p.reopen()
+	if err != nil {
+		return err
+	}
+	defer ckpt.Close()
+	for _, t := range p.tensors {
+		header, err := p.headerOf(ckpt, t)
+		if err != nil {
+			return err
+		}
+		if err := sparse(filepath.Join(dir, t.name), header, p.sizeOf(t.name)); err != nil {
+			return err
+		}
+	}
+	if err := sparse(filepath.Join(dir, "config.json"), p.config, int64(len(p.config))); err != nil {
+		return err
+	}
+	if p.index == nil {
+		if p.sizeOf(indexName) == 0 {
+			return nil
+		}
+		if p.index, err = os.ReadFile(ckpt.IndexPath); err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
+	}
+	return sparse(filepath.Join(dir, indexName), p.index, int64(len(p.index)))
+}
+
+// headerOf returns the first bytes of a tensor file of the result, up to its
+// data.
+func (p *Plan) headerOf(ckpt *safetensors.Checkpoint, t tensorFile) ([]byte, error) {
+	if t.from < 0 {
+		return safetensors.Header(t.infos, t.metadata)
+	}
+	src := ckpt.Files[t.from]
+	header := make([]byte, src.DataStart())
+	f, err := os.Open(src.Path)
+	if err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
+	}
+	defer f.Close()
+	if _, err := f.ReadAt(header, 0); err != nil {
+		return nil, fmt.Errorf("plan: %s: header: %w", src.Path, err)
+	}
+	return header, nil
+}
+
+// sizeOf returns a planned file's size, 0 if there is none of that name.
+func (p *Plan) sizeOf(name string) int64 {
+	for _, f := range p.Files {
+		if f.Name == name {
+			return f.Bytes
+		}
+	}
+	return 0
+}
+
+// sparse writes a file that begins with some bytes and has a hole behind them.
+func sparse(path string, begin []byte, size int64) error {
+	if err := os.WriteFile(path, begin, 0o600); err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	if err := os.Truncate(path, size); err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	return nil
+}

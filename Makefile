@@ -10,6 +10,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BIN := bin/pecvt
 TOOLS := $(CURDIR)/build/tools
 LDFLAGS := -s -w -X main.version=$(VERSION)
+CONCURRENT := ./verify/... ./cmd/...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 DEMO_MODEL := testdata/models/stories260K
@@ -36,7 +37,7 @@ test-long: ort ## the slow tests too
 check: fmt vet lint cross tidy gen-check race ## all that is checked but not tested
 
 fmt: ## gofmt would change nothing
-	@out=$$(git ls-files -z --cached --others --exclude-standard -- '*.go' | xargs -0 gofmt -l); \
+	@out=$$(gofmt -l cmd convert onnxops posenc verify); \
 	if [ -n "$$out" ]; then echo "gofmt -w these:"; echo "$$out"; exit 1; fi
 
 vet: ## go vet, with cgo and without
@@ -65,7 +66,7 @@ gen-check: ## generated files are up to date
 	@GO='$(GO)' MAKE='$(MAKE)' .ci/gen-check.sh
 
 race: ort ## the concurrent packages under the race detector
-	PECVT_REQUIRE_ORT=1 $(GO) test -race -short ./verify/ort/... $(RACE_PACKAGES)
+	PECVT_REQUIRE_ORT=1 $(GO) test -race -short $(CONCURRENT)
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	@GO='$(GO)' .ci/fuzz.sh '$(FUZZTIME)'

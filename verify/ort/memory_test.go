@@ -28,10 +28,10 @@ func resident(t *testing.T) int64 {
 
 // Nothing of a run stays behind, whether it succeeds, fails inside the graph or
 // gives an output that is refused; nor does anything of a closed session. Each
-// of the rounds would leave 480 MB if its values were kept.
+// of the tests would see 240 MB if the values were kept.
 func TestRunsAndSessionsLeaveNoMemory(t *testing.T) {
 	const (
-		rounds = 200
+		rounds = 100
 		n      = 200_000 // positions of 3 float32: 2.4 MB
 		limit  = 64 << 20
 	)

@@ -2,8 +2,10 @@ package ort
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -99,10 +101,21 @@ func readInterface(path string) (inputs, outputs []Value, err error) {
 		return nil, nil, fmt.Errorf("ort: %s: it is a folder: give the .onnx file", path)
 	}
 
+	inputs, outputs, stored, err := parseInterface(f, info.Size())
+	if err != nil {
+		return nil, nil, fmt.Errorf("ort: %s: not an ONNX model, or a truncated one: %w", path, err)
+	}
+	for _, t := range stored {
+		if err := t.check(filepath.Dir(path)); err != nil {
+			return nil, nil, fmt.Errorf("ort: %s: tensor %q: %w", path, t.name, err)
+		}
+	}
+	return inputs, outputs, nil
+}
+
+func parseInterface(r io.ReaderAt, size int64) (inputs, outputs []Value, stored []initializer, err error) {
 	graphs := 0
-	given := map[string]bool{}
-	var stored []initializer
-	err = message{f, 0, info.Size()}.each(func(top field) error {
+	err = message{r, 0, size}.each(func(top field) error {
 		if top.number != modelGraph || top.kind != protowire.BytesType {
 			return nil
 		}
@@ -127,30 +140,23 @@ func readInterface(path string) (inputs, outputs []Value, err error) {
 				if err != nil {
 					return err
 				}
-				given[t.name] = true
 				stored = append(stored, t)
 			}
 			return nil
 		})
 	})
+	if err == nil && (graphs != 1 || len(outputs) == 0) {
+		err = fmt.Errorf("it holds %d graphs and %d outputs", graphs, len(outputs))
+	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("ort: %s: not an ONNX model, or a truncated one: %w", path, err)
+		return nil, nil, nil, err
 	}
-	if graphs != 1 || len(outputs) == 0 {
-		return nil, nil, fmt.Errorf("ort: %s: not an ONNX model: it holds %d graphs and %d outputs", path, graphs, len(outputs))
-	}
+	given := map[string]bool{}
 	for _, t := range stored {
-		if err := t.check(filepath.Dir(path)); err != nil {
-			return nil, nil, fmt.Errorf("ort: %s: tensor %q: %w", path, t.name, err)
-		}
+		given[t.name] = true
 	}
-	required := inputs[:0]
-	for _, v := range inputs {
-		if !given[v.Name] {
-			required = append(required, v)
-		}
-	}
-	return required, outputs, nil
+	inputs = slices.DeleteFunc(inputs, func(v Value) bool { return given[v.Name] })
+	return inputs, outputs, stored, nil
 }
 
 func readValue(m message) (Value, error) {

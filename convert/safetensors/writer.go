@@ -18,6 +18,7 @@ type Writer struct {
 	file  *os.File // owned, or nil
 	infos []Info
 	next  int
+	buf   []byte // of WriteTensorFrom
 	err   error // the first failure: nothing can follow it
 }
 
@@ -70,44 +71,42 @@ func (w *Writer) WriteTensor(name string, data []byte) error {
 	return w.write(data)
 }
 
+// streamBuffer gathers what a reader gives in small pieces, such as single rows,
+// into large writes.
+const streamBuffer = 1 << 20
+
 // WriteTensorFrom writes the data of the next tensor from r, which must hold
-// exactly that.
+// exactly that. It holds one buffer of it in memory.
 func (w *Writer) WriteTensorFrom(name string, r io.Reader) error {
 	info, err := w.turn(name)
 	if err != nil {
 		return err
 	}
-	from := &noteError{r: r}
-	n, err := io.Copy(w.w, io.LimitReader(from, info.Bytes()))
-	switch {
-	case from.err != nil:
-		return w.fail(name, from.err)
-	case err != nil:
-		w.err = fmt.Errorf("safetensors: %w", fsio.WriteError(w.name, err))
-		return w.err
+	if w.buf == nil {
+		w.buf = make([]byte, streamBuffer)
 	}
-	if n < info.Bytes() {
-		return w.fail(name, fmt.Errorf("the data ends after %d bytes, shape %v of %s needs %d", n, info.Shape, info.DType, info.Bytes()))
+	size := info.Bytes()
+	for at := int64(0); at < size; {
+		n, err := io.ReadFull(r, w.buf[:min(streamBuffer, size-at)])
+		at += int64(n)
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			err = fmt.Errorf("the data ends after %d bytes, shape %v of %s needs %d", at, info.Shape, info.DType, size)
+		}
+		if err != nil {
+			return w.fail(name, err)
+		}
+		if err := w.write(w.buf[:n]); err != nil {
+			return err
+		}
 	}
-	if extra, _ := io.ReadFull(r, make([]byte, 1)); extra > 0 {
-		return w.fail(name, fmt.Errorf("more data than the %d bytes that shape %v of %s needs", info.Bytes(), info.Shape, info.DType))
+	switch n, err := io.ReadFull(r, w.buf[:1]); {
+	case n > 0:
+		return w.fail(name, fmt.Errorf("more data than the %d bytes that shape %v of %s needs", size, info.Shape, info.DType))
+	case err != io.EOF:
+		return w.fail(name, err)
 	}
 	w.next++
 	return nil
-}
-
-// noteError keeps a reader's error, which io.Copy does not tell from a writer's.
-type noteError struct {
-	r   io.Reader
-	err error
-}
-
-func (n *noteError) Read(p []byte) (int, error) {
-	got, err := n.r.Read(p)
-	if err != nil && err != io.EOF {
-		n.err = err
-	}
-	return got, err
 }
 
 // CopyTensor writes the data of the next tensor from the tensor sourceName of an

@@ -19,7 +19,7 @@ type Writer struct {
 	infos []Info
 	next  int
 	buf   []byte // of WriteTensorFrom
-	err   error // the first failure: nothing can follow it
+	err   error  // the first failure: nothing can follow it
 }
 
 // NewWriter writes the header to w. The tensors of infos must follow in their

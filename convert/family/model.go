@@ -27,6 +27,7 @@ type Model struct {
 	Tied      bool
 	DType     tensor.DType
 	Embed     Weight // (Vocab, Hidden)
+	EmbedNorm *Norm  // nil in most families
 	FinalNorm Norm
 	Head      Linear // (Vocab, Hidden)
 	Blocks    []Block
@@ -35,6 +36,9 @@ type Model struct {
 	Config *Config
 	// Ignored are stored tensors that carry no weight (old rotary buffers).
 	Ignored []string
+	// Parameters are small tensors whose values went into the blocks when the
+	// model was loaded (frequencies, slopes, gate vectors).
+	Parameters []Weight
 	// Warnings name what is inconsistent but not wrong.
 	Warnings []string
 }
@@ -79,9 +83,18 @@ type Attention struct {
 	Q, K, V, O              Linear
 	// QNorm and KNorm normalise each head over HeadDim before the rotation.
 	QNorm, KNorm *Norm
-	Scale        float64
-	Window       int
-	Rotary       posenc.Rotary
+	// NormAfter: QNorm and KNorm come after the rotation.
+	NormAfter bool
+	// HeadNorm normalises each head's output over HeadDim; nil is none.
+	HeadNorm *Norm
+	Scale    float64
+	Window   int
+	Rotary   posenc.Rotary
+	// Spectra, Phase, Bias, KShift and VShift are nil in a plain rotary layer.
+	Spectra        *HeadSpectra
+	Phase          *PhaseGate
+	Bias           *Bias
+	KShift, VShift *Shift
 }
 
 // MLP is Down(act(Gate x) · Up x), or Down(act(Up x)) when not Gated.

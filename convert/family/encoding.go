@@ -1,0 +1,65 @@
+package family
+
+// This file holds what an attention layer may carry beside a shared rotary
+// spectrum: spectra per head, contextual phases, biases, and shifted keys and
+// values. A nil pointer means the layer has none of it.
+
+// HeadSpectra gives every key/value head inverse frequencies of its own
+// (GRAPE-M, arXiv 2512.07805): InvFreq[g][p] replaces Rotary.InvFreq[p] for
+// the heads of group g. A negative frequency turns by −θt, as GRAPE does.
+type HeadSpectra struct {
+	InvFreq [][]float64
+}
+
+// PhaseGate makes a rotation contextual (GRAPE-M): position t is replaced by
+// Φ_t = Σ_{τ<t} σ((w·x_τ + b)/C), x the layer's normalised input. Gate has one
+// row (one Φ for all heads) or one per head.
+type PhaseGate struct {
+	Gate Linear
+	C    float64
+}
+
+// BiasKind says which bias a layer adds to its scores.
+type BiasKind uint8
+
+const (
+	// ALiBi is −β_h (i − j) (arXiv 2108.12409).
+	ALiBi BiasKind = iota + 1
+	// Gated is GRAPE-A: −(i − j) β_h (softplus(v_h·q_i/√d) + softplus(u_h·k_j/√d)),
+	// with the term of a nil U or V left out. q and k are those of the score.
+	Gated
+	// Forget is FoX: Σ_{l=j+1..i} log σ(w_h·x_l + c_h) (arXiv 2503.02130).
+	Forget
+	// Path is GRAPE-AP: Σ_{l=j+1..i} β_h log σ(⟨p_i, R_l p̂_l⟩/d_p), p̂ = p/rms(p),
+	// R_l turning every plane by −l radians.
+	Path
+)
+
+// Bias is an additive bias of a layer; b_ij is added to the scaled score.
+type Bias struct {
+	Kind BiasKind
+	// Slopes is β per query head, per position.
+	Slopes []float64
+	// RoundBF16 rounds slope·position to bf16 before it is used, as Falcon does.
+	// BeforeScale adds the bias before the score is scaled.
+	RoundBF16, BeforeScale bool
+	// U and V are the key and query gates of Gated, (heads, head size), already
+	// L2-normalised; nil is none.
+	U, V [][]float64
+	// Gate is Forget's gate: (heads, hidden) with a bias.
+	Gate *Linear
+	// P is Path's projection, (heads·PDim, hidden); nil ties p to Tie: "q", "k"
+	// or "v", each as it enters the score.
+	P    *Linear
+	Tie  string
+	PDim int
+	// Eps is inside rms(p).
+	Eps float64
+}
+
+// Shift mixes each head's vector with the one before it (KV-shift):
+// y_t = a_t y_{t−1} + (1 − a_t) y_t on the projections, a = σ(W x) per head,
+// y_{−1} = 0. It comes right after the projection.
+type Shift struct {
+	Gate Linear // (key/value heads, hidden)
+}

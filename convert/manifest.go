@@ -120,7 +120,25 @@ func (p *Plan) sourceManifest() (json.RawMessage, error) {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%s beside the source is not a manifest; it is left out of the new one", manifestName))
 		return nil, nil
 	}
+	p.checkTrainLength(compact.Bytes())
 	return compact.Bytes(), nil
+}
+
+// checkTrainLength warns where the source's manifest knows another trained
+// length than its config.json can say.
+func (p *Plan) checkTrainLength(manifest []byte) {
+	var known struct {
+		Encoding struct {
+			TrainLength int `json:"train_length"`
+		} `json:"encoding"`
+	}
+	if json.Unmarshal(manifest, &known) != nil || known.Encoding.TrainLength <= 0 {
+		return
+	}
+	if l := known.Encoding.TrainLength; l != p.rewrite.TrainLength {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the source's %s says it was trained on %d positions, %d (%s) are used: set --train-length if that is wrong",
+			manifestName, l, p.rewrite.TrainLength, p.rewrite.TrainLengthFrom))
+	}
 }
 
 // renderManifest gives pecvt.json's text.

@@ -58,13 +58,14 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 		return nil, err
 	}
 	defer ckpt.Close()
-	w := &run{ctx: ctx, plan: p, ckpt: ckpt, dir: t.temporary, progress: o.Progress}
+	w := &run{ctx: ctx, plan: p, ckpt: ckpt, dir: t.temporary, progress: o.Progress, linked: map[string]bool{}}
 	for _, f := range p.Files {
 		w.at = f.Name
 		how, err := w.file(f)
 		if err != nil {
 			return nil, interrupted(ctx, err)
 		}
+		w.linked[f.Name] = how == string(fsio.Linked)
 		w.result.Files = append(w.result.Files, ResultFile{f.Name, how, f.Bytes})
 	}
 	if o.Finish != nil {
@@ -78,7 +79,7 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, interrupted(ctx, err)
 	}
-	if err := t.commit(); err != nil {
+	if err := t.commit(w.linked); err != nil {
 		return nil, err
 	}
 	w.result.Output = p.Output
@@ -119,6 +120,7 @@ type run struct {
 	progress func(Progress)
 	at       string
 	done     int64
+	linked   map[string]bool
 	result   Result
 }
 

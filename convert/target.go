@@ -159,8 +159,9 @@ func (t *target) discard() {
 
 // commit makes the temporary folder durable and renames it. An older target
 // steps aside first and is put back if that fails.
-func (t *target) commit() error {
-	if err := syncTree(t.temporary); err != nil {
+// linked names files that share the source's data, which is durable already.
+func (t *target) commit(linked map[string]bool) error {
+	if err := syncTree(t.temporary, linked); err != nil {
 		return err
 	}
 	aside := ""
@@ -191,8 +192,9 @@ func (t *target) commit() error {
 	return nil
 }
 
-// syncTree makes a folder's files durable, then the folder.
-func syncTree(dir string) error {
+// syncTree makes a folder's files durable, but for those to skip, then the
+// folder.
+func syncTree(dir string, skip map[string]bool) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("sync: %w", err)
@@ -200,9 +202,12 @@ func syncTree(dir string) error {
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		if e.IsDir() {
-			if err := syncTree(path); err != nil {
+			if err := syncTree(path, nil); err != nil {
 				return err
 			}
+			continue
+		}
+		if skip[e.Name()] {
 			continue
 		}
 		if err := syncPath(path); err != nil {
@@ -212,8 +217,8 @@ func syncTree(dir string) error {
 	return syncPath(dir)
 }
 
-// syncPath makes one file or folder durable. Systems that cannot sync a folder
-// are taken as they are.
+// syncPath makes one file or folder durable. Systems that cannot sync a folder,
+// or a file that is open for reading, are taken as they are.
 func syncPath(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -221,7 +226,8 @@ func syncPath(path string) error {
 	}
 	defer f.Close()
 	if err := f.Sync(); err != nil {
-		if info, serr := f.Stat(); serr == nil && info.IsDir() {
+		info, serr := f.Stat()
+		if serr == nil && info.IsDir() || errors.Is(err, fs.ErrPermission) {
 			return nil
 		}
 		return fsio.WriteError(path, err)

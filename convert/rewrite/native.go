@@ -1,6 +1,9 @@
 package rewrite
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -12,7 +15,7 @@ func (r *Rewrite) native(m *family.Model) error {
 	if err != nil {
 		return err
 	}
-	s := speller{source: m.Rope, scale: r.Options.Scale, allowed: spec.RopeTypes, family: spec.Name,
+	s := speller{source: m.Rope, scale: r.Options.Scale, allowed: spec.RopeTypes, why: takes(spec),
 		want: stilled(r.After), trainLength: r.TrainLength, maxPositions: r.MaxPositions}
 	if r.AfterLong != nil {
 		long := stilled(*r.AfterLong)
@@ -41,6 +44,11 @@ func (r *Rewrite) native(m *family.Model) error {
 		r.note("the query coordinates of the removed planes become zero, so that any loader computes the ablation")
 	}
 	return nil
+}
+
+// takes says which rope types a family's loaders take.
+func takes(spec family.Spec) string {
+	return fmt.Sprintf("family %s takes only the rope types %s", spec.Name, strings.Join(spec.RopeTypes, " and "))
 }
 
 func (r *Rewrite) noteSpelling(p posenc.RopeParams) {

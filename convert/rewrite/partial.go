@@ -95,12 +95,13 @@ func (r *Rewrite) partialSpelling(m *family.Model, spec, target family.Spec, kep
 	if p.Partial, ok = share(2*k, d, func(x float64) int { return int(float64(d) * x) }); !ok {
 		return p, speller{}, fmt.Errorf("no partial_rotary_factor survives rounding to %d of %d coordinates: %w", 2*k, d, posenc.ErrUnsupported)
 	}
-	s := speller{source: p, scale: r.Options.Scale, allowed: target.RopeTypes, family: target.Name, want: only(r.After, kept),
+	s := speller{source: p, scale: r.Options.Scale, allowed: target.RopeTypes, why: takes(target), want: only(r.After, kept),
 		trainLength: r.TrainLength, maxPositions: r.MaxPositions}
 	if spec.PartialLayout == "" && 2*k < d {
 		// Any other type would be computed over the whole head, without a
 		// word, by a loader that does not read the partial factor.
-		s.allowed = []string{"linear"}
+		s.allowed, s.why = []string{"linear"}, "only linear makes a loader that does not read partial_rotary_factor stop"
+
 	}
 	if r.AfterLong != nil {
 		if len(r.AfterLong.InvFreq) != len(r.After.InvFreq) || !sameStill(*r.AfterLong, r.After) {

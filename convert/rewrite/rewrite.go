@@ -78,6 +78,9 @@ func Make(m *family.Model, options Options) (*Rewrite, error) {
 		r.MaxPositions = int(math.Round(o.Scale.Factor * float64(r.TrainLength)))
 		r.note("max_position_embeddings becomes %d (%v × the trained length %d)", r.MaxPositions, o.Scale.Factor, r.TrainLength)
 	}
+	if m.Rope.Type == "dynamic" && r.AfterLong != nil && (r.Kind == Lossy || o.Layout == Partial || o.Spelling != Auto) {
+		return nil, fmt.Errorf("--to %s: rope type dynamic changes the frequencies with every length, which no other spelling can say: %w; --to nope, or --to rope in its own spelling, can be done", enc.Name, posenc.ErrUnsupported)
+	}
 	if o.Layout == Partial {
 		err = r.partial(m)
 	} else {

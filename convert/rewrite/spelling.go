@@ -23,9 +23,10 @@ type speller struct {
 	trainLength, maxPositions int
 	// unchanged: the source's own configuration already says it.
 	unchanged bool
-	// allowed lists the rope types that the family's loaders take; nil is all.
+	// allowed lists the rope types that can be used, nil is all, and why says
+	// why only those.
 	allowed []string
-	family  string
+	why     string
 }
 
 // order is how auto tries spellings: the one that most loaders know comes first.
@@ -75,7 +76,7 @@ func (s speller) others(but string) string {
 // try returns the parameters with which a rope type says the spectrum.
 func (s speller) try(name string) (posenc.RopeParams, error) {
 	if s.allowed != nil && !contains(s.allowed, name) {
-		return posenc.RopeParams{}, fmt.Errorf("family %s knows only the rope types %s", s.family, strings.Join(s.allowed, " and "))
+		return posenc.RopeParams{}, errors.New(s.why)
 	}
 	reason := errors.New("other frequencies are wanted")
 	for _, p := range s.candidates(name, &reason) {

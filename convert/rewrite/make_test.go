@@ -1,0 +1,318 @@
+package rewrite_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// model builds a model of 2 layers, 4 heads, 2 key/value heads, d 16 from a
+// family's name and the rest of its configuration.
+func model(t testing.TB, modelType, rest string) *family.Model {
+	t.Helper()
+	text := fmt.Sprintf(`{"model_type":%q,"vocab_size":128,"hidden_size":64,"intermediate_size":96,"num_hidden_layers":2,"num_attention_heads":4,
+"num_key_value_heads":2,"head_dim":16,"hidden_act":"silu","rms_norm_eps":1e-06,"max_position_embeddings":32%s}`, modelType, rest)
+	return parse(t, text)
+}
+
+func parse(t testing.TB, text string) *family.Model {
+	t.Helper()
+	o, err := family.ParseObject([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := family.FromConfig(&family.Config{Object: o, Path: "config.json"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// options reads "hope scale=pi:4 spelling=longrope layout=partial cut=k=3 L=32".
+func options(t testing.TB, s string) rewrite.Options {
+	t.Helper()
+	words := strings.Fields(s)
+	o := rewrite.Options{To: words[0]}
+	for _, w := range words[1:] {
+		key, value, _ := strings.Cut(w, "=")
+		var err error
+		switch key {
+		case "scale":
+			o.Scale, err = posenc.ParseScale(value)
+		case "cut":
+			o.Cut, err = posenc.ParseCut(value)
+		case "spelling":
+			o.Spelling = value
+		case "layout":
+			o.Layout = value
+		case "L":
+			_, err = fmt.Sscan(value, &o.TrainLength)
+		default:
+			t.Fatalf("options: %q", w)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return o
+}
+
+const (
+	newer = `,"rope_parameters":{"rope_theta":300.0,"rope_type":"default"}`
+	older = `,"rope_theta":300.0,"rope_scaling":null`
+)
+
+// dropped5 holds longrope's factors for a tail of five dropped planes of eight.
+const dropped5 = `[1.0,1.0,1.0,1e+30,1e+30,1e+30,1e+30,1e+30]`
+
+// TestSpellings pins what config.json says, in the style of its source. The
+// spellings were run in stock transformers (testdata/check_transformers.py).
+func TestSpellings(t *testing.T) {
+	for _, c := range []struct {
+		family, rope, options string
+		spelling              string
+		want                  string // rope_parameters or rope_scaling
+		outer                 string // rope_theta, partial_rotary_factor, original_…, max_position_embeddings
+	}{
+		{"llama", newer, "hope", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.375}`, "- - - 32"},
+		{"llama", older, "hope", "proportional", `{"rope_type":"proportional","partial_rotary_factor":0.375}`, "300.0 - - 32"},
+		{"llama", `,"rope_theta":300`, "hope", "proportional", `{"rope_type":"proportional","partial_rotary_factor":0.375}`, "300 - - 32"},
+		{"llama", newer, "hope spelling=longrope", "longrope", `{"rope_theta":300.0,"rope_type":"longrope","factor":1.0,"attention_factor":1.0,"original_max_position_embeddings":32,"short_factor":` + dropped5 + `,"long_factor":` + dropped5 + `}`, "- - - 32"},
+		{"llama", newer, "hope L=16", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.25}`, "- - - 32"},
+		{"llama", newer, "hope cut=k=7", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.875}`, "- - - 32"},
+		{"llama", newer, "nope", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.0}`, "- - - 32"},
+		{"llama", newer, "hope scale=pi:4", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.375,"factor":4.0}`, "- - - 128"},
+		{"llama", newer, "pi scale=pi:3", "linear", `{"rope_theta":300.0,"rope_type":"linear","factor":3.0,"original_max_position_embeddings":32}`, "- - - 96"},
+		{"llama", older, "pi scale=pi:1.5", "linear", `{"rope_type":"linear","factor":1.5,"original_max_position_embeddings":32}`, "300.0 - - 48"},
+		{"llama", newer, "yarn scale=yarn:4", "yarn", `{"rope_theta":300.0,"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":32}`, "- - - 128"},
+		{"llama", newer, "rope", "default", `{"rope_theta":300.0,"rope_type":"default"}`, "- - - 32"},
+		{"llama", newer, "hope cut=k=8", "default", `{"rope_theta":300.0,"rope_type":"default"}`, "- - - 32"},
+		{"llama", newer, "rope spelling=linear", "linear", `{"rope_theta":300.0,"rope_type":"linear","factor":1.0}`, "- - - 32"},
+		{"llama", `,"rope_theta":300.0,"rope_scaling":{"type":"linear","factor":2}`, "hope", "proportional", `{"factor":2,"rope_type":"proportional","partial_rotary_factor":0.375}`, "300.0 - - 32"},
+		{"llama", `,"rope_parameters":{"rope_type":"proportional","rope_theta":300.0,"partial_rotary_factor":0.375}`, "rope spelling=longrope", "longrope", `{"rope_type":"longrope","rope_theta":300.0,"factor":1.0,"attention_factor":1.0,"original_max_position_embeddings":32,"short_factor":` + dropped5 + `,"long_factor":` + dropped5 + `}`, "- - - 32"},
+		// both keys stay equal
+		{"llama", `,"rope_parameters":{"rope_type":"default","rope_theta":300},"rope_scaling":{"rope_type":"default","rope_theta":300}`, "hope", "proportional", `{"rope_type":"proportional","rope_theta":300,"partial_rotary_factor":0.375}`, "- - - 32"},
+		// phi3 knows default and longrope; its trained length has a key of its own
+		{"phi3", `,"original_max_position_embeddings":4096,"rope_parameters":{"rope_theta":10.0,"rope_type":"default","partial_rotary_factor":0.5}`, "hope cut=k=2", "longrope", `{"rope_theta":10.0,"rope_type":"longrope","partial_rotary_factor":0.5,"factor":1.0,"attention_factor":1.0,"original_max_position_embeddings":32,"short_factor":[1.0,1.0,1e+30,1e+30],"long_factor":[1.0,1.0,1e+30,1e+30]}`, "- - 32 32"},
+		// two tables stay two tables
+		{"phi3", `,"original_max_position_embeddings":16,"rope_theta":300.0,"rope_scaling":{"type":"longrope","short_factor":[1,1,1,1,1,1,1,1],"long_factor":[2,2,2,2,2,2,2,2]}`, "hope", "longrope", `{"short_factor":[1.0,1.0,1e+30,1e+30,1e+30,1e+30,1e+30,1e+30],"long_factor":[2.0,2.0,1e+30,1e+30,1e+30,1e+30,1e+30,1e+30],"rope_type":"longrope","factor":2.0,"attention_factor":1.118033988749895,"original_max_position_embeddings":16}`, "300.0 - 16 32"},
+		// partial layout
+		{"llama", newer, "hope layout=partial", "default", `{"rope_theta":8.490249844618392,"rope_type":"default","partial_rotary_factor":0.375}`, "8.490249844618392 0.375 32 32"},
+		{"llama", older, "hope layout=partial", "default", ``, "8.490249844618392 0.375 32 32"},
+		{"mistral", newer, "hope layout=partial scale=pi:4", "longrope", `{"rope_theta":8.490249844618392,"rope_type":"longrope","partial_rotary_factor":0.375,"factor":4.0,"attention_factor":1.0,"original_max_position_embeddings":32,"short_factor":[4.0,4.0,4.0],"long_factor":[4.0,4.0,4.0]}`, "8.490249844618392 0.375 32 128"},
+		{"qwen2", newer, "hope layout=partial", "linear", `{"rope_theta":8.490249844618392,"rope_type":"linear","partial_rotary_factor":0.375,"factor":1.0}`, "8.490249844618392 0.375 - 32"},
+		{"qwen3", older, "hope layout=partial scale=pi:4", "linear", `{"rope_type":"linear","partial_rotary_factor":0.375,"factor":4.0,"original_max_position_embeddings":32}`, "8.490249844618392 0.375 - 128"},
+	} {
+		t.Run(c.family+" "+c.options, func(t *testing.T) {
+			m := model(t, c.family, c.rope)
+			r, err := rewrite.Make(m, options(t, c.options))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Spelling != c.spelling {
+				t.Errorf("spelling %s, want %s", r.Spelling, c.spelling)
+			}
+			found := 0
+			for _, key := range []string{"rope_parameters", "rope_scaling"} {
+				if !r.Config.Has(key) {
+					continue
+				}
+				found++
+				if diff := cmp.Diff(c.want, compact(t, r.Config, key)); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", key, diff)
+				}
+			}
+			if found == 0 && c.want != "" {
+				t.Error("no rope dictionary")
+			}
+			var outer []string
+			for _, key := range []string{"rope_theta", "partial_rotary_factor", "original_max_position_embeddings", "max_position_embeddings"} {
+				value := "-"
+				if r.Config.Has(key) {
+					value = string(r.Config.Raw(key))
+				}
+				outer = append(outer, value)
+			}
+			if diff := cmp.Diff(c.outer, strings.Join(outer, " ")); diff != "" {
+				t.Errorf("top level (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func compact(t *testing.T, o *family.Object, key string) string {
+	t.Helper()
+	sub, err := o.Object(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := sub.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.NewReplacer(" ", "", "\n", "").Replace(string(text))
+}
+
+// TestKeepsConfiguration: whatever is not about the encoding keeps its place
+// and its spelling.
+func TestKeepsConfiguration(t *testing.T) {
+	m := model(t, "llama", `,"initializer_range":2e-2,"unknown":{"b":1,"a":[1.50,null]},"rope_parameters":{"rope_type":"default","rope_theta":3e2},"last":"Ü<&>"`)
+	r, err := rewrite.Make(m, rewrite.Options{To: "hope"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(m.Config.Keys(), r.Config.Keys()); diff != "" {
+		t.Errorf("keys (-source +result):\n%s", diff)
+	}
+	for _, k := range m.Config.Keys() {
+		if k != "rope_parameters" && string(m.Config.Raw(k)) != string(r.Config.Raw(k)) {
+			t.Errorf("%s: %s became %s", k, m.Config.Raw(k), r.Config.Raw(k))
+		}
+	}
+	if got, want := compact(t, r.Config, "rope_parameters"), `{"rope_type":"proportional","rope_theta":3e2,"partial_rotary_factor":0.375}`; got != want {
+		t.Errorf("rope_parameters %s, want %s", got, want)
+	}
+}
+
+// TestExactOrLossy asserts the verdict and the planes for the golden model.
+func TestExactOrLossy(t *testing.T) {
+	for _, c := range []struct {
+		options          string
+		kind             rewrite.Kind
+		dropped, removed []int
+	}{
+		{"rope", rewrite.Exact, nil, nil},
+		{"rope spelling=longrope", rewrite.Exact, nil, nil},
+		{"hope", rewrite.Lossy, []int{3, 4, 5, 6, 7}, nil},
+		{"hope cut=max-phase=1", rewrite.Lossy, []int{5, 6, 7}, nil},
+		{"hope L=100000", rewrite.Exact, nil, nil},
+		{"hope cut=k=8", rewrite.Exact, nil, nil},
+		{"hope-ab1", rewrite.Lossy, []int{3}, nil},
+		{"hope-ab2", rewrite.Lossy, []int{4, 5, 6, 7}, nil},
+		{"hope-ab3", rewrite.Lossy, []int{3, 4, 5, 6, 7}, []int{3, 4, 5, 6, 7}},
+		{"nope", rewrite.Lossy, []int{0, 1, 2, 3, 4, 5, 6, 7}, nil},
+		{"pi scale=pi:1", rewrite.Exact, nil, nil},
+		{"pi scale=pi:2", rewrite.Lossy, nil, nil},
+		{"yarn scale=yarn:2", rewrite.Lossy, nil, nil},
+	} {
+		r, err := rewrite.Make(model(t, "llama", newer), options(t, c.options))
+		if err != nil {
+			t.Errorf("%s: %v", c.options, err)
+			continue
+		}
+		if r.Kind != c.kind || !cmp.Equal(r.Dropped, c.dropped) || !cmp.Equal(r.Removed, c.removed) {
+			t.Errorf("%s: %s, dropped %v, removed %v; want %s, %v, %v", c.options, r.Kind, r.Dropped, r.Removed, c.kind, c.dropped, c.removed)
+		}
+		if r.Reason == "" || r.Loaders == "" {
+			t.Errorf("%s: no reason or no loaders", c.options)
+		}
+	}
+}
+
+// TestRefusals: what cannot be said is refused with what can.
+func TestRefusals(t *testing.T) {
+	yarn := `,"rope_parameters":{"rope_theta":300.0,"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":8}`
+	for _, c := range []struct {
+		family, rope, options string
+		is                    error
+		want                  []string
+	}{
+		{"llama", newer, "hpoe", rewrite.ErrOptions, []string{`"hpoe"`, `did you mean "hope"`, "nope"}},
+		{"llama", newer, "hope layout=partal", rewrite.ErrOptions, []string{`did you mean "partial"`, "native"}},
+		{"llama", newer, "hope spelling=longrop", rewrite.ErrOptions, []string{`did you mean "longrope"`}},
+		{"llama", newer, "hope L=-1", rewrite.ErrOptions, []string{"--train-length -1"}},
+		{"llama", newer, "nope scale=pi:4", rewrite.ErrOptions, []string{"takes no scaling"}},
+		{"llama", newer, "pi", rewrite.ErrOptions, []string{"--scale pi:FACTOR"}},
+		{"llama", newer, "pi scale=yarn:4", rewrite.ErrOptions, []string{"--scale pi:FACTOR"}},
+		{"llama", newer, "hope-ab1 cut=k=3", rewrite.ErrOptions, []string{"--cut k=3", "paper's bands"}},
+		{"llama", newer, "hope cut=k=9", nil, []string{"k=9", "8 planes"}},
+		{"llama", newer, "hope spelling=linear", posenc.ErrUnsupported, []string{"spelling linear", "--spelling proportional", "--spelling longrope"}},
+		{"llama", newer, "hope-ab1 spelling=proportional", posenc.ErrUnsupported, []string{"not the last ones", "--spelling longrope can"}},
+		{"llama", newer, "hope spelling=llama3", posenc.ErrUnsupported, []string{"llama3"}},
+		{"llama", newer, "hope scale=yarn:4 spelling=proportional", posenc.ErrUnsupported, []string{"attention factor", "--spelling longrope can"}},
+		{"phi3", newer, "hope spelling=proportional", posenc.ErrUnsupported, []string{"takes only the rope types default and longrope", "--spelling longrope can"}},
+		{"llama", yarn, "pi scale=pi:2", posenc.ErrUnsupported, []string{`already declares rope type "yarn"`}},
+		{"llama", `,"rope_parameters":{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.5,"factor":4.0}`, "hope scale=pi:2", posenc.ErrUnsupported, []string{"scaling twice"}},
+		{"llama", `,"rope_theta":300.0,"rope_scaling":{"type":"dynamic","factor":4.0}`, "hope", posenc.ErrUnsupported, []string{"dynamic", "every length"}},
+		{"llama", `,"rope_theta":300.0,"rope_scaling":{"type":"dynamic","factor":4.0}`, "rope spelling=longrope", posenc.ErrUnsupported, []string{"dynamic"}},
+		{"llama", newer, "nope layout=partial", posenc.ErrUnsupported, []string{"layout partial", "--layout native can"}},
+		{"llama", newer, "hope-ab3 layout=partial", posenc.ErrUnsupported, []string{"--layout native can"}},
+		{"llama", newer, "hope layout=partial scale=yarn:4", posenc.ErrUnsupported, []string{"attention factor", "--layout native can"}},
+		{"llama", newer + `,"attention_bias":true`, "hope layout=partial", posenc.ErrUnsupported, []string{"biases", "--layout native can"}},
+		{"qwen2", newer, "hope-ab1 layout=partial", posenc.ErrUnsupported, []string{"linear", "--layout native can"}},
+		{"qwen2", newer, "hope layout=partial spelling=longrope", posenc.ErrUnsupported, []string{"stop", "--layout native can"}},
+	} {
+		_, err := rewrite.Make(model(t, c.family, c.rope), options(t, c.options))
+		if err == nil {
+			t.Errorf("%s %s: no error", c.family, c.options)
+			continue
+		}
+		if c.is != nil && !errors.Is(err, c.is) {
+			t.Errorf("%s %s: %v: not of kind %q", c.family, c.options, err, c.is)
+		}
+		for _, w := range c.want {
+			if !strings.Contains(err.Error(), w) {
+				t.Errorf("%s %s: %v: lacks %q", c.family, c.options, err, w)
+			}
+		}
+	}
+}
+
+// TestUnchanged: a source whose spectrum stays keeps its configuration, scaling
+// and all.
+func TestUnchanged(t *testing.T) {
+	for _, rope := range []string{newer, older, "",
+		`,"rope_theta":300.0,"rope_scaling":{"type":"dynamic","factor":4.0}`,
+		`,"rope_parameters":{"rope_theta":300.0,"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":8,"beta_fast":16,"mscale":0.7,"mscale_all_dim":0.7,"truncate":false}`,
+		`,"rope_theta":300.0,"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8}`,
+	} {
+		r, err := rewrite.Make(model(t, "llama", rope), rewrite.Options{To: "rope"})
+		if err != nil {
+			t.Errorf("%s: %v", rope, err)
+			continue
+		}
+		if r.ConfigChanged || r.Kind != rewrite.Exact || r.Edits != nil {
+			t.Errorf("%s: changed %v, %s, %d edits", rope, r.ConfigChanged, r.Kind, len(r.Edits))
+		}
+	}
+}
+
+// TestBundledCheckpoints rewrites every bundled configuration in every way; each
+// either reads back (Make checks) or is refused.
+func TestBundledCheckpoints(t *testing.T) {
+	paths, err := filepath.Glob("../../testdata/golden/*/config.json")
+	if err != nil || len(paths) < 7 {
+		t.Fatalf("%d configurations: %v", len(paths), err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := 0
+		for _, to := range []string{"rope", "hope", "hope-ab1", "hope-ab2", "hope-ab3", "nope", "pi scale=pi:4", "yarn scale=yarn:4", "hope scale=pi:4", "hope scale=yarn:4", "hope cut=k=3"} {
+			for _, spelling := range rewrite.Spellings() {
+				for _, layout := range rewrite.Layouts() {
+					_, err := rewrite.Make(parse(t, string(text)), options(t, to+" spelling="+spelling+" layout="+layout))
+					if err == nil {
+						done++
+					} else if !errors.Is(err, posenc.ErrUnsupported) {
+						t.Errorf("%s: %s %s %s: %v", path, to, spelling, layout, err)
+					}
+				}
+			}
+		}
+		if done < 20 {
+			t.Errorf("%s: only %d rewrites can be done", path, done)
+		}
+	}
+}

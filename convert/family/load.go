@@ -48,6 +48,10 @@ func FromConfig(c *Config) (*Model, error) {
 	return m, nil
 }
 
+// maxPlanes bounds layers × head size, for which every layer's spectrum is
+// allocated; real models stay under 1 << 16.
+const maxPlanes = 1 << 22
+
 // build applies a family's data to a configuration.
 func build(r *reader, spec Spec) *Model {
 	m := &Model{Family: spec.Name, ModelType: spec.ModelType, Config: r.c,
@@ -74,7 +78,14 @@ func build(r *reader, spec Spec) *Model {
 	if r.err != nil {
 		return nil
 	}
+	if layers*headDim > maxPlanes {
+		r.fail(fmt.Errorf("%d layers of head size %d: no model is that large", layers, headDim))
+		return nil
+	}
 	r.fail(readRope(m, headDim, spec.Rope))
+	if r.err == nil {
+		r.fail(spec.checkRope(m.Rope))
+	}
 	act := activation(r)
 	windows := spec.Window.layers(r, layers)
 	if r.err != nil {
@@ -176,42 +187,6 @@ func activation(r *reader) string {
 		r.fail(fmt.Errorf("hidden_act %q%s: %w", name, posenc.Suggest(name, []string{"silu", "gelu", "gelu_pytorch_tanh"}), posenc.ErrUnsupported))
 	}
 	return ""
-}
-
-// layers returns each layer's window, 0 for full attention.
-func (w WindowRule) layers(r *reader, n int) []int {
-	out := make([]int, n)
-	if w.Key == "" || !r.c.Has(w.Key) || (w.Switch != "" && !r.boolOr(false, w.Switch)) {
-		return out
-	}
-	size := r.size(w.Key)
-	kinds, err := r.c.Texts("layer_types")
-	r.fail(err)
-	from := 0
-	if w.Switch != "" {
-		from = r.sizeOrZero("max_window_layers", n)
-	}
-	if kinds != nil && len(kinds) != n {
-		r.fail(fmt.Errorf("layer_types lists %d layers: expected %d", len(kinds), n))
-		return out
-	}
-	for i := range out {
-		sliding := i >= from
-		if kinds != nil {
-			switch kinds[i] {
-			case "sliding_attention":
-				sliding = true
-			case "full_attention":
-				sliding = false
-			default:
-				r.fail(fmt.Errorf("layer_types[%d] is %q: %w", i, kinds[i], posenc.ErrUnsupported))
-			}
-		}
-		if sliding {
-			out[i] = size
-		}
-	}
-	return out
 }
 
 // consistency collects what is odd but not wrong.

@@ -11,6 +11,6 @@ var qwen3 = Spec{
 	Norm: RMS, EpsKey: "rms_norm_eps",
 	QKVBias: BiasRule{Key: "attention_bias"}, OBias: BiasRule{Key: "attention_bias"},
 	QKNorm: true, HeadDim: 128,
-	Window: WindowRule{Key: "sliding_window", Switch: "use_sliding_window"},
+	Window: WindowRule{Key: "sliding_window", Switch: "use_sliding_window", Default: 4096, From: 28},
 	Rope:   ropeDefaults{Theta: 10000},
 }

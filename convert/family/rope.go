@@ -40,6 +40,9 @@ func ropeDict(c *Config) (key string, dict *Object, err error) {
 // ropeDefaults are a family's values for keys the configuration leaves out.
 type ropeDefaults struct {
 	Theta, Partial float64
+	// TrainedLength is original_max_position_embeddings for the types that
+	// scale; 0 is max_position_embeddings.
+	TrainedLength int
 }
 
 // readRope reads the rotary encoding and the trained length.
@@ -117,7 +120,7 @@ func readRope(m *Model, headDim int, def ropeDefaults) error {
 	if p.LongFactor, err = dict.Floats("long_factor"); err != nil {
 		return at(err)
 	}
-	if err := trainedLength(m, &p, key, dict); err != nil {
+	if err := trainedLength(m, &p, key, dict, def.TrainedLength); err != nil {
 		return err
 	}
 	m.Rope = p
@@ -126,7 +129,7 @@ func readRope(m *Model, headDim int, def ropeDefaults) error {
 
 // trainedLength reads L: the original length where scaling is declared, else
 // max_position_embeddings.
-func trainedLength(m *Model, p *posenc.RopeParams, key string, dict *Object) error {
+func trainedLength(m *Model, p *posenc.RopeParams, key string, dict *Object, def int) error {
 	const name = "original_max_position_embeddings"
 	m.TrainedLength, m.TrainedLengthFrom = m.MaxPositions, "max_position_embeddings"
 	set := func(o *Object, from string) error {
@@ -143,6 +146,9 @@ func trainedLength(m *Model, p *posenc.RopeParams, key string, dict *Object) err
 		return nil
 	}
 	if p.Type != "default" && p.Type != "proportional" {
+		if def != 0 {
+			m.TrainedLength, m.TrainedLengthFrom = def, "the family's default "+name
+		}
 		if err := set(dict, key+"."+name); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}

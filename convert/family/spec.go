@@ -1,5 +1,13 @@
 package family
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pecvt/pecvt/posenc"
+)
+
 // Spec is a model family as data. What data cannot say goes into Adjust.
 type Spec struct {
 	// Name is the family's name, ModelType the value of model_type in
@@ -27,7 +35,8 @@ type Spec struct {
 	// is all of them.
 	RopeTypes []string
 	// PartialLayout names the family whose layout can hold this one's weights
-	// with a partial rotary dimension that stock loaders read; empty if none.
+	// with a partial rotary dimension that stock loaders read: its own name
+	// where its loaders do, empty if none.
 	PartialLayout string
 	// Adjust edits the model after the data was applied; may be nil.
 	Adjust func(r *reader, m *Model)
@@ -52,11 +61,26 @@ type BiasRule struct {
 	Key    string
 }
 
-// WindowRule says where a sliding window is declared: Key holds its size;
-// Switch, where set, is a boolean key that must be true, and then only layers
-// that layer_types calls sliding_attention (or from max_window_layers on) have
-// it.
-type WindowRule struct{ Key, Switch string }
+// WindowRule says where a sliding window is declared: Key holds its size (an
+// absent one is Default, null is none). Switch, where set, is a boolean key
+// that must be true, and then only layers that layer_types calls
+// sliding_attention have it, or those from max_window_layers (From, where
+// absent) on. Without a Switch every layer has it.
+type WindowRule struct {
+	Key, Switch   string
+	Default, From int
+}
+
+// checkRope refuses what the family's stock loader would not read as declared.
+func (s Spec) checkRope(p posenc.RopeParams) error {
+	if s.RopeTypes != nil && !slices.Contains(s.RopeTypes, p.Type) {
+		return fmt.Errorf("rope type %q: loaders of family %s take %s alone: %w", p.Type, s.Name, strings.Join(s.RopeTypes, " and "), posenc.ErrUnsupported)
+	}
+	if p.Type == "default" && p.RotaryDim() != p.HeadDim && s.PartialLayout != s.Name {
+		return fmt.Errorf("partial_rotary_factor %v: loaders of family %s disagree on it (transformers 5 ignores it where the rope type is \"default\", others read it): %w; remove the key if all %d coordinates turn", p.Partial, s.Name, posenc.ErrUnsupported, p.HeadDim)
+	}
+	return nil
+}
 
 // hfNames are the names most Hugging Face decoders use.
 var hfNames = Names{

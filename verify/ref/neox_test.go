@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"path/filepath"
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -12,7 +11,7 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// neox describes golden/gpt-neox by hand: what llama-shaped families do not
+// neox describes testdata/gpt-neox by hand: what llama-shaped families do not
 // have is LayerNorm with biases, a parallel block, an MLP without a gate,
 // erf gelu, and rows of a fused matrix that alternate by head.
 func neox(layers int) *family.Model {
@@ -53,12 +52,12 @@ func neox(layers int) *family.Model {
 }
 
 func TestNeoX(t *testing.T) {
-	src, err := safetensors.OpenCheckpoint(filepath.Join(testdata, "golden/gpt-neox"))
+	src, err := safetensors.OpenCheckpoint("testdata/gpt-neox")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer src.Close()
-	g := readGolden(t, "golden/gpt-neox/golden.safetensors")
+	g := readGolden(t, "../verify/ref/testdata/gpt-neox/golden.safetensors")
 	out, err := New(neox(2), src).Forward(context.Background(), Input{IDs: g.ids}, Options{KeepHidden: true})
 	if err != nil {
 		t.Fatal(err)

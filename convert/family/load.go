@@ -64,7 +64,7 @@ func build(r *reader, spec Spec) *Model {
 	if r.err != nil {
 		return nil
 	}
-	if layers > 1<<16 {
+	if layers > 1<<12 {
 		r.fail(fmt.Errorf("key %q is %d: no model has that many layers", "num_hidden_layers", layers))
 		return nil
 	}

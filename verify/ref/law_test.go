@@ -3,6 +3,7 @@ package ref
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -192,51 +193,60 @@ func TestFullyMaskedRowReadsNothing(t *testing.T) {
 	near(t, "the other row", part(out.Logits, 1, 6, m.Vocab, 0, 6), forward(t, r, Input{IDs: ids[1:]}).Logits, exact)
 }
 
-// Prefill, prefill in any pieces, and token by token are the same numbers: the
+// Prefill, prefill in pieces, and token by token are the same numbers: the
 // logits, every hidden state and the cache.
 func TestPiecesAgree(t *testing.T) {
 	eachFamily(t, func(t *testing.T, m *family.Model, r *Runner) {
-		const n = 40
+		const n = 30
 		ids := tokens(m, 2, n)
 		whole := forward(t, r, Input{IDs: ids})
-		check := func(t tb, cuts []int) {
-			var past *Cache
-			for from, k := 0, 0; from < n; k++ {
-				to := n
-				if k < len(cuts) {
-					to = min(from+cuts[k], n)
-				}
-				piece := make([][]int64, len(ids))
-				for b := range ids {
-					piece[b] = ids[b][from:to]
-				}
-				out := forward(t, r, Input{IDs: piece, Past: past})
-				for b := range ids {
-					near(t, "logits", part(out.Logits, b, to-from, m.Vocab, 0, to-from), part(whole.Logits, b, n, m.Vocab, from, to), exact)
-					for i := range out.Hidden {
-						near(t, "hidden", part(out.Hidden[i], b, to-from, m.Hidden, 0, to-from), part(whole.Hidden[i], b, n, m.Hidden, from, to), exact)
-					}
-				}
-				past, from = out.Cache, to
-			}
-			if past.Length != n {
-				t.Fatalf("the cache holds %d positions, want %d", past.Length, n)
-			}
-			for i := range past.Keys {
-				near(t, "keys", past.Keys[i], whole.Cache.Keys[i], exact)
-				near(t, "values", past.Values[i], whole.Cache.Values[i], exact)
-			}
-		}
-		one := make([]int, n)
-		for i := range one {
-			one[i] = 1
-		}
-		check(t, one)
-		rapid.Check(t, func(rt *rapid.T) {
-			cuts := rapid.SliceOfN(rapid.IntRange(1, n), 1, 8).Draw(rt, "cuts")
-			check(rt, cuts)
-		})
+		inPieces(t, m, r, ids, whole, nil)
+		inPieces(t, m, r, ids, whole, []int{29})
+		inPieces(t, m, r, ids, whole, []int{7, 1, 9})
+		inPieces(t, m, r, ids, whole, slices.Repeat([]int{1}, n))
 	})
+}
+
+func TestAnyPiecesAgree(t *testing.T) {
+	m, src := checkpoint(t, "golden/mistral") // a window and grouped heads
+	const n = 20
+	r, ids := New(m, src), tokens(m, 2, n)
+	whole := forward(t, r, Input{IDs: ids})
+	rapid.Check(t, func(t *rapid.T) {
+		inPieces(t, m, r, ids, whole, rapid.SliceOfN(rapid.IntRange(1, n), 1, 6).Draw(t, "cuts"))
+	})
+}
+
+// inPieces runs the tokens through a cache, cuts[k] at a time and then the
+// rest, and compares with the whole.
+func inPieces(t tb, m *family.Model, r *Runner, ids [][]int64, whole *Output, cuts []int) {
+	n := len(ids[0])
+	var past *Cache
+	for from, k := 0, 0; from < n; k++ {
+		to := n
+		if k < len(cuts) {
+			to = min(from+cuts[k], n)
+		}
+		piece := make([][]int64, len(ids))
+		for b := range ids {
+			piece[b] = ids[b][from:to]
+		}
+		out := forward(t, r, Input{IDs: piece, Past: past})
+		for b := range ids {
+			near(t, "logits", part(out.Logits, b, to-from, m.Vocab, 0, to-from), part(whole.Logits, b, n, m.Vocab, from, to), exact)
+			for i := range out.Hidden {
+				near(t, "hidden", part(out.Hidden[i], b, to-from, m.Hidden, 0, to-from), part(whole.Hidden[i], b, n, m.Hidden, from, to), exact)
+			}
+		}
+		past, from = out.Cache, to
+	}
+	if past.Length != n {
+		t.Fatalf("the cache holds %d positions, want %d", past.Length, n)
+	}
+	for i := range past.Keys {
+		near(t, "keys", past.Keys[i], whole.Cache.Keys[i], exact)
+		near(t, "values", past.Values[i], whole.Cache.Values[i], exact)
+	}
 }
 
 // A cache may be continued twice: the first continuation leaves it as it was.

@@ -1,6 +1,9 @@
 package interp
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Kind says which of an Array's slices holds its elements.
 type Kind uint8
@@ -105,8 +108,9 @@ func (a *Array) reshaped(shape []int) *Array {
 }
 
 // maxElements bounds what one value may hold (16 GiB of float64), so that a
-// damaged graph ends in an error and not in the runtime's out of memory.
-const maxElements = 1 << 31
+// damaged graph ends in an error and not in the runtime's out of memory. Only
+// tests change it.
+var maxElements = math.MaxInt32
 
 // elements is the product of shape, refusing negative dimensions and values
 // too large to hold.

@@ -141,7 +141,7 @@ func gqaLengths(c *call, batch, sequence int) (start, valid []int, present int, 
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	if n < int64(sequence) || n > maxElements {
+	if n < int64(sequence) || n > int64(maxElements) {
 		return nil, nil, 0, fmt.Errorf("total_sequence_length is %d for a sequence of %d", n, sequence)
 	}
 	total, past := int(n), 0

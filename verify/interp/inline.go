@@ -7,8 +7,9 @@ import (
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
-// maxNodes bounds the inlined graph: nested functions can grow exponentially.
-const maxNodes = 1 << 20
+// maxNodes bounds the nodes visited while inlining: nested functions can grow
+// exponentially.
+const maxNodes = 1 << 17
 
 // addNodes writes nodes into the twin with their functions inlined.
 func (t *twin) addNodes(nodes []*onnxpb.NodeProto, s *scope) error {
@@ -18,7 +19,7 @@ func (t *twin) addNodes(nodes []*onnxpb.NodeProto, s *scope) error {
 			name = fmt.Sprintf("%s#%d", n.GetOpType(), i)
 		}
 		name = s.prefix + name
-		if len(t.model.Graph.Node) >= maxNodes {
+		if t.visited++; t.visited > maxNodes {
 			return fmt.Errorf("the graph with its functions inlined has more than %d nodes", maxNodes)
 		}
 		if err := t.inline(n, name, s); err != nil {

@@ -72,7 +72,7 @@ func rangeOf(c *call) ([]*Array, error) {
 	if k == Float {
 		start, limit, delta := c.in[0].F[0], c.in[1].F[0], c.in[2].F[0]
 		n := math.Ceil((limit - start) / delta)
-		if math.IsNaN(n) || n > maxElements {
+		if math.IsNaN(n) || n > float64(maxElements) {
 			return nil, fmt.Errorf("from %v to %v by %v is no range", start, limit, delta)
 		}
 		out := make([]float64, max(0, int(n)))
@@ -86,7 +86,7 @@ func rangeOf(c *call) ([]*Array, error) {
 		return nil, errors.New("delta is 0")
 	}
 	n := math.Ceil((float64(limit) - float64(start)) / float64(delta))
-	if n > maxElements {
+	if n > float64(maxElements) {
 		return nil, fmt.Errorf("from %d to %d by %d is too long", start, limit, delta)
 	}
 	out := make([]int64, max(0, int(n)))

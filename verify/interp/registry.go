@@ -24,6 +24,7 @@ type kernel struct {
 	attrs    string // "name:type", types i f s is fs t as in the attribute's field
 	since    int64  // operator set that introduced it, where later than oldestOpset
 	lazy     bool   // takes undecoded weights
+	gaps     bool   // some of the first min inputs may be left out too
 }
 
 const unlimited = 1 << 30
@@ -110,7 +111,7 @@ var kernels = map[opKey]kernel{
 		attrs: "interleaved:i num_heads:i rotary_embedding_dim:i"},
 	{"", "Attention"}: {run: attention, min: 3, max: 6, out: 4, since: 23,
 		attrs: "is_causal:i kv_num_heads:i q_num_heads:i qk_matmul_output_mode:i scale:f softcap:f softmax_precision:i"},
-	{microsoft, "GroupQueryAttention"}: {run: groupQueryAttention, min: 7, max: 11, out: 3,
+	{microsoft, "GroupQueryAttention"}: {run: groupQueryAttention, min: 7, max: 11, out: 3, gaps: true,
 		attrs: "num_heads:i kv_num_heads:i scale:f softcap:f do_rotary:i rotary_interleaved:i local_window_size:i " +
 			"smooth_softmax:i causal:i sliding_window_cache:i qk_output:i k_quant_type:s v_quant_type:s kv_cache_bit_width:i"},
 }
@@ -132,6 +133,9 @@ func (s *step) bind() error {
 	}
 	if len(s.in) < k.min || len(s.in) > k.max {
 		return fmt.Errorf("has %d inputs; want %d to %d", len(s.in), k.min, k.max)
+	}
+	if !k.gaps && slices.Contains(s.in[:k.min], absent) {
+		return fmt.Errorf("a required input (one of the first %d) is left out", k.min)
 	}
 	if len(s.out) > k.out {
 		return fmt.Errorf("has %d outputs; want at most %d", len(s.out), k.out)

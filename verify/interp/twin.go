@@ -29,7 +29,8 @@ type twin struct {
 	files     *externalFiles
 	defined   map[string]bool
 	reserved  map[string]bool // values of the graph itself: they keep their names
-	unused    int
+	unused    int             // names given to outputs left out
+	visited   int             // nodes seen while inlining
 }
 
 func buildTwin(m *onnxpb.ModelProto, files *externalFiles) (*twin, error) {

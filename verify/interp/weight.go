@@ -3,6 +3,7 @@ package interp
 import (
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/pecvt/pecvt/convert/tensor"
 )
@@ -34,29 +35,47 @@ func kindOf(d tensor.DType) Kind {
 // lazy is an Array whose elements are still those of w.
 func (w *weight) lazy() *Array { return &Array{Shape: w.shape, Kind: w.kind(), weight: w} }
 
-// bytes of the elements [from, from+n).
-func (w *weight) bytes(from, n int) ([]byte, error) {
+// chunk is how many elements are read from a file at a time.
+const chunk = 1 << 16
+
+var buffers = sync.Pool{New: func() any { return new([8 * chunk]byte) }}
+
+// decodeInto decodes the elements [from, from+n), a chunk at a time: to gets
+// where in the piece each chunk begins, and its bytes.
+func (w *weight) decodeInto(from, n int, to func(at int, raw []byte) error) error {
 	size := w.dtype.Size()
-	if w.file == nil {
-		return w.raw[from*size : (from+n)*size], nil
+	buf := buffers.Get().(*[8 * chunk]byte)
+	defer buffers.Put(buf)
+	for at := 0; at < n; at += chunk {
+		begin, bytes := (from+at)*size, min(chunk, n-at)*size
+		var raw []byte
+		if w.file == nil {
+			raw = w.raw[begin : begin+bytes]
+		} else {
+			raw = buf[:bytes]
+			if _, err := w.file.ReadAt(raw, w.offset+int64(begin)); err != nil {
+				return fmt.Errorf("initializer %q: reading external data: %w", w.name, err)
+			}
+		}
+		if err := to(at, raw); err != nil {
+			return fmt.Errorf("initializer %q: %w", w.name, err)
+		}
 	}
-	buf := make([]byte, n*size)
-	if _, err := w.file.ReadAt(buf, w.offset+int64(from)*int64(size)); err != nil {
-		return nil, fmt.Errorf("initializer %q: reading external data: %w", w.name, err)
-	}
-	return buf, nil
+	return nil
 }
 
 // floats decodes the elements [from, from+len(dst)) of a float weight.
 func (w *weight) floats(dst []float64, from int) error {
-	raw, err := w.bytes(from, len(dst))
-	if err != nil {
-		return err
-	}
-	if err := tensor.Decode64(dst, raw, w.dtype); err != nil {
-		return fmt.Errorf("initializer %q: %w", w.name, err)
-	}
-	return nil
+	return w.decodeInto(from, len(dst), func(at int, raw []byte) error {
+		return tensor.Decode64(dst[at:at+len(raw)/w.dtype.Size()], raw, w.dtype)
+	})
+}
+
+// ints decodes a weight of integers, or of bools as 0 and 1.
+func (w *weight) ints(dst []int64) error {
+	return w.decodeInto(0, len(dst), func(at int, raw []byte) error {
+		return tensor.DecodeInt64(dst[at:at+len(raw)/w.dtype.Size()], raw, w.dtype)
+	})
 }
 
 // decode is the whole weight as an ordinary Array.
@@ -68,16 +87,12 @@ func (w *weight) decode() (*Array, error) {
 	if a.Kind == Float {
 		return a, w.floats(a.F, 0)
 	}
-	raw, err := w.bytes(0, a.Len())
-	if err != nil {
-		return nil, err
-	}
 	ints := a.I
 	if a.Kind == Bool {
 		ints = make([]int64, a.Len())
 	}
-	if err := tensor.DecodeInt64(ints, raw, w.dtype); err != nil {
-		return nil, fmt.Errorf("initializer %q: %w", w.name, err)
+	if err := w.ints(ints); err != nil {
+		return nil, err
 	}
 	for i := range a.B {
 		a.B[i] = ints[i] != 0

@@ -10,13 +10,13 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// attention emits one layer's attention over x (batch*sequence, hidden), which
-// has passed the layer's norm.
-func (e *emitter) attention(i int, a *family.Attention, x *graph.Value) *graph.Value {
+// attention emits residual + one layer's attention over x (batch*sequence,
+// hidden), which has passed the layer's norm.
+func (e *emitter) attention(i int, a *family.Attention, x, residual *graph.Value) *graph.Value {
 	if e.opts.Attention == AttentionORT {
-		return e.groupQueryAttention(i, a, x)
+		return e.groupQueryAttention(i, a, x, residual)
 	}
-	return e.standardAttention(i, a, x)
+	return e.standardAttention(i, a, x, residual)
 }
 
 // cache declares layer i's past inputs and names its present outputs.
@@ -31,7 +31,7 @@ func (e *emitter) cache(i int, a *family.Attention) (past []*graph.Value, presen
 
 // standardAttention uses Attention of opset 23 over (batch, heads, positions,
 // head size).
-func (e *emitter) standardAttention(i int, a *family.Attention, x *graph.Value) *graph.Value {
+func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *graph.Value) *graph.Value {
 	g, prefix := e.g, fmt.Sprintf("/layers.%d/attn", i)
 	past, present := e.cache(i, a)
 	heads := func(part string, n int, l family.Linear, norm *family.Norm) *graph.Value {
@@ -56,7 +56,7 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x *graph.Value) 
 	e.presents = append(e.presents, out[1:]...)
 	y := g.Op("Transpose", prefix+"/out/Transpose", []*graph.Value{out[0]}, graph.IntsAttr("perm", 0, 2, 1, 3))
 	y = g.Op("Reshape", prefix+"/out/Reshape", []*graph.Value{y, e.rows(a.Heads * a.HeadDim)})
-	return e.linear(prefix+"/o_proj", y, a.O)
+	return e.linearOnto(prefix+"/o_proj", residual, y, a.O)
 }
 
 // rotate turns heads x (batch, heads, sequence, head size) by the positions of

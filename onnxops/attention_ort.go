@@ -10,26 +10,14 @@ import (
 
 // groupQueryAttention uses com.microsoft GroupQueryAttention, which rotates
 // and caches by itself.
-func (e *emitter) groupQueryAttention(i int, a *family.Attention, x *graph.Value) *graph.Value {
+func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *graph.Value) *graph.Value {
 	g, prefix := e.g, fmt.Sprintf("/layers.%d/attn", i)
 	if err := fitsGroupQuery(a); err != nil {
 		g.Fail(fmt.Errorf("layer %d: %w", i, err))
 		return x
 	}
 	past, present := e.cache(i, a)
-	heads := func(part string, n int, l family.Linear, norm *family.Norm) *graph.Value {
-		p := prefix + "/" + part
-		v := e.linear(p+"_proj", x, l)
-		if norm != nil {
-			v = g.Op("Reshape", p+"_norm/Reshape", []*graph.Value{v, e.headShape(n, a.HeadDim)})
-			v = e.norm(p+"_norm", v, norm)
-		}
-		flat := e.shape(fmt.Sprintf("/shape/flat%d", n*a.HeadDim), int64(n*a.HeadDim))
-		return g.Op("Reshape", p+"/Reshape", []*graph.Value{v, flat})
-	}
-	q := heads("q", a.Heads, a.Q, a.QNorm)
-	k := heads("k", a.KVHeads, a.K, a.KNorm)
-	v := heads("v", a.KVHeads, a.V, nil)
+	q, k, v := e.flatHeads(prefix, a, x)
 	t := e.tables(a.Rotary)
 	attrs := []graph.Attr{
 		graph.IntAttr("num_heads", a.Heads),
@@ -52,7 +40,48 @@ func (e *emitter) groupQueryAttention(i int, a *family.Attention, x *graph.Value
 	})
 	e.presents = append(e.presents, out[1:]...)
 	y := g.Op("Reshape", prefix+"/out/Reshape", []*graph.Value{out[0], e.rows(a.Heads * a.HeadDim)})
-	return e.linear(prefix+"/o_proj", y, a.O)
+	return e.linearOnto(prefix+"/o_proj", residual, y, a.O)
+}
+
+// flatHeads projects x to queries, keys and values of (batch, sequence, heads *
+// head size), or to all three side by side as the first, the others nil: one
+// Gemm on the joined weights, which are joined when the session loads. Norms of
+// queries and keys need them apart.
+func (e *emitter) flatHeads(prefix string, a *family.Attention, x *graph.Value) (q, k, v *graph.Value) {
+	flat := func(width int) *graph.Value {
+		return e.shape(fmt.Sprintf("/shape/flat%d", width), int64(width))
+	}
+	apart := a.QNorm != nil || a.KNorm != nil || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
+	if !apart {
+		return e.packedHeads(prefix+"/qkv", a, x, flat), nil, nil
+	}
+	heads := func(part string, n int, l family.Linear, norm *family.Norm) *graph.Value {
+		p := prefix + "/" + part
+		v := e.linear(p+"_proj", x, l)
+		if norm != nil {
+			v = e.g.Op("Reshape", p+"_norm/Reshape", []*graph.Value{v, e.headShape(n, a.HeadDim)})
+			v = e.norm(p+"_norm", v, norm)
+		}
+		return e.g.Op("Reshape", p+"/Reshape", []*graph.Value{v, flat(n * a.HeadDim)})
+	}
+	return heads("q", a.Heads, a.Q, a.QNorm), heads("k", a.KVHeads, a.K, a.KNorm), heads("v", a.KVHeads, a.V, nil)
+}
+
+// packedHeads is the form of flatHeads with one Gemm.
+func (e *emitter) packedHeads(prefix string, a *family.Attention, x *graph.Value, flat func(int) *graph.Value) *graph.Value {
+	var weights, biases []*graph.Value
+	for _, l := range []family.Linear{a.Q, a.K, a.V} {
+		weights = append(weights, e.weights.float32(l.Weight))
+		if b := e.weights.optional(l.Bias); b != nil {
+			biases = append(biases, b)
+		}
+	}
+	in := []*graph.Value{x, e.g.Op("Concat", prefix+"_proj/weight/Concat", weights, graph.IntAttr("axis", 0))}
+	if biases != nil {
+		in = append(in, e.g.Op("Concat", prefix+"_proj/bias/Concat", biases, graph.IntAttr("axis", 0)))
+	}
+	y := e.g.Op("Gemm", prefix+"_proj/Gemm", in, graph.IntAttr("transB", 1))
+	return e.g.Op("Reshape", prefix+"/Reshape", []*graph.Value{y, flat((a.Heads + 2*a.KVHeads) * a.HeadDim)})
 }
 
 // fitsGroupQuery says what GroupQueryAttention cannot express.

@@ -6,7 +6,7 @@ import "fmt"
 var attentionOps = []Schema{
 	{Op: "RotaryEmbedding", MinIn: 3, MaxIn: 3, Infer: rotaryEmbedding},
 	{Op: "Attention", MinIn: 3, MaxIn: 6, Infer: attention},
-	{Domain: Microsoft, Op: "GroupQueryAttention", MinIn: 9, MaxIn: 9, Infer: groupQueryAttention},
+	{Domain: Microsoft, Op: "GroupQueryAttention", MinIn: 9, MaxIn: 9, Gaps: true, Infer: groupQueryAttention},
 }
 
 // rotaryEmbedding knows the form X (B, N, S, D), cos and sin (B, S, r/2).
@@ -97,8 +97,9 @@ func wholeGroups(heads, kv Dim) error {
 }
 
 // groupQueryAttention knows the rotating form: query (B, S, N*D), key and value
-// (B, S, G*D), past key and value (B, G, past, D), seqlens_k (B), total length
-// (scalar), cos and sin (positions, r/2).
+// (B, S, G*D), or the three side by side as query (B, S, (N+2G)*D) with key and
+// value left out; past key and value (B, G, past, D), seqlens_k (B), total
+// length (scalar), cos and sin (positions, r/2).
 func groupQueryAttention(c *Call) ([]Type, error) {
 	heads, kv := c.Int("num_heads", 0), c.Int("kv_num_heads", 0)
 	if err := wholeGroups(Dim{N: heads}, Dim{N: kv}); err != nil {
@@ -107,12 +108,15 @@ func groupQueryAttention(c *Call) ([]Type, error) {
 	if err := c.WantRank(0, 3); err != nil {
 		return nil, err
 	}
-	q := c.In[0].Shape()
-	if !q[2].IsFixed() || q[2].N%heads != 0 {
-		return nil, fmt.Errorf("input 0 (%s) has shape %s, expected %d heads side by side", c.In[0].name, q, heads)
+	q, side := c.In[0].Shape(), heads
+	if !c.Has(1) && !c.Has(2) {
+		side += 2 * kv
 	}
-	d := q[2].N / heads
-	for i := 1; i <= 2; i++ {
+	if !q[2].IsFixed() || q[2].N%side != 0 {
+		return nil, fmt.Errorf("input 0 (%s) has shape %s, expected %d heads side by side", c.In[0].name, q, side)
+	}
+	d := q[2].N / side
+	for i := 1; i <= 2 && side == heads; i++ {
 		if err := c.WantShape(i, Shape{q[0], q[1], {N: kv * d}}); err != nil {
 			return nil, err
 		}
@@ -147,5 +151,6 @@ func groupQueryAttention(c *Call) ([]Type, error) {
 		return nil, fmt.Errorf("cos and sin are %s wide, expected a multiple of 8 up to half the head size %d", w, d)
 	}
 	present := Type{DType: c.In[0].DType(), Shape: Shape{q[0], {N: kv}, c.Sum(past, q[1]), {N: d}}}
-	return []Type{c.same(0)[0], present, present}, nil
+	out := Type{DType: c.In[0].DType(), Shape: Shape{q[0], q[1], {N: heads * d}}}
+	return []Type{out, present, present}, nil
 }

@@ -88,7 +88,7 @@ func (g *Graph) infer(n Node) ([]Type, error) {
 		return nil, fmt.Errorf("has %d inputs, expected %d to %d", len(n.In), schema.MinIn, schema.MaxIn)
 	}
 	for i, v := range n.In {
-		if v == nil && i < schema.MinIn {
+		if v == nil && i < schema.MinIn && !schema.Gaps {
 			return nil, fmt.Errorf("input %d is left out, but it is not optional", i)
 		}
 		if v != nil && g.values[v.name] != v {

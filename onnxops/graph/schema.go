@@ -12,6 +12,7 @@ type Schema struct {
 	Op     string
 	MinIn  int
 	MaxIn  int
+	Gaps   bool // inputs before MinIn may be left out too; Infer looks after that
 
 	// Infer checks the inputs and returns the outputs' types. Its errors say what
 	// was found and what was expected; the graph adds node and operator.

@@ -31,6 +31,10 @@ func isSidecar(name string) bool {
 // planConfig adds config.json: the source's bytes where nothing changes.
 func (p *Plan) planConfig(m *family.Model) error {
 	if !p.rewrite.ConfigChanged {
+		var err error
+		if p.config, err = os.ReadFile(m.Config.Path); err != nil {
+			return fmt.Errorf("config: %w", err)
+		}
 		return p.addCopy("config.json", "config.json")
 	}
 	text, err := p.rewrite.Config.Indented()

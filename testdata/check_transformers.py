@@ -60,7 +60,12 @@ Not part of the tests: it needs PyTorch and transformers. Recorded:
     llama-sharded-f16 --to rope                                                           0.0e+00 ok
     llama3-scaled --to hope --cut k=3 --layout native --spelling longrope      Llama      6.3e-07 ok
     llama3-scaled --to hope --cut k=3 --layout native --spelling auto          Llama      6.3e-07 ok
+    llama3-scaled --to hope --cut k=3 --layout partial --spelling auto         Phi3       7.3e-07 ok
     llama3-scaled --to rope                                                               0.0e+00 ok
+    phi3 --to hope --cut k=3 --layout native --spelling longrope               Phi3       0.0e+00 ok
+    phi3 --to hope --cut k=3 --layout native --spelling auto                   Phi3       0.0e+00 ok
+    phi3 --to hope --cut k=3 --layout partial --spelling auto                  Phi3       5.6e-07 ok
+    phi3 --to rope                                                                        0.0e+00 ok
     qwen2 --to hope --layout partial: stops as it should (a shape error)
     qwen3 --to hope --layout partial: stops as it should (a shape error)
 """
@@ -106,7 +111,7 @@ LLAMA = [
     ("hope", "golden/hope", ["--max-shard-size", "65536"]),
     ("hope", "golden/hope", ["--layout", "partial", "--max-shard-size", "65536"]),
 ]
-OTHERS = ["mistral", "qwen2", "qwen3", "llama-tied-bf16", "llama-sharded-f16", "llama3-scaled"]
+OTHERS = ["mistral", "qwen2", "qwen3", "llama-tied-bf16", "llama-sharded-f16", "llama3-scaled", "phi3"]
 
 
 def logits(model, ids):
@@ -174,7 +179,7 @@ def main(pecvt):
             kept = 3 if len(inv) > 3 else 1
             want_hope = logits(reference_hope(original, source, kept), ids)
             layouts = [("native", "longrope"), ("native", "auto")]
-            if case in ("mistral", "llama-tied-bf16", "llama-sharded-f16"):
+            if case in ("mistral", "llama-tied-bf16", "llama-sharded-f16", "llama3-scaled", "phi3"):
                 layouts.append(("partial", "auto"))
             for layout, spelling in layouts:
                 out = folder()

@@ -13,6 +13,10 @@ import (
 // attention emits residual + one layer's attention over x (batch*sequence,
 // hidden), which has passed the layer's norm.
 func (e *emitter) attention(i int, a *family.Attention, x, residual *graph.Value) *graph.Value {
+	if err := e.expressible(a); err != nil {
+		e.g.Fail(fmt.Errorf("layer %d: %w", i, err))
+		return residual
+	}
 	if e.opts.Attention == AttentionORT {
 		return e.groupQueryAttention(i, a, x, residual)
 	}
@@ -38,13 +42,20 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 		p := prefix + "/" + part
 		v := e.linear(p+"_proj", x, l)
 		v = g.Op("Reshape", p+"/Reshape", []*graph.Value{v, e.headShape(n, a.HeadDim)})
-		if norm != nil {
+		if norm != nil && !a.NormAfter {
 			v = e.norm(p+"_norm", v, norm)
 		}
 		return g.Op("Transpose", p+"/Transpose", []*graph.Value{v}, graph.IntsAttr("perm", 0, 2, 1, 3))
 	}
-	q := e.rotate(prefix+"/q", heads("q", a.Heads, a.Q, a.QNorm), a.Rotary)
-	k := e.rotate(prefix+"/k", heads("k", a.KVHeads, a.K, a.KNorm), a.Rotary)
+	turned := func(part string, n int, l family.Linear, norm *family.Norm) *graph.Value {
+		v := e.rotate(prefix+"/"+part, heads(part, n, l, norm), a.Rotary)
+		if norm != nil && a.NormAfter {
+			v = e.norm(prefix+"/"+part+"_norm", v, norm)
+		}
+		return v
+	}
+	q := turned("q", a.Heads, a.Q, a.QNorm)
+	k := turned("k", a.KVHeads, a.K, a.KNorm)
 	v := heads("v", a.KVHeads, a.V, nil)
 	name := prefix + "/Attention"
 	out := g.Add(graph.Node{
@@ -54,7 +65,11 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 		Attrs: []graph.Attr{graph.FloatAttr("scale", a.Scale)},
 	})
 	e.presents = append(e.presents, out[1:]...)
-	y := g.Op("Transpose", prefix+"/out/Transpose", []*graph.Value{out[0]}, graph.IntsAttr("perm", 0, 2, 1, 3))
+	y := out[0]
+	if a.HeadNorm != nil {
+		y = e.norm(prefix+"/head_norm", y, a.HeadNorm)
+	}
+	y = g.Op("Transpose", prefix+"/out/Transpose", []*graph.Value{y}, graph.IntsAttr("perm", 0, 2, 1, 3))
 	y = g.Op("Reshape", prefix+"/out/Reshape", []*graph.Value{y, e.rows(a.Heads * a.HeadDim)})
 	return e.linearOnto(prefix+"/o_proj", residual, y, a.O)
 }

@@ -12,10 +12,6 @@ import (
 // and caches by itself.
 func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *graph.Value) *graph.Value {
 	g, prefix := e.g, fmt.Sprintf("/layers.%d/attn", i)
-	if err := fitsGroupQuery(a); err != nil {
-		g.Fail(fmt.Errorf("layer %d: %w", i, err))
-		return x
-	}
 	past, present := e.cache(i, a)
 	q, k, v := e.flatHeads(prefix, a, x)
 	t := e.tables(a.Rotary)
@@ -82,23 +78,6 @@ func (e *emitter) packedHeads(prefix string, a *family.Attention, x *graph.Value
 	}
 	y := e.g.Op("Gemm", prefix+"_proj/Gemm", in, graph.IntAttr("transB", 1))
 	return e.g.Op("Reshape", prefix+"/Reshape", []*graph.Value{y, flat((a.Heads + 2*a.KVHeads) * a.HeadDim)})
-}
-
-// fitsGroupQuery says what GroupQueryAttention cannot express.
-func fitsGroupQuery(a *family.Attention) error {
-	const advice = "; use --attention standard"
-	r := a.Rotary
-	if r.Planes() == 0 {
-		return unsupported("a layer without rotation does not fit GroupQueryAttention's rotating form" + advice)
-	}
-	if w := paddedPlanes(r); 2*w > a.HeadDim {
-		return unsupported("a rotary dimension of %d in heads of %d: GroupQueryAttention takes tables whose width is a multiple of 8 up to half the head size"+advice,
-			r.Dim, a.HeadDim)
-	} else if w != r.Planes() && r.Pairing == posenc.Halves {
-		return unsupported("a rotary dimension of %d in halves: GroupQueryAttention takes tables whose width is a multiple of 8, and a wider one would pair other coordinates"+advice,
-			r.Dim)
-	}
-	return nil
 }
 
 // paddedPlanes is the width of GroupQueryAttention's tables: the number of

@@ -210,13 +210,16 @@ func TestStable(t *testing.T) {
 			if !proto.Equal(&back, model) {
 				t.Errorf("%s, %s: the file does not hold the model", name, weights)
 			}
-			var props []string
+			props := map[string]string{}
 			for _, p := range back.GetMetadataProps() {
-				props = append(props, p.GetKey()+"="+p.GetValue())
+				props[p.GetKey()] = p.GetValue()
 			}
-			want := []string{"pecvt.version=1.2.3", "pecvt.encoding=hope", "pecvt.max_length=48", "pecvt.attention=standard"}
-			if !slices.Equal(props, want) {
-				t.Errorf("%s: metadata %q, expected %q", name, props, want)
+			for key, want := range map[string]string{
+				"pecvt.version": "1.2.3", "pecvt.encoding": "hope", "pecvt.max_length": "48", "pecvt.attention": "standard",
+			} {
+				if props[key] != want {
+					t.Errorf("%s: metadata %s is %q, expected %q", name, key, props[key], want)
+				}
 			}
 		}
 	}
@@ -229,6 +232,56 @@ func TestRefused(t *testing.T) {
 		_, err := Export(m, ckpt, Options{Attention: AttentionORT})
 		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "--attention standard") || !strings.Contains(err.Error(), "layer 0") {
 			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// TestNotEmitted: parts of a layer that the graph has no nodes for are refused,
+// never left out.
+func TestNotEmitted(t *testing.T) {
+	tests := []struct {
+		name string
+		set  func(a *family.Attention)
+		form string
+		want string
+	}{
+		{"spectra", func(a *family.Attention) { a.Spectra = &family.HeadSpectra{} }, "", "layer 1: spectra per head"},
+		{"phase", func(a *family.Attention) { a.Phase = &family.PhaseGate{} }, "", "layer 1: a contextual phase"},
+		{"bias", func(a *family.Attention) { a.Bias = &family.Bias{} }, "", "layer 1: an additive bias"},
+		{"shift", func(a *family.Attention) { a.VShift = &family.Shift{} }, "", "layer 1: shifted keys or values"},
+		{"norm after", func(a *family.Attention) { a.NormAfter = true }, AttentionORT, "use --attention standard"},
+		{"head norm", func(a *family.Attention) { a.HeadNorm = a.QNorm }, AttentionORT, "use --attention standard"},
+	}
+	for _, tt := range tests {
+		m, ckpt := load(t, "golden/qwen3")
+		tt.set(&m.Blocks[1].Attn)
+		if _, err := Export(m, ckpt, Options{Attention: tt.form}); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: error %v, expected %q in it", tt.name, err, tt.want)
+		}
+	}
+}
+
+// TestNormOrder: norms of queries and keys stand before or after the rotation,
+// and a norm of each head's output before the output projection.
+func TestNormOrder(t *testing.T) {
+	m, ckpt := load(t, "golden/qwen3")
+	for _, after := range []bool{false, true} {
+		a := &m.Blocks[0].Attn
+		a.NormAfter, a.HeadNorm = after, a.QNorm
+		model := exportOne(t, m, ckpt, Options{})
+		checkStructure(t, model)
+		at := map[string]int{}
+		for i, n := range model.GetGraph().GetNode() {
+			at[n.GetName()] = i
+		}
+		for _, part := range []string{"q", "k"} {
+			norm, turn := at["/layers.0/attn/"+part+"_norm/RMSNormalization"], at["/layers.0/attn/"+part+"/Rotation"]
+			if norm == 0 || turn == 0 || (norm > turn) != after {
+				t.Errorf("%s, norm after %v: norm is node %d, rotation %d", part, after, norm, turn)
+			}
+		}
+		if n := at["/layers.0/attn/head_norm/RMSNormalization"]; n < at["/layers.0/attn/Attention"] || n > at["/layers.0/attn/o_proj/Gemm"] {
+			t.Errorf("the head norm is node %d", n)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"sync"
 
 	"github.com/pecvt/pecvt/onnxops/graph"
 	"github.com/pecvt/pecvt/posenc"
@@ -46,21 +47,31 @@ func (e *emitter) tables(r posenc.Rotary) table {
 	return t
 }
 
+// tableChunk is the number of positions that one goroutine computes.
+const tableChunk = 2048
+
 // cosSin returns the little-endian float32 tables of n positions: the angle in
 // float64 from the integer position, its cosine and sine times the gain in
 // float64, rounded once. Columns past the planes hold cos 1, sin 0.
 func cosSin(r posenc.Rotary, n, width int) (cos, sin []byte) {
 	cos, sin = make([]byte, 4*n*width), make([]byte, 4*n*width)
-	for t := range n {
-		for p := range width {
-			c, s := 1.0, 0.0
-			if p < r.Planes() {
-				c, s = r.CosSin(p, int64(t))
+	rows := func(from, to int) {
+		for t := from; t < to; t++ {
+			for p := range width {
+				c, s := 1.0, 0.0
+				if p < r.Planes() {
+					c, s = r.CosSin(p, int64(t))
+				}
+				at := 4 * (t*width + p)
+				binary.LittleEndian.PutUint32(cos[at:], math.Float32bits(float32(c)))
+				binary.LittleEndian.PutUint32(sin[at:], math.Float32bits(float32(s)))
 			}
-			at := 4 * (t*width + p)
-			binary.LittleEndian.PutUint32(cos[at:], math.Float32bits(float32(c)))
-			binary.LittleEndian.PutUint32(sin[at:], math.Float32bits(float32(s)))
 		}
 	}
+	var wg sync.WaitGroup
+	for from := 0; from < n; from += tableChunk {
+		wg.Go(func() { rows(from, min(from+tableChunk, n)) })
+	}
+	wg.Wait()
 	return cos, sin
 }

@@ -107,10 +107,10 @@ const maxModelBytes = 1<<31 - 1
 func WriteModel(w io.Writer, m *onnxpb.ModelProto) error {
 	opts := proto.MarshalOptions{Deterministic: true}
 	inits := m.GetGraph().GetInitializer()
-	graphOnly := proto.CloneOf(&onnxpb.GraphProto{
+	graphOnly := &onnxpb.GraphProto{
 		Name: m.Graph.Name, Node: m.Graph.Node, DocString: m.Graph.DocString, Input: m.Graph.Input,
 		Output: m.Graph.Output, ValueInfo: m.Graph.ValueInfo, MetadataProps: m.Graph.MetadataProps,
-	})
+	}
 	body, err := opts.Marshal(graphOnly)
 	if err != nil {
 		return err

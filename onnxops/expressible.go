@@ -1,0 +1,47 @@
+package onnxops
+
+import (
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// expressible says what of a layer the chosen form of graph has no nodes for.
+func (e *emitter) expressible(a *family.Attention) error {
+	for _, part := range []struct {
+		has  bool
+		name string
+	}{
+		{a.Spectra != nil, "spectra per head"},
+		{a.Phase != nil, "a contextual phase"},
+		{a.Bias != nil, "an additive bias"},
+		{a.KShift != nil || a.VShift != nil, "shifted keys or values"},
+	} {
+		if part.has {
+			return unsupported("%s: no graph is emitted for it; convert without a graph (--no-onnx)", part.name)
+		}
+	}
+	if e.opts.Attention == AttentionORT {
+		return fitsGroupQuery(a)
+	}
+	return nil
+}
+
+// fitsGroupQuery says what GroupQueryAttention cannot express.
+func fitsGroupQuery(a *family.Attention) error {
+	const advice = "; use --attention standard"
+	if a.NormAfter || a.HeadNorm != nil {
+		return unsupported("a norm after the rotation, or on each head's output, does not fit GroupQueryAttention" + advice)
+	}
+	r := a.Rotary
+	if r.Planes() == 0 {
+		return unsupported("a layer without rotation does not fit GroupQueryAttention's rotating form" + advice)
+	}
+	if w := paddedPlanes(r); 2*w > a.HeadDim {
+		return unsupported("a rotary dimension of %d in heads of %d: GroupQueryAttention takes tables whose width is a multiple of 8 up to half the head size"+advice,
+			r.Dim, a.HeadDim)
+	} else if w != r.Planes() && r.Pairing == posenc.Halves {
+		return unsupported("a rotary dimension of %d in halves: GroupQueryAttention takes tables whose width is a multiple of 8, and a wider one would pair other coordinates"+advice,
+			r.Dim)
+	}
+	return nil
+}

@@ -64,6 +64,10 @@ func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxp
 	for _, p := range e.presents {
 		e.g.Output(p)
 	}
+	weights, err := ckpt.Fingerprint()
+	if err != nil {
+		return nil, nil, fmt.Errorf("onnx: %w", err)
+	}
 	model, err := e.g.Model(graph.Meta{
 		Producer: "pecvt", Version: opts.Version,
 		Props: [][2]string{
@@ -71,6 +75,8 @@ func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxp
 			{"pecvt.encoding", opts.Encoding},
 			{"pecvt.max_length", strconv.Itoa(opts.MaxLength)},
 			{"pecvt.attention", opts.Attention},
+			// tells a later reader whether the tensor files are still these
+			{"pecvt.weights", weights},
 		},
 	})
 	if err != nil {

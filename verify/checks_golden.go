@@ -9,15 +9,7 @@ func goldenLimit() float64 { return limit("float32") }
 // golden compares every runner with a file of given logits, and ref with the
 // hidden states in it.
 func (s *session) golden() error {
-	g, err := openGolden(s.opts.Golden, s.model.Vocab)
-	if err != nil {
-		return err
-	}
-	defer g.file.Close()
-	n := len(g.ids[0])
-	if n > s.info.MaxLength {
-		return fmt.Errorf("%s: %d positions, but the graph's tables hold %d: export with --max-length %d", g.file.Path, n, s.info.MaxLength, n)
-	}
+	g := s.given
 	in := prompt(g.ids, 0)
 	w := want{logits: g.logits, from: "golden"}
 	run := func(r Runner) (*Logits, error) {

@@ -56,6 +56,9 @@ func (s *session) padded(name string, in Input, w want, offset func(n, short int
 	_, n := in.Batch()
 	short := (n + 1) / 2
 	if n < 2 {
+		for _, r := range append([]Runner{s.ref}, s.others...) {
+			s.skip(name, r, "a prompt of one token has no shorter one")
+		}
 		return nil
 	}
 	from := offset(n, short)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 )
 
@@ -13,19 +12,9 @@ const driftPiece = 64
 
 // drift measures how far the model moved from its source, in float64, position
 // by position: ranges of doubling length from position 0.
-func (s *session) drift(ids [][]int64) error {
-	ckpt, err := safetensors.OpenCheckpoint(s.opts.Against)
-	if err != nil {
-		return err
-	}
-	defer ckpt.Close()
-	src, err := family.Load(ckpt)
-	if err != nil {
-		return err
-	}
-	if src.Vocab != s.model.Vocab {
-		return fmt.Errorf("--against %s has a vocabulary of %d, the model one of %d: not its source", s.opts.Against, src.Vocab, s.model.Vocab)
-	}
+func (s *session) drift() error {
+	ids := s.ids
+	var err error
 	if s.opts.IDs != "" || s.opts.Golden != "" {
 		if ids, err = s.driftIDs(); err != nil {
 			return err
@@ -35,11 +24,12 @@ func (s *session) drift(ids [][]int64) error {
 	if s.opts.DriftTokens > 0 {
 		n = min(n, s.opts.DriftTokens)
 	}
-	if src, err = src.AtLength(n); err != nil {
+	src, err := s.source.AtLength(n)
+	if err != nil {
 		return err
 	}
-	source := newRef(src, ckpt)
-	d := &Drift{Source: ckpt.Dir}
+	source := newRef(src, s.sourceCkpt)
+	d := &Drift{Source: s.sourceCkpt.Dir}
 	var all bucket
 	var buckets []bucket
 	for row := range ids {

@@ -18,9 +18,10 @@ const GraphFile = "model.onnx"
 // graphInfo is what a graph's interface and metadata say of it.
 type graphInfo struct {
 	Model *onnxpb.ModelProto
-	// Encoding, Attention and MaxLength come from the graph's metadata.
-	Encoding, Attention string
-	MaxLength           int
+	// Encoding, Attention, MaxLength and Weights (the fingerprint of the tensor
+	// files it was emitted for) come from the graph's metadata.
+	Encoding, Attention, Weights string
+	MaxLength                    int
 	// Layers, KVHeads and HeadDim come from its cache inputs.
 	Layers, KVHeads, HeadDim int
 	// Positions reports an input position_ids.
@@ -36,7 +37,7 @@ func readGraph(dir string) (*graphInfo, error) {
 	}
 	m := &onnxpb.ModelProto{}
 	if err := proto.Unmarshal(raw, m); err != nil {
-		return nil, fmt.Errorf("%s: not an ONNX model: %w", path, err)
+		return nil, fmt.Errorf("%s: not an ONNX model, or one that is truncated or damaged (%d bytes): emit it again with pecvt export", path, len(raw))
 	}
 	if m.GetGraph() == nil || len(m.GetGraph().GetOutput()) == 0 {
 		return nil, fmt.Errorf("%s: no graph in it: the file is empty or truncated; emit it again with pecvt export", path)
@@ -48,6 +49,8 @@ func readGraph(dir string) (*graphInfo, error) {
 			g.Encoding = p.GetValue()
 		case "pecvt.attention":
 			g.Attention = p.GetValue()
+		case "pecvt.weights":
+			g.Weights = p.GetValue()
 		case "pecvt.max_length":
 			if g.MaxLength, err = strconv.Atoi(p.GetValue()); err != nil || g.MaxLength <= 0 {
 				return nil, fmt.Errorf("%s: metadata pecvt.max_length is %q: expected a positive number", path, p.GetValue())

@@ -60,8 +60,10 @@ type Check struct {
 	Limit     Number `json:"limit"`
 	Positions int    `json:"positions"`
 	Seconds   Number `json:"seconds"`
-	// Detail says what went wrong and where to look, or what a figure means.
+	// Detail says what went wrong, or what a figure means.
 	Detail string `json:"detail,omitempty"`
+	// Blame says where to look for the cause of a failure.
+	Blame string `json:"blame,omitempty"`
 }
 
 // DriftRow is the distance of a converted model from its source at a range of

@@ -57,15 +57,15 @@ func (g *graphRunner) Run(ctx context.Context, in Input, past State) (*Logits, S
 	}
 	logits, present, err := g.eng.run(ctx, ints, feeds)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", g.name, err)
+		return nil, nil, err
 	}
 	if len(logits.Shape) != 3 || logits.Shape[0] != int64(b) || logits.Shape[1] != int64(s) {
-		return nil, nil, fmt.Errorf("%s: output \"logits\" has shape %v: expected [%d %d vocabulary]", g.name, logits.Shape, b, s)
+		return nil, nil, fmt.Errorf("output \"logits\" has shape %v: expected [%d %d vocabulary]", logits.Shape, b, s)
 	}
 	for layer := range g.info.Layers {
 		for _, part := range []string{"key", "value"} {
 			if _, ok := present["present."+cacheName(layer, part)]; !ok {
-				return nil, nil, fmt.Errorf("%s: output %q is missing", g.name, "present."+cacheName(layer, part))
+				return nil, nil, fmt.Errorf("output %q is missing", "present."+cacheName(layer, part))
 			}
 		}
 	}

@@ -2,30 +2,33 @@ package verify
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/pecvt/pecvt/verify/interp"
 )
 
 // interpEngine executes a graph in float64 (package interp).
-type interpEngine struct{ program *interp.Program }
+type interpEngine struct {
+	program *interp.Program
+	// tap, where not nil, is shown the values between.
+	tap func(value string, a *interp.Array)
+}
 
 // newInterp loads a graph into the interpreter.
 func newInterp(dir string, info *graphInfo) (Runner, error) {
 	p, err := interp.Load(info.Model, dir)
 	if err != nil {
-		return nil, fmt.Errorf("interp: %w", err)
+		return nil, err
 	}
-	return &graphRunner{name: "interp", info: info, eng: interpEngine{p}}, nil
+	return &graphRunner{name: "interp", info: info, eng: &interpEngine{program: p}}, nil
 }
 
-func (e interpEngine) empty(shape []int64) any {
+func (e *interpEngine) empty(shape []int64) any {
 	return interp.Floats(nil, dims(shape)...)
 }
 
-func (e interpEngine) close() error { return e.program.Close() }
+func (e *interpEngine) close() error { return e.program.Close() }
 
-func (e interpEngine) run(ctx context.Context, ints map[string]array[int64], past map[string]any) (array[float64], map[string]any, error) {
+func (e *interpEngine) run(ctx context.Context, ints map[string]array[int64], past map[string]any) (array[float64], map[string]any, error) {
 	feeds := map[string]*interp.Array{}
 	for name, a := range ints {
 		feeds[name] = interp.Ints(a.Data, dims(a.Shape)...)
@@ -33,7 +36,7 @@ func (e interpEngine) run(ctx context.Context, ints map[string]array[int64], pas
 	for name, a := range past {
 		feeds[name] = a.(*interp.Array)
 	}
-	out, err := e.program.Run(feeds)
+	out, err := e.program.RunWith(ctx, feeds, interp.Options{Tap: e.tap})
 	if err != nil {
 		return array[float64]{}, nil, err
 	}

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/verify/ref"
@@ -26,7 +25,7 @@ func (r *refRunner) Run(ctx context.Context, in Input, past State) (*Logits, Sta
 	cache, _ := past.(*ref.Cache)
 	out, err := r.r.Forward(ctx, ref.Input{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask, Past: cache}, ref.Options{})
 	if err != nil {
-		return nil, nil, fmt.Errorf("ref: %w", err)
+		return nil, nil, err
 	}
 	return &Logits{B: out.Batch, S: out.Seq, V: out.Vocab, Data: out.Logits}, out.Cache, nil
 }
@@ -37,7 +36,7 @@ func (r *refRunner) Hidden(ctx context.Context, in Input) ([]*Logits, error) {
 	b, s := in.Batch()
 	out, err := r.r.Forward(ctx, ref.Input{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask}, ref.Options{KeepHidden: true, LogitsFrom: s})
 	if err != nil {
-		return nil, fmt.Errorf("ref: %w", err)
+		return nil, err
 	}
 	var list []*Logits
 	for _, h := range out.Hidden {

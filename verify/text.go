@@ -40,6 +40,13 @@ func (r *Report) WriteText(w io.Writer) error {
 			fmt.Fprintf(w, "%s  %s, %s: %s\n", strings.ToUpper(string(c.Verdict)), c.Name, c.Runner, c.Detail)
 		}
 	}
+	said := map[string]bool{}
+	for _, c := range r.Checks {
+		if c.Blame != "" && !said[c.Blame] {
+			said[c.Blame] = true
+			fmt.Fprintf(w, "LOOK AT  %s, %s: %s\n", c.Name, c.Runner, c.Blame)
+		}
+	}
 	if d := r.Drift; d != nil {
 		fmt.Fprintf(w, "\ndrift from %s (a property of the encoding, not judged): KL %.4g nats, top-1 %.1f%%, largest logit difference %.3g\n", d.Source, float64(d.KL), 100*float64(d.Top1), float64(d.MaxAbs))
 		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)

@@ -50,7 +50,19 @@ type session struct {
 	ref    *refRunner
 	others []Runner
 	report *Report
+
+	ids   [][]int64 // one row
+	in    Input     // of ids
+	given *golden   // nil without one
+	// source and sourceCkpt are what the drift is measured from, or nil.
+	source     *family.Model
+	sourceCkpt *safetensors.Checkpoint
+	// What was found out about a failure, once it was looked for.
+	diagnosis, leaves *string
 }
+
+// defaultTokens is the length of a prompt that nobody chose.
+const defaultTokens = 48
 
 // Verify checks the folder dir, which holds a checkpoint and its model.onnx.
 // An error means that the verification could not be made; what it found is in
@@ -64,7 +76,7 @@ func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
 		opts.OptLevel = ort.OptAll
 	}
 	if opts.Tokens == 0 {
-		opts.Tokens = 48
+		opts.Tokens = defaultTokens
 	}
 	if err := somethingToVerify(dir); err != nil {
 		return nil, err
@@ -72,6 +84,12 @@ func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
 	s := &session{ctx: ctx, dir: dir, opts: opts, report: &Report{Schema: 1, Model: filepath.Base(absolute(dir)), Seed: opts.Seed, Tolerances: Tolerances()}}
 	defer s.close()
 	if err := s.open(); err != nil {
+		return nil, err
+	}
+	if err := s.openInputs(); err != nil {
+		return nil, err
+	}
+	if err := s.openRunners(); err != nil {
 		return nil, err
 	}
 	if err := s.runChecks(); err != nil {
@@ -135,9 +153,46 @@ func (s *session) open() (err error) {
 	r.Family, r.Warnings = s.model.Family, s.model.Warnings
 	r.Encoding, r.Attention = s.info.Encoding, s.info.Attention
 	s.ref = newRef(s.model, s.ckpt)
+	return nil
+}
+
+// openInputs opens what the options name, before any work is done.
+func (s *session) openInputs() (err error) {
+	if s.ids, err = s.promptIDs(); err != nil {
+		return err
+	}
+	if s.opts.Golden != "" {
+		if s.given, err = openGolden(s.opts.Golden, s.model.Vocab); err != nil {
+			return err
+		}
+		if n := len(s.given.ids[0]); n > s.info.MaxLength {
+			return fmt.Errorf("%s: %d positions, but the graph's tables hold %d: emit it with --max-length %d", s.opts.Golden, n, s.info.MaxLength, n)
+		}
+	}
+	if s.opts.Against == "" {
+		return nil
+	}
+	if s.sourceCkpt, err = safetensors.OpenCheckpoint(s.opts.Against); err != nil {
+		return fmt.Errorf("--against: %w", err)
+	}
+	if s.source, err = family.Load(s.sourceCkpt); err != nil {
+		return fmt.Errorf("--against: %w", err)
+	}
+	if s.source.Vocab != s.model.Vocab {
+		return fmt.Errorf("--against %s has a vocabulary of %d, the model one of %d: not its source", s.opts.Against, s.source.Vocab, s.model.Vocab)
+	}
+	return nil
+}
+
+// openRunners starts the runners.
+func (s *session) openRunners() error {
 	s.start("interp", func() (Runner, error) { return newInterp(s.dir, s.info) })
 	s.start("ort-"+s.opts.Provider, s.openORT)
-	return nil
+	return s.ctx.Err()
+}
+
+func (s *session) warn(format string, args ...any) {
+	s.report.Warnings = append(s.report.Warnings, fmt.Sprintf(format, args...))
 }
 
 // start opens a runner and records what keeps it from running.
@@ -148,8 +203,13 @@ func (s *session) start(name string, open func() (Runner, error)) {
 		s.others = append(s.others, r)
 		return
 	}
-	c := Check{Name: "load", Runner: name, Verdict: Fail, Detail: err.Error()}
-	if errors.Is(err, ort.ErrUnavailable) {
+	c := Check{Name: "load", Runner: name, Verdict: Fail, Detail: reason(name, err)}
+	if !errors.Is(err, ort.ErrUnavailable) {
+		c.Blame = s.strayLink()
+		if c.Blame == "" {
+			c.Blame = s.diagnose()
+		}
+	} else {
 		c.Verdict = Unavailable
 		for _, must := range s.opts.Require {
 			if strings.HasPrefix(name, must) {
@@ -179,5 +239,11 @@ func (s *session) close() {
 	}
 	if s.ckpt != nil {
 		s.ckpt.Close()
+	}
+	if s.sourceCkpt != nil {
+		s.sourceCkpt.Close()
+	}
+	if s.given != nil {
+		s.given.file.Close()
 	}
 }

@@ -1,0 +1,116 @@
+package verify_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/ort"
+	"github.com/pecvt/pecvt/verify/ort/orttest"
+)
+
+const fixtures = "../testdata"
+
+// conversion is one way from a bundled checkpoint to a folder that can be
+// verified.
+type conversion struct {
+	model     string // below testdata
+	to        string
+	scale     string
+	layout    string
+	attention string
+	weights   string
+	maxLength int
+}
+
+// write converts and emits into a fresh folder. Weights are copied: tests
+// damage them.
+func (c conversion) write(t testing.TB) string {
+	t.Helper()
+	dir, err := c.try(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// try is write for a conversion that may be refused.
+func (c conversion) try(t testing.TB) (string, error) {
+	t.Helper()
+	scale, err := posenc.ParseScale(c.scale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	o := convert.Options{Options: rewrite.Options{To: c.to, Scale: scale, Layout: c.layout}, Output: out, Copy: true, ToolVersion: "test"}
+	plan, err := convert.NewPlan(filepath.Join(fixtures, c.model), o)
+	if err != nil {
+		return "", err
+	}
+	if _, err := convert.Run(context.Background(), plan, convert.RunOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return out, c.emit(out)
+}
+
+// emit writes the graph of the checkpoint in dir.
+func (c conversion) emit(dir string) error {
+	ckpt, err := safetensors.OpenCheckpoint(dir)
+	if err != nil {
+		return err
+	}
+	defer ckpt.Close()
+	m, err := family.Load(ckpt)
+	if err != nil {
+		return err
+	}
+	if c.maxLength == 0 {
+		c.maxLength = 600 // some rows past the longest prompt
+	}
+	if m, err = m.AtLength(c.maxLength); err != nil {
+		return err
+	}
+	_, err = onnxops.Write(dir, m, ckpt, onnxops.Options{Attention: c.attention, Weights: c.weights, MaxLength: c.maxLength, Version: "test", Encoding: c.to})
+	return err
+}
+
+// runtimePresent tells whether ONNX Runtime takes part. Where it does not,
+// verdicts are incomplete instead of pass; with PECVT_REQUIRE_ORT=1 it must.
+func runtimePresent(t testing.TB) bool {
+	t.Helper()
+	_, _, err := ort.Locate("")
+	if err != nil && os.Getenv(orttest.EnvRequire) == "1" {
+		t.Fatalf("%s=1: %v", orttest.EnvRequire, err)
+	}
+	if err != nil {
+		t.Logf("the Go runners alone are checked: %v", err)
+	}
+	return err == nil
+}
+
+func run(t testing.TB, dir string, o verify.Options) *verify.Report {
+	t.Helper()
+	r, err := verify.Verify(context.Background(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// find returns a check of a report.
+func find(r *verify.Report, name, runner string) (verify.Check, bool) {
+	for _, c := range r.Checks {
+		if c.Name == name && c.Runner == runner {
+			return c, true
+		}
+	}
+	return verify.Check{}, false
+}

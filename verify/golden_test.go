@@ -1,0 +1,171 @@
+package verify_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify"
+)
+
+// goldenCases are the bundled models with logits that other programs computed.
+var goldenCases = []struct {
+	model, golden, to, scale string
+	// layers is the number of hidden states in the golden file less one; -1 for
+	// none.
+	layers int
+	// partial: the layout that permutes weights is tried too.
+	partial bool
+	// refused are the forms (layout/attention) that cannot express it: they
+	// must say so.
+	refused string
+}{
+	{model: "golden/llama-gqa", golden: "golden/rope", to: "rope", layers: 2},
+	{model: "golden/llama-gqa", golden: "golden/hope", to: "hope", layers: 2, partial: true, refused: "partial/ort"},
+	{model: "golden/llama-gqa", golden: "golden/hope-ab1", to: "hope-ab1", layers: 2, partial: true, refused: "partial/ort"},
+	{model: "golden/llama-gqa", golden: "golden/hope-ab2", to: "hope-ab2", layers: 2, partial: true, refused: "partial/ort"},
+	{model: "golden/llama-gqa", golden: "golden/hope-ab3", to: "hope-ab3", layers: 2, partial: true, refused: "partial/standard partial/ort"},
+	{model: "golden/llama-gqa", golden: "golden/nope", to: "nope", layers: 2},
+	{model: "golden/llama-gqa", golden: "golden/rope-pi4", to: "pi", scale: "pi:4", layers: 2},
+	{model: "golden/llama-gqa", golden: "golden/rope-yarn4", to: "yarn", scale: "yarn:4", layers: 2},
+	{model: "golden/llama-gqa", golden: "golden/hope-pi4", to: "hope", scale: "pi:4", layers: 2, partial: true, refused: "partial/ort"},
+	{model: "golden/llama-gqa", golden: "golden/hope-yarn4", to: "hope", scale: "yarn:4", layers: 2, partial: true, refused: "partial/standard partial/ort"},
+	{model: "golden/llama-tied-bf16", golden: "golden", to: "rope", layers: 2},
+	{model: "golden/llama-sharded-f16", golden: "golden", to: "rope", layers: 2},
+	{model: "golden/llama3-scaled", golden: "golden", to: "rope", layers: 2},
+	{model: "golden/mistral", golden: "golden", to: "rope", layers: 2},
+	{model: "golden/qwen2", golden: "golden", to: "rope", layers: 2},
+	{model: "golden/qwen3", golden: "golden", to: "rope", layers: 2},
+	{model: "golden/phi3", golden: "golden", to: "rope", layers: 2, refused: "native/ort"},
+	{model: "models/stories260K", golden: "golden/rope", to: "rope", layers: -1, refused: "native/ort"},
+	{model: "models/stories260K", golden: "golden/hope", to: "hope", layers: -1, partial: true, refused: "native/ort partial/ort"},
+	{model: "models/stories260K", golden: "golden/hope-ab1", to: "hope-ab1", layers: -1, refused: "native/ort"},
+	{model: "models/stories260K", golden: "golden/hope-ab2", to: "hope-ab2", layers: -1, refused: "native/ort"},
+}
+
+// TestGolden converts, emits and verifies every bundled model in every form,
+// and asks for every check by name: one that was not made is a failure.
+func TestGolden(t *testing.T) {
+	present := runtimePresent(t)
+	for _, g := range goldenCases {
+		layouts := []string{"native"}
+		if g.partial {
+			layouts = append(layouts, "partial")
+		}
+		for _, layout := range layouts {
+			for _, attention := range []string{onnxops.AttentionStandard, onnxops.AttentionORT} {
+				c := conversion{model: g.model, to: g.to, scale: g.scale, layout: layout, attention: attention}
+				golden := filepath.Join(fixtures, g.model, g.golden+".safetensors")
+				t.Run(fmt.Sprintf("%s/%s/%s/%s", filepath.Base(g.model), filepath.Base(g.golden), layout, attention), func(t *testing.T) {
+					t.Parallel()
+					dir, err := c.try(t)
+					if strings.Contains(g.refused, layout+"/"+attention) {
+						if !errors.Is(err, posenc.ErrUnsupported) {
+							t.Errorf("error %v: want a refusal", err)
+						}
+						return
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					wantComplete(t, run(t, dir, verify.Options{Golden: golden}), attention, g.layers, present)
+				})
+			}
+		}
+	}
+}
+
+// TestHopeOfFamilies: families whose goldens are of the plain checkpoint agree
+// with themselves once converted, in both layouts.
+func TestHopeOfFamilies(t *testing.T) {
+	present := runtimePresent(t)
+	for _, name := range []string{"llama-tied-bf16", "llama-sharded-f16", "mistral", "qwen2", "qwen3"} {
+		for _, layout := range []string{"native", "partial"} {
+			t.Run(name+"/"+layout, func(t *testing.T) {
+				t.Parallel()
+				c := conversion{model: "golden/" + name, to: "hope", layout: layout}
+				wantComplete(t, run(t, c.write(t), verify.Options{}), onnxops.AttentionStandard, noGolden, present)
+			})
+		}
+	}
+}
+
+// TestWeightPlaces: the same verdict wherever the weights lie.
+func TestWeightPlaces(t *testing.T) {
+	present := runtimePresent(t)
+	for _, weights := range []string{onnxops.WeightsEmbed, onnxops.WeightsExternalCopy} {
+		for _, model := range []string{"golden/llama-tied-bf16", "golden/llama-sharded-f16", "golden/phi3"} {
+			t.Run(weights+"/"+filepath.Base(model), func(t *testing.T) {
+				t.Parallel()
+				c := conversion{model: model, to: "rope", weights: weights}
+				wantComplete(t, run(t, c.write(t), verify.Options{}), onnxops.AttentionStandard, noGolden, present)
+			})
+		}
+	}
+}
+
+const noGolden = -2
+
+// wantComplete requires exactly the checks that a graph's form allows, each
+// with its verdict, and figures within the limits.
+func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, present bool) {
+	t.Helper()
+	want := map[[2]string]verify.Verdict{{"reference", "ref"}: verify.Info, {"weights", "ref"}: verify.Pass}
+	for _, name := range []string{"chunked-prefill", "decode", "left-padding", "right-padding"} {
+		want[[2]string{name, "ref"}] = verify.Pass
+	}
+	runners := []string{"interp"}
+	if present {
+		runners = append(runners, "ort-cpu")
+	} else {
+		want[[2]string{"load", "ort-cpu"}] = verify.Unavailable
+	}
+	for _, runner := range runners {
+		for _, name := range []string{"prefill", "chunked-prefill", "decode", "left-padding", "right-padding", "far-positions", "table-end"} {
+			want[[2]string{name, runner}] = verify.Pass
+			if attention == onnxops.AttentionORT && (name == "left-padding" || name == "far-positions" || name == "table-end") {
+				want[[2]string{name, runner}] = verify.Skipped
+			}
+		}
+	}
+	if layers != noGolden {
+		for _, runner := range append(runners, "ref") {
+			want[[2]string{"golden", runner}] = verify.Pass
+		}
+		for i := range layers + 1 {
+			want[[2]string{fmt.Sprintf("golden-hidden.%d", i), "ref"}] = verify.Pass
+		}
+	}
+	for _, c := range r.Checks {
+		key := [2]string{c.Name, c.Runner}
+		verdict, expected := want[key]
+		delete(want, key)
+		if !expected || c.Verdict != verdict {
+			t.Errorf("%s of %s: %s, want %q: %s %s", c.Name, c.Runner, c.Verdict, verdict, c.Detail, c.Blame)
+			continue
+		}
+		if c.Verdict == verify.Skipped && c.Detail == "" {
+			t.Errorf("%s of %s is skipped without a reason", c.Name, c.Runner)
+		}
+		if c.Verdict != verify.Pass || c.Limit == 0 {
+			continue
+		}
+		if !(c.MaxRel <= c.Limit) || c.Positions == 0 || c.Limit > 2.1e-5 || !(c.Top1 >= 0.99) || !(c.KL < 1e-6) || !(c.Cosine > 0.999999) {
+			t.Errorf("%s of %s passes with max rel %v (limit %v), KL %v, top-1 %v, cosine %v over %d positions", c.Name, c.Runner, c.MaxRel, c.Limit, c.KL, c.Top1, c.Cosine, c.Positions)
+		}
+	}
+	for key, verdict := range want {
+		t.Errorf("%s of %s was not made: want %s", key[0], key[1], verdict)
+	}
+	overall := verify.Pass
+	if !present {
+		overall = verify.Incomplete
+	}
+	if r.Verdict != overall {
+		t.Errorf("verdict %s, want %s", r.Verdict, overall)
+	}
+}

@@ -93,7 +93,7 @@ func attentionHeads(c *call, packed bool) (q, k, v *Array, err error) {
 	}
 	for _, a := range []*Array{q, k, v} {
 		if len(a.Shape) != 4 {
-			return nil, nil, nil, errors.New("Q, K and V must all have 3 axes or all 4")
+			return nil, nil, nil, errors.New("inputs Q, K and V must all have 3 axes or all 4")
 		}
 	}
 	if h := c.int("q_num_heads", q.Shape[1]); h != q.Shape[1] {

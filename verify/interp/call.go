@@ -36,14 +36,7 @@ func (c *call) inputs() string {
 	return strings.Join(s, ", ")
 }
 
-// floatsOf and intsOf are input i's elements, which must be of that kind.
-func (c *call) floatsOf(i int) ([]float64, error) {
-	if err := c.need(i, Float); err != nil {
-		return nil, err
-	}
-	return c.in[i].F, nil
-}
-
+// intsOf is integer input i's elements.
 func (c *call) intsOf(i int) ([]int64, error) {
 	if err := c.need(i, Int); err != nil {
 		return nil, err

@@ -84,7 +84,7 @@ func gemm(c *call) ([]*Array, error) {
 	}
 	b := c.in[1]
 	if len(a.Shape) != 2 || len(b.Shape) != 2 {
-		return nil, errors.New("A and B must be matrices")
+		return nil, errors.New("inputs A and B must be matrices")
 	}
 	if c.int("transA", 0) != 0 {
 		if a, err = gathered(a, view{0, []int{1, a.Shape[1]}}, []int{a.Shape[1], a.Shape[0]}); err != nil {
@@ -109,7 +109,7 @@ func gemm(c *call) ([]*Array, error) {
 	} else if bias != nil {
 		joined, err := broadcastShape(bias.Shape, shape)
 		if err != nil || !equalShape(joined, shape) {
-			return nil, fmt.Errorf("C is %v; want a shape that stretches to %v", bias, shape)
+			return nil, fmt.Errorf("input C is %v; want a shape that stretches to %v", bias, shape)
 		}
 		copyRegion(out, whole(out), bias, view{0, broadcastStrides(bias.Shape, shape)}, shape)
 		beta := c.number("beta", 1)

@@ -76,7 +76,7 @@ func TestKernelsRefuse(t *testing.T) {
 		{"huge fill", "", "ConstantOfShape", []*Array{i64(1 << 62)}, nil, "holds more than"},
 		{"empty maximum", "", "ReduceMax", []*Array{zeros(2, 0), i64(1)}, nil, "nothing to reduce"},
 		{"inner dimensions", "", "MatMul", []*Array{zeros(2, 3), zeros(2, 3)}, nil, "inner dimensions differ"},
-		{"gemm bias", "", "Gemm", []*Array{zeros(1, 2), zeros(2, 3), zeros(2, 3)}, nil, "C is float[2 3]; want a shape that stretches to [1 3]"},
+		{"gemm bias", "", "Gemm", []*Array{zeros(1, 2), zeros(2, 3), zeros(2, 3)}, nil, "input C is float[2 3]; want a shape that stretches to [1 3]"},
 		{"gelu", "", "Gelu", []*Array{zeros(1)}, []*onnxpb.AttributeProto{text("approximate", "fast")}, `approximate = "fast"; want none or tanh`},
 		{"norm scale", "", "RMSNormalization", []*Array{zeros(2, 4), zeros(3)}, nil, "input 1 is float[3]; want a shape that stretches to the normalized [4]"},
 		{"position past the table", "", "RotaryEmbedding", []*Array{zeros(1, 1, 1, 4), zeros(8, 2), zeros(8, 2), Ints([]int64{8}, 1, 1)}, nil,

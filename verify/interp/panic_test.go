@@ -1,0 +1,119 @@
+package interp
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/tensor"
+)
+
+// randomArray has few axes and small dimensions, so that shapes often fit.
+func randomArray(r *rand.Rand) *Array {
+	shape := make([]int, r.IntN(5))
+	for i := range shape {
+		shape[i] = []int{0, 1, 1, 2, 2, 3, 4}[r.IntN(7)]
+	}
+	a, err := newArray(Kind(r.IntN(3)), shape...)
+	if err != nil {
+		panic(err)
+	}
+	for i := range a.F {
+		a.F[i] = []float64{0, 1, -1, 2.5, math.NaN(), math.Inf(1), 1e300}[r.IntN(7)]
+	}
+	for i := range a.I {
+		a.I[i] = []int64{0, 1, -1, 2, 3, -2, math.MaxInt64, math.MinInt64}[r.IntN(8)]
+	}
+	for i := range a.B {
+		a.B[i] = r.IntN(2) == 0
+	}
+	return a
+}
+
+func randomAttribute(r *rand.Rand, typ string) any {
+	n := []int64{0, 1, 2, -1, 3, 4, 7, math.MaxInt64, math.MinInt64}
+	switch typ {
+	case "i":
+		return n[r.IntN(len(n))]
+	case "f":
+		return float32(r.NormFloat64())
+	case "s":
+		return []string{"", "tanh", "edge", "reflect", "wrap"}[r.IntN(5)]
+	case "is":
+		list := make([]int64, r.IntN(4))
+		for i := range list {
+			list[i] = n[r.IntN(len(n))]
+		}
+		return list
+	default:
+		return &weight{dtype: tensor.F32, shape: []int{1}, raw: make([]byte, 4)}
+	}
+}
+
+// No inputs and attributes that the table lets through make a kernel panic,
+// and what it returns fills its shape.
+func TestKernelsNeverPanic(t *testing.T) {
+	limit := maxElements
+	maxElements = 1 << 12
+	defer func() { maxElements = limit }()
+	var keys []opKey
+	for k := range kernels {
+		keys = append(keys, k)
+	}
+	sort.Slice(keys, func(i, j int) bool { return keys[i].domain+keys[i].op < keys[j].domain+keys[j].op })
+	r := rand.New(rand.NewPCG(3, 1))
+	for _, key := range keys {
+		k, ran := kernels[key], 0
+		for range 1500 {
+			c := &call{step: &step{op: key.op, kernel: &k, attrs: map[string]any{}}, ctx: context.Background()}
+			base := randomArray(r)
+			for i := range k.min + r.IntN(min(k.max, k.min+3)-k.min+1) {
+				in := base // often the same shape again: more calls get past the checks
+				if r.IntN(3) == 0 {
+					in = randomArray(r)
+				}
+				if (i >= k.min || k.gaps) && r.IntN(3) == 0 {
+					in = nil
+				}
+				c.in = append(c.in, in)
+				c.step.in = append(c.step.in, int64(i))
+			}
+			for i := range min(k.out, 4) {
+				c.step.out = append(c.step.out, int64(i))
+			}
+			for _, f := range strings.Fields(k.attrs) {
+				if name, typ, _ := strings.Cut(f, ":"); r.IntN(2) == 0 {
+					c.attrs[name] = randomAttribute(r, typ)
+				}
+			}
+			ran += runQuietly(t, c)
+		}
+		if ran == 0 && !k.gaps {
+			t.Errorf("%s: no call got through", key.op)
+		}
+	}
+}
+
+// runQuietly reports a panic as an error; it is 1 if the kernel succeeded.
+func runQuietly(t *testing.T, c *call) int {
+	defer func() {
+		if p := recover(); p != nil {
+			t.Errorf("%s(%s) %v: panic: %v", c.op, c.inputs(), c.attrs, p)
+		}
+	}()
+	out, err := c.kernel.run(c)
+	if err != nil {
+		return 0
+	}
+	for i, a := range out {
+		if a != nil {
+			if err := a.check(); err != nil {
+				t.Errorf("%s(%s): output %d: %v", c.op, c.inputs(), i, err)
+			}
+		}
+	}
+	return 1
+}

@@ -26,7 +26,8 @@ const (
 	// ALiBi is −β_h (i − j) (arXiv 2108.12409).
 	ALiBi BiasKind = iota + 1
 	// Gated is GRAPE-A: −(i − j) β_h (softplus(v_h·q_i/√d) + softplus(u_h·k_j/√d)),
-	// with the term of a nil U or V left out. q and k are those of the score.
+	// with the term of a nil U or V left out. q and k are normalised and not
+	// rotated.
 	Gated
 	// Forget is FoX: Σ_{l=j+1..i} log σ(w_h·x_l + c_h) (arXiv 2503.02130).
 	Forget
@@ -49,7 +50,7 @@ type Bias struct {
 	// Gate is Forget's gate: (heads, hidden) with a bias.
 	Gate *Linear
 	// P is Path's projection, (heads·PDim, hidden); nil ties p to Tie: "q", "k"
-	// or "v", each as it enters the score.
+	// or "v", normalised and not rotated.
 	P    *Linear
 	Tie  string
 	PDim int

@@ -19,9 +19,6 @@ type want struct {
 
 // runChecks makes every check that the graph's form allows.
 func (s *session) runChecks() error {
-	if err := s.weights(); err != nil {
-		return err
-	}
 	ids := s.ids
 	in := prompt(ids, 0)
 	s.in = in
@@ -58,25 +55,31 @@ func (s *session) runChecks() error {
 }
 
 // weights checks that the tensor files are still those that the graph was
-// emitted for: another checkpoint of the same shape would give every runner the
-// same wrong answer.
+// emitted for (another checkpoint of the same shape would give every runner the
+// same wrong answer), and that the graph reads each tensor where its file's
+// header has it.
 func (s *session) weights() error {
 	c := Check{Name: "weights", Runner: "ref", Against: GraphFile, Verdict: Pass}
 	now, err := s.ckpt.Fingerprint()
 	if err != nil {
 		return err
 	}
-	switch s.info.Weights {
-	case now:
-	case "":
-		c.Verdict, c.Detail = Skipped, "the graph does not say which tensor files it was emitted for: emit it again with pecvt export"
-	default:
-		var names []string
-		for _, f := range s.ckpt.Files {
-			names = append(names, filepath.Base(f.Path))
-		}
+	var names []string
+	for _, f := range s.ckpt.Files {
+		names = append(names, filepath.Base(f.Path))
+	}
+	stray := s.strayWeight()
+	switch {
+	case s.info.Weights != "" && s.info.Weights != now:
 		c.Verdict, c.Detail = Fail, fmt.Sprintf("%s: not what %s was emitted for", strings.Join(names, ", "), GraphFile)
+		if stray != "" {
+			c.Detail += "; " + stray
+		}
 		c.Blame = "the tensor files or the graph were exchanged after the conversion: convert the source again, or emit the graph of what is there with pecvt export"
+	case stray != "":
+		c.Verdict, c.Detail, c.Blame = Fail, stray, "the emission is wrong, or the graph was changed after it: emit it again with pecvt export"
+	case s.info.Weights == "":
+		c.Verdict, c.Detail = Skipped, "the graph does not say which tensor files it was emitted for: emit it again with pecvt export"
 	}
 	s.add(c)
 	return nil

@@ -114,7 +114,7 @@ const noGolden = -2
 // with its verdict, and figures within the limits.
 func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, present bool) {
 	t.Helper()
-	want := map[[2]string]verify.Verdict{{"reference", "ref"}: verify.Info, {"weights", "ref"}: verify.Pass}
+	want := map[[2]string]verify.Verdict{{"reference", "ref"}: verify.Info, {"weights", "ref"}: verify.Pass, {"tables", "interp"}: verify.Pass}
 	for _, name := range []string{"chunked-prefill", "decode", "left-padding", "right-padding"} {
 		want[[2]string{name, "ref"}] = verify.Pass
 	}
@@ -154,7 +154,7 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 		if c.Verdict != verify.Pass || c.Limit == 0 {
 			continue
 		}
-		if !(c.MaxRel <= c.Limit) || c.Positions == 0 || c.Limit > 2.1e-5 || !(c.Top1 >= 0.99) || !(c.KL < 1e-6) || !(c.Cosine > 0.999999) {
+		if !(c.MaxRel <= c.Limit) || c.Positions == 0 || c.Limit > 2.1e-5 || c.Name != "tables" && !(c.Top1 >= 0.99 && c.KL < 1e-6 && c.Cosine > 0.999999) {
 			t.Errorf("%s of %s passes with max rel %v (limit %v), KL %v, top-1 %v, cosine %v over %d positions", c.Name, c.Runner, c.MaxRel, c.Limit, c.KL, c.Top1, c.Cosine, c.Positions)
 		}
 	}

@@ -35,19 +35,12 @@ func (s *session) compareLayers() string {
 		return ""
 	}
 	last := len(s.model.Blocks)
+	stages := s.residuals()
 	found := map[int][]float64{} // as hidden is numbered
 	eng := runner.eng.(*interpEngine)
 	eng.tap = func(name string, a *interp.Array) {
-		layer := 0
-		switch {
-		case strings.HasPrefix(name, "/embed/"):
-			found[0] = a.F // the last of several wins
-		case strings.HasPrefix(name, "/final_norm/"):
-			found[last] = a.F
-		case strings.Contains(name, "/mlp/Add"):
-			if _, err := fmt.Sscanf(name, "/layers.%d/mlp/Add", &layer); err == nil && layer < last-1 {
-				found[layer+1] = a.F
-			}
+		if i, ok := stages[name]; ok {
+			found[i] = a.F
 		}
 	}
 	_, _, err = runner.Run(s.ctx, s.in, nil)
@@ -68,6 +61,23 @@ func (s *session) compareLayers() string {
 		return ""
 	}
 	return "; it first shows in the head"
+}
+
+// residuals maps values of the graph to the hidden states they should be: what
+// goes into each layer's first norm, and what comes out of the final one.
+func (s *session) residuals() map[string]int {
+	out := map[string]int{}
+	for _, n := range s.info.Model.GetGraph().GetNode() {
+		layer := 0
+		_, err := fmt.Sscanf(n.GetName(), "/layers.%d/attn_norm/", &layer)
+		switch {
+		case err == nil && strings.Contains(n.GetOpType(), "Normalization") && len(n.GetInput()) > 0:
+			out[n.GetInput()[0]] = layer
+		case strings.HasPrefix(n.GetName(), "/final_norm/") && len(n.GetOutput()) > 0:
+			out[n.GetOutput()[0]] = len(s.model.Blocks)
+		}
+	}
+	return out
 }
 
 // stage names the part of a model whose output is hidden[i].

@@ -57,8 +57,7 @@ type session struct {
 	// source and sourceCkpt are what the drift is measured from, or nil.
 	source     *family.Model
 	sourceCkpt *safetensors.Checkpoint
-	// What was found out about a failure, once it was looked for.
-	diagnosis, leaves *string
+	leaves     *string // what firstLayer found
 }
 
 // defaultTokens is the length of a prompt that nobody chose.
@@ -89,6 +88,10 @@ func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
 	if err := s.openInputs(); err != nil {
 		return nil, err
 	}
+	if err := s.weights(); err != nil {
+		return nil, err
+	}
+	s.tables()
 	if err := s.openRunners(); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,402 @@
+package verify_test
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify"
+)
+
+// faults are mistakes planted into a converted folder. Each must be found by
+// the checks named (as check/runner), must leave those alone that cannot see
+// it, and must be blamed on the right part.
+var faults = []struct {
+	name  string
+	in    conversion
+	plant func(t *testing.T, dir string)
+	fails []string
+	holds []string
+	blame string // of the first check in fails
+}{
+	{
+		name: "the sign of sin", in: hopeLlama,
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			g.table(t, "/rotary/sin_table", func(_, _ int, x float64) float64 { return -x })
+		}),
+		fails: []string{"prefill/interp", "prefill/ort-cpu", "decode/interp", "tables/interp"},
+		holds: []string{"weights/ref", "decode/ref"},
+		blame: "config.json was changed after it",
+	},
+	{
+		name: "one frequency", in: hopeLlama,
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			theta := math.Pow(300, -2.0/16) * 1.001
+			g.table(t, "/rotary/cos_table", replacePlane(1, func(pos float64) float64 { return math.Cos(theta * pos) }))
+			g.table(t, "/rotary/sin_table", replacePlane(1, func(pos float64) float64 { return math.Sin(theta * pos) }))
+		}),
+		fails: []string{"tables/interp", "prefill/interp", "prefill/ort-cpu"},
+		blame: "config.json was changed",
+	},
+	{
+		// Attention sees differences of positions: no logit moves.
+		name: "tables off by one position", in: hopeLlama,
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			for i, name := range []string{"/rotary/cos_table", "/rotary/sin_table"} {
+				g.table(t, name, func(row, plane int, x float64) float64 {
+					if plane > 2 {
+						return x
+					}
+					angle := math.Pow(300, -2*float64(plane)/16) * float64(row+1)
+					return []float64{math.Cos(angle), math.Sin(angle)}[i]
+				})
+			}
+		}),
+		fails: []string{"tables/interp"},
+		holds: []string{"prefill/interp", "prefill/ort-cpu", "far-positions/interp", "decode/ort-cpu"},
+		blame: "emission is wrong",
+	},
+	{
+		name: "the last row of the tables", in: hopeLlama,
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			g.table(t, "/rotary/sin_table", func(row, _ int, x float64) float64 {
+				if row == 599 {
+					return 0
+				}
+				return x
+			})
+		}),
+		fails: []string{"far-positions/interp", "far-positions/ort-cpu", "tables/interp"},
+		holds: []string{"prefill/interp", "prefill/ort-cpu", "decode/ort-cpu"},
+		blame: "see the check tables",
+	},
+	{
+		name: "pairing of a query", in: hopeLlama,
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			attribute(t, g.node(t, "/layers.0/attn/q/Rotation"), "interleaved").I = 1
+		}),
+		fails: []string{"prefill/interp", "prefill/ort-cpu", "far-positions/interp"},
+		holds: []string{"tables/interp", "weights/ref"},
+		blame: "it first shows in layer 0",
+	},
+	{
+		name: "a rotary dimension in the last layer", in: hopeLlama,
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			g.node(t, "/layers.1/attn/k/Rotation").Input[1] = g.node(t, "/layers.1/attn/k/Rotation").Input[2]
+		}),
+		fails: []string{"prefill/interp", "prefill/ort-cpu"},
+		blame: "layer 1 (the last)",
+	},
+	{
+		name: "padding on the left is seen", in: hopeLlama,
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			n := g.node(t, "/mask/real/Cast")
+			n.Input[0] = g.allOnes(t)
+		}),
+		fails: []string{"left-padding/interp", "left-padding/ort-cpu"},
+		holds: []string{"prefill/interp", "decode/interp", "prefill/ort-cpu", "decode/ort-cpu"},
+		blame: "what attention_mask hides",
+	},
+	{
+		name: "the window of a layer", in: conversion{model: "golden/mistral", to: "rope"},
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			g.constant(t, "/const/window8", 9)
+		}),
+		fails: []string{"prefill/interp", "prefill/ort-cpu"},
+		blame: "it first shows in layer 0",
+	},
+	{
+		name: "a weight's offset", in: hopeLlama,
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			g.shift(t, "model.layers.1.mlp.up_proj.weight", 4)
+		}),
+		fails: []string{"weights/ref", "prefill/interp", "prefill/ort-cpu"},
+		blame: "the emission is wrong",
+	},
+	{
+		name: "a row of fused weights", in: conversion{model: "golden/phi3", to: "rope"},
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			for _, w := range g.model.Graph.Initializer {
+				if strings.HasPrefix(w.GetName(), "model.layers.0.self_attn.qkv_proj.weight[") {
+					g.shift(t, w.GetName(), 64*4)
+					return
+				}
+			}
+			t.Fatal("no rows of qkv_proj among the initializers")
+		}),
+		fails: []string{"prefill/interp", "prefill/ort-cpu", "weights/ref"},
+		blame: "see the check weights",
+	},
+	{
+		name: "rope_theta after the conversion", in: conversion{model: "golden/llama-gqa", to: "rope"},
+		plant: func(t *testing.T, dir string) {
+			replaceIn(t, filepath.Join(dir, "config.json"), `"rope_theta": 300.0`, `"rope_theta": 301.0`)
+		},
+		fails: []string{"tables/interp", "prefill/interp", "prefill/ort-cpu"},
+		holds: []string{"weights/ref"},
+		blame: "config.json was changed",
+	},
+	{
+		name: "another window in config.json", in: conversion{model: "golden/mistral", to: "rope"},
+		plant: func(t *testing.T, dir string) {
+			replaceIn(t, filepath.Join(dir, "config.json"), `"sliding_window": 8`, `"sliding_window": 7`)
+		},
+		fails: []string{"prefill/interp", "prefill/ort-cpu"},
+		holds: []string{"tables/interp"},
+		blame: "it first shows in layer 0",
+	},
+	{
+		name: "two tensors that change names", in: hopeLlama,
+		plant: func(t *testing.T, dir string) {
+			swapNames(t, filepath.Join(dir, "model.safetensors"), "model.layers.0.self_attn.k_proj.weight", "model.layers.0.self_attn.v_proj.weight")
+		},
+		fails: []string{"prefill/interp", "weights/ref"},
+		blame: "exchanged after the conversion",
+	},
+	{
+		// Every runner reads the same wrong weights and agrees.
+		name: "two tensors that change data", in: hopeLlama,
+		plant: func(t *testing.T, dir string) {
+			swapData(t, filepath.Join(dir, "model.safetensors"), "model.layers.0.self_attn.k_proj.weight", "model.layers.0.self_attn.v_proj.weight")
+		},
+		fails: []string{"weights/ref"},
+		holds: []string{"prefill/interp", "prefill/ort-cpu"},
+		blame: "exchanged after the conversion",
+	},
+	{
+		name: "the graph of another checkpoint", in: conversion{model: "golden/llama-gqa", to: "hope", weights: onnxops.WeightsEmbed},
+		plant: func(t *testing.T, dir string) {
+			c := conversion{model: "golden/llama-gqa", to: "hope", weights: onnxops.WeightsEmbed}
+			other := c.write(t)
+			swapData(t, filepath.Join(other, "model.safetensors"), "model.layers.0.self_attn.k_proj.weight", "model.layers.0.self_attn.v_proj.weight")
+			if err := c.emit(other); err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile(filepath.Join(other, "model.onnx"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "model.onnx"), data, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		},
+		fails: []string{"weights/ref", "prefill/interp", "prefill/ort-cpu"},
+		blame: "exchanged after the conversion",
+	},
+	{
+		name: "keys and values of the past change places", in: hopeLlama,
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			n := g.node(t, "/layers.0/attn/Attention")
+			n.Input[4], n.Input[5] = n.Input[5], n.Input[4]
+		}),
+		fails: []string{"chunked-prefill/interp", "chunked-prefill/ort-cpu", "decode/interp", "decode/ort-cpu"},
+		holds: []string{"prefill/interp", "prefill/ort-cpu", "right-padding/interp"},
+		blame: "where past meets present",
+	},
+	{
+		name: "keys are cached before they turn", in: hopeLlama,
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			n := g.node(t, "/layers.1/attn/Attention")
+			unturned := g.node(t, "/layers.1/attn/k/Rotation").Input[0]
+			g.recache(n, unturned)
+		}),
+		fails: []string{"chunked-prefill/interp", "chunked-prefill/ort-cpu", "decode/interp"},
+		holds: []string{"prefill/interp", "prefill/ort-cpu"},
+		blame: "where past meets present",
+	},
+	{
+		name: "positions past the table turn like the last one", in: hopeLlama,
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			g.constant(t, "/const/last_position", 1<<40)
+			g.clamp(t, "position_ids", "/rotary/cos/Gather", "/rotary/sin/Gather")
+		}),
+		fails: []string{"table-end/interp", "table-end/ort-cpu"},
+		holds: []string{"prefill/interp", "far-positions/interp", "far-positions/ort-cpu"},
+	},
+	{
+		name: "the scale of scores", in: hopeLlama,
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			attribute(t, g.node(t, "/layers.1/attn/Attention"), "scale").F = 0.2501
+		}),
+		fails: []string{"prefill/interp", "prefill/ort-cpu"},
+		blame: "layer 1 (the last)",
+	},
+	{
+		name: "the epsilon of a norm", in: hopeLlama,
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			attribute(t, g.node(t, "/layers.0/mlp_norm/RMSNormalization"), "epsilon").F = 1e-3
+		}),
+		fails: []string{"prefill/interp", "prefill/ort-cpu"},
+		blame: "it first shows in layer 0",
+	},
+	{
+		name: "a missing bias", in: conversion{model: "golden/qwen2", to: "rope"},
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			n := g.node(t, "/layers.0/attn/k_proj/Gemm")
+			n.Input = n.Input[:2]
+		}),
+		fails: []string{"prefill/interp", "prefill/ort-cpu"},
+		blame: "it first shows in layer 0",
+	},
+	{
+		name: "pairing in the form for onnx runtime", in: conversion{model: "golden/llama-gqa", to: "rope", attention: onnxops.AttentionORT},
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			n := g.node(t, "/layers.0/attn/GroupQueryAttention")
+			n.Attribute = append(n.Attribute, &onnxpb.AttributeProto{
+				Name: "rotary_interleaved", Type: onnxpb.AttributeProto_INT, I: 1})
+		}),
+		fails: []string{"prefill/interp", "prefill/ort-cpu"},
+		blame: "it first shows in layer 0",
+	},
+	{
+		name: "a length in the form for onnx runtime", in: conversion{model: "golden/llama-gqa", to: "rope", attention: onnxops.AttentionORT},
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			attribute(t, g.node(t, "/layers.1/attn/GroupQueryAttention"), "scale").F = 0.26
+		}),
+		fails: []string{"prefill/interp", "prefill/ort-cpu"},
+		blame: "layer 1 (the last)",
+	},
+	{
+		name: "a weight that is not finite in the graph's own copy", in: conversion{model: "golden/llama-gqa", to: "hope", weights: onnxops.WeightsExternalCopy},
+		plant: func(t *testing.T, dir string) {
+			f, err := os.OpenFile(filepath.Join(dir, "model.onnx.data"), os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			nan := binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(math.NaN())))
+			if _, err := f.WriteAt(nan, 128*64*4+64*4); err != nil {
+				t.Fatal(err)
+			}
+		},
+		fails: []string{"prefill/interp", "prefill/ort-cpu"},
+		holds: []string{"weights/ref"},
+	},
+	{
+		name: "a tensor file out of the folder", in: hopeLlama,
+		plant: func(t *testing.T, dir string) {
+			away := filepath.Join(t.TempDir(), "elsewhere.safetensors")
+			if err := os.Rename(filepath.Join(dir, "model.safetensors"), away); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(away, filepath.Join(dir, "model.safetensors")); err != nil {
+				t.Fatal(err)
+			}
+		},
+		fails: []string{"load/interp", "load/ort-cpu"},
+		blame: "is a symbolic link",
+	},
+}
+
+var hopeLlama = conversion{model: "golden/llama-gqa", to: "hope"}
+
+func TestFaultsAreFound(t *testing.T) {
+	present := runtimePresent(t)
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			dir := f.in.write(t)
+			f.plant(t, dir)
+			r := run(t, dir, verify.Options{})
+			if r.Verdict != verify.Fail {
+				t.Errorf("verdict %s", r.Verdict)
+			}
+			for i, want := range [][]string{f.fails, f.holds} {
+				for _, id := range want {
+					name, runner, _ := strings.Cut(id, "/")
+					if runner == "ort-cpu" && !present {
+						continue
+					}
+					c, made := find(r, name, runner)
+					if verdict := []verify.Verdict{verify.Fail, verify.Pass}[i]; !made || c.Verdict != verdict {
+						t.Errorf("%s: %s (max rel %v), want %s: %s %s", id, c.Verdict, c.MaxRel, verdict, c.Detail, c.Blame)
+					}
+				}
+			}
+			name, runner, _ := strings.Cut(f.fails[0], "/")
+			if c, _ := find(r, name, runner); !strings.Contains(c.Blame, f.blame) || c.Detail == "" {
+				t.Errorf("%s: detail %q, blame %q: want %q in it", f.fails[0], c.Detail, c.Blame, f.blame)
+			}
+		})
+	}
+}
+
+// TestFaultyGolden: given answers that are off are told apart from a graph that
+// is.
+func TestFaultyGolden(t *testing.T) {
+	present := runtimePresent(t)
+	dir := hopeLlama.write(t)
+	golden := filepath.Join(t.TempDir(), "golden.safetensors")
+	data, err := os.ReadFile(filepath.Join(fixtures, "golden/llama-gqa/golden/hope.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(golden, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	f, err := safetensors.Open(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, _ := f.Lookup("logits")
+	at := f.DataStart() + info.Begin + 4*1000
+	f.Close()
+	off := math.Float32frombits(binary.LittleEndian.Uint32(data[at:])) + 0.01
+	binary.LittleEndian.PutUint32(data[at:], math.Float32bits(off))
+	if err := os.WriteFile(golden, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, dir, verify.Options{Golden: golden})
+	runners := []string{"ref", "interp"}
+	if present {
+		runners = append(runners, "ort-cpu")
+	}
+	for _, runner := range runners {
+		c, _ := find(r, "golden", runner)
+		if c.Verdict != verify.Fail || math.Abs(float64(c.MaxAbs)-0.01) > 1e-4 || !strings.Contains(c.Blame, "the given file") {
+			t.Errorf("golden of %s: %s, max abs %v, blame %q", runner, c.Verdict, c.MaxAbs, c.Blame)
+		}
+	}
+	for _, c := range r.Checks {
+		if c.Verdict == verify.Fail && c.Name != "golden" {
+			t.Errorf("%s of %s fails too: %s", c.Name, c.Runner, c.Detail)
+		}
+	}
+	if r.Verdict != verify.Fail {
+		t.Errorf("verdict %s", r.Verdict)
+	}
+}
+
+// TestDriftIsNotJudged: a model far from its source passes, and the distance
+// is told by position; one of another vocabulary is no source.
+func TestDriftIsNotJudged(t *testing.T) {
+	dir := conversion{model: "golden/llama-gqa", to: "nope"}.write(t)
+	r := run(t, dir, verify.Options{Against: filepath.Join(fixtures, "golden/llama-gqa"), Tokens: 40})
+	if r.Verdict == verify.Fail || r.Drift == nil {
+		t.Fatalf("verdict %s, drift %v", r.Verdict, r.Drift)
+	}
+	var starts []int
+	for _, p := range r.Drift.Positions {
+		starts = append(starts, p.From)
+	}
+	if !slices.Equal(starts, []int{0, 16, 32}) || r.Drift.Positions[2].To != 39 {
+		t.Errorf("positions %v", r.Drift.Positions)
+	}
+	if !(r.Drift.KL > 1e-3) || !(r.Drift.MaxAbs > 0.1) || r.Drift.Top1 == 1 {
+		t.Errorf("drift of a model without positions: KL %v, top-1 %v, max abs %v", r.Drift.KL, r.Drift.Top1, r.Drift.MaxAbs)
+	}
+	same := conversion{model: "golden/llama-gqa", to: "rope"}.write(t)
+	if r := run(t, same, verify.Options{Against: filepath.Join(fixtures, "golden/llama-gqa")}); r.Drift.KL != 0 || r.Drift.MaxAbs != 0 || r.Drift.Top1 != 1 {
+		t.Errorf("drift of a model from itself: %+v", r.Drift)
+	}
+	if _, err := verify.Verify(t.Context(), same, verify.Options{Against: filepath.Join(fixtures, "models/stories260K")}); err == nil || !strings.Contains(err.Error(), "vocabulary") {
+		t.Errorf("another vocabulary: %v", err)
+	}
+}

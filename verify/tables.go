@@ -1,0 +1,116 @@
+package verify
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"reflect"
+
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// tables compares every cosine and sine in the graph with the encoding that
+// config.json declares. Logits cannot show it all: attention sees differences
+// of positions, so tables that are one row off give the same logits, and a
+// prompt visits a few rows only.
+func (s *session) tables() {
+	c := Check{Name: "tables", Runner: "interp", Against: "config.json", Verdict: Pass}
+	stored := map[string]*onnxpb.TensorProto{}
+	for _, t := range s.info.Model.GetGraph().GetInitializer() {
+		stored[t.GetName()] = t
+	}
+	var seen []posenc.Rotary
+	var worst entry
+	for i := range s.model.Blocks {
+		r := s.model.Blocks[i].Attn.Rotary
+		if r.Dim == 0 || knownRotary(seen, r) {
+			continue
+		}
+		prefix := "/rotary"
+		if n := len(seen); n > 0 {
+			prefix = fmt.Sprintf("/rotary.%d", n)
+		}
+		seen = append(seen, r)
+		cos, sin := stored[prefix+"/cos_table"], stored[prefix+"/sin_table"]
+		if cos == nil || sin == nil {
+			c.Verdict, c.Detail = Skipped, fmt.Sprintf("the graph has no tables %s/cos_table and sin_table", prefix)
+			s.add(c)
+			return
+		}
+		found, err := compareTables(r, s.info.MaxLength, cos, sin)
+		if err != nil {
+			c.Verdict, c.Detail = Fail, fmt.Sprintf("layer %d: %v", i, err)
+			s.add(c)
+			return
+		}
+		c.Positions = s.info.MaxLength
+		c.Limit = max(c.Limit, Number(tableLimit(r)))
+		if found.off > worst.off {
+			worst = found
+		}
+	}
+	if len(seen) == 0 {
+		c.Verdict, c.Detail = Skipped, "the encoding has no rotation"
+	}
+	c.MaxAbs, c.MaxRel = Number(worst.off), Number(worst.off)
+	if worst.off > 0 && !(worst.off <= float64(c.Limit)) {
+		c.Verdict = Fail
+		c.Detail = fmt.Sprintf("the %s of position %d, plane %d is %.6g: expected %.6g", worst.table, worst.row, worst.plane, worst.got, worst.want)
+		c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
+	}
+	s.add(c)
+}
+
+// tableLimit is what rounding to float32 may change: 2 u of the largest value,
+// of which one is the rounding and the other room for another sine function.
+func tableLimit(r posenc.Rotary) float64 {
+	return 2 * roundoff["float32"] * max(1, math.Abs(r.Gain))
+}
+
+// entry is the number of a table that is farthest off; the first of equals.
+type entry struct {
+	table      string
+	row, plane int
+	got, want  float64
+	off        float64
+}
+
+// compareTables returns the farthest of a rotation's cosines and sines.
+func compareTables(r posenc.Rotary, rows int, cos, sin *onnxpb.TensorProto) (entry, error) {
+	var worst entry
+	for _, t := range []*onnxpb.TensorProto{cos, sin} {
+		d := t.GetDims()
+		if len(d) != 2 || d[0] != int64(rows) || d[1] < int64(r.Planes()) || int64(len(t.GetRawData())) != 4*d[0]*d[1] {
+			return worst, fmt.Errorf("table %s has shape %v: expected %d positions and %d planes", t.GetName(), d, rows, r.Planes())
+		}
+	}
+	at := func(t *onnxpb.TensorProto, row, plane int) float64 {
+		i := 4 * (row*int(t.GetDims()[1]) + plane)
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32(t.GetRawData()[i:])))
+	}
+	for row := range rows {
+		for p := range r.Planes() {
+			c, s := r.CosSin(p, int64(row))
+			for _, e := range []entry{{"cos", row, p, at(cos, row, p), c, 0}, {"sin", row, p, at(sin, row, p), s, 0}} {
+				e.off = math.Abs(e.got - e.want)
+				if math.IsNaN(e.off) {
+					e.off = math.Inf(1)
+				}
+				if e.off > worst.off {
+					worst = e
+				}
+			}
+		}
+	}
+	return worst, nil
+}
+
+func knownRotary(seen []posenc.Rotary, r posenc.Rotary) bool {
+	for _, o := range seen {
+		if reflect.DeepEqual(o, r) {
+			return true
+		}
+	}
+	return false
+}

@@ -3,6 +3,7 @@ package convert_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -89,13 +90,13 @@ func (l *limited) Read(p []byte) (int, error) {
 	p = p[:min(int64(len(p)), l.left)]
 	l.left -= int64(len(p))
 	if len(p) == 0 {
-		return 0, fmt.Errorf("the tensor is full")
+		return 0, io.EOF
 	}
 	return l.r.Read(p)
 }
 
 // BenchmarkConvert sets conversions beside cp of the same file, with and
-// without making the copy durable (a conversion always is).
+// without waiting for the disk.
 //
 //	PECVT_BENCH_LARGE=1 go test -run '^$' -bench Convert -benchtime 3x ./convert
 func BenchmarkConvert(b *testing.B) {
@@ -116,14 +117,14 @@ func BenchmarkConvert(b *testing.B) {
 			b.ReportMetric(anonymous, "anon-MB")
 		})
 	}
-	conversion := func(o convert.Options) func(b *testing.B, out string) {
+	conversion := func(o convert.Options, durable bool) func(b *testing.B, out string) {
 		return func(b *testing.B, out string) {
 			o.Output = out
 			p, err := convert.NewPlan(dir, o)
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := convert.Run(context.Background(), p, convert.RunOptions{}); err != nil {
+			if _, err := convert.Run(context.Background(), p, convert.RunOptions{Durable: durable}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -137,10 +138,16 @@ func BenchmarkConvert(b *testing.B) {
 	}
 	each("cp", shell(`cp "$1" "$2"`))
 	each("cp+sync", shell(`cp "$1" "$2" && sync "$2"`))
-	each("native", conversion(convert.Options{Options: rewrite.Options{To: "hope"}}))
-	each("native-copy", conversion(convert.Options{Options: rewrite.Options{To: "hope"}, Copy: true}))
-	each("partial", conversion(convert.Options{Options: rewrite.Options{To: "hope", Layout: rewrite.Partial}}))
-	each("ab3", conversion(convert.Options{Options: rewrite.Options{To: "hope-ab3"}}))
+	hope := convert.Options{Options: rewrite.Options{To: "hope"}}
+	copied := hope
+	copied.Copy = true
+	partial := convert.Options{Options: rewrite.Options{To: "hope", Layout: rewrite.Partial}}
+	each("native", conversion(hope, false))
+	each("native-copy", conversion(copied, false))
+	each("native-copy+sync", conversion(copied, true))
+	each("partial", conversion(partial, false))
+	each("partial+sync", conversion(partial, true))
+	each("ab3", conversion(convert.Options{Options: rewrite.Options{To: "hope-ab3"}}, false))
 }
 
 // resetPeak starts the peak of resident memory anew (Linux).

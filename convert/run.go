@@ -16,6 +16,11 @@ import (
 type RunOptions struct {
 	// Force replaces an existing target.
 	Force bool
+	// Durable waits until the result is on the disk before it is put in its
+	// place, so that it also survives a loss of power right after. It costs
+	// about as much again as the copying itself; without it the system writes
+	// the result out in its own time, as after cp.
+	Durable bool
 	// Progress is told of the bytes placed so far; it may be nil.
 	Progress func(Progress)
 	// Finish adds to the result before it is put in its place: it gets the
@@ -79,7 +84,7 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, interrupted(ctx, err)
 	}
-	if err := t.commit(w.linked); err != nil {
+	if err := t.commit(o.Durable, w.linked); err != nil {
 		return nil, err
 	}
 	w.result.Output = p.Output

@@ -157,12 +157,14 @@ func (t *target) discard() {
 	t.parents = nil
 }
 
-// commit makes the temporary folder durable and renames it. An older target
-// steps aside first and is put back if that fails.
+// commit renames the temporary folder, durable first if asked for. An older
+// target steps aside before and is put back if that fails.
 // linked names files that share the source's data, which is durable already.
-func (t *target) commit(linked map[string]bool) error {
-	if err := syncTree(t.temporary, linked); err != nil {
-		return err
+func (t *target) commit(durable bool, linked map[string]bool) error {
+	if durable {
+		if err := syncTree(t.temporary, linked); err != nil {
+			return err
+		}
 	}
 	aside := ""
 	if t.exists {
@@ -181,8 +183,10 @@ func (t *target) commit(linked map[string]bool) error {
 		return err
 	}
 	t.done = true
-	if err := syncPath(filepath.Dir(t.path)); err != nil {
-		return err
+	if durable {
+		if err := syncPath(filepath.Dir(t.path)); err != nil {
+			return err
+		}
 	}
 	if aside != "" {
 		if err := os.RemoveAll(aside); err != nil {

@@ -3,6 +3,7 @@ package family
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 )
@@ -16,11 +17,12 @@ type Object struct {
 
 // ParseObject reads one JSON object. A repeated key is an error.
 func ParseObject(data []byte) (*Object, error) {
+	if !json.Valid(data) {
+		return nil, errors.New(notValid(data))
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
-	if t, err := dec.Token(); err != nil {
-		return nil, fmt.Errorf("not a JSON object: %w", err)
-	} else if t != json.Delim('{') {
-		return nil, fmt.Errorf("not a JSON object: starts with %v", t)
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, fmt.Errorf("not a JSON object: it starts with %q", clip(string(bytes.TrimSpace(data)), 12))
 	}
 	o := &Object{values: map[string]json.RawMessage{}}
 	for dec.More() {
@@ -46,6 +48,31 @@ func ParseObject(data []byte) (*Object, error) {
 		return nil, fmt.Errorf("bad JSON: something follows the object")
 	}
 	return o, nil
+}
+
+// notValid says from where on a text is not valid JSON.
+func notValid(data []byte) string {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return "not a JSON object: it is empty; download it again"
+	}
+	var v json.RawMessage
+	if json.NewDecoder(bytes.NewReader(data)).Decode(&v) == nil {
+		return "bad JSON: something follows the object"
+	}
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(data, &v); !errors.As(err, &syntax) || syntax.Offset >= int64(len(data)) {
+		return "bad JSON: it ends too early; download it again"
+	}
+	line := 1 + bytes.Count(data[:syntax.Offset], []byte("\n"))
+	return fmt.Sprintf("bad JSON in line %d, near %q: mend it or download it again", line, clip(string(data[max(syntax.Offset-1, 0):]), 12))
+}
+
+// clip shortens a text for an error.
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n] + "…"
+	}
+	return s
 }
 
 // Clone returns a copy whose edits leave the original alone.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -27,10 +28,23 @@ func newStrictJSON(text []byte) (*strictJSON, error) {
 		return nil, errors.New("not valid UTF-8")
 	}
 	if !json.Valid(text) {
-		var v json.RawMessage
-		return nil, fmt.Errorf("not valid JSON: %w", json.Unmarshal(text, &v))
+		return nil, errors.New(notValid(text))
 	}
 	return &strictJSON{text: text}, nil
+}
+
+// notValid says from where on a text is not valid JSON.
+func notValid(text []byte) string {
+	var v json.RawMessage
+	var syntax *json.SyntaxError
+	err := json.Unmarshal(text, &v)
+	if err != nil && strings.Contains(err.Error(), "max depth") {
+		return "not valid JSON: exceeded max depth"
+	}
+	if errors.As(err, &syntax) && syntax.Offset > 0 && syntax.Offset < int64(len(text)) {
+		return fmt.Sprintf("not valid JSON from byte %d on", syntax.Offset)
+	}
+	return "not valid JSON: it ends too early"
 }
 
 // next skips space and gives the byte there.

@@ -286,14 +286,37 @@ func TestUnchanged(t *testing.T) {
 	}
 }
 
+// TestNotes: what a user must know about the result.
+func TestNotes(t *testing.T) {
+	for _, c := range []struct {
+		family, options string
+		want            string // "" is no note about loaders
+	}{
+		{"llama", "hope spelling=longrope", ""},
+		{"llama", "pi scale=pi:4 spelling=longrope", "vLLM passes over attention_factor (1) of longrope and computes 1.18322"},
+		{"llama", "hope scale=yarn:4", "vLLM passes over attention_factor (1.13863)"},
+		{"llama", "hope layout=partial", ""},
+		{"qwen2", "hope layout=partial", "stops with a shape error"},
+		{"llama", "hope scale=pi:4", "pecvt.json keeps it (32)"},
+		{"llama", "pi scale=pi:4", "max_position_embeddings becomes 128 (4 × the trained length 32)"},
+	} {
+		r, err := rewrite.Make(model(t, c.family, newer), options(t, c.options))
+		if err != nil {
+			t.Errorf("%s: %v", c.options, err)
+			continue
+		}
+		all := strings.Join(r.Notes, "\n")
+		if c.want == "" && strings.Contains(all, "vLLM") || !strings.Contains(all, c.want) {
+			t.Errorf("%s %s: notes %q, want %q", c.family, c.options, all, c.want)
+		}
+	}
+}
+
 // TestBundledCheckpoints rewrites every bundled configuration in every way; each
 // either reads back (Make checks) or is refused.
 func TestBundledCheckpoints(t *testing.T) {
-	paths, err := filepath.Glob("../../testdata/golden/*/config.json")
-	if err != nil || len(paths) < 7 {
-		t.Fatalf("%d configurations: %v", len(paths), err)
-	}
-	for _, path := range paths {
+	for _, name := range []string{"llama-gqa", "llama-tied-bf16", "llama-sharded-f16", "llama3-scaled", "mistral", "qwen2", "qwen3", "phi3"} {
+		path := filepath.Join("..", "..", "testdata", "golden", name, "config.json")
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -35,6 +35,7 @@ func (r *Rewrite) native(m *family.Model) error {
 		setNumber(r.Config, "max_position_embeddings", float64(r.MaxPositions))
 		r.ConfigChanged = true
 		r.noteSpelling(found)
+		r.noteLongrope(found)
 		if err := readBack(r.Config, m.Config.Path, s.want, s.long); err != nil {
 			return err
 		}

@@ -58,6 +58,7 @@ func (r *Rewrite) partial(m *family.Model) error {
 		return err
 	}
 	setNumber(r.Config, "max_position_embeddings", float64(r.MaxPositions))
+	r.noteLongrope(p)
 	return readBack(r.Config, m.Config.Path, s.want, s.long)
 }
 
@@ -66,8 +67,8 @@ func (r *Rewrite) partialLoaders(cut bool) {
 		r.Loaders = loaders(r.Spelling)
 		return
 	}
-	r.Loaders = "loaders that read partial_rotary_factor for family " + r.Family + " (vLLM)"
-	r.note("stock transformers does not read partial_rotary_factor for family %s: it stops with a shape error (checked with 5.23); --layout native runs there", r.Family)
+	r.Loaders = "loaders that read partial_rotary_factor for family " + r.Family + " (recent vLLM)"
+	r.note("stock transformers does not read partial_rotary_factor for family %s: it stops with a shape error (checked with 5.23); vLLM reads it since get_rope takes rope_parameters, older ones compute something else without a word; --layout native runs in all of them", r.Family)
 }
 
 // kept lists the planes that turn.

@@ -14,10 +14,10 @@ import (
 // a block are all that is held of the S × T matrix.
 const queryBlock = 64
 
-// attend writes softmax(scale · q kᵀ) v to out. q and out are
+// attend writes softmax(scale · q kᵀ + extra) v to out; extra may be nil. q and out are
 // (batch, S, heads, d), keys and values (batch, kv heads, T, d); query i of S
 // has index T − S + i among the keys.
-func attend(ctx context.Context, a *family.Attention, in *batch, q, keys, values, out []float64, work *scratch) error {
+func attend(ctx context.Context, a *family.Attention, in *batch, q, keys, values []float64, extra *added, out []float64, work *scratch) error {
 	blocks := (in.seq + queryBlock - 1) / queryBlock
 	units := in.rows * a.Heads * blocks
 	small := in.tokens()*a.Heads*in.total()*a.HeadDim < smallWork
@@ -25,13 +25,13 @@ func attend(ctx context.Context, a *family.Attention, in *batch, q, keys, values
 		// Late blocks see the most keys: starting with them keeps the workers even.
 		block, h, b := blocks-1-i/(in.rows*a.Heads), i/in.rows%a.Heads, i%in.rows
 		begin, end := block*queryBlock, min((block+1)*queryBlock, in.seq)
-		attendBlock(a, in, b, h, begin, end, q, keys, values, out, &work.scores, worker)
+		attendBlock(a, in, b, h, begin, end, q, keys, values, extra, out, &work.scores, worker)
 		return nil
 	})
 }
 
 // attendBlock does queries [begin, end) of one row and one head.
-func attendBlock(a *family.Attention, in *batch, b, h, begin, end int, q, keys, values, out []float64, bufs *buffers, worker int) {
+func attendBlock(a *family.Attention, in *batch, b, h, begin, end int, q, keys, values []float64, extra *added, out []float64, bufs *buffers, worker int) {
 	d, rows, total := a.HeadDim, end-begin, in.total()
 	first, last := firstKey(a.Window, in.past+begin), in.past+end
 	n := last - first
@@ -43,6 +43,9 @@ func attendBlock(a *family.Attention, in *batch, b, h, begin, end int, q, keys, 
 	blas64.Gemm(blas.NoTrans, blas.Trans, a.Scale,
 		blas64.General{Rows: rows, Cols: d, Stride: width, Data: q[from:]},
 		blas64.General{Rows: n, Cols: d, Stride: d, Data: keys[at : at+n*d]}, 0, scores)
+	if extra != nil {
+		extra.add(in, b, h, begin, end, first, n, scores.Data)
+	}
 	for i := range rows {
 		row, query := scores.Data[i*n:(i+1)*n], in.past+begin+i
 		for j := range row {

@@ -4,29 +4,80 @@ import (
 	"fmt"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
 )
 
-// Cache holds the keys and values of every position so far, per layer.
+// Cache holds what the next tokens need of every position so far, per layer.
 type Cache struct {
 	// Batch is B, Length the number of cached positions T.
 	Batch, Length int
+	// Positions are the cached tokens' positions, (B, T).
+	Positions []int64
 	// Keys (after their rotation) and Values, one slice per layer of shape
 	// (B, key/value heads, T, head size).
 	Keys, Values [][]float64
+	// States hold the rest, one per layer.
+	States []State
+}
+
+// State is what a layer's encoding carries beside keys and values; a slice is
+// nil where the layer has none of it. Padding leaves no trace in it.
+type State struct {
+	// Features are what the bias reads of each key, (B, heads, T, width); those
+	// of padding are zeros.
+	Features []float64
+	// Sums are the bias's running sums, (B, heads, sums).
+	Sums []float64
+	// Phase is Φ of the next token, (B, phases).
+	Phase []float64
+	// LastKey and LastValue are the projections of the last token before they
+	// were mixed, (B, key/value heads, head size).
+	LastKey, LastValue []float64
 }
 
 func (c *Cache) check(m *family.Model, rows int) error {
 	if c.Batch != rows {
 		return fmt.Errorf("the cache has %d rows, the tokens %d", c.Batch, rows)
 	}
-	if len(c.Keys) != len(m.Blocks) || len(c.Values) != len(m.Blocks) {
-		return fmt.Errorf("the cache has %d layers of keys and %d of values, the model %d layers", len(c.Keys), len(c.Values), len(m.Blocks))
+	if len(c.Positions) != c.Batch*c.Length {
+		return fmt.Errorf("the cache has %d positions for %d rows of %d", len(c.Positions), c.Batch, c.Length)
+	}
+	if n := len(m.Blocks); len(c.Keys) != n || len(c.Values) != n || len(c.States) != n {
+		return fmt.Errorf("the cache has %d layers of keys, %d of values and %d of states, the model %d layers", len(c.Keys), len(c.Values), len(c.States), n)
 	}
 	for i := range m.Blocks {
 		a := &m.Blocks[i].Attn
 		if want := c.Batch * a.KVHeads * c.Length * a.HeadDim; len(c.Keys[i]) != want || len(c.Values[i]) != want {
 			return fmt.Errorf("layer %d of the cache has %d numbers of keys and %d of values: expected %d (%d rows, %d heads, %d positions, head size %d)",
 				i, len(c.Keys[i]), len(c.Values[i]), want, c.Batch, a.KVHeads, c.Length, a.HeadDim)
+		}
+	}
+	return nil
+}
+
+// check reports a state of other sizes than the layer's encoding has.
+func (s *State) check(a *family.Attention, b posenc.Bias, rows, length int) error {
+	var features, sums, phases, key, value int
+	if b != nil {
+		_, width := b.Width()
+		features, sums = rows*a.Heads*length*width, rows*a.Heads*len(b.Start())
+	}
+	if a.Phase != nil {
+		phases = rows * int(a.Phase.Gate.Weight.Shape[0])
+	}
+	if a.KShift != nil {
+		key = rows * a.KVHeads * a.HeadDim
+	}
+	if a.VShift != nil {
+		value = rows * a.KVHeads * a.HeadDim
+	}
+	for _, part := range []struct {
+		what      string
+		got, want int
+	}{{"features of keys", len(s.Features), features}, {"running sums", len(s.Sums), sums}, {"phases", len(s.Phase), phases},
+		{"last keys", len(s.LastKey), key}, {"last values", len(s.LastValue), value}} {
+		if part.got != part.want {
+			return fmt.Errorf("the cache has %d numbers of %s: expected %d", part.got, part.what, part.want)
 		}
 	}
 	return nil

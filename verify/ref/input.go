@@ -2,6 +2,7 @@ package ref
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/pecvt/pecvt/convert/family"
 )
@@ -11,8 +12,10 @@ import (
 type Input struct {
 	// IDs are the tokens, (B, S).
 	IDs [][]int64
-	// Positions are the tokens' positions, (B, S); nil counts on from the cache:
-	// P, P+1, …. They turn queries and keys and have no say in what is visible.
+	// Positions are the tokens' positions, (B, S); nil counts visible tokens:
+	// PaddedPositions with a mask, P, P+1, … without one. They turn queries and
+	// keys, are the distances of biases (which need them to rise from token to
+	// token), and have no say in what is visible.
 	Positions [][]int64
 	// Mask is 1 where a key may be attended to and 0 for padding,
 	// (B, P + S); nil is all ones. Keys after a query are hidden without it.
@@ -44,6 +47,7 @@ type batch struct {
 	rows, seq, past int
 	ids             []int64 // (B·S)
 	positions       []int64 // (B·S)
+	at              []int64 // (B·T): the cache's positions, then these
 	hidden          [][]bool
 }
 
@@ -73,11 +77,48 @@ func (in Input) check(m *family.Model) (*batch, error) {
 		}
 		b.ids = append(b.ids, row...)
 	}
+	if err := b.readMask(in.Mask); err != nil {
+		return nil, err
+	}
+	if in.Positions == nil && in.Mask != nil {
+		in.Positions = PaddedPositions(in.Mask, b.seq)
+	}
 	if err := b.readPositions(in.Positions); err != nil {
 		return nil, err
 	}
-	return b, b.readMask(in.Mask)
+	for i := range b.rows {
+		if in.Past != nil {
+			b.at = append(b.at, in.Past.Positions[i*b.past:(i+1)*b.past]...)
+		}
+		b.at = append(b.at, b.positions[i*b.seq:(i+1)*b.seq]...)
+	}
+	if biased(m) {
+		return b, b.rising()
+	}
+	return b, nil
 }
+
+// rising reports visible tokens of a row whose positions do not rise, which
+// leaves a bias without a distance.
+func (b *batch) rising() error {
+	for i := range b.rows {
+		last := int64(math.MinInt64)
+		for j, pos := range b.at[i*b.total() : (i+1)*b.total()] {
+			if b.isHidden(i, j) {
+				continue
+			}
+			if pos <= last {
+				return fmt.Errorf("row %d: position %d at index %d follows position %d: a bias needs positions that rise from token to token", i, pos, j, last)
+			}
+			last = pos
+		}
+	}
+	return nil
+}
+
+// isHidden reports that index j (of past and current tokens) of a row is
+// padding.
+func (b *batch) isHidden(row, j int) bool { return b.hidden[row] != nil && b.hidden[row][j] }
 
 func (b *batch) readPositions(positions [][]int64) error {
 	if positions == nil {

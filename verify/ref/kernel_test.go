@@ -95,7 +95,7 @@ func TestRotateAgreesWithPosenc(t *testing.T) {
 				r.Rotate(want[(i*3+h)*8:(i*3+h+1)*8], pos)
 			}
 		}
-		newTurns(r.Spectrum, positions).rotate(&r, x, 3)
+		newTurns(&family.Attention{Rotary: r}, positions, nil).rotate(&r, x, 3)
 		for i := range x {
 			if x[i] != want[i] {
 				t.Fatalf("%v: coordinate %d is %v, want %v", pairing, i, x[i], want[i])
@@ -163,7 +163,7 @@ func TestAttend(t *testing.T) {
 		}
 		q, k, v := random(rows*seq*heads*d), random(rows*kv*(seq+past)*d), random(rows*kv*(seq+past)*d+1)
 		got, want := make([]float64, len(q)), make([]float64, len(q))
-		if err := attend(context.Background(), &a, in, q, k, v, got, newScratch()); err != nil {
+		if err := attend(context.Background(), &a, in, q, k, v, nil, got, newScratch()); err != nil {
 			t.Fatal(err)
 		}
 		for b := range rows {

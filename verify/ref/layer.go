@@ -11,6 +11,7 @@ import (
 type pass struct {
 	*Runner
 	in          *batch
+	past        *Cache
 	opts        Options
 	out         *Output
 	work        *scratch
@@ -58,13 +59,19 @@ func (p *pass) embed(ctx context.Context) error {
 	}
 	p.release(p.model.Embed)
 	p.tap("/embed", p.x, h)
+	if n := p.model.EmbedNorm; n != nil {
+		if err := p.norm(n, p.x, p.x, h); err != nil {
+			return err
+		}
+		p.tap("/embed_norm", p.x, h)
+	}
 	p.keep(0)
 	p.step()
 	return ctx.Err()
 }
 
 // layer replaces the residual stream by block i's output.
-func (p *pass) layer(ctx context.Context, i int, past [2][]float64) error {
+func (p *pass) layer(ctx context.Context, i int) error {
 	b := &p.model.Blocks[i]
 	h := p.model.Hidden
 	name := fmt.Sprintf("/layers.%d", i)
@@ -75,7 +82,7 @@ func (p *pass) layer(ctx context.Context, i int, past [2][]float64) error {
 	}
 	p.tap(name+"/attn_norm", normed, h)
 	attn := room(&p.work.attn, n)
-	if err := p.attention(ctx, &b.Attn, name+"/attn", past, normed, attn); err != nil {
+	if err := p.attention(ctx, &b.Attn, name+"/attn", i, normed, attn); err != nil {
 		return err
 	}
 	residual := p.x
@@ -106,90 +113,51 @@ func add(x, y []float64) {
 }
 
 // attention writes O(attend(Q x, K x, V x)) to y and extends the cache.
-func (p *pass) attention(ctx context.Context, a *family.Attention, name string, past [2][]float64, x, y []float64) error {
-	tokens, d := p.in.tokens(), a.HeadDim
-	q := room(&p.work.q, tokens*a.Heads*d)
-	k := room(&p.work.k, tokens*a.KVHeads*d)
-	v := room(&p.work.v, tokens*a.KVHeads*d)
-	turn := newTurns(a.Rotary.Spectrum, p.in.positions)
-	for _, one := range []struct {
-		letter string
-		linear *family.Linear
-		norm   *family.Norm
-		heads  int
-		to     []float64
-		rotate bool
-	}{{"q", &a.Q, a.QNorm, a.Heads, q, true}, {"k", &a.K, a.KNorm, a.KVHeads, k, true}, {"v", &a.V, nil, a.KVHeads, v, false}} {
-		if err := p.linear(ctx, one.linear, x, tokens, one.to, p.work); err != nil {
+func (p *pass) attention(ctx context.Context, a *family.Attention, name string, layer int, x, y []float64) error {
+	in, tokens, d := p.in, p.in.tokens(), a.HeadDim
+	bias, err := p.bias(a)
+	if err != nil {
+		return err
+	}
+	var keys, values []float64
+	var past State
+	if p.past != nil {
+		keys, values, past = p.past.Keys[layer], p.past.Values[layer], p.past.States[layer]
+		if err := past.check(a, bias, in.rows, in.past); err != nil {
 			return err
 		}
-		p.tap(name+"/"+one.letter+"_proj", one.to, one.heads, d)
-		if one.norm != nil {
-			if err := p.norm(one.norm, one.to, one.to, d); err != nil {
-				return err
-			}
-			p.tap(name+"/"+one.letter+"_norm", one.to, one.heads, d)
-		}
-		if one.rotate {
-			turn.rotate(&a.Rotary, one.to, one.heads)
-			p.tap(name+"/"+one.letter+"_rotated", one.to, one.heads, d)
+	}
+	var next State
+	h, err := p.heads(ctx, a, name, x, bias, &past, &next)
+	if err != nil {
+		return err
+	}
+	var extra *added
+	if bias != nil {
+		if extra, err = p.features(ctx, bias, a, &past, x, h.token[0], h.token[1], h.v, &next); err != nil {
+			return err
 		}
 	}
-	keys := extend(past[0], p.in.rows*a.KVHeads, p.in.past, p.in.seq, d)
-	values := extend(past[1], p.in.rows*a.KVHeads, p.in.past, p.in.seq, d)
-	store(keys, k, p.in.rows, a.KVHeads, p.in.past, p.in.seq, d)
-	store(values, v, p.in.rows, a.KVHeads, p.in.past, p.in.seq, d)
-	p.out.Cache.Keys = append(p.out.Cache.Keys, keys)
-	p.out.Cache.Values = append(p.out.Cache.Values, values)
+	keys = extend(keys, in.rows*a.KVHeads, in.past, in.seq, d)
+	values = extend(values, in.rows*a.KVHeads, in.past, in.seq, d)
+	store(keys, h.k, in.rows, a.KVHeads, in.past, in.seq, d)
+	store(values, h.v, in.rows, a.KVHeads, in.past, in.seq, d)
+	c := p.out.Cache
+	c.Keys, c.Values, c.States = append(c.Keys, keys), append(c.Values, values), append(c.States, next)
 	mixed := room(&p.work.context, tokens*a.Heads*d)
-	if err := attend(ctx, a, p.in, q, keys, values, mixed, p.work); err != nil {
+	if err := attend(ctx, a, in, h.q, keys, values, extra, mixed, p.work); err != nil {
 		return err
 	}
 	p.tap(name+"/context", mixed, a.Heads, d)
+	if a.HeadNorm != nil {
+		if err := p.norm(a.HeadNorm, mixed, mixed, d); err != nil {
+			return err
+		}
+		p.tap(name+"/head_norm", mixed, a.Heads, d)
+	}
 	if err := p.linear(ctx, &a.O, mixed, tokens, y, p.work); err != nil {
 		return err
 	}
 	p.tap(name+"/o_proj", y, p.model.Hidden)
-	return nil
-}
-
-// mlp writes Down(act(Gate x) · Up x), or Down(act(Up x)), to y, which may be x.
-func (p *pass) mlp(ctx context.Context, f *family.MLP, name string, x, y []float64) error {
-	act, err := activation(f.Act)
-	if err != nil {
-		return err
-	}
-	tokens, inner := p.in.tokens(), int(f.Up.Weight.Shape[0])
-	up := room(&p.work.up, tokens*inner)
-	gate := up
-	if f.Gated {
-		gate = room(&p.work.gate, tokens*inner)
-		if err := p.linear(ctx, &f.Gate, x, tokens, gate, p.work); err != nil {
-			return err
-		}
-		p.tap(name+"/gate_proj", gate, inner)
-	}
-	if err := p.linear(ctx, &f.Up, x, tokens, up, p.work); err != nil {
-		return err
-	}
-	p.tap(name+"/up_proj", up, inner)
-	err = parallel(ctx, tokens, tokens*inner < 1<<12, func(_, t int) error {
-		for i := t * inner; i < (t+1)*inner; i++ {
-			if f.Gated {
-				up[i] *= act(gate[i])
-			} else {
-				up[i] = act(up[i])
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	p.tap(name+"/act", up, inner)
-	if err := p.linear(ctx, &f.Down, up, tokens, y, p.work); err != nil {
-		return err
-	}
-	p.tap(name+"/down_proj", y, p.model.Hidden)
 	return nil
 }

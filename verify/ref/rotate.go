@@ -1,27 +1,56 @@
 package ref
 
-import "github.com/pecvt/pecvt/posenc"
+import (
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
 
-// turns holds cos and sin per token and plane, (tokens, planes).
-type turns struct{ cos, sin []float64 }
+// turns holds cos and sin per token, group of heads and plane, (tokens, groups,
+// planes). One group serves all heads.
+type turns struct {
+	groups   int
+	cos, sin []float64
+}
 
-func newTurns(s posenc.Spectrum, positions []int64) turns {
-	planes := len(s.InvFreq)
-	t := turns{make([]float64, len(positions)*planes), make([]float64, len(positions)*planes)}
+// newTurns makes the table of a layer. phases, (tokens, n), take the place of
+// positions where they are not nil; n is 1 or the number of key/value heads.
+func newTurns(a *family.Attention, positions []int64, phases []float64) turns {
+	t := turns{groups: 1}
+	perToken := 0
+	if phases != nil {
+		perToken = len(phases) / len(positions)
+	}
+	if a.Spectra != nil || perToken > 1 {
+		t.groups = a.KVHeads
+	}
+	spectrum, planes := a.Rotary.Spectrum, a.Rotary.Planes()
+	t.cos, t.sin = make([]float64, len(positions)*t.groups*planes), make([]float64, len(positions)*t.groups*planes)
 	for i, pos := range positions {
-		for p := range planes {
-			t.cos[i*planes+p], t.sin[i*planes+p] = s.CosSin(p, pos)
+		for g := range t.groups {
+			if a.Spectra != nil {
+				spectrum.InvFreq = a.Spectra.InvFreq[g]
+			}
+			at := (i*t.groups + g) * planes
+			for p := range planes {
+				if phases == nil {
+					t.cos[at+p], t.sin[at+p] = spectrum.CosSin(p, pos)
+				} else {
+					t.cos[at+p], t.sin[at+p] = spectrum.CosSinAt(p, phases[i*perToken+g%perToken])
+				}
+			}
 		}
 	}
 	return t
 }
 
-// rotate turns every head of x, (tokens, heads, head size), in place.
+// rotate turns every head of x, (tokens, heads, head size), in place; head h
+// turns with group h / (heads/groups).
 func (t turns) rotate(r *posenc.Rotary, x []float64, heads int) {
-	planes := r.Planes()
+	planes, share := r.Planes(), heads/t.groups
 	for i := range len(x) / (heads * r.HeadDim) {
-		cos, sin := t.cos[i*planes:(i+1)*planes], t.sin[i*planes:(i+1)*planes]
 		for h := range heads {
+			at := (i*t.groups + h/share) * planes
+			cos, sin := t.cos[at:at+planes], t.sin[at:at+planes]
 			v := x[(i*heads+h)*r.HeadDim:][:r.HeadDim]
 			for p := range planes {
 				a, b := r.Coordinates(p)

@@ -85,13 +85,17 @@ func room(s *[]float64, n int) []float64 {
 // declared length is no error.
 //
 // The names given to Options.Tap are, with their shapes, "/embed" (B, S,
-// hidden), and for layer i
+// hidden), "/embed_norm" where the family has one, and for layer i
 //
 //	/layers.i/attn_norm        (B, S, hidden)
+//	/layers.i/attn/phase       (B, S, phases): Φ, where the phase is contextual
 //	/layers.i/attn/q_proj      (B, S, heads, head size); k_proj, v_proj likewise
-//	/layers.i/attn/q_norm      the same, where the family has one; k_norm likewise
-//	/layers.i/attn/q_rotated   the same; k_rotated likewise
+//	/layers.i/attn/k_shift     the same, with KV-shift; v_shift likewise
+//	/layers.i/attn/q_norm      the same, where the family has one (after q_rotated
+//	                           where it comes after the rotation); k_norm likewise
+//	/layers.i/attn/q_rotated   the same, where anything turns; k_rotated likewise
 //	/layers.i/attn/context     (B, S, heads, head size): softmax(scores) v
+//	/layers.i/attn/head_norm   the same, where the family has one
 //	/layers.i/attn/o_proj      (B, S, hidden)
 //	/layers.i/attn_residual    (B, S, hidden); absent in a parallel block
 //	/layers.i/mlp_norm         (B, S, hidden)
@@ -117,21 +121,17 @@ func (r *Runner) forward(ctx context.Context, input Input, opts Options) (*Outpu
 		return nil, err
 	}
 	out := &Output{Batch: in.rows, Seq: in.seq, Vocab: m.Vocab, From: opts.LogitsFrom,
-		Cache: &Cache{Batch: in.rows, Length: in.total()}}
+		Cache: &Cache{Batch: in.rows, Length: in.total(), Positions: in.at}}
 	if out.From < 0 {
 		out.From += in.seq
 	}
 	out.From = min(max(out.From, 0), in.seq)
-	p := &pass{Runner: r, in: in, opts: opts, out: out, work: newScratch(), total: len(m.Blocks) + 2}
+	p := &pass{Runner: r, in: in, past: input.Past, opts: opts, out: out, work: newScratch(), total: len(m.Blocks) + 2}
 	if err := p.embed(ctx); err != nil {
 		return nil, err
 	}
 	for i := range m.Blocks {
-		var past [2][]float64
-		if input.Past != nil {
-			past = [2][]float64{input.Past.Keys[i], input.Past.Values[i]}
-		}
-		if err := p.layer(ctx, i, past); err != nil {
+		if err := p.layer(ctx, i); err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
 		p.keep(i + 1)

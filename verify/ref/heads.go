@@ -1,0 +1,107 @@
+package ref
+
+import (
+	"context"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// headVectors are the queries, keys and values of a pass's tokens, (tokens,
+// heads, head size), as they meet in the score.
+type headVectors struct {
+	q, k, v []float64
+	// token are q and k as a bias reads them: normalised and not rotated.
+	token [2][]float64
+}
+
+// heads projects x, (tokens, hidden), to queries, keys and values, then mixes
+// (KV-shift), normalises and turns them.
+func (p *pass) heads(ctx context.Context, a *family.Attention, name string, x []float64, bias posenc.Bias, past, next *State) (*headVectors, error) {
+	tokens, d := p.in.tokens(), a.HeadDim
+	out := &headVectors{q: room(&p.work.q, tokens*a.Heads*d), k: room(&p.work.k, tokens*a.KVHeads*d), v: room(&p.work.v, tokens*a.KVHeads*d)}
+	turn, err := p.turns(a, name, x, past, next)
+	if err != nil {
+		return nil, err
+	}
+	parts := []struct {
+		letter     string
+		linear     *family.Linear
+		norm       *family.Norm
+		shift      *family.Shift
+		last, keep *[]float64
+		heads      int
+		to         []float64
+		token      *[]float64
+	}{
+		{"q", &a.Q, a.QNorm, nil, nil, nil, a.Heads, out.q, &out.token[0]},
+		{"k", &a.K, a.KNorm, a.KShift, &past.LastKey, &next.LastKey, a.KVHeads, out.k, &out.token[1]},
+		{"v", &a.V, nil, a.VShift, &past.LastValue, &next.LastValue, a.KVHeads, out.v, nil},
+	}
+	for _, one := range parts {
+		tap := func(step string) { p.tap(name+"/"+one.letter+"_"+step, one.to, one.heads, d) }
+		if err := p.linear(ctx, one.linear, x, tokens, one.to, p.work); err != nil {
+			return nil, err
+		}
+		tap("proj")
+		if one.shift != nil {
+			if *one.keep, err = p.shift(one.shift, one.heads, d, x, one.to, *one.last); err != nil {
+				return nil, err
+			}
+			tap("shift")
+		}
+		normalise := func(y []float64) error {
+			if one.norm == nil {
+				return nil
+			}
+			return p.norm(one.norm, y, y, d)
+		}
+		after := a.NormAfter && one.norm != nil && one.token != nil
+		if one.norm != nil && !after {
+			if err := normalise(one.to); err != nil {
+				return nil, err
+			}
+			tap("norm")
+		}
+		if one.token == nil {
+			continue
+		}
+		*one.token = one.to
+		if bias != nil && turn != nil {
+			*one.token = append([]float64(nil), one.to...)
+			if after {
+				if err := normalise(*one.token); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if turn != nil {
+			turn.rotate(&a.Rotary, one.to, one.heads)
+			tap("rotated")
+		}
+		if after {
+			if err := normalise(one.to); err != nil {
+				return nil, err
+			}
+			tap("norm")
+		}
+	}
+	return out, nil
+}
+
+// turns returns the layer's table of cos and sin, nil where nothing turns.
+func (p *pass) turns(a *family.Attention, name string, x []float64, past, next *State) (*turns, error) {
+	var phi []float64
+	if a.Phase != nil {
+		var err error
+		if phi, next.Phase, err = p.phases(a.Phase, a, x, past.Phase); err != nil {
+			return nil, err
+		}
+		p.tap(name+"/phase", phi, len(phi)/p.in.tokens())
+	}
+	if a.Rotary.Planes() == 0 {
+		return nil, nil
+	}
+	t := newTurns(a, p.in.positions, phi)
+	return &t, nil
+}

@@ -22,7 +22,7 @@ func (r *Rewrite) fuse(m *family.Model, target family.Spec, order []source, p po
 		switch {
 		case hasBias(a.Q, a.K, a.V, a.O, mlp.Gate, mlp.Up, mlp.Down):
 			return fmt.Errorf("the model has biases, family %s holds none: %w; %s", target.Name, posenc.ErrUnsupported, native)
-		case a.QNorm != nil || a.KNorm != nil || !mlp.Gated || m.Blocks[i].Parallel:
+		case a.Rotary.Dim == 0 || a.QNorm != nil || a.KNorm != nil || !mlp.Gated || m.Blocks[i].Parallel:
 			return fmt.Errorf("layer %d is not shaped as family %s holds it: %w; %s", i, target.Name, posenc.ErrUnsupported, native)
 		case a.Window != window:
 			return fmt.Errorf("layers differ in their sliding window, family %s has one for all: %w; %s", target.Name, posenc.ErrUnsupported, native)

@@ -43,7 +43,7 @@ func (r *Rewrite) partial(m *family.Model) error {
 	}
 	r.Spelling, r.Family = p.Type, target.Name
 	r.Config, r.ConfigChanged = m.Config.Object.Clone(), true
-	order := keptFirst(m.Blocks[0].Attn.Rotary, kept)
+	order := keptFirst(rotary(m), kept)
 	if spec.PartialLayout != "" {
 		r.Loaders = "loaders of family " + target.Name + " (checked with transformers 5.23)"
 		err = r.fuse(m, target, order, p)
@@ -60,6 +60,16 @@ func (r *Rewrite) partial(m *family.Model) error {
 	setNumber(r.Config, "max_position_embeddings", float64(r.MaxPositions))
 	r.noteLongrope(p)
 	return readBack(r.Config, m.Config.Path, s.want, s.long)
+}
+
+// rotary is the rotation that all rotating layers share.
+func rotary(m *family.Model) posenc.Rotary {
+	for i := range m.Blocks {
+		if r := m.Blocks[i].Attn.Rotary; r.Dim > 0 {
+			return r
+		}
+	}
+	return m.Blocks[0].Attn.Rotary
 }
 
 func (r *Rewrite) partialLoaders(cut bool) {
@@ -170,19 +180,22 @@ func (r *Rewrite) permute(m *family.Model, order []source) error {
 	e := edits{}
 	for i := range m.Blocks {
 		a := &m.Blocks[i].Attn
+		if a.Rotary.Dim == 0 {
+			continue // a layer without rotation keeps its order
+		}
 		for _, l := range []family.Linear{a.Q, a.K} {
-			e.replace(l.Weight, perHead(l.Weight, order))
+			e.perHead(l.Weight, order)
 			if l.Bias != nil {
-				e.replace(*l.Bias, perHead(*l.Bias, order))
+				e.perHead(*l.Bias, order)
 			}
 		}
 		for _, n := range []*family.Norm{a.QNorm, a.KNorm} {
 			if n == nil {
 				continue
 			}
-			e.replace(n.Weight, perHead(n.Weight, order))
+			e.perHead(n.Weight, order)
 			if n.Bias != nil {
-				e.replace(*n.Bias, perHead(*n.Bias, order))
+				e.perHead(*n.Bias, order)
 			}
 		}
 	}

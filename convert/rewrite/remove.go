@@ -10,6 +10,9 @@ func zeroQueries(m *family.Model, planes []int) []Edit {
 	e := edits{}
 	for i := range m.Blocks {
 		a := &m.Blocks[i].Attn
+		if a.Rotary.Dim == 0 {
+			continue // a layer without rotation has no planes to remove
+		}
 		order := make([]source, a.HeadDim)
 		for j := range order {
 			order[j].row = j
@@ -22,9 +25,9 @@ func zeroQueries(m *family.Model, planes []int) []Edit {
 		if a.QNorm != nil {
 			weight, bias = a.QNorm.Weight, a.QNorm.Bias
 		}
-		e.replace(weight, perHead(weight, order))
+		e.perHead(weight, order)
 		if bias != nil {
-			e.replace(*bias, perHead(*bias, order))
+			e.perHead(*bias, order)
 		}
 	}
 	return e.list()

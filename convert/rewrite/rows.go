@@ -65,60 +65,69 @@ type source struct {
 	zero bool
 }
 
-// perHead rearranges every head of a weight whose first axis is heads × width:
-// row j of a head comes from its row order[j].
-func perHead(w family.Weight, order []source) []Piece {
-	stored := make([]int64, 0, w.Shape[0])
+// rowsAt lists a weight's stored rows one by one.
+func rowsAt(w family.Weight) []int64 {
+	list := make([]int64, 0, w.Shape[0])
 	for _, r := range storedRows(w) {
 		for row := r.Begin; row < r.End; row++ {
-			stored = append(stored, row)
-		}
-	}
-	var list []Piece
-	for head := 0; head < len(stored); head += len(order) {
-		for _, s := range order {
-			row := stored[head+s.row]
-			list = joined(list, Piece{Tensor: w.Tensor, Rows: family.Range{Begin: row, End: row + 1}, Zero: s.zero})
+			list = append(list, row)
 		}
 	}
 	return list
 }
 
+// perHead rearranges every head of a weight whose first axis is heads × width:
+// row j of a head comes from its row order[j].
+func perHead(w family.Weight, order []source) []Piece {
+	stored := rowsAt(w)
+	var list []Piece
+	for head := 0; head < len(stored); head += len(order) {
+		for _, s := range order {
+			list = joined(list, one(w.Tensor, stored[head+s.row], s.zero))
+		}
+	}
+	return list
+}
+
+func one(tensor string, row int64, zero bool) Piece {
+	return Piece{Tensor: tensor, Rows: family.Range{Begin: row, End: row + 1}, Zero: zero}
+}
+
 // edits collects the changed rows of stored tensors that keep their names.
-type edits map[string][]change
+type edits map[string]*table
 
-type change struct {
-	stored []int64
-	at     int64
-	pieces []Piece
+// table says for each row of a tensor where it comes from.
+type table struct {
+	shape []int64
+	rows  []Piece
 }
 
-// replace puts pieces, as many rows as the weight has, where the weight's rows
-// are stored, which must be one run.
-func (e edits) replace(w family.Weight, pieces []Piece) {
-	e[w.Tensor] = append(e[w.Tensor], change{stored: w.Stored, at: storedRows(w)[0].Begin, pieces: pieces})
+// perHead rearranges every head of a weight where it is stored, whether that is
+// a tensor of its own or rows scattered over a fused one.
+func (e edits) perHead(w family.Weight, order []source) {
+	t := e[w.Tensor]
+	if t == nil {
+		t = &table{shape: w.Stored, rows: make([]Piece, w.Stored[0])}
+		for i := range t.rows {
+			t.rows[i] = one(w.Tensor, int64(i), false)
+		}
+		e[w.Tensor] = t
+	}
+	stored := rowsAt(w)
+	for head := 0; head < len(stored); head += len(order) {
+		for j, s := range order {
+			t.rows[stored[head+j]] = one(w.Tensor, stored[head+s.row], s.zero)
+		}
+	}
 }
 
-// list returns one Edit per tensor, sorted by name; rows that no change covers
-// stay.
+// list returns one Edit per tensor, sorted by name.
 func (e edits) list() []Edit {
 	out := make([]Edit, 0, len(e))
-	for name, changes := range e {
-		sort.Slice(changes, func(i, j int) bool { return changes[i].at < changes[j].at })
-		edit := Edit{Name: name, Shape: changes[0].stored}
-		var at int64
-		for _, c := range changes {
-			if c.at > at {
-				edit.Pieces = joined(edit.Pieces, Piece{Tensor: name, Rows: family.Range{Begin: at, End: c.at}})
-			}
-			at = c.at
-			for _, p := range c.pieces {
-				edit.Pieces = joined(edit.Pieces, p)
-				at += p.Count()
-			}
-		}
-		if at < edit.Shape[0] {
-			edit.Pieces = joined(edit.Pieces, Piece{Tensor: name, Rows: family.Range{Begin: at, End: edit.Shape[0]}})
+	for name, t := range e {
+		edit := Edit{Name: name, Shape: t.shape}
+		for _, p := range t.rows {
+			edit.Pieces = joined(edit.Pieces, p)
 		}
 		out = append(out, edit)
 	}

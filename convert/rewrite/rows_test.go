@@ -66,13 +66,30 @@ func TestPerHeadOfFusedRows(t *testing.T) {
 		t.Errorf("perHead (-want +got):\n%s", diff)
 	}
 	e := edits{}
-	e.replace(w, pieces)
+	e.perHead(w, order)
 	list := e.list()
 	if len(list) != 1 || list[0].Name != "qkv" || !cmp.Equal(list[0].Shape, []int64{12, 2}) {
 		t.Fatalf("edits: %+v", list)
 	}
 	if diff := cmp.Diff(rows("qkv", 0, 1, 2, 3, 6, 4, -1, 9, 7, -1, 10, 11), rowList(list[0].Pieces)); diff != "" {
 		t.Errorf("edit (-want +got):\n%s", diff)
+	}
+}
+
+// TestPerHeadOfGroupedRows: queries and keys stored head by head, as GPT-NeoX
+// does: q0 k0 v0 q1 k1 v1 of width 2.
+func TestPerHeadOfGroupedRows(t *testing.T) {
+	q := family.Weight{Tensor: "qkv", Shape: []int64{4, 1}, Rows: []family.Range{{Begin: 0, End: 2}, {Begin: 6, End: 8}}, Stored: []int64{12, 1}}
+	k := family.Weight{Tensor: "qkv", Shape: []int64{4, 1}, Rows: []family.Range{{Begin: 2, End: 4}, {Begin: 8, End: 10}}, Stored: []int64{12, 1}}
+	swap := []source{{row: 1}, {row: 0}}
+	e := edits{}
+	e.perHead(q, swap)
+	e.perHead(k, swap)
+	if diff := cmp.Diff(rows("qkv", 1, 0, 3, 2, 4, 5, 7, 6, 9, 8, 10, 11), rowList(e.list()[0].Pieces)); diff != "" {
+		t.Errorf("edit (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(rows("qkv", 1, 0, 7, 6), rowList(perHead(q, swap))); diff != "" {
+		t.Errorf("perHead (-want +got):\n%s", diff)
 	}
 }
 

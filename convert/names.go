@@ -8,7 +8,7 @@ import (
 )
 
 // modelName is what a model is called: the name of its folder, or of its file
-// where that has one of its own.
+// where that has one of its own, or its repository in the Hugging Face cache.
 func modelName(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -22,6 +22,17 @@ func modelName(path string) (string, error) {
 		base = filepath.Base(filepath.Dir(abs))
 	default:
 		base = strings.TrimSuffix(base, ".safetensors")
+	}
+	// the Hugging Face cache: models--owner--name/snapshots/<commit>
+	if dir := abs; err == nil {
+		if !info.IsDir() {
+			dir = filepath.Dir(abs)
+		}
+		snapshots := filepath.Dir(dir)
+		repo := filepath.Base(filepath.Dir(snapshots))
+		if base == filepath.Base(dir) && filepath.Base(snapshots) == "snapshots" && strings.HasPrefix(repo, "models--") {
+			base = repo[strings.LastIndex(repo, "--")+2:]
+		}
 	}
 	if strings.Trim(base, `./\`) == "" || base == filepath.VolumeName(abs) {
 		return "model", nil

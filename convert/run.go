@@ -84,6 +84,9 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, interrupted(ctx, err)
 	}
+	if err := ckpt.Close(); err != nil { // some systems rename no folder with open files
+		return nil, fmt.Errorf("source: %w", err)
+	}
 	if err := t.commit(o.Durable, w.linked); err != nil {
 		return nil, err
 	}

@@ -163,6 +163,16 @@ func TestDefaultOutput(t *testing.T) {
 			t.Errorf("%s: output %s, want %s", model, got, want)
 		}
 	}
+	cached := filepath.Join(t.TempDir(), "models--owner--Small-1B", "snapshots", "0123abcd")
+	if err := os.MkdirAll(filepath.Dir(cached), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(golden(t, "qwen2"), cached); err != nil {
+		t.Fatal(err)
+	}
+	if got := plan(t, cached, to("hope")).Output; got != "Small-1B-hope" {
+		t.Errorf("%s: output %s", cached, got)
+	}
 	out, p, _ := produce(t, named, to("hope"))
 	if p.Files[0].Name != "model.safetensors" || p.Files[0].Source != "llama.safetensors" {
 		t.Errorf("files %+v", p.Files)

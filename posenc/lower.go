@@ -72,6 +72,18 @@ func (p Precision) productParts() int {
 	return 1
 }
 
+// rate rounds a rate to what its parts hold together, one run of bits without a
+// gap: its product with a digit then fits productParts exactly.
+func (p Precision) rate(x float64) float64 {
+	switch p {
+	case Float16:
+		return roundTo(x, 22, -3, 65504)
+	case BFloat16:
+		return roundTo(x, 16, -118, 0x1.fep127)
+	}
+	return p.Round(x)
+}
+
 // base returns 256^d.
 func base(d int) float64 { return float64(int64(1) << (8 * d)) }
 
@@ -97,7 +109,7 @@ func lowerRate(scale float64, p Precision, length int, rate func(head int, featu
 	return &Lowering{
 		Width: nd * np, Shared: true,
 		Query: func(dst []float64, head int, _ int64, features []float64) {
-			for a, v := range p.parts(rate(head, features)/scale, np) {
+			for a, v := range p.parts(p.rate(rate(head, features)/scale), np) {
 				for d := range nd {
 					dst[a*nd+d] = v * base(d)
 				}
@@ -132,16 +144,12 @@ func lowerKeyRate(scale float64, p Precision, length int, rate func(head int, fe
 			}
 		},
 		Key: func(dst []float64, head int, pos int64, features []float64) {
-			rounded := p.parts(rate(head, features)/scale, np)
-			sum := 0.0
-			for _, v := range rounded {
-				sum += v
-			}
+			rounded := p.rate(rate(head, features) / scale)
 			for d := range nd {
-				for a, v := range rounded {
+				for a, v := range p.parts(rounded, np) {
 					dst[d*(np+nx)+a] = v * base(d)
 				}
-				copy(dst[d*(np+nx)+np:], p.parts(digit(pos, d, nd)*sum, nx))
+				copy(dst[d*(np+nx)+np:], p.parts(digit(pos, d, nd)*rounded, nx))
 			}
 		},
 		Error: func(distance, pos, rate float64) float64 {

@@ -8,7 +8,9 @@
 //
 // Tensor files that stay as they are become hard links where the file system
 // allows (reflinks or copies elsewhere), so that a conversion which edits only
-// config.json costs the same for any model. Weights that move are moved as
+// config.json costs the same for any model. A hard link shares its data with
+// the source: a program that later edits such a file in place edits both, so
+// copies are made on request. Weights that move are moved as
 // bytes: no value is decoded, so no NaN or infinity is noticed here; verify
 // reads values.
 package convert

@@ -15,7 +15,7 @@ func loaders(ropeType string) string {
 	case "linear", "yarn", "llama3", "dynamic":
 		return "loaders that read rope type " + ropeType + " (transformers 4.43 and later; most others)"
 	case "proportional":
-		return "transformers 5 (checked with 5.23); older ones stop at the unknown rope type; --spelling longrope for those"
+		return "transformers 5 (checked with 5.23); older ones stop at the unknown rope type (--spelling longrope for them); llama.cpp's converter only warns and turns every plane (--layout partial for it)"
 	default:
 		return "transformers 4.43 and later (checked with 5.23) and loaders that read longrope factors for the family"
 	}

@@ -96,27 +96,33 @@ func one(tensor string, row int64, zero bool) Piece {
 // edits collects the changed rows of stored tensors that keep their names.
 type edits map[string]*table
 
-// table says for each row of a tensor where it comes from.
+// table says for each row of a tensor which of its rows it comes from; zeroRow
+// is a zero row.
 type table struct {
 	shape []int64
-	rows  []Piece
+	rows  []int64
 }
+
+const zeroRow = -1
 
 // perHead rearranges every head of a weight where it is stored, whether that is
 // a tensor of its own or rows scattered over a fused one.
 func (e edits) perHead(w family.Weight, order []source) {
 	t := e[w.Tensor]
 	if t == nil {
-		t = &table{shape: w.Stored, rows: make([]Piece, w.Stored[0])}
+		t = &table{shape: w.Stored, rows: make([]int64, w.Stored[0])}
 		for i := range t.rows {
-			t.rows[i] = one(w.Tensor, int64(i), false)
+			t.rows[i] = int64(i)
 		}
 		e[w.Tensor] = t
 	}
 	stored := rowsAt(w)
 	for head := 0; head < len(stored); head += len(order) {
 		for j, s := range order {
-			t.rows[stored[head+j]] = one(w.Tensor, stored[head+s.row], s.zero)
+			t.rows[stored[head+j]] = stored[head+s.row]
+			if s.zero {
+				t.rows[stored[head+j]] = zeroRow
+			}
 		}
 	}
 }
@@ -126,7 +132,11 @@ func (e edits) list() []Edit {
 	out := make([]Edit, 0, len(e))
 	for name, t := range e {
 		edit := Edit{Name: name, Shape: t.shape}
-		for _, p := range t.rows {
+		for i, from := range t.rows {
+			p := one(name, from, false)
+			if from == zeroRow {
+				p = one(name, int64(i), true)
+			}
 			edit.Pieces = joined(edit.Pieces, p)
 		}
 		out = append(out, edit)

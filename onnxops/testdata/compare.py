@@ -1,11 +1,11 @@
 """Times graphs against each other in ONNX Runtime, by hand:
 
-    python compare.py [--threads 2] [--decodes 60] [--prefills 10] FIRST.onnx OTHER.onnx ...
+    python compare.py [--threads 2] [--rounds 10] FIRST.onnx OTHER.onnx ...
 
-Prefill of 256 tokens and one decode step after 512, batch 1, the runs of all
-graphs interleaved; each graph's ratio is the median of its run over the first
-graph's run of the same round, which a machine's mood disturbs least. A peer's
-graph to put first:
+Prefill of 256 tokens, and eight decode steps after 512 tokens, each with the
+cache that the step before gave; batch 1, the graphs taking turns. A graph's ratio
+is the median of its time over the first graph's in the same round, which a
+machine's mood disturbs least. A peer's graph to put first:
 
     python -m onnxruntime_genai.models.builder -m CHECKPOINT -o PEER -p fp32 -e cpu
 """
@@ -17,8 +17,7 @@ import onnxruntime as ort
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--decodes", type=int, default=60)
-parser.add_argument("--prefills", type=int, default=10)
+parser.add_argument("--rounds", type=int, default=10)
 parser.add_argument("models", nargs="+")
 args = parser.parse_args()
 
@@ -58,11 +57,26 @@ def run(session, given):
     return time.perf_counter() - start, binding.get_outputs()
 
 
-def report(label, rounds, prepare):
+def decode(path, steps=8):
+    past, total = caches[path], 0.0
+    for step in range(steps):
+        given = feeds(sessions[path], np.array([[7]], np.int64), past, [1, heads, 512 + step, size])
+        seconds, outputs = run(sessions[path], given)
+        total += seconds
+        past = outputs[1:]
+    return total / steps
+
+
+def prefill(path):
+    return run(sessions[path], feeds(sessions[path], prompt, None, [1, heads, 0, size]))[0]
+
+
+def report(label, measure):
     times = {path: [] for path in sessions}
-    for r in range(rounds):
+    for r in range(args.rounds):
         for path in list(sessions)[:: 1 if r % 2 else -1]:
-            times[path].append(run(sessions[path], prepare(path))[0])
+            time.sleep(0.05)  # the last graph's threads stop spinning
+            times[path].append(measure(path))
     base = np.array(times[args.models[0]])
     for path in sessions:
         t = np.array(times[path])
@@ -77,5 +91,5 @@ heads, size = [(s[1], s[3]) for s in shapes if isinstance(s[1], int) and isinsta
 prompt = (np.arange(256) * 37 % 1000 + 5).astype(np.int64)[None]
 longer = (np.arange(512) * 31 % 1000 + 5).astype(np.int64)[None]
 caches = {path: run(s, feeds(s, longer, None, [1, heads, 0, size]))[1][1:] for path, s in sessions.items()}
-report("decode", args.decodes, lambda p: feeds(sessions[p], np.array([[7]], np.int64), caches[p], [1, heads, 512, size]))
-report("prefill", args.prefills, lambda p: feeds(sessions[p], prompt, None, [1, heads, 0, size]))
+report("decode", decode)
+report("prefill", prefill)

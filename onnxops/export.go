@@ -31,6 +31,11 @@ type emitter struct {
 	presents []*graph.Value
 }
 
+// emitted are the parts of a model, beyond llama's, that a graph is made for.
+// What one form alone lacks is in expressible.
+var emitted = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.UnrotatedLayers,
+	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerLayer}
+
 // Export returns the model as an ONNX graph. ckpt is the checkpoint that m was
 // loaded from; with WeightsExternal its files' names and offsets go into the
 // graph, with WeightsEmbed its mapped bytes, so it must stay open while the
@@ -53,6 +58,9 @@ func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxp
 	x := e.embed(table)
 	for i := range m.Blocks {
 		x = e.block(i, &m.Blocks[i], x)
+	}
+	if err := m.Beyond(emitted...); err != nil { // what no layer has refused
+		e.g.Fail(fmt.Errorf("%w; convert without a graph (--no-onnx)", err))
 	}
 	x = e.norm("/final_norm", x, &m.FinalNorm)
 	x = e.linear("/head", x, m.Head)

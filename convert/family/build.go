@@ -1,36 +1,175 @@
 package family
 
 import (
+	"fmt"
+	"math"
 	"strconv"
 	"strings"
+
+	"github.com/pecvt/pecvt/posenc"
 )
 
-// whole is a weight that is a stored tensor.
-func whole(name string, shape ...int64) Weight {
-	return Weight{Tensor: name, Shape: shape, Stored: shape}
+// build applies a family's data to a configuration.
+func build(r *reader, spec Spec) *Model {
+	m := &Model{Family: spec.Name, ModelType: spec.ModelType, Config: r.c}
+	s := readSizes(r, spec, m)
+	if r.err != nil {
+		return nil
+	}
+	var pos position
+	if spec.Position != nil {
+		pos = spec.Position(r, m, s.heads, s.headDim)
+	} else {
+		pos = ropePosition(r, spec, m, s.headDim)
+	}
+	windows := spec.Window.layers(r, s.layers)
+	r.fail(pos.rotary.Check())
+	if r.err != nil {
+		return nil
+	}
+	b := builder{r: r, spec: spec, n: spec.Names, sizes: s, hidden: int64(m.Hidden)}
+	m.Embed = whole(b.n.Embed+".weight", int64(m.Vocab), b.hidden)
+	if b.n.EmbedNorm != "" {
+		norm := b.norm(spec.Norm, b.n.EmbedNorm, b.hidden)
+		m.EmbedNorm = &norm
+	}
+	m.FinalNorm = b.norm(spec.Norm, b.n.FinalNorm, b.hidden)
+	m.Head = Linear{Weight: whole(b.n.Head+".weight", int64(m.Vocab), b.hidden)}
+	m.headName = m.Head.Weight.Tensor
+	if m.Tied {
+		m.Head.Weight = m.Embed
+	}
+	m.Blocks = make([]Block, s.layers)
+	for i := range m.Blocks {
+		b.layer = i
+		m.Blocks[i] = b.block(pos, windows[i])
+		for _, t := range b.n.Ignore {
+			m.Ignored = append(m.Ignored, b.name(t))
+		}
+	}
+	if spec.Adjust != nil {
+		spec.Adjust(r, m)
+	}
+	consistency(m, spec.Rope)
+	return m
+}
+
+// ropePosition reads the rope keys and the spectrum they declare.
+func ropePosition(r *reader, spec Spec, m *Model, headDim int) position {
+	r.fail(readRope(m, headDim, spec.Rope))
+	if r.err == nil {
+		r.fail(spec.checkRope(m.Rope))
+	}
+	if r.err != nil {
+		return position{}
+	}
+	s, err := m.Rope.Spectrum(m.TrainedLength)
+	r.fail(err)
+	return position{rotary: posenc.Rotary{Spectrum: s, HeadDim: headDim, Dim: m.Rope.RotaryDim()}}
 }
 
 // builder makes one layer's weights from a family's name templates.
 type builder struct {
-	r     *reader
-	spec  Spec
-	n     Names
-	eps   float64
-	layer int
+	sizes
+	r      *reader
+	spec   Spec
+	n      Names
+	hidden int64
+	layer  int
+}
+
+// block makes the layer.
+func (b *builder) block(pos position, window int) Block {
+	block := Block{AttnNorm: b.norm(b.spec.Norm, b.n.AttnNorm, b.hidden), Attn: b.attention(pos, window), MLP: b.mlp(), Parallel: b.has(b.spec.Parallel)}
+	if b.spec.SharedNorm {
+		block.MLPNorm = block.AttnNorm
+	} else {
+		block.MLPNorm = b.norm(b.spec.Norm, b.n.MLPNorm, b.hidden)
+	}
+	return block
+}
+
+func (b *builder) attention(pos position, window int) Attention {
+	d := int64(b.headDim)
+	q, k := int64(b.heads)*d, int64(b.kv)*d
+	rotary := pos.rotary
+	rotary.Spectrum = rotary.Spectrum.Clone()
+	a := Attention{Heads: b.heads, KVHeads: b.kv, HeadDim: b.headDim, Scale: 1 / math.Sqrt(float64(d)), Window: window, Rotary: rotary}
+	if pos.bias != nil {
+		bias := *pos.bias
+		a.Bias = &bias
+	}
+	bias := b.has(b.spec.QKVBias)
+	switch {
+	case b.n.QKV == "":
+		a.Q, a.K, a.V = b.linear(b.n.Q, bias, q, b.hidden), b.linear(b.n.K, bias, k, b.hidden), b.linear(b.n.V, bias, k, b.hidden)
+	case b.spec.GroupedQKV:
+		rep := int64(b.heads / b.kv)
+		a.Q, a.K, a.V = b.grouped(bias, 0, rep), b.grouped(bias, rep, 1), b.grouped(bias, rep+1, 1)
+	default:
+		part := func(begin, out int64) Linear {
+			return b.part(b.n.QKV, bias, b.hidden, q+2*k, Range{begin, begin + out})
+		}
+		a.Q, a.K, a.V = part(0, q), part(q, k), part(q+k, k)
+	}
+	a.O = b.linear(b.n.O, b.has(b.spec.OBias), b.hidden, q)
+	if b.has(b.spec.QKNorm) {
+		qn, kn := b.norm(RMS, b.n.QNorm, d), b.norm(RMS, b.n.KNorm, d)
+		a.QNorm, a.KNorm, a.NormAfter = &qn, &kn, b.spec.NormAfter
+	}
+	if b.n.HeadNorm != "" {
+		norm := b.norm(RMS, b.n.HeadNorm, d)
+		a.HeadNorm = &norm
+	}
+	a.KShift, a.VShift = b.shift(b.n.KShift), b.shift(b.n.VShift)
+	return a
+}
+
+// grouped is the part of every key/value head's rows in a fused matrix that
+// begins at and spans n head vectors.
+func (b *builder) grouped(bias bool, at, n int64) Linear {
+	d, group := int64(b.headDim), int64(b.heads/b.kv)+2
+	rows := make([]Range, b.kv)
+	for g := range rows {
+		begin := (int64(g)*group + at) * d
+		rows[g] = Range{begin, begin + n*d}
+	}
+	return b.part(b.n.QKV, bias, b.hidden, int64(b.kv)*group*d, rows...)
+}
+
+func (b *builder) shift(template string) *Shift {
+	if template == "" {
+		return nil
+	}
+	return &Shift{Gate: b.linear(template, false, int64(b.kv), b.hidden)}
+}
+
+func (b *builder) mlp() MLP {
+	bias, inner := b.has(b.spec.MLPBias), int64(b.inner)
+	m := MLP{Act: b.act, Gated: b.n.Gate != "" || b.n.GateUp != "", Down: b.linear(b.n.Down, bias, b.hidden, inner)}
+	if b.n.GateUp != "" {
+		m.Gate, m.Up = b.part(b.n.GateUp, bias, b.hidden, 2*inner, Range{0, inner}), b.part(b.n.GateUp, bias, b.hidden, 2*inner, Range{inner, 2 * inner})
+		return m
+	}
+	if m.Gated {
+		m.Gate = b.linear(b.n.Gate, bias, inner, b.hidden)
+	}
+	m.Up = b.linear(b.n.Up, bias, inner, b.hidden)
+	return m
 }
 
 func (b *builder) name(template string) string {
 	return strings.ReplaceAll(template, "{i}", strconv.Itoa(b.layer))
 }
 
-func (b *builder) has(rule BiasRule) bool {
-	return rule.Always || (rule.Key != "" && b.r.boolOr(false, rule.Key))
+func (b *builder) has(rule Rule) bool {
+	return rule.Always || (rule.Key != "" && b.r.boolOr(rule.Default, rule.Key))
 }
 
-func (b *builder) norm(template string, n int64) Norm {
+func (b *builder) norm(kind NormKind, template string, n int64) Norm {
 	name := b.name(template)
-	norm := Norm{Kind: b.spec.Norm, Weight: whole(name+".weight", n), Eps: b.eps}
-	if b.spec.Norm == LayerNorm {
+	norm := Norm{Kind: kind, Weight: whole(name+".weight", n), Eps: b.eps}
+	if kind == LayerNorm && !b.spec.NoNormBias {
 		bias := whole(name+".bias", n)
 		norm.Bias = &bias
 	}
@@ -39,15 +178,18 @@ func (b *builder) norm(template string, n int64) Norm {
 
 // linear is y = W x (+ b) with a tensor of its own.
 func (b *builder) linear(template string, bias bool, out, in int64) Linear {
-	return b.part(template, bias, in, 0, out, out)
+	return b.part(template, bias, in, out, Range{0, out})
 }
 
-// part is the rows [begin, begin+out) of a stored matrix of total rows.
-func (b *builder) part(template string, bias bool, in, begin, out, total int64) Linear {
+// part is some rows of a stored matrix of total rows.
+func (b *builder) part(template string, bias bool, in, total int64, rows ...Range) Linear {
 	name := b.name(template)
-	var rows []Range
-	if out != total {
-		rows = []Range{{begin, begin + out}}
+	var out int64
+	for _, r := range rows {
+		out += r.End - r.Begin
+	}
+	if out == total {
+		rows = nil
 	}
 	l := Linear{Weight: Weight{Tensor: name + ".weight", Shape: []int64{out, in}, Rows: rows, Stored: []int64{total, in}}}
 	if bias {
@@ -56,15 +198,12 @@ func (b *builder) part(template string, bias bool, in, begin, out, total int64) 
 	return l
 }
 
-// sizeOrZero reads an optional non-negative integer.
-func (r *reader) sizeOrZero(key string, def int) int {
-	v, ok, err := r.c.Int(key)
-	r.fail(err)
-	if !ok || err != nil {
-		return def
-	}
-	if v < 0 {
-		r.fail(wrongType(key, r.c.Raw(key), "zero or a positive number"))
-	}
-	return v
+// whole is a weight that is a stored tensor.
+func whole(name string, shape ...int64) Weight {
+	return Weight{Tensor: name, Shape: shape, Stored: shape}
+}
+
+// unsupported marks a form that the family has and pecvt does not read.
+func unsupported(format string, args ...any) error {
+	return fmt.Errorf(format+": %w", append(args, posenc.ErrUnsupported)...)
 }

@@ -52,11 +52,7 @@ func (m *Model) claim(ckpt *safetensors.Checkpoint) error {
 // storedHead claims a head that is stored although it is tied: transformers
 // drops it and uses the embedding, and so does pecvt.
 func (m *Model) storedHead(ckpt *safetensors.Checkpoint, claimed map[string]bool) {
-	spec, err := Find(m.ModelType)
-	if err != nil {
-		return
-	}
-	name := spec.Names.Head + ".weight"
+	name := m.headName
 	if _, _, ok := ckpt.Lookup(name); !ok || claimed[name] {
 		return
 	}

@@ -100,3 +100,47 @@ func (r *reader) boolOr(def bool, key string) bool {
 	}
 	return v
 }
+
+// sizeOrZero reads an optional non-negative integer.
+func (r *reader) sizeOrZero(key string, def int) int {
+	v, ok, err := r.c.Int(key)
+	r.fail(err)
+	if !ok || err != nil {
+		return def
+	}
+	if v < 0 {
+		r.fail(wrongType(key, r.c.Raw(key), "zero or a positive number"))
+	}
+	return v
+}
+
+// floatOr reads an optional number.
+func (r *reader) floatOr(def float64, key string) float64 {
+	v, ok, err := r.c.Float(key)
+	r.fail(err)
+	if !ok {
+		return def
+	}
+	return v
+}
+
+// textOr reads an optional string.
+func (r *reader) textOr(def, key string) string {
+	v, ok, err := r.c.Text(key)
+	r.fail(err)
+	if !ok {
+		return def
+	}
+	return v
+}
+
+// present returns the first of several spellings that the configuration has,
+// or "".
+func (r *reader) present(keys []string) string {
+	for _, k := range keys {
+		if r.c.Has(k) {
+			return k
+		}
+	}
+	return ""
+}

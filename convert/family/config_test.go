@@ -43,7 +43,7 @@ func TestBadConfig(t *testing.T) {
 	}{
 		"no model_type":      {map[string]string{"model_type": ""}, []string{`key "model_type" is missing`}, false},
 		"model_type number":  {map[string]string{"model_type": "7"}, []string{`key "model_type" is 7: expected a string`}, false},
-		"unknown model_type": {map[string]string{"model_type": `"lama"`}, []string{`model_type "lama" is unknown`, `did you mean "llama"?`, "valid: llama, mistral, phi3, qwen2, qwen3"}, true},
+		"unknown model_type": {map[string]string{"model_type": `"lama"`}, []string{`model_type "lama" is unknown`, `did you mean "llama"?`, "valid: bloom, falcon, gpt_neox, grape, llama, mistral"}, true},
 		"missing size":       {map[string]string{"hidden_size": ""}, []string{`key "hidden_size" is missing`}, false},
 		"null size":          {map[string]string{"vocab_size": "null"}, []string{`key "vocab_size" is missing`}, false},
 		"string size":        {map[string]string{"hidden_size": `"64"`}, []string{`key "hidden_size" is "64": expected a number`}, false},
@@ -52,7 +52,7 @@ func TestBadConfig(t *testing.T) {
 		"negative":           {map[string]string{"intermediate_size": "-96"}, []string{`key "intermediate_size" is -96: expected a positive number`}, false},
 		"huge":               {map[string]string{"vocab_size": "1e15"}, []string{`key "vocab_size" is 1000000000000000`}, false},
 		"many layers":        {map[string]string{"num_hidden_layers": "1000000"}, []string{`"num_hidden_layers" is 1000000`}, false},
-		"wide heads":         {map[string]string{"head_dim": "2147483646"}, []string{"2 layers of head size 2147483646"}, false},
+		"wide heads":         {map[string]string{"head_dim": "2147483646"}, []string{"2 layers of 4 heads of head size 2147483646"}, false},
 		"odd head":           {map[string]string{"head_dim": "15"}, []string{"head size 15", `"head_dim"`, "odd"}, false},
 		"odd derived head":   {map[string]string{"head_dim": "", "hidden_size": "60"}, []string{"head size 15 (hidden_size 60 over 4 heads) is odd"}, false},
 		"indivisible hidden": {map[string]string{"head_dim": "", "hidden_size": "66"}, []string{"hidden_size 66 does not divide by 4 attention heads"}, false},

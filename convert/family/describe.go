@@ -10,15 +10,33 @@ func (s Spec) Describe() string {
 			parts = append(parts, text)
 		}
 	}
-	add(s.Norm == LayerNorm, "LayerNorm")
+	add(s.About != "", s.About)
+	add(s.Norm == LayerNorm && !s.NoNormBias, "LayerNorm")
+	add(s.Norm == LayerNorm && s.NoNormBias, "LayerNorm without biases")
+	add(s.Names.EmbedNorm != "", "norm after the embedding")
 	add(s.QKVBias.Always, "biases on q, k, v")
-	add(s.QKNorm, "RMS norm on q and k before the rotation")
+	add(s.QKNorm.Always, "RMS norm on q and k before the rotation")
 	add(s.Window.Key != "", "sliding window")
-	add(s.Names.QKV != "", "fused q, k, v")
+	add(s.Names.QKV != "" && !s.GroupedQKV, "fused q, k, v")
+	add(s.Names.QKV != "" && s.GroupedQKV, "q, k, v fused head by head")
 	add(s.Names.GateUp != "", "fused gate and up")
+	add(s.Names.Gate == "" && s.Names.GateUp == "", "no gate in the MLP")
+	add(s.Parallel != Rule{}, "attention and MLP may stand side by side")
+	add(s.Rope.Partial != 0, "partial rotary")
 	add(s.HeadDim != 0, "head size of its own")
 	if parts == nil {
 		return "RMS norm, gated SiLU, grouped queries, full rotary"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// PartialText says what --layout partial does for the family.
+func (s Spec) PartialText() string {
+	switch {
+	case s.PartialLayout != "":
+		return "as " + s.PartialLayout
+	case s.ReadsPartial || s.Keys.Hidden != nil && s.Rope.Theta == 0:
+		return "refused"
+	}
+	return "own names, partial rotary in config.json"
 }

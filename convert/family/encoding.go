@@ -41,8 +41,8 @@ type Bias struct {
 	Kind BiasKind
 	// Slopes is β per query head, per position.
 	Slopes []float64
-	// RoundBF16 rounds slope·position to bf16 before it is used, as Falcon does.
-	// BeforeScale adds the bias before the score is scaled.
+	// RoundBF16 rounds slope, key position and their product to bf16, as Falcon
+	// does. BeforeScale adds the bias before the score is scaled.
 	RoundBF16, BeforeScale bool
 	// U and V are the key and query gates of Gated, (heads, head size), already
 	// L2-normalised; nil is none.

@@ -4,6 +4,6 @@ package family
 var llama = Spec{
 	Name: "llama", ModelType: "llama", Architecture: "LlamaForCausalLM",
 	Names: hfNames, Norm: RMS, EpsKey: "rms_norm_eps",
-	QKVBias: BiasRule{Key: "attention_bias"}, OBias: BiasRule{Key: "attention_bias"}, MLPBias: BiasRule{Key: "mlp_bias"},
+	QKVBias: Rule{Key: "attention_bias"}, OBias: Rule{Key: "attention_bias"}, MLPBias: Rule{Key: "mlp_bias"},
 	Rope: ropeDefaults{Theta: 10000}, PartialLayout: "phi3",
 }

@@ -31,7 +31,8 @@ type Model struct {
 	FinalNorm Norm
 	Head      Linear // (Vocab, Hidden)
 	Blocks    []Block
-	// Rope is the rotary encoding as declared.
+	// Rope is the rotary encoding as the rope keys declare it; its Type is empty
+	// where the family has none of them: what turns is then in the blocks alone.
 	Rope   posenc.RopeParams
 	Config *Config
 	// Ignored are stored tensors that carry no weight (old rotary buffers).
@@ -41,6 +42,10 @@ type Model struct {
 	Parameters []Weight
 	// Warnings name what is inconsistent but not wrong.
 	Warnings []string
+
+	learned  bool                 // the spectrum is a parameter of the weights
+	headName string               // the head's tensor, stored or not
+	values   []func(Source) error // read Parameters into the blocks
 }
 
 // Block is one layer.
@@ -109,14 +114,19 @@ type MLP struct {
 // n positions. Only the rope types that depend on the length change; the
 // blocks are copied, the receiver stays.
 func (m *Model) AtLength(n int) (*Model, error) {
+	c := *m
+	c.Blocks = append([]Block(nil), m.Blocks...)
+	if m.Rope.Type == "" {
+		return &c, nil
+	}
 	s, err := m.Rope.Spectrum(n)
 	if err != nil {
 		return nil, err
 	}
-	c := *m
-	c.Blocks = append([]Block(nil), m.Blocks...)
 	for i := range c.Blocks {
-		c.Blocks[i].Attn.Rotary.Spectrum = s.Clone()
+		if c.Blocks[i].Attn.Rotary.Dim > 0 { // a layer without rotation stays so
+			c.Blocks[i].Attn.Rotary.Spectrum = s.Clone()
+		}
 	}
 	return &c, nil
 }

@@ -10,5 +10,5 @@ var phi3 = Spec{
 	}),
 	Norm: RMS, EpsKey: "rms_norm_eps",
 	Window: WindowRule{Key: "sliding_window"},
-	Rope:   ropeDefaults{Theta: 10000, TrainedLength: 4096}, RopeTypes: []string{"default", "longrope"}, PartialLayout: "phi3",
+	Rope:   ropeDefaults{Theta: 10000, TrainedLength: 4096}, RopeTypes: []string{"default", "longrope"}, ReadsPartial: true, PartialLayout: "phi3",
 }

@@ -4,7 +4,7 @@ package family
 var qwen2 = Spec{
 	Name: "qwen2", ModelType: "qwen2", Architecture: "Qwen2ForCausalLM",
 	Names: hfNames, Norm: RMS, EpsKey: "rms_norm_eps",
-	QKVBias: BiasRule{Always: true},
+	QKVBias: Rule{Always: true},
 	Window:  WindowRule{Key: "sliding_window", Switch: "use_sliding_window", Default: 4096, From: 28},
 	Rope:    ropeDefaults{Theta: 10000},
 }

@@ -9,8 +9,8 @@ var qwen3 = Spec{
 		n.KNorm = "model.layers.{i}.self_attn.k_norm"
 	}),
 	Norm: RMS, EpsKey: "rms_norm_eps",
-	QKVBias: BiasRule{Key: "attention_bias"}, OBias: BiasRule{Key: "attention_bias"},
-	QKNorm: true, HeadDim: 128,
+	QKVBias: Rule{Key: "attention_bias"}, OBias: Rule{Key: "attention_bias"},
+	QKNorm: Rule{Always: true}, HeadDim: 128,
 	Window: WindowRule{Key: "sliding_window", Switch: "use_sliding_window", Default: 4096, From: 28},
 	Rope:   ropeDefaults{Theta: 10000},
 }

@@ -40,6 +40,8 @@ func ropeDict(c *Config) (key string, dict *Object, err error) {
 // ropeDefaults are a family's values for keys the configuration leaves out.
 type ropeDefaults struct {
 	Theta, Partial float64
+	// ThetaKey and PartialKey are the family's own top-level spellings.
+	ThetaKey, PartialKey string
 	// TrainedLength is original_max_position_embeddings for the types that
 	// scale; 0 is max_position_embeddings.
 	TrainedLength int
@@ -88,6 +90,9 @@ func readRope(m *Model, headDim int, def ropeDefaults) error {
 	}
 	if err := checkKeys(dict, row); err != nil {
 		return at(err)
+	}
+	if err := floats(c.Object, map[string]*float64{def.ThetaKey: &p.Theta, def.PartialKey: &p.Partial}); err != nil {
+		return err
 	}
 	for _, o := range []*Object{c.Object, dict} { // the dictionary has the last word
 		if err := floats(o, map[string]*float64{"rope_theta": &p.Theta, "partial_rotary_factor": &p.Partial}); err != nil {

@@ -8,20 +8,53 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// Spec is a model family as data. What data cannot say goes into Adjust.
+// Spec is a model family as data. What data cannot say goes into the functions
+// Variant, Position and Adjust.
 type Spec struct {
 	// Name is the family's name, ModelType the value of model_type in
 	// config.json, Architecture the causal-LM class stock loaders use.
 	Name, ModelType, Architecture string
-	// Names are the stored names; "{i}" stands for the layer.
+	// About names what is special and not in the fields below, for documents.
+	About string
+	// Names are the stored names; "{i}" stands for the layer. Older lists
+	// prefixes of names that other writers of the same family spell otherwise.
 	Names Names
-	// Norm is the kind of every norm outside the heads; EpsKey its ε.
+	Older []Rename
+	// Keys are config.json's spellings of the sizes; the zero value is
+	// Hugging Face's usual ones.
+	Keys Keys
+	// Norm is the kind of every norm outside the heads, EpsKey the key of its ε
+	// and Eps the value where that is absent; with Eps 0 the key must be there.
 	Norm   NormKind
 	EpsKey string
+	Eps    float64
+	// NoNormBias: the layer norms have no bias.
+	NoNormBias bool
+	// Act is the activation where Keys.Act is absent; empty means that it must
+	// be there.
+	Act string
+	// Inner gives the MLP's inner size where Keys.Inner is absent; nil means
+	// that it must be there.
+	Inner func(hidden int) int
+	// MaxPositions is the length where Keys.MaxPositions is absent; 0 means
+	// that it must be there.
+	MaxPositions int
 	// QKVBias, OBias and MLPBias say which linears carry a bias.
-	QKVBias, OBias, MLPBias BiasRule
-	// QKNorm: queries and keys are RMS-normalised per head before the rotation.
-	QKNorm bool
+	QKVBias, OBias, MLPBias Rule
+	// GroupedQKV: the fused matrix holds, for each key/value head in turn, the
+	// rows of its query heads, then of its key, then of its value. Else all of
+	// Q, K and V follow each other.
+	GroupedQKV bool
+	// OneKV: one key/value head serves all heads.
+	OneKV bool
+	// QKNorm: queries and keys are RMS-normalised per head; after the rotation
+	// with NormAfter, else before it.
+	QKNorm    Rule
+	NormAfter bool
+	// Parallel: attention and MLP both read the layer's input. SharedNorm: and
+	// the same norm of it.
+	Parallel   Rule
+	SharedNorm bool
 	// Window says where a sliding window is declared.
 	Window WindowRule
 	// HeadDim is the head size where head_dim is absent; 0 is hidden_size over
@@ -34,38 +67,72 @@ type Spec struct {
 	// RopeTypes lists the rope types that the family's stock loader takes; nil
 	// is all of them.
 	RopeTypes []string
-	// PartialLayout names the family whose layout can hold this one's weights
-	// with a partial rotary dimension that stock loaders read: its own name
-	// where its loaders do, empty if none.
+	// ReadsPartial: the family's stock loader reads partial_rotary_factor with
+	// the rope type "default".
+	ReadsPartial bool
+	// PartialLayout names the family whose fused layout can hold this one's
+	// weights with a partial rotary dimension that stock loaders read; empty if
+	// none.
 	PartialLayout string
+	// Variant chooses among a family's forms by the configuration: it returns
+	// the row to read it with. Nil is the row itself.
+	Variant func(r *reader, s Spec) Spec
+	// Position reads the positional encoding of a family that is not, or not
+	// only, rotary: every layer starts with a copy of what it returns. Nil
+	// reads the rope keys.
+	Position func(r *reader, m *Model, heads, headDim int) position
 	// Adjust edits the model after the data was applied; may be nil.
 	Adjust func(r *reader, m *Model)
 }
 
+// position is a layer's positional encoding.
+type position struct {
+	rotary posenc.Rotary
+	bias   *Bias
+}
+
 // Names are templates of stored tensor names, without ".weight" or ".bias".
-// QKV and GateUp are fused matrices: rows of Q, then K, then V; of gate, then
-// up.
+// QKV and GateUp are fused matrices: rows of Q, K and V; of gate, then up.
 type Names struct {
-	Embed, FinalNorm, Head        string
-	AttnNorm, MLPNorm             string
-	Q, K, V, QKV, O, QNorm, KNorm string
-	Gate, Up, GateUp, Down        string
-	// Ignore are stored buffers that carry no weight.
+	Embed, EmbedNorm, FinalNorm, Head string
+	AttnNorm, MLPNorm                 string
+	Q, K, V, QKV, O, QNorm, KNorm     string
+	KShift, VShift, HeadNorm          string
+	Gate, Up, GateUp, Down            string
+	// Ignore are stored buffers that carry no weight, whole tensor names.
 	Ignore []string
 }
 
-// BiasRule says whether linears have a bias: Always, or as the boolean key
-// says (absent is false); the zero value is never.
-type BiasRule struct {
-	Always bool
-	Key    string
+// Rename replaces a prefix of stored names.
+type Rename struct{ From, To string }
+
+// Keys are spellings of config.json's keys; of several, the first one present
+// counts.
+type Keys struct {
+	Vocab, Hidden, Layers, Heads, KVHeads, Inner, MaxPositions, HeadDim, Act []string
+}
+
+// hfKeys are the spellings most Hugging Face decoders use.
+var hfKeys = Keys{
+	Vocab: []string{"vocab_size"}, Hidden: []string{"hidden_size"}, Layers: []string{"num_hidden_layers"},
+	Heads: []string{"num_attention_heads"}, KVHeads: []string{"num_key_value_heads"}, Inner: []string{"intermediate_size"},
+	MaxPositions: []string{"max_position_embeddings"}, HeadDim: []string{"head_dim"}, Act: []string{"hidden_act"},
+}
+
+// Rule is a truth value of a family: Always, or as the boolean key says
+// (Default where it is absent); the zero value is never.
+type Rule struct {
+	Always  bool
+	Key     string
+	Default bool
 }
 
 // WindowRule says where a sliding window is declared: Key holds its size (an
 // absent one is Default, null is none). Switch, where set, is a boolean key
 // that must be true, and then only layers that layer_types calls
 // sliding_attention have it, or those from max_window_layers (From, where
-// absent) on. Without a Switch every layer has it.
+// absent; all with a negative From, which leaves the key unread) on. Without a
+// Switch every layer has it.
 type WindowRule struct {
 	Key, Switch   string
 	Default, From int
@@ -76,7 +143,7 @@ func (s Spec) checkRope(p posenc.RopeParams) error {
 	if s.RopeTypes != nil && !slices.Contains(s.RopeTypes, p.Type) {
 		return fmt.Errorf("rope type %q: loaders of family %s take %s alone: %w", p.Type, s.Name, strings.Join(s.RopeTypes, " and "), posenc.ErrUnsupported)
 	}
-	if p.Type == "default" && p.RotaryDim() != p.HeadDim && s.PartialLayout != s.Name {
+	if p.Type == "default" && p.RotaryDim() != p.HeadDim && !s.ReadsPartial {
 		return fmt.Errorf("partial_rotary_factor %v: loaders of family %s disagree on it (transformers 5 ignores it where the rope type is \"default\", others read it): %w; remove the key if all %d coordinates turn", p.Partial, s.Name, posenc.ErrUnsupported, p.HeadDim)
 	}
 	return nil
@@ -92,8 +159,37 @@ var hfNames = Names{
 	Ignore: []string{"model.layers.{i}.self_attn.rotary_emb.inv_freq"},
 }
 
+// bloomNames are the names of Bloom and of Falcon's first form.
+var bloomNames = Names{
+	Embed: "transformer.word_embeddings", FinalNorm: "transformer.ln_f", Head: "lm_head",
+	AttnNorm: "transformer.h.{i}.input_layernorm", MLPNorm: "transformer.h.{i}.post_attention_layernorm",
+	QKV: "transformer.h.{i}.self_attention.query_key_value", O: "transformer.h.{i}.self_attention.dense",
+	Up: "transformer.h.{i}.mlp.dense_h_to_4h", Down: "transformer.h.{i}.mlp.dense_4h_to_h",
+}
+
 // with returns a copy of the names after an edit.
 func (n Names) with(edit func(*Names)) Names {
 	edit(&n)
 	return n
+}
+
+// renamed returns the names after a change of prefix.
+func (n Names) renamed(c Rename) Names {
+	for _, p := range []*string{&n.Embed, &n.EmbedNorm, &n.FinalNorm, &n.Head, &n.AttnNorm, &n.MLPNorm, &n.Q, &n.K, &n.V, &n.QKV, &n.O,
+		&n.QNorm, &n.KNorm, &n.KShift, &n.VShift, &n.HeadNorm, &n.Gate, &n.Up, &n.GateUp, &n.Down} {
+		*p = c.apply(*p)
+	}
+	ignore := make([]string, len(n.Ignore))
+	for i, name := range n.Ignore {
+		ignore[i] = c.apply(name)
+	}
+	n.Ignore = ignore
+	return n
+}
+
+func (c Rename) apply(name string) string {
+	if rest, ok := strings.CutPrefix(name, c.From); ok && name != "" {
+		return c.To + rest
+	}
+	return name
 }

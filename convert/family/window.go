@@ -26,7 +26,7 @@ func (w WindowRule) layers(r *reader, n int) []int {
 		return out
 	}
 	from := 0
-	if w.Switch != "" {
+	if w.Switch != "" && w.From >= 0 {
 		from = r.sizeOrZero("max_window_layers", w.From)
 	}
 	for i := range out {

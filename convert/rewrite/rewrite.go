@@ -64,6 +64,9 @@ func Make(m *family.Model, options Options) (*Rewrite, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := readable(m, o); err != nil {
+		return nil, fmt.Errorf("--to %s: %w", enc.Name, err)
+	}
 	r := &Rewrite{Options: o, From: m.Rope.Type, To: enc.Name, Layout: o.Layout, Family: m.Family,
 		TrainLength: m.TrainedLength, TrainLengthFrom: m.TrainedLengthFrom, MaxPositions: m.MaxPositions,
 		Unscaled: m.Rope.Base()}

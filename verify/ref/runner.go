@@ -48,7 +48,7 @@ type Output struct {
 	// Final is the residual stream after the final norm, (B, Seq, hidden).
 	Final []float64
 	// Hidden, if asked for, has one (B, Seq, hidden) slice per layer and one
-	// more: 0 is the embedding, i the output of layer i, and the last one has
+	// more: 0 is the embedding (after its norm), i the output of layer i, and the last one has
 	// passed the final norm.
 	Hidden [][]float64
 	// Cache holds the past and the current tokens.
@@ -114,8 +114,17 @@ func (r *Runner) Forward(ctx context.Context, input Input, opts Options) (*Outpu
 	return out, nil
 }
 
+// known are the parts of a model, beyond llama's, that are computed; a new one
+// must not be passed over.
+var known = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
+	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
+	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
+
 func (r *Runner) forward(ctx context.Context, input Input, opts Options) (*Output, error) {
 	m := r.model
+	if err := m.Beyond(known...); err != nil {
+		return nil, err
+	}
 	in, err := input.check(m)
 	if err != nil {
 		return nil, err

@@ -83,11 +83,7 @@ func encodings() string {
 func families() string {
 	var rows [][]string
 	for _, s := range family.Table() {
-		layout := "own names, partial rotary in config.json"
-		if s.PartialLayout != "" {
-			layout = "as " + s.PartialLayout
-		}
-		rows = append(rows, []string{s.Name, "`" + s.Architecture + "`", s.Describe(), layout})
+		rows = append(rows, []string{s.Name, "`" + s.Architecture + "`", s.Describe(), s.PartialText()})
 	}
 	return markdown([]string{"family", "stock class", "what sets it apart", "`--layout partial`"}, rows)
 }

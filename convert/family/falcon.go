@@ -1,0 +1,64 @@
+package family
+
+import "github.com/pecvt/pecvt/posenc"
+
+// falcon has three forms. The first (alibi, multi_query and parallel_attn as
+// they are declared) has a fused matrix head by head, or all queries with one
+// key and value; new_decoder_architecture groups queries with their key and
+// value and puts attention and MLP side by side. alibi adds the bias before the
+// score is scaled, rounded to bf16; else every coordinate turns.
+var falcon = Spec{
+	Name: "falcon", ModelType: "falcon", Architecture: "FalconForCausalLM",
+	About: "ALiBi (rounded to bf16) or rotary, one or several key/value heads",
+	Names: bloomNames, Older: []Rename{{"transformer.", ""}},
+	Keys: Keys{
+		Vocab: []string{"vocab_size"}, Hidden: []string{"n_embed", "hidden_size"}, Layers: []string{"num_hidden_layers", "n_layer"},
+		Heads: []string{"num_attention_heads", "n_head"}, Inner: []string{"ffn_hidden_size"},
+		MaxPositions: []string{"max_position_embeddings"}, Act: []string{"activation"},
+	},
+	Norm: LayerNorm, EpsKey: "layer_norm_epsilon", Eps: 1e-5, Act: "gelu",
+	Inner: func(hidden int) int { return 4 * hidden }, MaxPositions: 2048,
+	QKVBias: Rule{Key: "bias"}, OBias: Rule{Key: "bias"}, MLPBias: Rule{Key: "bias"},
+	Tied: true, Rope: ropeDefaults{Theta: 10000},
+	Variant: falconVariant,
+}
+
+func falconVariant(r *reader, s Spec) Spec {
+	grouped, oneKey, parallel := r.boolOr(false, "new_decoder_architecture"), r.boolOr(true, "multi_query"), r.boolOr(true, "parallel_attn")
+	norms := r.sizeOrZero("num_ln_in_parallel_attn", 0)
+	s.Parallel = Rule{Always: parallel}
+	switch {
+	case grouped:
+		if !parallel {
+			r.fail(unsupported("new_decoder_architecture with parallel_attn false: loaders disagree on it"))
+		}
+		s.GroupedQKV, s.Keys.KVHeads = true, []string{"num_kv_heads"}
+		if norms == 0 {
+			norms = 2
+		}
+		if norms == 2 {
+			s.Names.AttnNorm, s.Names.MLPNorm = "transformer.h.{i}.ln_attn", "transformer.h.{i}.ln_mlp"
+		} else {
+			s.SharedNorm = true
+		}
+	case parallel && norms == 2:
+		r.fail(unsupported("num_ln_in_parallel_attn 2 without new_decoder_architecture"))
+	case oneKey:
+		s.OneKV, s.SharedNorm = true, parallel
+	default:
+		s.GroupedQKV, s.SharedNorm = true, parallel
+		if kv, ok, err := r.c.Int("num_kv_heads"); err == nil && ok && kv != r.sizeOr(0, s.Keys.Heads...) {
+			r.fail(unsupported("num_kv_heads %d with multi_query false and the older architecture: expected as many as heads", kv))
+		}
+	}
+	if r.boolOr(false, "alibi") {
+		s.Position = falconAlibi
+	}
+	return s
+}
+
+func falconAlibi(r *reader, m *Model, heads, headDim int) position {
+	slopes, err := posenc.Slopes(heads)
+	r.fail(err)
+	return position{rotary: still(headDim), bias: &Bias{Kind: ALiBi, Slopes: slopes, RoundBF16: true, BeforeScale: true}}
+}

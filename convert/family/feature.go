@@ -1,0 +1,124 @@
+package family
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// Feature is something a model may have beyond llama's shape: what computes,
+// emits or rewrites models says which ones it knows (Beyond).
+type Feature string
+
+// The features. Not among them: grouped queries, windows, biases of linears,
+// fused matrices, norms of queries and keys before the rotation, partial rotary
+// dimensions.
+const (
+	LayerNorms        Feature = "layer norms"
+	UngatedMLP        Feature = "an MLP without a gate"
+	ParallelBlocks    Feature = "attention and MLP side by side"
+	EmbeddingNorm     Feature = "a norm after the embedding"
+	UnrotatedLayers   Feature = "layers without rotation"
+	NormAfterRotation Feature = "norms of queries and keys after the rotation"
+	OutputHeadNorm    Feature = "a norm of each head's output"
+	SpectraPerHead    Feature = "spectra per head"
+	SpectraPerLayer   Feature = "a spectrum in the weights, not in the configuration"
+	ContextualPhase   Feature = "contextual phases"
+	ShiftedKV         Feature = "keys or values mixed with the one before"
+	BiasALiBi         Feature = "ALiBi"
+	BiasRounded       Feature = "ALiBi rounded to bf16 and scaled with the score"
+	BiasGated         Feature = "gated biases (GRAPE-A)"
+	BiasForget        Feature = "forget gates (FoX)"
+	BiasPath          Feature = "path biases (GRAPE-AP)"
+)
+
+// Features lists what the model has, sorted.
+func (m *Model) Features() []Feature {
+	var list []Feature
+	add := func(has bool, f Feature) {
+		if has {
+			list = append(list, f)
+		}
+	}
+	add(m.EmbedNorm != nil, EmbeddingNorm)
+	for i := range m.Blocks {
+		b := &m.Blocks[i]
+		a := &b.Attn
+		add(b.AttnNorm.Kind == LayerNorm || b.MLPNorm.Kind == LayerNorm, LayerNorms)
+		add(b.Parallel, ParallelBlocks)
+		add(!b.MLP.Gated, UngatedMLP)
+		add(a.Rotary.Dim == 0, UnrotatedLayers)
+		add(a.NormAfter && (a.QNorm != nil || a.KNorm != nil), NormAfterRotation)
+		add(a.HeadNorm != nil, OutputHeadNorm)
+		add(a.Spectra != nil, SpectraPerHead)
+		add(a.Rotary.Dim > 0 && m.Rope.Type == "", SpectraPerLayer)
+		add(a.Phase != nil, ContextualPhase)
+		add(a.KShift != nil || a.VShift != nil, ShiftedKV)
+		if a.Bias != nil {
+			add(true, biasFeature(a.Bias.Kind))
+			add(a.Bias.RoundBF16 || a.Bias.BeforeScale, BiasRounded)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func biasFeature(k BiasKind) Feature {
+	switch k {
+	case ALiBi:
+		return BiasALiBi
+	case Gated:
+		return BiasGated
+	case Forget:
+		return BiasForget
+	case Path:
+		return BiasPath
+	}
+	return Feature(fmt.Sprintf("a bias of unknown kind %d", k))
+}
+
+// Beyond returns an error that wraps posenc.ErrUnsupported and names every
+// feature of the model that is not among the known ones, or nil.
+func (m *Model) Beyond(known ...Feature) error {
+	var list []string
+	for _, f := range m.Features() {
+		if !slices.Contains(known, f) {
+			list = append(list, string(f))
+		}
+	}
+	if list == nil {
+		return nil
+	}
+	return fmt.Errorf("family %s has %s: %w", m.Family, strings.Join(list, "; "), posenc.ErrUnsupported)
+}
+
+// Encoding names the model's positional encoding in a few words, from its
+// layers: "rope", a rope type such as "yarn", "alibi", "fox", "grape-m",
+// "grape-m-ctx", "grape-a", "grape-ap", "nope", or several joined by " + ".
+func (m *Model) Encoding() string {
+	var list []string
+	add := func(has bool, name string) {
+		if has && !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	rotation := "rope"
+	if m.Rope.Type != "" && m.Rope.Type != "default" {
+		rotation = m.Rope.Type
+	}
+	for i := range m.Blocks {
+		a := &m.Blocks[i].Attn
+		turns := a.Rotary.Dim > 0
+		add(turns && a.Phase != nil, "grape-m-ctx")
+		learned := a.Spectra != nil || m.learned
+		add(turns && a.Phase == nil && learned, "grape-m")
+		add(turns && a.Phase == nil && !learned, rotation)
+		if a.Bias != nil {
+			add(true, map[BiasKind]string{ALiBi: "alibi", Gated: "grape-a", Forget: "fox", Path: "grape-ap"}[a.Bias.Kind])
+		}
+		add(!turns && a.Bias == nil, "nope")
+	}
+	return strings.Join(list, " + ")
+}

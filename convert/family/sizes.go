@@ -1,0 +1,138 @@
+package family
+
+import (
+	"fmt"
+
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// sizes are the numbers every layer is built from.
+type sizes struct {
+	layers, heads, kv, headDim, inner int
+	eps                               float64
+	act                               string
+}
+
+// maxPlanes bounds layers × head size and layers × heads, for which every
+// layer's spectrum, slopes and rows are allocated; real models stay under
+// 1 << 16.
+const maxPlanes = 1 << 22
+
+// readSizes reads the model's and the layers' sizes.
+func readSizes(r *reader, spec Spec, m *Model) sizes {
+	k := spec.Keys
+	if k.Hidden == nil {
+		k = hfKeys
+	}
+	m.Vocab, m.Hidden = r.size(k.Vocab...), r.size(k.Hidden...)
+	m.MaxPositions, m.TrainedLengthFrom = spec.MaxPositions, "the family's default length"
+	if key := r.present(k.MaxPositions); key != "" || spec.MaxPositions == 0 {
+		m.MaxPositions, m.TrainedLengthFrom = r.size(k.MaxPositions...), key
+	}
+	m.TrainedLength = m.MaxPositions
+	m.Tied = r.boolOr(spec.Tied, "tie_word_embeddings")
+	s := sizes{layers: r.size(k.Layers...), heads: r.size(k.Heads...)}
+	if s.kv = r.sizeOr(s.heads, k.KVHeads...); spec.OneKV {
+		s.kv = 1
+	}
+	if spec.Inner != nil && r.present(k.Inner) == "" {
+		s.inner = spec.Inner(m.Hidden)
+	} else {
+		s.inner = r.size(k.Inner...)
+	}
+	s.eps = spec.Eps
+	if r.present([]string{spec.EpsKey}) != "" || spec.Eps == 0 {
+		s.eps = r.float(spec.EpsKey)
+	}
+	if r.err != nil {
+		return s
+	}
+	if s.layers > 1<<12 {
+		r.fail(fmt.Errorf("key %q is %d: no model has that many layers", r.present(k.Layers), s.layers))
+		return s
+	}
+	if !(s.eps > 0) {
+		r.fail(fmt.Errorf("key %q is %v: expected a positive number", spec.EpsKey, s.eps))
+	}
+	s.headDim = headSize(r, spec, k, m.Hidden, s.heads)
+	if s.heads%s.kv != 0 {
+		r.fail(fmt.Errorf("%d attention heads cannot share %d key/value heads evenly", s.heads, s.kv))
+	}
+	if r.err == nil && (s.layers*s.headDim > maxPlanes || s.layers*s.heads > maxPlanes) {
+		r.fail(fmt.Errorf("%d layers of %d heads of head size %d: no model is that large", s.layers, s.heads, s.headDim))
+	}
+	s.act = activation(r, k.Act, spec.Act)
+	return s
+}
+
+// headSize reads the head size: its key, else the family's own default, else
+// the hidden size over the heads.
+func headSize(r *reader, spec Spec, k Keys, hidden, heads int) int {
+	rotary := spec.Position == nil
+	if key := r.present(k.HeadDim); key != "" || spec.HeadDim != 0 {
+		d := r.sizeOr(spec.HeadDim, k.HeadDim...)
+		if rotary && d%2 != 0 {
+			r.fail(fmt.Errorf("head size %d (key %q) is odd: rotary planes pair coordinates, so an even one is expected", d, k.HeadDim[0]))
+		}
+		return d
+	}
+	if hidden%heads != 0 {
+		r.fail(fmt.Errorf("%s %d does not divide by %d attention heads, and there is no head_dim", r.present(k.Hidden), hidden, heads))
+		return 0
+	}
+	d := hidden / heads
+	if rotary && d%2 != 0 {
+		r.fail(fmt.Errorf("head size %d (%s %d over %d heads) is odd: rotary planes pair coordinates, so an even one is expected", d, r.present(k.Hidden), hidden, heads))
+	}
+	return d
+}
+
+// activation reads the activation's name; an unknown one is refused by name.
+func activation(r *reader, keys []string, def string) string {
+	key := r.present(keys)
+	if key == "" {
+		if def == "" {
+			r.fail(fmt.Errorf("key %q is missing", keys[0]))
+		}
+		return def
+	}
+	name, _, err := r.c.Text(key)
+	r.fail(err)
+	switch name {
+	case "silu", "swish":
+		return "silu"
+	case "gelu":
+		return "gelu"
+	case "gelu_new", "gelu_pytorch_tanh", "gelu_fast":
+		return "gelu_tanh"
+	}
+	if err == nil {
+		r.fail(fmt.Errorf("%s %q%s: %w", key, name, posenc.Suggest(name, []string{"silu", "gelu", "gelu_pytorch_tanh"}), posenc.ErrUnsupported))
+	}
+	return ""
+}
+
+// consistency collects what is odd but not wrong.
+func consistency(m *Model, def ropeDefaults) {
+	if declared, ok, err := m.Config.Text("dtype"); err == nil && ok {
+		if older, ok, err := m.Config.Text("torch_dtype"); err == nil && ok && older != declared {
+			m.warn("dtype (%s) and torch_dtype (%s) disagree", declared, older)
+		}
+	}
+	if m.TrainedLength > m.MaxPositions {
+		m.warn("the trained length %d (%s) exceeds max_position_embeddings %d", m.TrainedLength, m.TrainedLengthFrom, m.MaxPositions)
+	}
+	if m.Rope.Type == "" {
+		return
+	}
+	if m.Rope.Type == "yarn" && m.Rope.Factor != 0 && m.TrainedLength > 0 {
+		if implied := float64(m.MaxPositions) / float64(m.TrainedLength); implied != m.Rope.Factor {
+			m.warn("yarn's factor is %v, but max_position_embeddings / %s is %v; %v is used", m.Rope.Factor, m.TrainedLengthFrom, implied, m.Rope.Factor)
+		}
+	}
+	if !m.Config.Has("rope_theta") && (def.ThetaKey == "" || !m.Config.Has(def.ThetaKey)) {
+		if _, dict, err := ropeDict(m.Config); err == nil && !dict.Has("rope_theta") {
+			m.warn("rope_theta is not declared; the family's default %v is used", m.Rope.Theta)
+		}
+	}
+}

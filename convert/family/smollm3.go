@@ -1,0 +1,38 @@
+package family
+
+import "fmt"
+
+// smollm3: llama with layers that do not rotate at all, every fourth one unless
+// no_rope_layers lists them (1 rotates, 0 does not).
+var smollm3 = Spec{
+	Name: "smollm3", ModelType: "smollm3", Architecture: "SmolLM3ForCausalLM",
+	About: "layers without rotation",
+	Names: hfNames, Norm: RMS, EpsKey: "rms_norm_eps",
+	QKVBias: Rule{Key: "attention_bias"}, OBias: Rule{Key: "attention_bias"}, MLPBias: Rule{Key: "mlp_bias"},
+	Window: WindowRule{Key: "sliding_window", Switch: "use_sliding_window", From: -1}, Tied: true,
+	Rope: ropeDefaults{Theta: 2000000}, Adjust: smollm3Adjust,
+}
+
+func smollm3Adjust(r *reader, m *Model) {
+	every := r.sizeOr(4, "no_rope_layer_interval")
+	turns, err := r.c.Floats("no_rope_layers")
+	r.fail(err)
+	if turns != nil && len(turns) != len(m.Blocks) {
+		r.fail(fmt.Errorf("no_rope_layers lists %d layers: expected %d", len(turns), len(m.Blocks)))
+		return
+	}
+	named := r.c.Has("layer_types")
+	for i := range m.Blocks {
+		a := &m.Blocks[i].Attn
+		plain := (i+1)%every == 0
+		if turns != nil {
+			plain = turns[i] == 0
+		}
+		if plain {
+			a.Rotary = still(a.HeadDim)
+		}
+		if !named && !plain { // only layers without rotation have the window then
+			a.Window = 0
+		}
+	}
+}

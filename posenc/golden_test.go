@@ -72,40 +72,67 @@ func TestGrapeGoldens(t *testing.T) {
 		{"grape-ap-v1-kvshift", pathOf(posenc.Untied, 8)},
 		{"grape-ap-v1-pktie", pathOf(posenc.TieK, 16)},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			w, golden := open(t, c.name, "model.safetensors"), open(t, c.name, "golden.safetensors")
-			wte := w.mat("transformer.wte.weight")
-			layer := func(i int) string { return fmt.Sprintf("transformer.h.%d.", i) }
-			m := goldenModel{heads: 4, headDim: 16}
-			m.encoding = func(i int) posenc.Hybrid {
-				r, b := c.detail(w, layer(i))
-				m.normAfter = r != nil
-				return posenc.Hybrid{Rotation: r, Bias: b}
-			}
-			m.normAfter = m.encoding(0).Rotation != nil
-			m.attn = func(i int) projections { return grapeProjections(w, layer(i)+"attn.") }
-			m.attnNorm = func(i int, x []float64) []float64 { return rmsNorm(x, w.vec(layer(i)+"ln_1.weight"), 1e-5) }
-			m.block = func(i int, x, attn []float64) []float64 {
-				h := plus(x, attn)
-				n := rmsNorm(h, w.vec(layer(i)+"ln_2.weight"), 1e-5)
-				gate, up := w.linear(layer(i)+"mlp.c_fc1").of(n), w.linear(layer(i)+"mlp.c_fc2").of(n)
-				for k, g := range gate {
-					up[k] *= g * posenc.Sigmoid(g)
-				}
-				return plus(h, w.linear(layer(i)+"mlp.c_proj").of(up))
-			}
-			if c.name == "grape-m-ctx" {
-				m.phase = func(i int) *posenc.ContextPhase {
-					p := &posenc.ContextPhase{W: w.mat(layer(i) + "attn.omega_proj.weight"), B: w.vec(layer(i) + "attn.omega_proj.bias"), Scale: 16}
-					if err := p.Check(); err != nil {
-						t.Fatal(err)
-					}
-					return p
-				}
-			}
-			compare(t, golden, m, func(id int64) []float64 { return wte.Row(int(id)) }, []string{"hidden.0", "hidden.1"})
-		})
+		t.Run(c.name, func(t *testing.T) { grape(t, c.name, c.detail, false) })
 	}
+	// the same weights in Hugging Face's orientation, norms after the rotation
+	// included
+	t.Run("grape-rope, folded", func(t *testing.T) { grape(t, "grape-rope", grapeRope, true) })
+	t.Run("grape-m-nonctx-shared, folded", func(t *testing.T) { grape(t, "grape-m-nonctx-shared", grapeShared, true) })
+}
+
+// grape runs one of the official models; folded, with every rotation reversed
+// and the sign in the projections.
+func grape(t *testing.T, name string, detail func(weights, string) (posenc.Rotation, posenc.Bias), folded bool) {
+	w, golden := open(t, name, "model.safetensors"), open(t, name, "golden.safetensors")
+	wte := w.mat("transformer.wte.weight")
+	layer := func(i int) string { return fmt.Sprintf("transformer.h.%d.", i) }
+	m := goldenModel{heads: 4, headDim: 16}
+	m.encoding = func(i int) posenc.Hybrid {
+		r, b := detail(w, layer(i))
+		if folded {
+			r = r.(posenc.Rotary).Reversed()
+		}
+		return posenc.Hybrid{Rotation: r, Bias: b}
+	}
+	m.normAfter = m.encoding(0).Rotation != nil
+	m.attn = func(i int) projections {
+		p := grapeProjections(w, layer(i)+"attn.")
+		if !folded {
+			return p
+		}
+		for _, l := range []linear{p.q, p.k} {
+			for h := range m.heads {
+				rows := make([][]float64, m.headDim)
+				for r := range rows {
+					rows[r] = l.w.Row(h*m.headDim + r)
+				}
+				if err := posenc.FoldSign(rows, m.encoding(i).Rotation.(posenc.Rotary)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return p
+	}
+	m.attnNorm = func(i int, x []float64) []float64 { return rmsNorm(x, w.vec(layer(i)+"ln_1.weight"), 1e-5) }
+	m.block = func(i int, x, attn []float64) []float64 {
+		h := plus(x, attn)
+		n := rmsNorm(h, w.vec(layer(i)+"ln_2.weight"), 1e-5)
+		gate, up := w.linear(layer(i)+"mlp.c_fc1").of(n), w.linear(layer(i)+"mlp.c_fc2").of(n)
+		for k, g := range gate {
+			up[k] *= g * posenc.Sigmoid(g)
+		}
+		return plus(h, w.linear(layer(i)+"mlp.c_proj").of(up))
+	}
+	if name == "grape-m-ctx" {
+		m.phase = func(i int) *posenc.ContextPhase {
+			p := &posenc.ContextPhase{W: w.mat(layer(i) + "attn.omega_proj.weight"), B: w.vec(layer(i) + "attn.omega_proj.bias"), Scale: 16}
+			if err := p.Check(); err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+	}
+	compare(t, golden, m, func(id int64) []float64 { return wte.Row(int(id)) }, []string{"hidden.0", "hidden.1"})
 }
 
 // TestALiBiGoldens runs transformers' ALiBi families.
@@ -157,7 +184,7 @@ func TestALiBiGoldens(t *testing.T) {
 
 // bloomLike runs Bloom and Falcon (sequential form), whose fused projections
 // hold q, k, v per head.
-func bloomLike(t *testing.T, name, file string, bias posenc.ALiBi, act func(float64) float64) {
+func bloomLike(t *testing.T, name, file string, bias posenc.Bias, act func(float64) float64) {
 	w, golden := open(t, name, "model.safetensors"), open(t, name, file)
 	heads, d := bias.Heads(), 16
 	wte := w.mat("transformer.word_embeddings.weight")
@@ -192,6 +219,28 @@ func bloomLike(t *testing.T, name, file string, bias posenc.ALiBi, act func(floa
 		return wte.Row(int(id))
 	}
 	compare(t, golden, m, embed, []string{"hidden.1"})
+}
+
+// TestALiBiRewritesOnBloom: every exact rewrite of ALiBi, in Bloom's golden.
+func TestALiBiRewritesOnBloom(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		make func(slopes []float64) (posenc.Bias, error)
+	}{
+		{"grape-a key", func(s []float64) (posenc.Bias, error) { return posenc.GatedFromALiBi(s, 16, false, true) }},
+		{"grape-a query", func(s []float64) (posenc.Bias, error) { return posenc.GatedFromALiBi(s, 16, true, false) }},
+		{"grape-a querykey", func(s []float64) (posenc.Bias, error) { return posenc.GatedFromALiBi(s, 16, true, true) }},
+		{"grape-ap", func(s []float64) (posenc.Bias, error) { return posenc.PathIntegralFromALiBi(s, 4, 64) }},
+		{"fox", func(s []float64) (posenc.Bias, error) { return posenc.FoXFromALiBi(s, 64) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, err := c.make(slopes(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			bloomLike(t, "bloom", "golden.safetensors", b, geluTanh)
+		})
+	}
 }
 
 func must(t *testing.T, b posenc.Bias, err error) posenc.Bias {

@@ -8,6 +8,10 @@
 // rounded to a shorter type on the way. What is left is float64's own rounding,
 // some 1e-15 of the largest term of each sum.
 //
+// A layer may turn its heads by spectra of their own or by a contextual phase,
+// add a bias to its scores, and mix keys and values with those before; a Cache
+// carries what each of them needs. The formulas are posenc's.
+//
 // Weights are decoded in blocks of a few rows, right before they are
 // multiplied, so that memory holds the activations and no whole matrix.
 package ref

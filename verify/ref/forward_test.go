@@ -222,3 +222,18 @@ func BenchmarkForward(b *testing.B) {
 		})
 	}
 }
+
+// What each encoding costs beside rotary positions, in the same model.
+func BenchmarkEncodings(b *testing.B) {
+	for _, name := range []string{"rope", "m-nonctx", "m-ctx", "alibi", "fox", "a-querykeygated", "ap-v1", "ap-v1-kvshift"} {
+		m, src := checkpoint(b, "golden/grape-"+name)
+		r, ids := New(m, src), tokens(m, 1, 512)
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := r.Forward(context.Background(), Input{IDs: ids}, Options{LogitsFrom: -1}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -15,8 +16,31 @@ import (
 // a share of the largest: sums of a few hundred terms in another order.
 const exact = 1e-12
 
-// families are one checkpoint of each kind of attention.
-var families = []string{"golden/llama-gqa", "golden/llama3-scaled", "golden/mistral", "golden/qwen2", "golden/qwen3", "golden/phi3"}
+// families are one checkpoint of each kind of attention, and what positions
+// mean to it.
+var families = []struct {
+	dir       string
+	positions meaning
+}{
+	{"golden/llama-gqa", distances}, {"golden/llama3-scaled", distances}, {"golden/mistral", distances}, {"golden/qwen2", distances},
+	{"golden/qwen3", distances}, {"golden/phi3", distances}, {"golden/gpt-neox", distances},
+	{"golden/bloom", distances}, {"golden/bloom-6heads", distances}, {"golden/mpt", distances},
+	{"golden/falcon-alibi", places},                                  // each term is rounded where it stands
+	{"golden/grape-rope", places}, {"golden/grape-m-nonctx", places}, // a norm after the rotation weighs turned coordinates
+	{"golden/grape-m-nonctx-shared", distances}, {"golden/grape-m-ctx", order},
+	{"golden/grape-alibi", distances}, {"golden/grape-fox", order},
+	{"golden/grape-a-querygated", distances}, {"golden/grape-a-keygated", distances}, {"golden/grape-a-querykeygated", distances},
+	{"golden/grape-ap-v1", places}, {"golden/grape-ap-v1-kvshift", places}, {"golden/grape-ap-v1-pktie", places}, // p_i does not turn
+}
+
+// meaning is what an encoding reads of positions.
+type meaning uint8
+
+const (
+	distances meaning = iota // i − j alone
+	order                    // nothing: sums over the tokens between
+	places                   // i and j
+)
 
 func tokens(m *family.Model, rows, n int) [][]int64 {
 	out := make([][]int64, rows)
@@ -46,9 +70,9 @@ func near(t tb, what string, got, want []float64, limit float64) {
 }
 
 func eachFamily(t *testing.T, test func(t *testing.T, m *family.Model, r *Runner)) {
-	for _, dir := range families {
-		t.Run(dir, func(t *testing.T) {
-			m, src := checkpoint(t, dir)
+	for _, f := range families {
+		t.Run(f.dir, func(t *testing.T) {
+			m, src := checkpoint(t, f.dir)
 			test(t, m, New(m, src))
 		})
 	}
@@ -59,30 +83,39 @@ func part(x []float64, row, n, width, from, to int) []float64 {
 	return x[(row*n+from)*width : (row*n+to)*width]
 }
 
+// Positions act through their distances, and they do act: except where the
+// encoding counts tokens itself, and where it reads the places.
 func TestShift(t *testing.T) {
-	eachFamily(t, func(t *testing.T, m *family.Model, r *Runner) {
-		ids := tokens(m, 2, 24)
-		want := forward(t, r, Input{IDs: ids})
-		for _, shift := range []int64{1, 1000, 1 << 20, -7} {
-			positions := make([][]int64, 2)
-			for b := range positions {
-				for i := range ids[b] {
-					positions[b] = append(positions[b], int64(i)+shift)
+	for _, f := range families {
+		t.Run(f.dir, func(t *testing.T) {
+			m, src := checkpoint(t, f.dir)
+			r, ids := New(m, src), tokens(m, 2, 24)
+			want := forward(t, r, Input{IDs: ids})
+			at := func(stretch, shift int64) []float64 {
+				positions := make([][]int64, 2)
+				for b := range positions {
+					for i := range ids[b] {
+						positions[b] = append(positions[b], stretch*int64(i)+shift)
+					}
+				}
+				return forward(t, r, Input{IDs: ids, Positions: positions}).Logits
+			}
+			if f.positions == places {
+				if d := relative(t, at(1, 1000), want.Logits); d < 1e-4 {
+					t.Errorf("shifted positions change the logits by %g only", d)
+				}
+			} else {
+				for _, shift := range []int64{1, 1000, 1 << 20, -7} {
+					near(t, "all positions shifted", at(1, shift), want.Logits, 1e-9)
 				}
 			}
-			near(t, "all positions shifted", forward(t, r, Input{IDs: ids, Positions: positions}).Logits, want.Logits, 1e-9)
-		}
-		// and positions do matter: stretched ones give other logits
-		stretched := make([][]int64, 2)
-		for b := range stretched {
-			for i := range ids[b] {
-				stretched[b] = append(stretched[b], int64(3*i))
+			if f.positions == order {
+				near(t, "stretched positions", at(3, 0), want.Logits, 0)
+			} else if d := relative(t, at(3, 0), want.Logits); d < 1e-3 {
+				t.Errorf("stretched positions change the logits by %g only", d)
 			}
-		}
-		if d := relative(t, forward(t, r, Input{IDs: ids, Positions: stretched}).Logits, want.Logits); d < 1e-3 {
-			t.Errorf("stretched positions change the logits by %g only", d)
-		}
-	})
+		})
+	}
 }
 
 func TestPrefixIgnoresWhatFollows(t *testing.T) {
@@ -119,6 +152,7 @@ func TestLeftPadding(t *testing.T) {
 			ids, mask = append(ids, row), append(mask, visible)
 		}
 		padded := forward(t, r, Input{IDs: ids, Mask: mask, Positions: PaddedPositions(mask, n)})
+		near(t, "positions from the mask", forward(t, r, Input{IDs: ids, Mask: mask}).Logits, padded.Logits, 0)
 		for _, v := range padded.Logits {
 			if math.IsNaN(v) {
 				t.Fatal("a padded row made NaN")
@@ -208,12 +242,51 @@ func TestPiecesAgree(t *testing.T) {
 }
 
 func TestAnyPiecesAgree(t *testing.T) {
-	m, src := checkpoint(t, "golden/mistral") // a window and grouped heads
-	const n = 20
-	r, ids := New(m, src), tokens(m, 2, n)
-	whole := forward(t, r, Input{IDs: ids})
-	rapid.Check(t, func(t *rapid.T) {
-		inPieces(t, m, r, ids, whole, rapid.SliceOfN(rapid.IntRange(1, n), 1, 6).Draw(t, "cuts"))
+	// a window and grouped heads; a path and shifted keys and values; a phase; a running sum
+	for _, dir := range []string{"golden/mistral", "golden/grape-ap-v1-kvshift", "golden/grape-m-ctx", "golden/grape-fox"} {
+		t.Run(dir, func(t *testing.T) {
+			m, src := checkpoint(t, dir)
+			const n = 20
+			r, ids := New(m, src), tokens(m, 2, n)
+			whole := forward(t, r, Input{IDs: ids})
+			rapid.Check(t, func(t *rapid.T) {
+				inPieces(t, m, r, ids, whole, rapid.SliceOfN(rapid.IntRange(1, n), 1, 6).Draw(t, "cuts"))
+			})
+		})
+	}
+}
+
+// Rows of different lengths, padded left, in pieces: every piece's logits are
+// those of the row alone.
+func TestPaddedPiecesAgree(t *testing.T) {
+	eachFamily(t, func(t *testing.T, m *family.Model, r *Runner) {
+		const n = 21
+		pads, whole := []int{0, 6, 9}, tokens(m, 3, n)
+		var alone []*Output
+		for b, pad := range pads {
+			alone = append(alone, forward(t, r, Input{IDs: [][]int64{whole[b][:n-pad]}}))
+		}
+		for _, cuts := range [][]int{{8, 16}, {4, 5, 6, 7, 8, 9, 10, 20}} { // inside the padding, at its end, behind it
+			var past *Cache
+			from := 0
+			for _, to := range append(cuts, n) {
+				var ids, mask [][]int64
+				for b, pad := range pads {
+					row, visible := make([]int64, to), make([]int64, to)
+					for i := pad; i < to; i++ {
+						row[i], visible[i] = whole[b][i-pad], 1
+					}
+					ids, mask = append(ids, row[from:]), append(mask, visible)
+				}
+				out := forward(t, r, Input{IDs: ids, Mask: mask, Past: past})
+				for b, pad := range pads {
+					for i := max(from, pad); i < to; i++ {
+						near(t, "padded pieces", out.LogitsAt(b, i-from), alone[b].LogitsAt(0, i-pad), exact)
+					}
+				}
+				past, from = out.Cache, to
+			}
+		}
 	})
 }
 
@@ -243,24 +316,85 @@ func inPieces(t tb, m *family.Model, r *Runner, ids [][]int64, whole *Output, cu
 	if past.Length != n {
 		t.Fatalf("the cache holds %d positions, want %d", past.Length, n)
 	}
-	for i := range past.Keys {
-		near(t, "keys", past.Keys[i], whole.Cache.Keys[i], exact)
-		near(t, "values", past.Values[i], whole.Cache.Values[i], exact)
+	nearCache(t, past, whole.Cache)
+}
+
+// nearCache compares everything that two caches hold.
+func nearCache(t tb, got, want *Cache) {
+	t.Helper()
+	if got.Batch != want.Batch || got.Length != want.Length || !slices.Equal(got.Positions, want.Positions) {
+		t.Fatalf("the caches are of %d × %d and %d × %d tokens at %v and %v", got.Batch, got.Length, want.Batch, want.Length, got.Positions, want.Positions)
+	}
+	for i := range want.Keys {
+		near(t, "keys", got.Keys[i], want.Keys[i], exact)
+		near(t, "values", got.Values[i], want.Values[i], exact)
+		g, w := &got.States[i], &want.States[i]
+		for _, part := range []struct {
+			what      string
+			got, want []float64
+		}{{"features", g.Features, w.Features}, {"sums", g.Sums, w.Sums}, {"phase", g.Phase, w.Phase}, {"last key", g.LastKey, w.LastKey}, {"last value", g.LastValue, w.LastValue}} {
+			if len(part.got) != len(part.want) || len(part.want) > 0 {
+				near(t, part.what, part.got, part.want, exact)
+			}
+		}
 	}
 }
 
 // A cache may be continued twice: the first continuation leaves it as it was.
 func TestPastIsNotChanged(t *testing.T) {
-	m, src := checkpoint(t, "golden/llama-gqa")
-	r := New(m, src)
-	ids := tokens(m, 1, 9)
-	first := forward(t, r, Input{IDs: [][]int64{ids[0][:8]}})
-	before := append([]float64(nil), first.Cache.Keys[0]...)
-	a := forward(t, r, Input{IDs: [][]int64{{1}}, Past: first.Cache})
-	b := forward(t, r, Input{IDs: [][]int64{ids[0][8:]}, Past: first.Cache})
-	near(t, "keys", first.Cache.Keys[0], before, 0)
-	near(t, "second continuation", b.Logits, forward(t, r, Input{IDs: ids}).LogitsAt(0, 8), exact)
-	if relative(t, a.Logits, b.Logits) < 1e-3 {
-		t.Error("two different tokens gave the same logits")
+	eachFamily(t, func(t *testing.T, m *family.Model, r *Runner) {
+		ids := tokens(m, 1, 9)
+		first := forward(t, r, Input{IDs: [][]int64{ids[0][:8]}})
+		before := clone(first.Cache)
+		a := forward(t, r, Input{IDs: [][]int64{{1}}, Past: first.Cache})
+		b := forward(t, r, Input{IDs: [][]int64{ids[0][8:]}, Past: first.Cache})
+		if diff := cmp.Diff(before, first.Cache); diff != "" {
+			t.Errorf("the cache changed:\n%s", diff)
+		}
+		near(t, "second continuation", b.Logits, forward(t, r, Input{IDs: ids}).LogitsAt(0, 8), exact)
+		if relative(t, a.Logits, b.Logits) < 1e-3 {
+			t.Error("two different tokens gave the same logits")
+		}
+	})
+}
+
+// What a cache holds of a key is written once: the next call's cache begins
+// with the same bits.
+func TestKeysAreWrittenOnce(t *testing.T) {
+	eachFamily(t, func(t *testing.T, m *family.Model, r *Runner) {
+		const n, more = 7, 3
+		ids := tokens(m, 2, n+more)
+		first := forward(t, r, Input{IDs: [][]int64{ids[0][:n], ids[1][:n]}})
+		second := forward(t, r, Input{IDs: [][]int64{ids[0][n:], ids[1][n:]}, Past: first.Cache})
+		begins := func(what string, long, short []float64) {
+			if len(short) == 0 {
+				return
+			}
+			rows := 2 * m.Blocks[0].Attn.Heads
+			if what != "features" {
+				rows = 2 * m.Blocks[0].Attn.KVHeads
+			}
+			width := len(short) / (rows * n)
+			for h := range rows {
+				if !slices.Equal(long[h*(n+more)*width:][:n*width], short[h*n*width:][:n*width]) {
+					t.Errorf("%s of row and head %d changed", what, h)
+				}
+			}
+		}
+		for i := range m.Blocks {
+			begins("keys", second.Cache.Keys[i], first.Cache.Keys[i])
+			begins("values", second.Cache.Values[i], first.Cache.Values[i])
+			begins("features", second.Cache.States[i].Features, first.Cache.States[i].Features)
+		}
+	})
+}
+
+func clone(c *Cache) *Cache {
+	out := &Cache{Batch: c.Batch, Length: c.Length, Positions: slices.Clone(c.Positions)}
+	for i := range c.Keys {
+		s := c.States[i]
+		out.Keys, out.Values = append(out.Keys, slices.Clone(c.Keys[i])), append(out.Values, slices.Clone(c.Values[i]))
+		out.States = append(out.States, State{slices.Clone(s.Features), slices.Clone(s.Sums), slices.Clone(s.Phase), slices.Clone(s.LastKey), slices.Clone(s.LastValue)})
 	}
+	return out
 }

@@ -1,0 +1,91 @@
+package ref
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/family"
+)
+
+// blockOutputs runs the model and returns its output beside the residual stream
+// after every block, the final norm left out.
+func blockOutputs(t *testing.T, r *Runner, in Input) (*Output, [][]float64) {
+	t.Helper()
+	var blocks [][]float64
+	out, err := r.Forward(context.Background(), in, Options{KeepHidden: true, Tap: func(name string, v []float64, _ []int) {
+		if name == fmt.Sprintf("/layers.%d/output", len(blocks)) {
+			blocks = append(blocks, slices.Clone(v))
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, blocks
+}
+
+// Every encoding beside plain rotary positions, against the programs that
+// define it: transformers, and the official GRAPE models, whose hidden.i is the
+// output of block i.
+func TestEncodingGoldens(t *testing.T) {
+	cases := []struct {
+		dir, golden string
+		blocks      bool
+		edit        func(a *family.Attention)
+	}{
+		{"bloom", "golden", false, nil},
+		{"bloom-6heads", "golden", false, nil},
+		{"mpt", "golden", false, nil},
+		{"falcon-alibi", "golden.sdpa", false, nil},
+		// The eager path of transformers 5.23.0 adds Falcon's bias twice: in the
+		// mask and to the scores. Its sdpa path, the default, adds it once.
+		{"falcon-alibi", "golden", false, func(a *family.Attention) {
+			twice := *a.Bias
+			twice.Slopes = nil
+			for _, s := range a.Bias.Slopes {
+				twice.Slopes = append(twice.Slopes, 2*s)
+			}
+			a.Bias = &twice
+		}},
+		{"grape-rope", "golden", true, nil},
+		{"grape-alibi", "golden", true, nil},
+		{"grape-fox", "golden", true, nil},
+		{"grape-m-nonctx", "golden", true, nil},
+		{"grape-m-nonctx-shared", "golden", true, nil},
+		{"grape-m-ctx", "golden", true, nil},
+		{"grape-a-querygated", "golden", true, nil},
+		{"grape-a-keygated", "golden", true, nil},
+		{"grape-a-querykeygated", "golden", true, nil},
+		{"grape-ap-v1", "golden", true, nil},
+		{"grape-ap-v1-kvshift", "golden", true, nil},
+		{"grape-ap-v1-pktie", "golden", true, nil},
+	}
+	for _, c := range cases {
+		t.Run(c.dir+"/"+c.golden, func(t *testing.T) {
+			m, src := checkpoint(t, "golden/"+c.dir)
+			for i := range m.Blocks {
+				if c.edit != nil {
+					c.edit(&m.Blocks[i].Attn)
+				}
+			}
+			g := readGolden(t, filepath.Join("golden", c.dir, c.golden+".safetensors"))
+			out, blocks := blockOutputs(t, New(m, src), Input{IDs: g.ids})
+			states := out.Hidden
+			if c.blocks {
+				states = blocks
+			}
+			if len(g.hidden) != len(states) {
+				t.Fatalf("the golden has %d hidden states, want %d", len(g.hidden), len(states))
+			}
+			report := fmt.Sprintf("of the largest: logits %.1e", relative(t, out.Logits, g.logits))
+			near(t, "logits", out.Logits, g.logits, limit)
+			for i, want := range g.hidden {
+				near(t, fmt.Sprintf("hidden.%d", i), states[i], want, limit)
+				report += fmt.Sprintf(", hidden.%d %.1e", i, relative(t, states[i], want))
+			}
+			t.Log(report)
+		})
+	}
+}

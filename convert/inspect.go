@@ -31,13 +31,18 @@ type Inspection struct {
 	MaxPositions  int      `json:"max_positions"`
 	TrainedLength int      `json:"trained_length"`
 	// TrainedLengthFrom is the key of config.json that TrainedLength is from.
-	TrainedLengthFrom string   `json:"trained_length_from"`
-	Rope              RopeInfo `json:"rope"`
-	Planes            []Plane  `json:"planes"`
-	Warnings          []string `json:"warnings"`
+	TrainedLengthFrom string `json:"trained_length_from"`
+	// Encoding names the positional encoding from what the layers do.
+	Encoding string   `json:"encoding"`
+	Rope     RopeInfo `json:"rope"`
+	// Slopes are β of the first layer's bias, per head and position, if it has
+	// some.
+	Slopes   []float64 `json:"slopes,omitempty"`
+	Planes   []Plane   `json:"planes"`
+	Warnings []string  `json:"warnings"`
 }
 
-// RopeInfo is the declared rotary encoding.
+// RopeInfo is the declared rotary encoding; Type is empty where none is.
 type RopeInfo struct {
 	Type            string  `json:"type"`
 	Theta           float64 `json:"theta"`
@@ -97,9 +102,43 @@ func Inspect(path string) (*Inspection, error) {
 			in.Parameters += (t.End - t.Begin) / int64(t.DType.Size())
 		}
 	}
-	in.Planes = PlaneTable(m.Rope.Base(), att.Rotary.Spectrum, m.TrainedLength)
+	in.spectrum(m)
 	in.Warnings = append(in.Warnings, spectrumWarnings(m, in.Planes)...)
 	return in, nil
+}
+
+// spectrum describes the first layer that turns and the first that has slopes.
+// What the rope keys do not declare is judged by its own frequencies.
+func (in *Inspection) spectrum(m *family.Model) {
+	in.Encoding = m.Encoding()
+	for i := range m.Blocks {
+		if b := m.Blocks[i].Attn.Bias; b != nil && b.Slopes != nil {
+			in.Slopes = b.Slopes
+			break
+		}
+	}
+	for i := range m.Blocks {
+		a := &m.Blocks[i].Attn
+		if a.Rotary.Dim == 0 {
+			continue
+		}
+		s, unscaled := a.Rotary.Spectrum.Clone(), m.Rope.Base()
+		if a.Spectra != nil {
+			s.InvFreq = append([]float64(nil), a.Spectra.InvFreq[0]...)
+			in.Warnings = append(in.Warnings, fmt.Sprintf("each of the %d heads has frequencies of its own: the planes are those of layer %d, head 0", a.Heads, i))
+		}
+		if m.Rope.Type == "" {
+			unscaled = make([]float64, len(s.InvFreq))
+			for p, f := range s.InvFreq {
+				s.InvFreq[p] = math.Abs(f) // the sign is the sense of the turn
+				unscaled[p] = s.InvFreq[p]
+			}
+		}
+		in.Rope.RotaryDim, in.Rope.AttentionFactor = a.Rotary.Dim, s.Gain
+		in.Planes = PlaneTable(unscaled, s, m.TrainedLength)
+		return
+	}
+	in.Planes = []Plane{}
 }
 
 // PlaneTable describes each plane of a spectrum against a trained length.

@@ -44,16 +44,26 @@ func writeInspection(w io.Writer, in *convert.Inspection) error {
 	if in.Window > 0 {
 		fmt.Fprintf(w, ", sliding window %d", in.Window)
 	}
-	fmt.Fprintf(w, "\nencoding   rope type %s, base %v, rotary dimension %d of %d (%s)", in.Rope.Type, in.Rope.Theta, in.Rope.RotaryDim, in.HeadDim, in.Rope.Pairing)
+	if in.Rope.Type == "" {
+		fmt.Fprintf(w, "\nencoding   %s, rotary dimension %d of %d", in.Encoding, in.Rope.RotaryDim, in.HeadDim)
+	} else {
+		fmt.Fprintf(w, "\nencoding   rope type %s, base %v, rotary dimension %d of %d (%s)", in.Rope.Type, in.Rope.Theta, in.Rope.RotaryDim, in.HeadDim, in.Rope.Pairing)
+	}
 	if in.Rope.Factor != 0 {
 		fmt.Fprintf(w, ", factor %v", in.Rope.Factor)
 	}
 	if in.Rope.AttentionFactor != 1 {
 		fmt.Fprintf(w, ", attention factor %.6g", in.Rope.AttentionFactor)
 	}
+	if in.Slopes != nil {
+		fmt.Fprintf(w, "\nslopes     %.5g", in.Slopes)
+	}
 	fmt.Fprintf(w, "\nlength     L = %d (%s), max_position_embeddings %d\n", in.TrainedLength, in.TrainedLengthFrom, in.MaxPositions)
 	for _, warning := range in.Warnings {
 		fmt.Fprintf(w, "warning    %s\n", warning)
+	}
+	if len(in.Planes) == 0 {
+		return nil
 	}
 	fmt.Fprintln(w)
 	return writePlanes(w, in.Planes)

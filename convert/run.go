@@ -170,11 +170,14 @@ func (w *run) text(name string) ([]byte, error) {
 	if w.plan.options.Hash {
 		for i := range w.plan.source.Files {
 			f := &w.plan.source.Files[i]
+			w.at = "hash " + f.Name
+			w.report(0)
 			var err error
 			if f.SHA256, err = fileSHA256(w.ctx, filepath.Join(w.plan.dir, f.Name)); err != nil {
 				return nil, err
 			}
 		}
+		w.at = name
 	}
 	return w.plan.renderManifest()
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/pecvt/pecvt/convert/fsio"
 )
@@ -31,8 +32,10 @@ func (p *Plan) prepareTarget(force bool) (*target, error) {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, syscall.ENOTDIR):
+		return nil, fmt.Errorf("target %s: not a directory: choose another", p.Output)
 	case err != nil:
-		return nil, fmt.Errorf("target: %w", err)
+		return nil, fmt.Errorf("target %s: %w", p.Output, err)
 	case info.Mode()&fs.ModeSymlink != 0:
 		return nil, fmt.Errorf("target %s is a symbolic link: name the folder itself", p.Output)
 	case !info.IsDir():

@@ -114,6 +114,9 @@ func absolute(dir string) string {
 // verified is not a success.
 func somethingToVerify(dir string) error {
 	st, err := os.Stat(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("verify: %s: no such folder: expected one that convert or export wrote", dir)
+	}
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}

@@ -85,12 +85,15 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	}
 	result := conversion{Plan: plan}
 	run := convert.RunOptions{Force: force, Progress: func(p convert.Progress) { u.bytes(p.File, p.Done, p.Total) }}
-	if graph != nil {
-		run.Finish = func(_ context.Context, dir string) error {
+	run.Finish = func(_ context.Context, dir string) error {
+		if graph != nil {
 			u.step("emit model.onnx")
-			result.Graph, err = emit(dir, *graph)
-			return err
+			if result.Graph, err = emit(dir, *graph); err != nil {
+				return err
+			}
 		}
+		u.step("wait for the disk")
+		return nil
 	}
 	done, err := convert.Run(cmd.Context(), plan, run)
 	if err != nil {
@@ -104,6 +107,11 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	}
 	e := plan.Encoding
 	w := cmd.OutOrStdout()
+	if cmd.Name() == "export" {
+		fmt.Fprintf(w, "%s: %s as it stands, attention %s, %s in %.2f s\n", plan.Output, e.SourceFamily, result.Graph.Attention, bytesText(plan.Bytes), result.Seconds)
+		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
+		return nil
+	}
 	fmt.Fprintf(w, "%s: %s to %s, %s, %d of %d planes stop turning, %s in %.2f s\n", plan.Output, e.From, e.To, e.Kind, e.Dropped, len(e.Planes), bytesText(plan.Bytes), result.Seconds)
 	if e.Reason != "" {
 		fmt.Fprintf(w, "%s\n", e.Reason)
@@ -139,7 +147,7 @@ func emit(dir string, o onnxops.Options) (*graphResult, error) {
 	}
 	files, err := onnxops.Write(dir, m, ckpt, o)
 	if err != nil {
-		return nil, fmt.Errorf("onnx: %w", err)
+		return nil, err
 	}
 	return &graphResult{Files: files, Attention: o.Attention, Weights: o.Weights, Seconds: time.Since(begin).Seconds()}, nil
 }

@@ -72,6 +72,12 @@ DIR defaults to the current folder. Exit code 3 means a mismatch.`,
 	f.StringVar(&opts.Provider, "provider", ort.ProviderCPU, "execution provider: cpu or cuda")
 	f.StringVar(&opts.OptLevel, "opt-level", ort.OptAll, "graph optimisation level: disabled, basic, extended or all")
 	f.StringSliceVar(&opts.Require, "require", nil, "runners whose absence is a failure: ort")
+	complete(cmd, "provider", ort.Providers())
+	complete(cmd, "opt-level", ort.OptLevels())
+	complete(cmd, "require", []string{"ort"})
+	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
 	return cmd
 }
 
@@ -91,8 +97,11 @@ func checkVerifyFlags(o verify.Options) error {
 			return usagef("--require %q%s", r, posenc.Suggest(r, []string{"ort"}))
 		}
 	}
-	if o.Tokens < 1 || o.DriftTokens < 0 {
-		return usagef("--tokens %d, --drift-tokens %d: expected positive numbers", o.Tokens, o.DriftTokens)
+	if o.Tokens < 1 {
+		return usagef("--tokens %d: expected a positive number", o.Tokens)
+	}
+	if o.DriftTokens < 0 {
+		return usagef("--drift-tokens %d: expected a positive number, or 0 for all of the prompt", o.DriftTokens)
 	}
 	return nil
 }

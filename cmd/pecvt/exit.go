@@ -47,7 +47,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &verdict):
 		return verdict.code
-	case errors.As(err, &usage), errors.Is(err, rewrite.ErrOptions), strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &usage), errors.Is(err, rewrite.ErrOptions):
 		return exitUsage
 	case errors.Is(err, posenc.ErrUnsupported):
 		return exitUnsupported
@@ -65,8 +65,13 @@ func report(w io.Writer, asJSON bool, code int, err error) {
 		return
 	}
 	text := err.Error()
-	if code == exitInterrupted {
-		text = "interrupted: nothing was written"
+	switch {
+	case code == exitInterrupted:
+		text = "interrupted: nothing is left behind"
+	case errors.Is(err, rewrite.ErrOptions): // the option is at fault, not the model it was tried on
+		if _, after, found := strings.Cut(text, rewrite.ErrOptions.Error()+": "); found {
+			text = after
+		}
 	}
 	if asJSON {
 		enc := json.NewEncoder(w)

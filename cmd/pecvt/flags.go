@@ -36,6 +36,11 @@ func (f *rewriteFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.layout, "layout", rewrite.Native, "native (stock spelling, weights untouched) or partial (kept planes first, partial rotary)")
 	flags.StringVar(&f.spelling, "spelling", rewrite.Auto, "rope type of the native spelling: "+strings.Join(rewrite.Spellings(), ", "))
 	f.registerOutput(cmd)
+	complete(cmd, "to", names)
+	complete(cmd, "cut", []string{"paper", "k=", "max-phase="})
+	complete(cmd, "scale", []string{"pi:", "yarn:"})
+	complete(cmd, "layout", rewrite.Layouts())
+	complete(cmd, "spelling", rewrite.Spellings())
 }
 
 func (f *rewriteFlags) registerOutput(cmd *cobra.Command) {
@@ -90,10 +95,17 @@ type graphFlags struct {
 	maxLength          int
 }
 
+var (
+	attentionForms = []string{onnxops.AttentionStandard, onnxops.AttentionORT}
+	weightPlaces   = []string{onnxops.WeightsExternal, onnxops.WeightsExternalCopy, onnxops.WeightsEmbed}
+)
+
 func (f *graphFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.attention, "attention", onnxops.AttentionStandard, "standard (opset-23 Attention, any runtime) or ort (GroupQueryAttention, with genai_config.json)")
 	flags.StringVar(&f.weights, "weights", onnxops.WeightsExternal, "external (point into the safetensors file), external-copy or embed")
+	complete(cmd, "attention", attentionForms)
+	complete(cmd, "weights", weightPlaces)
 	flags.IntVar(&f.maxLength, "max-length", 0, "positions in the cos and sin tables (default: max_position_embeddings, at least 4096)")
 }
 
@@ -102,8 +114,8 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 		flag, value string
 		valid       []string
 	}{
-		{"attention", f.attention, []string{onnxops.AttentionStandard, onnxops.AttentionORT}},
-		{"weights", f.weights, []string{onnxops.WeightsExternal, onnxops.WeightsExternalCopy, onnxops.WeightsEmbed}},
+		{"attention", f.attention, attentionForms},
+		{"weights", f.weights, weightPlaces},
 	} {
 		if !slices.Contains(v.valid, v.value) {
 			return onnxops.Options{}, usagef("--%s %q%s", v.flag, v.value, posenc.Suggest(v.value, v.valid))

@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
+
+	"github.com/pecvt/pecvt/posenc"
 )
 
 // app is what every verb shares.
@@ -17,14 +21,34 @@ type app struct {
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	a := &app{}
+	out := &checkedWriter{w: stdout}
 	root := newRoot(a)
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if out.err != nil {
+		err = fmt.Errorf("the result could not be printed: %w", out.err)
+	}
 	code := exitCode(ctx, err)
-	report(stderr, a.json, code, err)
+	// A mistake before --json is an error of the command line all the same.
+	report(stderr, a.json || slices.Contains(args, "--json"), code, err)
 	return code
+}
+
+// checkedWriter remembers that a write failed, so that a result which did not
+// arrive is no success.
+type checkedWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (c *checkedWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+	return n, err
 }
 
 func newRoot(a *app) *cobra.Command {
@@ -41,19 +65,39 @@ Exit codes: 0 ok, 1 error, 2 usage, 3 mismatch, 4 refused or unsupported,
   pecvt verify model-hope`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("command %q%s", args[0], posenc.Suggest(args[0], verbNames(cmd)))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print the result as JSON")
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress on stderr")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
 	for _, verb := range verbs(a) {
 		root.AddCommand(verb)
 	}
+	root.SetHelpCommand(newHelp())
+	root.CompletionOptions.DisableDefaultCmd = true // ours is in the table
 	return root
+}
+
+// verbNames lists the commands under cmd.
+func verbNames(cmd *cobra.Command) []string {
+	var names []string
+	for _, c := range cmd.Root().Commands() {
+		if c.IsAvailableCommand() || c.Name() == "help" {
+			names = append(names, c.Name())
+		}
+	}
+	return names
 }
 
 // verbs is the table of commands.
 func verbs(a *app) []*cobra.Command {
-	return []*cobra.Command{newInspect(a), newPlan(a), newConvert(a), newExport(a), newVerify(a), newVersion(a)}
+	return []*cobra.Command{newInspect(a), newPlan(a), newConvert(a), newExport(a), newVerify(a), newVersion(a), newCompletion(a)}
 }
 
 // exactly is cobra.ExactArgs with a usage error that says what is missing.

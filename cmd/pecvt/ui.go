@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -12,26 +13,35 @@ import (
 	"golang.org/x/term"
 )
 
-// ui shows progress on stderr: a bar on a terminal, plain lines elsewhere,
-// nothing with --quiet.
+const (
+	// barAfter is how long work on files lasts before a bar is worth drawing.
+	barAfter = 300 * time.Millisecond
+	// lineEvery is the pace of progress lines where stderr is no terminal.
+	lineEvery = 2 * time.Second
+)
+
+// ui shows progress on stderr: a bar or a line on a terminal, which are gone
+// when the work is done; plain lines now and then elsewhere; nothing with
+// --quiet.
 type ui struct {
-	w        io.Writer
-	quiet    bool
-	terminal bool
-	start    time.Time
+	w     io.Writer
+	quiet bool
+	fd    int // of the terminal, or -1
+	start time.Time
 
 	mu       sync.Mutex
 	progress *mpb.Progress
 	bar      *mpb.Bar
-	label    string
+	line     bool         // a step stands on the terminal's last line
+	label    atomic.Value // string; mpb reads it while it draws
 	last     time.Time
 }
 
 func newUI(a *app, w io.Writer) *ui {
 	now := time.Now()
-	u := &ui{w: w, quiet: a.quiet, start: now, last: now}
-	if f, ok := w.(*os.File); ok {
-		u.terminal = term.IsTerminal(int(f.Fd()))
+	u := &ui{w: w, quiet: a.quiet, fd: -1, start: now, last: now}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		u.fd = int(f.Fd())
 	}
 	return u
 }
@@ -43,28 +53,45 @@ func (u *ui) step(text string) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.terminal {
-		fmt.Fprintf(u.w, "\r\x1b[K%s", text)
-		u.label = text
+	if u.fd >= 0 {
+		u.endBar()
+		fmt.Fprintf(u.w, "\r\x1b[K%s", u.clip(text))
+		u.line = true
 		return
 	}
-	// In CI a line now and then tells that work goes on; short work stays silent.
-	if now := time.Now(); now.Sub(u.last) > 2*time.Second {
+	u.pace(text)
+}
+
+// pace writes a line unless one was written a moment ago: in CI it tells that
+// work goes on, and short work stays silent.
+func (u *ui) pace(text string) {
+	if now := time.Now(); now.Sub(u.last) > lineEvery {
 		u.last = now
 		fmt.Fprintf(u.w, "%6.1fs  %s\n", now.Sub(u.start).Seconds(), text)
 	}
 }
 
-// note prints a line that must not get lost among the steps.
+// clip shortens a line to the terminal's width, less the "^C" that an
+// interrupt may add: one that wraps could not be taken back.
+func (u *ui) clip(text string) string {
+	width, _, err := term.GetSize(u.fd)
+	if err != nil || width <= 0 {
+		width = 80
+	}
+	if r := []rune(text); len(r) > width-4 {
+		return string(r[:max(width-5, 0)]) + "…"
+	}
+	return text
+}
+
+// note prints a line that stays.
 func (u *ui) note(text string) {
 	if u.quiet {
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.terminal {
-		fmt.Fprint(u.w, "\r\x1b[K")
-	}
+	u.clear()
 	fmt.Fprintln(u.w, text)
 }
 
@@ -75,35 +102,44 @@ func (u *ui) bytes(label string, done, total int64) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.terminal {
-		if u.progress == nil {
-			u.progress = mpb.New(mpb.WithOutput(u.w), mpb.WithWidth(40))
-			u.bar = u.progress.AddBar(total,
-				mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return u.label + " " })),
-				mpb.AppendDecorators(decor.CountersKiloByte("% .1f / % .1f"), decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace)))
-		}
-		u.label = label
-		u.bar.SetCurrent(done)
+	if u.fd < 0 {
+		u.pace(fmt.Sprintf("%s  %s of %s", label, bytesText(done), bytesText(total)))
 		return
 	}
-	if now := time.Now(); now.Sub(u.last) > 2*time.Second {
-		u.last = now
-		fmt.Fprintf(u.w, "%6.1fs  %s  %s of %s\n", time.Since(u.start).Seconds(), label, bytesText(done), bytesText(total))
+	u.label.Store(label)
+	if u.progress == nil {
+		if done >= total || time.Since(u.start) < barAfter {
+			return
+		}
+		u.clear()
+		u.progress = mpb.New(mpb.WithOutput(u.w), mpb.WithWidth(40))
+		u.bar = u.progress.AddBar(total, mpb.BarRemoveOnComplete(),
+			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return u.label.Load().(string) + " " })),
+			mpb.AppendDecorators(decor.CountersKiloByte("% .1f / % .1f"), decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace)))
 	}
+	u.bar.SetCurrent(done)
 }
 
-// close ends the line or the bar; it may be called twice.
+// close takes the line or the bar away; it may be called twice.
 func (u *ui) close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.progress != nil {
-		if !u.bar.Completed() {
-			u.bar.Abort(false)
-		}
-		u.progress.Wait()
-		u.progress, u.bar = nil, nil
-	} else if u.terminal && u.label != "" {
+	u.clear()
+}
+
+func (u *ui) clear() {
+	u.endBar()
+	if u.line {
 		fmt.Fprint(u.w, "\r\x1b[K")
+		u.line = false
 	}
-	u.label = ""
+}
+
+func (u *ui) endBar() {
+	if u.progress == nil {
+		return
+	}
+	u.bar.Abort(true) // does nothing to a complete bar, which has gone by itself
+	u.progress.Wait()
+	u.progress, u.bar = nil, nil
 }

@@ -63,8 +63,10 @@ func notValid(data []byte) string {
 	if err := json.Unmarshal(data, &v); !errors.As(err, &syntax) || syntax.Offset >= int64(len(data)) {
 		return "bad JSON: it ends too early; download it again"
 	}
-	line := 1 + bytes.Count(data[:syntax.Offset], []byte("\n"))
-	return fmt.Sprintf("bad JSON in line %d, near %q: mend it or download it again", line, clip(string(data[max(syntax.Offset-1, 0):]), 12))
+	at := int(max(syntax.Offset-1, 0)) // of the character that cannot be there
+	begin := bytes.LastIndexByte(data[:at], '\n') + 1
+	text, _, _ := bytes.Cut(data[begin:], []byte("\n"))
+	return fmt.Sprintf("bad JSON in line %d, column %d: %q: mend it or download it again", 1+bytes.Count(data[:at], []byte("\n")), at-begin+1, clip(string(text), 40))
 }
 
 // clip shortens a text for an error.
@@ -242,7 +244,12 @@ func (o *Object) Object(key string) (*Object, error) {
 }
 
 func wrongType(key string, raw json.RawMessage, want string) error {
-	found := string(raw)
+	var line bytes.Buffer
+	if json.Compact(&line, raw) != nil {
+		line.Reset()
+		line.Write(raw)
+	}
+	found := line.String()
 	if len(found) > 40 {
 		found = found[:40] + "…"
 	}

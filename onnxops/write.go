@@ -2,8 +2,10 @@ package onnxops
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -72,6 +74,10 @@ func writeFile(path string, fill func(io.Writer) error) error {
 		err = cerr
 	}
 	if err != nil {
+		var at *fs.PathError
+		if errors.As(err, &at) && at.Path == path { // the path is said once
+			err = at.Err
+		}
 		return fmt.Errorf("onnx: %s: %w", path, err)
 	}
 	return nil

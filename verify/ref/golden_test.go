@@ -144,6 +144,7 @@ func TestGolden(t *testing.T) {
 		{"golden/qwen3", "golden.safetensors", "rope", ""},
 		{"golden/phi3", "golden.safetensors", "rope", ""},
 		{"golden/gpt-neox", "golden.safetensors", "rope", ""},
+		{"golden/starcoder2", "golden.safetensors", "rope", ""},
 		{gqa, "golden/rope.safetensors", "rope", ""},
 		{gqa, "golden/hope.safetensors", "hope", ""},
 		{gqa, "golden/hope-ab1.safetensors", "hope-ab1", ""},

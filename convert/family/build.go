@@ -115,7 +115,7 @@ func (b *builder) attention(pos position, window int) Attention {
 	a.O = b.linear(b.n.O, b.has(b.spec.OBias), b.hidden, q)
 	if b.has(b.spec.QKNorm) {
 		qn, kn := b.norm(RMS, b.n.QNorm, d), b.norm(RMS, b.n.KNorm, d)
-		a.QNorm, a.KNorm, a.NormAfter = &qn, &kn, b.spec.NormAfter
+		a.QNorm, a.KNorm, a.NormAfter = &qn, &kn, b.spec.NormAfter && rotary.Dim > 0
 	}
 	if b.n.HeadNorm != "" {
 		norm := b.norm(RMS, b.n.HeadNorm, d)

@@ -139,7 +139,8 @@ func TestWeightRows(t *testing.T) {
 }
 
 func FuzzConfig(f *testing.F) {
-	for _, dir := range []string{"llama-gqa", "llama3-scaled", "mistral", "qwen2", "qwen3", "phi3"} {
+	for _, dir := range []string{"llama-gqa", "llama3-scaled", "mistral", "qwen2", "qwen3", "phi3", "bloom", "mpt", "falcon-alibi", "gpt-neox", "smollm3",
+		"grape-m-ctx-heads", "grape-ap-v1", "grape-a-querykeygated", "grape-fox-rope"} {
 		data, err := os.ReadFile(filepath.Join("../../testdata/golden", dir, "config.json"))
 		if err != nil {
 			f.Fatal(err)

@@ -163,7 +163,11 @@ func (m *Model) layerLinear(layer int, name string, out int64, bias bool) Linear
 // parameter adds a small tensor whose elements are handed to set when the model
 // is loaded.
 func (m *Model) parameter(layer int, name string, shape []int64, set func(v []float64) error) {
-	w := whole(layerTensor(layer, name), shape...)
+	m.read(whole(layerTensor(layer, name), shape...), set)
+}
+
+// read is parameter for a tensor of any name.
+func (m *Model) read(w Weight, set func(v []float64) error) {
 	m.Parameters = append(m.Parameters, w)
 	m.values = append(m.values, func(src Source) error {
 		v, err := w.Float64(src)

@@ -48,6 +48,12 @@ func fromConfig(c *Config, has func(tensor string) bool) (*Model, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: key %q is missing: it names the model family", c.Path, "model_type")
 	}
+	if name == BlockKey {
+		return fromBlock(c, has)
+	}
+	if c.Raw(BlockKey) != nil {
+		return nil, fmt.Errorf("%s: key %q stands beside model_type %q: the two contradict each other; a folder that pecvt wrote has model_type %q, and a stock one no such key", c.Path, BlockKey, name, BlockKey)
+	}
 	spec, err := Find(name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, officialGrape(c, name, err))

@@ -33,8 +33,12 @@ type Model struct {
 	Blocks    []Block
 	// Rope is the rotary encoding as the rope keys declare it; its Type is empty
 	// where the family has none of them: what turns is then in the blocks alone.
-	Rope   posenc.RopeParams
+	Rope posenc.RopeParams
+	// Config is config.json, or the source's configuration inside of it where
+	// Extension is set.
 	Config *Config
+	// Extension is what pecvt's own block of config.json says; nil without one.
+	Extension *Extension
 	// Ignored are stored tensors that carry no weight (old rotary buffers).
 	Ignored []string
 	// Parameters are small tensors whose values went into the blocks when the

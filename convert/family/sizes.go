@@ -15,8 +15,12 @@ type sizes struct {
 
 // maxPlanes bounds layers × head size and layers × heads, for which every
 // layer's spectrum, slopes and rows are allocated; real models stay under
-// 1 << 16.
-const maxPlanes = 1 << 22
+// 1 << 16. maxGates bounds the product of all three, for gates and spectra per
+// head; real models stay under 1 << 23.
+const (
+	maxPlanes = 1 << 22
+	maxGates  = 1 << 25
+)
 
 // readSizes reads the model's and the layers' sizes.
 func readSizes(r *reader, spec Spec, m *Model) sizes {
@@ -58,7 +62,7 @@ func readSizes(r *reader, spec Spec, m *Model) sizes {
 	if s.heads%s.kv != 0 {
 		r.fail(fmt.Errorf("%d attention heads cannot share %d key/value heads evenly", s.heads, s.kv))
 	}
-	if r.err == nil && (s.layers*s.headDim > maxPlanes || s.layers*s.heads > maxPlanes) {
+	if r.err == nil && (s.layers*s.headDim > maxPlanes || s.layers*s.heads > maxPlanes || s.layers*s.heads*s.headDim > maxGates) {
 		r.fail(fmt.Errorf("%d layers of %d heads of head size %d: no model is that large", s.layers, s.heads, s.headDim))
 	}
 	s.act = activation(r, k.Act, spec.Act)

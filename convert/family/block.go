@@ -1,0 +1,219 @@
+package family
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// This file holds the form of a model whose encoding no stock configuration can
+// say. Its folder keeps the source family's tensors under their names, adds
+// tensors of its own beside them, and has a config.json of these keys and no
+// others:
+//
+//	architectures  ["PecvtForCausalLM"]
+//	model_type     "pecvt"
+//	vocab_size     0
+//	pecvt          {"version": 1, "source": {…}, "rotation": {…}, "bias": {…}}
+//
+// source is the source's config.json, word for word. rotation and bias replace
+// what it declares; an absent one leaves it. Loaders that go by model_type or
+// by the architecture stop at an unknown one. A loader told to take a class of
+// its choice finds no sizes but a vocabulary of 0, which no stored embedding
+// fits: it stops there, and does not compute the source's encoding without a
+// word.
+//
+// rotation is {"type": "grape-m", "attention_factor": number}: in every layer
+// that turns, pecvt.layers.{i}.rotation.inv_freq (key/value heads, planes)
+// holds θ in radians per position: +θt as Hugging Face turns, planes paired and
+// rotary dimension as the source has them. cos and sin are multiplied by
+// attention_factor.
+//
+// bias is {"type": …}, with in every layer, per query head h
+//
+//	alibi     pecvt.layers.{i}.bias.slope (heads): β
+//	grape-a   bias.omega (heads), and by "gates" (of "query", "key") bias.v,
+//	          bias.u (heads, head size): ω, v, u as they act, normalised by
+//	          whoever wrote them
+//	fox       bias.gate.weight (heads, hidden), bias.gate.bias (heads): w, c
+//	grape-ap  bias.beta (heads): β, and bias.path.weight
+//	          (heads · path_size, hidden): the projection to p, of "path_size"
+//	          numbers per head
+//
+// with the formulas of [Bias]. Every tensor may be of any floating-point type.
+
+// BlockKey is the key of config.json, the model type and the prefix of the
+// tensors; BlockVersion what this program reads and writes.
+const (
+	BlockKey     = "pecvt"
+	BlockVersion = 1
+)
+
+// blockArchitecture is a class that no loader has.
+const blockArchitecture = "PecvtForCausalLM"
+
+// Extension is what the block of a configuration says beside its source.
+type Extension struct {
+	// Rotation and Bias are nil where the source's own remain.
+	Rotation *RotationBlock
+	Bias     *BiasBlock
+	// Source is the model that the source's own configuration describes. Nil
+	// where an extension is about to be written.
+	Source *Model
+}
+
+// RotationBlock replaces the rotation by GRAPE-M with frequencies in tensors.
+type RotationBlock struct {
+	// AttentionFactor multiplies cos and sin.
+	AttentionFactor float64
+}
+
+// BiasBlock replaces the bias.
+type BiasBlock struct {
+	Kind BiasKind
+	// ByQuery and ByKey are the gates of Gated, PathSize the size of Path's
+	// vectors.
+	ByQuery, ByKey bool
+	PathSize       int
+}
+
+// biasTypes are the spellings of a block's bias type.
+var biasTypes = map[BiasKind]string{ALiBi: "alibi", Gated: "grape-a", Forget: "fox", Path: "grape-ap"}
+
+// BlockTensor is the name of a tensor of the block, such as
+// pecvt.layers.3.bias.slope for "bias.slope" of layer 3.
+func BlockTensor(layer int, name string) string {
+	return BlockKey + ".layers." + strconv.Itoa(layer) + "." + name
+}
+
+// Config returns the config.json of a model with this block, from its source's.
+func (e Extension) Config(source *Object) *Object {
+	block := newObject()
+	block.Set("version", BlockVersion)
+	block.Set("source", source)
+	if e.Rotation != nil {
+		o := newObject()
+		o.Set("type", "grape-m")
+		o.Set("attention_factor", json.RawMessage(strconv.FormatFloat(e.Rotation.AttentionFactor, 'g', -1, 64)))
+		block.Set("rotation", o)
+	}
+	if b := e.Bias; b != nil {
+		o := newObject()
+		o.Set("type", biasTypes[b.Kind])
+		if b.Kind == Gated {
+			o.Set("gates", b.gates())
+		}
+		if b.Kind == Path {
+			o.Set("path_size", b.PathSize)
+		}
+		block.Set("bias", o)
+	}
+	c := newObject()
+	c.Set("architectures", []string{blockArchitecture})
+	c.Set("model_type", BlockKey)
+	c.Set("vocab_size", 0)
+	c.Set(BlockKey, block)
+	return c
+}
+
+func (b *BiasBlock) gates() []string {
+	var list []string
+	if b.ByQuery {
+		list = append(list, "query")
+	}
+	if b.ByKey {
+		list = append(list, "key")
+	}
+	return list
+}
+
+func newObject() *Object { return &Object{values: map[string]json.RawMessage{}} }
+
+// blockRotation has every layer that turns read its own frequencies.
+func (m *Model) blockRotation(b *RotationBlock) error {
+	turns := false
+	for i := range m.Blocks {
+		a := &m.Blocks[i].Attn
+		if a.Phase != nil {
+			return fmt.Errorf("rotation: the source's is contextual, which frequencies do not replace")
+		}
+		if a.Rotary.Dim == 0 {
+			continue
+		}
+		turns = true
+		planes := a.Rotary.Planes()
+		rows := grid(a.KVHeads, planes)
+		a.Rotary.Spectrum.InvFreq, a.Rotary.Gain, a.Rotary.Removed = rows[0], b.AttentionFactor, nil
+		a.Spectra = &HeadSpectra{InvFreq: rows}
+		m.read(whole(BlockTensor(i, "rotation.inv_freq"), int64(a.KVHeads), int64(planes)), func(v []float64) error {
+			shared := true
+			for j, x := range v {
+				rows[j/planes][j%planes] = x
+				shared = shared && x == v[j%planes]
+			}
+			if shared { // what all heads share is a plain spectrum
+				a.Spectra = nil
+			}
+			return nil
+		})
+	}
+	if !turns {
+		return fmt.Errorf("rotation: no layer of the source turns")
+	}
+	m.Rope.Type, m.learned = "", true
+	return nil
+}
+
+// blockBias gives every layer the block's bias.
+func (m *Model) blockBias(b *BiasBlock) {
+	for i := range m.Blocks {
+		a := &m.Blocks[i].Attn
+		heads, d, hidden := int64(a.Heads), int64(a.HeadDim), int64(m.Hidden)
+		bias := &Bias{Kind: b.Kind}
+		a.Bias = bias
+		slopes := func(name string) {
+			bias.Slopes = make([]float64, heads)
+			m.read(whole(BlockTensor(i, "bias."+name), heads), func(v []float64) error {
+				copy(bias.Slopes, v)
+				return nil
+			})
+		}
+		switch b.Kind {
+		case ALiBi:
+			slopes("slope")
+		case Gated:
+			slopes("omega")
+			if b.ByQuery {
+				bias.V = grid(int(heads), int(d))
+				m.blockGates(i, "bias.v", bias.V)
+			}
+			if b.ByKey {
+				bias.U = grid(int(heads), int(d))
+				m.blockGates(i, "bias.u", bias.U)
+			}
+		case Forget:
+			c := whole(BlockTensor(i, "bias.gate.bias"), heads)
+			bias.Gate = &Linear{Weight: whole(BlockTensor(i, "bias.gate.weight"), heads, hidden), Bias: &c}
+		case Path:
+			slopes("beta")
+			bias.PDim, bias.Eps = b.PathSize, math.Ldexp(1, -23)
+			bias.P = &Linear{Weight: whole(BlockTensor(i, "bias.path.weight"), heads*int64(b.PathSize), hidden)}
+		}
+	}
+}
+
+// blockGates has gate vectors read as they are.
+func (m *Model) blockGates(layer int, name string, rows [][]float64) {
+	width := len(rows[0])
+	m.read(whole(BlockTensor(layer, name), int64(len(rows)), int64(width)), func(v []float64) error {
+		for h, row := range rows {
+			copy(row, v[h*width:])
+		}
+		return nil
+	})
+}
+
+// OfBlock reports whether a stored tensor belongs to the block.
+func OfBlock(tensor string) bool { return strings.HasPrefix(tensor, BlockKey+".layers.") }

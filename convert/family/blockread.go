@@ -1,0 +1,210 @@
+package family
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// fromBlock builds the model of a configuration with a block: its source, then
+// what the block replaces.
+func fromBlock(c *Config, has func(tensor string) bool) (*Model, error) {
+	e, source, err := parseBlock(c.Object)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Path, err)
+	}
+	own, err := fromConfig(&Config{Object: source, Path: c.Path}, has)
+	if err != nil {
+		return nil, fmt.Errorf("%s.source: %w", BlockKey, err)
+	}
+	m := *own
+	// the source's values are read into its own layers, which keep them
+	m.Blocks, m.Parameters, m.values = slices.Clone(own.Blocks), slices.Clone(own.Parameters), slices.Clone(own.values)
+	e.Source = own
+	m.Extension = e
+	if e.Rotation != nil {
+		if err := m.blockRotation(e.Rotation); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", c.Path, BlockKey, err)
+		}
+	}
+	if e.Bias != nil {
+		m.blockBias(e.Bias)
+	}
+	return &m, nil
+}
+
+// parseBlock reads the keys, and refuses those it does not know.
+func parseBlock(c *Object) (*Extension, *Object, error) {
+	if err := onlyKeys(c, "the configuration", "architectures", "model_type", "vocab_size", BlockKey); err != nil {
+		return nil, nil, err
+	}
+	block, err := c.Object(BlockKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	if block == nil {
+		return nil, nil, fmt.Errorf("key %q is missing: it describes a model of type %q", BlockKey, BlockKey)
+	}
+	version, ok, err := block.Int("version")
+	switch {
+	case err != nil:
+		return nil, nil, fmt.Errorf("%s: %w", BlockKey, err)
+	case !ok:
+		return nil, nil, fmt.Errorf("%s: key %q is missing: expected %d", BlockKey, "version", BlockVersion)
+	case version != BlockVersion:
+		return nil, nil, fmt.Errorf("%s: version %d: this program reads version %d: %w; use the program that wrote the folder", BlockKey, version, BlockVersion, posenc.ErrUnsupported)
+	}
+	e, source, err := parseVersion1(block)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", BlockKey, err)
+	}
+	return e, source, nil
+}
+
+func parseVersion1(block *Object) (*Extension, *Object, error) {
+	if err := onlyKeys(block, "the block", "version", "source", "rotation", "bias"); err != nil {
+		return nil, nil, err
+	}
+	source, err := block.Object("source")
+	if err != nil {
+		return nil, nil, err
+	}
+	if source == nil {
+		return nil, nil, fmt.Errorf("key %q is missing: it holds the source's configuration", "source")
+	}
+	if name, _, err := source.Text("model_type"); err != nil || name == BlockKey {
+		return nil, nil, fmt.Errorf("source: model_type %q: expected a family's, blocks do not nest", name)
+	}
+	e := &Extension{}
+	if e.Rotation, err = parseRotation(block); err != nil {
+		return nil, nil, fmt.Errorf("rotation: %w", err)
+	}
+	if e.Bias, err = parseBias(block); err != nil {
+		return nil, nil, fmt.Errorf("bias: %w", err)
+	}
+	if e.Rotation == nil && e.Bias == nil {
+		return nil, nil, fmt.Errorf("neither %q nor %q: such a model is its source; use source as config.json", "rotation", "bias")
+	}
+	return e, source, nil
+}
+
+func parseRotation(block *Object) (*RotationBlock, error) {
+	o, err := block.Object("rotation")
+	if o == nil || err != nil {
+		return nil, err
+	}
+	if err := onlyKeys(o, "it", "type", "attention_factor"); err != nil {
+		return nil, err
+	}
+	if err := oneOf(o, "type", "grape-m"); err != nil {
+		return nil, err
+	}
+	gain, ok, err := o.Float("attention_factor")
+	if err != nil {
+		return nil, err
+	}
+	if !ok || !(gain > 0) || math.IsInf(gain, 0) {
+		return nil, fmt.Errorf("key %q is %s: expected a positive number", "attention_factor", found(o, "attention_factor"))
+	}
+	return &RotationBlock{AttentionFactor: gain}, nil
+}
+
+func parseBias(block *Object) (*BiasBlock, error) {
+	o, err := block.Object("bias")
+	if o == nil || err != nil {
+		return nil, err
+	}
+	names := slices.Sorted(maps.Values(biasTypes))
+	if err := oneOf(o, "type", names...); err != nil {
+		return nil, err
+	}
+	name, _, err := o.Text("type")
+	if err != nil {
+		return nil, err
+	}
+	b := &BiasBlock{}
+	for kind, n := range biasTypes {
+		if n == name {
+			b.Kind = kind
+		}
+	}
+	known := []string{"type"}
+	switch b.Kind {
+	case Gated:
+		known = append(known, "gates")
+		if err := b.parseGates(o); err != nil {
+			return nil, err
+		}
+	case Path:
+		known = append(known, "path_size")
+		if b.PathSize, _, err = o.Int("path_size"); err != nil {
+			return nil, err
+		}
+		if b.PathSize <= 0 || b.PathSize%2 != 0 || b.PathSize > 1<<16 {
+			return nil, fmt.Errorf("key %q is %s: expected a positive even number", "path_size", found(o, "path_size"))
+		}
+	}
+	return b, onlyKeys(o, "type "+name, known...)
+}
+
+func (b *BiasBlock) parseGates(o *Object) error {
+	gates, err := o.Texts("gates")
+	if err != nil {
+		return err
+	}
+	for _, g := range gates {
+		switch {
+		case g == "query" && !b.ByQuery:
+			b.ByQuery = true
+		case g == "key" && !b.ByKey:
+			b.ByKey = true
+		default:
+			return fmt.Errorf("gate %q: expected query and key, each at most once", g)
+		}
+	}
+	if len(gates) == 0 {
+		return fmt.Errorf("key %q is %s: expected a list of query and key, at least one", "gates", found(o, "gates"))
+	}
+	return nil
+}
+
+// onlyKeys refuses keys that are not listed, and nulls: what is not read must
+// not seem to be said.
+func onlyKeys(o *Object, what string, known ...string) error {
+	for _, k := range o.Keys() {
+		if !slices.Contains(known, k) {
+			return fmt.Errorf("key %q: %s has the keys %s alone (version %d): %w", k, what, strings.Join(known, ", "), BlockVersion, posenc.ErrUnsupported)
+		}
+		if !o.Has(k) {
+			return fmt.Errorf("key %q is null: leave it out, or say what is meant", k)
+		}
+	}
+	return nil
+}
+
+// oneOf requires a string among the listed ones.
+func oneOf(o *Object, key string, valid ...string) error {
+	name, ok, err := o.Text(key)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("key %q is missing: expected one of %s", key, strings.Join(valid, ", "))
+	}
+	if !slices.Contains(valid, name) {
+		return fmt.Errorf("%s %q%s: %w", key, name, posenc.Suggest(name, valid), posenc.ErrUnsupported)
+	}
+	return nil
+}
+
+// found spells a key's value for an error.
+func found(o *Object, key string) string {
+	if raw := o.Raw(key); raw != nil {
+		return clip(string(raw), 40)
+	}
+	return "missing"
+}

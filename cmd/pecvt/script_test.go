@@ -76,6 +76,7 @@ func TestScripts(t *testing.T) {
 			"element":   cmdElement,
 			"oneline":   cmdOneLine,
 			"bad":       cmdBad,
+			"progress":  cmdProgress,
 		},
 	})
 }
@@ -129,6 +130,21 @@ func requireOneLine(ts *testscript.TestScript) {
 		}
 	}
 }
+
+// cmdProgress requires that stderr holds progress lines at most: a slow machine
+// has some, a fast one none.
+func cmdProgress(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: progress")
+	}
+	for line := range strings.Lines(ts.ReadFile("stderr")) {
+		if !progressLine.MatchString(line) {
+			ts.Fatalf("stderr holds %q", line)
+		}
+	}
+}
+
+var progressLine = regexp.MustCompile(`^ *[0-9]+\.[0-9]s  .`)
 
 // cmdBad requires that a damaged model is told by every verb that reads one, in
 // one line that matches, that nothing is left behind and the model is as it

@@ -1,6 +1,6 @@
 """Makes goldens of forms of the official GRAPE models.
 
-    python testdata/make_grape_goldens.py CHECKOUT testdata/golden
+    python testdata/tools/make_grape_goldens.py CHECKOUT testdata/golden
 
 CHECKOUT is a checkout of github.com/model-architectures/GRAPE, whose models are
 run as they are, with two stand-ins for kernels that need a GPU: KV-shift is the

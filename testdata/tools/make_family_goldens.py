@@ -1,6 +1,6 @@
 """Makes the goldens of families that transformers defines.
 
-    python testdata/make_family_goldens.py testdata/golden
+    python testdata/tools/make_family_goldens.py testdata/golden
 
 Each is a model of random weights with config.json, model.safetensors and
 golden.safetensors: input_ids int64 (2, 40), logits float32 (2, 40, vocabulary)
@@ -58,7 +58,7 @@ def main(root):
         tensors = {"input_ids": ids, "logits": out.logits}
         tensors |= {f"hidden.{i}": h for i, h in enumerate(out.hidden_states)}
         save_file({k: v.contiguous().clone() for k, v in tensors.items()}, folder / "golden.safetensors",
-                  {"made_by": f"testdata/make_family_goldens.py, transformers {transformers.__version__}, torch {torch.__version__}"})
+                  {"made_by": f"testdata/tools/make_family_goldens.py, transformers {transformers.__version__}, torch {torch.__version__}"})
         print(name, f"largest logit {out.logits.abs().max():.3f}")
 
 

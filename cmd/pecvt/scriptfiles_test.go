@@ -100,6 +100,20 @@ func cmdOnly(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// cmdPlainFiles requires a folder to hold files alone, no links: plainfiles DIR.
+func cmdPlainFiles(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: plainfiles DIR")
+	}
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			ts.Fatalf("%s is no plain file but %v", e.Name(), e.Type())
+		}
+	}
+}
+
 // cmdSameBytes requires two folders to hold the same files with the same
 // bytes: samebytes A B.
 func cmdSameBytes(ts *testscript.TestScript, neg bool, args []string) {

@@ -169,5 +169,12 @@ func (s *session) skip(name string, r Runner, why string) {
 	s.add(Check{Name: name, Runner: r.Name(), Verdict: Skipped, Detail: why})
 }
 
+// skipAll is skip for every runner.
+func (s *session) skipAll(name, why string) {
+	for _, r := range append([]Runner{s.ref}, s.others...) {
+		s.skip(name, r, why)
+	}
+}
+
 // errNoFailure is what a runner earns that answers where it must refuse.
 var errNoFailure = errors.New("no error")

@@ -14,6 +14,10 @@ func (s *session) prefill(in Input, w want) error {
 func (s *session) chunked(in Input, w want) error {
 	_, n := in.Batch()
 	ends := cuts(n, n/3, 2*n/3)
+	if len(ends) < 2 {
+		s.skipAll("chunked-prefill", "a prompt of one token cannot be divided")
+		return nil
+	}
 	return s.everyone("chunked-prefill", w, func(r Runner) (*Logits, error) { return inChunks(s.ctx, r, in, ends) })
 }
 
@@ -23,6 +27,10 @@ func (s *session) decode(in Input, w want) error {
 	var at []int
 	for i := max(n-8, 1); i < n; i++ {
 		at = append(at, i)
+	}
+	if len(at) == 0 {
+		s.skipAll("decode", "a prompt of one token leaves none to decode")
+		return nil
 	}
 	return s.everyone("decode", w, func(r Runner) (*Logits, error) { return inChunks(s.ctx, r, in, cuts(n, at...)) })
 }
@@ -56,9 +64,7 @@ func (s *session) padded(name string, in Input, w want, offset func(n, short int
 	_, n := in.Batch()
 	short := (n + 1) / 2
 	if n < 2 {
-		for _, r := range append([]Runner{s.ref}, s.others...) {
-			s.skip(name, r, "a prompt of one token has no shorter one")
-		}
+		s.skipAll(name, "a prompt of one token has no shorter one")
 		return nil
 	}
 	from := offset(n, short)

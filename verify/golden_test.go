@@ -183,3 +183,30 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 		t.Errorf("verdict %s, want %s", r.Verdict, overall)
 	}
 }
+
+// TestOneToken: what a prompt of one token cannot show is skipped with the
+// reason, not passed.
+func TestOneToken(t *testing.T) {
+	runtimePresent(t)
+	r := run(t, hopeLlama.write(t), verify.Options{Tokens: 1})
+	if r.Verdict == verify.Fail || r.Tokens != 1 {
+		t.Errorf("verdict %s of %d tokens", r.Verdict, r.Tokens)
+	}
+	for _, runner := range []string{"ref", "interp"} {
+		for _, name := range []string{"chunked-prefill", "decode", "left-padding", "right-padding"} {
+			if c, made := find(r, name, runner); !made || c.Verdict != verify.Skipped || !strings.Contains(c.Detail, "a prompt of one token") {
+				t.Errorf("%s of %s: %s %q", name, runner, c.Verdict, c.Detail)
+			}
+		}
+	}
+	if c, _ := find(r, "prefill", "interp"); c.Verdict != verify.Pass {
+		t.Errorf("prefill: %s %s", c.Verdict, c.Detail)
+	}
+	var text strings.Builder
+	if err := r.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text.String(), "SKIPPED  decode, ref, interp") {
+		t.Errorf("runners of one kind do not share a line:\n%s", text.String())
+	}
+}

@@ -38,10 +38,18 @@ func (r *Report) WriteText(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	for _, c := range r.Checks {
-		if c.Detail != "" && c.Verdict != Pass && c.Verdict != Info {
-			fmt.Fprintf(w, "%s  %s, %s: %s\n", strings.ToUpper(string(c.Verdict)), c.Name, c.Runner, c.Detail)
+	for i, c := range r.Checks {
+		if c.Detail == "" || c.Verdict == Pass || c.Verdict == Info || i > 0 && alike(r.Checks[i-1], c) {
+			continue
 		}
+		runners := c.Runner
+		for _, next := range r.Checks[i+1:] {
+			if !alike(c, next) {
+				break
+			}
+			runners += ", " + next.Runner
+		}
+		fmt.Fprintf(w, "%s  %s, %s: %s\n", strings.ToUpper(string(c.Verdict)), c.Name, runners, c.Detail)
 	}
 	said := map[string]bool{}
 	for _, c := range r.Checks {
@@ -63,6 +71,12 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	_, err := fmt.Fprintf(w, "\nverdict    %s (%.1f s)\n", r.Verdict, float64(r.Seconds))
 	return err
+}
+
+// alike tells whether two checks are one line of the report: the same thing
+// about two runners.
+func alike(a, b Check) bool {
+	return a.Name == b.Name && a.Verdict == b.Verdict && a.Detail == b.Detail
 }
 
 // ofLogits tells whether a check compares logits, for which alone KL and top-1

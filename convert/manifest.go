@@ -43,6 +43,7 @@ type Flags struct {
 	TrainLength  int    `json:"train_length,omitempty"`
 	Cut          string `json:"cut"`
 	Scale        string `json:"scale,omitempty"`
+	Slope        string `json:"slope,omitempty"`
 	Layout       string `json:"layout"`
 	Spelling     string `json:"spelling"`
 	MaxShardSize int64  `json:"max_shard_size,omitempty"`
@@ -149,7 +150,7 @@ func (p *Plan) renderManifest() ([]byte, error) {
 		version = "devel"
 	}
 	man := Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: p.Encoding, Notes: p.Notes,
-		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Layout: o.Layout, Spelling: o.Spelling, MaxShardSize: o.MaxShardSize}}
+		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Slope: o.Slope, Layout: o.Layout, Spelling: o.Spelling, MaxShardSize: o.MaxShardSize}}
 	for _, f := range p.Files {
 		if f.Name != manifestName {
 			man.Files = append(man.Files, ManifestFile{f.Name, f.Bytes})

@@ -3,6 +3,7 @@ package convert
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/rewrite"
@@ -60,6 +61,7 @@ type Encoding struct {
 	MaxPositions    int           `json:"max_positions"`
 	Cut             string        `json:"cut,omitempty"`
 	Scale           string        `json:"scale,omitempty"`
+	Slope           string        `json:"slope,omitempty"`
 	Layout          string        `json:"layout"`
 	Spelling        string        `json:"spelling"`
 	Loaders         string        `json:"loaders"`
@@ -109,7 +111,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := rewrite.Make(m, o.Options)
+	r, err := rewrite.Make(m, ckpt, o.Options)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -124,7 +126,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.Output = name + "-" + r.To
+		p.Output = name + "-" + strings.ReplaceAll(r.To, ":", "-") // a colon is no file name everywhere
 	}
 	p.Encoding = describe(m, r)
 	if err := p.identify(ckpt, m); err != nil {
@@ -157,7 +159,7 @@ func (p *Plan) Rewrite() *rewrite.Rewrite { return p.rewrite }
 // describe makes the printable part of a rewrite.
 func describe(m *family.Model, r *rewrite.Rewrite) Encoding {
 	e := Encoding{From: r.From, To: r.To, Kind: r.Kind, Reason: r.Reason, TrainLength: r.TrainLength, TrainLengthFrom: r.TrainLengthFrom,
-		MaxPositions: r.MaxPositions, Scale: r.Options.Scale.String(), Layout: r.Layout, Spelling: r.Spelling, Loaders: r.Loaders,
+		MaxPositions: r.MaxPositions, Scale: r.Options.Scale.String(), Slope: r.Options.Slope, Layout: r.Layout, Spelling: r.Spelling, Loaders: r.Loaders,
 		SourceFamily: m.Family, Family: r.Family, GainBefore: r.Before.Gain, GainAfter: r.After.Gain, Dropped: len(r.Dropped)}
 	if row, err := posenc.FindEncoding(r.To); err == nil && row.Cut {
 		e.Cut = r.Options.Cut.String()

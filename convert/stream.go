@@ -10,6 +10,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/tensor"
 )
 
 // tensors writes one tensor file: tensors that stay are copied in the kernel
@@ -41,6 +42,12 @@ func (w *run) tensors(name, dst string) (err error) {
 			}
 			continue
 		}
+		if t := g.added[info.Name]; t != nil {
+			if err := w.added(out, info, t); err != nil {
+				return err
+			}
+			continue
+		}
 		_, file, ok := w.ckpt.Lookup(info.Name)
 		if !ok {
 			return fmt.Errorf("internal error: tensor %q is planned and not in the source", info.Name)
@@ -51,6 +58,22 @@ func (w *run) tensors(name, dst string) (err error) {
 		w.report(info.Bytes())
 	}
 	return nil
+}
+
+// added writes a tensor that the rewrite brings.
+func (w *run) added(out *safetensors.Writer, info safetensors.Info, t *rewrite.Tensor) error {
+	w.report(info.Bytes())
+	if t.Values == nil {
+		return out.WriteTensorFrom(info.Name, io.LimitReader(zeros{}, info.Bytes()))
+	}
+	raw := make([]byte, info.Bytes())
+	if len(t.Values)*t.DType.Size() != len(raw) {
+		return fmt.Errorf("internal error: tensor %q of shape %v has %d values", t.Name, t.Shape, len(t.Values))
+	}
+	if err := tensor.Encode64(raw, t.Values, t.DType); err != nil {
+		return fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	return out.WriteTensor(info.Name, raw)
 }
 
 // rowReader reads runs of rows one after the other, straight from the files, so
@@ -106,6 +129,9 @@ func (r *rowReader) next() error {
 		return err
 	}
 	r.current = io.NewSectionReader(whole, piece.Rows.Begin*row, piece.Count()*row)
+	if piece.Negate {
+		r.current = &negating{from: r.current, size: info.DType.Size()}
+	}
 	return nil
 }
 
@@ -115,6 +141,25 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
+}
+
+// negating flips the sign bit of every element, the highest bit of its last
+// byte in every float dtype.
+type negating struct {
+	from io.Reader
+	size int
+	at   int // bytes read so far, modulo size
+}
+
+func (n *negating) Read(p []byte) (int, error) {
+	got, err := n.from.Read(p)
+	for i := range p[:got] {
+		if n.at++; n.at == n.size {
+			p[i] ^= 0x80
+			n.at = 0
+		}
+	}
+	return got, err
 }
 
 // fileSHA256 hashes a file until the context ends.

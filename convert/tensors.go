@@ -18,6 +18,7 @@ type tensorFile struct {
 	from     int
 	infos    []safetensors.Info
 	edits    map[string]*rewrite.Edit
+	added    map[string]*rewrite.Tensor
 	metadata map[string]string
 }
 
@@ -53,7 +54,7 @@ func (p *Plan) planTensors(ckpt *safetensors.Checkpoint, m *family.Model) error 
 		var data int64
 		for _, info := range g.infos {
 			data += info.Bytes()
-			if g.edits[info.Name] != nil {
+			if g.edits[info.Name] != nil || g.added[info.Name] != nil {
 				f.Edited++
 			}
 		}
@@ -103,6 +104,7 @@ func (p *Plan) planIndex(ckpt *safetensors.Checkpoint, shards []safetensors.Shar
 func (p *Plan) groups(ckpt *safetensors.Checkpoint, m *family.Model) ([]tensorFile, error) {
 	byName := map[string]*rewrite.Edit{}  // by the result's name
 	byFirst := map[string]*rewrite.Edit{} // by the tensor whose place it takes
+	added := map[string]*rewrite.Tensor{}
 	gone := map[string]bool{}
 	for _, name := range p.rewrite.Consumed {
 		gone[name] = true
@@ -112,9 +114,15 @@ func (p *Plan) groups(ckpt *safetensors.Checkpoint, m *family.Model) ([]tensorFi
 		byName[e.Name] = e
 		byFirst[e.Pieces[0].Tensor] = e
 	}
+	last := tensorFile{from: -1, edits: byName, added: added}
+	for i := range p.rewrite.Added {
+		t := &p.rewrite.Added[i]
+		added[t.Name] = t
+		last.infos = append(last.infos, safetensors.Info{Name: t.Name, DType: t.DType, Shape: t.Shape})
+	}
 	var groups []tensorFile
 	for i, f := range ckpt.Files {
-		g := tensorFile{from: i, edits: byName, metadata: f.Metadata()}
+		g := tensorFile{from: i, edits: byName, added: added, metadata: f.Metadata()}
 		for _, info := range f.Tensors() {
 			if e := byFirst[info.Name]; e != nil {
 				edited, err := editInfo(ckpt, e)
@@ -136,6 +144,14 @@ func (p *Plan) groups(ckpt *safetensors.Checkpoint, m *family.Model) ([]tensorFi
 		if len(g.infos) > 0 {
 			groups = append(groups, g)
 		}
+	}
+	// what is new has a file of its own, so that the others can be links
+	if last.infos != nil {
+		var err error
+		if last.infos, err = safetensors.Layout(last.infos); err != nil {
+			return nil, err
+		}
+		groups = append(groups, last)
 	}
 	return groups, nil
 }
@@ -161,7 +177,7 @@ func (p *Plan) reshard(groups []tensorFile) ([]tensorFile, error) {
 		first := groups[0]
 		groups = nil
 		for _, s := range shards {
-			groups = append(groups, tensorFile{from: -1, infos: s.Infos, edits: first.edits, metadata: first.metadata})
+			groups = append(groups, tensorFile{from: -1, infos: s.Infos, edits: first.edits, added: first.added, metadata: first.metadata})
 		}
 	}
 	for i := range groups {

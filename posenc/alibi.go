@@ -2,6 +2,8 @@ package posenc
 
 import "fmt"
 
+var alibiEncoding = Encoding{Name: "alibi", Title: "ALiBi: a slope per head", Paper: "2108.12409", Angle: "b = −β_h (i−j)", Scale: "no"}
+
 // ALiBi is b_ij = −Factor·β_h (i − j) (arXiv 2108.12409). It reads positions
 // alone.
 type ALiBi struct {

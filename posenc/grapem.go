@@ -5,6 +5,9 @@ import (
 	"math"
 )
 
+var grapeMEncoding = Encoding{Name: "grape-m", Title: "GRAPE-M: frequencies per layer and key/value head, as tensors", Paper: "2512.07805",
+	Angle: "t θ_{h,p}", Scale: "no"}
+
 // GrapeM returns one head's (or a shared) GRAPE-M rotation on the canonical
 // planes (arXiv 2512.07805, section 3): θ_p = exp(logFreq_p / scale), halves
 // pairing over the whole head, turning by −θ_p t as the paper does. logFreq has

@@ -5,6 +5,9 @@ import (
 	"math"
 )
 
+var pathEncoding = Encoding{Name: "grape-ap", Title: "GRAPE-AP: a path of gates between key and query", Paper: "2512.07805",
+	Angle: "b = Σ_{l=j+1..i} β_h log σ(<p_i, R_l p̂_l>/d_p)", Scale: "no"}
+
 // Tie says where GRAPE-AP takes its path vector p from.
 type Tie uint8
 

@@ -2,6 +2,7 @@ package posenc
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -56,14 +57,22 @@ type Encoding struct {
 	Title string
 	// Paper is an arXiv id, or empty.
 	Paper string
-	// Angle is the formula of plane p's angle at position t.
+	// Angle is the formula of plane p's angle at position t, or of the bias
+	// b_ij of key j for query i, or of both.
 	Angle string
+	// Variants are what may follow the name and a colon, the first one where
+	// nothing does; nil is none. Variant is the one chosen (FindEncoding).
+	Variants []string
+	Variant  string
+	// Slope reports whether --slope applies.
+	Slope bool
 	// Scale reports whether a scaling (--scale) belongs to it: "no", "may" or
 	// "must".
 	Scale string
 	// Cut reports whether --cut applies.
 	Cut bool
-	// Target turns a source's spectrum into this encoding's.
+	// Target turns a source's spectrum into this encoding's. It is nil where one
+	// spectrum for all heads does not say it.
 	Target func(Source) (Spectrum, error)
 }
 
@@ -94,20 +103,45 @@ func Encodings() []Encoding {
 		{Name: "nope", Title: "no positional encoding", Paper: "2305.19466", Angle: "0", Scale: "no", Target: func(s Source) (Spectrum, error) { return NoPE(len(s.Unscaled)), nil }},
 		{Name: "pi", Title: "position interpolation", Paper: "2306.15595", Angle: "t θ_p / s", Scale: "must", Target: scaledTarget("pi")},
 		{Name: "yarn", Title: "YaRN", Paper: "2309.00071", Angle: "t θ_p (1 − γ_p)/s + t θ_p γ_p, attention factor 0.1 ln s + 1", Scale: "must", Target: scaledTarget("yarn")},
+		grapeMEncoding, gatedEncoding, pathEncoding, foxEncoding, alibiEncoding, hybridEncoding,
 	}
 }
 
-// FindEncoding looks an encoding up by name. An unknown name is an error that
-// lists the valid ones and the nearest.
+// String is the encoding's name, with the variant where it has some: what
+// FindEncoding takes.
+func (e Encoding) String() string {
+	if e.Variant == "" {
+		return e.Name
+	}
+	return e.Name + ":" + e.Variant
+}
+
+// FindEncoding looks an encoding up by its name, NAME or NAME:VARIANT. An
+// unknown one is an error that lists the valid ones and the nearest.
 func FindEncoding(name string) (Encoding, error) {
+	name, variant, chosen := strings.Cut(name, ":")
 	var names []string
 	for _, e := range Encodings() {
 		if e.Name == name {
-			return e, nil
+			return e.with(variant, chosen)
 		}
 		names = append(names, e.Name)
 	}
 	return Encoding{}, fmt.Errorf("encoding %q%s", name, Suggest(name, names))
+}
+
+func (e Encoding) with(variant string, chosen bool) (Encoding, error) {
+	switch {
+	case chosen && e.Variants == nil:
+		return Encoding{}, fmt.Errorf("encoding %s has no variants, so no %q", e.Name, variant)
+	case chosen && !slices.Contains(e.Variants, variant):
+		return Encoding{}, fmt.Errorf("encoding %s: variant %q%s", e.Name, variant, Suggest(variant, e.Variants))
+	case chosen:
+		e.Variant = variant
+	case e.Variants != nil:
+		e.Variant = e.Variants[0]
+	}
+	return e, nil
 }
 
 // Suggest lists the valid names for an unknown one, the nearest first if it

@@ -18,6 +18,7 @@ import (
 // rewriteFlags are the flags that decide a conversion.
 type rewriteFlags struct {
 	to, cut, scale, layout, spelling string
+	slope                            string
 	trainLength                      int
 	output, shard                    string
 	copyFiles, hash                  bool
@@ -32,6 +33,7 @@ func (f *rewriteFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.to, "to", "", "target `ENCODING`: "+strings.Join(names, ", "))
 	flags.StringVar(&f.cut, "cut", "paper", "planes hope drops: paper (θ <= 2π/L), k=N (keep N), max-phase=RADIANS (drop what turns less over L)")
 	flags.StringVar(&f.scale, "scale", "", "context extension: pi:FACTOR or yarn:FACTOR")
+	flags.StringVar(&f.slope, "slope", "", "what a hybrid's bias starts with: 0 (nothing: exact), alibi, or a number in score units per position (default 0)")
 	flags.IntVar(&f.trainLength, "train-length", 0, "trained length L in positions (default: from config.json)")
 	flags.StringVar(&f.layout, "layout", rewrite.Native, "native (stock spelling, weights untouched) or partial (kept planes first, partial rotary)")
 	flags.StringVar(&f.spelling, "spelling", rewrite.Auto, "rope type of the native spelling: "+strings.Join(rewrite.Spellings(), ", "))
@@ -39,6 +41,7 @@ func (f *rewriteFlags) register(cmd *cobra.Command) {
 	complete(cmd, "to", names)
 	complete(cmd, "cut", []string{"paper", "k=", "max-phase="})
 	complete(cmd, "scale", []string{"pi:", "yarn:"})
+	complete(cmd, "slope", []string{"0", "alibi"})
 	complete(cmd, "layout", rewrite.Layouts())
 	complete(cmd, "spelling", rewrite.Spellings())
 }
@@ -53,7 +56,7 @@ func (f *rewriteFlags) registerOutput(cmd *cobra.Command) {
 
 // options reads the flags into a plan's options.
 func (f *rewriteFlags) options() (convert.Options, error) {
-	o := convert.Options{Options: rewrite.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling},
+	o := convert.Options{Options: rewrite.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling, Slope: f.slope},
 		Output: f.output, Copy: f.copyFiles, Hash: f.hash, ToolVersion: toolVersion()}
 	if f.to == "" {
 		var names []string

@@ -20,7 +20,7 @@ func (r *Rewrite) fuse(m *family.Model, target family.Spec, order []source, p po
 	for i := range m.Blocks {
 		a, mlp := &m.Blocks[i].Attn, &m.Blocks[i].MLP
 		switch {
-		case hasBias(a.Q, a.K, a.V, a.O, mlp.Gate, mlp.Up, mlp.Down):
+		case anyBias(a.Q, a.K, a.V, a.O, mlp.Gate, mlp.Up, mlp.Down):
 			return fmt.Errorf("the model has biases, family %s holds none: %w; %s", target.Name, posenc.ErrUnsupported, native)
 		case a.Rotary.Dim == 0 || a.QNorm != nil || a.KNorm != nil || !mlp.Gated || m.Blocks[i].Parallel:
 			return fmt.Errorf("layer %d is not shaped as family %s holds it: %w; %s", i, target.Name, posenc.ErrUnsupported, native)
@@ -61,7 +61,7 @@ func (r *Rewrite) concat(template string, layer int, pieces []Piece, width int64
 	r.Edits = append(r.Edits, e)
 }
 
-func hasBias(list ...family.Linear) bool {
+func anyBias(list ...family.Linear) bool {
 	for _, l := range list {
 		if l.Bias != nil {
 			return true

@@ -114,7 +114,7 @@ func TestSpellings(t *testing.T) {
 	} {
 		t.Run(c.family+" "+c.options, func(t *testing.T) {
 			m := model(t, c.family, c.rope)
-			r, err := rewrite.Make(m, options(t, c.options))
+			r, err := rewrite.Make(m, nil, options(t, c.options))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -166,7 +166,7 @@ func compact(t *testing.T, o *family.Object, key string) string {
 // and its spelling.
 func TestKeepsConfiguration(t *testing.T) {
 	m := model(t, "llama", `,"initializer_range":2e-2,"unknown":{"b":1,"a":[1.50,null]},"rope_parameters":{"rope_type":"default","rope_theta":3e2},"last":"Ü<&>"`)
-	r, err := rewrite.Make(m, rewrite.Options{To: "hope"})
+	r, err := rewrite.Make(m, nil, rewrite.Options{To: "hope"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestExactOrLossy(t *testing.T) {
 		{"pi scale=pi:2", rewrite.Lossy, nil, nil},
 		{"yarn scale=yarn:2", rewrite.Lossy, nil, nil},
 	} {
-		r, err := rewrite.Make(model(t, "llama", newer), options(t, c.options))
+		r, err := rewrite.Make(model(t, "llama", newer), nil, options(t, c.options))
 		if err != nil {
 			t.Errorf("%s: %v", c.options, err)
 			continue
@@ -251,7 +251,7 @@ func TestRefusals(t *testing.T) {
 		{"qwen2", newer, "hope-ab1 layout=partial", posenc.ErrUnsupported, []string{"linear", "--layout native can"}},
 		{"qwen2", newer, "hope layout=partial spelling=longrope", posenc.ErrUnsupported, []string{"stop", "--layout native can"}},
 	} {
-		_, err := rewrite.Make(model(t, c.family, c.rope), options(t, c.options))
+		_, err := rewrite.Make(model(t, c.family, c.rope), nil, options(t, c.options))
 		if err == nil {
 			t.Errorf("%s %s: no error", c.family, c.options)
 			continue
@@ -275,7 +275,7 @@ func TestUnchanged(t *testing.T) {
 		`,"rope_parameters":{"rope_theta":300.0,"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":8,"beta_fast":16,"mscale":0.7,"mscale_all_dim":0.7,"truncate":false}`,
 		`,"rope_theta":300.0,"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8}`,
 	} {
-		r, err := rewrite.Make(model(t, "llama", rope), rewrite.Options{To: "rope"})
+		r, err := rewrite.Make(model(t, "llama", rope), nil, rewrite.Options{To: "rope"})
 		if err != nil {
 			t.Errorf("%s: %v", rope, err)
 			continue
@@ -300,7 +300,7 @@ func TestNotes(t *testing.T) {
 		{"llama", "hope scale=pi:4", "pecvt.json keeps it (32)"},
 		{"llama", "pi scale=pi:4", "max_position_embeddings becomes 128 (4 × the trained length 32)"},
 	} {
-		r, err := rewrite.Make(model(t, c.family, newer), options(t, c.options))
+		r, err := rewrite.Make(model(t, c.family, newer), nil, options(t, c.options))
 		if err != nil {
 			t.Errorf("%s: %v", c.options, err)
 			continue
@@ -325,7 +325,7 @@ func TestBundledCheckpoints(t *testing.T) {
 		for _, to := range []string{"rope", "hope", "hope-ab1", "hope-ab2", "hope-ab3", "nope", "pi scale=pi:4", "yarn scale=yarn:4", "hope scale=pi:4", "hope scale=yarn:4", "hope cut=k=3"} {
 			for _, spelling := range rewrite.Spellings() {
 				for _, layout := range rewrite.Layouts() {
-					_, err := rewrite.Make(parse(t, string(text)), options(t, to+" spelling="+spelling+" layout="+layout))
+					_, err := rewrite.Make(parse(t, string(text)), nil, options(t, to+" spelling="+spelling+" layout="+layout))
 					if err == nil {
 						done++
 					} else if !errors.Is(err, posenc.ErrUnsupported) {

@@ -21,7 +21,7 @@ func (r *Rewrite) native(m *family.Model) error {
 		long := stilled(*r.AfterLong)
 		s.long, s.trainLength = &long, m.TrainedLength
 	}
-	s.unchanged = same(s.want, r.Before) && r.MaxPositions == m.MaxPositions && sameOrNil(s.long, r.BeforeLong)
+	s.unchanged = same(s.want, r.declares) && r.MaxPositions == m.MaxPositions && sameOrNil(s.long, r.BeforeLong)
 	found, err := s.solve(r.Options.Spelling)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ const Auto = "auto"
 
 // Options say what to make of a model.
 type Options struct {
-	// To is a name of posenc's table of encodings.
+	// To is a name of posenc's table of encodings, NAME or NAME:VARIANT.
 	To string
 	// TrainLength is L in positions; 0 takes the configuration's.
 	TrainLength int
@@ -34,6 +34,9 @@ type Options struct {
 	Layout string
 	// Spelling is Auto or a rope type; empty is Auto.
 	Spelling string
+	// Slope is what a hybrid's bias starts with: "0" (or empty: no bias yet),
+	// "alibi" (ALiBi's slopes) or a number in score units per position.
+	Slope string
 }
 
 // Layouts lists the values of Options.Layout.
@@ -79,8 +82,17 @@ func (o Options) check() (Options, posenc.Encoding, error) {
 		return bad("--scale %s: --to %s takes no scaling", o.Scale, enc.Name)
 	case enc.Scale == "must" && o.Scale.Kind != enc.Name:
 		return bad("--to %s needs a factor of its own kind: --scale %s:FACTOR", enc.Name, enc.Name)
+	case !enc.Slope && o.Slope != "":
+		return bad("--slope %s: --to %s starts with no slope of choice", o.Slope, enc.Name)
+	case enc.Target == nil && o.Layout != Native:
+		return bad("--layout %s: --to %s moves no rows", o.Layout, enc.Name)
+	case enc.Target == nil && o.Spelling != Auto:
+		return bad("--spelling %s: no rope type says --to %s", o.Spelling, enc.Name)
 	case !enc.Cut && o.Cut.Kind != posenc.CutPaper:
 		return bad("--cut %s: --to %s chooses no planes by it%s", o.Cut, enc.Name, cutHint(enc.Name))
+	}
+	if _, err := parseSlope(o.Slope, 1); err != nil {
+		return bad("--slope %v", err)
 	}
 	return o, enc, nil
 }

@@ -7,14 +7,11 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// readable refuses a model whose rotation is not all in the rope keys, and one
-// with a part that this rewrite would leave as it is without knowing it.
+// readable refuses a model with a part that a rewrite of the rope keys would
+// leave as it is without knowing it.
 func readable(m *family.Model, o Options) error {
 	if err := m.Beyond(family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers); err != nil {
 		return err
-	}
-	if m.Rope.Type == "" {
-		return fmt.Errorf("the model (%s) declares no rotary encoding to rewrite: %w", m.Encoding(), posenc.ErrUnsupported)
 	}
 	spec, err := family.Find(m.ModelType)
 	if err != nil {

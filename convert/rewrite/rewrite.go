@@ -16,12 +16,15 @@ const (
 	Exact Kind = "exact"
 	// Lossy: the model computes something else.
 	Lossy Kind = "lossy"
+	// Refused: it is not done; the reason says why and what can be done.
+	Refused Kind = "refused"
 )
 
 // Rewrite is a decided rewrite of one model.
 type Rewrite struct {
 	Options Options
-	// From is the source's rope type, To the encoding's name.
+	// From is the source's rope type, or its encoding where no rope keys say it,
+	// To the encoding's name.
 	From, To string
 	Kind     Kind
 	// Reason says why it is exact or what is lost, Notes what else to know.
@@ -53,56 +56,102 @@ type Rewrite struct {
 	// tensors that are no longer there under their names.
 	Edits    []Edit
 	Consumed []string
+	// Added are tensors that come beside, sorted by name.
+	Added []Tensor
+
+	declares posenc.Spectrum // what the rope keys say, up to the trained length
 }
 
-// Make decides the rewrite. It returns an error that wraps ErrOptions for
-// options no model could satisfy and one that wraps posenc.ErrUnsupported where
-// this model, layout or spelling cannot express the result; that one names what
-// can.
-func Make(m *family.Model, options Options) (*Rewrite, error) {
+// Make decides the rewrite. src holds the weights' values: whether gates are 0
+// is read there, and it may be nil where that is not asked. Make returns an
+// error that wraps ErrOptions for options no model could satisfy and one that
+// wraps posenc.ErrUnsupported where this model, layout or spelling cannot
+// express the result; that one names what can.
+func Make(m *family.Model, src family.Source, options Options) (*Rewrite, error) {
 	o, enc, err := options.check()
 	if err != nil {
 		return nil, err
 	}
-	if err := readable(m, o); err != nil {
-		return nil, fmt.Errorf("--to %s: %w", enc.Name, err)
-	}
-	r := &Rewrite{Options: o, From: m.Rope.Type, To: enc.Name, Layout: o.Layout, Family: m.Family,
+	r := &Rewrite{Options: o, From: m.Rope.Type, To: enc.String(), Layout: o.Layout, Family: m.Family,
 		TrainLength: m.TrainedLength, TrainLengthFrom: m.TrainedLengthFrom, MaxPositions: m.MaxPositions,
-		Unscaled: m.Rope.Base()}
+		Before: posenc.Spectrum{Gain: 1}, After: posenc.Spectrum{Gain: 1}}
 	if o.TrainLength > 0 {
 		r.TrainLength, r.TrainLengthFrom = o.TrainLength, "--train-length"
 	}
-	if err := r.spectra(m, enc); err != nil {
-		return nil, fmt.Errorf("--to %s: %w", enc.Name, err)
+	j := job{m: m, src: src, enc: enc, from: sourceOf(m)}
+	if m.Rope.Type == "" {
+		r.From = m.Encoding()
 	}
-	r.judge(enc)
-	if o.Scale.Kind != "" {
-		r.MaxPositions = int(math.Round(o.Scale.Factor * float64(r.TrainLength)))
-		r.note("max_position_embeddings becomes %d (%v × the trained length %d)", r.MaxPositions, o.Scale.Factor, r.TrainLength)
+	rule := find(j.from, enc.Name)
+	if rule.kind == Refused {
+		return nil, fmt.Errorf("--to %s: from %s: %w: %s", r.To, m.Encoding(), posenc.ErrUnsupported, rule.reason)
 	}
-	if m.Rope.Type == "dynamic" && r.AfterLong != nil && (r.Kind == Lossy || o.Layout == Partial || o.Spelling != Auto) {
-		return nil, fmt.Errorf("--to %s: rope type dynamic changes the frequencies with every length, which no other spelling can say: %w; --to nope, or --to rope in its own spelling, can be done", enc.Name, posenc.ErrUnsupported)
+	if j.from == fromRope {
+		err = r.declaredSpectra(m, enc)
 	}
-	if o.Layout == Partial {
-		err = r.partial(m)
-	} else {
-		err = r.native(m)
+	if err == nil {
+		err = rule.apply(r, j)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--to %s: layout %s: %w", enc.Name, o.Layout, err)
+		return nil, fmt.Errorf("--to %s: %w", r.To, err)
 	}
 	return r, nil
 }
 
-// spectra computes Before and After, and the pair beyond the trained length.
-func (r *Rewrite) spectra(m *family.Model, enc posenc.Encoding) error {
+// declared rewrites what the rope keys declare, in the rope keys.
+func (r *Rewrite) declared(j job) error {
+	m := j.m
+	if m.Extension != nil { // a bias of 0
+		m = m.Extension.Source
+	}
+	if err := readable(m, r.Options); err != nil {
+		return err
+	}
+	r.judge(j.enc)
+	r.rescaled()
+	if m.Rope.Type == "dynamic" && r.AfterLong != nil && (r.Kind == Lossy || r.Options.Layout == Partial || r.Options.Spelling != Auto) {
+		return fmt.Errorf("rope type dynamic changes the frequencies with every length, which no other spelling can say: %w; --to nope, or --to rope in its own spelling, can be done", posenc.ErrUnsupported)
+	}
+	if err := r.write(m); err != nil || m == j.m {
+		return err
+	}
+	r.leave(j.m)
+	return nil
+}
+
+// rescaled sets the length that a scaling extends to.
+func (r *Rewrite) rescaled() {
+	if scale := r.Options.Scale; scale.Kind != "" {
+		r.MaxPositions = int(math.Round(scale.Factor * float64(r.TrainLength)))
+		r.note("max_position_embeddings becomes %d (%v × the trained length %d)", r.MaxPositions, scale.Factor, r.TrainLength)
+	}
+}
+
+// write spells After in the layout asked for.
+func (r *Rewrite) write(m *family.Model) error {
+	write := r.native
+	if r.Options.Layout == Partial {
+		write = r.partial
+	}
+	if err := write(m); err != nil {
+		return fmt.Errorf("layout %s: %w", r.Options.Layout, err)
+	}
+	return nil
+}
+
+// declaredSpectra computes Before and After, and the pair beyond the trained
+// length, from the rope keys.
+func (r *Rewrite) declaredSpectra(m *family.Model, enc posenc.Encoding) error {
+	r.Unscaled = m.Rope.Base()
 	if s := r.Options.Scale; s.Kind != "" && m.Rope.Type == "proportional" && m.Rope.Factor != 0 && m.Rope.Factor != 1 {
 		return fmt.Errorf("scale %s: the source already divides its frequencies by %v: scaling twice is %w; start from the unscaled checkpoint", s, m.Rope.Factor, posenc.ErrUnsupported)
 	}
 	at := func(length int) (before, after posenc.Spectrum, err error) {
 		if before, err = m.Rope.Spectrum(length); err != nil {
 			return before, after, err
+		}
+		if enc.Target == nil { // the planes turn as they do
+			return before, before.Clone(), nil
 		}
 		after, err = enc.Target(posenc.Source{Declared: m.Rope, Unscaled: r.Unscaled, Current: before,
 			TrainedLength: r.TrainLength, Cut: r.Options.Cut, Scale: r.Options.Scale})
@@ -112,6 +161,7 @@ func (r *Rewrite) spectra(m *family.Model, enc posenc.Encoding) error {
 	if r.Before, r.After, err = at(m.TrainedLength); err != nil {
 		return err
 	}
+	r.declares = r.Before
 	row, err := posenc.FindRopeType(m.Rope.Type)
 	if err != nil {
 		return err
@@ -128,6 +178,13 @@ func (r *Rewrite) spectra(m *family.Model, enc posenc.Encoding) error {
 			r.AfterLong = &after
 		}
 	}
+	r.listDropped()
+	return nil
+}
+
+// listDropped lists the planes of After that do not turn, and those that leave
+// the score.
+func (r *Rewrite) listDropped() {
 	for p, f := range r.After.InvFreq {
 		removed := r.After.Removed != nil && r.After.Removed[p]
 		if f == 0 || removed {
@@ -137,7 +194,6 @@ func (r *Rewrite) spectra(m *family.Model, enc posenc.Encoding) error {
 			r.Removed = append(r.Removed, p)
 		}
 	}
-	return nil
 }
 
 // same reports whether two spectra are equal to the last bit.

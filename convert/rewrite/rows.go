@@ -24,6 +24,8 @@ type Piece struct {
 	Rows   family.Range
 	// Zero writes zero bytes in their place: +0 in every dtype.
 	Zero bool
+	// Negate flips the sign of every element: exact in every float dtype.
+	Negate bool
 }
 
 // Count is the number of rows.
@@ -34,7 +36,7 @@ func (p Piece) Count() int64 { return p.Rows.End - p.Rows.Begin }
 func joined(list []Piece, p Piece) []Piece {
 	if n := len(list); n > 0 {
 		last := &list[n-1]
-		if last.Tensor == p.Tensor && last.Zero == p.Zero && last.Rows.End == p.Rows.Begin {
+		if last.Tensor == p.Tensor && last.Zero == p.Zero && last.Negate == p.Negate && last.Rows.End == p.Rows.Begin {
 			last.Rows.End = p.Rows.End
 			return list
 		}
@@ -59,10 +61,11 @@ func rowsOf(w family.Weight) []Piece {
 	return list
 }
 
-// source is where one row of a head comes from, or a zero row shaped like it.
+// source is where one row of a head comes from, as it is or negated, or a zero
+// row shaped like it.
 type source struct {
-	row  int
-	zero bool
+	row          int
+	zero, negate bool
 }
 
 // rowsAt lists a weight's stored rows one by one.
@@ -83,24 +86,25 @@ func perHead(w family.Weight, order []source) []Piece {
 	var list []Piece
 	for head := 0; head < len(stored); head += len(order) {
 		for _, s := range order {
-			list = joined(list, one(w.Tensor, stored[head+s.row], s.zero))
+			list = joined(list, one(w.Tensor, stored[head+s.row], s))
 		}
 	}
 	return list
 }
 
-func one(tensor string, row int64, zero bool) Piece {
-	return Piece{Tensor: tensor, Rows: family.Range{Begin: row, End: row + 1}, Zero: zero}
+func one(tensor string, row int64, s source) Piece {
+	return Piece{Tensor: tensor, Rows: family.Range{Begin: row, End: row + 1}, Zero: s.zero, Negate: s.negate}
 }
 
 // edits collects the changed rows of stored tensors that keep their names.
 type edits map[string]*table
 
 // table says for each row of a tensor which of its rows it comes from; zeroRow
-// is a zero row.
+// is a zero row. Rows in negated change their sign.
 type table struct {
-	shape []int64
-	rows  []int64
+	shape   []int64
+	rows    []int64
+	negated map[int]bool
 }
 
 const zeroRow = -1
@@ -123,6 +127,12 @@ func (e edits) perHead(w family.Weight, order []source) {
 			if s.zero {
 				t.rows[stored[head+j]] = zeroRow
 			}
+			if s.negate {
+				if t.negated == nil {
+					t.negated = map[int]bool{}
+				}
+				t.negated[int(stored[head+j])] = true
+			}
 		}
 	}
 }
@@ -133,9 +143,9 @@ func (e edits) list() []Edit {
 	for name, t := range e {
 		edit := Edit{Name: name, Shape: t.shape}
 		for i, from := range t.rows {
-			p := one(name, from, false)
+			p := one(name, from, source{negate: t.negated[i]})
 			if from == zeroRow {
-				p = one(name, int64(i), true)
+				p = one(name, int64(i), source{zero: true})
 			}
 			edit.Pieces = joined(edit.Pieces, p)
 		}

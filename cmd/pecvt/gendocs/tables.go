@@ -14,6 +14,8 @@ import (
 func tables() map[string]string {
 	return map[string]string{
 		"encodings":  encodings(),
+		"rewrites":   rewrites(),
+		"rewritehow": rewriteReasons(),
 		"families":   families(),
 		"ropetypes":  ropeTypes(),
 		"ops":        opTable(),
@@ -75,9 +77,15 @@ func encodings() string {
 		case "must":
 			flags = append(flags, "`--scale "+e.Name+":FACTOR` (needed)")
 		}
+		if e.Variants != nil {
+			flags = append(flags, "variants `"+e.Name+":"+strings.Join(e.Variants, "`, `:")+"`")
+		}
+		if e.Slope {
+			flags = append(flags, "`--slope`")
+		}
 		rows = append(rows, []string{"`" + e.Name + "`", e.Title, e.Angle, strings.Join(flags, ", "), paper(e.Paper)})
 	}
-	return markdown([]string{"`--to`", "what it is", "angle of plane p at position t", "flags", "source"}, rows)
+	return markdown([]string{"`--to`", "what it is", "angle of plane p at position t, or bias b of key j for query i", "flags", "source"}, rows)
 }
 
 func families() string {

@@ -1,0 +1,203 @@
+package family_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+const blockSource = `{"model_type":"llama","vocab_size":8,"hidden_size":8,"intermediate_size":8,"num_hidden_layers":2,"num_attention_heads":2,
+"num_key_value_heads":2,"hidden_act":"silu","rms_norm_eps":1e-06,"max_position_embeddings":32,"rope_theta":100.0,"tie_word_embeddings":true}`
+
+func blockConfig(rest string) string {
+	return `{"architectures":["PecvtForCausalLM"],"model_type":"pecvt","vocab_size":0,"pecvt":{"version":1,"source":` + blockSource + rest + `}}`
+}
+
+const grapeMBlock = `,"rotation":{"type":"grape-m","attention_factor":1}`
+
+// TestBlockIsStrict: whatever a block does not know, or what contradicts it, is
+// refused with its name.
+func TestBlockIsStrict(t *testing.T) {
+	good := blockConfig(grapeMBlock + `,"bias":{"type":"grape-a","gates":["query","key"]}`)
+	for _, c := range []struct {
+		name, from, to, want string
+		unsupported          bool
+	}{
+		{name: "version", from: `"version":1`, to: `"version":2`, want: "pecvt: version 2: this program reads version 1", unsupported: true},
+		{name: "no version", from: `"version":1,`, to: ``, want: `key "version" is missing: expected 1`},
+		{name: "text version", from: `"version":1`, to: `"version":"1"`, want: `key "version" is "1"`},
+		{name: "unknown key", from: `"version":1`, to: `"version":1,"window":4`, want: `pecvt: key "window": the block has the keys`, unsupported: true},
+		{name: "outer key", from: `"vocab_size":0`, to: `"vocab_size":0,"rope_theta":5`, want: `key "rope_theta": the configuration has the keys`, unsupported: true},
+		{name: "rotation type", from: `"grape-m"`, to: `"grape-n"`, want: `rotation: type "grape-n" is unknown; did you mean "grape-m"?`, unsupported: true},
+		{name: "rotation key", from: `"attention_factor":1`, to: `"attention_factor":1,"base":3`, want: `rotation: key "base"`, unsupported: true},
+		{name: "no factor", from: `,"attention_factor":1`, to: ``, want: `key "attention_factor" is missing: expected a positive number`},
+		{name: "factor", from: `"attention_factor":1`, to: `"attention_factor":-1`, want: `key "attention_factor" is -1: expected a positive number`},
+		{name: "bias type", from: `"grape-a"`, to: `"grape-b"`, want: `bias: type "grape-b" is unknown`, unsupported: true},
+		{name: "bias key", from: `"gates"`, to: `"path_size":4,"gates"`, want: `bias: key "path_size": type grape-a has the keys type, gates`, unsupported: true},
+		{name: "gate", from: `"query","key"`, to: `"query","value"`, want: `gate "value"`},
+		{name: "gate twice", from: `"query","key"`, to: `"key","key"`, want: `gate "key"`},
+		{name: "no gates", from: `"query","key"`, to: ``, want: `key "gates" is []`},
+		{name: "null", from: `"rotation":{"type":"grape-m","attention_factor":1}`, to: `"rotation":null`, want: `key "rotation" is null`},
+		{name: "path size", from: `"grape-a","gates":["query","key"]`, to: `"grape-ap","path_size":3`, want: `key "path_size" is 3: expected a positive even number`},
+		{name: "nothing", from: grapeMBlock + `,"bias":{"type":"grape-a","gates":["query","key"]}`, to: ``, want: `neither "rotation" nor "bias"`},
+		{name: "nested", from: `"model_type":"llama"`, to: `"model_type":"pecvt"`, want: "blocks do not nest"},
+		{name: "source", from: `"model_type":"llama"`, to: `"model_type":"lama"`, want: `pecvt.source: config.json: model_type "lama"`, unsupported: true},
+		{name: "stock type", from: `"model_type":"pecvt"`, to: `"model_type":"llama"`, want: `key "pecvt" stands beside model_type "llama"`},
+		{name: "no source", from: `"source":` + blockSource + `,`, to: ``, want: `key "source" is missing`},
+	} {
+		text := strings.Replace(good, c.from, c.to, 1)
+		if text == good {
+			t.Fatalf("%s: nothing replaced", c.name)
+		}
+		o, err := family.ParseObject([]byte(text))
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		_, err = family.FromConfig(&family.Config{Object: o, Path: "config.json"})
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "config.json") {
+			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
+		}
+		if errors.Is(err, posenc.ErrUnsupported) != c.unsupported {
+			t.Errorf("%s: wraps ErrUnsupported: %v, want %v", c.name, !c.unsupported, c.unsupported)
+		}
+	}
+}
+
+// TestBlockReads writes a folder by hand and checks that the tensors' numbers
+// are the model's: spectra per head, a layer whose heads share theirs, gates.
+func TestBlockReads(t *testing.T) {
+	c, err := blockFolder(t, blockConfig(`,"rotation":{"type":"grape-m","attention_factor":1.5},"bias":{"type":"grape-a","gates":["key"]}`), map[string]blockTensor{
+		"pecvt.layers.0.rotation.inv_freq": {[]int64{2, 2}, []float64{1, -0.5, 0.25, 0}},
+		"pecvt.layers.1.rotation.inv_freq": {[]int64{2, 2}, []float64{3, 0.1, 3, 0.1}},
+		"pecvt.layers.0.bias.omega":        {[]int64{2}, []float64{0.5, 2}}, "pecvt.layers.1.bias.omega": {[]int64{2}, []float64{7, 9}},
+		"pecvt.layers.0.bias.u": {[]int64{2, 4}, []float64{1, 2, 3, 4, 5, 6, 7, 8}}, "pecvt.layers.1.bias.u": {[]int64{2, 4}, make([]float64, 8)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := family.Load(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := m.Blocks[0].Attn, m.Blocks[1].Attn
+	if diff := cmp.Diff([][]float64{{1, -0.5}, {0.25, 0}}, first.Spectra.InvFreq); diff != "" {
+		t.Errorf("layer 0: %s", diff)
+	}
+	if second.Spectra != nil || !cmp.Equal(second.Rotary.InvFreq, []float64{3, 0.1}) {
+		t.Errorf("layer 1: %v, %v: a spectrum of all heads is the layer's", second.Spectra, second.Rotary.InvFreq)
+	}
+	if first.Rotary.Gain != 1.5 || m.Rope.Type != "" || m.Encoding() != "grape-m + grape-a" || m.Family != "llama" {
+		t.Errorf("factor %v, rope type %q, encoding %q, family %q", first.Rotary.Gain, m.Rope.Type, m.Encoding(), m.Family)
+	}
+	if diff := cmp.Diff(&family.Bias{Kind: family.Gated, Slopes: []float64{0.5, 2}, U: [][]float64{{1, 2, 3, 4}, {5, 6, 7, 8}}}, first.Bias); diff != "" {
+		t.Errorf("bias: %s", diff)
+	}
+	own := m.Extension.Source
+	if own.Rope.Type != "default" || own.Blocks[0].Attn.Bias != nil || !cmp.Equal(own.Blocks[0].Attn.Rotary.InvFreq, []float64{1, 0.1}) {
+		t.Errorf("the source is %q with %v", own.Rope.Type, own.Blocks[0].Attn.Rotary.InvFreq)
+	}
+}
+
+// TestBlockClaims: tensors of the block are required and none is passed over.
+func TestBlockClaims(t *testing.T) {
+	spectra := map[string]blockTensor{
+		"pecvt.layers.0.rotation.inv_freq": {[]int64{2, 2}, []float64{1, 1, 1, 1}},
+		"pecvt.layers.1.rotation.inv_freq": {[]int64{2, 2}, []float64{1, 1, 1, 1}},
+	}
+	with := func(name string, v blockTensor) map[string]blockTensor {
+		out := map[string]blockTensor{name: v}
+		for k, t := range spectra {
+			if k != name {
+				out[k] = t
+			}
+		}
+		return out
+	}
+	nan := 0.0
+	nan /= nan
+	for _, c := range []struct {
+		name    string
+		tensors map[string]blockTensor
+		want    string
+	}{
+		{"missing", map[string]blockTensor{"pecvt.layers.0.rotation.inv_freq": spectra["pecvt.layers.0.rotation.inv_freq"]}, `tensor "pecvt.layers.1.rotation.inv_freq" is missing`},
+		{"shape", with("pecvt.layers.1.rotation.inv_freq", blockTensor{[]int64{2}, []float64{1, 1}}), `"pecvt.layers.1.rotation.inv_freq" has shape [2]: config.json asks for [2 2]`},
+		{"extra", with("pecvt.layers.0.bias.slope", blockTensor{[]int64{2}, []float64{1, 1}}), "pecvt.layers.0.bias.slope"},
+		{"NaN", with("pecvt.layers.0.rotation.inv_freq", blockTensor{[]int64{2, 2}, []float64{1, nan, 1, 1}}), `"pecvt.layers.0.rotation.inv_freq": element 1 is NaN`},
+	} {
+		ckpt, err := blockFolder(t, blockConfig(grapeMBlock), c.tensors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := family.Load(ckpt); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+type blockTensor struct {
+	shape  []int64
+	values []float64
+}
+
+// blockFolder writes a model of zeros with the given tensors beside.
+func blockFolder(t *testing.T, config string, tensors map[string]blockTensor) (*safetensors.Checkpoint, error) {
+	t.Helper()
+	dir := t.TempDir()
+	all := map[string]blockTensor{"model.embed_tokens.weight": {shape: []int64{8, 8}}, "model.norm.weight": {shape: []int64{8}}}
+	for i := range 2 {
+		for _, n := range []string{"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"} {
+			all[fmt.Sprintf("model.layers.%d.%s.weight", i, n)] = blockTensor{shape: []int64{8, 8}}
+		}
+		for _, n := range []string{"input_layernorm", "post_attention_layernorm"} {
+			all[fmt.Sprintf("model.layers.%d.%s.weight", i, n)] = blockTensor{shape: []int64{8}}
+		}
+	}
+	for name, v := range tensors {
+		all[name] = v
+	}
+	var infos []safetensors.Info
+	for name, v := range all {
+		infos = append(infos, safetensors.Info{Name: name, DType: tensor.F64, Shape: v.shape})
+	}
+	infos, err := safetensors.Layout(infos)
+	if err != nil {
+		return nil, err
+	}
+	w, err := safetensors.Create(filepath.Join(dir, "model.safetensors"), infos, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, info := range infos {
+		raw := make([]byte, info.Bytes())
+		if v := all[info.Name].values; v != nil {
+			if err := tensor.Encode64(raw, v, tensor.F64); err != nil {
+				return nil, err
+			}
+		}
+		if err := w.WriteTensor(info.Name, raw); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o666); err != nil {
+		return nil, err
+	}
+	c, err := safetensors.OpenCheckpoint(dir)
+	if err == nil {
+		t.Cleanup(func() { c.Close() })
+	}
+	return c, err
+}

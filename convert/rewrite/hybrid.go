@@ -1,0 +1,58 @@
+package rewrite
+
+import (
+	"fmt"
+
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// hybrid keeps the rotation, as GRAPE-M, and puts a bias beside it.
+func (r *Rewrite) hybrid(j job) error {
+	m, e := j.m, extension(j.m)
+	if hasBias(m) && e.Bias == nil {
+		return fmt.Errorf("the bias of 0 is the family's own (%s) and stays: %w", m.Family, posenc.ErrUnsupported)
+	}
+	var added []Tensor
+	keep := ofRotation
+	if !learned(m) {
+		var err error
+		if e.Rotation, added, err = r.rotation(m); err != nil {
+			return err
+		}
+		keep = none
+	}
+	slopes, err := parseSlope(r.Options.Slope, m.Blocks[0].Attn.Heads)
+	if err != nil {
+		return err
+	}
+	all := make([][]float64, len(m.Blocks))
+	largest := 0.0
+	for i := range all {
+		all[i] = slopes
+	}
+	for _, s := range slopes {
+		largest = max(largest, s)
+	}
+	var tensors []Tensor
+	switch j.enc.Variant {
+	case "grape-a":
+		e.Bias, tensors, err = gatedTensors(m, all, false, true)
+	case "grape-ap":
+		e.Bias, tensors, err = pathTensors(m, all)
+		r.note("the projection of GRAPE-AP starts at 0, where its gradient is 0 as well: draw pecvt.layers.*.bias.path.weight at random before training; with a slope of 0 that changes no logit")
+	case "alibi":
+		e.Bias, tensors = slopeTensors(m, all)
+	default:
+		err = fmt.Errorf("internal error: no variant %q", j.enc.Variant)
+	}
+	if err != nil {
+		return err
+	}
+	r.Kind, r.Reason = Exact, "every plane turns as before and the bias is 0: a start for fine-tuning"
+	if largest > 0 {
+		r.Kind = Lossy
+		r.Reason = fmt.Sprintf("the bias takes up to %.4g per position of distance from the scores; %s", largest, needsTraining)
+	}
+	r.extend(m, e, append(added, tensors...), keep)
+	return nil
+}

@@ -1,0 +1,155 @@
+package rewrite
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// The kinds of encoding that a model may come with. A rotation whose bias is
+// zero everywhere counts as that rotation.
+const (
+	fromRope    = "rope"        // the rope keys declare it, whatever the rope type
+	fromGrapeM  = "grape-m"     // frequencies of its own, shared or per head
+	fromContext = "grape-m-ctx" // positions counted by a gate
+	fromALiBi   = "alibi"
+	fromGrapeA  = "grape-a"
+	fromGrapeAP = "grape-ap"
+	fromFoX     = "fox"
+	fromHybrid  = "hybrid" // a rotation and a bias
+	fromNone    = "nope"   // neither
+)
+
+// rule says what becomes of some sources as some encodings.
+type rule struct {
+	from, to []string
+	kind     Kind
+	// when limits an exact rule, and otherwise is the kind where it does not
+	// hold; empty is always.
+	when      string
+	otherwise Kind
+	// reason says in one line how, or why not and what can be done instead.
+	reason string
+	apply  func(r *Rewrite, j job) error
+}
+
+// job is what a rewrite starts from.
+type job struct {
+	m *family.Model
+	// src holds the weights' values; nil if there are none at hand.
+	src  family.Source
+	enc  posenc.Encoding
+	from string
+}
+
+// spectral lists the encodings that are one spectrum for all heads.
+func spectral(but ...string) []string {
+	var list []string
+	for _, e := range posenc.Encodings() {
+		if e.Target != nil && !slices.Contains(but, e.Name) {
+			list = append(list, e.Name)
+		}
+	}
+	return list
+}
+
+// rules lists what is done; of several that fit, the first one counts.
+func rules() []rule {
+	biases := []string{"grape-a", "grape-ap", "fox", "alibi"}
+	path := "the distance is in a bias that adds to the score, and no rotation of q and k gives it"
+	return []rule{
+		{from: []string{fromRope}, to: []string{"rope"}, kind: Exact, reason: "the same spectrum, spelled anew", apply: (*Rewrite).declared},
+		{from: []string{fromRope}, to: spectral("rope"), kind: Lossy, reason: "planes turn otherwise than trained; exact where none does", apply: (*Rewrite).declared},
+		{from: []string{fromRope}, to: []string{"grape-m"}, kind: Exact, reason: "θ per layer and key/value head, as tensors", apply: (*Rewrite).grapeM},
+		{from: []string{fromGrapeM}, to: []string{"grape-m"}, kind: Exact, reason: "every plane turns as before", apply: (*Rewrite).grapeM},
+		{from: []string{fromGrapeM}, to: []string{"rope"}, kind: Exact, when: "one spectrum for all heads and layers", otherwise: Refused, reason: "factors per plane; the sign folds into W_q and W_k", apply: (*Rewrite).spelled},
+		{from: []string{fromGrapeM}, to: spectral("rope"), kind: Lossy, when: "one spectrum for all heads and layers", otherwise: Refused, reason: "as from rope", apply: (*Rewrite).spelled},
+		{from: []string{fromRope, fromGrapeM}, to: []string{"hybrid"}, kind: Exact, when: "--slope 0", otherwise: Lossy, reason: "the rotation as grape-m, and a bias beside it", apply: (*Rewrite).hybrid},
+		{from: []string{fromRope, fromGrapeM}, to: biases, kind: Refused, reason: "the weights lean on the rotation, which a bias does not replace; --to hybrid puts one beside it"},
+		{from: []string{fromContext}, kind: Refused, reason: "its phases are sums over the tokens, which no position gives; it stays what it is"},
+		{from: []string{fromHybrid}, kind: Refused, reason: "either of its two parts would be lost; it stays what it is"},
+		{from: []string{fromNone}, kind: Refused, reason: "the model has no positional encoding that could become another one"},
+		{from: []string{fromALiBi}, to: []string{"alibi"}, kind: Exact, reason: "the same slopes", apply: (*Rewrite).alibi},
+		{from: []string{fromALiBi}, to: []string{"grape-a"}, kind: Exact, reason: "u = v = 0: every gate is ln 2, ω = β/ln 2, or half of it with both gates", apply: (*Rewrite).grapeA},
+		{from: []string{fromALiBi}, to: []string{"grape-ap"}, kind: Exact, reason: "p = 0: every log gate is −ln 2, β' = β/ln 2", apply: (*Rewrite).grapeAP},
+		{from: []string{fromALiBi}, to: []string{"fox"}, kind: Exact, reason: "w = 0, c = −log(e^β − 1)", apply: (*Rewrite).fox},
+		{from: []string{fromGrapeA}, to: []string{"grape-a"}, kind: Exact, when: "the same gates, or all of them 0", otherwise: Refused, reason: "the same bias", apply: (*Rewrite).grapeA},
+		{from: []string{fromGrapeAP}, to: []string{"grape-ap"}, kind: Exact, reason: "the same bias", apply: (*Rewrite).grapeAP},
+		{from: []string{fromFoX}, to: []string{"fox"}, kind: Exact, reason: "the same bias", apply: (*Rewrite).fox},
+		{from: []string{fromGrapeA, fromGrapeAP, fromFoX}, to: []string{"alibi"}, kind: Exact, when: "gates of 0", otherwise: Refused, reason: "constant gates are a slope per head", apply: (*Rewrite).alibi},
+		{from: []string{fromGrapeAP, fromFoX}, to: []string{"grape-a"}, kind: Exact, when: "gates of 0", otherwise: Refused, reason: "by ALiBi's slopes", apply: (*Rewrite).grapeA},
+		{from: []string{fromGrapeA, fromFoX}, to: []string{"grape-ap"}, kind: Exact, when: "gates of 0", otherwise: Refused, reason: "by ALiBi's slopes", apply: (*Rewrite).grapeAP},
+		{from: []string{fromGrapeA, fromGrapeAP}, to: []string{"fox"}, kind: Exact, when: "gates of 0", otherwise: Refused, reason: "by ALiBi's slopes", apply: (*Rewrite).fox},
+		{from: []string{fromALiBi}, kind: Refused, reason: path + "; --to grape-a, grape-ap or fox keep it exactly"},
+		{from: []string{fromGrapeA, fromGrapeAP, fromFoX}, kind: Refused, reason: path},
+	}
+}
+
+// find returns the rule for a source and an encoding; there is one for each.
+func find(from, to string) rule {
+	for _, r := range rules() {
+		if slices.Contains(r.from, from) && (r.to == nil || slices.Contains(r.to, to)) {
+			return r
+		}
+	}
+	panic(fmt.Sprintf("rewrite: no rule from %s to %s", from, to))
+}
+
+// Relation is a cell of the table of rewrites.
+type Relation struct {
+	// From is a kind of source, To a name of posenc's table of encodings.
+	From, To string
+	// Kind is Exact, Lossy or Refused; where When is not empty it holds under
+	// that condition, and Otherwise without.
+	Kind      Kind
+	When      string
+	Otherwise Kind
+	// Reason says in one line how, or why not.
+	Reason string
+}
+
+// Table lists every pair of a kind of source and an encoding, as Make decides
+// it.
+func Table() []Relation {
+	var list []Relation
+	for _, from := range []string{fromRope, fromGrapeM, fromContext, fromALiBi, fromGrapeA, fromGrapeAP, fromFoX, fromHybrid} {
+		for _, e := range posenc.Encodings() {
+			r := find(from, e.Name)
+			list = append(list, Relation{From: from, To: e.Name, Kind: r.kind, When: r.when, Otherwise: r.otherwise, Reason: r.reason})
+		}
+	}
+	return list
+}
+
+// sourceOf says which kind of encoding a model has, over all its layers.
+func sourceOf(m *family.Model) string {
+	rotation, bias := fromNone, fromNone
+	for i := range m.Blocks {
+		a := &m.Blocks[i].Attn
+		switch {
+		case a.Phase != nil:
+			rotation = fromContext
+		case a.Rotary.Dim > 0 && m.Rope.Type == "" && rotation != fromContext:
+			rotation = fromGrapeM
+		case a.Rotary.Dim > 0 && rotation == fromNone:
+			rotation = fromRope
+		}
+		if a.Bias != nil && !silent(a.Bias) {
+			bias = map[family.BiasKind]string{family.ALiBi: fromALiBi, family.Gated: fromGrapeA, family.Forget: fromFoX, family.Path: fromGrapeAP}[a.Bias.Kind]
+		}
+	}
+	switch {
+	case rotation == fromContext || bias == fromNone:
+		return rotation
+	case rotation == fromNone:
+		return bias
+	}
+	return fromHybrid
+}
+
+// silent reports a bias that is 0 for every pair of tokens.
+func silent(b *family.Bias) bool {
+	return b.Slopes != nil && !slices.ContainsFunc(b.Slopes, func(s float64) bool { return s != 0 })
+}

@@ -6,8 +6,6 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
-	"github.com/pecvt/pecvt/onnxops/ops"
-	"github.com/pecvt/pecvt/posenc"
 )
 
 // attention emits residual + one layer's attention over x (batch*sequence,
@@ -23,10 +21,15 @@ func (e *emitter) attention(i int, a *family.Attention, x, residual *graph.Value
 	return e.standardAttention(i, a, x, residual)
 }
 
-// cache declares layer i's past inputs and names its present outputs.
-func (e *emitter) cache(i int, a *family.Attention) (past []*graph.Value, present []string) {
-	shape := graph.Of("batch", a.KVHeads, "past", a.HeadDim)
+// cache declares layer i's past keys, of keyWidth numbers a head, and values,
+// and names its present outputs.
+func (e *emitter) cache(i int, a *family.Attention, keyWidth int64) (past []*graph.Value, present []string) {
 	for _, kind := range []string{"key", "value"} {
+		width := int64(a.HeadDim)
+		if kind == "key" {
+			width = keyWidth
+		}
+		shape := graph.Of("batch", a.KVHeads, "past", width)
 		past = append(past, e.g.Input(fmt.Sprintf("past_key_values.%d.%s", i, kind), graph.Float, shape))
 		present = append(present, fmt.Sprintf("present.%d.%s", i, kind))
 	}
@@ -37,30 +40,23 @@ func (e *emitter) cache(i int, a *family.Attention) (past []*graph.Value, presen
 // head size).
 func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *graph.Value) *graph.Value {
 	g, prefix := e.g, fmt.Sprintf("/layers.%d/attn", i)
-	past, present := e.cache(i, a)
-	heads := func(part string, n int, l family.Linear, norm *family.Norm) *graph.Value {
-		p := prefix + "/" + part
-		v := e.linear(p+"_proj", x, l)
-		v = g.Op("Reshape", p+"/Reshape", []*graph.Value{v, e.headShape(n, a.HeadDim)})
-		if norm != nil && !a.NormAfter {
-			v = e.norm(p+"_norm", v, norm)
-		}
-		return g.Op("Transpose", p+"/Transpose", []*graph.Value{v}, graph.IntsAttr("perm", 0, 2, 1, 3))
+	l := &layer{i: i, prefix: prefix, attn: a, x: x}
+	q, k, v := e.heads(l)
+	add := e.bias(l)
+	q, k = e.widened(prefix+"/q", q, add.query), e.widened(prefix+"/k", k, add.key)
+	mask := e.scoreMask(a.Window)
+	if add.score != nil {
+		mask = g.Op("Add", prefix+"/bias/masked/Add", []*graph.Value{mask, add.score})
 	}
-	turned := func(part string, n int, l family.Linear, norm *family.Norm) *graph.Value {
-		v := e.rotate(prefix+"/"+part, heads(part, n, l, norm), a.Rotary)
-		if norm != nil && a.NormAfter {
-			v = e.norm(prefix+"/"+part+"_norm", v, norm)
-		}
-		return v
+	width := int64(a.HeadDim)
+	if g.Err() == nil {
+		width = k.Shape()[3].N
 	}
-	q := turned("q", a.Heads, a.Q, a.QNorm)
-	k := turned("k", a.KVHeads, a.K, a.KNorm)
-	v := heads("v", a.KVHeads, a.V, nil)
+	past, present := e.cache(i, a, width)
 	name := prefix + "/Attention"
 	out := g.Add(graph.Node{
 		Op: "Attention", Name: name,
-		In:    []*graph.Value{q, k, v, e.scoreMask(a.Window), past[0], past[1]},
+		In:    []*graph.Value{q, k, v, mask, past[0], past[1]},
 		Out:   []string{name + "_output_0", present[0], present[1]},
 		Attrs: []graph.Attr{graph.FloatAttr("scale", a.Scale)},
 	})
@@ -74,25 +70,14 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 	return e.linearOnto(prefix+"/o_proj", residual, y, a.O)
 }
 
-// rotate turns heads x (batch, heads, sequence, head size) by the positions of
-// this call.
-func (e *emitter) rotate(prefix string, x *graph.Value, r posenc.Rotary) *graph.Value {
-	if r.Dim == 0 {
-		return x
+// widened puts extra coordinates before the heads v: a kernel that adds the
+// products of a score in their order then meets the large ones first, while
+// they cancel exactly.
+func (e *emitter) widened(prefix string, v *graph.Value, extra []*graph.Value) *graph.Value {
+	if len(extra) == 0 {
+		return v
 	}
-	t := e.tables(r)
-	interleaved := 0
-	if r.Pairing == posenc.Interleaved {
-		interleaved = 1
-	}
-	return e.g.Add(graph.Node{
-		Domain: ops.Domain, Op: "Rotation", Name: prefix + "/Rotation",
-		In: []*graph.Value{x, t.cos, t.sin},
-		Attrs: []graph.Attr{
-			graph.IntAttr("interleaved", interleaved),
-			graph.IntAttr("rotary_embedding_dim", r.Dim),
-		},
-	})[0]
+	return e.g.Op("Concat", prefix+"/widened/Concat", append(append([]*graph.Value(nil), extra...), v), graph.IntAttr("axis", 3))
 }
 
 // headShape is the vector [batch, sequence, heads, size].

@@ -12,7 +12,7 @@ import (
 // and caches by itself.
 func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *graph.Value) *graph.Value {
 	g, prefix := e.g, fmt.Sprintf("/layers.%d/attn", i)
-	past, present := e.cache(i, a)
+	past, present := e.cache(i, a, int64(a.HeadDim))
 	q, k, v := e.flatHeads(prefix, a, x)
 	t := e.tables(a.Rotary)
 	attrs := []graph.Attr{

@@ -24,17 +24,22 @@ type emitter struct {
 	totalVec             *graph.Value
 	lastKey, totalInt32  *graph.Value // for GroupQueryAttention
 
-	consts   map[string]*graph.Value
-	rotaries []table
-	parts    *maskParts
-	masks    map[int]*graph.Value
-	presents []*graph.Value
+	consts       map[string]*graph.Value
+	named        map[string]int // how often coordinates took a name
+	rotaries     []table
+	headRotaries []table // with spectra per head
+	pathRotaries []table // of path vectors
+	parts        *maskParts
+	masks        map[int]*graph.Value
+	presents     []*graph.Value
+	biasForm     string // what the layers' biases became: BiasLowered, BiasMask or both
 }
 
 // emitted are the parts of a model, beyond llama's, that a graph is made for.
 // What one form alone lacks is in expressible.
-var emitted = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.UnrotatedLayers,
-	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerLayer}
+var emitted = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
+	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
+	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
 
 // Export returns the model as an ONNX graph. ckpt is the checkpoint that m was
 // loaded from; with WeightsExternal its files' names and offsets go into the
@@ -56,6 +61,9 @@ func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxp
 	e := newEmitter(ckpt, opts)
 	table := e.weights.stored(m.Embed)
 	x := e.embed(table)
+	if m.EmbedNorm != nil {
+		x = e.norm("/embed_norm", x, m.EmbedNorm)
+	}
 	for i := range m.Blocks {
 		x = e.block(i, &m.Blocks[i], x)
 	}
@@ -76,17 +84,18 @@ func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxp
 	if err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}
-	model, err := e.g.Model(graph.Meta{
-		Producer: "pecvt", Version: opts.Version,
-		Props: [][2]string{
-			{"pecvt.version", opts.Version},
-			{"pecvt.encoding", opts.Encoding},
-			{"pecvt.max_length", strconv.Itoa(opts.MaxLength)},
-			{"pecvt.attention", opts.Attention},
-			// tells a later reader whether the tensor files are still these
-			{"pecvt.weights", weights},
-		},
-	})
+	props := [][2]string{
+		{"pecvt.version", opts.Version},
+		{"pecvt.encoding", opts.Encoding},
+		{"pecvt.max_length", strconv.Itoa(opts.MaxLength)},
+		{"pecvt.attention", opts.Attention},
+		// tells a later reader whether the tensor files are still these
+		{"pecvt.weights", weights},
+	}
+	if e.biasForm != "" {
+		props = append(props, [2]string{"pecvt.bias", e.biasForm})
+	}
+	model, err := e.g.Model(graph.Meta{Producer: "pecvt", Version: opts.Version, Props: props})
 	if err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}
@@ -97,7 +106,7 @@ func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxp
 func newEmitter(ckpt *safetensors.Checkpoint, opts Options) *emitter {
 	g := graph.New("pecvt", ops.Opset, ops.Functions()...)
 	e := &emitter{
-		g: g, opts: opts, consts: map[string]*graph.Value{}, masks: map[int]*graph.Value{},
+		g: g, opts: opts, consts: map[string]*graph.Value{}, named: map[string]int{}, masks: map[int]*graph.Value{},
 		weights: &store{g: g, ckpt: ckpt, mode: opts.Weights, cache: map[string]*graph.Value{}},
 	}
 	g.DefineSum(graph.Sym("total"), graph.Sym("past"), graph.Sym("sequence"))

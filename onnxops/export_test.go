@@ -236,26 +236,26 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestNotEmitted: parts of a layer that the graph has no nodes for are refused,
-// never left out.
-func TestNotEmitted(t *testing.T) {
+// TestNotInGroupQuery: parts of a layer that GroupQueryAttention cannot hold are
+// refused, never left out.
+func TestNotInGroupQuery(t *testing.T) {
 	tests := []struct {
 		name string
 		set  func(a *family.Attention)
-		form string
 		want string
 	}{
-		{"spectra", func(a *family.Attention) { a.Spectra = &family.HeadSpectra{} }, "", "layer 1: spectra per head"},
-		{"phase", func(a *family.Attention) { a.Phase = &family.PhaseGate{} }, "", "layer 1: a contextual phase"},
-		{"bias", func(a *family.Attention) { a.Bias = &family.Bias{} }, "", "layer 1: an additive bias"},
-		{"shift", func(a *family.Attention) { a.VShift = &family.Shift{} }, "", "layer 1: shifted keys or values"},
-		{"norm after", func(a *family.Attention) { a.NormAfter = true }, AttentionORT, "use --attention standard"},
-		{"head norm", func(a *family.Attention) { a.HeadNorm = a.QNorm }, AttentionORT, "use --attention standard"},
+		{"spectra", func(a *family.Attention) { a.Spectra = &family.HeadSpectra{} }, "layer 1: spectra per head"},
+		{"phase", func(a *family.Attention) { a.Phase = &family.PhaseGate{} }, "layer 1: a contextual phase"},
+		{"bias", func(a *family.Attention) { a.Bias = &family.Bias{} }, "layer 1: an additive bias"},
+		{"shift", func(a *family.Attention) { a.VShift = &family.Shift{} }, "layer 1: shifted keys or values"},
+		{"norm after", func(a *family.Attention) { a.NormAfter = true }, "layer 1: a norm after the rotation"},
+		{"head norm", func(a *family.Attention) { a.HeadNorm = a.QNorm }, "layer 1: a norm after the rotation"},
 	}
 	for _, tt := range tests {
 		m, ckpt := load(t, "golden/qwen3")
 		tt.set(&m.Blocks[1].Attn)
-		if _, err := Export(m, ckpt, Options{Attention: tt.form}); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), tt.want) {
+		_, err := Export(m, ckpt, Options{Attention: AttentionORT})
+		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "use --attention standard") {
 			t.Errorf("%s: error %v, expected %q in it", tt.name, err, tt.want)
 		}
 	}
@@ -293,6 +293,7 @@ func TestOptionErrors(t *testing.T) {
 		want string
 	}{
 		{Options{Attention: "flash"}, `attention form "flash": expected "standard" or "ort"`},
+		{Options{Bias: "both"}, `bias form "both": expected "auto", "lowered" or "mask"`},
 		{Options{Weights: "none"}, `weights "none": expected "external", "external-copy" or "embed"`},
 		{Options{MaxLength: -1}, "maximum length -1"},
 		{Options{MaxLength: 1 << 30}, "give a smaller --max-length"},

@@ -7,19 +7,6 @@ import (
 
 // expressible says what of a layer the chosen form of graph has no nodes for.
 func (e *emitter) expressible(a *family.Attention) error {
-	for _, part := range []struct {
-		has  bool
-		name string
-	}{
-		{a.Spectra != nil, "spectra per head"},
-		{a.Phase != nil, "a contextual phase"},
-		{a.Bias != nil, "an additive bias"},
-		{a.KShift != nil || a.VShift != nil, "shifted keys or values"},
-	} {
-		if part.has {
-			return unsupported("%s: no graph is emitted for it; convert without a graph (--no-onnx)", part.name)
-		}
-	}
 	if e.opts.Attention == AttentionORT {
 		return fitsGroupQuery(a)
 	}
@@ -31,6 +18,19 @@ func fitsGroupQuery(a *family.Attention) error {
 	const advice = "; use --attention standard"
 	if a.NormAfter || a.HeadNorm != nil {
 		return unsupported("a norm after the rotation, or on each head's output, does not fit GroupQueryAttention" + advice)
+	}
+	for _, part := range []struct {
+		has  bool
+		name string
+	}{
+		{a.Spectra != nil, "spectra per head"},
+		{a.Phase != nil, "a contextual phase"},
+		{a.Bias != nil, "an additive bias"},
+		{a.KShift != nil || a.VShift != nil, "shifted keys or values"},
+	} {
+		if part.has {
+			return unsupported("%s: GroupQueryAttention has one table for all heads, keys as wide as values and no other state"+advice, part.name)
+		}
 	}
 	r := a.Rotary
 	if r.Planes() == 0 {

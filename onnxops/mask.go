@@ -35,6 +35,9 @@ func (e *emitter) scoreMask(window int) *graph.Value {
 
 // maskParts is what the masks of all windows share.
 type maskParts struct {
+	length *graph.Value // [sequence]
+	step   *graph.Value // (sequence): 0, 1, ...
+	index  *graph.Value // (sequence): past, past + 1, ...
 	key    *graph.Value // (total): 0, 1, ...
 	query  *graph.Value // (sequence, 1): past, past + 1, ...
 	causal *graph.Value // (sequence, total)
@@ -51,11 +54,14 @@ func (e *emitter) maskBase() *maskParts {
 	first := e.ints("axis0", 0)
 	total := g.Op("Squeeze", "/mask/total/Squeeze", []*graph.Value{e.total(), first})
 	length := g.Op("Shape", "/mask/sequence/Shape", []*graph.Value{e.ids}, graph.IntAttr("start", 1), graph.IntAttr("end", 2))
+	lengthVec := length
 	length = g.Op("Squeeze", "/mask/sequence/Squeeze", []*graph.Value{length, first})
 	past := g.Op("Sub", "/mask/past/Sub", []*graph.Value{total, length})
-	p := &maskParts{key: g.Op("Range", "/mask/key/Range", []*graph.Value{zero, total, one})}
+	p := &maskParts{length: lengthVec, key: g.Op("Range", "/mask/key/Range", []*graph.Value{zero, total, one})}
 	step := g.Op("Range", "/mask/query/Range", []*graph.Value{zero, length, one})
+	p.step = step
 	step = g.Op("Add", "/mask/query/Add", []*graph.Value{step, past})
+	p.index = step
 	p.query = g.Op("Unsqueeze", "/mask/query/Unsqueeze", []*graph.Value{step, e.ints("axis1", 1)})
 	p.causal = g.Op("LessOrEqual", "/mask/causal/LessOrEqual", []*graph.Value{p.key, p.query})
 	p.self = g.Op("Equal", "/mask/self/Equal", []*graph.Value{p.key, p.query})

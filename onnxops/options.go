@@ -17,6 +17,17 @@ const (
 	AttentionORT = "ort"
 )
 
+// Forms of a bias.
+const (
+	// BiasAuto is BiasLowered where a bias has that form, else BiasMask.
+	BiasAuto = "auto"
+	// BiasLowered puts a bias into extra coordinates of queries and keys, so that
+	// no tensor of sequence × total is made for it and keys are cached with theirs.
+	BiasLowered = "lowered"
+	// BiasMask adds a bias to the mask, (batch, heads, sequence, total) in float32.
+	BiasMask = "mask"
+)
+
 // Places for the weights.
 const (
 	// WeightsExternal points into the checkpoint's safetensors files, which must
@@ -39,6 +50,7 @@ const (
 // form with zero-copy weights.
 type Options struct {
 	Attention string // AttentionStandard ("") or AttentionORT
+	Bias      string // BiasAuto (""), BiasLowered or BiasMask
 	Weights   string // WeightsExternal (""), WeightsExternalCopy or WeightsEmbed
 	// MaxLength is the number of positions of the cos and sin tables;
 	// 0 is the model's max_position_embeddings.
@@ -57,6 +69,9 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 	if o.Attention == "" {
 		o.Attention = AttentionStandard
 	}
+	if o.Bias == "" {
+		o.Bias = BiasAuto
+	}
 	if o.Weights == "" {
 		o.Weights = WeightsExternal
 	}
@@ -72,6 +87,11 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 	if a := o.Attention; a != AttentionStandard && a != AttentionORT {
 		return o, fmt.Errorf("onnx: attention form %q: expected %q or %q", a, AttentionStandard, AttentionORT)
 	}
+	switch o.Bias {
+	case BiasAuto, BiasLowered, BiasMask:
+	default:
+		return o, fmt.Errorf("onnx: bias form %q: expected %q, %q or %q", o.Bias, BiasAuto, BiasLowered, BiasMask)
+	}
 	switch o.Weights {
 	case WeightsExternal, WeightsExternalCopy, WeightsEmbed:
 	default:
@@ -81,9 +101,17 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 		return o, fmt.Errorf("onnx: maximum length %d: expected a positive number of positions; give one with --max-length", o.MaxLength)
 	}
 	for i := range m.Blocks {
-		if n := int64(o.MaxLength) * int64(m.Blocks[i].Attn.Rotary.Planes()) * 4; n > maxTableBytes {
+		a := &m.Blocks[i].Attn
+		planes := a.Rotary.Planes()
+		switch {
+		case a.Phase != nil:
+			planes = 0 // no table
+		case a.Spectra != nil:
+			planes *= len(a.Spectra.InvFreq)
+		}
+		if n := int64(o.MaxLength) * int64(planes) * 4; n > maxTableBytes {
 			return o, fmt.Errorf("onnx: layer %d: a table of %d positions and %d planes takes %d bytes, at most %d fit: give a smaller --max-length",
-				i, o.MaxLength, m.Blocks[i].Attn.Rotary.Planes(), n, maxTableBytes)
+				i, o.MaxLength, planes, n, maxTableBytes)
 		}
 	}
 	return o, nil

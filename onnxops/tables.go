@@ -20,15 +20,17 @@ type table struct {
 // tables returns the graph's cos and sin for a rotary layer, made once for each
 // distinct spectrum: (MaxLength, width) tables, or with position_ids the rows
 // gathered for this call, (batch, sequence, width).
-func (e *emitter) tables(r posenc.Rotary) table {
-	for _, t := range e.rotaries {
+func (e *emitter) tables(r posenc.Rotary) table { return e.tablesOf(&e.rotaries, "/rotary", r) }
+
+// tablesOf is tables for a list of its own, named by prefix.
+func (e *emitter) tablesOf(list *[]table, prefix string, r posenc.Rotary) table {
+	for _, t := range *list {
 		if reflect.DeepEqual(t.rotary, r) {
 			return t
 		}
 	}
-	prefix := "/rotary"
-	if n := len(e.rotaries); n > 0 {
-		prefix = fmt.Sprintf("/rotary.%d", n)
+	if n := len(*list); n > 0 {
+		prefix = fmt.Sprintf("%s.%d", prefix, n)
 	}
 	t := table{rotary: r}
 	width := r.Planes()
@@ -43,7 +45,7 @@ func (e *emitter) tables(r posenc.Rotary) table {
 		t.cos = e.g.Op("Gather", prefix+"/cos/Gather", []*graph.Value{t.cos, e.positions})
 		t.sin = e.g.Op("Gather", prefix+"/sin/Gather", []*graph.Value{t.sin, e.positions})
 	}
-	e.rotaries = append(e.rotaries, t)
+	*list = append(*list, t)
 	return t
 }
 

@@ -22,8 +22,10 @@ type graphInfo struct {
 	// files it was emitted for) come from the graph's metadata.
 	Encoding, Attention, Weights string
 	MaxLength                    int
-	// Layers, KVHeads and HeadDim come from its cache inputs.
-	Layers, KVHeads, HeadDim int
+	// Layers is how many layers have a cache of keys among its inputs.
+	Layers int
+	// Caches are what goes from one call to the next, in the inputs' order.
+	Caches []cacheInfo
 	// Positions reports an input position_ids.
 	Positions bool
 }
@@ -64,17 +66,46 @@ func readGraph(dir string) (*graphInfo, error) {
 		switch name := in.GetName(); {
 		case name == "position_ids":
 			g.Positions = true
-		case strings.HasPrefix(name, "past_key_values.") && strings.HasSuffix(name, ".key"):
-			g.Layers++
-			dims := in.GetType().GetTensorType().GetShape().GetDim()
-			if len(dims) != 4 {
-				return nil, fmt.Errorf("%s: input %q has %d dimensions: expected (batch, kv_heads, past, head_dim)", path, name, len(dims))
+		case strings.HasPrefix(name, "past"):
+			c, err := newCacheInfo(in)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", path, err)
 			}
-			g.KVHeads, g.HeadDim = int(dims[1].GetDimValue()), int(dims[3].GetDimValue())
+			g.Caches = append(g.Caches, c)
+			if strings.HasPrefix(name, "past_key_values.") && strings.HasSuffix(name, ".key") {
+				g.Layers++
+			}
 		}
 	}
-	if g.Layers == 0 || g.KVHeads <= 0 || g.HeadDim <= 0 {
+	if g.Layers == 0 {
 		return nil, fmt.Errorf("%s: no key/value cache among its inputs: emit it again with pecvt export", path)
 	}
 	return g, nil
+}
+
+// cacheInfo is one input that takes an output of the call before.
+type cacheInfo struct {
+	Past, Present string
+	// Dims is its shape: the batch first, 0 where it grows with the positions.
+	Dims []int64
+}
+
+func newCacheInfo(in *onnxpb.ValueInfoProto) (cacheInfo, error) {
+	name := in.GetName()
+	c := cacheInfo{Past: name, Present: "present" + strings.TrimPrefix(strings.TrimPrefix(name, "past"), "_key_values")}
+	dims := in.GetType().GetTensorType().GetShape().GetDim()
+	for i, d := range dims {
+		switch {
+		case d.GetDimParam() == "" && d.GetDimValue() > 0:
+			c.Dims = append(c.Dims, d.GetDimValue())
+		case i > 0 && d.GetDimParam() == "":
+			return c, fmt.Errorf("input %q: dimension %d is not stamped: expected a length or a name", name, i)
+		default:
+			c.Dims = append(c.Dims, 0)
+		}
+	}
+	if len(c.Dims) < 2 || strings.HasSuffix(name, ".key") && len(c.Dims) != 4 {
+		return c, fmt.Errorf("input %q has %d dimensions: expected (batch, kv_heads, past, head_dim), or (batch, ...) of a state", name, len(c.Dims))
+	}
+	return c, nil
 }

@@ -9,7 +9,7 @@ import (
 // outputs by name.
 type engine interface {
 	run(ctx context.Context, ints map[string]array[int64], past map[string]any) (logits array[float64], present map[string]any, err error)
-	// empty makes an empty past of shape (batch, kv_heads, 0, head_dim).
+	// empty makes a past of zeros, one dimension of which may be 0.
 	empty(shape []int64) any
 	close() error
 }
@@ -31,9 +31,6 @@ func (g *graphRunner) Name() string    { return g.name }
 func (g *graphRunner) Positions() bool { return g.info.Positions }
 func (g *graphRunner) Close() error    { return g.eng.close() }
 
-// cacheName is the suffix shared by a layer's past input and present output.
-func cacheName(layer int, part string) string { return fmt.Sprintf("%d.%s", layer, part) }
-
 func (g *graphRunner) Run(ctx context.Context, in Input, past State) (*Logits, State, error) {
 	b, s := in.Batch()
 	ints := map[string]array[int64]{
@@ -45,15 +42,12 @@ func (g *graphRunner) Run(ctx context.Context, in Input, past State) (*Logits, S
 	}
 	caches, _ := past.(map[string]any)
 	feeds := map[string]any{}
-	for layer := range g.info.Layers {
-		for _, part := range []string{"key", "value"} {
-			name := cacheName(layer, part)
-			if caches == nil {
-				feeds["past_key_values."+name] = g.eng.empty([]int64{int64(b), int64(g.info.KVHeads), 0, int64(g.info.HeadDim)})
-				continue
-			}
-			feeds["past_key_values."+name] = caches["present."+name]
+	for _, c := range g.info.Caches {
+		if caches != nil {
+			feeds[c.Past] = caches[c.Present]
+			continue
 		}
+		feeds[c.Past] = g.eng.empty(append([]int64{int64(b)}, c.Dims[1:]...))
 	}
 	logits, present, err := g.eng.run(ctx, ints, feeds)
 	if err != nil {
@@ -62,11 +56,9 @@ func (g *graphRunner) Run(ctx context.Context, in Input, past State) (*Logits, S
 	if len(logits.Shape) != 3 || logits.Shape[0] != int64(b) || logits.Shape[1] != int64(s) {
 		return nil, nil, fmt.Errorf("output \"logits\" has shape %v: expected [%d %d vocabulary]", logits.Shape, b, s)
 	}
-	for layer := range g.info.Layers {
-		for _, part := range []string{"key", "value"} {
-			if _, ok := present["present."+cacheName(layer, part)]; !ok {
-				return nil, nil, fmt.Errorf("output %q is missing", "present."+cacheName(layer, part))
-			}
+	for _, c := range g.info.Caches {
+		if _, ok := present[c.Present]; !ok {
+			return nil, nil, fmt.Errorf("output %q is missing", c.Present)
 		}
 	}
 	return &Logits{B: b, S: s, V: int(logits.Shape[2]), Data: logits.Data}, present, nil
@@ -79,4 +71,13 @@ func flatten(rows [][]int64) array[int64] {
 		a.Data = append(a.Data, r...)
 	}
 	return a
+}
+
+// size is the number of elements of a shape.
+func size(shape []int64) int64 {
+	n := int64(1)
+	for _, d := range shape {
+		n *= d
+	}
+	return n
 }

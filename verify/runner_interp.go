@@ -23,7 +23,7 @@ func newInterp(dir string, info *graphInfo) (Runner, error) {
 }
 
 func (e *interpEngine) empty(shape []int64) any {
-	return interp.Floats(nil, dims(shape)...)
+	return interp.Floats(make([]float64, size(shape)), dims(shape)...)
 }
 
 func (e *interpEngine) close() error { return e.program.Close() }

@@ -20,7 +20,9 @@ func newORT(dir string, info *graphInfo, opts ort.Options) (Runner, error) {
 	return &graphRunner{name: "ort-" + opts.Provider, info: info, eng: ortEngine{s}}, nil
 }
 
-func (e ortEngine) empty(shape []int64) any { return ort.Float32(nil, shape...) }
+func (e ortEngine) empty(shape []int64) any {
+	return ort.Float32(make([]float32, size(shape)), shape...)
+}
 
 func (e ortEngine) close() error { return e.session.Close() }
 

@@ -13,7 +13,7 @@ var elementwiseOps = slices.Concat(
 	rows(2, 2, compare, "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal"),
 	rows(2, 2, logical, "And", "Or"),
 	rows(1, 1, logical, "Not"),
-	rows(1, 1, floatUnary, "Sigmoid", "Tanh", "Exp", "Log", "Sqrt", "Reciprocal", "Softplus", "Gelu", "Erf", "Cos", "Sin"),
+	rows(1, 1, floatUnary, "Sigmoid", "Tanh", "Exp", "Log", "Sqrt", "Reciprocal", "Softplus", "Gelu", "Erf", "Cos", "Sin", "Floor"),
 	rows(1, 1, unary, "Neg", "Abs", "Identity"),
 	rows(1, 1, cast, "Cast"),
 	rows(3, 3, where, "Where"),

@@ -10,8 +10,9 @@ var shapeOps = slices.Concat(
 	rows(1, 1, shapeOf, "Shape"),
 	rows(2, 2, reshape, "Reshape"),
 	rows(1, 1, transpose, "Transpose"),
-	rows(1, 64, concat, "Concat"),
+	rows(1, 1<<20, concat, "Concat"),
 	rows(2, 2, gather, "Gather"),
+	rows(2, 2, gatherElements, "GatherElements"),
 	rows(3, 5, slice, "Slice"),
 	rows(2, 2, unsqueeze, "Unsqueeze"),
 	rows(1, 2, squeeze, "Squeeze"),
@@ -170,6 +171,26 @@ func gather(c *Call) ([]Type, error) {
 		}
 	}
 	return []Type{t}, nil
+}
+
+// gatherElements takes an index of the data's rank: the result has its shape.
+func gatherElements(c *Call) ([]Type, error) {
+	if err := c.Want(1, Int64, Int32); err != nil {
+		return nil, err
+	}
+	data, idx := c.In[0].Shape(), c.In[1].Shape()
+	ax, err := axis(c.Int("axis", 0), len(data))
+	if err != nil {
+		return nil, err
+	}
+	want := slices.Clone(data)
+	if len(idx) == len(data) {
+		want[ax] = idx[ax]
+	}
+	if err := c.WantShape(1, want); err != nil {
+		return nil, err
+	}
+	return []Type{{DType: c.In[0].DType(), Shape: idx}}, nil
 }
 
 func unsqueeze(c *Call) ([]Type, error) {

@@ -13,7 +13,9 @@ var rotation = Op{
 	Summary: "Turns every plane p of the first r = rotary_embedding_dim coordinates of each head: " +
 		"y1 = x1·cos_p − x2·sin_p, y2 = x2·cos_p + x1·sin_p, where (x1, x2) are the coordinates (p, p + r/2), " +
 		"or (2p, 2p + 1) with interleaved = 1. The other D − r coordinates pass unchanged. " +
-		"A factor on the scores lives in cos and sin; cos = 1, sin = 0 leaves a plane as it is, cos = sin = 0 removes it.",
+		"A factor on the scores lives in cos and sin; cos = 1, sin = 0 leaves a plane as it is, cos = sin = 0 removes it. " +
+		"A negated sine turns the other way, as GRAPE does. Tables that differ by head have the heads folded into the batch: " +
+		"X (B·N, 1, S, D), or (B·G, N/G, S, D) for G groups of heads, with tables of (B·N, S, r/2) or (B·G, S, r/2).",
 	Inputs: []Param{
 		{"X", "float, float16, bfloat16", "(B, N, S, D)", "queries or keys: batch, heads, positions, head size"},
 		{"cos", "as X", "(B, S, r/2)", "cosine of each plane's angle at each position"},

@@ -32,6 +32,10 @@ type Param struct {
 }
 
 var table = []Op{
+	contextPhase,
+	pathBias,
+	pathIntegralBias,
+	relativeBias,
 	rotation,
 }
 

@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"convert/fsio":        {},
 	"convert/safetensors": {"convert/tensor", "convert/fsio"},
 	"convert/family":      {"posenc", "convert/tensor", "convert/safetensors"},
+	"convert/torchfile":   {"posenc", "convert/tensor", "convert/safetensors"},
 	"convert/rewrite":     {"posenc", "convert/tensor", "convert/safetensors", "convert/family"},
 	"convert":             {"posenc", "convert/tensor", "convert/fsio", "convert/safetensors", "convert/family", "convert/rewrite"},
 	"onnxops/onnxpb":      {},

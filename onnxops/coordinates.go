@@ -9,9 +9,9 @@ import (
 
 // Positions are split as j = high + low, high a multiple of digitBase, and what
 // multiplies them into parts of 12 bits: products of a digit and a part are then
-// exact in float32 for every position below digitBase².
+// exact in float32 for every position below 2^22.
 const (
-	digitBase = 4096
+	digitBase = 1024
 	partBits  = 12
 )
 

@@ -1,0 +1,242 @@
+package verify
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify/interp"
+	"github.com/pecvt/pecvt/verify/ort"
+)
+
+// qwen3 is the golden model with per-head norms, 4 query heads on 2 key/value
+// heads, and rotation; it is put into dir for a graph to read its weights.
+func qwen3(t *testing.T, dir string) (*family.Model, *safetensors.Checkpoint) {
+	t.Helper()
+	for _, name := range []string{"config.json", "model.safetensors"} {
+		data, err := os.ReadFile(filepath.Join("../testdata/golden/qwen3", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ckpt, err := safetensors.OpenCheckpoint(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ckpt.Close() })
+	m, err := family.Load(ckpt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, ckpt
+}
+
+// rowsOf are n rows of a weight from first on, as a gate.
+func rowsOf(w family.Weight, first, n int) family.Linear {
+	return family.Linear{Weight: family.Weight{Tensor: w.Tensor, Shape: []int64{int64(n), w.Shape[1]}, Stored: w.Stored,
+		Rows: []family.Range{{Begin: int64(first), End: int64(first + n)}}}}
+}
+
+func randomRows(n, width int) [][]float64 {
+	r := rand.New(rand.NewPCG(1, 2))
+	out := make([][]float64, n)
+	for i := range out {
+		for range width {
+			out[i] = append(out[i], r.NormFloat64())
+		}
+	}
+	return out
+}
+
+// hybrids put together what no bundled model has together.
+var hybrids = map[string]func(a *family.Attention){
+	"alibi on a rotation, grouped": func(a *family.Attention) {
+		a.Bias = &family.Bias{Kind: family.ALiBi, Slopes: []float64{0.3, 0.11, 0.043, 0.017}}
+	},
+	"rounded alibi, powers of two": func(a *family.Attention) {
+		a.Bias = &family.Bias{Kind: family.ALiBi, Slopes: []float64{0.5, 0.25, 0.125, 0.0625}, RoundBF16: true}
+	},
+	"query gates": func(a *family.Attention) {
+		a.Bias = &family.Bias{Kind: family.Gated, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, V: randomRows(a.Heads, a.HeadDim)}
+	},
+	"key gates, norms after the rotation": func(a *family.Attention) {
+		a.NormAfter = true
+		a.Bias = &family.Bias{Kind: family.Gated, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, U: randomRows(a.Heads, a.HeadDim)}
+	},
+	"both gates, partial and interleaved": func(a *family.Attention) {
+		a.Rotary.Pairing, a.Rotary.Dim = posenc.Interleaved, 4
+		a.Rotary.InvFreq = a.Rotary.InvFreq[:2]
+		rows := randomRows(2*a.Heads, a.HeadDim)
+		a.Bias = &family.Bias{Kind: family.Gated, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, U: rows[:a.Heads], V: rows[a.Heads:]}
+	},
+	"forget gates in a window": func(a *family.Attention) {
+		a.Window = 9
+		gate := rowsOf(a.Q.Weight, 3, a.Heads)
+		a.Bias = &family.Bias{Kind: family.Forget, Gate: &gate}
+	},
+	"path vectors of queries": func(a *family.Attention) {
+		a.Bias = &family.Bias{Kind: family.Path, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, Tie: "q", PDim: a.HeadDim, Eps: 0x1p-23}
+	},
+	"path vectors of values, shifted": func(a *family.Attention) {
+		a.VShift = &family.Shift{Gate: rowsOf(a.Q.Weight, 5, a.KVHeads)}
+		a.Bias = &family.Bias{Kind: family.Path, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, Tie: "v", PDim: a.HeadDim, Eps: 0x1p-23}
+	},
+	"path vectors projected": func(a *family.Attention) {
+		a.Bias = &family.Bias{Kind: family.Path, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, P: &a.Q, PDim: a.HeadDim, Eps: 0x1p-23}
+	},
+	"spectra per group": func(a *family.Attention) {
+		a.Spectra = &family.HeadSpectra{InvFreq: [][]float64{a.Rotary.InvFreq, make([]float64, a.Rotary.Planes())}}
+		for p, v := range a.Rotary.InvFreq {
+			a.Spectra.InvFreq[1][p] = -0.7 * v
+		}
+	},
+	"planes dropped per group": func(a *family.Attention) {
+		a.Rotary.Gain = 1.25
+		a.Spectra = &family.HeadSpectra{InvFreq: [][]float64{append([]float64(nil), a.Rotary.InvFreq...), append([]float64(nil), a.Rotary.InvFreq...)}}
+		a.Spectra.InvFreq[0][1], a.Spectra.InvFreq[1][0] = 0, 0
+	},
+	"the same planes dropped": func(a *family.Attention) {
+		one := append([]float64(nil), a.Rotary.InvFreq...)
+		one[1] = 0
+		a.Spectra = &family.HeadSpectra{InvFreq: [][]float64{one, one}}
+	},
+	"phases per group with spectra, forget gates, shifts": func(a *family.Attention) {
+		a.Spectra = &family.HeadSpectra{InvFreq: [][]float64{a.Rotary.InvFreq, make([]float64, a.Rotary.Planes())}}
+		a.Phase = &family.PhaseGate{Gate: rowsOf(a.K.Weight, 1, a.KVHeads), C: 2}
+		gate := rowsOf(a.Q.Weight, 3, a.Heads)
+		a.Bias = &family.Bias{Kind: family.Forget, Gate: &gate}
+		a.KShift = &family.Shift{Gate: rowsOf(a.Q.Weight, 7, a.KVHeads)}
+		a.VShift = &family.Shift{Gate: rowsOf(a.Q.Weight, 9, a.KVHeads)}
+	},
+	"one phase, gain and a removed plane": func(a *family.Attention) {
+		a.Rotary.Gain = 1.25
+		a.Rotary.Removed = make([]bool, a.Rotary.Planes())
+		a.Rotary.Removed[1] = true
+		a.Phase = &family.PhaseGate{Gate: rowsOf(a.K.Weight, 1, 1), C: 2}
+	},
+}
+
+// TestHybrids runs what no bundled model has together against the reference, in
+// both forms of a bias.
+func TestHybrids(t *testing.T) {
+	for name, set := range hybrids {
+		for _, form := range []string{onnxops.BiasAuto, onnxops.BiasMask} {
+			t.Run(name+"/"+form, func(t *testing.T) {
+				t.Parallel()
+				s := newHybrid(t, set, form)
+				if form == onnxops.BiasMask && s.model.Blocks[0].Attn.Bias == nil {
+					return
+				}
+				if err := s.runChecks(); err != nil {
+					t.Fatal(err)
+				}
+				for _, c := range s.report.Checks {
+					if c.Verdict == Fail {
+						t.Errorf("%s of %s: %s", c.Name, c.Runner, c.Detail)
+					}
+				}
+				if len(s.report.Checks) < 13 {
+					t.Errorf("%d checks", len(s.report.Checks))
+				}
+			})
+		}
+	}
+}
+
+// newHybrid is a session on an edited qwen3.
+func newHybrid(t *testing.T, set func(a *family.Attention), form string) *session {
+	t.Helper()
+	dir := t.TempDir()
+	m, ckpt := qwen3(t, dir)
+	for i := range m.Blocks {
+		set(&m.Blocks[i].Attn)
+	}
+	if _, err := onnxops.Write(dir, m, ckpt, onnxops.Options{Bias: form, MaxLength: 1500, Encoding: "hybrid"}); err != nil {
+		t.Fatal(err)
+	}
+	info, err := readGraph(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{ctx: context.Background(), dir: dir, opts: Options{Provider: ort.ProviderCPU, OptLevel: ort.OptAll, Tokens: 30},
+		info: info, model: m, ckpt: ckpt, ref: newRef(m, ckpt), report: &Report{}}
+	if s.ids, err = s.promptIDs(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.openRunners(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for _, r := range s.others {
+			r.Close()
+		}
+	})
+	return s
+}
+
+// TestLongSums: far into a text, running sums are large and only their
+// differences count. A prompt after sums of −100000 (forget gates) and of 100000
+// positions (phases) gives the logits it gives at the beginning.
+func TestLongSums(t *testing.T) {
+	set := hybrids["phases per group with spectra, forget gates, shifts"]
+	for _, form := range []string{onnxops.BiasLowered, onnxops.BiasMask} {
+		s := newHybrid(t, set, form)
+		in := prompt(s.ids, 0)
+		for _, r := range s.others {
+			g := r.(*graphRunner)
+			first, _, err := g.Run(s.ctx, in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			past := map[string]any{}
+			for _, c := range g.info.Caches {
+				dims := append([]int64{1}, c.Dims[1:]...)
+				past[c.Present] = g.eng.empty(dims)
+				value := map[string]float64{"forget": -100000.37, "phase": 100000.37}[filepath.Ext(c.Past)[1:]]
+				if len(dims) == 3 && dims[2] == 2 && value != 0 {
+					past[c.Present] = constantState(g, dims, value)
+				}
+			}
+			later, _, err := g.Run(s.ctx, in, past)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := Compare(later, first, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%s, %s: %.2g of the largest logit", form, g.Name(), m.MaxRel)
+			if !(m.MaxRel < 2e-6) {
+				t.Errorf("%s, %s: off by %v of the largest logit", form, g.Name(), m.MaxRel)
+			}
+		}
+	}
+}
+
+// constantState is a running sum as high and low part.
+func constantState(g *graphRunner, dims []int64, v float64) any {
+	high := float32(v)
+	low := float32(v - float64(high))
+	switch e := g.eng.empty(dims).(type) {
+	case ort.Tensor:
+		for i := 0; i < len(e.F32); i += 2 {
+			e.F32[i], e.F32[i+1] = high, low
+		}
+		return e
+	case *interp.Array:
+		for i := 0; i < len(e.F); i += 2 {
+			e.F[i], e.F[i+1] = float64(high), float64(low)
+		}
+		return e
+	}
+	return nil
+}

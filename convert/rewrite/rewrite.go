@@ -66,8 +66,11 @@ type Rewrite struct {
 // is read there, and it may be nil where that is not asked. Make returns an
 // error that wraps ErrOptions for options no model could satisfy and one that
 // wraps posenc.ErrUnsupported where this model, layout or spelling cannot
-// express the result; that one names what can.
+// express the result; that one names what can. AsIs is possible for every model.
 func Make(m *family.Model, src family.Source, options Options) (*Rewrite, error) {
+	if options.To == AsIs {
+		return asIs(m), nil
+	}
 	o, enc, err := options.check()
 	if err != nil {
 		return nil, err

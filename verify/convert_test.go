@@ -86,7 +86,7 @@ func (c conversion) emit(dir string) error {
 // verdicts are incomplete instead of pass; with PECVT_REQUIRE_ORT=1 it must.
 func runtimePresent(t testing.TB) bool {
 	t.Helper()
-	_, _, err := ort.Locate("")
+	_, err := ort.Load("")
 	if err != nil && os.Getenv(orttest.EnvRequire) == "1" {
 		t.Fatalf("%s=1: %v", orttest.EnvRequire, err)
 	}

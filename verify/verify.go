@@ -227,15 +227,12 @@ func (s *session) start(name string, open func() (Runner, error)) {
 }
 
 func (s *session) openORT() (Runner, error) {
-	path, source, err := ort.Locate(s.opts.ORTLibrary)
+	lib, err := ort.Load(s.opts.ORTLibrary)
 	if err != nil {
 		return nil, err
 	}
-	if err := ort.Init(path); err != nil {
-		return nil, err
-	}
-	s.report.Runtime, s.report.RuntimePath = ort.Version(), path
-	s.step("onnx runtime %s from %s (%s)", s.report.Runtime, path, source)
+	s.report.Runtime, s.report.RuntimePath = lib.Version, lib.Path
+	s.step("onnx runtime %s from %s (%s)", lib.Version, lib.Path, lib.Source)
 	return newORT(s.dir, s.info, ort.Options{Provider: s.opts.Provider, OptLevel: s.opts.OptLevel})
 }
 

@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	library, source, err := ort.Locate("")
+	lib, err := ort.Load("")
 	if err != nil && os.Getenv(orttest.EnvRequire) == "1" {
 		t.Fatalf("%s=1: %v", orttest.EnvRequire, err)
 	}
@@ -42,16 +42,19 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GOLDEN", filepath.Join(root, "golden"))
 			env.Setenv("MODELS", filepath.Join(root, "models"))
+			env.Setenv("TORCH", filepath.Join(root, "..", "convert", "torchfile", "testdata"))
 			env.Setenv("TMPDIR", filepath.Join(env.WorkDir, ".tmp"))
-			env.Setenv(ort.EnvLibrary, library)
+			env.Setenv(ort.EnvLibrary, lib.Path)
 			return os.MkdirAll(filepath.Join(env.WorkDir, ".tmp"), 0o777)
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
 			case "ort":
-				return library != "", nil
+				return lib.Path != "", nil
+			case "cgo":
+				return err == nil || !strings.Contains(err.Error(), "built without cgo"), nil
 			case "systemort": // a library that no variable hides
-				return source == ort.SourceSystem, nil
+				return lib.Source == ort.SourceSystem, nil
 			case "fulldevice":
 				_, err := os.Stat("/dev/full")
 				return err == nil, nil

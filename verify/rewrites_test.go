@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"math"
 	"os"
@@ -19,6 +20,8 @@ import (
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
 )
+
+var driftTable = flag.String("drift", "", "write the table of exact rewrites' drifts to this file")
 
 // exactLimit bounds the drift of an exact rewrite, in parts of the largest
 // logit: float64 parameters and float64 arithmetic in another order.
@@ -35,6 +38,7 @@ var (
 // the bit where the source is stock.
 func TestExactRewrites(t *testing.T) {
 	type way struct{ to, slope, back string }
+	var table strings.Builder
 	for _, set := range []struct {
 		models []string
 		ways   []way
@@ -47,11 +51,15 @@ func TestExactRewrites(t *testing.T) {
 			want := logits(t, filepath.Join(fixtures, name), ids, func(*family.Model) {})
 			for _, w := range set.ways {
 				t.Run(fmt.Sprintf("%s/%s", filepath.Base(name), w.to), func(t *testing.T) {
-					there := rewritten(t, filepath.Join(fixtures, name), rewrite.Options{To: w.to, Slope: w.slope}, rewrite.Exact)
+					kind := rewrite.Exact
+					if name == "golden/falcon-alibi" {
+						kind = rewrite.Lossy // beyond position 256 alone
+					}
+					there := rewritten(t, filepath.Join(fixtures, name), rewrite.Options{To: w.to, Slope: w.slope}, kind)
 					drift := apart(t, logits(t, there, ids, func(*family.Model) {}), want)
 					t.Logf("drift %.2g of the largest logit", drift)
-					// Falcon too: its slopes are powers of two here, and below
-					// position 256 bf16 rounds no product of theirs
+					// Falcon too: its slopes are powers of two, and bf16 rounds no
+					// product of theirs below position 256
 					if !(drift <= exactLimit) {
 						t.Errorf("drift %.3g of the largest logit", drift)
 					}
@@ -59,15 +67,56 @@ func TestExactRewrites(t *testing.T) {
 						w.back = "grape-m" // no stock spelling
 					}
 					back := rewritten(t, there, rewrite.Options{To: w.back}, rewrite.Exact)
-					if again := apart(t, logits(t, back, ids, func(*family.Model) {}), want); !(again <= exactLimit) {
+					again := apart(t, logits(t, back, ids, func(*family.Model) {}), want)
+					if !(again <= exactLimit) {
 						t.Errorf("and back: drift %.3g", again)
 					}
+					fmt.Fprintf(&table, "| %s | `%s` | %.1g | `%s` | %.1g |\n", filepath.Base(name), w.to, drift, w.back, again)
 					if w.back != "grape-m" {
 						sameWeights(t, filepath.Join(fixtures, name), back)
 						sameConfig(t, filepath.Join(fixtures, name), back)
 					}
 				})
 			}
+		}
+	}
+	if *driftTable == "" || t.Failed() {
+		return
+	}
+	if err := os.WriteFile(*driftTable, []byte(driftHeader+table.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const driftHeader = `# Drift of the exact rewrites
+
+Source and result run in the float64 reference over 2 sequences of 40 tokens; the largest difference of a logit in parts of the largest logit, then the same after converting back. A test bounds each by 1e-9. Hybrids have a slope of 0. Falcon's is exact up to position 256 alone: beyond, bfloat16 rounds its slope × position.
+
+    go test ./verify -run TestExactRewrites -drift ../docs/exact-rewrites.md
+
+| source | to | drift | and back to | drift |
+| --- | --- | --- | --- | --- |
+`
+
+// TestFalconRounds: beyond position 256 Falcon's bf16 rounds what its rewrites
+// do not; the difference is no more than that of the source with its rounding
+// taken out in memory.
+func TestFalconRounds(t *testing.T) {
+	source := filepath.Join(fixtures, "golden/falcon-alibi")
+	ids := tokens(t, source, 300)
+	plain := logits(t, source, ids, func(*family.Model) {})
+	want := logits(t, source, ids, func(m *family.Model) {
+		for i := range m.Blocks {
+			m.Blocks[i].Attn.Bias.RoundBF16 = false // its slopes are powers of two
+		}
+	})
+	for _, to := range []string{"grape-a", "fox", "grape-ap"} {
+		got := logits(t, rewritten(t, source, rewrite.Options{To: to}, rewrite.Lossy), ids, func(*family.Model) {})
+		if drift := apart(t, got, want); !(drift <= exactLimit) {
+			t.Errorf("%s: %.3g from the source without rounding", to, drift)
+		}
+		if drift := apart(t, got, plain); !(drift > 0.005 && drift < 0.012) {
+			t.Errorf("%s: %.3g from the source, 0.0088 was measured", to, drift)
 		}
 	}
 }
@@ -94,13 +143,13 @@ func TestHybridWithSlopes(t *testing.T) {
 	source := filepath.Join(fixtures, "golden/llama-gqa")
 	ids := tokens(t, source, 40)
 	plain := logits(t, source, ids, func(*family.Model) {})
-	for _, slope := range []string{"alibi", "0.125"} {
+	for _, slope := range []string{"alibi", "0.3"} {
 		want := logits(t, source, ids, func(m *family.Model) {
 			for i := range m.Blocks {
 				a := &m.Blocks[i].Attn
 				slopes := make([]float64, a.Heads)
 				for h := range slopes {
-					slopes[h] = 0.125
+					slopes[h] = 0.3
 					if slope == "alibi" {
 						slopes[h] = math.Exp2(-2 * float64(h+1)) // 4 heads: 2^(−8(h+1)/4)
 					}
@@ -223,7 +272,7 @@ func TestRewriteTable(t *testing.T) {
 			t.Errorf("%s to %s: %v does not wrap ErrUnsupported", cell.From, cell.To, err)
 		}
 		want := cell.Kind
-		if cell.When != "" && cell.When != "--slope 0" { // per-head spectra and trained gates
+		if cell.When != "" && cell.When != "--slope 0" && cell.From != "alibi" { // per-head spectra and trained gates
 			want = cell.Otherwise
 		}
 		if cell.From == "grape-a" && cell.To == "grape-a" {

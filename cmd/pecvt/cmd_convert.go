@@ -112,7 +112,11 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
 		return nil
 	}
-	fmt.Fprintf(w, "%s: %s to %s, %s, %d of %d planes stop turning, %s in %.2f s\n", plan.Output, e.From, e.To, e.Kind, e.Dropped, len(e.Planes), bytesText(plan.Bytes), result.Seconds)
+	planes := ""
+	if len(e.Planes) > 0 {
+		planes = fmt.Sprintf("%d of %d planes stop turning, ", e.Dropped, len(e.Planes))
+	}
+	fmt.Fprintf(w, "%s: %s to %s, %s, %s%s in %.2f s\n", plan.Output, e.From, e.To, e.Kind, planes, bytesText(plan.Bytes), result.Seconds)
 	if e.Reason != "" {
 		fmt.Fprintf(w, "%s\n", e.Reason)
 	}
@@ -160,6 +164,9 @@ const roomyLength = 4096
 // max_position_embeddings, and at least roomyLength unless the rotation itself
 // changes with the length.
 func tableLength(m *family.Model) (int, error) {
+	if m.Rope.Type == "" { // nothing declared that could change with the length
+		return max(m.MaxPositions, roomyLength), nil
+	}
 	declared, err := m.Rope.Spectrum(m.MaxPositions)
 	if err != nil {
 		return 0, err

@@ -158,6 +158,11 @@ func (r *Rewrite) already(j job) error {
 	return nil
 }
 
+// roundedCost is what lies between a bias rounded to bf16 and the same without
+// rounding: in float64, the Falcon of the tests, 4 heads with slopes that are
+// powers of two.
+const roundedCost = "; but the family rounds slope × position to bfloat16 (8 bits) and the result does not: measured on a model of 2 layers, no difference up to position 256, 0.9% of the largest logit at 300, 3.9% at 600, where neighbours share a rounded value in the source"
+
 // fromConstant returns the slopes that the bias amounts to and says so.
 func (r *Rewrite) fromConstant(j job, how string) ([][]float64, error) {
 	slopes, err := j.constant()
@@ -166,8 +171,9 @@ func (r *Rewrite) fromConstant(j job, how string) ([][]float64, error) {
 	}
 	r.Kind, r.Reason = Exact, "the bias stays −β(i − j): "+how
 	if b := j.m.Blocks[0].Attn.Bias; b.RoundBF16 && j.enc.Name != "alibi" {
-		r.Reason += "; exact up to bfloat16's rounding of slope × position, which the family applies and the result does not"
-		r.note("family %s rounds the products of slope and position to bfloat16 (8 bits: from position 256 on neighbours may share one); the slopes are kept as it rounds them, the products are not rounded", j.m.Family)
+		r.Kind = Lossy
+		r.Reason += roundedCost
+		r.note("family %s rounds slopes, and products of slope and position, to bfloat16; the slopes are kept as it rounds them, the products are not rounded", j.m.Family)
 	}
 	return slopes, nil
 }

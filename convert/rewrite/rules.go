@@ -58,7 +58,9 @@ func spectral(but ...string) []string {
 // rules lists what is done; of several that fit, the first one counts.
 func rules() []rule {
 	biases := []string{"grape-a", "grape-ap", "fox", "alibi"}
+	unrounded := "a bias not rounded as Falcon's"
 	path := "the distance is in a bias that adds to the score, and no rotation of q and k gives it"
+	noRotation := "the model has no rotation to put a bias beside; it has a bias already"
 	return []rule{
 		{from: []string{fromRope}, to: []string{"rope"}, kind: Exact, reason: "the same spectrum, spelled anew", apply: (*Rewrite).declared},
 		{from: []string{fromRope}, to: spectral("rope"), kind: Lossy, reason: "planes turn otherwise than trained; exact where none does", apply: (*Rewrite).declared},
@@ -72,9 +74,9 @@ func rules() []rule {
 		{from: []string{fromHybrid}, kind: Refused, reason: "either of its two parts would be lost; it stays what it is"},
 		{from: []string{fromNone}, kind: Refused, reason: "the model has no positional encoding that could become another one"},
 		{from: []string{fromALiBi}, to: []string{"alibi"}, kind: Exact, reason: "the same slopes", apply: (*Rewrite).alibi},
-		{from: []string{fromALiBi}, to: []string{"grape-a"}, kind: Exact, reason: "u = v = 0: every gate is ln 2, ω = β/ln 2, or half of it with both gates", apply: (*Rewrite).grapeA},
-		{from: []string{fromALiBi}, to: []string{"grape-ap"}, kind: Exact, reason: "p = 0: every log gate is −ln 2, β' = β/ln 2", apply: (*Rewrite).grapeAP},
-		{from: []string{fromALiBi}, to: []string{"fox"}, kind: Exact, reason: "w = 0, c = −log(e^β − 1)", apply: (*Rewrite).fox},
+		{from: []string{fromALiBi}, to: []string{"grape-a"}, kind: Exact, when: unrounded, otherwise: Lossy, reason: "u = v = 0: every gate is ln 2, ω = β/ln 2, or half of it with both gates", apply: (*Rewrite).grapeA},
+		{from: []string{fromALiBi}, to: []string{"grape-ap"}, kind: Exact, when: unrounded, otherwise: Lossy, reason: "p = 0: every log gate is −ln 2, β' = β/ln 2", apply: (*Rewrite).grapeAP},
+		{from: []string{fromALiBi}, to: []string{"fox"}, kind: Exact, when: unrounded, otherwise: Lossy, reason: "w = 0, c = −log(e^β − 1)", apply: (*Rewrite).fox},
 		{from: []string{fromGrapeA}, to: []string{"grape-a"}, kind: Exact, when: "the same gates, or all of them 0", otherwise: Refused, reason: "the same bias", apply: (*Rewrite).grapeA},
 		{from: []string{fromGrapeAP}, to: []string{"grape-ap"}, kind: Exact, reason: "the same bias", apply: (*Rewrite).grapeAP},
 		{from: []string{fromFoX}, to: []string{"fox"}, kind: Exact, reason: "the same bias", apply: (*Rewrite).fox},
@@ -82,6 +84,9 @@ func rules() []rule {
 		{from: []string{fromGrapeAP, fromFoX}, to: []string{"grape-a"}, kind: Exact, when: "gates of 0", otherwise: Refused, reason: "by ALiBi's slopes", apply: (*Rewrite).grapeA},
 		{from: []string{fromGrapeA, fromFoX}, to: []string{"grape-ap"}, kind: Exact, when: "gates of 0", otherwise: Refused, reason: "by ALiBi's slopes", apply: (*Rewrite).grapeAP},
 		{from: []string{fromGrapeA, fromGrapeAP}, to: []string{"fox"}, kind: Exact, when: "gates of 0", otherwise: Refused, reason: "by ALiBi's slopes", apply: (*Rewrite).fox},
+		{from: []string{fromALiBi, fromGrapeA, fromGrapeAP, fromFoX}, to: []string{"hybrid"}, kind: Refused, reason: noRotation},
+		{from: []string{fromALiBi}, to: []string{"nope"}, kind: Refused, reason: "the weights lean on the bias, and no stock configuration of these families leaves it out"},
+		{from: []string{fromGrapeA, fromGrapeAP, fromFoX}, to: []string{"nope"}, kind: Refused, reason: "the weights lean on the bias"},
 		{from: []string{fromALiBi}, kind: Refused, reason: path + "; --to grape-a, grape-ap or fox keep it exactly"},
 		{from: []string{fromGrapeA, fromGrapeAP, fromFoX}, kind: Refused, reason: path},
 	}

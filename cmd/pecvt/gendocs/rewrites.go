@@ -49,7 +49,7 @@ func verdict(r rewrite.Relation) string {
 	if r.When == "" {
 		return string(r.Kind)
 	}
-	return string(r.Kind) + " with " + r.When + ", else " + string(r.Otherwise)
+	return string(r.Kind) + " (" + r.When + "), else " + string(r.Otherwise)
 }
 
 // rewriteReasons says how, or why not, for each pair; pairs that share it share

@@ -1,0 +1,118 @@
+package rewrite_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+const bloomText = `{"model_type":"bloom","vocab_size":128,"hidden_size":64,"n_layer":2,"n_head":4}`
+
+// TestTableIsWhole: every pair has one relation with a reason, and refusals say
+// what can be done or that nothing can.
+func TestTableIsWhole(t *testing.T) {
+	seen := map[[2]string]bool{}
+	for _, r := range rewrite.Table() {
+		key := [2]string{r.From, r.To}
+		if seen[key] || r.Reason == "" || strings.Contains(r.Reason, "\n") {
+			t.Errorf("%s to %s: twice, or without a line of reason: %q", r.From, r.To, r.Reason)
+		}
+		seen[key] = true
+		if (r.When == "") != (r.Otherwise == "") {
+			t.Errorf("%s to %s: when %q, otherwise %q: both or none", r.From, r.To, r.When, r.Otherwise)
+		}
+	}
+	if want := 8 * len(posenc.Encodings()); len(seen) != want {
+		t.Errorf("%d relations, want %d", len(seen), want)
+	}
+}
+
+func TestRefusedAcrossKinds(t *testing.T) {
+	for _, c := range []struct{ source, to, want string }{
+		{bloomText, "hope", "--to grape-a, grape-ap or fox keep it exactly"},
+		{bloomText, "rope", "no rotation of q and k gives it"},
+		{bloomText, "hybrid", "no rotation to put a bias beside"},
+		{"llama", "alibi", "--to hybrid puts one beside it"},
+		{"llama", "fox", "--to hybrid puts one beside it"},
+	} {
+		m := model(t, "llama", newer)
+		if c.source != "llama" {
+			m = parse(t, c.source)
+		}
+		_, err := rewrite.Make(m, nil, rewrite.Options{To: c.to})
+		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(fmt.Sprint(err), c.want) {
+			t.Errorf("--to %s: error %v, want %q", c.to, err, c.want)
+		}
+	}
+}
+
+func TestBadOptionsOfBiases(t *testing.T) {
+	for _, c := range []struct {
+		o    rewrite.Options
+		want string
+	}{
+		{rewrite.Options{To: "hybrid", Slope: "-1"}, `--slope "-1": expected 0`},
+		{rewrite.Options{To: "hybrid", Slope: "NaN"}, `--slope "NaN"`},
+		{rewrite.Options{To: "hybrid", Slope: "steep"}, "alibi (a slope per head)"},
+		{rewrite.Options{To: "grape-m", Slope: "0"}, "--slope 0: --to grape-m starts with no slope of choice"},
+		{rewrite.Options{To: "hybrid:fox"}, "(valid: alibi, grape-a, grape-ap)"},
+		{rewrite.Options{To: "grape-m", Layout: rewrite.Partial}, "--layout partial: --to grape-m moves no rows"},
+		{rewrite.Options{To: "grape-a", Spelling: "longrope"}, "--spelling longrope: no rope type says --to grape-a"},
+		{rewrite.Options{To: "grape-m", Scale: posenc.Scale{Kind: "pi", Factor: 2}}, "--to grape-m takes no scaling"},
+	} {
+		_, err := rewrite.Make(model(t, "llama", newer), nil, c.o)
+		if !errors.Is(err, rewrite.ErrOptions) || !strings.Contains(fmt.Sprint(err), c.want) {
+			t.Errorf("%+v: error %v, want %q", c.o, err, c.want)
+		}
+	}
+}
+
+// TestLengthsThatGrapeMHasNot: a spectrum that follows the length is no GRAPE-M.
+func TestLengthsThatGrapeMHasNot(t *testing.T) {
+	dynamic := `,"rope_theta":300.0,"rope_scaling":{"rope_type":"dynamic","factor":2.0}`
+	_, err := rewrite.Make(model(t, "llama", dynamic), nil, rewrite.Options{To: "grape-m"})
+	if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(fmt.Sprint(err), "rope type dynamic changes the frequencies with the length") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestSlopesAreWritten: the numbers of each bias for Bloom's four heads, slopes
+// 2^-2, 2^-4, 2^-6, 2^-8.
+func TestSlopesAreWritten(t *testing.T) {
+	for _, c := range []struct {
+		to, tensor string
+		want       [4]float64
+	}{
+		{"grape-a", "omega", [4]float64{0.36067376022224085, 0.09016844005556021, 0.022542110013890053, 0.0056355275034725134}},          // β/ln 2
+		{"grape-a:querykey", "omega", [4]float64{0.18033688011112043, 0.04508422002778011, 0.011271055006945027, 0.0028177637517362566}}, // β/(2 ln 2)
+		{"grape-ap", "beta", [4]float64{0.36067376022224085, 0.09016844005556021, 0.022542110013890053, 0.0056355275034725134}},
+		{"fox", "gate.bias", [4]float64{1.258691549446032, 2.7411759671209768, 4.151060410854326, 5.543223683696766}}, // −log(e^β − 1)
+	} {
+		r, err := rewrite.Make(parse(t, bloomText), nil, rewrite.Options{To: c.to})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for layer := range 2 {
+			name := fmt.Sprintf("pecvt.layers.%d.bias.%s", layer, c.tensor)
+			found := false
+			for _, added := range r.Added {
+				if added.Name != name {
+					continue
+				}
+				found = true
+				for h, want := range c.want {
+					if d := added.Values[h] - want; !(d < 1e-14 && d > -1e-14) {
+						t.Errorf("%s: %s[%d] is %v, want %v", c.to, name, h, added.Values[h], want)
+					}
+				}
+			}
+			if !found {
+				t.Errorf("%s: no tensor %s", c.to, name)
+			}
+		}
+	}
+}

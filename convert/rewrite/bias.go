@@ -81,6 +81,9 @@ func (r *Rewrite) alibi(j job) error {
 		if own.from == fromALiBi {
 			if theirs, err := own.constant(); err == nil && nearly(theirs, slopes) {
 				r.note("the slopes are those of family %s: its own configuration says them", j.m.Family)
+				if e.Source.Blocks[0].Attn.Bias.RoundBF16 {
+					r.note("the family rounds slope × position to bfloat16 again, as the checkpoint it came from did")
+				}
 				r.extend(j.m, family.Extension{Rotation: e.Rotation}, nil, ofRotation)
 				return nil
 			}

@@ -13,6 +13,12 @@
 //     runs the result. Scores do not change: queries and keys are permuted
 //     alike.
 //
-// A new rewrite is a row of posenc's table of encodings where the new spectrum
-// is shared by all heads, else a file here that makes edits of its own.
+// What no rope type says (frequencies per head, biases) leaves the weights alone
+// as well: small tensors come beside, and the configuration becomes the block
+// that family reads (family/block.go).
+//
+// Which source becomes which encoding, exactly, with a loss or not at all, is
+// the table in rules.go. A new rewrite is a row of posenc's table of encodings
+// where the new spectrum is shared by all heads, else a file here and rows of
+// rules.
 package rewrite

@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 	"convert/family":      {"posenc", "convert/tensor", "convert/safetensors"},
 	"convert/torchfile":   {"posenc", "convert/tensor", "convert/safetensors"},
 	"convert/rewrite":     {"posenc", "convert/tensor", "convert/safetensors", "convert/family"},
-	"convert":             {"posenc", "convert/tensor", "convert/fsio", "convert/safetensors", "convert/family", "convert/rewrite"},
+	"convert":             {"posenc", "convert/tensor", "convert/fsio", "convert/safetensors", "convert/family", "convert/rewrite", "convert/torchfile"},
 	"onnxops/onnxpb":      {},
 	"onnxops/graph":       {"onnxops/onnxpb", "convert/tensor"},
 	"onnxops/ops":         {"onnxops/onnxpb", "onnxops/graph"},

@@ -77,7 +77,13 @@ func locateInDir(dir string) (string, error) {
 		}
 		return "", ambiguous(dir, files)
 	}
-	return "", formatErrorf(dir, "", "the folder holds no .safetensors file and no *%s", indexSuffix)
+	hint := ""
+	if slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return strings.HasSuffix(e.Name(), ".bin") || strings.HasSuffix(e.Name(), ".pt")
+	}) {
+		hint = "; `pecvt import` makes one of a PyTorch checkpoint"
+	}
+	return "", formatErrorf(dir, "", "the folder holds no .safetensors file and no *%s%s", indexSuffix, hint)
 }
 
 func ambiguous(dir string, names []string) error {

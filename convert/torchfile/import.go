@@ -19,8 +19,20 @@ const indexFile = "model.safetensors.index.json"
 type Options struct {
 	// MaxShard bounds the tensor data of one file, in bytes; 0 is no bound.
 	MaxShard int64
+	// Beside, where set, says which other files of the source's folder come
+	// along, by their names; config.json always does.
+	Beside func(name string) bool
 	// Progress, where set, is called after each tensor with the bytes written.
 	Progress func(done, total int64)
+}
+
+// Result says what an import wrote.
+type Result struct {
+	// Files are the names of the files written, tensors first.
+	Files []string
+	// Tensors is their number, Bytes what their data takes.
+	Tensors int
+	Bytes   int64
 }
 
 // Import writes the tensors of a PyTorch checkpoint as safetensors into a
@@ -28,41 +40,47 @@ type Options struct {
 // their index. name is a .pt or .bin file, a *.bin.index.json, or a folder that
 // holds pytorch_model.bin or its index. Names, types, shapes and bits stay; of
 // tensors that share a storage each gets its own data. A config.json beside the
-// source is copied where the folder has none.
+// source, and what Options.Beside names, is copied where the folder has none.
 //
 // Nothing in the folder is replaced: a file of that name there is an error. What
 // was written is removed where the import fails.
-func Import(ctx context.Context, name, folder string, opts Options) (err error) {
+func Import(ctx context.Context, name, folder string, opts Options) (result *Result, err error) {
 	paths, err := locate(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	in := &importer{of: map[string]*File{}, entries: map[string]entry{}, opts: opts}
 	defer in.close()
 	if err := in.open(paths); err != nil {
-		return err
+		return nil, err
 	}
 	if err := os.MkdirAll(folder, 0o777); err != nil {
-		return fmt.Errorf("torchfile: %w", err)
+		return nil, fmt.Errorf("torchfile: %w", err)
 	}
-	defer func() {
+	if err := in.run(ctx, paths[0], folder); err != nil {
 		for _, path := range in.made {
-			if err != nil {
-				os.Remove(path)
-			}
+			os.Remove(path)
 		}
-	}()
-	plan, err := safetensors.PlanShards(in.infos, opts.MaxShard)
+		return nil, err
+	}
+	return &in.result, nil
+}
+
+// run writes everything, and notes in made what there is to remove.
+func (in *importer) run(ctx context.Context, source, folder string) error {
+	plan, err := safetensors.PlanShards(in.infos, in.opts.MaxShard)
 	if err != nil {
 		return err
 	}
 	for _, s := range plan {
-		in.total += s.Bytes
+		in.result.Bytes += s.Bytes
 	}
+	in.result.Tensors = len(in.infos)
 	for _, s := range plan {
 		if err := in.write(ctx, s, filepath.Join(folder, s.File)); err != nil {
 			return err
 		}
+		in.result.Files = append(in.result.Files, s.File)
 	}
 	if len(plan) > 1 {
 		path := filepath.Join(folder, indexFile)
@@ -70,19 +88,21 @@ func Import(ctx context.Context, name, folder string, opts Options) (err error) 
 			return err
 		}
 		in.made = append(in.made, path)
+		in.result.Files = append(in.result.Files, indexFile)
 	}
-	return in.config(filepath.Dir(paths[0]), folder)
+	return in.beside(filepath.Dir(source), folder)
 }
 
 // importer is one import under way.
 type importer struct {
-	opts        Options
-	files       []*File
-	infos       []safetensors.Info
-	of          map[string]*File
-	entries     map[string]entry
-	made        []string
-	done, total int64
+	opts    Options
+	files   []*File
+	infos   []safetensors.Info
+	of      map[string]*File
+	entries map[string]entry
+	made    []string
+	done    int64
+	result  Result
 }
 
 func (in *importer) close() {
@@ -134,7 +154,7 @@ func (in *importer) copy(ctx context.Context, w *safetensors.Writer, info safete
 	}
 	in.done += info.Bytes()
 	if in.opts.Progress != nil {
-		in.opts.Progress(in.done, in.total)
+		in.opts.Progress(in.done, in.result.Bytes)
 	}
 	return nil
 }
@@ -152,30 +172,55 @@ func (s stoppable) Read(p []byte) (int, error) {
 	return s.r.Read(p)
 }
 
-// config copies config.json where the target has none.
-func (in *importer) config(from, to string) error {
-	text, err := os.ReadFile(filepath.Join(from, "config.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+// beside copies config.json and the other files wanted where the target has none
+// of that name.
+func (in *importer) beside(from, to string) error {
+	entries, err := os.ReadDir(from)
 	if err != nil {
 		return fmt.Errorf("torchfile: %w", err)
 	}
-	path := filepath.Join(to, "config.json")
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("torchfile: %w", err)
-	}
-	in.made = append(in.made, path)
-	_, err = f.Write(text)
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return fmt.Errorf("torchfile: %w", err)
+	for _, e := range entries {
+		name := e.Name()
+		if name != "config.json" && (in.opts.Beside == nil || !in.opts.Beside(name)) {
+			continue
+		}
+		path := filepath.Join(to, name)
+		copied, err := copyNew(filepath.Join(from, name), path)
+		if copied {
+			in.made = append(in.made, path)
+		}
+		if err != nil {
+			return fmt.Errorf("torchfile: %w", err)
+		}
+		if copied {
+			in.result.Files = append(in.result.Files, name)
+		}
 	}
 	return nil
+}
+
+// copyNew copies a regular file to a name that nothing has; made says whether
+// the file is there because of it.
+func copyNew(from, to string) (made bool, err error) {
+	info, err := os.Stat(from)
+	if err != nil || !info.Mode().IsRegular() {
+		return false, err
+	}
+	src, err := os.Open(from)
+	if err != nil {
+		return false, err
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_, err = io.Copy(dst, src)
+	if closing := dst.Close(); err == nil {
+		err = closing
+	}
+	return true, err
 }

@@ -55,7 +55,7 @@ func TestImport(t *testing.T) {
 		{"kinds.pt", "kinds.safetensors"}, {"kinds-protocol4.pt", "kinds.safetensors"}, {"training.pt", "training.safetensors"},
 	} {
 		dir := t.TempDir()
-		if err := Import(context.Background(), filepath.Join("testdata", c.from), dir, Options{}); err != nil {
+		if _, err := Import(context.Background(), filepath.Join("testdata", c.from), dir, Options{}); err != nil {
 			t.Fatal(err)
 		}
 		same(t, openCheckpoint(t, filepath.Join(dir, "model.safetensors")), openCheckpoint(t, filepath.Join("testdata", c.want)))
@@ -85,7 +85,9 @@ func TestImportedCheckpointLoads(t *testing.T) {
 	copyFile(t, "testdata/grape.bin", filepath.Join(from, "pytorch_model.bin"))
 	copyFile(t, golden+"/config.json", filepath.Join(from, "config.json"))
 	var last, total int64
-	err := Import(context.Background(), from, to, Options{MaxShard: 40000, Progress: func(d, n int64) {
+	copyFile(t, golden+"/config.json", filepath.Join(from, "tokenizer.json"))
+	copyFile(t, golden+"/config.json", filepath.Join(from, "other.json"))
+	result, err := Import(context.Background(), from, to, Options{Beside: func(n string) bool { return n == "tokenizer.json" }, MaxShard: 40000, Progress: func(d, n int64) {
 		if d <= last {
 			t.Errorf("progress %d after %d", d, last)
 		}
@@ -94,8 +96,11 @@ func TestImportedCheckpointLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last != total || total == 0 {
-		t.Errorf("progress ends at %d of %d", last, total)
+	if last != total || total != result.Bytes || total == 0 || result.Tensors != 29 {
+		t.Errorf("progress ends at %d of %d, the result is %+v", last, total, result)
+	}
+	if n := len(result.Files); !slices.Equal(result.Files[n-3:], []string{"model.safetensors.index.json", "config.json", "tokenizer.json"}) {
+		t.Errorf("files %q", result.Files)
 	}
 	ckpt := openCheckpoint(t, to)
 	if len(ckpt.Files) < 2 || ckpt.IndexPath == "" {
@@ -147,7 +152,7 @@ func TestIndex(t *testing.T) {
 	}
 	write(`{"weight_map":{"plain":"pytorch_model-00001-of-00002.bin","w":"pytorch_model-00002-of-00002.bin"}}`)
 	out := t.TempDir()
-	if err := Import(context.Background(), dir, out, Options{}); err != nil {
+	if _, err := Import(context.Background(), dir, out, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(openCheckpoint(t, out).Names()); n != 22 {
@@ -164,13 +169,13 @@ func TestIndex(t *testing.T) {
 		copyFile(t, "testdata/kinds.pt", filepath.Join(dir, "copy.bin"))
 		write(text)
 		made := t.TempDir()
-		err := Import(context.Background(), index, made, Options{})
+		_, err := Import(context.Background(), index, made, Options{})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q in it", text, err, want)
 		}
 		empty(t, made)
 	}
-	if err := Import(context.Background(), t.TempDir(), out, Options{}); err == nil || !strings.Contains(err.Error(), "pytorch_model.bin") {
+	if _, err := Import(context.Background(), t.TempDir(), out, Options{}); err == nil || !strings.Contains(err.Error(), "pytorch_model.bin") {
 		t.Errorf("an empty folder: %v", err)
 	}
 }
@@ -190,7 +195,7 @@ func TestMaliciousPickle(t *testing.T) {
 		"malicious.pt": "asks for posix.system", "malicious-protocol4.pt": "asks for posix.system", "malicious-inst.pt": "opcode 0x53",
 	} {
 		dir := t.TempDir()
-		err := Import(context.Background(), filepath.Join("testdata", file), dir, Options{})
+		_, err := Import(context.Background(), filepath.Join("testdata", file), dir, Options{})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
 			t.Errorf("%s: error %v, want %q in it", file, err, want)
 		}
@@ -242,7 +247,7 @@ func TestTarget(t *testing.T) {
 	if err := os.WriteFile(path, []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := Import(context.Background(), "testdata/kinds.pt", dir, Options{}); !errors.Is(err, fs.ErrExist) {
+	if _, err := Import(context.Background(), "testdata/kinds.pt", dir, Options{}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("error %v, want one that the file exists", err)
 	}
 	if text, _ := os.ReadFile(path); string(text) != "mine" {
@@ -250,7 +255,7 @@ func TestTarget(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancelled := t.TempDir()
-	err := Import(ctx, "testdata/grape.bin", cancelled, Options{Progress: func(int64, int64) { cancel() }})
+	_, err := Import(ctx, "testdata/grape.bin", cancelled, Options{Progress: func(int64, int64) { cancel() }})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want the context's end", err)
 	}

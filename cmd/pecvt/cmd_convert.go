@@ -149,6 +149,9 @@ func emit(dir string, o onnxops.Options) (*graphResult, error) {
 	if m, err = m.AtLength(o.MaxLength); err != nil {
 		return nil, err
 	}
+	if o.Encoding == "" {
+		o.Encoding = m.Encoding()
+	}
 	files, err := onnxops.Write(dir, m, ckpt, o)
 	if err != nil {
 		return nil, err

@@ -94,20 +94,23 @@ func parseSize(s string) (int64, error) {
 
 // graphFlags are the flags of the ONNX graph.
 type graphFlags struct {
-	attention, weights string
-	maxLength          int
+	attention, weights, bias string
+	maxLength                int
 }
 
 var (
 	attentionForms = []string{onnxops.AttentionStandard, onnxops.AttentionORT}
 	weightPlaces   = []string{onnxops.WeightsExternal, onnxops.WeightsExternalCopy, onnxops.WeightsEmbed}
+	biasForms      = []string{onnxops.BiasAuto, onnxops.BiasLowered, onnxops.BiasMask}
 )
 
 func (f *graphFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.attention, "attention", onnxops.AttentionStandard, "standard (opset-23 Attention, any runtime) or ort (GroupQueryAttention, with genai_config.json)")
 	flags.StringVar(&f.weights, "weights", onnxops.WeightsExternal, "external (point into the safetensors file), external-copy or embed")
+	flags.StringVar(&f.bias, "bias", onnxops.BiasAuto, "additive biases: lowered (extra head coordinates), mask (S × T), or auto (lowered where that form exists)")
 	complete(cmd, "attention", attentionForms)
+	complete(cmd, "bias", biasForms)
 	complete(cmd, "weights", weightPlaces)
 	flags.IntVar(&f.maxLength, "max-length", 0, "positions in the cos and sin tables (default: max_position_embeddings, at least 4096)")
 }
@@ -119,6 +122,7 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 	}{
 		{"attention", f.attention, attentionForms},
 		{"weights", f.weights, weightPlaces},
+		{"bias", f.bias, biasForms},
 	} {
 		if !slices.Contains(v.valid, v.value) {
 			return onnxops.Options{}, usagef("--%s %q%s", v.flag, v.value, posenc.Suggest(v.value, v.valid))
@@ -127,5 +131,5 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 	if f.maxLength < 0 {
 		return onnxops.Options{}, usagef("--max-length %d: expected a positive number", f.maxLength)
 	}
-	return onnxops.Options{Attention: f.attention, Weights: f.weights, MaxLength: f.maxLength, Version: toolVersion(), Encoding: encoding}, nil
+	return onnxops.Options{Attention: f.attention, Weights: f.weights, Bias: f.bias, MaxLength: f.maxLength, Version: toolVersion(), Encoding: encoding}, nil
 }

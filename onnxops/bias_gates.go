@@ -38,11 +38,11 @@ func (e *emitter) loweredGates(l *layer) added {
 
 // digitPlaces are the digits of this call's positions, the high one first.
 func (e *emitter) digitPlaces() (names []string, places []*graph.Value, kinds []coordinate) {
-	all, high := e.places()
-	if high == nil {
-		return []string{"low"}, []*graph.Value{all}, []coordinate{whole}
+	if e.digits() == 1 {
+		return []string{"low"}, []*graph.Value{e.place()}, []coordinate{whole}
 	}
-	low := e.once("/place/low", func() *graph.Value { return e.g.Op("Sub", "/place/low/Sub", []*graph.Value{all, high}) })
+	high := e.highPlace()
+	low := e.once("/place/low", func() *graph.Value { return e.g.Op("Sub", "/place/low/Sub", []*graph.Value{e.place(), high}) })
 	return []string{"high", "low"}, []*graph.Value{high, low}, []coordinate{highest, lowest}
 }
 
@@ -79,8 +79,7 @@ func (e *emitter) keyRates(l *layer) (list []stage) {
 	for d, place := range places {
 		add(names[d], place, rate, kinds[d])
 	}
-	all, _ := e.places()
-	add("rest", all, rest, whole)
+	add("rest", e.place(), rest, whole)
 	return list
 }
 

@@ -29,24 +29,26 @@ func (e *emitter) maskedBias(l *layer) *graph.Value {
 // relative is rate times distance. Gates of keys are cached.
 func (e *emitter) relative(l *layer) *graph.Value {
 	a, g, prefix := l.attn, e.g, l.prefix+"/bias"
-	zero := func() *graph.Value { return e.floats("no_rate", []int64{1, 1, 1, 1}, []float64{0}) }
-	query, key := zero(), zero()
+	none := func(heads int) *graph.Value {
+		return e.floats(fmt.Sprintf("no_rate%d", heads), []int64{1, int64(heads), 1, 1}, make([]float64, heads))
+	}
+	var query, key *graph.Value
 	switch {
 	case a.Bias.Kind == family.ALiBi:
 		query = e.floats(prefix+"/slopes", []int64{1, int64(a.Heads), 1, 1}, slopes(a))
+	case len(a.Bias.V) > 0:
+		query = e.gate(l, "query", a.Bias.V, 1)
 	default:
-		if len(a.Bias.V) > 0 {
-			query = e.gate(l, "query", a.Bias.V, 1)
-		} else {
-			query = e.floats(fmt.Sprintf("no_rate%d", a.Heads), []int64{1, int64(a.Heads), 1, 1}, make([]float64, a.Heads))
-		}
-		if len(a.Bias.U) > 0 {
-			key = e.gate(l, "key", a.Bias.U, 1)
-			key = g.Op("Transpose", prefix+"/key_gate/Transpose", []*graph.Value{key}, graph.IntsAttr("perm", 0, 1, 3, 2))
-			key = g.Op("Reshape", prefix+"/key_gate/Reshape", []*graph.Value{key, e.ints(fmt.Sprintf("heads%d", a.Heads), 0, int64(a.Heads), -1, 1)})
-			key = e.grown(l, "gate", key)
-			key = g.Op("Transpose", prefix+"/key_gate/row/Transpose", []*graph.Value{key}, graph.IntsAttr("perm", 0, 1, 3, 2))
-		}
+		query = none(a.Heads)
+	}
+	if a.Bias.Kind == family.Gated && len(a.Bias.U) > 0 {
+		key = e.gate(l, "key", a.Bias.U, 1)
+		key = g.Op("Transpose", prefix+"/key_gate/Transpose", []*graph.Value{key}, graph.IntsAttr("perm", 0, 1, 3, 2))
+		key = g.Op("Reshape", prefix+"/key_gate/Reshape", []*graph.Value{key, e.ints(fmt.Sprintf("heads%d", a.Heads), 0, int64(a.Heads), -1, 1)})
+		key = e.grown(l, "gate", key)
+		key = g.Op("Transpose", prefix+"/key_gate/row/Transpose", []*graph.Value{key}, graph.IntsAttr("perm", 0, 1, 3, 2))
+	} else {
+		key = none(1)
 	}
 	return g.Add(graph.Node{
 		Domain: ops.Domain, Op: "RelativeBias", Name: prefix + "/RelativeBias",

@@ -23,22 +23,23 @@ func (e *emitter) digits() int {
 	return 2
 }
 
-// places are this call's positions as float32 columns, (batch, 1, sequence, 1),
-// and their high digits.
-func (e *emitter) places() (all, high *graph.Value) {
-	column := func(name string, v *graph.Value) *graph.Value {
-		v = e.g.Op("Cast", "/place/"+name+"/Cast", []*graph.Value{v}, graph.IntAttr("to", int(graph.Float)))
-		return e.g.Op("Unsqueeze", "/place/"+name+"/Unsqueeze", []*graph.Value{v, e.ints("axes13", 1, 3)})
-	}
-	all = e.once("/place/all", func() *graph.Value { return column("all", e.positions) })
-	if e.digits() == 1 {
-		return all, nil
-	}
-	return all, e.once("/place/high", func() *graph.Value {
+// place is this call's positions as a float32 column, (batch, 1, sequence, 1).
+func (e *emitter) place() *graph.Value {
+	return e.once("/place/all", func() *graph.Value { return e.column("all", e.positions) })
+}
+
+// highPlace is the high digit of place, times its base.
+func (e *emitter) highPlace() *graph.Value {
+	return e.once("/place/high", func() *graph.Value {
 		base := e.int64Scalar("digit_base", digitBase)
 		v := e.g.Op("Div", "/place/high/Div", []*graph.Value{e.positions, base})
-		return column("high", e.g.Op("Mul", "/place/high/Mul", []*graph.Value{v, base}))
+		return e.column("high", e.g.Op("Mul", "/place/high/Mul", []*graph.Value{v, base}))
 	})
+}
+
+func (e *emitter) column(name string, v *graph.Value) *graph.Value {
+	v = e.g.Op("Cast", "/place/"+name+"/Cast", []*graph.Value{v}, graph.IntAttr("to", int(graph.Float)))
+	return e.g.Op("Unsqueeze", "/place/"+name+"/Unsqueeze", []*graph.Value{v, e.ints("axes13", 1, 3)})
 }
 
 // coordinate is one extra coordinate: all·position + high·(its high digit) + one.
@@ -60,10 +61,9 @@ func (c coordinate) times(f float64) coordinate {
 // given (nil: those of this call): (batch, heads, sequence, row length). Equal
 // ones are made once for all layers.
 func (e *emitter) coordinates(prefix string, rows [][]coordinate, positions *graph.Value) *graph.Value {
-	all, high := e.places()
 	key := "/coordinates"
 	if positions != nil {
-		all, high, key = positions, nil, key+positions.Name()
+		key += positions.Name()
 	}
 	return e.once(fmt.Sprint(key, rows), func() *graph.Value {
 		if e.named[prefix]++; e.named[prefix] > 1 {
@@ -84,13 +84,15 @@ func (e *emitter) coordinates(prefix string, rows [][]coordinate, positions *gra
 			}
 			return e.floats(prefix+"/"+name, dims, v), true
 		}
+		all := positions
+		if all == nil {
+			all = e.place()
+		}
 		m, _ := constant("per_position", func(c coordinate) float64 { return c.all })
 		y := e.g.Op("Mul", prefix+"/Mul", []*graph.Value{all, m})
-		if high != nil {
-			if m, some := constant("per_high_digit", func(c coordinate) float64 { return c.high }); some {
-				part := e.g.Op("Mul", prefix+"/high/Mul", []*graph.Value{high, m})
-				y = e.g.Op("Add", prefix+"/high/Add", []*graph.Value{y, part})
-			}
+		if m, some := constant("per_high_digit", func(c coordinate) float64 { return c.high }); some {
+			part := e.g.Op("Mul", prefix+"/high/Mul", []*graph.Value{e.highPlace(), m})
+			y = e.g.Op("Add", prefix+"/high/Add", []*graph.Value{y, part})
 		}
 		if m, some := constant("constant", func(c coordinate) float64 { return c.one }); some {
 			y = e.g.Op("Add", prefix+"/Add", []*graph.Value{y, m})

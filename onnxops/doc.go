@@ -17,6 +17,36 @@
 // Outputs: logits float32 [batch, sequence, vocabulary]; present.N.key and
 // present.N.value with total positions. Keys are cached after their rotation.
 //
+// An encoding may carry more, as its stamped shapes say. Extra coordinates of a
+// lowered bias stand before each key's own: its cache is wider than head size.
+// Features of keys that a bias in the mask's form reads are caches of their own:
+//
+//	past_key_values.N.gate     [batch, heads, past, 1]  rate of a key gate
+//	past_key_values.N.forget_whole, .forget_fraction    FoX's running sum, likewise
+//	past_key_values.N.path     [batch, heads, past, d]  turned path vectors
+//
+// and what a layer carries from token to token are states, zeros at the start:
+//
+//	past_state.N.forget        [batch, heads, 2]   FoX's sum as two float32
+//	past_state.N.phase         [batch, phases, 2]  a contextual phase, likewise
+//	past_state.N.last_key      [batch, key/value heads, head size]
+//	past_state.N.last_value    likewise, of KV-shift
+//
+// with outputs present.N.name and present_state.N.name, in the inputs' order.
+// What is in a cache is never written again. Sums and shifts step over padding,
+// which must lie at the ends of a call's tokens where keys or values are shifted.
+//
+// A lowered bias adds its large terms before the head's own products and in an
+// order in which they cancel exactly, so that kernels that sum in the order of the
+// coordinates, as ONNX Runtime's on the CPU do, keep float32's accuracy of the
+// distance's share at 131072 positions; others keep that of the whole term. In the
+// mask's form the distance of two tokens is counted in the attention mask:
+// position_ids must rise by one from token to token.
+//
+// Steep biases leave probabilities that are denormal numbers, which slow down the
+// products with the values; ONNX Runtime's session.set_denormal_as_zero = 1 saves
+// that time.
+//
 // attention_mask is 1 for real tokens and 0 for padding. With
 // AttentionStandard, padding at the left is right: give position_ids =
 // max(cumsum(attention_mask) − 1, 0). A padding token attends to itself alone,

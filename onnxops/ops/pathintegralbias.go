@@ -43,9 +43,9 @@ var pathIntegralBias = func() Op {
 		step("columns", "Transpose", []string{"key"}, graph.IntsAttr("perm", 0, 1, 3, 2)),
 		step("width", "Shape", []string{"query"}, graph.IntAttr("start", 3), graph.IntAttr("end", 4)),
 		castTo("d", "width", graph.Float),
-		step("scaled", "Div", []string{"query", "d"}),
-		step("products", "MatMul", []string{"scaled", "columns"}),
-		step("negated", "Neg", []string{"products"}),
+		step("minus_d", "Neg", []string{"d"}),
+		step("scaled", "Div", []string{"query", "minus_d"}),
+		step("negated", "MatMul", []string{"scaled", "columns"}),
 		step("loss", "Softplus", []string{"negated"}), // −log σ(z)
 		step("rate", "Neg", []string{"beta"}),
 		step("gates", "Mul", []string{"loss", "rate"}),

@@ -38,7 +38,8 @@ for path in args.models:
     for value in model.graph.input:
         if value.name.startswith("past"):
             dims = value.type.tensor_type.shape.dim
-            feeds[value.name] = np.zeros((batch, dims[1].dim_value, 0, dims[3].dim_value), np.float32)
+            # a cache starts without positions, a state with zeros
+            feeds[value.name] = np.zeros([batch] + [d.dim_value for d in list(dims)[1:]], np.float32)
     logits = ReferenceEvaluator(model).run(["logits"], feeds)[0]
     worst = np.abs(logits - golden["logits"]).max() / np.abs(golden["logits"]).max()
     print(path, "reference evaluator against the golden: %.1e of the largest logit" % worst)

@@ -147,19 +147,24 @@ func (e Encoding) with(variant string, chosen bool) (Encoding, error) {
 // Suggest lists the valid names for an unknown one, the nearest first if it
 // is near: `: did you mean "hope"? valid: hope, nope`.
 func Suggest(name string, valid []string) string {
+	sorted := append([]string(nil), valid...)
+	sort.Strings(sorted)
+	return " is unknown" + nearest(name, valid) + " (valid: " + strings.Join(sorted, ", ") + ")"
+}
+
+// nearest asks whether the nearest valid name was meant: `; did you mean
+// "hope"?`, or nothing where none is near or the name is valid.
+func nearest(name string, valid []string) string {
 	best, distance := "", 3
 	for _, v := range valid {
 		if d := editDistance(strings.ToLower(name), v); d < distance {
 			best, distance = v, d
 		}
 	}
-	sorted := append([]string(nil), valid...)
-	sort.Strings(sorted)
-	text := " is unknown"
-	if best != "" {
-		text += fmt.Sprintf("; did you mean %q?", best)
+	if best == "" || best == name {
+		return ""
 	}
-	return text + " (valid: " + strings.Join(sorted, ", ") + ")"
+	return fmt.Sprintf("; did you mean %q?", best)
 }
 
 // editDistance is Levenshtein's distance in bytes.

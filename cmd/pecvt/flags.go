@@ -49,6 +49,12 @@ func (f *rewriteFlags) register(cmd *cobra.Command) {
 func (f *rewriteFlags) registerOutput(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&f.output, "output", "o", "", "target `DIR` (default: the model's name and the encoding)")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if cmd.Flags().Changed("output") && f.output == "" {
+			return usagef("--output is empty: it names the target folder")
+		}
+		return nil
+	}
 	flags.BoolVar(&f.copyFiles, "copy", false, "copy tensor files instead of linking them")
 	flags.StringVar(&f.shard, "max-shard-size", "", "largest tensor file, such as 5GB (default: the source's files)")
 	flags.BoolVar(&f.hash, "hash", false, "record the SHA-256 of the source's files in the manifest")

@@ -77,6 +77,9 @@ func TestInterrupt(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "out", "old"), []byte("old"), 0o666); err != nil {
 				t.Fatal(err)
 			}
+			if err := os.WriteFile(filepath.Join(dir, "out", "pecvt.json"), []byte(`{"schema":1,"tool":"pecvt devel","files":[{"name":"old","bytes":3}]}`), 0o666); err != nil {
+				t.Fatal(err)
+			}
 			before := listing(t, dir)
 			// The partial layout streams every byte: no reflink can be faster than
 			// the signal.

@@ -84,11 +84,8 @@ func (u *ui) clip(text string) string {
 	return text
 }
 
-// note prints a line that stays.
+// note prints a line that stays, with --quiet too: a warning is no progress.
 func (u *ui) note(text string) {
-	if u.quiet {
-		return
-	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.clear()

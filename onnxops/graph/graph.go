@@ -25,7 +25,6 @@ type Graph struct {
 	custom       map[string]*Function
 	functions    []*Function // those used, in order of first use
 	opsets       map[string]int64
-	scope        string
 	err          error
 }
 

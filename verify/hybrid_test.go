@@ -136,6 +136,10 @@ func TestHybrids(t *testing.T) {
 				if form == onnxops.BiasMask && s.model.Blocks[0].Attn.Bias == nil {
 					return
 				}
+				s.tables()
+				if a := s.model.Blocks[0].Attn; s.report.Checks[0].Verdict != Pass && a.Phase == nil && a.Rotary.Dim > 0 {
+					t.Errorf("tables: %+v", s.report.Checks[0])
+				}
 				if err := s.runChecks(); err != nil {
 					t.Fatal(err)
 				}
@@ -144,7 +148,7 @@ func TestHybrids(t *testing.T) {
 						t.Errorf("%s of %s: %s", c.Name, c.Runner, c.Detail)
 					}
 				}
-				if len(s.report.Checks) < 13 {
+				if len(s.report.Checks) < 14 {
 					t.Errorf("%d checks", len(s.report.Checks))
 				}
 			})

@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -20,18 +21,25 @@ func (s *session) tables() {
 	for _, t := range s.info.Model.GetGraph().GetInitializer() {
 		stored[t.GetName()] = t
 	}
-	var seen []posenc.Rotary
+	seen := map[string][]posenc.Rotary{}
 	var worst entry
 	for i := range s.model.Blocks {
-		r := s.model.Blocks[i].Attn.Rotary
-		if r.Dim == 0 || knownRotary(seen, r) {
+		a := &s.model.Blocks[i].Attn
+		r, prefix := a.Rotary, "/rotary"
+		if r.Dim == 0 || a.Phase != nil { // phases have no tables
 			continue
 		}
-		prefix := "/rotary"
-		if n := len(seen); n > 0 {
-			prefix = fmt.Sprintf("/rotary.%d", n)
+		if a.Spectra != nil {
+			r, prefix = spectraTable(a), "/rotary_heads"
 		}
-		seen = append(seen, r)
+		kind := prefix
+		if knownRotary(seen[kind], r) {
+			continue
+		}
+		if n := len(seen[kind]); n > 0 {
+			prefix = fmt.Sprintf("%s.%d", kind, n)
+		}
+		seen[kind] = append(seen[kind], r)
 		cos, sin := stored[prefix+"/cos_table"], stored[prefix+"/sin_table"]
 		if cos == nil || sin == nil {
 			c.Verdict, c.Detail = Skipped, fmt.Sprintf("the graph has no tables %s/cos_table and sin_table", prefix)
@@ -51,7 +59,7 @@ func (s *session) tables() {
 		}
 	}
 	if len(seen) == 0 {
-		c.Verdict, c.Detail = Skipped, "the encoding has no rotation"
+		c.Verdict, c.Detail = Skipped, "the encoding has no tables: nothing turns, or by phases that are computed"
 	}
 	c.MaxAbs, c.MaxRel = Number(worst.off), Number(worst.off)
 	if worst.off > 0 && !(worst.off <= float64(c.Limit)) {
@@ -104,6 +112,32 @@ func compareTables(r posenc.Rotary, rows int, cos, sin *onnxpb.TensorProto) (ent
 		}
 	}
 	return worst, nil
+}
+
+// spectraTable is the table of a layer with spectra per head: the planes of all
+// groups side by side, or, where the groups differ only in which planes turn, the
+// common spectrum (the rest is in the graph's nodes).
+func spectraTable(a *family.Attention) posenc.Rotary {
+	one := a.Rotary
+	one.Spectrum = a.Rotary.Spectrum.Clone()
+	one.InvFreq = make([]float64, a.Rotary.Planes())
+	all := posenc.Rotary{HeadDim: 2 * one.Planes() * len(a.Spectra.InvFreq), Pairing: one.Pairing}
+	all.Dim, all.Gain = all.HeadDim, one.Gain
+	common := true
+	for _, group := range a.Spectra.InvFreq {
+		all.InvFreq = append(all.InvFreq, group...)
+		all.Removed = append(all.Removed, one.Removed...)
+		for p, theta := range group {
+			common = common && (theta == 0 || one.InvFreq[p] == 0 || one.InvFreq[p] == theta)
+			if theta != 0 {
+				one.InvFreq[p] = theta
+			}
+		}
+	}
+	if common {
+		return one
+	}
+	return all
 }
 
 func knownRotary(seen []posenc.Rotary, r posenc.Rotary) bool {

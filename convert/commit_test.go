@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -13,6 +14,9 @@ func TestCommitPutsTheOldTargetBack(t *testing.T) {
 	dir := t.TempDir()
 	old := filepath.Join(dir, "out")
 	if err := os.Mkdir(old, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(old, manifestName), []byte(`{"schema":1,"tool":"pecvt devel","files":[{"name":"kept"}]}`), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(old, "kept"), []byte("x"), 0o666); err != nil {
@@ -28,6 +32,59 @@ func TestCommitPutsTheOldTargetBack(t *testing.T) {
 	at.discard()
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
 		t.Errorf("folder holds %v, %v", entries, err)
+	}
+}
+
+// TestSecondRun: two runs to one new target; the one that comes second says that
+// the target exists, and the first one's result stays.
+func TestSecondRun(t *testing.T) {
+	p := &Plan{Output: filepath.Join(t.TempDir(), "out"), dir: t.TempDir()}
+	var runs [2]*target
+	for i := range runs {
+		var err error
+		if runs[i], err = p.prepareTarget(false); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(runs[i].temporary, string('a'+rune(i))), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := runs[0].commit(false, nil); err != nil {
+		t.Fatal(err)
+	}
+	err := runs[1].commit(false, nil)
+	runs[1].discard()
+	if !errors.Is(err, errTaken) || strings.Contains(err.Error(), "rename") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(p.Output, "a")); err != nil {
+		t.Errorf("the first result: %v", err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(p.Output)); err != nil || len(left) != 1 {
+		t.Errorf("beside the target: %v, %v", left, err)
+	}
+}
+
+// TestFilesThatComeMeanwhile: a file put into the old target during a run is not
+// deleted with it.
+func TestFilesThatComeMeanwhile(t *testing.T) {
+	p := &Plan{Output: filepath.Join(t.TempDir(), "out"), dir: t.TempDir()}
+	if err := os.Mkdir(p.Output, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	at, err := p.prepareTarget(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer at.discard()
+	if err := os.WriteFile(filepath.Join(p.Output, "precious"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := at.commit(false, nil); err == nil || !strings.Contains(err.Error(), "did not write") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(p.Output, "precious")); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -41,12 +41,17 @@ func (p *Plan) prepareTarget(force bool) (*target, error) {
 	case !info.IsDir():
 		return nil, fmt.Errorf("target %s exists and is not a folder: choose another", p.Output)
 	case !force:
-		return nil, fmt.Errorf("target %s exists: choose another, or replace it with --force", p.Output)
+		return nil, fmt.Errorf("target %s %w", p.Output, errTaken)
 	default:
 		t.exists = true
 	}
 	if err := p.keepApart(path); err != nil {
 		return nil, err
+	}
+	if t.exists {
+		if err := replaceable(p.Output, path); err != nil {
+			return nil, err
+		}
 	}
 	if err := t.makeParents(filepath.Dir(path)); err != nil {
 		return nil, err
@@ -171,12 +176,19 @@ func (t *target) commit(durable bool, linked map[string]bool) error {
 	}
 	aside := ""
 	if t.exists {
+		// a run takes long enough for files to come into the old one
+		if err := replaceable(t.path, t.path); err != nil {
+			return err
+		}
 		aside = t.temporary + ".old"
 		if err := os.Rename(t.path, aside); err != nil {
 			return fmt.Errorf("target %s: cannot move the old one aside: %w", t.path, err)
 		}
 	}
-	if err := os.Rename(t.temporary, t.path); err != nil {
+	if err := t.place(); err != nil {
+		if errors.Is(err, errTaken) {
+			return err
+		}
 		err = fmt.Errorf("target %s: cannot put the result in its place: %w", t.path, err)
 		if aside != "" {
 			if back := os.Rename(aside, t.path); back != nil {
@@ -197,6 +209,22 @@ func (t *target) commit(durable bool, linked map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// errTaken says that another run was first.
+var errTaken = errors.New("exists: choose another, or replace it with --force")
+
+// place renames the temporary folder to the target's name. Where another run put
+// a target there meanwhile, the rename fails, and that is the error.
+func (t *target) place() error {
+	err := os.Rename(t.temporary, t.path)
+	if err == nil || t.exists {
+		return err
+	}
+	if _, serr := os.Lstat(t.path); serr == nil {
+		return fmt.Errorf("target %s %w", t.path, errTaken)
+	}
+	return err
 }
 
 // syncTree makes a folder's files durable, but for those to skip, then the

@@ -95,6 +95,7 @@ func TestExistingTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, filepath.Join(o.Output, "old"), []byte("old"))
+	put(t, filepath.Join(o.Output, "pecvt.json"), []byte(`{"schema":1,"tool":"pecvt devel","files":[{"name":"old","bytes":3}]}`))
 	p := plan(t, source, o)
 	if _, err := run(p); err == nil || !strings.Contains(err.Error(), "--force") {
 		t.Errorf("without force: %v", err)
@@ -104,7 +105,7 @@ func TestExistingTarget(t *testing.T) {
 	if !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
-	if diff := cmp.Diff([]string{"old"}, names(t, o.Output)); diff != "" {
+	if diff := cmp.Diff([]string{"old", "pecvt.json"}, names(t, o.Output)); diff != "" {
 		t.Errorf("a failed run changed the old target:\n%s", diff)
 	}
 	if _, err := convert.Run(context.Background(), p, convert.RunOptions{Force: true}); err != nil {
@@ -115,6 +116,64 @@ func TestExistingTarget(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"out"}, names(t, filepath.Dir(o.Output))); diff != "" {
 		t.Errorf("beside the target:\n%s", diff)
+	}
+}
+
+// TestForceReplacesOnlyResults: --force deletes nothing that pecvt did not write.
+func TestForceReplacesOnlyResults(t *testing.T) {
+	source := golden(t, "llama-gqa")
+	const manifest = `{"schema":1,"tool":"pecvt devel","files":[{"name":"config.json","bytes":2},{"name":"model.safetensors","bytes":1}]}`
+	for name, c := range map[string]struct {
+		files []string
+		dir   bool
+		text  string
+		want  string
+	}{
+		"empty":              {},
+		"a result":           {files: []string{"config.json", "model.onnx", "model.onnx.data", "genai_config.json"}, text: manifest},
+		"someone's files":    {files: []string{"thesis.tex"}, want: "no pecvt.json"},
+		"notes beside":       {files: []string{"model.safetensors", "notes.md"}, text: manifest, want: "did not write: notes.md"},
+		"a hidden file":      {files: []string{".git"}, text: manifest, want: ".git"},
+		"many":               {files: []string{"a", "b", "c", "d", "e", "f"}, text: manifest, want: "a, b, c, d and 2 more"},
+		"a folder beside":    {dir: true, text: manifest, want: "runs/"},
+		"another's manifest": {files: []string{"config.json"}, text: `{"schema":1,"tool":"other 1","files":[{"name":"config.json"}]}`, want: "not a manifest"},
+		"no JSON":            {text: "pecvt", want: "not a manifest"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := to("hope")
+			o.Output = filepath.Join(t.TempDir(), "out")
+			if err := os.Mkdir(o.Output, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range c.files {
+				put(t, filepath.Join(o.Output, n), []byte("x"))
+			}
+			if c.dir {
+				if err := os.Mkdir(filepath.Join(o.Output, "runs"), 0o777); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.text != "" {
+				put(t, filepath.Join(o.Output, "pecvt.json"), []byte(c.text))
+			}
+			before := names(t, o.Output)
+			_, err := convert.Run(context.Background(), plan(t, source, o), convert.RunOptions{Force: true})
+			if c.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff([]string{"config.json", "model.safetensors", "pecvt.json"}, names(t, o.Output)); diff != "" {
+					t.Errorf("files:\n%s", diff)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+			if diff := cmp.Diff(before, names(t, o.Output)); diff != "" {
+				t.Errorf("the folder changed:\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -3,7 +3,6 @@ package torchfile
 import (
 	"archive/zip"
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -160,7 +159,7 @@ func FuzzPickle(f *testing.F) {
 				elements *= s
 			}
 			if room := e.view.storage.elements * 8; elements < 0 || elements > room {
-				t.Fatal(fmt.Sprintf("tensor %q of shape %v over %d elements", e.name, e.view.size, e.view.storage.elements))
+				t.Fatalf("tensor %q of shape %v over %d elements", e.name, e.view.size, e.view.storage.elements)
 			}
 		}
 	})

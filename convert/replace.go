@@ -1,0 +1,82 @@
+package convert
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// emitted are the files that come into a result beside the manifest's list.
+var emitted = []string{manifestName, "model.onnx", "model.onnx.data", "genai_config.json"}
+
+// replaceable checks that nothing but a result of pecvt's own goes when a folder
+// is replaced: it is empty, or its manifest and what is emitted beside that cover
+// every name in it. Name is how the folder is called in errors.
+func replaceable(name, path string) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return fmt.Errorf("target %s: %w", name, err)
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	man, err := readManifest(filepath.Join(path, manifestName))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("target %s holds files and no %s, so pecvt did not write it: --force replaces only an empty folder or a result of pecvt's; choose another target, or remove it yourself", name, manifestName)
+	case err != nil:
+		return fmt.Errorf("target %s: its %s is not a manifest of pecvt's (%w): --force replaces only an empty folder or a result of pecvt's; choose another target, or remove it yourself", name, manifestName, err)
+	}
+	ours := map[string]bool{}
+	for _, n := range emitted {
+		ours[n] = true
+	}
+	for _, f := range man.Files {
+		ours[f.Name] = true
+	}
+	var others []string
+	for _, e := range entries {
+		if e.IsDir() {
+			others = append(others, e.Name()+"/")
+		} else if !ours[e.Name()] {
+			others = append(others, e.Name())
+		}
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	more := ""
+	if len(others) > 4 {
+		others, more = others[:4], fmt.Sprintf(" and %d more", len(others)-4)
+	}
+	return fmt.Errorf("target %s holds what pecvt did not write: %s%s: --force would delete it; move it away or choose another target", name, strings.Join(others, ", "), more)
+}
+
+// readManifest reads a pecvt.json.
+func readManifest(path string) (*Manifest, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxManifest {
+		return nil, fmt.Errorf("larger than %d bytes", maxManifest)
+	}
+	var man Manifest
+	if err := json.Unmarshal(data, &man); err != nil {
+		return nil, err
+	}
+	if man.Schema < 1 || !strings.HasPrefix(man.Tool, "pecvt ") || len(man.Files) == 0 {
+		return nil, errors.New("it has no schema, tool and files of one")
+	}
+	return &man, nil
+}

@@ -17,6 +17,9 @@ func newRef(m *family.Model, src family.Source) *refRunner {
 	return &refRunner{r: ref.New(m, src), hidden: m.Hidden}
 }
 
+// rounded is ref with the constants of a graph (see ref.Runner.Rounded).
+func (r *refRunner) rounded() *refRunner { return &refRunner{r: r.r.Rounded(), hidden: r.hidden} }
+
 func (r *refRunner) Name() string    { return "ref" }
 func (r *refRunner) Positions() bool { return true }
 func (r *refRunner) Close() error    { return nil }

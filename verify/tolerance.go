@@ -30,13 +30,22 @@ type Tolerance struct {
 //
 // interp computes in float64, but its graph holds cos and sin tables rounded
 // once to float32: an error of u in each score term and none elsewhere, so the
-// limit is 16 u of float32.
+// limit is 16 u of float32. That error is of a score's size: where scores are
+// large (hundreds), softmax makes more of it. An answer past the limit is then
+// compared with a second reference, whose cos, sin, scale of scores and ε are
+// rounded as the graph's are: it has to agree to roundedLimit, which leaves no
+// room for anything but the order of float64's additions. How far the tables
+// themselves are from the encoding is bounded by the check tables.
 func Tolerances() []Tolerance {
 	return []Tolerance{
 		{DType: "float64", Limit: 16 * roundoff["float32"], Why: "16 u: float64 arithmetic over cos and sin tables rounded once to float32"},
 		{DType: "float32", Limit: 336 * roundoff["float32"], Why: "336 u: √n·u over the roundings of a forward pass in float32"},
 	}
 }
+
+// roundedLimit bounds max |got − want| / max |want| between two float64 runners
+// of the same constants.
+const roundedLimit = 1e-9
 
 // limit returns the limit for a dtype of the table; it panics on another.
 func limit(dtype string) float64 {

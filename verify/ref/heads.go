@@ -102,6 +102,6 @@ func (p *pass) turns(a *family.Attention, name string, x []float64, past, next *
 	if a.Rotary.Planes() == 0 {
 		return nil, nil
 	}
-	t := newTurns(a, p.in.positions, phi)
+	t := newTurns(a, p.in.positions, phi, p.roundTables)
 	return &t, nil
 }

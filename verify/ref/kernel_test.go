@@ -95,7 +95,7 @@ func TestRotateAgreesWithPosenc(t *testing.T) {
 				r.Rotate(want[(i*3+h)*8:(i*3+h+1)*8], pos)
 			}
 		}
-		newTurns(&family.Attention{Rotary: r}, positions, nil).rotate(&r, x, 3)
+		newTurns(&family.Attention{Rotary: r}, positions, nil, false).rotate(&r, x, 3)
 		for i := range x {
 			if x[i] != want[i] {
 				t.Fatalf("%v: coordinate %d is %v, want %v", pairing, i, x[i], want[i])

@@ -14,7 +14,10 @@ type turns struct {
 
 // newTurns makes the table of a layer. phases, (tokens, n), take the place of
 // positions where they are not nil; n is 1 or the number of key/value heads.
-func newTurns(a *family.Attention, positions []int64, phases []float64) turns {
+//
+// round makes what a table of float32 holds of them; a contextual phase has no
+// table, and its cos and sin stay as they are.
+func newTurns(a *family.Attention, positions []int64, phases []float64, round bool) turns {
 	t := turns{groups: 1}
 	perToken := 0
 	if phases != nil {
@@ -38,6 +41,11 @@ func newTurns(a *family.Attention, positions []int64, phases []float64) turns {
 					t.cos[at+p], t.sin[at+p] = spectrum.CosSinAt(p, phases[i*perToken+g%perToken])
 				}
 			}
+		}
+	}
+	if round && phases == nil {
+		for i := range t.cos {
+			t.cos[i], t.sin[i] = float64(float32(t.cos[i])), float64(float32(t.sin[i]))
 		}
 	}
 	return t

@@ -14,6 +14,8 @@ type Runner struct {
 	model *family.Model
 	src   family.Source
 
+	roundTables bool // cos and sin are rounded to float32
+
 	embedOnce sync.Once
 	embedErr  error
 }

@@ -12,6 +12,7 @@ import (
 // build applies a family's data to a configuration.
 func build(r *reader, spec Spec) *Model {
 	m := &Model{Family: spec.Name, ModelType: spec.ModelType, Config: r.c}
+	checkUnread(r, spec, m)
 	s := readSizes(r, spec, m)
 	if r.err != nil {
 		return nil

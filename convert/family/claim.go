@@ -34,7 +34,9 @@ func (m *Model) claim(ckpt *safetensors.Checkpoint) error {
 		claimed[n] = true
 	}
 	if m.Tied {
-		m.storedHead(ckpt, claimed)
+		if err := m.storedHead(ckpt, claimed); err != nil {
+			return err
+		}
 	}
 	var extra []string
 	for _, n := range names {
@@ -49,20 +51,29 @@ func (m *Model) claim(ckpt *safetensors.Checkpoint) error {
 	return nil
 }
 
-// storedHead claims a head that is stored although it is tied: transformers
-// drops it and uses the embedding, and so does pecvt.
-func (m *Model) storedHead(ckpt *safetensors.Checkpoint, claimed map[string]bool) {
+// storedHead claims a head that is stored although it is tied. Loaders disagree
+// on one that differs from the embedding: transformers 4 drops it, transformers 5
+// keeps it.
+func (m *Model) storedHead(ckpt *safetensors.Checkpoint, claimed map[string]bool) error {
 	name := m.headName
-	if _, _, ok := ckpt.Lookup(name); !ok || claimed[name] {
-		return
+	_, file, ok := ckpt.Lookup(name)
+	if !ok || claimed[name] {
+		return nil
+	}
+	head, err := ckpt.Bytes(name)
+	if err != nil {
+		return err
+	}
+	embed, err := ckpt.Bytes(m.Embed.Tensor)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(head, embed) {
+		return unsupported("%s: tie_word_embeddings is true, yet tensor %q is stored and differs from %q: loaders disagree on it (transformers 5 keeps the stored one, transformers 4 the embedding); set tie_word_embeddings to false if the stored head is meant, else drop the tensor", file.Path, name, m.Embed.Tensor)
 	}
 	claimed[name] = true
 	m.Ignored = append(m.Ignored, name)
-	head, err1 := ckpt.Bytes(name)
-	embed, err2 := ckpt.Bytes(m.Embed.Tensor)
-	if err1 == nil && err2 == nil && !bytes.Equal(head, embed) {
-		m.warn("tie_word_embeddings is true, yet %s is stored and differs from %s; it is ignored, as transformers does: untie the configuration if it is meant", name, m.Embed.Tensor)
-	}
+	return nil
 }
 
 func ellipsis(more bool) string {

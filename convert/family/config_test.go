@@ -189,7 +189,11 @@ func TestRopeTypesThroughAConfig(t *testing.T) {
 	for _, c := range file.Cases {
 		t.Run(c.Name, func(t *testing.T) {
 			number := func(n int) string { b, _ := json.Marshal(n); return string(b) }
-			m, err := family.FromConfig(edited(t, gqa, map[string]string{"rope_parameters": string(c.Rope),
+			dir := gqa
+			if strings.HasSuffix(c.Name, ", partial") { // a family whose loaders read it with every type
+				dir = "../../testdata/golden/stablelm"
+			}
+			m, err := family.FromConfig(edited(t, dir, map[string]string{"rope_parameters": string(c.Rope),
 				"head_dim": number(c.HeadDim), "max_position_embeddings": number(c.MaxPositions)}))
 			if err != nil {
 				t.Fatal(err)

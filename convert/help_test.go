@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/posenc"
@@ -41,6 +43,24 @@ func golden(t testing.TB, name string) string {
 		put(t, filepath.Join(dir, e.Name()), data)
 	}
 	return dir
+}
+
+// editConfig replaces a key of a config.json; the value is JSON.
+func editConfig(t testing.TB, path, key, value string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := family.ParseObject(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Set(key, json.RawMessage(value))
+	if data, err = o.Indented(); err != nil {
+		t.Fatal(err)
+	}
+	put(t, path, data)
 }
 
 func put(t testing.TB, path string, data []byte) {

@@ -169,13 +169,19 @@ func spectrumWarnings(m *family.Model, planes []Plane) []string {
 	if still > 0 {
 		out = append(out, fmt.Sprintf("%d of %d planes are position independent already", still, len(planes)))
 	}
-	if m.Rope.Type == "dynamic" {
-		out = append(out, fmt.Sprintf("dynamic scaling changes the base with the sequence length: a graph's table is right up to the length it is made for (max_position_embeddings %d)", m.MaxPositions))
+	return append(out, lengthWarnings(m)...)
+}
+
+// lengthWarnings says where the rotation changes with the length of the
+// sequence, and which of the two a graph holds.
+func lengthWarnings(m *family.Model) []string {
+	switch {
+	case m.Rope.Type == "dynamic":
+		return []string{fmt.Sprintf("dynamic scaling changes the base with the sequence length: a graph's table is that of the length it is made for, by default max_position_embeddings (%d), up to which nothing is scaled; a greater --max-length scales all positions, the first ones too", m.MaxPositions)}
+	case m.Rope.Type == "longrope" && !equalFloats(m.Rope.ShortFactor, m.Rope.LongFactor):
+		return []string{fmt.Sprintf("longrope switches from its short to its long factors beyond %d positions: a graph holds one of the two, by default the short ones, as stock loaders use up to there; a --max-length above %d selects the long ones", m.TrainedLength, m.TrainedLength)}
 	}
-	if m.Rope.Type == "longrope" && !equalFloats(m.Rope.ShortFactor, m.Rope.LongFactor) {
-		out = append(out, fmt.Sprintf("longrope switches from its short to its long factors beyond %d positions: a graph holds one of the two, chosen by --max-length", m.TrainedLength))
-	}
-	return out
+	return nil
 }
 
 func equalFloats(a, b []float64) bool {

@@ -128,6 +128,9 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		}
 		p.Output = name + "-" + strings.ReplaceAll(r.To, ":", "-") // a colon is no file name everywhere
 	}
+	if o.To == rewrite.AsIs || r.AfterLong != nil { // what changes with the length stays
+		p.Warnings = append(p.Warnings, lengthWarnings(m)...)
+	}
 	p.Encoding = describe(m, r)
 	if err := p.identify(ckpt, m); err != nil {
 		return nil, err

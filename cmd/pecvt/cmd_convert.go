@@ -164,22 +164,27 @@ func emit(dir string, o onnxops.Options) (*graphResult, error) {
 const roomyLength = 4096
 
 // tableLength is the default number of positions in a graph's tables:
-// max_position_embeddings, and at least roomyLength unless the rotation itself
-// changes with the length.
+// max_position_embeddings, and at least roomyLength. Where the rotation changes
+// with the length it is what runs as trained: the trained length, or, of dynamic
+// scaling, the length up to which nothing is scaled.
 func tableLength(m *family.Model) (int, error) {
+	roomy := max(m.MaxPositions, roomyLength)
 	if m.Rope.Type == "" { // nothing declared that could change with the length
-		return max(m.MaxPositions, roomyLength), nil
+		return roomy, nil
 	}
-	declared, err := m.Rope.Spectrum(m.MaxPositions)
+	trained, err := m.Rope.Spectrum(m.TrainedLength)
 	if err != nil {
 		return 0, err
 	}
-	longer, err := m.Rope.Spectrum(max(m.MaxPositions, roomyLength))
+	longer, err := m.Rope.Spectrum(roomy)
 	if err != nil {
 		return 0, err
 	}
-	if !slices.Equal(declared.InvFreq, longer.InvFreq) {
+	switch {
+	case slices.Equal(trained.InvFreq, longer.InvFreq):
+		return roomy, nil
+	case m.Rope.Type == "dynamic":
 		return m.MaxPositions, nil
 	}
-	return max(m.MaxPositions, roomyLength), nil
+	return m.TrainedLength, nil
 }

@@ -118,7 +118,7 @@ func (f *graphFlags) register(cmd *cobra.Command) {
 	complete(cmd, "attention", attentionForms)
 	complete(cmd, "bias", biasForms)
 	complete(cmd, "weights", weightPlaces)
-	flags.IntVar(&f.maxLength, "max-length", 0, "positions in the cos and sin tables (default: max_position_embeddings, at least 4096)")
+	flags.IntVar(&f.maxLength, "max-length", 0, "positions in the cos and sin tables (default: max_position_embeddings, at least 4096; the trained length where longrope has factors for longer ones)")
 }
 
 func (f *graphFlags) options(encoding string) (onnxops.Options, error) {

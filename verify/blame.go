@@ -30,6 +30,8 @@ func (s *session) blame(check, runner string) string {
 			return "a prompt in one piece is right: the emission is wrong where past meets present (the cache, the positions after it, the mask over it)"
 		case "left-padding", "right-padding":
 			return "a prompt without padding is right: the emission is wrong in what attention_mask hides, or in the positions beside padding"
+		case "window":
+			return "a prompt within the window is right: the emission is wrong in the window, or config.json's window was changed after it"
 		case "far-positions":
 			return "the first positions are right: the emission is wrong at the tables' far end"
 		}

@@ -37,6 +37,9 @@ func (s *session) runChecks() error {
 			return err
 		}
 	}
+	if err := s.window(ids); err != nil {
+		return err
+	}
 	if err := s.farPositions(ids); err != nil {
 		return err
 	}
@@ -87,7 +90,11 @@ func (s *session) weights() error {
 
 // promptIDs returns the tokens the checks run on.
 func (s *session) promptIDs() ([][]int64, error) {
-	n := min(s.opts.Tokens, s.info.MaxLength)
+	n := s.opts.Tokens
+	if w := s.windows(); n == defaultTokens && len(w) > 0 && w[0] <= longestWindowedPrompt {
+		n = max(n, w[0]+16)
+	}
+	n = min(n, s.info.MaxLength)
 	if n < s.opts.Tokens && s.opts.Tokens > defaultTokens {
 		s.warn("the graph's tables hold %d positions: a prompt of %d tokens instead of %d", s.info.MaxLength, n, s.opts.Tokens)
 	}
@@ -201,10 +208,11 @@ func (s *session) skip(name string, r Runner, why string) {
 	s.add(Check{Name: name, Runner: r.Name(), Verdict: Skipped, Detail: why})
 }
 
-// skipAll is skip for every runner.
-func (s *session) skipAll(name, why string) {
+// lack records for every runner a check that a prompt of one token cannot
+// make: the encoding is not seen to work without it, so it is no pass.
+func (s *session) lack(name, why string) {
 	for _, r := range append([]Runner{s.ref}, s.others...) {
-		s.skip(name, r, why)
+		s.add(Check{Name: name, Runner: r.Name(), Verdict: Incomplete, Detail: why + "; ask for a longer one (--tokens, --ids), or emit the graph with a larger --max-length"})
 	}
 }
 

@@ -1,7 +1,5 @@
 package verify
 
-import "fmt"
-
 // prefill: the whole prompt in one call, no past.
 func (s *session) prefill(in Input, w want) error {
 	return s.all("prefill", w, func(r Runner) (*Logits, error) {
@@ -15,7 +13,7 @@ func (s *session) chunked(in Input, w want) error {
 	_, n := in.Batch()
 	ends := cuts(n, n/3, 2*n/3)
 	if len(ends) < 2 {
-		s.skipAll("chunked-prefill", "a prompt of one token cannot be divided")
+		s.lack("chunked-prefill", "a prompt of one token cannot be divided")
 		return nil
 	}
 	return s.everyone("chunked-prefill", w, func(r Runner) (*Logits, error) { return inChunks(s.ctx, r, in, ends) })
@@ -29,7 +27,7 @@ func (s *session) decode(in Input, w want) error {
 		at = append(at, i)
 	}
 	if len(at) == 0 {
-		s.skipAll("decode", "a prompt of one token leaves none to decode")
+		s.lack("decode", "a prompt of one token leaves none to decode")
 		return nil
 	}
 	return s.everyone("decode", w, func(r Runner) (*Logits, error) { return inChunks(s.ctx, r, in, cuts(n, at...)) })
@@ -64,7 +62,7 @@ func (s *session) padded(name string, in Input, w want, offset func(n, short int
 	_, n := in.Batch()
 	short := (n + 1) / 2
 	if n < 2 {
-		s.skipAll(name, "a prompt of one token has no shorter one")
+		s.lack(name, "a prompt of one token has no shorter one")
 		return nil
 	}
 	from := offset(n, short)
@@ -93,54 +91,6 @@ func (s *session) padded(name string, in Input, w want, offset func(n, short int
 		if err := s.compare(name, r, padded, limitFor(r.Name()), run); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// farPositions: a prompt that ends on the cos and sin tables' last row. A
-// wrong scaling is invisible in the first positions.
-func (s *session) farPositions(ids [][]int64) error {
-	n := min(len(ids[0]), 16)
-	in := prompt([][]int64{ids[0][:n]}, int64(s.info.MaxLength-n))
-	s.step("ref: far positions")
-	logits, _, err := s.ref.Run(s.ctx, in, nil)
-	if err != nil {
-		return err
-	}
-	for _, r := range s.others {
-		if !r.Positions() {
-			s.skip("far-positions", r, "the graph takes no position_ids")
-			continue
-		}
-		if err := s.compare("far-positions", r, want{logits: logits, from: "ref"}, limitFor(r.Name()), func(r Runner) (*Logits, error) {
-			l, _, err := r.Run(s.ctx, in, nil)
-			return l, err
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tableEnd: one position past the tables must be an error, not an unrotated
-// key.
-func (s *session) tableEnd(ids [][]int64) error {
-	in := prompt([][]int64{ids[0][:1]}, int64(s.info.MaxLength))
-	for _, r := range s.others {
-		if !r.Positions() {
-			s.skip("table-end", r, "the graph takes no position_ids")
-			continue
-		}
-		s.step("%s: table-end", r.Name())
-		c := Check{Name: "table-end", Runner: r.Name(), Verdict: Pass, Against: "an error", Positions: 1}
-		_, _, err := r.Run(s.ctx, in, nil)
-		if s.ctx.Err() != nil {
-			return s.ctx.Err()
-		}
-		if err == nil {
-			c.Verdict, c.Detail = Fail, fmt.Sprintf("position %d of a table of %d rows: %v: the key goes on unrotated", s.info.MaxLength, s.info.MaxLength, errNoFailure)
-		}
-		s.add(c)
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 	for _, runner := range runners {
 		for _, name := range []string{"prefill", "chunked-prefill", "decode", "left-padding", "right-padding", "far-positions", "table-end"} {
 			want[[2]string{name, runner}] = verify.Pass
-			if attention == onnxops.AttentionORT && (name == "left-padding" || name == "far-positions" || name == "table-end") {
+			if attention == onnxops.AttentionORT && name == "left-padding" {
 				want[[2]string{name, runner}] = verify.Skipped
 			}
 		}
@@ -156,6 +156,9 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 	}
 	for _, c := range r.Checks {
 		key := [2]string{c.Name, c.Runner}
+		if c.Name == "window-size" && c.Verdict == verify.Pass {
+			continue // a model with windows (TestWindow)
+		}
 		verdict, expected := want[key]
 		delete(want, key)
 		if !expected || c.Verdict != verdict {
@@ -184,17 +187,17 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 	}
 }
 
-// TestOneToken: what a prompt of one token cannot show is skipped with the
-// reason, not passed.
+// TestOneToken: what a prompt of one token cannot show leaves the report
+// incomplete and says why.
 func TestOneToken(t *testing.T) {
 	runtimePresent(t)
 	r := run(t, hopeLlama.write(t), verify.Options{Tokens: 1})
-	if r.Verdict == verify.Fail || r.Tokens != 1 {
+	if r.Verdict != verify.Incomplete || r.Tokens != 1 {
 		t.Errorf("verdict %s of %d tokens", r.Verdict, r.Tokens)
 	}
 	for _, runner := range []string{"ref", "interp"} {
 		for _, name := range []string{"chunked-prefill", "decode", "left-padding", "right-padding"} {
-			if c, made := find(r, name, runner); !made || c.Verdict != verify.Skipped || !strings.Contains(c.Detail, "a prompt of one token") {
+			if c, made := find(r, name, runner); !made || c.Verdict != verify.Incomplete || !strings.Contains(c.Detail, "a prompt of one token") {
 				t.Errorf("%s of %s: %s %q", name, runner, c.Verdict, c.Detail)
 			}
 		}
@@ -206,7 +209,7 @@ func TestOneToken(t *testing.T) {
 	if err := r.WriteText(&text); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(text.String(), "SKIPPED  decode, ref, interp") {
+	if !strings.Contains(text.String(), "INCOMPLETE  decode, ref, interp") {
 		t.Errorf("runners of one kind do not share a line:\n%s", text.String())
 	}
 }

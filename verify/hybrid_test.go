@@ -204,7 +204,7 @@ func TestLongSums(t *testing.T) {
 			past := map[string]any{}
 			for _, c := range g.info.Caches {
 				dims := append([]int64{1}, c.Dims[1:]...)
-				past[c.Present] = g.eng.empty(dims)
+				past[c.Present] = zeros(g.eng, dims)
 				value := map[string]float64{"forget": -100000.37, "phase": 100000.37}[filepath.Ext(c.Past)[1:]]
 				if len(dims) == 3 && dims[2] == 2 && value != 0 {
 					past[c.Present] = constantState(g, dims, value)
@@ -230,7 +230,7 @@ func TestLongSums(t *testing.T) {
 func constantState(g *graphRunner, dims []int64, v float64) any {
 	high := float32(v)
 	low := float32(v - float64(high))
-	switch e := g.eng.empty(dims).(type) {
+	switch e := zeros(g.eng, dims).(type) {
 	case ort.Tensor:
 		for i := 0; i < len(e.F32); i += 2 {
 			e.F32[i], e.F32[i+1] = high, low

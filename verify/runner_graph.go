@@ -9,8 +9,8 @@ import (
 // outputs by name.
 type engine interface {
 	run(ctx context.Context, ints map[string]array[int64], past map[string]any) (logits array[float64], present map[string]any, err error)
-	// empty makes a past of zeros, one dimension of which may be 0.
-	empty(shape []int64) any
+	// floats makes a past of the given numbers; one dimension may be 0.
+	floats(shape []int64, data []float64) any
 	close() error
 }
 
@@ -47,7 +47,7 @@ func (g *graphRunner) Run(ctx context.Context, in Input, past State) (*Logits, S
 			feeds[c.Past] = caches[c.Present]
 			continue
 		}
-		feeds[c.Past] = g.eng.empty(append([]int64{int64(b)}, c.Dims[1:]...))
+		feeds[c.Past] = zeros(g.eng, append([]int64{int64(b)}, c.Dims[1:]...))
 	}
 	logits, present, err := g.eng.run(ctx, ints, feeds)
 	if err != nil {
@@ -63,6 +63,9 @@ func (g *graphRunner) Run(ctx context.Context, in Input, past State) (*Logits, S
 	}
 	return &Logits{B: b, S: s, V: int(logits.Shape[2]), Data: logits.Data}, present, nil
 }
+
+// zeros makes a past of zeros.
+func zeros(e engine, shape []int64) any { return e.floats(shape, make([]float64, size(shape))) }
 
 // flatten joins rows of equal length into (rows, columns).
 func flatten(rows [][]int64) array[int64] {

@@ -22,8 +22,8 @@ func newInterp(dir string, info *graphInfo) (Runner, error) {
 	return &graphRunner{name: "interp", info: info, eng: &interpEngine{program: p}}, nil
 }
 
-func (e *interpEngine) empty(shape []int64) any {
-	return interp.Floats(make([]float64, size(shape)), dims(shape)...)
+func (e *interpEngine) floats(shape []int64, data []float64) any {
+	return interp.Floats(data, dims(shape)...)
 }
 
 func (e *interpEngine) close() error { return e.program.Close() }

@@ -20,8 +20,12 @@ func newORT(dir string, info *graphInfo, opts ort.Options) (Runner, error) {
 	return &graphRunner{name: "ort-" + opts.Provider, info: info, eng: ortEngine{s}}, nil
 }
 
-func (e ortEngine) empty(shape []int64) any {
-	return ort.Float32(make([]float32, size(shape)), shape...)
+func (e ortEngine) floats(shape []int64, data []float64) any {
+	short := make([]float32, len(data))
+	for i, x := range data {
+		short[i] = float32(x)
+	}
+	return ort.Float32(short, shape...)
 }
 
 func (e ortEngine) close() error { return e.session.Close() }

@@ -45,7 +45,8 @@ type session struct {
 	dir    string
 	opts   Options
 	info   *graphInfo
-	model  *family.Model
+	model  *family.Model // at the graph's length
+	loaded *family.Model // as the checkpoint declares it
 	ckpt   *safetensors.Checkpoint
 	ref    *refRunner
 	others []Runner
@@ -58,6 +59,7 @@ type session struct {
 	source     *family.Model
 	sourceCkpt *safetensors.Checkpoint
 	leaves     *string // what firstLayer found
+	synthetic  *past   // the last one made, or nil
 }
 
 // defaultTokens is the length of a prompt that nobody chose.
@@ -92,6 +94,10 @@ func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
 		return nil, err
 	}
 	s.tables()
+	s.windowSizes()
+	if err := s.lengthDependence(); err != nil {
+		return nil, err
+	}
 	if err := s.openRunners(); err != nil {
 		return nil, err
 	}
@@ -149,6 +155,7 @@ func (s *session) open() (err error) {
 	if err != nil {
 		return err
 	}
+	s.loaded = loaded
 	if s.model, err = loaded.AtLength(s.info.MaxLength); err != nil {
 		return fmt.Errorf("%s: %w", s.dir, err)
 	}

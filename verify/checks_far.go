@@ -1,0 +1,94 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+)
+
+// farPositions: a prompt that ends on the cos and sin tables' last row. A
+// wrong scaling is invisible in the first positions. A graph that counts
+// positions itself gets there over a synthetic past.
+func (s *session) farPositions(ids [][]int64) error {
+	n := min(len(ids[0]), 16)
+	start := s.info.MaxLength - n
+	in := prompt([][]int64{ids[0][:n]}, int64(start))
+	for _, r := range s.others {
+		run := func(r Runner) (*Logits, error) {
+			l, _, err := r.Run(s.ctx, in, nil)
+			return l, err
+		}
+		if !r.Positions() {
+			p, why := s.syntheticPast(start)
+			if p == nil {
+				s.skip("far-positions", r, "the graph takes no position_ids, and "+why)
+				continue
+			}
+			run = func(r Runner) (*Logits, error) { return p.run(s.ctx, r, ids[0][:n]) }
+		}
+		s.step("ref: far positions")
+		logits, err := run(s.ref)
+		if err != nil {
+			return err
+		}
+		if err := s.compare("far-positions", r, want{logits: logits, from: "ref"}, limitFor(r.Name()), run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tableEnd: one position past the tables must be an error that says so, not an
+// unrotated key.
+func (s *session) tableEnd(ids [][]int64) error {
+	in := prompt([][]int64{ids[0][:1]}, int64(s.info.MaxLength))
+	for _, r := range s.others {
+		run := func() error {
+			_, _, err := r.Run(s.ctx, in, nil)
+			return err
+		}
+		if !r.Positions() {
+			p, why := s.syntheticPast(s.info.MaxLength)
+			if p == nil {
+				s.skip("table-end", r, "the graph takes no position_ids, and "+why)
+				continue
+			}
+			run = func() error {
+				_, err := p.run(s.ctx, r, ids[0][:1])
+				return err
+			}
+		}
+		s.step("%s: table-end", r.Name())
+		c := Check{Name: "table-end", Runner: r.Name(), Verdict: Pass, Against: "an error", Positions: 1}
+		err := run()
+		if s.ctx.Err() != nil {
+			return s.ctx.Err()
+		}
+		if err == nil {
+			c.Verdict, c.Detail = Fail, fmt.Sprintf("position %d of a table of %d rows: %v: the key goes on unrotated", s.info.MaxLength, s.info.MaxLength, errNoFailure)
+		} else if !s.ofPosition(err) {
+			c.Verdict, c.Detail = Fail, fmt.Sprintf("position %d of a table of %d rows is an error, but not of the position: %s", s.info.MaxLength, s.info.MaxLength, reason(r.Name(), err))
+		}
+		s.add(c)
+	}
+	return nil
+}
+
+// guardNode is the graph's node whose output has a negative length once a
+// position is past the tables.
+const guardNode = "/guard/position_is_past_max_length"
+
+// ofPosition tells whether an error comes from the graph's guard of positions,
+// or from looking a position up in a table. ONNX Runtime does not always name
+// the node that asked for a negative length.
+func (s *session) ofPosition(err error) bool {
+	text := err.Error()
+	if strings.Contains(text, "shape.Size() must be >= 0") {
+		for _, n := range s.info.Model.GetGraph().GetNode() {
+			if strings.HasPrefix(n.GetName(), guardNode) {
+				return true
+			}
+		}
+	}
+	return strings.Contains(text, guardNode) || strings.Contains(text, "is outside the table of") ||
+		strings.Contains(text, "/rotary") && strings.Contains(text, "Gather")
+}

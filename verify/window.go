@@ -1,0 +1,133 @@
+package verify
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+)
+
+// longestWindowedPrompt is the longest window that a longer generated prompt
+// shows; past it a synthetic past does.
+const longestWindowedPrompt = 512
+
+// windows returns the sizes of the model's sliding windows, rising.
+func (s *session) windows() []int {
+	var list []int
+	for i := range s.model.Blocks {
+		if w := s.model.Blocks[i].Attn.Window; w > 0 {
+			list = append(list, w)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// window: a few tokens after a synthetic past longer than the sliding windows
+// that the prompt does not fill. A window that the graph's positions cannot
+// fill hides nothing, and needs no check.
+func (s *session) window(ids [][]int64) error {
+	size, why := 0, ""
+	n := min(4, len(ids[0]))
+	for _, w := range s.windows() {
+		if w < len(ids[0]) || w >= s.info.MaxLength {
+			continue
+		}
+		if _, reason := s.syntheticPast(min(w+8, s.info.MaxLength-n)); reason != "" {
+			why = reason
+			s.warn("window %d not exercised: %s", w, reason)
+			continue
+		}
+		size = w
+	}
+	if size == 0 {
+		if why != "" {
+			for _, r := range s.others {
+				s.skip("window", r, why)
+			}
+		}
+		return nil
+	}
+	p, _ := s.syntheticPast(min(size+8, s.info.MaxLength-n))
+	run := func(r Runner) (*Logits, error) { return p.run(s.ctx, r, ids[0][:n]) }
+	s.step("ref: window of %d", size)
+	logits, err := run(s.ref)
+	if err != nil {
+		return err
+	}
+	return s.all("window", want{logits: logits, from: "ref"}, run)
+}
+
+// windowSizes compares the window that the graph has in each layer with
+// config.json's, however long they are. Nothing is recorded where neither has
+// any.
+func (s *session) windowSizes() {
+	nodes := map[string]*onnxpb.NodeProto{}
+	for _, n := range s.info.Model.GetGraph().GetNode() {
+		nodes[n.GetName()] = n
+	}
+	c := Check{Name: "window-size", Runner: "interp", Against: "config.json", Verdict: Pass}
+	any := false
+	for i := range s.model.Blocks {
+		want := s.model.Blocks[i].Attn.Window
+		got, found := s.graphWindow(nodes, i)
+		any = any || want > 0 || got > 0
+		switch {
+		case !found && c.Verdict == Pass:
+			c.Verdict, c.Detail = Skipped, fmt.Sprintf("layer %d: the graph does not name its attention and mask as pecvt does", i)
+		case found && got != want && c.Verdict != Fail:
+			c.Verdict, c.Detail = Fail, fmt.Sprintf("layer %d: the graph has %s, config.json %s", i, windowText(got), windowText(want))
+			c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
+		}
+	}
+	if any {
+		s.add(c)
+	}
+}
+
+func windowText(w int) string {
+	if w == 0 {
+		return "no window"
+	}
+	return fmt.Sprintf("a window of %d", w)
+}
+
+// graphWindow finds a layer's window in the graph, 0 for none.
+func (s *session) graphWindow(nodes map[string]*onnxpb.NodeProto, layer int) (size int, found bool) {
+	prefix := fmt.Sprintf("/layers.%d/attn/", layer)
+	if n := nodes[prefix+"GroupQueryAttention"]; n != nil {
+		for _, a := range n.GetAttribute() {
+			if a.GetName() == "local_window_size" {
+				return max(int(a.GetI()), 0), true
+			}
+		}
+		return 0, true
+	}
+	n := nodes[prefix+"Attention"]
+	if n == nil || len(n.GetInput()) < 4 {
+		return 0, false
+	}
+	mask := n.GetInput()[3]
+	if sum := nodes[prefix+"bias/masked/Add"]; sum != nil && slices.Contains(sum.GetOutput(), mask) {
+		mask = sum.GetInput()[0]
+	}
+	where, _, _ := strings.Cut(strings.TrimPrefix(mask, "/"), "/")
+	first := nodes["/"+where+"/first/Sub"]
+	if first == nil {
+		return 0, where == "mask"
+	}
+	for _, t := range s.info.Model.GetGraph().GetInitializer() {
+		if t.GetName() != first.GetInput()[1] {
+			continue
+		}
+		if raw := t.GetRawData(); len(raw) == 8 {
+			return int(binary.LittleEndian.Uint64(raw)), true
+		}
+		if v := t.GetInt64Data(); len(v) == 1 {
+			return int(v[0]), true
+		}
+	}
+	return 0, false
+}

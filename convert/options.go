@@ -5,7 +5,8 @@ import "github.com/pecvt/pecvt/convert/rewrite"
 // Options decide what a plan holds.
 type Options struct {
 	rewrite.Options
-	// Output is the target folder; empty is ./<model's name>-<encoding>.
+	// Output is the target folder; empty is <model's name>-<encoding> in the
+	// current folder, or beside the model where that folder lies in it.
 	Output string
 	// Copy copies tensor files that could be linked.
 	Copy bool

@@ -3,6 +3,7 @@ package convert
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -122,11 +123,9 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		p.fromFile = !info.IsDir()
 	}
 	if p.Output == "" {
-		name, err := modelName(path)
-		if err != nil {
+		if p.Output, err = p.defaultOutput(r.To); err != nil {
 			return nil, err
 		}
-		p.Output = name + "-" + strings.ReplaceAll(r.To, ":", "-") // a colon is no file name everywhere
 	}
 	if o.To == rewrite.AsIs || r.AfterLong != nil { // what changes with the length stays
 		p.Warnings = append(p.Warnings, lengthWarnings(m)...)
@@ -154,6 +153,40 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// defaultOutput is <name>-<encoding> in the current folder, or beside the model
+// where the current folder lies in it.
+func (p *Plan) defaultOutput(to string) (string, error) {
+	name, err := modelName(p.Model)
+	if err != nil {
+		return "", err
+	}
+	name += "-" + strings.ReplaceAll(to, ":", "-") // a colon is no file name everywhere
+	if p.fromFile {
+		return name, nil
+	}
+	here, err := filepath.Abs(".")
+	if err != nil {
+		return "", fmt.Errorf("target: %w", err)
+	}
+	dir, err := filepath.Abs(p.dir)
+	if err != nil {
+		return "", fmt.Errorf("source %s: %w", p.dir, err)
+	}
+	for _, path := range []*string{&here, &dir} {
+		if *path, err = resolve(*path); err != nil {
+			return "", fmt.Errorf("target: %w", err)
+		}
+	}
+	if !within(here, dir) {
+		return name, nil
+	}
+	beside, err := filepath.Rel(here, filepath.Dir(dir))
+	if err != nil {
+		return "", fmt.Errorf("target: %w", err)
+	}
+	return filepath.Join(beside, name), nil
 }
 
 // Rewrite returns the decided rewrite.

@@ -193,7 +193,7 @@ func TestSidecars(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "onnx"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(filepath.Join(dir, "nowhere"), filepath.Join(dir, "vocab.txt")); err != nil {
+	if err := os.Symlink(filepath.Join(dir, "nowhere"), filepath.Join(dir, "lost.bin")); err != nil {
 		t.Fatal(err)
 	}
 	out, p, _ := produce(t, dir, to("hope"))
@@ -208,7 +208,7 @@ func TestSidecars(t *testing.T) {
 			t.Errorf("%s: %q, %v", n, data, err)
 		}
 	}
-	if diff := cmp.Diff([]string{"notes.txt", "onnx/", "other.safetensors", "training_args.bin", "vocab.txt"}, p.LeftBehind); diff != "" {
+	if diff := cmp.Diff([]string{"lost.bin", "notes.txt", "onnx/", "other.safetensors", "training_args.bin"}, p.LeftBehind); diff != "" {
 		t.Errorf("left behind (-want +got):\n%s", diff)
 	}
 }

@@ -1,7 +1,9 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,6 +66,8 @@ func (p *Plan) planSidecars() error {
 		}
 		info, err := os.Stat(filepath.Join(p.dir, name))
 		switch {
+		case err != nil && isSidecar(name):
+			return lostSidecar(p.dir, name, err)
 		case err != nil:
 			p.LeftBehind = append(p.LeftBehind, name)
 		case info.IsDir():
@@ -71,12 +75,31 @@ func (p *Plan) planSidecars() error {
 		case !info.Mode().IsRegular() || !isSidecar(name):
 			p.LeftBehind = append(p.LeftBehind, name)
 		default:
+			if f, err := os.Open(filepath.Join(p.dir, name)); err != nil {
+				return lostSidecar(p.dir, name, err)
+			} else if err := f.Close(); err != nil {
+				return lostSidecar(p.dir, name, err)
+			}
 			if err := p.addCopy(name, name); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// lostSidecar is the error for a file that should come along and cannot be read:
+// a result without its tokenizer would be of little use.
+func lostSidecar(dir, name string, err error) error {
+	path := filepath.Join(dir, name)
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	if to, lerr := os.Readlink(path); lerr == nil {
+		return fmt.Errorf("%s: a link to %s that cannot be read: %w; fetch that file or remove the link", path, to, err)
+	}
+	return fmt.Errorf("%s: cannot be read: %w; make it readable or move it away", path, err)
 }
 
 // addCopy adds a copy of one of the source's small files.

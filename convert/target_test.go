@@ -277,3 +277,37 @@ func TestFinishMayNotChangeFiles(t *testing.T) {
 	}
 	nothing(t, o.Output)
 }
+
+// TestDefaultTarget: beside the model where the current folder lies in it.
+func TestDefaultTarget(t *testing.T) {
+	source := golden(t, "llama-gqa")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(source, link); err != nil {
+		t.Fatal(err)
+	}
+	deep := filepath.Join(source, "deep")
+	if err := os.Mkdir(deep, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ here, model, want string }{
+		{source, ".", "../llama-gqa-hope"},
+		{source, source, "../llama-gqa-hope"},
+		{source, "../llama-gqa", "../llama-gqa-hope"},
+		{source, "model.safetensors", "llama-gqa-hope"}, // a file's neighbours are not the model
+		{source, link, "../link-hope"},
+		{deep, "..", "../../llama-gqa-hope"},
+		{filepath.Dir(source), "llama-gqa", "llama-gqa-hope"},
+	} {
+		t.Chdir(c.here)
+		p := plan(t, c.model, to("hope"))
+		if p.Output != filepath.FromSlash(c.want) {
+			t.Errorf("%s in %s: target %s, want %s", c.model, c.here, p.Output, c.want)
+		}
+	}
+	t.Chdir(source)
+	p := plan(t, ".", to("hope"))
+	if _, err := run(p); err != nil {
+		t.Fatal(err)
+	}
+	sameTensors(t, open(t, source), open(t, source+"-hope"), nil)
+}

@@ -1,6 +1,7 @@
 package convert_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,5 +41,39 @@ func TestLengthWarnings(t *testing.T) {
 		if c.want != "" && !strings.Contains(strings.Join(in.Warnings, "\n"), c.want) {
 			t.Errorf("inspect warns %q, want %q", in.Warnings, c.want)
 		}
+	}
+}
+
+// TestLostSidecar: a tokenizer that leads nowhere or cannot be read is an error
+// that names it; another file is left behind.
+func TestLostSidecar(t *testing.T) {
+	source := golden(t, "llama-gqa")
+	missing := filepath.Join(t.TempDir(), "missing")
+	if err := os.Symlink(missing, filepath.Join(source, "notes.txt")); err != nil {
+		t.Fatal(err)
+	}
+	if p := plan(t, source, to("hope")); len(p.LeftBehind) != 1 || p.LeftBehind[0] != "notes.txt" {
+		t.Errorf("left behind: %q", p.LeftBehind)
+	}
+	tokenizer := filepath.Join(source, "tokenizer.json")
+	if err := os.Symlink(missing, tokenizer); err != nil {
+		t.Fatal(err)
+	}
+	_, err := convert.NewPlan(source, to("hope"))
+	if err == nil || !strings.Contains(err.Error(), tokenizer+": a link to "+missing) || !strings.Contains(err.Error(), "remove the link") {
+		t.Errorf("error %v", err)
+	}
+	if err := os.Remove(tokenizer); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(tokenizer, []byte("{}"), 0o000); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := os.Open(tokenizer); err == nil {
+		f.Close() // who runs this may read everything
+		return
+	}
+	if _, err = convert.NewPlan(source, to("hope")); err == nil || !strings.Contains(err.Error(), tokenizer+": cannot be read") {
+		t.Errorf("error %v", err)
 	}
 }

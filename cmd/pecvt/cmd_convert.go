@@ -114,7 +114,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	}
 	planes := ""
 	if len(e.Planes) > 0 {
-		planes = fmt.Sprintf("%d of %d planes stop turning, ", e.Dropped, len(e.Planes))
+		planes = stops(e) + ", "
 	}
 	fmt.Fprintf(w, "%s: %s to %s, %s, %s%s in %.2f s\n", plan.Output, e.From, e.To, e.Kind, planes, bytesText(plan.Bytes), result.Seconds)
 	if e.Reason != "" {
@@ -127,6 +127,22 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
 	}
 	return nil
+}
+
+// stops counts the planes that stop turning, apart from those that had stopped
+// in the source.
+func stops(e convert.Encoding) string {
+	already := 0
+	for _, p := range e.Planes {
+		if p.State == "dropped" && p.Before == 0 {
+			already++
+		}
+	}
+	text := fmt.Sprintf("%d of %d planes stop turning", e.Dropped-already, len(e.Planes))
+	if already > 0 {
+		text += fmt.Sprintf(" (%d had stopped already)", already)
+	}
+	return text
 }
 
 // emit writes the graph of the checkpoint in dir.

@@ -104,7 +104,7 @@ func writePlan(w io.Writer, p *convert.Plan) error {
 	for _, n := range p.Warnings {
 		fmt.Fprintf(w, "warning    %s\n", n)
 	}
-	fmt.Fprintf(w, "\n%d of %d planes stop turning:\n", e.Dropped, len(e.Planes))
+	fmt.Fprintf(w, "\n%s:\n", stops(e))
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "PLANE\tTHETA BEFORE\tTHETA AFTER\tBAND\tSTATE\t")
 	for _, c := range e.Planes {

@@ -17,7 +17,9 @@ const needsTraining = "the result is a start for calibration or fine-tuning"
 func (r *Rewrite) judge(enc posenc.Encoding) {
 	if same(r.Before, r.After) && (r.BeforeLong == nil) == (r.AfterLong == nil) && (r.BeforeLong == nil || same(*r.BeforeLong, *r.AfterLong)) {
 		r.Kind, r.Reason = Exact, "every plane turns as before"
-		if enc.Cut {
+		if n := len(r.Dropped); enc.Cut && n > 0 {
+			r.Reason = fmt.Sprintf("no plane that turns is at or under the cut (%s, L %d), and %d of %d planes had stopped already: every plane turns as before", r.Options.Cut, r.TrainLength, n, len(r.Unscaled))
+		} else if enc.Cut {
 			r.Reason = fmt.Sprintf("no plane is at or under the cut (%s, L %d): every plane turns as before", r.Options.Cut, r.TrainLength)
 		}
 		return
@@ -36,6 +38,9 @@ func (r *Rewrite) judge(enc posenc.Encoding) {
 		why = append(why, fmt.Sprintf("positions are compressed %v times", r.Options.Scale.Factor))
 	case "yarn":
 		why = append(why, fmt.Sprintf("slow planes are compressed up to %v times and scores are scaled", r.Options.Scale.Factor))
+	}
+	if gain := r.Before.Gain; enc.Name == "nope" && gain != 1 {
+		why = append(why, fmt.Sprintf("the source's attention factor %.6g goes too: it multiplied cos and sin, and there are none any more", gain))
 	}
 	if why == nil {
 		why = []string{"the spectrum changes"}

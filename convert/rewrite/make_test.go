@@ -230,6 +230,9 @@ func TestRefusals(t *testing.T) {
 		{"llama", newer, "hope layout=partal", rewrite.ErrOptions, []string{`did you mean "partial"`, "native"}},
 		{"llama", newer, "hope spelling=longrop", rewrite.ErrOptions, []string{`did you mean "longrope"`}},
 		{"llama", newer, "hope L=-1", rewrite.ErrOptions, []string{"--train-length -1"}},
+		{"llama", newer, "hope L=2147483648", rewrite.ErrOptions, []string{"--train-length 2147483648", "at most 2147483647"}},
+		{"llama", newer, "pi scale=pi:1e300", rewrite.ErrOptions, []string{"--scale pi:1e+300", "trained length 32", "over 2147483647 positions"}},
+		{"llama", newer, "hope scale=yarn:1e9", rewrite.ErrOptions, []string{"--scale yarn:1e+09"}},
 		{"llama", newer, "nope scale=pi:4", rewrite.ErrOptions, []string{"takes no scaling"}},
 		{"llama", newer, "pi", rewrite.ErrOptions, []string{"--scale pi:FACTOR"}},
 		{"llama", newer, "pi scale=yarn:4", rewrite.ErrOptions, []string{"--scale pi:FACTOR"}},
@@ -282,6 +285,29 @@ func TestUnchanged(t *testing.T) {
 		}
 		if r.ConfigChanged || r.Kind != rewrite.Exact || r.Edits != nil {
 			t.Errorf("%s: changed %v, %s, %d edits", rope, r.ConfigChanged, r.Kind, len(r.Edits))
+		}
+	}
+}
+
+// TestReasons: what is said about planes that had stopped and about a factor that
+// goes with cos and sin.
+func TestReasons(t *testing.T) {
+	const stopped = `,"rope_parameters":{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.375}`
+	const yarn = `,"rope_parameters":{"rope_theta":300.0,"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":8}`
+	for _, c := range []struct{ rope, options, want, lacks string }{
+		{stopped, "hope", "no plane that turns is at or under the cut (paper, L 32), and 5 of 8 planes had stopped already: every plane turns as before", ""},
+		{newer, "hope cut=k=8", "no plane is at or under the cut (k=8, L 32): every plane turns as before", "already"},
+		{yarn, "nope", "8 of 8 planes stop turning; the source's attention factor 1.13863 goes too: it multiplied cos and sin", ""},
+		{newer, "nope", "8 of 8 planes stop turning", "attention factor"},
+		{yarn, "hope", "planes stop turning", "attention factor"},
+	} {
+		r, err := rewrite.Make(model(t, "llama", c.rope), nil, options(t, c.options))
+		if err != nil {
+			t.Errorf("%s: %v", c.options, err)
+			continue
+		}
+		if !strings.Contains(r.Reason, c.want) || c.lacks != "" && strings.Contains(r.Reason, c.lacks) {
+			t.Errorf("%s %s: reason %q, want %q", c.rope, c.options, r.Reason, c.want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/pecvt/pecvt/posenc"
@@ -20,6 +21,9 @@ const (
 
 // Auto lets the solver choose the spelling.
 const Auto = "auto"
+
+// maxLength bounds lengths in positions: loaders count them in 32 bits.
+const maxLength = math.MaxInt32
 
 // Options say what to make of a model.
 type Options struct {
@@ -78,6 +82,8 @@ func (o Options) check() (Options, posenc.Encoding, error) {
 	switch {
 	case o.TrainLength < 0:
 		return bad("--train-length %d: expected a positive number", o.TrainLength)
+	case o.TrainLength > maxLength:
+		return bad("--train-length %d: expected at most %d", o.TrainLength, maxLength)
 	case enc.Scale == "no" && o.Scale.Kind != "":
 		return bad("--scale %s: --to %s takes no scaling", o.Scale, enc.Name)
 	case enc.Scale == "must" && o.Scale.Kind != enc.Name:

@@ -65,7 +65,7 @@ MODEL is a folder, a .safetensors file or a *.safetensors.index.json.`,
 	}
 	f.register(cmd)
 	g.register(cmd)
-	cmd.Flags().BoolVar(&force, "force", false, "replace an existing target")
+	cmd.Flags().BoolVar(&force, "force", false, "replace an existing target that pecvt wrote")
 	cmd.Flags().BoolVar(&noONNX, "no-onnx", false, "write no model.onnx")
 	return cmd
 }

@@ -37,6 +37,6 @@ model.onnx: the encoding stays what it is. The source is never touched.`,
 	}
 	f.registerOutput(cmd)
 	g.register(cmd)
-	cmd.Flags().BoolVar(&force, "force", false, "replace an existing target")
+	cmd.Flags().BoolVar(&force, "force", false, "replace an existing target that pecvt wrote")
 	return cmd
 }

@@ -1,0 +1,105 @@
+package retrofit
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/blas/blas64"
+)
+
+// Float is the arithmetic of a computation: float32 in production, float64
+// where derivatives are checked.
+type Float interface{ float32 | float64 }
+
+// mulT computes c = alpha·a·bᵀ + beta·c for a (m, k), b (n, k) and c (m, n),
+// row-major with the given strides. Every product here has this form: dot
+// products over contiguous rows are the fastest that gonum has, and each
+// element is summed in one order however many cores there are.
+func mulT[F Float](m, n, k int, alpha F, a []F, lda int, b []F, ldb int, beta F, c []F, ldc int) {
+	if m == 0 || n == 0 {
+		return
+	}
+	switch a := any(a).(type) {
+	case []float32:
+		blas32.Implementation().Sgemm(blas.NoTrans, blas.Trans, m, n, k, float32(alpha), a, lda, any(b).([]float32), ldb, float32(beta), any(c).([]float32), ldc)
+	case []float64:
+		blas64.Implementation().Dgemm(blas.NoTrans, blas.Trans, m, n, k, float64(alpha), a, lda, any(b).([]float64), ldb, float64(beta), any(c).([]float64), ldc)
+	}
+}
+
+// transpose writes the transposed of src (rows, cols; stride ld) to dst
+// (cols, rows; stride to), block by block.
+func transpose[F Float](dst []F, to int, src []F, ld, rows, cols int) {
+	const block = 32
+	for i0 := 0; i0 < rows; i0 += block {
+		for j0 := 0; j0 < cols; j0 += block {
+			for i := i0; i < min(i0+block, rows); i++ {
+				row := src[i*ld:]
+				for j := j0; j < min(j0+block, cols); j++ {
+					dst[j*to+i] = row[j]
+				}
+			}
+		}
+	}
+}
+
+// softmax replaces scores by their softmax and returns log Σ exp(score).
+func softmax[F Float](x []F) float64 {
+	top := x[0]
+	for _, v := range x {
+		top = max(top, v)
+	}
+	var sum float64
+	switch x := any(x).(type) {
+	case []float32:
+		for i, v := range x {
+			e := exp32(v - float32(top))
+			x[i] = e
+			sum += float64(e)
+		}
+		scale := float32(1 / sum)
+		for i := range x {
+			x[i] *= scale
+		}
+	case []float64:
+		for i, v := range x {
+			e := math.Exp(v - float64(top))
+			x[i] = e
+			sum += e
+		}
+		for i := range x {
+			x[i] /= sum
+		}
+	}
+	return float64(top) + math.Log(sum)
+}
+
+// exp32 is e^x for x <= 0 to a few units in the last place of float32; below
+// −87 it is 0.
+func exp32(x float32) float32 {
+	if !(x > -87) {
+		if x != x {
+			return x
+		}
+		return 0
+	}
+	const (
+		log2e = 1.44269504088896341
+		ln2hi = 0.693359375 // exact in few bits, so that n·ln2hi is
+		ln2lo = -2.12194440e-4
+		magic = 12582912 // 1.5·2^23: adding it rounds to an integer
+	)
+	n := float32(x*log2e) + magic
+	n -= magic
+	r := x - n*ln2hi
+	r -= n * ln2lo
+	p := float32(1.9875691500e-4)
+	p = p*r + 1.3981999507e-3
+	p = p*r + 8.3334519073e-3
+	p = p*r + 4.1665795894e-2
+	p = p*r + 1.6666665459e-1
+	p = p*r + 5.0000001201e-1
+	p = p*r*r + r + 1
+	return p * math.Float32frombits(uint32(int32(n)+127)<<23)
+}

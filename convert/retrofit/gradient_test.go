@@ -1,0 +1,242 @@
+package retrofit
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// layerCase is a pair of layers and their input, all random.
+type layerCase struct {
+	shape             Shape
+	qBias, kBias      bool
+	source, student   Turn
+	positions         int
+	rows              []int
+	sourceW, studentW *Weights[float64]
+	h                 []float64
+}
+
+// spectrum is base^(−2p/r) for every key/value head, planes from cut on at 0.
+func spectrum(s *Shape, base float64, cut int) [][]float64 {
+	rows := make([][]float64, s.KVHeads)
+	for g := range rows {
+		rows[g] = make([]float64, s.planes())
+		for p := range rows[g] {
+			if p < cut {
+				rows[g][p] = math.Pow(base, -2*float64(p)/float64(s.RotaryDim))
+			}
+		}
+	}
+	return rows
+}
+
+func uniform(rng *rand.Rand, n int, width float64) []float64 {
+	x := make([]float64, n)
+	for i := range x {
+		x[i] = width * (2*rng.Float64() - 1)
+	}
+	return x
+}
+
+// layerCases are the forms that a family can have.
+func layerCases() map[string]*layerCase {
+	llama := Shape{Hidden: 10, Heads: 4, KVHeads: 2, HeadDim: 8, RotaryDim: 8, Scale: 1 / math.Sqrt(8)}
+	list := map[string]*layerCase{}
+	add := func(name string, s Shape, edit func(c *layerCase)) {
+		c := &layerCase{shape: s, positions: 40, rows: []int{0, 1, 3, 3, 9, 12, 17, 18, 20, 21, 22, 23, 24, 25, 26, 27, 29, 33, 39}}
+		c.source = Turn{InvFreq: spectrum(&s, 100, 99), Gain: 1}
+		c.student = Turn{InvFreq: spectrum(&s, 100, 2), Gain: 1}
+		if edit != nil {
+			edit(c)
+		}
+		rng := rand.New(rand.NewPCG(7, uint64(len(name))))
+		q, k := c.shape.Heads*s.HeadDim, c.shape.KVHeads*s.HeadDim
+		c.h = uniform(rng, c.positions*s.Hidden, 1.5)
+		c.sourceW = &Weights[float64]{Q: uniform(rng, q*s.Hidden, .6), K: uniform(rng, k*s.Hidden, .6)}
+		if c.qBias {
+			c.sourceW.QBias = uniform(rng, q, .6)
+		}
+		if c.kBias {
+			c.sourceW.KBias = uniform(rng, k, .6)
+		}
+		c.studentW = c.sourceW.Clone()
+		for _, part := range c.studentW.parts() {
+			for i := range part {
+				part[i] += .1 * (rng.Float64() - .5)
+			}
+		}
+		list[name] = c
+	}
+	norm := func(seed uint64) *HeadNorm {
+		return &HeadNorm{Weight: uniform(rand.New(rand.NewPCG(seed, 1)), 8, 1.5), Eps: 1e-5}
+	}
+	add("gqa", llama, nil)
+	mha := llama
+	mha.KVHeads = 4
+	add("mha", mha, nil)
+	add("norms", llama, func(c *layerCase) { c.shape.QNorm, c.shape.KNorm = norm(1), norm(2) })
+	add("biases", llama, func(c *layerCase) { c.qBias, c.kBias = true, true })
+	add("norms and biases", llama, func(c *layerCase) {
+		c.shape.QNorm, c.shape.KNorm, c.qBias, c.kBias = norm(3), norm(4), true, true
+	})
+	add("interleaved", llama, func(c *layerCase) { c.shape.Pairing = posenc.Interleaved })
+	partial := llama
+	partial.RotaryDim = 4
+	add("partial", partial, func(c *layerCase) { c.student.InvFreq = spectrum(&partial, 100, 1) })
+	add("partial interleaved", partial, func(c *layerCase) {
+		c.shape.Pairing, c.student.InvFreq = posenc.Interleaved, spectrum(&partial, 100, 1)
+	})
+	add("window", llama, func(c *layerCase) { c.shape.Window = 7 })
+	add("slopes", llama, func(c *layerCase) { c.student.Slopes = []float64{.5, .25, .125, 0} })
+	add("gain", llama, func(c *layerCase) { c.student.Gain = 1.2 })
+	add("removed", llama, func(c *layerCase) { c.student.Removed = []bool{false, false, true, true} })
+	add("spectra per head", llama, func(c *layerCase) { c.student.InvFreq[1] = []float64{1, 0, .1, 0} })
+	return list
+}
+
+func (c *layerCase) pair() (*Pair[float64], *heads[float64]) {
+	p := NewPair(NewLayer(&c.shape, c.sourceW, &c.source, c.positions), NewLayer(&c.shape, c.studentW, &c.student, c.positions))
+	return p, p.Sequence(c.h, c.positions)
+}
+
+// TestGradient: closed-form gradients against central differences.
+func TestGradient(t *testing.T) {
+	for name, c := range layerCases() {
+		t.Run(name, func(t *testing.T) {
+			p, keys := c.pair()
+			grad := c.studentW.NewWeights()
+			p.KL(c.h, keys, c.rows, grad)
+			var largest float64
+			for _, part := range grad.parts() {
+				for _, g := range part {
+					largest = max(largest, math.Abs(g))
+				}
+			}
+			if largest < 1e-4 {
+				t.Fatalf("the largest derivative is %v", largest)
+			}
+			const h = 2e-5
+			for n, part := range c.studentW.parts() {
+				for i := 0; i < len(part); i += 1 + len(part)/60 {
+					at := func(x float64) float64 {
+						old := part[i]
+						part[i] += x
+						defer func() { part[i] = old }()
+						return mean(p.KL(c.h, keys, c.rows, nil))
+					}
+					// five points: the error is of order h⁴
+					want := (8*(at(h)-at(-h)) - (at(2*h) - at(-2*h))) / (12 * h)
+					if got := grad.parts()[n][i]; math.Abs(got-want) > 1e-6*largest {
+						t.Errorf("part %d, %d: %v, by differences %v", n, i, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestSameLayer: a student that is its source has KL 0 and no gradient.
+func TestSameLayer(t *testing.T) {
+	for name, c := range layerCases() {
+		p := NewPair(NewLayer(&c.shape, c.sourceW, &c.source, c.positions), NewLayer(&c.shape, c.sourceW.Clone(), &c.source, c.positions))
+		grad := c.sourceW.NewWeights()
+		for _, kl := range p.KL(c.h, p.Sequence(c.h, c.positions), c.rows, grad) {
+			if kl != 0 {
+				t.Fatalf("%s: KL %v of a layer with itself", name, kl)
+			}
+		}
+		for n, part := range grad.parts() {
+			for _, g := range part {
+				if g != 0 {
+					t.Fatalf("%s: part %d: derivative %v at the minimum", name, n, g)
+				}
+			}
+		}
+	}
+}
+
+// TestScores: the KL by the definition of posenc, one head and row at a time.
+func TestScores(t *testing.T) {
+	for name, c := range layerCases() {
+		p, keys := c.pair()
+		got := p.KL(c.h, keys, c.rows, nil)
+		for n := range c.shape.Heads {
+			for i, pos := range c.rows {
+				a := c.attention(c.sourceW, &c.source, n, pos)
+				b := c.attention(c.studentW, &c.student, n, pos)
+				var want float64
+				for j := range a {
+					if a[j] > 0 {
+						want += a[j] * math.Log(a[j]/b[j])
+					}
+				}
+				if d := math.Abs(got[n*len(c.rows)+i] - want); d > 1e-12 {
+					t.Errorf("%s: head %d row %d: KL off by %v from %v", name, n, i, d, want)
+				}
+			}
+		}
+	}
+}
+
+// attention is a row of the softmax as the model's formulas say it.
+func (c *layerCase) attention(w *Weights[float64], turn *Turn, head, pos int) []float64 {
+	s := &c.shape
+	g := head / (s.Heads / s.KVHeads)
+	vector := func(w, bias []float64, norm *HeadNorm, head, at int) []float64 {
+		x := make([]float64, s.HeadDim)
+		var squares float64
+		for i := range x {
+			row := head*s.HeadDim + i
+			for j := range s.Hidden {
+				x[i] += w[row*s.Hidden+j] * c.h[at*s.Hidden+j]
+			}
+			if bias != nil {
+				x[i] += bias[row]
+			}
+			squares += x[i] * x[i]
+		}
+		if norm != nil {
+			for i := range x {
+				x[i] *= norm.Weight[i] / math.Sqrt(squares/float64(s.HeadDim)+norm.Eps)
+			}
+		}
+		r := posenc.Rotary{Spectrum: posenc.Spectrum{InvFreq: turn.InvFreq[g], Gain: turn.Gain, Removed: turn.Removed}, HeadDim: s.HeadDim, Dim: s.RotaryDim, Pairing: s.Pairing}
+		r.Rotate(x, int64(at))
+		return x
+	}
+	q := vector(w.Q, w.QBias, s.QNorm, head, pos)
+	out := make([]float64, pos+1)
+	var sum float64
+	for j := range out {
+		if s.Window > 0 && pos-j >= s.Window {
+			continue
+		}
+		k := vector(w.K, w.KBias, s.KNorm, g, j)
+		var score float64
+		for i := range q {
+			score += q[i] * k[i]
+		}
+		out[j] = math.Exp(s.Scale*score - turn.slope(head)*float64(pos-j))
+		sum += out[j]
+	}
+	for j := range out {
+		out[j] /= sum
+	}
+	return out
+}
+
+// TestExp32: the fast exponential against the library's.
+func TestExp32(t *testing.T) {
+	for x := float32(0); x > -90; x -= 0.0137 {
+		want := math.Exp(float64(x))
+		if got := float64(exp32(x)); math.Abs(got-want) > 3e-7*want && x > -87 {
+			t.Fatalf("exp(%v) = %v, want %v", x, got, want)
+		}
+	}
+	if exp32(0) != 1 || exp32(-100) != 0 || exp32(float32(math.Inf(-1))) != 0 || exp32(float32(math.NaN())) == exp32(float32(math.NaN())) {
+		t.Error("the ends are wrong")
+	}
+}

@@ -1,0 +1,65 @@
+package retrofit
+
+import "math"
+
+// adam is Adam (arXiv 1412.6980) with β = (0.9, 0.98), one learning rate per
+// part of the weights, linear warm-up and a cosine to 0.
+type adam struct {
+	weights       *Weights[float32]
+	first, second *Weights[float32]
+	rates         [4]float64
+	step, steps   int
+}
+
+const (
+	beta1, beta2 = 0.9, 0.98
+	adamEps      = 1e-8
+	warmUp       = 5
+)
+
+// newAdam sets each matrix's rate to rate·std(W). A bias is a column of its
+// matrix whose input is 1, and takes its rate.
+func newAdam(w *Weights[float32], rate float64, steps int) *adam {
+	q, k := rate*deviation(w.Q), rate*deviation(w.K)
+	return &adam{weights: w, first: w.NewWeights(), second: w.NewWeights(), rates: [4]float64{q, k, q, k}, steps: steps}
+}
+
+func deviation(x []float32) float64 {
+	var sum, squares float64
+	for _, v := range x {
+		sum += float64(v)
+		squares += float64(v) * float64(v)
+	}
+	n := float64(len(x))
+	return math.Sqrt(max(squares/n-sum/n*sum/n, 0))
+}
+
+// schedule is the factor of step t of n, counted from 0.
+func rateAt(t, n int) float64 {
+	warm := min(warmUp, n)
+	if t < warm {
+		return float64(t+1) / float64(warm)
+	}
+	return (1 + math.Cos(math.Pi*float64(t-warm)/float64(max(n-warm, 1)))) / 2
+}
+
+// update takes one step down the gradient.
+func (a *adam) update(grad *Weights[float32]) {
+	factor := rateAt(a.step, a.steps)
+	a.step++
+	c1, c2 := 1-math.Pow(beta1, float64(a.step)), 1-math.Pow(beta2, float64(a.step))
+	w, g, m, v := a.weights.parts(), grad.parts(), a.first.parts(), a.second.parts()
+	for part := range w {
+		rate := float32(a.rates[part] * factor / c1)
+		root := float32(1 / math.Sqrt(c2))
+		w, g, m, v := w[part], g[part], m[part], v[part]
+		const run = 1 << 14
+		each((len(w)+run-1)/run, func(_, n int) {
+			for i := n * run; i < min((n+1)*run, len(w)); i++ {
+				m[i] = beta1*m[i] + (1-beta1)*g[i]
+				v[i] = beta2*v[i] + (1-beta2)*g[i]*g[i]
+				w[i] -= rate * m[i] / (float32(math.Sqrt(float64(v[i])))*root + adamEps)
+			}
+		})
+	}
+}

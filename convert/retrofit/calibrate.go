@@ -1,0 +1,273 @@
+package retrofit
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/pecvt/pecvt/convert/family"
+)
+
+// CalibrateOptions say how layers are refitted.
+type CalibrateOptions struct {
+	// Steps per layer; 0 is 48. At 8192 positions take 100 or more.
+	Steps int `json:"steps"`
+	// Rows are query rows per step; 0 is 96.
+	Rows int `json:"rows"`
+	// Rate is the learning rate in units of std(W); 0 is 0.02.
+	Rate float64 `json:"rate"`
+	// Seed draws sequences and rows.
+	Seed uint64 `json:"seed"`
+	// Folder holds what is done: each layer's new tensors and its report. A run
+	// that finds a part of the same work there goes on behind it.
+	Folder string `json:"-"`
+	// Progress may be nil.
+	Progress func(Progress) `json:"-"`
+}
+
+func (o CalibrateOptions) defaults() CalibrateOptions {
+	if o.Steps == 0 {
+		o.Steps = 48
+	}
+	if o.Rows == 0 {
+		o.Rows = 96
+	}
+	if o.Rate == 0 {
+		o.Rate = 0.02
+	}
+	return o
+}
+
+// LayerReport is what became of one layer.
+type LayerReport struct {
+	Layer int `json:"layer"`
+	// Before and After are the mean attention KL in nats on held-out rows, with
+	// the source's weights and with the fitted ones as they are stored.
+	Before float64 `json:"before"`
+	After  float64 `json:"after"`
+	// Kept reports whether the new weights are used: After < Before.
+	Kept bool `json:"kept"`
+}
+
+// Calibration is the outcome, as the manifest keeps it.
+type Calibration struct {
+	Options CalibrateOptions `json:"options"`
+	// Lengths are those of the sequences, Fingerprint names source, text, target
+	// and options.
+	Lengths     []int  `json:"lengths"`
+	Fingerprint string `json:"fingerprint"`
+	// Layers are those whose rotation changes.
+	Layers []LayerReport `json:"layers"`
+	// Files are safetensors files whose tensors replace the source's of the same
+	// name, dtype and shape.
+	Files []string `json:"-"`
+}
+
+// Calibrate refits W_q and W_k, and their biases, of every layer whose student
+// places positions otherwise than the source, so that its attention is the
+// source layer's own on sequences of token ids. Every layer reads the source's
+// residual stream, so that layers are independent of each other.
+//
+// The new tensors are in Calibration.Files, in the source's dtypes and layouts.
+// The same input gives the same bytes, on any number of cores and however often
+// it was interrupted. Memory holds one layer's weights, its gradients and their
+// moments, and the residual stream and h of every sequence.
+func Calibrate(ctx context.Context, m *family.Model, src family.Source, walk Walk, student []Turn, sequences [][]int64, o CalibrateOptions) (*Calibration, error) {
+	o = o.defaults()
+	job, err := newJob(m, src, walk, student, sequences, o)
+	if err != nil {
+		return nil, fmt.Errorf("calibrate: %w", err)
+	}
+	c, err := job.run(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("calibrate: %w", err)
+	}
+	return c, nil
+}
+
+type job struct {
+	m               *family.Model
+	src             family.Source
+	walk            Walk
+	source, student []Turn
+	sequences       [][]int64
+	o               CalibrateOptions
+	state           *state
+	begin           time.Time
+	// work done by this run and all of it, in flops
+	done, total float64
+}
+
+func newJob(m *family.Model, src family.Source, walk Walk, student []Turn, sequences [][]int64, o CalibrateOptions) (*job, error) {
+	source, err := Turns(m)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(student) != len(source):
+		return nil, fmt.Errorf("%d layers of the target, the source has %d", len(student), len(source))
+	case len(sequences) == 0:
+		return nil, fmt.Errorf("the text is too short: it gives no sequence")
+	case o.Steps < 0 || o.Rows < 1 || !(o.Rate > 0):
+		return nil, fmt.Errorf("%d steps of %d rows at rate %v: expected positive numbers", o.Steps, o.Rows, o.Rate)
+	case o.Folder == "":
+		return nil, fmt.Errorf("no folder to work in")
+	}
+	for i, s := range sequences {
+		if len(s) < heldOutOf {
+			return nil, fmt.Errorf("sequence %d has %d tokens: expected at least %d", i, len(s), heldOutOf)
+		}
+	}
+	for i := range source {
+		if a, b := source[i].InvFreq, student[i].InvFreq; len(a) != len(b) || len(a[0]) != len(b[0]) {
+			return nil, fmt.Errorf("layer %d: a target of %d heads with %d planes, the source has %d with %d", i, len(b), len(b[0]), len(a), len(a[0]))
+		}
+	}
+	j := &job{m: m, src: src, walk: walk, source: source, student: student, sequences: sequences, o: o, begin: time.Now()}
+	print, err := j.fingerprint()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Folder, 0o777); err != nil {
+		return nil, fmt.Errorf("work folder: %w", err)
+	}
+	j.state = &state{folder: o.Folder, fingerprint: print}
+	j.total = Flops(m, source, student, sequences, o)
+	return j, nil
+}
+
+func (j *job) run(ctx context.Context) (*Calibration, error) {
+	c := &Calibration{Options: j.o, Fingerprint: j.state.fingerprint, Layers: []LayerReport{}}
+	for _, s := range j.sequences {
+		c.Lengths = append(c.Lengths, len(s))
+	}
+	last := -1 // the last layer with work left
+	var finished []*LayerReport
+	for i := range j.m.Blocks {
+		report, err := j.state.load(i)
+		if err != nil {
+			return nil, err
+		}
+		finished = append(finished, report)
+		if report == nil && !j.source[i].Same(&j.student[i]) {
+			last = i
+		}
+	}
+	var st *streams
+	if last >= 0 {
+		var err error
+		if st, err = newStreams(ctx, j.walk, j.m.Hidden, j.sequences); err != nil {
+			return nil, err
+		}
+	}
+	for i := range j.m.Blocks {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		report := finished[i]
+		if report == nil && !j.source[i].Same(&j.student[i]) {
+			r, err := j.layer(ctx, st, i)
+			if err != nil {
+				return nil, fmt.Errorf("layer %d: %w", i, err)
+			}
+			report = r
+		}
+		if report != nil {
+			c.Layers = append(c.Layers, *report)
+			if report.Kept {
+				c.Files = append(c.Files, j.state.tensorPath(i))
+			}
+		}
+		if i < last {
+			if err := st.advance(ctx); err != nil {
+				return nil, err
+			}
+			j.done += walkFlops(j.m, i, j.sequences)
+		}
+	}
+	return c, nil
+}
+
+// layer fits one layer and stores the outcome.
+func (j *job) layer(ctx context.Context, st *streams, i int) (*LayerReport, error) {
+	shape, err := shapeOf(j.m, j.src, i)
+	if err != nil {
+		return nil, err
+	}
+	original, err := weightsOf(j.m, j.src, i)
+	if err != nil {
+		return nil, err
+	}
+	longest := 0
+	for _, s := range j.sequences {
+		longest = max(longest, len(s))
+	}
+	fitted := original.Clone()
+	pair := NewPair(NewLayer(shape, original, &j.source[i], longest), NewLayer(shape, fitted, &j.student[i], longest))
+	h := make([][]float32, len(j.sequences))
+	keys := make([]*heads[float32], len(j.sequences))
+	for s := range h {
+		if h[s], err = st.input(s); err != nil {
+			return nil, err
+		}
+		keys[s] = pair.Sequence(h[s], len(j.sequences[s]))
+	}
+	rng := rand.New(rand.NewPCG(j.o.Seed, uint64(i)))
+	held := make([][]int, len(h))
+	for s := range held {
+		held[s] = drawRows(rng, min(48, max(2, len(j.sequences[s])/heldOutOf)), len(j.sequences[s])/heldOutOf*heldOutOf, true)
+	}
+	test := func() float64 {
+		var sum float64
+		for s := range h {
+			sum += mean(pair.KL(h[s], keys[s], held[s], nil))
+		}
+		return sum / float64(len(h))
+	}
+	report := &LayerReport{Layer: i, Before: test()}
+	grad := fitted.NewWeights()
+	optimiser := newAdam(fitted, j.o.Rate, j.o.Steps)
+	for step, s := range schedule(j.sequences, j.o.Steps, rng) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		pair.KL(h[s], keys[s], drawRows(rng, j.o.Rows, len(j.sequences[s]), false), grad)
+		optimiser.update(grad)
+		j.done += stepFlops(shape, len(j.sequences[s]), j.o.Rows)
+		j.tell(i, step+1, report)
+	}
+	out, err := newTensors(j.m, j.src, i, fitted)
+	if err != nil {
+		return nil, err
+	}
+	report.After = test() // of the weights as stored
+	report.Kept = report.After < report.Before
+	if !(report.Before >= 0) {
+		return nil, fmt.Errorf("attention KL %v before calibration: the source's own activations are not finite", report.Before)
+	}
+	if !report.Kept {
+		out = nil
+		if report.After != report.After || report.After > 1e300 { // JSON has neither
+			report.After = 1e300
+		}
+	}
+	if err := j.state.save(i, report, out); err != nil {
+		return nil, err
+	}
+	j.tell(i, j.o.Steps, report)
+	return report, nil
+}
+
+func (j *job) tell(layer, step int, r *LayerReport) {
+	if j.o.Progress == nil {
+		return
+	}
+	rest := -1.0
+	if spent := time.Since(j.begin).Seconds(); j.done > 0 {
+		rest = spent * (j.total - j.done) / j.done
+	}
+	j.o.Progress(Progress{Stage: "calibrate", Layer: layer + 1, Layers: len(j.m.Blocks), Step: step, Steps: j.o.Steps,
+		Before: r.Before, After: r.After, Seconds: max(rest, 0)})
+}

@@ -1,0 +1,113 @@
+package retrofit
+
+import (
+	"time"
+
+	"github.com/pecvt/pecvt/convert/family"
+)
+
+// Flops is the arithmetic of a calibration: the source's forward passes and the
+// steps, 2 flops for a multiplication and its addition.
+func Flops(m *family.Model, source, student []Turn, sequences [][]int64, o CalibrateOptions) float64 {
+	o = o.defaults()
+	last := -1
+	var sum float64
+	for i := range m.Blocks {
+		if source[i].Same(&student[i]) {
+			continue
+		}
+		last = i
+		a := &m.Blocks[i].Attn
+		s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.HeadDim}
+		var steps float64
+		for _, n := range expected(sequences, o.Steps) {
+			steps += n.count * stepFlops(s, n.length, o.Rows)
+		}
+		sum += steps
+	}
+	for i := range m.Blocks {
+		if i < last {
+			sum += walkFlops(m, i, sequences)
+		}
+	}
+	return sum
+}
+
+type classCount struct {
+	length int
+	count  float64
+}
+
+// expected counts the steps of each length.
+func expected(sequences [][]int64, steps int) []classCount {
+	var list []classCount
+	longest, shorter := 0, map[int]bool{}
+	for _, s := range sequences {
+		longest = max(longest, len(s))
+	}
+	for _, s := range sequences {
+		if len(s) < longest {
+			shorter[len(s)] = true
+		}
+	}
+	half := float64(steps)
+	if len(shorter) > 0 {
+		half /= 2
+	}
+	list = append(list, classCount{longest, half})
+	for _, s := range sequences { // in the order of the text
+		if shorter[len(s)] {
+			list = append(list, classCount{len(s), half / float64(len(shorter))})
+			delete(shorter, len(s))
+			if len(shorter) == 0 {
+				break
+			}
+		}
+	}
+	return list
+}
+
+// stepFlops is one step on a sequence of n positions: the student's keys and
+// dW_k, the queries of both layers and dW_q, and four products of rows with the
+// keys that they see, 0.6 of all on average.
+func stepFlops(s *Shape, n, rows int) float64 {
+	d, t, r := float64(s.Hidden), float64(n), float64(rows)
+	q, k := float64(s.Heads*s.HeadDim), float64(s.KVHeads*s.HeadDim)
+	return 4*t*d*k + 6*r*d*q + 0.6*8*r*t*q
+}
+
+// walkFlops is layer i of the source's forward pass.
+func walkFlops(m *family.Model, i int, sequences [][]int64) float64 {
+	b := &m.Blocks[i]
+	var weights float64
+	for _, l := range []family.Linear{b.Attn.Q, b.Attn.K, b.Attn.V, b.Attn.O, b.MLP.Gate, b.MLP.Up, b.MLP.Down} {
+		if len(l.Weight.Shape) == 2 {
+			weights += float64(l.Weight.Shape[0]) * float64(l.Weight.Shape[1])
+		}
+	}
+	var sum float64
+	for _, s := range sequences {
+		t := float64(len(s))
+		sum += 2*weights*t + 2*t*t*float64(b.Attn.Heads*b.Attn.HeadDim)
+	}
+	return sum
+}
+
+// Rate measures the machine's float32 products, in flops per second.
+func Rate() float64 {
+	const m, n, k = 512, 192, 576
+	a, b, c := make([]float32, m*k), make([]float32, n*k), make([]float32, m*n)
+	for i := range a {
+		a[i] = float32(i%7) - 3
+	}
+	for i := range b {
+		b[i] = float32(i%5) - 2
+	}
+	mulT(m, n, k, 1, a, k, b, k, 0, c, n)
+	begin, runs := time.Now(), 0
+	for time.Since(begin) < 200*time.Millisecond {
+		mulT(m, n, k, 1, a, k, b, k, 0, c, n)
+		runs++
+	}
+	return 2 * m * n * k * float64(runs) / time.Since(begin).Seconds()
+}

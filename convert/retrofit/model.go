@@ -1,0 +1,145 @@
+package retrofit
+
+import (
+	"fmt"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// Turns returns how each layer of a model places positions. It refuses, with
+// an error that wraps posenc.ErrUnsupported, what depends on the tokens.
+// A layer without rotation has no planes.
+func Turns(m *family.Model) ([]Turn, error) {
+	list := make([]Turn, len(m.Blocks))
+	for i := range m.Blocks {
+		t, err := turnOf(&m.Blocks[i].Attn)
+		if err != nil {
+			return nil, fmt.Errorf("layer %d: %w", i, err)
+		}
+		list[i] = t
+	}
+	return list, nil
+}
+
+func turnOf(a *family.Attention) (Turn, error) {
+	t := Turn{Gain: a.Rotary.Gain, Removed: a.Rotary.Removed}
+	refuse := func(what string) (Turn, error) {
+		return t, fmt.Errorf("%s: select and calibrate are %w there", what, posenc.ErrUnsupported)
+	}
+	switch {
+	case a.Phase != nil:
+		return refuse("phases that tokens decide")
+	case a.KShift != nil:
+		return refuse("keys mixed with the ones before them")
+	case a.NormAfter && a.QNorm != nil:
+		return refuse("norms of queries and keys after the rotation")
+	}
+	for g := range a.KVHeads {
+		row := a.Rotary.InvFreq
+		if a.Spectra != nil {
+			row = a.Spectra.InvFreq[g]
+		}
+		t.InvFreq = append(t.InvFreq, append([]float64{}, row...))
+	}
+	if b := a.Bias; b != nil {
+		switch {
+		case b.Kind == family.ALiBi && !b.RoundBF16 && !b.BeforeScale:
+			t.Slopes = append([]float64{}, b.Slopes...)
+		case b.Slopes != nil && allZero(b.Slopes): // adds nothing
+		default:
+			return refuse("a bias other than plain slopes")
+		}
+	}
+	return t, nil
+}
+
+func allZero(list []float64) bool {
+	for _, v := range list {
+		if v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// With returns the turns of a model in which every layer that turns has one
+// spectrum. Slopes, where not nil, are the bias of every layer, per query head.
+func With(turns []Turn, s posenc.Spectrum, slopes []float64) ([]Turn, error) {
+	out := make([]Turn, len(turns))
+	for i, t := range turns {
+		u := Turn{Gain: t.Gain, Slopes: t.Slopes, Removed: t.Removed}
+		if slopes != nil {
+			u.Slopes = slopes
+		}
+		for _, row := range t.InvFreq {
+			if len(row) == 0 {
+				u.InvFreq = append(u.InvFreq, row)
+				continue
+			}
+			if len(row) != len(s.InvFreq) {
+				return nil, fmt.Errorf("layer %d has %d planes, the spectrum %d", i, len(row), len(s.InvFreq))
+			}
+			u.Gain, u.Removed = s.Gain, s.Removed
+			u.InvFreq = append(u.InvFreq, s.InvFreq)
+		}
+		out[i] = u
+	}
+	return out, nil
+}
+
+// shapeOf reads the shape of layer i's scores and the weights of its norms.
+func shapeOf(m *family.Model, src family.Source, i int) (*Shape, error) {
+	a := &m.Blocks[i].Attn
+	s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.HeadDim, RotaryDim: a.Rotary.Dim,
+		Pairing: a.Rotary.Pairing, Scale: a.Scale, Window: a.Window}
+	for _, n := range []struct {
+		from *family.Norm
+		to   **HeadNorm
+	}{{a.QNorm, &s.QNorm}, {a.KNorm, &s.KNorm}} {
+		if n.from == nil {
+			continue
+		}
+		if n.from.Kind != family.RMS || n.from.Bias != nil {
+			return nil, fmt.Errorf("layer %d: a norm of queries or keys that is no RMS norm: %w", i, posenc.ErrUnsupported)
+		}
+		w, err := n.from.Weight.Float64(src)
+		if err != nil {
+			return nil, err
+		}
+		*n.to = &HeadNorm{Weight: w, Eps: n.from.Eps}
+	}
+	return s, nil
+}
+
+// weightsOf decodes W_q, W_k and their biases.
+func weightsOf(m *family.Model, src family.Source, i int) (*Weights[float32], error) {
+	a := &m.Blocks[i].Attn
+	w := &Weights[float32]{}
+	for _, part := range []struct {
+		to   *[]float32
+		from *family.Weight
+	}{{&w.Q, &a.Q.Weight}, {&w.K, &a.K.Weight}, {&w.QBias, a.Q.Bias}, {&w.KBias, a.K.Bias}} {
+		if part.from == nil {
+			continue
+		}
+		var err error
+		if *part.to, err = float32s(part.from, src); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+func float32s(w *family.Weight, src family.Source) ([]float32, error) {
+	raw, dtype, err := w.Bytes(src)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float32, len(raw)/dtype.Size())
+	if err := tensor.Decode32(out, raw, dtype); err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", w.Tensor, err)
+	}
+	return out, nil
+}

@@ -1,0 +1,144 @@
+package retrofit
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+)
+
+// SelectOptions say what to choose from a ranking.
+type SelectOptions struct {
+	Budget      Budget
+	Granularity Granularity
+	// Trials bounds the end-to-end measurements; 0 is 7.
+	Trials int
+	// Force takes the cheapest single choice where not even that is within the
+	// budget; without it that is an error that wraps ErrBudget.
+	Force bool
+	// Progress may be nil.
+	Progress func(Progress)
+}
+
+// Select ranks the choices by cost and drops the cheapest ones: the share that
+// the budget names, or as many as an end-to-end measure allows. That number is
+// bisected: the measure is taken to grow with it, which is checked for the
+// result alone. turns are the source's; measure may be nil for BudgetPlanes.
+func Select(ctx context.Context, c *Costs, turns []Turn, measure Measure, o SelectOptions) (*Selection, error) {
+	if o.Trials == 0 {
+		o.Trials = 7
+	}
+	if o.Granularity == "" {
+		o.Granularity = ByGroup
+	}
+	ranking := Rank(c, o.Granularity)
+	base := &Selection{Granularity: o.Granularity, Budget: o.Budget.String(), Candidates: len(ranking), Costs: c, turns: turns}
+	if len(ranking) == 0 {
+		return nil, fmt.Errorf("select: no plane that turns is below the cut: there is nothing to choose")
+	}
+	if o.Budget.Kind == BudgetPlanes {
+		n := int(math.Round(o.Budget.Value * float64(len(ranking))))
+		out := base.dropping(ranking, n)
+		if measure != nil {
+			m, err := measure(ctx, out)
+			if err != nil {
+				return nil, fmt.Errorf("select: measure: %w", err)
+			}
+			out.Trials, out.Measured = []Trial{{n, m, true}}, &m
+		}
+		return out, nil
+	}
+	if measure == nil {
+		return nil, fmt.Errorf("select: budget %s needs a measure: give a text, or use planes=75%%", o.Budget)
+	}
+	b := &bisection{base: base, ranking: ranking, measure: measure, options: o}
+	return b.run(ctx)
+}
+
+type bisection struct {
+	base    *Selection
+	ranking []Choice
+	measure Measure
+	options SelectOptions
+	trials  []Trial
+	spent   time.Duration
+}
+
+// run finds the largest number of choices within the budget, as exactly as the
+// trials allow. low is known to hold (0: the source itself), high not to.
+func (b *bisection) run(ctx context.Context) (*Selection, error) {
+	n := len(b.ranking)
+	low, high := 0, n+1
+	best := Measured{}
+	var first *Trial
+	for len(b.trials) < b.options.Trials && high-low > 1 {
+		at := (low + high) / 2
+		if len(b.trials) == 0 { // everything may be cheap
+			at = n
+		}
+		m, err := b.try(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		t := b.trials[len(b.trials)-1]
+		if t.Within {
+			low, best = at, m
+		} else {
+			high, first = at, &t
+		}
+	}
+	// every trial may have failed with high still above 1: the cheapest choice
+	// decides whether there is anything to do
+	if low == 0 && high > 1 {
+		m, err := b.try(ctx, 1)
+		if err != nil {
+			return nil, err
+		}
+		if t := b.trials[len(b.trials)-1]; t.Within {
+			low, best = 1, m
+		} else {
+			first = &t
+		}
+	}
+	if low == 0 {
+		what := fmt.Sprintf("select: not even the cheapest of %d choices (%s) is within %s: %s", n, b.ranking[0], b.options.Budget, b.options.Budget.format(first.Measured))
+		if !b.options.Force {
+			return nil, fmt.Errorf("%s: %w; a larger budget, a finer granularity or --calibrate may help, --force drops it all the same", what, ErrBudget)
+		}
+		low, best = 1, first.Measured
+	}
+	out := b.base.dropping(b.ranking, low)
+	out.Trials, out.Measured = b.trials, &best
+	return out, nil
+}
+
+func (b *bisection) try(ctx context.Context, n int) (Measured, error) {
+	if err := ctx.Err(); err != nil {
+		return Measured{}, err
+	}
+	begin := time.Now()
+	m, err := b.measure(ctx, b.base.dropping(b.ranking, n))
+	if err != nil {
+		return m, fmt.Errorf("select: measure with %d of %d choices dropped: %w", n, len(b.ranking), err)
+	}
+	b.spent += time.Since(begin)
+	within := b.options.Budget.Holds(m) // false for a loss that is not a number
+	b.trials = append(b.trials, Trial{n, m, within})
+	if b.options.Progress != nil {
+		done := len(b.trials)
+		rest := b.spent.Seconds() / float64(done) * float64(max(b.options.Trials-done, 0))
+		b.options.Progress(Progress{Stage: "measure", Layer: done, Layers: b.options.Trials, Seconds: rest})
+	}
+	return m, nil
+}
+
+// String names a choice.
+func (c Choice) String() string {
+	switch {
+	case c.Layer < 0:
+		return fmt.Sprintf("plane %d", c.Plane)
+	case c.Group < 0:
+		return fmt.Sprintf("layer %d, plane %d", c.Layer, c.Plane)
+	}
+	return fmt.Sprintf("layer %d, key/value head %d, plane %d", c.Layer, c.Group, c.Plane)
+}

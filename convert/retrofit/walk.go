@@ -1,0 +1,43 @@
+package retrofit
+
+import "context"
+
+// Walk is a float32 forward pass of the source, layer by layer, over one
+// sequence at positions 0…S−1. verify/ref has one.
+type Walk interface {
+	// Embed returns the residual stream (S, hidden) of token ids.
+	Embed(ids []int64) ([]float32, error)
+	// Input returns what the layer's W_q, W_k and W_v read: its norm of x,
+	// (S, hidden). It may be x's own memory or memory that the next call uses.
+	Input(layer int, x []float32) ([]float32, error)
+	// Advance replaces x by the layer's output.
+	Advance(layer int, x []float32) error
+}
+
+// Measured is what a model with a selection does to a text, against the source.
+type Measured struct {
+	// PPL and SourcePPL are perplexities, KL the mean KL(source ‖ model) of the
+	// next-token distributions in nats.
+	PPL       float64 `json:"ppl,omitempty"`
+	SourcePPL float64 `json:"source_ppl,omitempty"`
+	KL        float64 `json:"kl,omitempty"`
+}
+
+// Measure runs the model with the selection's spectra over a text that Costs
+// did not see.
+type Measure func(ctx context.Context, s *Selection) (Measured, error)
+
+// Progress is how far a long computation has come.
+type Progress struct {
+	// Stage is "walk", "costs", "measure" or "calibrate".
+	Stage string
+	// Layer of Layers is at work; in "measure", the measurement of at most so
+	// many.
+	Layer, Layers int
+	// Step of Steps, in "calibrate".
+	Step, Steps int
+	// Before and After are held-out attention KLs of a layer that is done.
+	Before, After float64
+	// Seconds is the estimated rest; negative where nothing is known yet.
+	Seconds float64
+}

@@ -1,0 +1,133 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/ort"
+)
+
+// openGraph opens the folder's own graph where it holds n positions of this
+// checkpoint and spectrum, else one made for the length in a temporary folder.
+func openGraph(ctx context.Context, m *Model, at *family.Model, n, length int) (runner, error) {
+	opts := ort.Options{Provider: m.opts.Provider, Threads: m.opts.Threads}
+	fits, err := ownGraphFits(m, n)
+	if err != nil {
+		return nil, err
+	}
+	dir, clean := m.Dir, func() {}
+	if !fits {
+		if dir, err = temporaryGraph(ctx, m, at, length); err != nil {
+			return nil, err
+		}
+		clean = func() { os.RemoveAll(dir) }
+	}
+	g, err := verify.OpenGraph(dir, opts)
+	if err != nil {
+		clean()
+		return nil, err
+	}
+	// What is loaded needs its names no longer, and what has none is left behind
+	// by no interruption. Windows keeps open files.
+	if runtime.GOOS != "windows" {
+		clean()
+	}
+	return &graphRunner{graph: g, clean: clean}, nil
+}
+
+// ownGraphFits tells whether the folder's graph belongs to its tensor files and
+// turns sequences of n tokens as the configuration says.
+func ownGraphFits(m *Model, n int) (bool, error) {
+	if _, err := os.Stat(filepath.Join(m.Dir, verify.GraphFile)); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	meta, err := verify.ReadGraphMeta(m.Dir)
+	if err != nil {
+		return false, err
+	}
+	weights, err := m.ckpt.Fingerprint()
+	if err != nil {
+		return false, err
+	}
+	if meta.Weights != weights || meta.MaxLength < n {
+		return false, nil
+	}
+	return m.sameSpectra(meta.MaxLength, n)
+}
+
+// temporaryGraph makes a folder with the checkpoint's files, linked, and a graph
+// of them. The caller removes it.
+func temporaryGraph(ctx context.Context, m *Model, at *family.Model, length int) (dir string, err error) {
+	if dir, err = placeWeights(ctx, m.ckpt, m.opts.TempDir); err != nil {
+		return "", err
+	}
+	_, err = onnxops.Write(dir, at, m.ckpt, onnxops.Options{MaxLength: length, Version: m.opts.Version})
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		os.RemoveAll(dir)
+		return "", err
+	}
+	return dir, nil
+}
+
+// placeWeights puts the checkpoint's files into a new folder: as hard links in
+// the temporary folder, else beside the model, which shares its file system, else
+// as copies in the temporary folder.
+func placeWeights(ctx context.Context, ckpt *safetensors.Checkpoint, temp string) (string, error) {
+	if temp == "" {
+		temp = os.TempDir()
+	}
+	for _, base := range []string{temp, filepath.Dir(absolute(ckpt.Dir))} {
+		if dir, err := linkInto(ckpt, base); err == nil {
+			return dir, nil
+		}
+	}
+	dir, err := os.MkdirTemp(temp, "pecvt-eval-*")
+	if err != nil {
+		return "", fmt.Errorf("eval: temporary graph: %w", err)
+	}
+	for _, f := range ckpt.Files {
+		if _, err := fsio.Link(ctx, f.Path, filepath.Join(dir, filepath.Base(f.Path)), nil); err != nil {
+			os.RemoveAll(dir)
+			return "", fmt.Errorf("eval: temporary graph: %w", err)
+		}
+	}
+	return dir, nil
+}
+
+func linkInto(ckpt *safetensors.Checkpoint, base string) (string, error) {
+	dir, err := os.MkdirTemp(base, "pecvt-eval-*")
+	if err != nil {
+		return "", err
+	}
+	for _, f := range ckpt.Files {
+		real, err := filepath.EvalSymlinks(f.Path)
+		if err == nil {
+			err = os.Link(real, filepath.Join(dir, filepath.Base(f.Path)))
+		}
+		if err != nil {
+			os.RemoveAll(dir)
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+func absolute(path string) string {
+	if a, err := filepath.Abs(path); err == nil {
+		return a
+	}
+	return path
+}

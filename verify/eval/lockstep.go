@@ -1,0 +1,134 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// trace is one sequence's figures in one model, by position 0 … T−2.
+type trace struct {
+	nll []float64
+	kl  []float64 // from the source, nil without one
+	top []int64   // argmax
+	ok  []bool    // argmax is the source's, nil without one
+}
+
+// lockstep runs a sequence through all models piece by piece, models[source]
+// (where not negative) being what the others are compared with.
+func lockstep(ctx context.Context, models []*Model, source int, ids []int64, progress func(tokens int)) ([]trace, error) {
+	n := len(ids) - 1
+	traces := make([]trace, len(models))
+	running := make([]*sequence, len(models))
+	for k, m := range models {
+		if err := m.prepare(ctx, len(ids)); err != nil {
+			return nil, err
+		}
+		running[k] = m.start(ids, k == source)
+		traces[k] = trace{nll: make([]float64, n), top: make([]int64, n)}
+		if source >= 0 && k != source {
+			traces[k].kl, traces[k].ok = make([]float64, n), make([]bool, n)
+		}
+	}
+	chunk := models[0].opts.Chunk
+	piece := make([]logits, len(models))
+	for from := 0; from < len(ids); from += chunk {
+		to := min(from+chunk, len(ids))
+		for k := range models {
+			var err error
+			if piece[k], err = running[k].next(ctx, ids[from:to]); err != nil {
+				return nil, err
+			}
+			if progress != nil {
+				progress(to - from)
+			}
+		}
+		if err := measure(piece, source, ids, from, min(to, n), traces); err != nil {
+			return nil, err
+		}
+	}
+	return traces, nil
+}
+
+// measure fills positions [from, to) of the traces in.
+func measure(piece []logits, source int, ids []int64, from, to int, traces []trace) error {
+	var group errgroup.Group
+	workers := max(1, min(runtime.GOMAXPROCS(0), to-from))
+	for w := range workers {
+		group.Go(func() error {
+			p, q, e := make([]float64, piece[0].vocab), make([]float64, piece[0].vocab), make([]float64, piece[0].vocab)
+			for i := from + w; i < to; i += workers {
+				var ref distribution
+				if source >= 0 {
+					piece[source].row(i-from, q)
+					ref = describe(q, e)
+				}
+				for k := range piece {
+					t := &traces[k]
+					row, d := q, ref
+					if k != source {
+						piece[k].row(i-from, p)
+						row, d = p, describe(p, nil)
+					}
+					t.nll[i], t.top[i] = d.lse-row[ids[i+1]], int64(d.top)
+					if math.IsNaN(t.nll[i]) {
+						return fmt.Errorf("position %d: a logit is not a number: the weights are damaged, or the arithmetic overflowed", i)
+					}
+					if t.kl != nil {
+						t.kl[i], t.ok[i] = divergence(q, e, ref, p, d), d.top == ref.top
+					}
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// distribution describes softmax of a row of logits.
+type distribution struct {
+	lse float64 // ln Σ exp
+	sum float64 // Σ exp(x − max)
+	top int
+}
+
+// describe returns a row's distribution, and in e, where not nil, exp(x − max).
+func describe(row, e []float64) distribution {
+	d := distribution{}
+	for v, x := range row {
+		if x > row[d.top] {
+			d.top = v
+		}
+	}
+	largest := row[d.top]
+	if e != nil {
+		for v, x := range row {
+			y := math.Exp(x - largest)
+			e[v] = y
+			d.sum += y
+		}
+	} else {
+		for _, x := range row {
+			d.sum += math.Exp(x - largest)
+		}
+	}
+	d.lse = largest + math.Log(d.sum)
+	return d
+}
+
+// divergence is KL(softmax q ‖ softmax p) in nats, from
+//
+//	Σ_v e_v (q_v − p_v) / Σ e − lse(q) + lse(p)
+//
+// which needs no exponential beyond e = exp(q − max). Its rounding is some 1e-16
+// of the largest difference of logits.
+func divergence(q, e []float64, dq distribution, p []float64, dp distribution) float64 {
+	sum := 0.0
+	for v, w := range e {
+		sum += w * (q[v] - p[v])
+	}
+	return max(0, sum/dq.sum-dq.lse+dp.lse)
+}

@@ -1,0 +1,58 @@
+package eval
+
+import (
+	"fmt"
+
+	"github.com/pecvt/pecvt/verify/ort"
+)
+
+// Runners.
+const (
+	RunnerAuto = ""    // ONNX Runtime where it can be loaded, else the reference
+	RunnerORT  = "ort" // ONNX Runtime, or an error
+	RunnerRef  = "ref" // the reference
+)
+
+// Runners lists the values of Options.Runner.
+func Runners() []string { return []string{RunnerORT, RunnerRef} }
+
+// Options say how a model is run. The zero value runs it on the CPU.
+type Options struct {
+	// Runner is RunnerAuto, RunnerORT or RunnerRef.
+	Runner string
+	// ORTLibrary, Provider and Threads choose ONNX Runtime and its session.
+	ORTLibrary, Provider string
+	Threads              int
+	// Chunk is how many tokens run at once; 0 is 256. It does not change what is
+	// measured beyond rounding.
+	Chunk int
+	// Length is the longest sequence that will be scored, where that is known: a
+	// graph made on the way is made long enough at once.
+	Length int
+	// TempDir is where such a graph is put; "" is the system's folder.
+	TempDir string
+	// Version goes into the metadata of graphs made on the way.
+	Version string
+	// Remember is how many bytes of logits a model that is scored against keeps,
+	// so that the same sequences cost it nothing when the next model comes: a
+	// sequence of T tokens takes 4·T·vocabulary. 0 keeps none.
+	Remember int64
+}
+
+const defaultChunk = 256
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Chunk == 0 {
+		o.Chunk = defaultChunk
+	}
+	if o.Provider == "" {
+		o.Provider = ort.ProviderCPU
+	}
+	switch {
+	case o.Runner != RunnerAuto && o.Runner != RunnerORT && o.Runner != RunnerRef:
+		return o, fmt.Errorf("eval: runner %q: expected %q or %q", o.Runner, RunnerORT, RunnerRef)
+	case o.Chunk < 0:
+		return o, fmt.Errorf("eval: pieces of %d tokens: expected a positive number", o.Chunk)
+	}
+	return o, nil
+}

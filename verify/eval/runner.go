@@ -1,0 +1,89 @@
+package eval
+
+import (
+	"context"
+	"math"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/ref"
+)
+
+// runner computes the logits of one sequence at a time, piece by piece.
+type runner interface {
+	// begin starts a sequence.
+	begin()
+	// next continues it with these tokens.
+	next(ctx context.Context, ids []int64) (logits, error)
+	// limit is the longest sequence that it can run.
+	limit() int
+	close()
+}
+
+// logits are those of some tokens, (tokens, vocabulary), in one of two types.
+type logits struct {
+	vocab int
+	f32   []float32
+	f64   []float64
+}
+
+// row copies the logits of token i into buf.
+func (l *logits) row(i int, buf []float64) {
+	if l.f64 != nil {
+		copy(buf, l.f64[i*l.vocab:(i+1)*l.vocab])
+		return
+	}
+	for v, x := range l.f32[i*l.vocab : (i+1)*l.vocab] {
+		buf[v] = float64(x)
+	}
+}
+
+// graphRunner runs an emitted graph in ONNX Runtime.
+type graphRunner struct {
+	graph *verify.Graph
+	vocab int
+	past  verify.State
+	from  int
+	clean func() // removes what was made for it
+}
+
+func (g *graphRunner) begin()     { g.past, g.from = nil, 0 }
+func (g *graphRunner) limit() int { return g.graph.MaxLength() }
+
+func (g *graphRunner) next(ctx context.Context, ids []int64) (logits, error) {
+	l, past, err := g.graph.Run(ctx, ids, g.from, g.past)
+	if err != nil {
+		return logits{}, err
+	}
+	g.past, g.from = past, g.from+len(ids)
+	return logits{vocab: len(l) / len(ids), f32: l}, nil
+}
+
+func (g *graphRunner) close() {
+	g.graph.Close()
+	g.clean()
+}
+
+// refRunner is the reference's forward pass.
+type refRunner struct {
+	r    *ref.Runner
+	past *ref.Cache
+}
+
+func newRef(m *family.Model, ckpt *safetensors.Checkpoint) *refRunner {
+	return &refRunner{r: ref.New(m, ckpt)}
+}
+
+func (r *refRunner) begin()     { r.past = nil }
+func (r *refRunner) limit() int { return math.MaxInt } // it has no tables
+func (r *refRunner) close()     {}
+
+func (r *refRunner) next(ctx context.Context, ids []int64) (logits, error) {
+	out, err := r.r.Forward(ctx, ref.Input{IDs: [][]int64{ids}, Past: r.past}, ref.Options{})
+	if err != nil {
+		return logits{}, err
+	}
+	r.past = out.Cache
+	return logits{vocab: out.Vocab, f64: out.Logits}, nil
+}

@@ -35,7 +35,9 @@ var arrows = map[string][]string{
 	"verify/ort":          {"onnxops/onnxpb", "convert/tensor"},
 	"verify/ort/orttest":  {"verify/ort", "onnxops/onnxpb"},
 	"verify":              {"posenc", "convert/tensor", "convert/safetensors", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
-	"cmd/pecvt":           {"posenc", "convert", "convert/family", "convert/safetensors", "convert/rewrite", "onnxops", "onnxops/ops", "verify", "verify/ort"},
+	"verify/eval/tokens":  {},
+	"verify/eval":         {"posenc", "convert/fsio", "convert/safetensors", "convert/family", "onnxops", "verify", "verify/ref", "verify/ort", "verify/eval/tokens"},
+	"cmd/pecvt":           {"posenc", "convert", "convert/family", "convert/safetensors", "convert/rewrite", "onnxops", "onnxops/ops", "verify", "verify/ort", "verify/eval"},
 	"cmd/pecvt/gendocs":   {"posenc", "convert/family", "convert/rewrite", "onnxops/ops", "verify"},
 }
 

@@ -215,16 +215,13 @@ func (j *job) layer(ctx context.Context, st *streams, i int) (*LayerReport, erro
 		keys[s] = pair.Sequence(h[s], len(j.sequences[s]))
 	}
 	rng := rand.New(rand.NewPCG(j.o.Seed, uint64(i)))
-	held := make([][]int, len(h))
-	for s := range held {
-		held[s] = drawRows(rng, min(48, max(2, len(j.sequences[s])/heldOutOf)), len(j.sequences[s])/heldOutOf*heldOutOf, true)
-	}
+	held := drawHeldOut(j.sequences, rng)
 	test := func() float64 {
 		var sum float64
-		for s := range h {
-			sum += mean(pair.KL(h[s], keys[s], held[s], nil))
+		for _, t := range held {
+			sum += t.weight * mean(pair.KL(h[t.sequence], keys[t.sequence], t.rows, nil))
 		}
-		return sum / float64(len(h))
+		return sum
 	}
 	report := &LayerReport{Layer: i, Before: test()}
 	grad := fitted.NewWeights()

@@ -19,11 +19,9 @@ func Flops(m *family.Model, source, student []Turn, sequences [][]int64, o Calib
 		last = i
 		a := &m.Blocks[i].Attn
 		s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.HeadDim}
-		var steps float64
-		for _, n := range expected(sequences, o.Steps) {
-			steps += n.count * stepFlops(s, n.length, o.Rows)
+		for _, c := range classes(sequences) {
+			sum += c.share * float64(o.Steps) * stepFlops(s, len(sequences[c.members[0]]), o.Rows)
 		}
-		sum += steps
 	}
 	for i := range m.Blocks {
 		if i < last {
@@ -31,40 +29,6 @@ func Flops(m *family.Model, source, student []Turn, sequences [][]int64, o Calib
 		}
 	}
 	return sum
-}
-
-type classCount struct {
-	length int
-	count  float64
-}
-
-// expected counts the steps of each length.
-func expected(sequences [][]int64, steps int) []classCount {
-	var list []classCount
-	longest, shorter := 0, map[int]bool{}
-	for _, s := range sequences {
-		longest = max(longest, len(s))
-	}
-	for _, s := range sequences {
-		if len(s) < longest {
-			shorter[len(s)] = true
-		}
-	}
-	half := float64(steps)
-	if len(shorter) > 0 {
-		half /= 2
-	}
-	list = append(list, classCount{longest, half})
-	for _, s := range sequences { // in the order of the text
-		if shorter[len(s)] {
-			list = append(list, classCount{len(s), half / float64(len(shorter))})
-			delete(shorter, len(s))
-			if len(shorter) == 0 {
-				break
-			}
-		}
-	}
-	return list
 }
 
 // stepFlops is one step on a sequence of n positions: the student's keys and

@@ -34,35 +34,76 @@ func Sequences(ids []int64, length, tokens int) [][]int64 {
 	return list
 }
 
-// schedule lists the sequence of each step: lengths in turn, the longest as
-// often as all others together, and within a length every sequence as often.
-func schedule(sequences [][]int64, steps int, rng *rand.Rand) []int {
-	var classes [][]int // of equal length, longest first
+// class is sequences of one length and the share of all steps that they get.
+type class struct {
+	members []int
+	share   float64
+}
+
+// classes sorts sequences by length, longest first. The longest have half of
+// the steps, the other lengths the rest in equal parts.
+func classes(sequences [][]int64) []class {
 	order := make([]int, len(sequences))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return len(sequences[b]) - len(sequences[a]) })
+	var list []class
 	for _, i := range order {
-		if n := len(classes); n > 0 && len(sequences[classes[n-1][0]]) == len(sequences[i]) {
-			classes[n-1] = append(classes[n-1], i)
+		if n := len(list); n > 0 && len(sequences[list[n-1].members[0]]) == len(sequences[i]) {
+			list[n-1].members = append(list[n-1].members, i)
 			continue
 		}
-		classes = append(classes, []int{i})
+		list = append(list, class{members: []int{i}})
 	}
-	next := make([]int, len(classes))
+	for n := range list {
+		list[n].share = .5 / float64(len(list)-1)
+	}
+	list[0].share = .5
+	if len(list) == 1 {
+		list[0].share = 1
+	}
+	return list
+}
+
+// schedule lists the sequence of each step, within a class every one as often.
+func schedule(sequences [][]int64, steps int, rng *rand.Rand) []int {
+	all := classes(sequences)
+	next := make([]int, len(all))
 	list := make([]int, steps)
 	for s := range list {
-		class := 0
-		if len(classes) > 1 && s%2 == 1 {
-			class = 1 + s/2%(len(classes)-1)
+		n := 0
+		if len(all) > 1 && s%2 == 1 {
+			n = 1 + s/2%(len(all)-1)
 		}
-		members := classes[class]
-		if next[class]%len(members) == 0 {
+		members := all[n].members
+		if next[n]%len(members) == 0 {
 			rng.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
 		}
-		list[s] = members[next[class]%len(members)]
-		next[class]++
+		list[s] = members[next[n]%len(members)]
+		next[n]++
+	}
+	return list
+}
+
+// heldOut is a sequence's held-out rows and their weight in the test.
+type heldOut struct {
+	sequence int
+	rows     []int
+	weight   float64
+}
+
+// drawHeldOut draws the rows of the test: of each class up to 4 sequences,
+// weighted as the steps are.
+func drawHeldOut(sequences [][]int64, rng *rand.Rand) []heldOut {
+	const most, rows = 4, 48
+	var list []heldOut
+	for _, c := range classes(sequences) {
+		members := c.members[:min(most, len(c.members))]
+		for _, s := range members {
+			n := len(sequences[s])
+			list = append(list, heldOut{s, drawRows(rng, min(rows, max(2, n/heldOutOf)), n/heldOutOf*heldOutOf, true), c.share / float64(len(members))})
+		}
 	}
 	return list
 }

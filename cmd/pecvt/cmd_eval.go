@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify/eval"
+	"github.com/pecvt/pecvt/verify/ort"
+)
+
+// plotTypes are the endings of --plot.
+var plotTypes = []string{".png", ".svg"}
+
+func newEval(a *app) *cobra.Command {
+	var c eval.Config
+	var plots []string
+	cmd := &cobra.Command{
+		Use:   "eval MODEL... (--text FILE | --ids FILE)",
+		Short: "measure perplexity, the distance from a source, and copying",
+		Long: `eval scores models on the same tokens: perplexity by context length and by
+position, the perplexity of the last tokens, and against a source (--against)
+KL divergence, top-1 agreement and the ratio of perplexities, each with a 95%
+confidence interval over the sequences. Nothing is judged. docs/eval.md has the
+definitions.
+
+Sequences are cut from the front of each text, without overlap. A model runs in
+ONNX Runtime where that can be loaded, else in the Go reference, slowly; one
+without a model.onnx that is long enough gets a graph in a temporary folder.
+With --against all models are held in memory at once.`,
+		Example: `  pecvt eval model-hope --against path/to/model --text book.txt --lengths 512,2048
+  pecvt eval model-hope --ids tokens.safetensors --plot eval.png --json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("eval: MODEL is missing")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.Models = args
+			if err := checkEvalFlags(&c, plots); err != nil {
+				return err
+			}
+			ui := newUI(a, cmd.ErrOrStderr())
+			defer ui.close()
+			c.Options.Version = toolVersion()
+			c.Progress = func(p eval.Progress) { ui.step(progressText(p)) }
+			r, err := eval.Run(cmd.Context(), c)
+			ui.close()
+			if err != nil {
+				return err
+			}
+			for _, path := range plots {
+				if err := r.Plot(path); err != nil {
+					return err
+				}
+			}
+			if a.json {
+				return printJSON(cmd, r)
+			}
+			return r.WriteText(cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&c.Texts, "text", nil, "UTF-8 text `FILE`; may be given more than once")
+	f.StringVar(&c.IDs, "ids", "", "safetensors `FILE` whose input_ids (rows, positions) are scored")
+	f.StringVar(&c.Against, "against", "", "source `MODEL` for KL, top-1 agreement and ratios; it is scored too")
+	f.IntSliceVar(&c.Lengths, "lengths", []int{512, 2048}, "context lengths in tokens")
+	f.IntVar(&c.Sequences, "sequences", 0, "sequences per length (0: as many as the text has, at most 8)")
+	f.IntVar(&c.Last, "last", 512, "tokens of the last-k perplexity (never more than a quarter of the length)")
+	f.IntVar(&c.Copy, "copy", 0, "random strings per distance of the copy probe (0: none)")
+	f.IntVar(&c.CopyTokens, "copy-tokens", 32, "tokens of such a string")
+	f.Int64Var(&c.Seed, "seed", 1, "seed of the copy probe's strings")
+	f.BoolVar(&c.BOS, "bos", false, "put bos_token_id before every sequence (it counts as a token of it)")
+	f.StringVar(&c.Tokenizer, "tokenizer", "", "tokenizer.json `FILE` (default: the models' own)")
+	f.StringArrayVar(&plots, "plot", nil, "write a picture: `FILE`.png or FILE.svg; may be given more than once")
+	f.StringVar(&c.Options.Runner, "runner", "", "ort or ref (default: ort where it can be loaded)")
+	f.IntVar(&c.Options.Chunk, "chunk", 256, "tokens that run at once")
+	f.StringVar(&c.Options.ORTLibrary, "ort-lib", "", "ONNX Runtime's shared library `FILE`")
+	f.StringVar(&c.Options.Provider, "provider", ort.ProviderCPU, "execution provider: cpu or cuda")
+	complete(cmd, "provider", ort.Providers())
+	complete(cmd, "runner", eval.Runners())
+	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+	return cmd
+}
+
+// checkEvalFlags refuses what cannot be meant, before any work.
+func checkEvalFlags(c *eval.Config, plots []string) error {
+	switch {
+	case len(c.Texts) == 0 && c.IDs == "":
+		return usagef("eval: --text or --ids is missing: the tokens to score")
+	case len(c.Texts) > 0 && c.IDs != "":
+		return usagef("eval: --text and --ids exclude each other")
+	case c.IDs != "" && c.Tokenizer != "":
+		return usagef("eval: --tokenizer has no use with --ids")
+	case c.IDs != "" && c.BOS:
+		return usagef("eval: --bos has no use with --ids: put the token into them")
+	case len(c.Lengths) == 0:
+		return usagef("eval: --lengths is empty")
+	}
+	for _, n := range c.Lengths {
+		if n < 2 {
+			return usagef("--lengths %d: expected 2 or more, of which the last is predicted", n)
+		}
+	}
+	for _, f := range []struct {
+		name       string
+		value, min int
+	}{{"sequences", c.Sequences, 0}, {"last", c.Last, 1}, {"copy", c.Copy, 0}, {"copy-tokens", c.CopyTokens, 2}, {"chunk", c.Options.Chunk, 1}} {
+		if f.value < f.min {
+			return usagef("--%s %d: expected %d or more", f.name, f.value, f.min)
+		}
+	}
+	if r := c.Options.Runner; r != "" && !slices.Contains(eval.Runners(), r) {
+		return usagef("--runner %q%s", r, posenc.Suggest(r, eval.Runners()))
+	}
+	if p := c.Options.Provider; !slices.Contains(ort.Providers(), p) {
+		return usagef("--provider %q%s", p, posenc.Suggest(p, ort.Providers()))
+	}
+	for _, path := range plots {
+		if !slices.Contains(plotTypes, strings.ToLower(filepath.Ext(path))) {
+			return usagef("--plot %s: expected a file that ends in %s", path, strings.Join(plotTypes, " or "))
+		}
+	}
+	return nil
+}
+
+// progressText is one line of progress.
+func progressText(p eval.Progress) string {
+	text := fmt.Sprintf("%s, %d%%", p.What, 100*p.Done/max(p.Total, 1))
+	if p.Left > 0 {
+		text += fmt.Sprintf(", about %s left", p.Left.Round(time.Second))
+	}
+	return text
+}

@@ -1,0 +1,172 @@
+package retrofit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// calibrateStories calibrates a model with the slower half of its planes at 0.
+func calibrateStories(t testing.TB, ctx context.Context, path string, edit func(o *CalibrateOptions, walk *Walk)) (*Calibration, error) {
+	t.Helper()
+	m, src := open(t, path)
+	w, err := newTestWalk(m, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	turns, err := Turns(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := m.Blocks[0].Attn.Rotary.Spectrum.Clone()
+	clear(s.InvFreq[len(s.InvFreq)/2:])
+	student, err := With(turns, s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := CalibrateOptions{Steps: 12, Rows: 32, Seed: 3, Folder: t.TempDir()}
+	var walk Walk = w
+	if edit != nil {
+		edit(&o, &walk)
+	}
+	return Calibrate(ctx, m, src, walk, student, Sequences(text(t, m), 512, 2000), o)
+}
+
+func text(t testing.TB, m *family.Model) []int64 {
+	var ids []int64
+	for _, s := range sampled(t) {
+		for _, id := range s {
+			ids = append(ids, id%int64(m.Vocab))
+		}
+	}
+	return ids
+}
+
+// TestCalibrateStories: held-out attention KL falls in every layer, and so does
+// the perplexity of the whole model.
+func TestCalibrateStories(t *testing.T) {
+	c, err := calibrateStories(t, context.Background(), "models/stories260K", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Layers) != 5 || len(c.Files) != 5 {
+		t.Fatalf("%+v", c)
+	}
+	for _, l := range c.Layers {
+		t.Logf("layer %d: %.4f → %.4f", l.Layer, l.Before, l.After)
+		if !l.Kept || l.After > .9*l.Before {
+			t.Errorf("layer %d: KL %v before and %v after", l.Layer, l.Before, l.After)
+		}
+	}
+}
+
+// TestCalibrateFamilies: what other families have: q/k norms, biases, fused
+// weights, a window.
+func TestCalibrateFamilies(t *testing.T) {
+	for _, name := range []string{"qwen3", "qwen2", "phi3", "mistral", "llama-tied-bf16"} {
+		c, err := calibrateStories(t, context.Background(), "golden/"+name, func(o *CalibrateOptions, _ *Walk) { o.Steps = 30 })
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, l := range c.Layers {
+			t.Logf("%s layer %d: %.3g → %.3g", name, l.Layer, l.Before, l.After)
+		}
+		if len(c.Layers) == 0 || len(c.Files) == 0 {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
+// TestCalibrateDeterministic: the same bytes on one core, on several, and after
+// an interruption, which does not begin again.
+func TestCalibrateDeterministic(t *testing.T) {
+	first, err := calibrateStories(t, context.Background(), "models/stories260K", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := runtime.GOMAXPROCS(1)
+	second, err := calibrateStories(t, context.Background(), "models/stories260K", nil)
+	runtime.GOMAXPROCS(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, first, second)
+
+	folder := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err = calibrateStories(t, ctx, "models/stories260K", func(o *CalibrateOptions, _ *Walk) {
+		o.Folder = folder
+		o.Progress = func(p Progress) {
+			if p.Layer == 3 && p.Step == 4 {
+				cancel()
+			}
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("interrupted: %v", err)
+	}
+	lowest := 99
+	third, err := calibrateStories(t, context.Background(), "models/stories260K", func(o *CalibrateOptions, _ *Walk) {
+		o.Folder = folder
+		o.Progress = func(p Progress) { lowest = min(lowest, p.Layer) }
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lowest != 3 {
+		t.Errorf("went on at layer %d, expected 3", lowest)
+	}
+	same(t, first, third)
+
+	_, err = calibrateStories(t, context.Background(), "models/stories260K", func(o *CalibrateOptions, _ *Walk) { o.Folder, o.Seed = folder, 4 })
+	if err == nil || !strings.Contains(err.Error(), "with other options") {
+		t.Errorf("stale state: %v", err)
+	}
+	if err := os.WriteFile(first.Files[1], []byte("x"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	_, err = calibrateStories(t, context.Background(), "models/stories260K", func(o *CalibrateOptions, _ *Walk) { o.Folder = filepath.Dir(first.Files[1]) })
+	if err == nil || !strings.Contains(err.Error(), "is not what was written") {
+		t.Errorf("damaged state: %v", err)
+	}
+}
+
+func same(t *testing.T, a, b *Calibration) {
+	t.Helper()
+	if diff := cmp.Diff(a.Layers, b.Layers); diff != "" {
+		t.Error(diff)
+	}
+	for i := range a.Files {
+		x, err := os.ReadFile(a.Files[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := os.ReadFile(b.Files[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(x, y) {
+			t.Errorf("%s: other bytes", filepath.Base(a.Files[i]))
+		}
+	}
+}
+
+// TestCalibrateRefuses: what has no plain rotation.
+func TestCalibrateRefuses(t *testing.T) {
+	for _, name := range []string{"grape-m-ctx", "grape-fox", "bloom-6heads"} {
+		m, _ := open(t, "golden/"+name)
+		if _, err := Turns(m); name != "bloom-6heads" && !errors.Is(err, posenc.ErrUnsupported) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

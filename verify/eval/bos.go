@@ -1,0 +1,35 @@
+package eval
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// bos is the model's bos_token_id.
+func (m *Model) bos() (int64, error) {
+	path := filepath.Join(m.Dir, "config.json")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return 0, fmt.Errorf("bos: %w", err)
+	}
+	var c struct {
+		ID json.RawMessage `json:"bos_token_id"`
+	}
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	var id int64
+	if err := json.Unmarshal(c.ID, &id); err != nil || string(c.ID) == "null" || id < 0 || id >= int64(m.Vocab) {
+		return 0, fmt.Errorf("%s: bos_token_id is %s: expected a token of the vocabulary of %d; leave --bos out", path, orNone(c.ID), m.Vocab)
+	}
+	return id, nil
+}
+
+func orNone(raw json.RawMessage) string {
+	if len(raw) == 0 {
+		return "missing"
+	}
+	return string(raw)
+}

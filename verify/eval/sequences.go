@@ -1,0 +1,118 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"unicode/utf8"
+
+	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/eval/tokens"
+)
+
+// readRows returns the rows that sequences are cut from: one for each text, or
+// those of input_ids.
+func readRows(ctx context.Context, c *Config, models []*Model) (rows [][]int64, tokenizer string, err error) {
+	vocab := models[0].Vocab
+	if c.IDs != "" {
+		rows, err = verify.ReadIDs(c.IDs, vocab)
+		return rows, "", err
+	}
+	tk, err := findTokenizer(c.Tokenizer, models)
+	if err != nil {
+		return nil, "", err
+	}
+	if tk.Highest() >= int64(vocab) {
+		return nil, "", fmt.Errorf("%s gives ids up to %d, the model %s has a vocabulary of %d: it is another model's tokenizer", tk.Path(), tk.Highest(), models[0].Dir, vocab)
+	}
+	for _, path := range c.Texts {
+		if err := ctx.Err(); err != nil {
+			return nil, "", err
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return nil, "", fmt.Errorf("text: %w", err)
+		}
+		if at := notUTF8(raw); at >= 0 {
+			return nil, "", fmt.Errorf("%s: byte %d is not UTF-8: tokenizers read text; convert the file to UTF-8 first", path, at)
+		}
+		ids, err := tk.Encode(string(raw))
+		if err != nil {
+			return nil, "", fmt.Errorf("%s: %w", path, err)
+		}
+		rows = append(rows, ids)
+	}
+	return rows, tk.Path(), nil
+}
+
+// notUTF8 is the offset of the first byte that is not, or -1.
+func notUTF8(raw []byte) int {
+	for i := 0; i < len(raw); {
+		r, n := utf8.DecodeRune(raw[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// findTokenizer loads the tokenizer named, else the first that a model's folder
+// has. Models that disagree are refused: ids of one would mean nothing to the
+// other.
+func findTokenizer(named string, models []*Model) (*tokens.Tokenizer, error) {
+	if named != "" {
+		return tokens.Load(named)
+	}
+	first, text := "", []byte(nil)
+	for _, m := range models {
+		path := filepath.Join(m.Dir, tokens.FileName)
+		raw, err := os.ReadFile(path)
+		switch {
+		case err != nil:
+		case first == "":
+			first, text = path, raw
+		case string(raw) != string(text):
+			return nil, fmt.Errorf("%s and %s differ: perplexities by different tokens cannot be compared; name one with --tokenizer, or evaluate them apart", first, path)
+		}
+	}
+	if first == "" {
+		return nil, fmt.Errorf("%s: %w in it: a text cannot become token ids; name one with --tokenizer, or give the ids with --ids", models[0].Dir, tokens.ErrNone)
+	}
+	return tokens.Load(first)
+}
+
+// cutRows makes want sequences of n tokens (0: as many as there are, at most
+// defaultSequences) from the rows' fronts, in order, without overlap. first,
+// where not negative, is put before the tokens of each and counts.
+func cutRows(rows [][]int64, n, want int, first int64) ([][]int64, error) {
+	take := n
+	if first >= 0 {
+		take--
+	}
+	limit := want
+	if want == 0 {
+		limit = defaultSequences
+	}
+	var out [][]int64
+	fit, total := 0, 0
+	for _, row := range rows {
+		total += len(row)
+		fit += len(row) / take
+		for from := 0; from+take <= len(row) && len(out) < limit; from += take {
+			seq := row[from : from+take : from+take]
+			if first >= 0 {
+				seq = append([]int64{first}, seq...)
+			}
+			out = append(out, seq)
+		}
+	}
+	switch {
+	case len(out) == 0:
+		return nil, fmt.Errorf("the text has %d tokens: too short for a sequence of %d; give more text or smaller --lengths", total, n)
+	case len(out) < want:
+		return nil, fmt.Errorf("the text has %d tokens, which make %d sequences of %d: --sequences %d asks for more; give more text", total, fit, n, want)
+	}
+	return out, nil
+}

@@ -35,6 +35,8 @@ type Manifest struct {
 	// Files are the converted checkpoint's, without pecvt.json itself.
 	Files []ManifestFile `json:"files"`
 	Notes []string       `json:"notes"`
+	// Retrofit records a selection or a calibration.
+	Retrofit *Retrofit `json:"retrofit,omitempty"`
 }
 
 // Flags are the options that decide the result.
@@ -149,7 +151,7 @@ func (p *Plan) renderManifest() ([]byte, error) {
 	if version == "" {
 		version = "devel"
 	}
-	man := Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: p.Encoding, Notes: p.Notes,
+	man := Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: p.Encoding, Notes: p.Notes, Retrofit: o.Retrofit,
 		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Slope: o.Slope, Layout: o.Layout, Spelling: o.Spelling, MaxShardSize: o.MaxShardSize}}
 	for _, f := range p.Files {
 		if f.Name != manifestName {

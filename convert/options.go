@@ -5,6 +5,8 @@ import "github.com/pecvt/pecvt/convert/rewrite"
 // Options decide what a plan holds.
 type Options struct {
 	rewrite.Options
+	// Retrofit is what a selection or a calibration brings; nil is nothing.
+	Retrofit *Retrofit
 	// Output is the target folder; empty is <model's name>-<encoding> in the
 	// current folder, or beside the model where that folder lies in it.
 	Output string

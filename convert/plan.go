@@ -42,13 +42,17 @@ type FilePlan struct {
 
 // PlaneChange is one row of the frequency table, in radians per position.
 type PlaneChange struct {
-	Index    int      `json:"plane"`
-	Unscaled float64  `json:"unscaled"`
-	Band     string   `json:"band"`
-	Before   float64  `json:"before"`
-	After    float64  `json:"after"`
-	State    string   `json:"state"` // "kept", "dropped" or "removed"
-	Long     *float64 `json:"after_long,omitempty"`
+	Index    int     `json:"plane"`
+	Unscaled float64 `json:"unscaled"`
+	Band     string  `json:"band"`
+	Before   float64 `json:"before"`
+	After    float64 `json:"after"`
+	State    string  `json:"state"` // "kept", "dropped", "removed" or "mixed"
+	// Still of Of (layer, key/value head) stop turning, where some do and some
+	// do not.
+	Still int      `json:"still,omitempty"`
+	Of    int      `json:"of,omitempty"`
+	Long  *float64 `json:"after_long,omitempty"`
 }
 
 // Encoding describes the change.
@@ -96,6 +100,7 @@ type Plan struct {
 	dir      string // of the source
 	fromFile bool   // the model was named by a file
 	tensors  []tensorFile
+	replaced map[string]bool // tensors that a calibration brings
 	config   []byte
 	index    []byte // nil: none, or copied
 }
@@ -112,12 +117,20 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Retrofit != nil && o.Retrofit.Selection != nil {
+		o.Spectra = o.Retrofit.Selection.Spectra()
+	}
 	r, err := rewrite.Make(m, ckpt, o.Options)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	replaced, err := openOverlay(o.Retrofit, ckpt, m, r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	defer replaced.Close()
 	o.Options = r.Options
-	p := &Plan{Model: path, Output: o.Output, options: o, rewrite: r, dir: ckpt.Dir,
+	p := &Plan{Model: path, Output: o.Output, options: o, rewrite: r, dir: ckpt.Dir, replaced: replaced.names(),
 		Notes: append([]string{}, r.Notes...), Warnings: append([]string{}, m.Warnings...), LeftBehind: []string{}}
 	if info, err := os.Stat(path); err == nil {
 		p.fromFile = !info.IsDir()
@@ -207,11 +220,16 @@ func describe(m *family.Model, r *rewrite.Rewrite) Encoding {
 	for _, i := range r.Removed {
 		state[i] = "removed"
 	}
+	mixed := map[int]rewrite.Mixed{}
+	for _, x := range r.Mixed {
+		mixed[x.Plane], state[x.Plane] = x, "mixed"
+	}
 	for i, f := range r.Unscaled {
 		plane := PlaneChange{Index: i, Unscaled: f, Band: posenc.BandOf(f, r.TrainLength).String(), Before: r.Before.InvFreq[i], After: r.After.InvFreq[i], State: "kept"}
 		if s, ok := state[i]; ok {
 			plane.State = s
 		}
+		plane.Still, plane.Of = mixed[i].Still, mixed[i].Of
 		if r.AfterLong != nil {
 			plane.Long = &r.AfterLong.InvFreq[i]
 		}

@@ -63,7 +63,12 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 		return nil, err
 	}
 	defer ckpt.Close()
-	w := &run{ctx: ctx, plan: p, ckpt: ckpt, dir: t.temporary, progress: o.Progress, linked: map[string]bool{}}
+	replaced, err := openOverlay(p.options.Retrofit, ckpt, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer replaced.Close()
+	w := &run{replaced: replaced, ctx: ctx, plan: p, ckpt: ckpt, dir: t.temporary, progress: o.Progress, linked: map[string]bool{}}
 	for _, f := range p.Files {
 		w.at = f.Name
 		how, err := w.file(f)
@@ -124,6 +129,7 @@ type run struct {
 	ctx      context.Context
 	plan     *Plan
 	ckpt     *safetensors.Checkpoint
+	replaced *overlay
 	dir      string
 	progress func(Progress)
 	at       string

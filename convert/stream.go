@@ -36,7 +36,7 @@ func (w *run) tensors(name, dst string) (err error) {
 	}()
 	for _, info := range g.infos {
 		if e := g.edits[info.Name]; e != nil {
-			r := &rowReader{ctx: w.ctx, ckpt: w.ckpt, pieces: e.Pieces, report: w.report}
+			r := &rowReader{ctx: w.ctx, lookup: w.lookup, pieces: e.Pieces, report: w.report}
 			if err := out.WriteTensorFrom(info.Name, r); err != nil {
 				return err
 			}
@@ -48,7 +48,7 @@ func (w *run) tensors(name, dst string) (err error) {
 			}
 			continue
 		}
-		_, file, ok := w.ckpt.Lookup(info.Name)
+		_, file, ok := w.lookup(info.Name)
 		if !ok {
 			return fmt.Errorf("internal error: tensor %q is planned and not in the source", info.Name)
 		}
@@ -80,7 +80,7 @@ func (w *run) added(out *safetensors.Writer, info safetensors.Info, t *rewrite.T
 // that no tensor is held in memory.
 type rowReader struct {
 	ctx    context.Context
-	ckpt   *safetensors.Checkpoint
+	lookup func(name string) (safetensors.Info, *safetensors.File, bool)
 	pieces []rewrite.Piece
 	report func(int64)
 	// current is the rest of the piece being read; zero bytes if left counts.
@@ -115,7 +115,7 @@ func (r *rowReader) Read(p []byte) (int, error) {
 func (r *rowReader) next() error {
 	piece := r.pieces[0]
 	r.pieces = r.pieces[1:]
-	info, file, ok := r.ckpt.Lookup(piece.Tensor)
+	info, file, ok := r.lookup(piece.Tensor)
 	if !ok || info.Shape[0] == 0 {
 		return fmt.Errorf("internal error: rows of %q, which has none", piece.Tensor)
 	}

@@ -54,7 +54,7 @@ func (p *Plan) planTensors(ckpt *safetensors.Checkpoint, m *family.Model) error 
 		var data int64
 		for _, info := range g.infos {
 			data += info.Bytes()
-			if g.edits[info.Name] != nil || g.added[info.Name] != nil {
+			if g.edits[info.Name] != nil || g.added[info.Name] != nil || p.replaced[info.Name] {
 				f.Edited++
 			}
 		}
@@ -135,6 +135,9 @@ func (p *Plan) groups(ckpt *safetensors.Checkpoint, m *family.Model) ([]tensorFi
 			if gone[info.Name] {
 				g.from = -1
 				continue
+			}
+			if p.replaced[info.Name] {
+				g.from = -1
 			}
 			g.infos = append(g.infos, info)
 		}

@@ -58,6 +58,8 @@ type Calibration struct {
 	// and options.
 	Lengths     []int  `json:"lengths"`
 	Fingerprint string `json:"fingerprint"`
+	// Target is Hash of the rotation that was fitted to.
+	Target string `json:"target"`
 	// Layers are those whose rotation changes.
 	Layers []LayerReport `json:"layers"`
 	// Files are safetensors files whose tensors replace the source's of the same
@@ -139,7 +141,7 @@ func newJob(m *family.Model, src family.Source, walk Walk, student []Turn, seque
 }
 
 func (j *job) run(ctx context.Context) (*Calibration, error) {
-	c := &Calibration{Options: j.o, Fingerprint: j.state.fingerprint, Layers: []LayerReport{}}
+	c := &Calibration{Options: j.o, Fingerprint: j.state.fingerprint, Target: Hash(j.student), Layers: []LayerReport{}}
 	for _, s := range j.sequences {
 		c.Lengths = append(c.Lengths, len(s))
 	}

@@ -33,7 +33,7 @@ func calibrateStories(t testing.TB, ctx context.Context, path string, edit func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := CalibrateOptions{Steps: 12, Rows: 32, Seed: 3, Folder: t.TempDir()}
+	o := CalibrateOptions{Steps: 16, Rows: 32, Rate: .003, Seed: 3, Folder: t.TempDir()}
 	var walk Walk = w
 	if edit != nil {
 		edit(&o, &walk)
@@ -63,7 +63,7 @@ func TestCalibrateStories(t *testing.T) {
 	}
 	for _, l := range c.Layers {
 		t.Logf("layer %d: %.4f → %.4f", l.Layer, l.Before, l.After)
-		if !l.Kept || l.After > .9*l.Before {
+		if !l.Kept || l.After > .97*l.Before {
 			t.Errorf("layer %d: KL %v before and %v after", l.Layer, l.Before, l.After)
 		}
 	}
@@ -73,7 +73,8 @@ func TestCalibrateStories(t *testing.T) {
 // weights, a window.
 func TestCalibrateFamilies(t *testing.T) {
 	for _, name := range []string{"qwen3", "qwen2", "phi3", "mistral", "llama-tied-bf16"} {
-		c, err := calibrateStories(t, context.Background(), "golden/"+name, func(o *CalibrateOptions, _ *Walk) { o.Steps = 30 })
+		m, _ := open(t, "golden/"+name)
+		c, err := calibrateStories(t, context.Background(), "golden/"+name, func(o *CalibrateOptions, _ *Walk) { o.Steps = 20 })
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -81,8 +82,19 @@ func TestCalibrateFamilies(t *testing.T) {
 		for _, l := range c.Layers {
 			t.Logf("%s layer %d: %.3g → %.3g", name, l.Layer, l.Before, l.After)
 		}
-		if len(c.Layers) == 0 || len(c.Files) == 0 {
-			t.Errorf("%s: %+v", name, c)
+		// Mistral's window of 8 positions sees hardly any slow plane: the gate
+		// keeps the source's weights where fitting made nothing better
+		kept := 0
+		for _, l := range c.Layers {
+			if l.Kept != (l.After < l.Before) {
+				t.Errorf("%s: %+v", name, l)
+			}
+			if l.Kept {
+				kept++
+			}
+		}
+		if kept != len(c.Files) || name != "mistral" && kept != len(m.Blocks) {
+			t.Errorf("%s: %d of %d layers kept, %d files", name, kept, len(c.Layers), len(c.Files))
 		}
 	}
 }

@@ -132,7 +132,7 @@ func storiesCosts(t testing.TB) (*Costs, []Turn, Measure) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, turns, measureOn(m, src, text[3])
+	return c, turns, measureOn(m, src, text[3][:256])
 }
 
 // TestStoriesCosts: 2π/512 is .0123, so planes .01 and .001 are candidates, and

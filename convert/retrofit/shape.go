@@ -1,6 +1,9 @@
 package retrofit
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math"
 
@@ -99,6 +102,16 @@ func (t *Turn) Same(u *Turn) bool {
 		}
 	}
 	return true
+}
+
+// Hash names the turns of a model's layers.
+func Hash(turns []Turn) string {
+	text, err := json.Marshal(turns)
+	if err != nil {
+		panic(fmt.Sprintf("retrofit: turns have no text: %v", err)) // frequencies are finite
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 func (t *Turn) removed(p int) bool { return t.Removed != nil && t.Removed[p] }

@@ -235,6 +235,7 @@ func withTurns(m *family.Model, turns []Turn) *family.Model {
 
 // measureOn measures selections of a model on a text.
 func measureOn(m *family.Model, src family.Source, ids []int64) Measure {
+	var rows [][]float32
 	return func(_ context.Context, s *Selection) (Measured, error) {
 		var out Measured
 		own, err := newTestWalk(m, src)
@@ -246,9 +247,10 @@ func measureOn(m *family.Model, src family.Source, ids []int64) Measure {
 			return out, err
 		}
 		other.cache = own.cache
-		var rows [][]float32
-		if err := own.logProbs(ids, func(_ int, row []float32) { rows = append(rows, append([]float32(nil), row...)) }); err != nil {
-			return out, err
+		if rows == nil {
+			if err := own.logProbs(ids, func(_ int, row []float32) { rows = append(rows, append([]float32(nil), row...)) }); err != nil {
+				return out, err
+			}
 		}
 		var nll, sourceNLL, kl float64
 		err = other.logProbs(ids, func(pos int, row []float32) {

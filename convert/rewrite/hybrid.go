@@ -25,6 +25,7 @@ func (r *Rewrite) hybrid(j job) error {
 	if err != nil {
 		return err
 	}
+	r.Slopes = slopes
 	all := make([][]float64, len(m.Blocks))
 	largest := 0.0
 	for i := range all {

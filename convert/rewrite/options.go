@@ -41,6 +41,10 @@ type Options struct {
 	// Slope is what a hybrid's bias starts with: "0" (or empty: no bias yet),
 	// "alibi" (ALiBi's slopes) or a number in score units per position.
 	Slope string
+	// Spectra, where not nil, are the inverse frequencies of every layer,
+	// key/value head and plane: what a selection of planes chose for To hope.
+	// Each is the source's or 0.
+	Spectra [][][]float64
 }
 
 // Layouts lists the values of Options.Layout.

@@ -44,6 +44,10 @@ type Rewrite struct {
 	// Dropped lists the planes that do not turn in After, Removed those of them
 	// that leave the score.
 	Dropped, Removed []int
+	// Mixed lists the planes that turn in some layers or heads only, and Slopes
+	// the bias that a hybrid starts with, per query head.
+	Mixed  []Mixed
+	Slopes []float64
 	// Layout and Spelling are what was used; Loaders says who reads the result.
 	Layout, Spelling, Loaders string
 	// Family is the family of the result.
@@ -95,7 +99,9 @@ func Make(m *family.Model, src family.Source, options Options) (*Rewrite, error)
 	if j.from == fromRope {
 		err = r.declaredSpectra(m, enc)
 	}
-	if err == nil {
+	if err == nil && o.Spectra != nil {
+		err = r.selected(j)
+	} else if err == nil {
 		err = rule.apply(r, j)
 	}
 	if err != nil {

@@ -1,0 +1,133 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/retrofit"
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/convert/safetensors"
+)
+
+// Retrofit is what a selection of planes and a calibration bring into a
+// conversion, as the manifest keeps it.
+type Retrofit struct {
+	// Texts are what was measured on.
+	Texts       []Text                `json:"texts,omitempty"`
+	Selection   *retrofit.Selection   `json:"selection,omitempty"`
+	Calibration *retrofit.Calibration `json:"calibration,omitempty"`
+	// Measured is the result against the source on a text that was not used to
+	// choose or fit anything; nil where nobody measured.
+	Measured *retrofit.Measured `json:"measured,omitempty"`
+}
+
+// Text names a text and what it served for.
+type Text struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+	// Tokens from First on were read.
+	First  int    `json:"first"`
+	Tokens int    `json:"tokens"`
+	Use    string `json:"use"` // "costs", "measure" or "calibrate"
+}
+
+// Students returns how each layer of the result places positions: what a
+// calibration fits to.
+func Students(m *family.Model, r *rewrite.Rewrite) ([]retrofit.Turn, error) {
+	turns, err := retrofit.Turns(m)
+	if err != nil {
+		return nil, err
+	}
+	if s := r.Options.Spectra; s != nil {
+		for l := range turns {
+			if m.Blocks[l].Attn.Rotary.Dim > 0 {
+				turns[l].InvFreq = s[l]
+			}
+		}
+		return turns, nil
+	}
+	if len(r.After.InvFreq) > 0 {
+		return retrofit.With(turns, r.After, r.Slopes)
+	}
+	for l := range turns {
+		if r.Slopes != nil {
+			turns[l].Slopes = r.Slopes
+		}
+	}
+	return turns, nil
+}
+
+// overlay holds tensors that replace the source's of the same name.
+type overlay struct {
+	files  []*safetensors.File
+	tensor map[string]*safetensors.File
+}
+
+// openOverlay opens what a calibration wrote and checks that it fits the
+// source, and the rewrite where that is given. Without a calibration it is
+// empty.
+func openOverlay(r *Retrofit, ckpt *safetensors.Checkpoint, m *family.Model, made *rewrite.Rewrite) (_ *overlay, err error) {
+	o := &overlay{tensor: map[string]*safetensors.File{}}
+	if r == nil || r.Calibration == nil {
+		return o, nil
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("calibration: %w", err), o.Close())
+		}
+	}()
+	if made != nil {
+		students, err := Students(m, made)
+		if err != nil {
+			return o, err
+		}
+		if retrofit.Hash(students) != r.Calibration.Target {
+			return o, fmt.Errorf("it was made for another rotation than --to %s gives: calibrate for this one", made.To)
+		}
+	}
+	for _, path := range r.Calibration.Files {
+		f, err := safetensors.Open(path)
+		if err != nil {
+			return o, err
+		}
+		o.files = append(o.files, f)
+		for _, info := range f.Tensors() {
+			own, _, ok := ckpt.Lookup(info.Name)
+			if !ok || own.DType != info.DType || !slices.Equal(own.Shape, info.Shape) {
+				return o, fmt.Errorf("%s: tensor %q is %s %v, the source has %s %v: it belongs to another model", path, info.Name, info.DType, info.Shape, own.DType, own.Shape)
+			}
+			o.tensor[info.Name] = f
+		}
+	}
+	return o, nil
+}
+
+// Close closes the files.
+func (o *overlay) Close() error {
+	var list []error
+	for _, f := range o.files {
+		list = append(list, f.Close())
+	}
+	o.files = nil
+	return errors.Join(list...)
+}
+
+// names lists the tensors.
+func (o *overlay) names() map[string]bool {
+	list := map[string]bool{}
+	for name := range o.tensor {
+		list[name] = true
+	}
+	return list
+}
+
+// lookup finds a tensor's bytes: the calibrated ones before the source's.
+func (w *run) lookup(name string) (safetensors.Info, *safetensors.File, bool) {
+	if f := w.replaced.tensor[name]; f != nil {
+		info, ok := f.Lookup(name)
+		return info, f, ok
+	}
+	return w.ckpt.Lookup(name)
+}

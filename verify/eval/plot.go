@@ -27,6 +27,8 @@ const (
 	panelWidth  = 13 * vg.Centimeter
 	panelHeight = 9 * vg.Centimeter
 	plotDPI     = 144
+	drawnWidest = 10     // intervals are drawn to a tenth and to ten times the figure
+	sans        = "Sans" // of the Liberation fonts that are built in
 )
 
 // curve is one model's line of a panel; lo and hi are its intervals, or nil.
@@ -80,8 +82,8 @@ func curvesByLength(results []*Result, f func(x *Result) (Number, Interval)) []c
 		c := &out[k]
 		c.x, c.y = append(c.x, float64(x.Length)), append(c.y, float64(y))
 		lo, hi := float64(y), float64(y)
-		if i != nil {
-			lo, hi = float64(i[0]), float64(i[1])
+		if i != nil { // a wider one says only that there are too few sequences
+			lo, hi = max(float64(i[0]), lo/drawnWidest), min(float64(i[1]), hi*drawnWidest)
 		}
 		c.lo, c.hi = append(c.lo, lo), append(c.hi, hi)
 	}
@@ -129,7 +131,9 @@ func (p panel) draw(legend bool) (*plot.Plot, error) {
 	g := plot.New()
 	g.Title.Text, g.X.Label.Text, g.Y.Label.Text = p.title, p.x, p.y
 	g.Title.TextStyle.Font.Size, g.Title.Padding = 12, 8
+	g.Title.TextStyle.Font.Variant, g.Legend.TextStyle.Font.Variant = sans, sans
 	for _, a := range []*plot.Axis{&g.X, &g.Y} {
+		a.Label.TextStyle.Font.Variant, a.Tick.Label.Font.Variant = sans, sans
 		a.Label.TextStyle.Font.Size, a.Tick.Label.Font.Size = 10, 9
 		a.Padding = 6
 	}
@@ -139,7 +143,7 @@ func (p panel) draw(legend bool) (*plot.Plot, error) {
 	colour := 0
 	lo, hi := math.Inf(1), math.Inf(-1)
 	left, right := math.Inf(1), math.Inf(-1)
-	for _, c := range p.curves {
+	for k, c := range p.curves {
 		style := draw.LineStyle{Color: color.Black, Width: 1.6 * vg.Millimeter / 2, Dashes: []vg.Length{5, 3}}
 		if !c.source {
 			style.Color, style.Dashes = palette[colour%len(palette)], nil
@@ -151,16 +155,13 @@ func (p panel) draw(legend bool) (*plot.Plot, error) {
 			lo, hi = min(lo, c.y[i]), max(hi, c.y[i])
 			left, right = min(left, c.x[i]), max(right, c.x[i])
 		}
-		line, points, err := plotter.NewLinePoints(xy)
-		if err != nil {
-			return nil, fmt.Errorf("plot: %s: %s: %w", p.title, c.name, err)
-		}
-		line.LineStyle = style
-		points.GlyphStyle = draw.GlyphStyle{Color: style.Color, Radius: 2.6, Shape: draw.CircleGlyph{}}
-		g.Add(line, points)
 		if c.lo != nil {
-			bars := errorBars{xy, make(plotter.YErrors, len(xy))}
+			// beside each other where the models agree
+			aside := math.Pow(1.012, float64(k)-float64(len(p.curves)-1)/2)
+			bars := errorBars{make(plotter.XYs, len(xy)), make(plotter.YErrors, len(xy))}
 			for i := range xy {
+				xy[i].X *= aside
+				bars.XYs[i] = xy[i]
 				bars.YErrors[i].Low, bars.YErrors[i].High = xy[i].Y-c.lo[i], c.hi[i]-xy[i].Y
 				lo, hi = min(lo, c.lo[i]), max(hi, c.hi[i])
 			}
@@ -171,6 +172,13 @@ func (p panel) draw(legend bool) (*plot.Plot, error) {
 			b.LineStyle.Color, b.LineStyle.Width = style.Color, 0.9
 			g.Add(b)
 		}
+		line, points, err := plotter.NewLinePoints(xy)
+		if err != nil {
+			return nil, fmt.Errorf("plot: %s: %s: %w", p.title, c.name, err)
+		}
+		line.LineStyle = style
+		points.GlyphStyle = draw.GlyphStyle{Color: style.Color, Radius: 2.6, Shape: draw.CircleGlyph{}}
+		g.Add(line, points)
 		if legend {
 			name := c.name
 			if c.source {
@@ -179,7 +187,11 @@ func (p panel) draw(legend bool) (*plot.Plot, error) {
 			g.Legend.Add(name, line, points)
 		}
 	}
-	p.scale(g, left, right, lo, hi)
+	head := 0.0 // of the panel's height, for the legend
+	if legend {
+		head = 0.08 * float64(len(p.curves)+1)
+	}
+	p.scale(g, left, right, lo, hi, head)
 	g.Legend.Top, g.Legend.Padding, g.Legend.TextStyle.Font.Size = true, 3, 9
 	g.Legend.ThumbnailWidth = 22
 	g.Legend.XOffs, g.Legend.YOffs = -6, -4
@@ -206,9 +218,9 @@ func save(path string, rows [][]*plot.Plot) error {
 	}
 	all := draw.New(canvas)
 	tiles := draw.Tiles{Rows: len(rows), Cols: len(rows[0]), PadX: 16, PadY: 20, PadTop: 10, PadBottom: 8, PadLeft: 8, PadRight: 14}
-	for i, row := range plot.Align(rows, tiles, all) {
-		for k, c := range row {
-			rows[i][k].Draw(c)
+	for i, row := range rows {
+		for k, g := range row {
+			g.Draw(tiles.At(all, k, i))
 		}
 	}
 	f, err := os.Create(path)

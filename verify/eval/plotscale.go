@@ -12,14 +12,15 @@ import (
 const tenfold = 10
 
 // scale sets a panel's axes: lengths and positions by powers of two, figures by
-// powers of ten where they differ tenfold.
-func (p panel) scale(g *plot.Plot, left, right, lo, hi float64) {
+// powers of ten where they differ tenfold. The share
+// head of the height above stays free.
+func (p panel) scale(g *plot.Plot, left, right, lo, hi, head float64) {
 	g.X.Scale = plot.LogScale{}
 	g.X.Tick.Marker = powers{2}
 	g.X.Min, g.X.Max = left/1.25, right*1.25
 	if lo > 0 && hi/lo >= tenfold {
 		g.Y.Scale, g.Y.Tick.Marker = plot.LogScale{}, decades{}
-		g.Y.Min, g.Y.Max = lo/1.3, hi*1.3
+		g.Y.Min, g.Y.Max = lo/1.3, hi*1.3*math.Pow(hi/lo, head)
 		return
 	}
 	if p.fromZero {
@@ -29,7 +30,7 @@ func (p panel) scale(g *plot.Plot, left, right, lo, hi float64) {
 	if room == 0 {
 		room = 0.06 * max(math.Abs(hi), 1e-9)
 	}
-	g.Y.Min, g.Y.Max = lo-room, hi+3*room
+	g.Y.Min, g.Y.Max = lo-room, hi+room+head*(hi-lo)
 	if p.fromZero {
 		g.Y.Min = min(0, lo)
 	}
@@ -71,7 +72,7 @@ func (decades) Ticks(lo, hi float64) []plot.Tick {
 			}
 			t := plot.Tick{Value: v}
 			if k == 1 || !many && (k == 2 || k == 5) {
-				t.Label = fmt.Sprintf("%.4g", v)
+				t.Label = fmt.Sprintf("%.10g", math.Round(v*1e9)/1e9)
 			}
 			out = append(out, t)
 		}

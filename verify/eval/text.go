@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"text/tabwriter"
 )
 
@@ -11,15 +12,15 @@ import (
 // of positions at the longest length, and the copy probe.
 func (r *Report) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "LENGTH\tMODEL\tN\tPPL\t± 95%\tLAST\tPPL LAST\tRATIO\t± 95%\tRATIO LAST\tKL\tTOP-1\t")
+	fmt.Fprintln(t, "LENGTH\tMODEL\tN\tPPL\t95%\tLAST\tPPL LAST\tRATIO\t95%\tRATIO LAST\tKL\tTOP-1\t")
 	for _, x := range r.Results {
 		length := fmt.Sprint(x.Length)
 		if x.Beyond {
 			length = "*" + length
 		}
 		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t\n", length, x.Model, x.Sequences,
-			figure(x.PPL, "%.4g"), half(x.PPLCI, "%.2g"), x.Last, figure(x.PPLLast, "%.4g"), figure(x.Ratio, "%.4f"), half(x.RatioCI, "%.1g"),
-			figure(x.RatioLast, "%.4f"), figure(x.KL, "%.3g"), percent(x.Top1))
+			figure(x.PPL, "%.4g"), between(x.PPLCI, "%.4g"), x.Last, figure(x.PPLLast, "%.4g"), ratio(x.Ratio), between(x.RatioCI, "%.4g"),
+			ratio(x.RatioLast), figure(x.KL, "%.3g"), percent(x.Top1))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -88,17 +89,25 @@ func (r *Report) writeBuckets(w io.Writer) error {
 }
 
 func (r *Report) writeCopies(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
-	said := false
+	type line struct {
+		model string
+		Copy
+	}
+	var lines []line
 	for _, x := range r.Results {
 		for _, c := range x.Copy {
-			if !said {
-				fmt.Fprintf(w, "\ncopying a random string of %d tokens\n", c.Tokens/c.Probes+1)
-				fmt.Fprintln(t, "DISTANCE\tMODEL\tPROBES\tACCURACY\tNLL\t")
-				said = true
-			}
-			fmt.Fprintf(t, "%d\t%s\t%d\t%s\t%s\t\n", c.Distance, x.Model, c.Probes, percent(c.Accuracy), figure(c.NLL, "%.3g"))
+			lines = append(lines, line{x.Model, c})
 		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return a.Distance - b.Distance })
+	fmt.Fprintf(w, "\ncopying a random string of %d tokens\n", lines[0].Tokens/lines[0].Probes+1)
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "DISTANCE\tMODEL\tPROBES\tACCURACY\tNLL\t")
+	for _, l := range lines {
+		fmt.Fprintf(t, "%d\t%s\t%d\t%s\t%s\t\n", l.Distance, l.model, l.Probes, percent(l.Accuracy), figure(l.NLL, "%.3g"))
 	}
 	return t.Flush()
 }
@@ -110,12 +119,20 @@ func figure(x Number, format string) string {
 	return fmt.Sprintf(format, float64(x))
 }
 
-// half is half the width of an interval.
-func half(i Interval, format string) string {
+// between is an interval's ends.
+func between(i Interval, format string) string {
 	if i == nil {
 		return ""
 	}
-	return fmt.Sprintf(format, float64(i[1]-i[0])/2)
+	return fmt.Sprintf(format+"–"+format, float64(i[0]), float64(i[1]))
+}
+
+// ratio shows a ratio near 1 to a hundredth of a percent.
+func ratio(x Number) string {
+	if x < 10 {
+		return figure(x, "%.4f")
+	}
+	return figure(x, "%.4g")
 }
 
 func percent(x Number) string {

@@ -25,7 +25,8 @@ var arrows = map[string][]string{
 	"convert/family":      {"posenc", "convert/tensor", "convert/safetensors"},
 	"convert/torchfile":   {"posenc", "convert/tensor", "convert/safetensors"},
 	"convert/rewrite":     {"posenc", "convert/tensor", "convert/safetensors", "convert/family"},
-	"convert":             {"posenc", "convert/tensor", "convert/fsio", "convert/safetensors", "convert/family", "convert/rewrite", "convert/torchfile"},
+	"convert/retrofit":    {"posenc", "convert/tensor", "convert/safetensors", "convert/family"},
+	"convert":             {"posenc", "convert/tensor", "convert/fsio", "convert/safetensors", "convert/family", "convert/rewrite", "convert/retrofit", "convert/torchfile"},
 	"onnxops/onnxpb":      {},
 	"onnxops/graph":       {"onnxops/onnxpb", "convert/tensor"},
 	"onnxops/ops":         {"onnxops/onnxpb", "onnxops/graph"},
@@ -37,7 +38,7 @@ var arrows = map[string][]string{
 	"verify":              {"posenc", "convert/tensor", "convert/safetensors", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
 	"verify/eval/tokens":  {},
 	"verify/eval":         {"posenc", "convert/fsio", "convert/safetensors", "convert/family", "onnxops", "verify", "verify/ref", "verify/ort", "verify/eval/tokens"},
-	"cmd/pecvt":           {"posenc", "convert", "convert/family", "convert/safetensors", "convert/rewrite", "onnxops", "onnxops/ops", "verify", "verify/ort", "verify/eval"},
+	"cmd/pecvt":           {"posenc", "convert", "convert/family", "convert/safetensors", "convert/rewrite", "convert/retrofit", "onnxops", "onnxops/ops", "verify", "verify/ref", "verify/ort", "verify/eval"},
 	"cmd/pecvt/gendocs":   {"posenc", "convert/family", "convert/rewrite", "onnxops/ops", "verify"},
 }
 

@@ -16,8 +16,14 @@ type CalibrateOptions struct {
 	Steps int `json:"steps"`
 	// Rows are query rows per step; 0 is 96.
 	Rows int `json:"rows"`
-	// Rate is the learning rate in units of std(W); 0 is 0.02.
+	// Rate is the learning rate in units of std(W); 0 is 0.02. A layer that it
+	// does not help is tried again at a quarter of it, and at a sixteenth.
 	Rate float64 `json:"rate"`
+	// Balance is how much more sequences count whose attention hardly changes:
+	// the loss of a length is weighted by its KL before calibration to the power
+	// of −Balance. 0 is 0.5; a negative number is none. Without it short contexts
+	// pay for what long ones gain.
+	Balance float64 `json:"balance"`
 	// Seed draws sequences and rows.
 	Seed uint64 `json:"seed"`
 	// Folder holds what is done: each layer's new tensors and its report. A run
@@ -37,18 +43,34 @@ func (o CalibrateOptions) defaults() CalibrateOptions {
 	if o.Rate == 0 {
 		o.Rate = 0.02
 	}
+	if o.Balance == 0 {
+		o.Balance = 0.5
+	}
+	o.Balance = max(o.Balance, 0)
 	return o
 }
 
 // LayerReport is what became of one layer.
 type LayerReport struct {
 	Layer int `json:"layer"`
-	// Before and After are the mean attention KL in nats on held-out rows, with
-	// the source's weights and with the fitted ones as they are stored.
+	// Before and After are the attention KL in nats on held-out rows, the mean
+	// over lengths with the weights of the loss, with the source's weights and
+	// with the fitted ones as they are stored.
 	Before float64 `json:"before"`
 	After  float64 `json:"after"`
+	// ByLength are the plain means of each length, longest first.
+	ByLength []LengthKL `json:"by_length"`
+	// Rate is the learning rate that was used, in units of std(W).
+	Rate float64 `json:"rate"`
 	// Kept reports whether the new weights are used: After < Before.
 	Kept bool `json:"kept"`
+}
+
+// LengthKL is a layer's mean attention KL in nats on sequences of one length.
+type LengthKL struct {
+	Length int     `json:"length"`
+	Before float64 `json:"before"`
+	After  float64 `json:"after"`
 }
 
 // Calibration is the outcome, as the manifest keeps it.
@@ -112,8 +134,8 @@ func newJob(m *family.Model, src family.Source, walk Walk, student []Turn, seque
 		return nil, fmt.Errorf("%d layers of the target, the source has %d", len(student), len(source))
 	case len(sequences) == 0:
 		return nil, fmt.Errorf("the text is too short: it gives no sequence")
-	case o.Steps < 0 || o.Rows < 1 || !(o.Rate > 0):
-		return nil, fmt.Errorf("%d steps of %d rows at rate %v: expected positive numbers", o.Steps, o.Rows, o.Rate)
+	case o.Steps < 0 || o.Rows < 1 || !(o.Rate > 0) || o.Balance > 1:
+		return nil, fmt.Errorf("%d steps of %d rows at rate %v, balance %v: expected positive numbers and a balance of at most 1", o.Steps, o.Rows, o.Rate, o.Balance)
 	case o.Folder == "":
 		return nil, fmt.Errorf("no folder to work in")
 	}
@@ -216,41 +238,11 @@ func (j *job) layer(ctx context.Context, st *streams, i int) (*LayerReport, erro
 		}
 		keys[s] = pair.Sequence(h[s], len(j.sequences[s]))
 	}
-	rng := rand.New(rand.NewPCG(j.o.Seed, uint64(i)))
-	held := drawHeldOut(j.sequences, rng)
-	test := func() float64 {
-		var sum float64
-		for _, t := range held {
-			sum += t.weight * mean(pair.KL(h[t.sequence], keys[t.sequence], t.rows, nil))
-		}
-		return sum
-	}
-	report := &LayerReport{Layer: i, Before: test()}
-	grad := fitted.NewWeights()
-	optimiser := newAdam(fitted, j.o.Rate, j.o.Steps)
-	for step, s := range schedule(j.sequences, j.o.Steps, rng) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		pair.KL(h[s], keys[s], drawRows(rng, j.o.Rows, len(j.sequences[s]), false), grad)
-		optimiser.update(grad)
-		j.done += stepFlops(shape, len(j.sequences[s]), j.o.Rows)
-		j.tell(i, step+1, report)
-	}
-	out, err := newTensors(j.m, j.src, i, fitted)
+	f := &fit{job: j, layer: i, shape: shape, original: original, fitted: fitted, pair: pair, h: h, keys: keys,
+		rng: rand.New(rand.NewPCG(j.o.Seed, uint64(i)))}
+	report, out, err := f.run(ctx)
 	if err != nil {
 		return nil, err
-	}
-	report.After = test() // of the weights as stored
-	report.Kept = report.After < report.Before
-	if !(report.Before >= 0) {
-		return nil, fmt.Errorf("attention KL %v before calibration: the source's own activations are not finite", report.Before)
-	}
-	if !report.Kept {
-		out = nil
-		if report.After != report.After || report.After > 1e300 { // JSON has neither
-			report.After = 1e300
-		}
 	}
 	if err := j.state.save(i, report, out); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ const blockRows = 16
 type Pair[F Float] struct {
 	source, student *Layer[F]
 	sourceKeys      *heads[F] // of the sequence at hand, all positions
+	weight          float64   // of the loss, in gradients
 
 	rows                []F // of h
 	aq, bq, bk          heads[F]
@@ -22,7 +23,7 @@ type Pair[F Float] struct {
 
 // NewPair compares student with source; they share their shape.
 func NewPair[F Float](source, student *Layer[F]) *Pair[F] {
-	return &Pair[F]{source: source, student: student}
+	return &Pair[F]{source: source, student: student, weight: 1}
 }
 
 // block is a run of query rows and the keys that any of them sees.
@@ -112,7 +113,7 @@ func (p *Pair[F]) task(worker, head, nth, size int, rows []int, grad bool) {
 	scale := F(s.Scale)
 	few(n, b.keys, d, scale, p.aq.at(head, b.begin, d), d, p.sourceKeys.at(g, b.first, d), d, ref, b.keys)
 	few(n, b.keys, d, scale, p.bq.at(head, b.begin, d), d, p.bk.at(g, b.first, d), d, own, b.keys)
-	c := F(s.Scale / float64(s.Heads*len(rows)))
+	c := F(p.weight * s.Scale / float64(s.Heads*len(rows)))
 	for i := range n {
 		pos := rows[b.begin+i]
 		first, seen := b.sees(pos, s.Window)

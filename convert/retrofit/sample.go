@@ -86,26 +86,47 @@ func schedule(sequences [][]int64, steps int, rng *rand.Rand) []int {
 	return list
 }
 
-// heldOut is a sequence's held-out rows and their weight in the test.
+// heldOut is a sequence's held-out rows and its share in the mean of its class.
 type heldOut struct {
-	sequence int
-	rows     []int
-	weight   float64
+	sequence, class int
+	rows            []int
+	share           float64
 }
 
-// drawHeldOut draws the rows of the test: of each class up to 4 sequences,
-// weighted as the steps are.
+// drawHeldOut draws the rows of the test, of each class up to 4 sequences.
 func drawHeldOut(sequences [][]int64, rng *rand.Rand) []heldOut {
 	const most, rows = 4, 48
 	var list []heldOut
-	for _, c := range classes(sequences) {
+	for n, c := range classes(sequences) {
 		members := c.members[:min(most, len(c.members))]
 		for _, s := range members {
-			n := len(sequences[s])
-			list = append(list, heldOut{s, drawRows(rng, min(rows, max(2, n/heldOutOf)), n/heldOutOf*heldOutOf, true), c.share / float64(len(members))})
+			length := len(sequences[s])
+			list = append(list, heldOut{s, n, drawRows(rng, min(rows, max(2, length/heldOutOf)), length/heldOutOf*heldOutOf, true), 1 / float64(len(members))})
 		}
 	}
 	return list
+}
+
+// weigh gives each class's loss a weight ∝ KL^−balance, KL what the class has
+// before any step, so that Σ share·weight = 1. A class whose KL is nearly 0
+// counts as one of a thousandth of the largest.
+func weigh(all []class, kl []float64, balance float64) []float64 {
+	var top, sum float64
+	for _, v := range kl {
+		top = max(top, v)
+	}
+	out := make([]float64, len(all))
+	for n, c := range all {
+		out[n] = 1
+		if top > 0 {
+			out[n] = math.Pow(max(kl[n], top/1000)/top, -balance)
+		}
+		sum += c.share * out[n]
+	}
+	for n := range out {
+		out[n] /= sum
+	}
+	return out
 }
 
 // drawRows draws n sorted query positions below length, half uniformly, half

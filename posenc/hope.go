@@ -98,15 +98,7 @@ func (h HoPE) Dropped(unscaled []float64) ([]bool, error) {
 		if h.Cut.Keep > len(unscaled) {
 			return nil, fmt.Errorf("hope: cut %s: the spectrum has %d planes", h.Cut, len(unscaled))
 		}
-		order := make([]int, len(unscaled))
-		for i := range order {
-			order[i] = i
-		}
-		sort.SliceStable(order, func(a, b int) bool { return unscaled[order[a]] > unscaled[order[b]] })
-		for _, p := range order[h.Cut.Keep:] {
-			drop[p] = true
-		}
-		return drop, nil
+		return slowest(unscaled, len(unscaled)-h.Cut.Keep), nil
 	}
 	for p, f := range unscaled {
 		if h.Cut.Kind == CutMaxPhase {
@@ -123,6 +115,21 @@ func (h HoPE) Dropped(unscaled []float64) ([]bool, error) {
 		}
 	}
 	return drop, nil
+}
+
+// slowest marks the n planes with the smallest inverse frequencies; of equal
+// ones the last.
+func slowest(unscaled []float64, n int) []bool {
+	order := make([]int, len(unscaled))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(a, b int) bool { return unscaled[order[a]] > unscaled[order[b]] })
+	drop := make([]bool, len(unscaled))
+	for _, p := range order[len(order)-n:] {
+		drop[p] = true
+	}
+	return drop
 }
 
 // Apply drops planes of the source's spectrum: which ones is judged by the

@@ -70,7 +70,7 @@ func zeros(s Spectrum) (dropped []int) {
 
 func TestHoPEVariants(t *testing.T) {
 	for name, want := range map[string][]int{
-		"rope": nil, "hope": {3, 4, 5, 6, 7}, "hope-ab1": {3}, "hope-ab2": {4, 5, 6, 7}, "hope-ab3": {3, 4, 5, 6, 7}, "nope": {0, 1, 2, 3, 4, 5, 6, 7},
+		"rope": nil, "hope": {3, 4, 5, 6, 7}, "hope-ab1": {3}, "hope-ab2": {4, 5, 6, 7}, "hope-ab3": {3, 4, 5, 6, 7}, "p-rope": {6, 7}, "nope": {0, 1, 2, 3, 4, 5, 6, 7},
 	} {
 		src := gqa()
 		s := target(t, name, src)
@@ -237,7 +237,7 @@ func TestSuggestions(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "did you mean "+nearest) {
 			t.Errorf("%q: %v, want %s suggested", name, err, nearest)
 		}
-		if err != nil && !strings.Contains(err.Error(), "(valid: alibi, fox, grape-a, grape-ap, grape-m, hope, hope-ab1, hope-ab2, hope-ab3, hybrid, nope, pi, rope, yarn)") {
+		if err != nil && !strings.Contains(err.Error(), "(valid: alibi, fox, grape-a, grape-ap, grape-m, hope, hope-ab1, hope-ab2, hope-ab3, hybrid, nope, p-rope, pi, rope, yarn)") {
 			t.Errorf("%q: %v does not list what is valid", name, err)
 		}
 	}

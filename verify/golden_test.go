@@ -29,6 +29,7 @@ var goldenCases = []struct {
 	{model: "golden/llama-gqa", golden: "golden/hope-ab1", to: "hope-ab1", layers: 2, partial: true, refused: "partial/ort"},
 	{model: "golden/llama-gqa", golden: "golden/hope-ab2", to: "hope-ab2", layers: 2, partial: true, refused: "partial/ort"},
 	{model: "golden/llama-gqa", golden: "golden/hope-ab3", to: "hope-ab3", layers: 2, partial: true, refused: "partial/standard partial/ort"},
+	{model: "golden/llama-gqa", golden: "golden/p-rope", to: "p-rope", layers: 2, partial: true, refused: "partial/ort"},
 	{model: "golden/llama-gqa", golden: "golden/nope", to: "nope", layers: 2},
 	{model: "golden/llama-gqa", golden: "golden/rope-pi4", to: "pi", scale: "pi:4", layers: 2},
 	{model: "golden/llama-gqa", golden: "golden/rope-yarn4", to: "yarn", scale: "yarn:4", layers: 2},

@@ -3,6 +3,7 @@ package family_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -141,6 +142,58 @@ func TestBlockClaims(t *testing.T) {
 		}
 		if _, err := family.Load(ckpt); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+// TestBlockGatesAreFinite: what a bias reads the layer's input through has
+// numbers alone, in a block and in an official model.
+func TestBlockGatesAreFinite(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	fox := func(layer int, weight, bias []float64) map[string]blockTensor {
+		out := map[string]blockTensor{}
+		for i := range 2 {
+			out[fmt.Sprintf("pecvt.layers.%d.bias.gate.weight", i)] = blockTensor{shape: []int64{2, 8}}
+			out[fmt.Sprintf("pecvt.layers.%d.bias.gate.bias", i)] = blockTensor{shape: []int64{2}}
+		}
+		out[fmt.Sprintf("pecvt.layers.%d.bias.gate.weight", layer)] = blockTensor{[]int64{2, 8}, weight}
+		out[fmt.Sprintf("pecvt.layers.%d.bias.gate.bias", layer)] = blockTensor{[]int64{2}, bias}
+		return out
+	}
+	path := func(weight []float64) map[string]blockTensor {
+		out := map[string]blockTensor{}
+		for i := range 2 {
+			out[fmt.Sprintf("pecvt.layers.%d.bias.path.weight", i)] = blockTensor{shape: []int64{4, 8}}
+			out[fmt.Sprintf("pecvt.layers.%d.bias.beta", i)] = blockTensor{shape: []int64{2}}
+		}
+		out["pecvt.layers.1.bias.path.weight"] = blockTensor{[]int64{4, 8}, weight}
+		return out
+	}
+	at := func(n, i int, x float64) []float64 {
+		v := make([]float64, n)
+		v[i] = x
+		return v
+	}
+	for _, c := range []struct {
+		bias    string
+		tensors map[string]blockTensor
+		want    string
+	}{
+		{`{"type":"fox"}`, fox(1, at(16, 11, nan), nil), `tensor "pecvt.layers.1.bias.gate.weight": element 11 of shape [2 8] is NaN`},
+		{`{"type":"fox"}`, fox(0, nil, at(2, 1, inf)), `tensor "pecvt.layers.0.bias.gate.bias": element 1 of shape [2] is +Inf`},
+		{`{"type":"grape-ap","path_size":2}`, path(at(32, 31, -inf)), `tensor "pecvt.layers.1.bias.path.weight": element 31 of shape [4 8] is -Inf`},
+		{`{"type":"fox"}`, fox(0, at(16, 3, 1e300), at(2, 0, -1e300)), ""},
+	} {
+		ckpt, err := blockFolder(t, blockConfig(`,"bias":`+c.bias), c.tensors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = family.Load(ckpt)
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("large numbers: %v", err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "model.safetensors")):
+			t.Errorf("error %v, want %q and the file", err, c.want)
 		}
 	}
 }

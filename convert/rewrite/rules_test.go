@@ -3,6 +3,8 @@ package rewrite_test
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,6 +69,29 @@ func TestBadOptionsOfBiases(t *testing.T) {
 		_, err := rewrite.Make(model(t, "llama", newer), nil, c.o)
 		if !errors.Is(err, rewrite.ErrOptions) || !strings.Contains(fmt.Sprint(err), c.want) {
 			t.Errorf("%+v: error %v, want %q", c.o, err, c.want)
+		}
+	}
+}
+
+// TestSlopesMustBeNumbers: a slope that is none is damage, and not something
+// another rewrite could do.
+func TestSlopesMustBeNumbers(t *testing.T) {
+	for _, c := range []struct {
+		slope       float64
+		want        string
+		unsupported bool
+	}{
+		{math.NaN(), "layer 1, head 2: slope NaN: expected a finite number: the weights are damaged", false},
+		{math.Inf(1), "layer 1, head 2: slope +Inf: expected a finite number", false},
+		{-1, "layer 1, head 2: slope -1: expected none below 0", true},
+	} {
+		m := parse(t, bloomText)
+		a := &m.Blocks[1].Attn
+		a.Bias.Slopes = slices.Clone(a.Bias.Slopes)
+		a.Bias.Slopes[2] = c.slope
+		_, err := rewrite.Make(m, nil, rewrite.Options{To: "fox"})
+		if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, posenc.ErrUnsupported) != c.unsupported {
+			t.Errorf("slope %v: error %v, want %q", c.slope, err, c.want)
 		}
 	}
 }

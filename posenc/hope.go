@@ -2,7 +2,6 @@ package posenc
 
 import (
 	"fmt"
-	"math"
 	"sort"
 	"strconv"
 	"strings"
@@ -56,7 +55,7 @@ func ParseCut(s string) (Cut, error) {
 			return Cut{Kind: CutKeep, Keep: n}, nil
 		}
 	case "max-phase":
-		if x, err := strconv.ParseFloat(value, 64); err == nil && x >= 0 && !math.IsInf(x, 0) {
+		if x, err := ParseDecimal(value); err == nil && x >= 0 {
 			return Cut{Kind: CutMaxPhase, Radians: x}, nil
 		}
 	}

@@ -43,6 +43,8 @@ func TestBlockIsStrict(t *testing.T) {
 		{name: "rotation key", from: `"attention_factor":1`, to: `"attention_factor":1,"base":3`, want: `rotation: key "base"`, unsupported: true},
 		{name: "no factor", from: `,"attention_factor":1`, to: ``, want: `key "attention_factor" is missing: expected a positive number`},
 		{name: "factor", from: `"attention_factor":1`, to: `"attention_factor":-1`, want: `key "attention_factor" is -1: expected a positive number`},
+		{name: "huge factor", from: `"attention_factor":1`, to: `"attention_factor":1e308`, want: `rotation: key "attention_factor" is 1e308: expected a positive number, from 0.01 to 100`},
+		{name: "tiny factor", from: `"attention_factor":1`, to: `"attention_factor":1e-308`, want: `key "attention_factor" is 1e-308: expected a positive number, from 0.01 to 100`},
 		{name: "bias type", from: `"grape-a"`, to: `"grape-b"`, want: `bias: type "grape-b" is unknown`, unsupported: true},
 		{name: "bias key", from: `"gates"`, to: `"path_size":4,"gates"`, want: `bias: key "path_size": type grape-a has the keys type, gates`, unsupported: true},
 		{name: "gate", from: `"query","key"`, to: `"query","value"`, want: `gate "value"`},

@@ -3,7 +3,6 @@ package family
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -107,8 +106,8 @@ func parseRotation(block *Object) (*RotationBlock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !ok || !(gain > 0) || math.IsInf(gain, 0) {
-		return nil, fmt.Errorf("key %q is %s: expected a positive number", "attention_factor", found(o, "attention_factor"))
+	if !ok || posenc.CheckGain(gain) != nil {
+		return nil, fmt.Errorf("key %q is %s: expected a positive number, from %v to %v", "attention_factor", found(o, "attention_factor"), 1.0/posenc.MaxGain, posenc.MaxGain)
 	}
 	return &RotationBlock{AttentionFactor: gain}, nil
 }

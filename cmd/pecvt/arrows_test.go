@@ -35,7 +35,8 @@ var arrows = map[string][]string{
 	"verify/ort":          {"onnxops/onnxpb", "convert/tensor"},
 	"verify/ort/orttest":  {"verify/ort", "onnxops/onnxpb"},
 	"verify":              {"posenc", "convert/tensor", "convert/safetensors", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
-	"cmd/pecvt":           {"posenc", "convert", "convert/family", "convert/safetensors", "convert/rewrite", "onnxops", "onnxops/ops", "verify", "verify/ort"},
+	"verify/htmlreport":   {"verify"},
+	"cmd/pecvt":           {"posenc", "convert", "convert/family", "convert/safetensors", "convert/rewrite", "onnxops", "onnxops/ops", "verify", "verify/ort", "verify/htmlreport"},
 	"cmd/pecvt/gendocs":   {"posenc", "convert/family", "convert/rewrite", "onnxops/ops", "verify"},
 }
 

@@ -21,7 +21,7 @@ const blockSource = `{"model_type":"llama","vocab_size":8,"hidden_size":8,"inter
 "num_key_value_heads":2,"hidden_act":"silu","rms_norm_eps":1e-06,"max_position_embeddings":32,"rope_theta":100.0,"tie_word_embeddings":true}`
 
 func blockConfig(rest string) string {
-	return `{"architectures":["PecvtForCausalLM"],"model_type":"pecvt","vocab_size":0,"pecvt":{"version":1,"source":` + blockSource + rest + `}}`
+	return `{"architectures":["PecvtForCausalLM"],"model_type":"pecvt","vocab_size":-1,"pecvt":{"version":1,"source":` + blockSource + rest + `}}`
 }
 
 const grapeMBlock = `,"rotation":{"type":"grape-m","attention_factor":1}`
@@ -38,7 +38,12 @@ func TestBlockIsStrict(t *testing.T) {
 		{name: "no version", from: `"version":1,`, to: ``, want: `key "version" is missing: expected 1`},
 		{name: "text version", from: `"version":1`, to: `"version":"1"`, want: `key "version" is "1"`},
 		{name: "unknown key", from: `"version":1`, to: `"version":1,"window":4`, want: `pecvt: key "window": the block has the keys`, unsupported: true},
-		{name: "outer key", from: `"vocab_size":0`, to: `"vocab_size":0,"rope_theta":5`, want: `key "rope_theta": the configuration has the keys`, unsupported: true},
+		{name: "outer key", from: `"vocab_size":-1`, to: `"vocab_size":-1,"rope_theta":5`, want: `key "rope_theta": the configuration has the keys`, unsupported: true},
+		{name: "architecture", from: `["PecvtForCausalLM"]`, to: `["LlamaForCausalLM"]`, want: `key "architectures" is ["LlamaForCausalLM"]: expected ["PecvtForCausalLM"]`},
+		{name: "two architectures", from: `["PecvtForCausalLM"]`, to: `["PecvtForCausalLM","LlamaForCausalLM"]`, want: `key "architectures" is`},
+		{name: "text architecture", from: `["PecvtForCausalLM"]`, to: `"PecvtForCausalLM"`, want: `key "architectures" is "PecvtForCausalLM": expected ["PecvtForCausalLM"]`},
+		{name: "vocabulary", from: `"vocab_size":-1`, to: `"vocab_size":8`, want: `key "vocab_size" is 8: expected -1`},
+		{name: "text vocabulary", from: `"vocab_size":-1`, to: `"vocab_size":"-1"`, want: `key "vocab_size" is "-1": expected -1`},
 		{name: "rotation type", from: `"grape-m"`, to: `"grape-n"`, want: `rotation: type "grape-n" is unknown; did you mean "grape-m"?`, unsupported: true},
 		{name: "rotation key", from: `"attention_factor":1`, to: `"attention_factor":1,"base":3`, want: `rotation: key "base"`, unsupported: true},
 		{name: "no factor", from: `,"attention_factor":1`, to: ``, want: `key "attention_factor" is missing: expected a positive number`},
@@ -108,6 +113,37 @@ func TestBlockReads(t *testing.T) {
 	own := m.Extension.Source
 	if own.Rope.Type != "default" || own.Blocks[0].Attn.Bias != nil || !cmp.Equal(own.Blocks[0].Attn.Rotary.InvFreq, []float64{1, 0.1}) {
 		t.Errorf("the source is %q with %v", own.Rope.Type, own.Blocks[0].Attn.Rotary.InvFreq)
+	}
+}
+
+// TestBlockWarnsOfItsSource: frequencies other than the source declares are
+// used, and said.
+func TestBlockWarnsOfItsSource(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		value float64
+		want  string
+	}{
+		{"as declared", 0.1, ""},
+		{"in float32", float64(float32(0.1)), ""},
+		{"backward", -0.1, ""},
+		{"trained", 0.125, `"pecvt.layers.1.rotation.inv_freq": plane 1 of head 1 turns by 0.125 per position, pecvt.source declares 0.1`},
+	} {
+		ckpt, err := blockFolder(t, blockConfig(grapeMBlock), map[string]blockTensor{
+			"pecvt.layers.0.rotation.inv_freq": {[]int64{2, 2}, []float64{1, 0.1, 1, 0.1}},
+			"pecvt.layers.1.rotation.inv_freq": {[]int64{2, 2}, []float64{1, 0.1, 1, c.value}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := family.Load(ckpt)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		all := strings.Join(m.Warnings, "; ")
+		if c.want == "" && strings.Contains(all, "turns by") || !strings.Contains(all, c.want) {
+			t.Errorf("%s: warnings %q, want %q", c.name, all, c.want)
+		}
 	}
 }
 

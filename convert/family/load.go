@@ -32,6 +32,9 @@ func Load(ckpt *safetensors.Checkpoint) (*Model, error) {
 			return nil, fmt.Errorf("%s: %w", ckpt.Dir, err)
 		}
 	}
+	if err := m.warnOfSpectra(); err != nil {
+		return nil, fmt.Errorf("%s: %w", ckpt.Dir, err)
+	}
 	for _, l := range m.encodingLinears() {
 		for _, w := range []*Weight{&l.Weight, l.Bias} {
 			if w == nil {

@@ -25,7 +25,7 @@ func TestEveryGolden(t *testing.T) {
 	for _, name := range cases {
 		source := golden(t, name)
 		before := snapshot(t, source)
-		for i, o := range []convert.Options{to("rope"), to("hope"), to("hope-ab1"), to("hope-ab3"), to("nope"), partial(),
+		for i, o := range []convert.Options{to("rope"), to("hope"), to("hope-ab1"), to("hope-ab3"), to("p-rope"), to("nope"), partial(),
 			{Options: rewrite.Options{To: "hope"}, Copy: true, Hash: true}, {Options: rewrite.Options{To: "hope-ab3"}, MaxShardSize: 60000}} {
 			t.Run(fmt.Sprintf("%s/%d-%s", name, i, o.To), func(t *testing.T) {
 				if name == "phi3" && o.Cut.Kind == posenc.CutKeep {

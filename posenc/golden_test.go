@@ -150,11 +150,11 @@ func TestALiBiGoldens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("falcon-alibi/sdpa", func(t *testing.T) { bloomLike(t, "falcon-alibi", "golden.sdpa.safetensors", falcon, gelu) })
+	t.Run("falcon-alibi/sdpa", func(t *testing.T) { bloomLike(t, "falcon-alibi", "golden.safetensors", falcon, gelu) })
 	// The eager path of transformers 5.23.0 adds Falcon's bias twice, in the
 	// mask and to the scores; its sdpa path, the default, adds it once.
 	falcon.Factor *= 2
-	t.Run("falcon-alibi/eager", func(t *testing.T) { bloomLike(t, "falcon-alibi", "golden.safetensors", falcon, gelu) })
+	t.Run("falcon-alibi/eager", func(t *testing.T) { bloomLike(t, "falcon-alibi", "golden.eager.safetensors", falcon, gelu) })
 	t.Run("mpt", func(t *testing.T) {
 		w, golden := open(t, "mpt", "model.safetensors"), open(t, "mpt", "golden.safetensors")
 		wte := w.mat("transformer.wte.weight")

@@ -2,7 +2,6 @@ package posenc
 
 import (
 	"fmt"
-	"math"
 	"sort"
 	"strconv"
 	"strings"
@@ -56,7 +55,7 @@ func ParseCut(s string) (Cut, error) {
 			return Cut{Kind: CutKeep, Keep: n}, nil
 		}
 	case "max-phase":
-		if x, err := strconv.ParseFloat(value, 64); err == nil && x >= 0 && !math.IsInf(x, 0) {
+		if x, err := ParseDecimal(value); err == nil && x >= 0 {
 			return Cut{Kind: CutMaxPhase, Radians: x}, nil
 		}
 	}
@@ -98,15 +97,7 @@ func (h HoPE) Dropped(unscaled []float64) ([]bool, error) {
 		if h.Cut.Keep > len(unscaled) {
 			return nil, fmt.Errorf("hope: cut %s: the spectrum has %d planes", h.Cut, len(unscaled))
 		}
-		order := make([]int, len(unscaled))
-		for i := range order {
-			order[i] = i
-		}
-		sort.SliceStable(order, func(a, b int) bool { return unscaled[order[a]] > unscaled[order[b]] })
-		for _, p := range order[h.Cut.Keep:] {
-			drop[p] = true
-		}
-		return drop, nil
+		return slowest(unscaled, len(unscaled)-h.Cut.Keep), nil
 	}
 	for p, f := range unscaled {
 		if h.Cut.Kind == CutMaxPhase {
@@ -123,6 +114,21 @@ func (h HoPE) Dropped(unscaled []float64) ([]bool, error) {
 		}
 	}
 	return drop, nil
+}
+
+// slowest marks the n planes with the smallest inverse frequencies; of equal
+// ones the last.
+func slowest(unscaled []float64, n int) []bool {
+	order := make([]int, len(unscaled))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(a, b int) bool { return unscaled[order[a]] > unscaled[order[b]] })
+	drop := make([]bool, len(unscaled))
+	for _, p := range order[len(order)-n:] {
+		drop[p] = true
+	}
+	return drop
 }
 
 // Apply drops planes of the source's spectrum: which ones is judged by the

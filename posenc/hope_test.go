@@ -70,7 +70,7 @@ func zeros(s Spectrum) (dropped []int) {
 
 func TestHoPEVariants(t *testing.T) {
 	for name, want := range map[string][]int{
-		"rope": nil, "hope": {3, 4, 5, 6, 7}, "hope-ab1": {3}, "hope-ab2": {4, 5, 6, 7}, "hope-ab3": {3, 4, 5, 6, 7}, "nope": {0, 1, 2, 3, 4, 5, 6, 7},
+		"rope": nil, "hope": {3, 4, 5, 6, 7}, "hope-ab1": {3}, "hope-ab2": {4, 5, 6, 7}, "hope-ab3": {3, 4, 5, 6, 7}, "p-rope": {6, 7}, "nope": {0, 1, 2, 3, 4, 5, 6, 7},
 	} {
 		src := gqa()
 		s := target(t, name, src)
@@ -112,7 +112,7 @@ func TestCuts(t *testing.T) {
 			t.Errorf("%s drops planes %v, want %v", text, got, want)
 		}
 	}
-	for _, bad := range []string{"", "k", "k=", "k=-1", "k=2.5", "papers", "paper=1", "max-phase", "max-phase=-1", "max-phase=NaN", "max-phase=Inf", "K=1"} {
+	for _, bad := range []string{"", "k", "k=", "k=-1", "k=2.5", "papers", "paper=1", "max-phase", "max-phase=-1", "max-phase=NaN", "max-phase=Inf", "max-phase=0x1p2", "max-phase=1e400", "K=1"} {
 		if _, err := ParseCut(bad); err == nil {
 			t.Errorf("cut %q was accepted", bad)
 		}
@@ -222,7 +222,7 @@ func TestParseScale(t *testing.T) {
 			t.Errorf("scale %q reads as %q, %v", text, s, err)
 		}
 	}
-	for _, bad := range []string{"pi", "pi:", "pi:0.5", "pi:NaN", "pi:Inf", "ntk:4", "4", "pi:4x", ":4"} {
+	for _, bad := range []string{"pi", "pi:", "pi:0.5", "pi:NaN", "pi:Inf", "pi:0x4p0", "yarn:0x10", "pi:1e400", "ntk:4", "4", "pi:4x", ":4"} {
 		if _, err := ParseScale(bad); err == nil {
 			t.Errorf("scale %q was accepted", bad)
 		}
@@ -237,7 +237,7 @@ func TestSuggestions(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "did you mean "+nearest) {
 			t.Errorf("%q: %v, want %s suggested", name, err, nearest)
 		}
-		if err != nil && !strings.Contains(err.Error(), "(valid: alibi, fox, grape-a, grape-ap, grape-m, hope, hope-ab1, hope-ab2, hope-ab3, hybrid, nope, pi, rope, yarn)") {
+		if err != nil && !strings.Contains(err.Error(), "(valid: alibi, fox, grape-a, grape-ap, grape-m, hope, hope-ab1, hope-ab2, hope-ab3, hybrid, nope, p-rope, pi, rope, yarn)") {
 			t.Errorf("%q: %v does not list what is valid", name, err)
 		}
 	}

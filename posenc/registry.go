@@ -100,6 +100,7 @@ func Encodings() []Encoding {
 		{Name: "hope-ab1", Title: "ablation: only the activated band stops turning", Paper: "2410.21216", Angle: "0 if π/L < θ_p <= 2π/L, else t θ_p", Scale: "may", Target: hopeTarget(AB1)},
 		{Name: "hope-ab2", Title: "ablation: only the top-low band stops turning", Paper: "2410.21216", Angle: "0 if θ_p <= π/L, else t θ_p", Scale: "may", Target: hopeTarget(AB2)},
 		{Name: "hope-ab3", Title: "ablation: both bands leave the score", Paper: "2410.21216", Angle: "t θ_p if θ_p > 2π/L, else no score", Scale: "may", Target: hopeTarget(AB3)},
+		{Name: "p-rope", Title: "p-RoPE: the fastest 75 % of planes turn", Paper: "2410.06205", Angle: "t θ_p for the fastest 75 % of planes, else 0", Scale: "no", Target: pRoPETarget},
 		{Name: "nope", Title: "no positional encoding", Paper: "2305.19466", Angle: "0", Scale: "no", Target: func(s Source) (Spectrum, error) { return NoPE(len(s.Unscaled)), nil }},
 		{Name: "pi", Title: "position interpolation", Paper: "2306.15595", Angle: "t θ_p / s", Scale: "must", Target: scaledTarget("pi")},
 		{Name: "yarn", Title: "YaRN", Paper: "2309.00071", Angle: "t θ_p (1 − γ_p)/s + t θ_p γ_p, attention factor 0.1 ln s + 1", Scale: "must", Target: scaledTarget("yarn")},

@@ -70,12 +70,27 @@ func (p RopeParams) Spectrum(length int) (Spectrum, error) {
 	if err != nil {
 		return Spectrum{}, fmt.Errorf("rope type %q: %w", p.Type, err)
 	}
+	if err := CheckGain(s.Gain); err != nil {
+		return Spectrum{}, fmt.Errorf("rope type %q: %w", p.Type, err)
+	}
 	for i, f := range s.InvFreq {
 		if math.IsNaN(f) || math.IsInf(f, 0) {
 			return Spectrum{}, fmt.Errorf("rope type %q: plane %d has inverse frequency %v: check the factors", p.Type, i, f)
 		}
 	}
 	return s, nil
+}
+
+// MaxGain bounds attention factors from above, 1/MaxGain from below: scores
+// carry the factor's square, which float16 and float32 must hold.
+const MaxGain = 100
+
+// CheckGain judges an attention factor.
+func CheckGain(gain float64) error {
+	if !(gain >= 1.0/MaxGain && gain <= MaxGain) {
+		return fmt.Errorf("attention_factor %v: expected a number from %v to %v", gain, 1.0/MaxGain, MaxGain)
+	}
+	return nil
 }
 
 // InvFreq returns RoPE's inverse frequencies θ_p = base^(−2p/dim) for the

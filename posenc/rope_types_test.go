@@ -142,6 +142,7 @@ func TestLengthMattersWhereTheTableSays(t *testing.T) {
 
 func TestBadRopeParams(t *testing.T) {
 	base := RopeParams{Type: "default", Theta: 10000, HeadDim: 16, Partial: 1, MaxPositions: 64, TrainedLength: 64, BetaFast: 32, BetaSlow: 1}
+	huge, negative := 1e308, -1.0
 	with := func(edit func(*RopeParams)) RopeParams {
 		p := base
 		edit(&p)
@@ -164,6 +165,8 @@ func TestBadRopeParams(t *testing.T) {
 		"yarn base":         {with(func(p *RopeParams) { p.Type, p.Theta, p.Factor = "yarn", 1, 4 }), "base 1"},
 		"yarn length":       {with(func(p *RopeParams) { p.Type, p.TrainedLength, p.Factor = "yarn", 0, 4 }), "trained length 0"},
 		"yarn betas":        {with(func(p *RopeParams) { p.Type, p.BetaSlow, p.Factor = "yarn", 0, 4 }), "beta_slow 0"},
+		"huge gain":         {with(func(p *RopeParams) { p.Type, p.Factor, p.AttentionFactor = "yarn", 4, &huge }), `rope type "yarn": attention_factor 1e+308: expected a number from 0.01 to 100`},
+		"negative gain":     {with(func(p *RopeParams) { p.Type, p.Factor, p.AttentionFactor = "yarn", 4, &negative }), "attention_factor -1: expected a number from 0.01 to 100"},
 		"llama3":            {with(func(p *RopeParams) { p.Type, p.Factor, p.LowFreqFactor, p.HighFreqFactor = "llama3", 8, 4, 4 }), "0 < low < high"},
 		"longrope":          {with(func(p *RopeParams) { p.Type, p.ShortFactor = "longrope", []float64{1} }), "short_factor has 1 numbers: expected one for each of the 8 planes"},
 		"longrope zero":     {with(func(p *RopeParams) { p.Type, p.ShortFactor = "longrope", make([]float64, 8) }), "short_factor[0] is 0"},

@@ -2,7 +2,6 @@ package posenc
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 )
@@ -21,8 +20,8 @@ func ParseScale(s string) (Scale, error) {
 		return Scale{}, nil
 	}
 	kind, value, ok := strings.Cut(s, ":")
-	factor, err := strconv.ParseFloat(value, 64)
-	if !ok || err != nil || (kind != "pi" && kind != "yarn") || !(factor >= 1) || math.IsInf(factor, 0) {
+	factor, err := ParseDecimal(value)
+	if !ok || err != nil || (kind != "pi" && kind != "yarn") || factor < 1 {
 		return Scale{}, fmt.Errorf("scale %q: expected pi:FACTOR or yarn:FACTOR with a factor of at least 1, such as pi:4%s", s, nearest(kind, []string{"pi", "yarn"}))
 	}
 	return Scale{Kind: kind, Factor: factor}, nil

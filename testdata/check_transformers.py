@@ -15,6 +15,9 @@ Not part of the tests: it needs PyTorch and transformers. Recorded:
     llama-gqa --to hope-ab1                                                    Llama      0.0e+00 ok
     llama-gqa --to hope-ab2                                                    Llama      0.0e+00 ok
     llama-gqa --to hope-ab3                                                    Llama      0.0e+00 ok
+    llama-gqa --to p-rope                                                      Llama      0.0e+00 ok
+    llama-gqa --to p-rope --spelling longrope                                  Llama      0.0e+00 ok
+    llama-gqa --to p-rope --layout partial                                     Phi3       1.1e-06 ok
     llama-gqa --to nope                                                        Llama      0.0e+00 ok
     llama-gqa --to nope --spelling longrope                                    Llama      0.0e+00 ok
     llama-gqa --to pi --scale pi:4                                             Llama      0.0e+00 ok
@@ -89,6 +92,9 @@ LLAMA = [
     ("hope-ab1", "golden/hope-ab1", []),
     ("hope-ab2", "golden/hope-ab2", []),
     ("hope-ab3", "golden/hope-ab3", []),
+    ("p-rope", "golden/p-rope", []),
+    ("p-rope", "golden/p-rope", ["--spelling", "longrope"]),
+    ("p-rope", "golden/p-rope", ["--layout", "partial"]),
     ("nope", "golden/nope", []),
     ("nope", "golden/nope", ["--spelling", "longrope"]),
     ("pi", "golden/rope-pi4", ["--scale", "pi:4"]),

@@ -19,7 +19,7 @@ func (s *session) blame(check, runner string) string {
 			return "ref gives the same other answer: the checkpoint, its configuration or the given file is not what it is taken for"
 		}
 	case runner != "interp" && s.verdictOf(check, "interp") == Pass:
-		return fmt.Sprintf("the interpreter runs the same graph right: a matter of ONNX Runtime %s (optimisation level %s)", s.report.Runtime, s.opts.OptLevel)
+		return fmt.Sprintf("the interpreter runs the same graph right: a matter of ONNX Runtime %s (optimisation level %s)", s.report.Runtime, s.opts.level()) + s.next()
 	}
 	if found := s.diagnose(); found != "" {
 		return found
@@ -36,7 +36,7 @@ func (s *session) blame(check, runner string) string {
 			return "the first positions are right: the emission is wrong at the tables' far end"
 		}
 	}
-	return "ref and the graph disagree in float64: the emission is wrong" + s.firstLayer()
+	return "ref and the graph disagree in float64: the emission is wrong" + s.firstLayer() + s.next()
 }
 
 // verdictOf returns a check's verdict for a runner, "" where it was not made.

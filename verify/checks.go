@@ -15,24 +15,23 @@ type want struct {
 	logits *Logits
 	keep   func(b, s int) bool
 	from   string
+	first  int // position of the first column
 }
 
 // runChecks makes every check that the graph's form allows.
 func (s *session) runChecks() error {
-	ids := s.ids
-	in := prompt(ids, 0)
-	s.in = in
-	s.report.Tokens = len(ids[0])
-	s.step("ref: prefill of %d tokens", len(ids[0]))
 	begin := time.Now()
-	logits, _, err := s.ref.Run(s.ctx, in, nil)
+	in, logits, err := s.reference()
 	if err != nil {
 		return err
 	}
+	ids := s.ids
+	s.in = in
+	s.report.Tokens = len(ids[0])
 	s.add(Check{Name: "reference", Runner: "ref", Verdict: Info, Positions: len(ids[0]), Seconds: Number(time.Since(begin).Seconds()),
 		Detail: fmt.Sprintf("forward pass of %d tokens in float64", len(ids[0]))})
 	w := want{logits: logits, from: "ref"}
-	for _, check := range []func(Input, want) error{s.prefill, s.chunked, s.decode, s.leftPadding, s.rightPadding} {
+	for _, check := range []func(Input, want) error{s.prefill, s.chunked, s.decode, s.batches} {
 		if err := check(in, w); err != nil {
 			return err
 		}
@@ -44,6 +43,9 @@ func (s *session) runChecks() error {
 		return err
 	}
 	if err := s.tableEnd(ids); err != nil {
+		return err
+	}
+	if err := s.levels(in, w); err != nil {
 		return err
 	}
 	if s.given != nil {
@@ -119,9 +121,13 @@ func (s *session) add(c Check) { s.report.Checks = append(s.report.Checks, c) }
 // one. Only a cancelled context is an error: whatever else a runner does wrong
 // is a finding.
 func (s *session) compare(name string, r Runner, w want, lim float64, run func(Runner) (*Logits, error)) error {
+	lim, err := s.budget(name, r, w, lim, run)
+	if err != nil {
+		return err
+	}
 	s.step("%s: %s", r.Name(), name)
 	begin := time.Now()
-	c := Check{Name: name, Runner: r.Name(), Against: w.from, Limit: Number(lim)}
+	c := Check{Name: name, Runner: r.Name(), Level: levelOf(r), Against: w.from, Limit: Number(lim)}
 	got, err := run(r)
 	if s.ctx.Err() != nil {
 		return s.ctx.Err()
@@ -133,10 +139,12 @@ func (s *session) compare(name string, r Runner, w want, lim float64, run func(R
 	}
 	if err != nil {
 		c.Verdict, c.Detail = Fail, reason(r.Name(), err)
+		s.failedWith(name, r, run, lim)
 		c.Blame = s.blame(name, r.Name())
 		s.add(c)
 		return nil
 	}
+	s.observe(c, w, got)
 	c.MaxAbs, c.MaxRel, c.NMSE, c.Cosine = Number(m.MaxAbs), Number(m.MaxRel), Number(m.NMSE), Number(m.Cosine)
 	c.KL, c.Top1, c.Positions = Number(m.KL), Number(m.Top1), m.Positions
 	c.Verdict = Pass
@@ -145,14 +153,17 @@ func (s *session) compare(name string, r Runner, w want, lim float64, run func(R
 		if err != nil {
 			return err
 		}
-		if detail != "" {
-			c.Detail = detail
-			s.add(c)
-			return nil
+		if c.Detail = detail; detail == "" {
+			c.Verdict = Fail
+			c.Detail = fmt.Sprintf("off by %.3g of the largest value at row %d, position %d (limit %.3g)", m.MaxRel, m.WorstRow, m.WorstPosition, lim)
+			s.failedWith(name, r, run, lim)
+			if c.Blame = s.beyondCap(name, r, w); c.Blame == "" {
+				c.Blame = s.blame(name, r.Name())
+			}
 		}
-		c.Verdict = Fail
-		c.Detail = fmt.Sprintf("off by %.3g of the largest value at row %d, position %d (limit %.3g)", m.MaxRel, m.WorstRow, m.WorstPosition, lim)
-		c.Blame = s.blame(name, r.Name())
+	}
+	if c.Verdict == Pass && len(m.Ties) > 0 && c.OfLogits() {
+		c.Verdict, c.Detail, c.Blame = Ambiguous, strings.TrimPrefix(c.Detail+"; "+nearTie(m), "; "), nearTieBlame
 	}
 	s.add(c)
 	return nil
@@ -191,10 +202,12 @@ func (s *session) all(name string, w want, run func(Runner) (*Logits, error)) er
 	return nil
 }
 
-// everyone runs a check on ref as well, against its own prefill.
+// everyone runs a check on ref as well, once, against its own prefill.
 func (s *session) everyone(name string, w want, run func(Runner) (*Logits, error)) error {
-	if err := s.compare(name, s.ref, w, selfLimit, run); err != nil {
-		return err
+	if s.verdictOf(name, "ref") == "" {
+		if err := s.compare(name, s.ref, w, selfLimit, run); err != nil {
+			return err
+		}
 	}
 	return s.all(name, w, run)
 }
@@ -205,7 +218,7 @@ const selfLimit = 1.2e-10
 
 // skip records a check that the graph's form rules out.
 func (s *session) skip(name string, r Runner, why string) {
-	s.add(Check{Name: name, Runner: r.Name(), Verdict: Skipped, Detail: why})
+	s.add(Check{Name: name, Runner: r.Name(), Level: levelOf(r), Verdict: Skipped, Detail: why})
 }
 
 // lack records for every runner a check that a prompt of one token cannot

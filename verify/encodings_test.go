@@ -61,11 +61,7 @@ func TestEncodings(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					golden := "golden.safetensors"
-					if tt.model == "falcon-alibi" {
-						golden = "golden.sdpa.safetensors" // the eager path adds the bias twice
-					}
-					r := run(t, dir, verify.Options{Golden: filepath.Join(fixtures, "golden", tt.model, golden)})
+					r := run(t, dir, verify.Options{Golden: filepath.Join(fixtures, "golden", tt.model, "golden.safetensors")})
 					checks := 0
 					for _, c := range r.Checks {
 						if c.Verdict == verify.Fail {

@@ -20,12 +20,26 @@ type Metrics struct {
 	// KL is the mean over positions of KL(softmax want ‖ softmax got), in nats,
 	// MaxKL the largest.
 	KL, MaxKL float64
-	// Top1 is the share of positions whose largest logit is the same token.
+	// Top1 is the share of positions whose largest logit is the same token. Tokens
+	// whose wanted logits are equal are one: either is right.
 	Top1 float64
+	// Ties are the positions with another first token. Their logits are off by at
+	// least half the margin: an error that passes its limit can turn a near tie
+	// only.
+	Ties []Tie
 	// Positions is the number of positions compared.
 	Positions int
 	// WorstRow and WorstPosition say where MaxAbs is.
 	WorstRow, WorstPosition int
+}
+
+// Tie is a position whose first token changed.
+type Tie struct {
+	Row, Position int
+	// Want and Got are the first tokens, Margin is the wanted logits' distance
+	// between the two, Error max |got − want| at the position.
+	Want, Got     int
+	Margin, Error float64
 }
 
 // Compare computes Metrics. keep, where not nil, tells whether position s of
@@ -44,6 +58,7 @@ func Compare(got, want *Logits, keep func(b, s int) bool) (Metrics, error) {
 			}
 			g, w := got.At(b, s), want.At(b, s)
 			m.Positions++
+			here := 0.0
 			for v, x := range w {
 				d := math.Abs(g[v] - x)
 				if math.IsNaN(d) {
@@ -52,6 +67,7 @@ func Compare(got, want *Logits, keep func(b, s int) bool) (Metrics, error) {
 				if d > m.MaxAbs {
 					m.MaxAbs, m.WorstRow, m.WorstPosition = d, b, s
 				}
+				here = max(here, d)
 				largest = max(largest, math.Abs(x))
 				errSum += d * d
 				wantSum += x * x
@@ -61,8 +77,11 @@ func Compare(got, want *Logits, keep func(b, s int) bool) (Metrics, error) {
 			kl := divergence(w, g)
 			m.KL += kl
 			m.MaxKL = max(m.MaxKL, kl)
-			if argmax(g) == argmax(w) {
+			first, got := argmax(w), argmax(g)
+			if w[first] == w[got] {
 				same++
+			} else {
+				m.Ties = append(m.Ties, Tie{Row: b, Position: s, Want: first, Got: got, Margin: w[first] - w[got], Error: here})
 			}
 		}
 	}

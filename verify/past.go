@@ -89,6 +89,9 @@ func (p *past) state(r Runner) State {
 		return nil
 	}
 	g, ok := r.(*graphRunner)
+	if _, ok := r.(*plainRunner); ok {
+		return p.state32()
+	}
 	if !ok {
 		c := &ref.Cache{Batch: 1, Length: p.length, Keys: p.keys, Values: p.values, States: make([]ref.State, len(p.keys))}
 		for i := range p.length {
@@ -107,4 +110,24 @@ func (p *past) state(r Runner) State {
 		caches[c.Present] = g.eng.floats([]int64{1, p.dims[layer][0], int64(p.length), p.dims[layer][1]}, data)
 	}
 	return caches
+}
+
+// state32 is the past of the plain runner: the same numbers.
+func (p *past) state32() *ref.Cache32 {
+	c := &ref.Cache32{Batch: 1, Length: p.length, States: make([]ref.State, len(p.keys))}
+	for i := range p.keys {
+		c.Keys, c.Values = append(c.Keys, shorten(p.keys[i])), append(c.Values, shorten(p.values[i]))
+	}
+	for i := range p.length {
+		c.Positions = append(c.Positions, int64(i))
+	}
+	return c
+}
+
+func shorten(x []float64) []float32 {
+	out := make([]float32, len(x))
+	for i, v := range x {
+		out[i] = float32(v)
+	}
+	return out
 }

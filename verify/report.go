@@ -12,6 +12,7 @@ type Verdict string
 const (
 	Pass        Verdict = "pass"
 	Fail        Verdict = "fail"
+	Ambiguous   Verdict = "ambiguous" // within the limit, but a near tie has another first token: never a pass
 	Incomplete  Verdict = "incomplete"
 	Unavailable Verdict = "unavailable" // of a check: the machine lacks what it needs
 	Skipped     Verdict = "skipped"     // of a check: the graph's form rules it out; Detail says how
@@ -46,8 +47,10 @@ func (n *Number) UnmarshalJSON(b []byte) error {
 
 // Check is one line of a report.
 type Check struct {
-	Name    string  `json:"name"`
-	Runner  string  `json:"runner"`
+	Name   string `json:"name"`
+	Runner string `json:"runner"`
+	// Level is the optimisation level of a runner that has one.
+	Level   string  `json:"level,omitempty"`
 	Verdict Verdict `json:"verdict"`
 	// Against names what the runner was compared with.
 	Against   string `json:"against,omitempty"`
@@ -89,7 +92,9 @@ type Drift struct {
 
 // Report is a verification's result, and what --json prints.
 type Report struct {
-	Schema  int     `json:"schema"`
+	Schema int `json:"schema"`
+	// Version is that of the program, where it said so.
+	Version string  `json:"version,omitempty"`
 	Verdict Verdict `json:"verdict"`
 	Model   string  `json:"model"`
 	Family  string  `json:"family"`
@@ -100,33 +105,38 @@ type Report struct {
 	Tokens int   `json:"tokens"`
 	Seed   int64 `json:"seed"`
 	// Runtime is ONNX Runtime's version, empty where it is not there.
-	Runtime     string      `json:"runtime,omitempty"`
-	RuntimePath string      `json:"runtime_path,omitempty"`
-	Checks      []Check     `json:"checks"`
-	Drift       *Drift      `json:"drift,omitempty"`
-	Tolerances  []Tolerance `json:"tolerances"`
-	Warnings    []string    `json:"warnings,omitempty"`
-	Seconds     Number      `json:"seconds"`
+	Runtime     string  `json:"runtime,omitempty"`
+	RuntimePath string  `json:"runtime_path,omitempty"`
+	Checks      []Check `json:"checks"`
+	// Placement says on which provider ONNX Runtime ran the graph's nodes.
+	Placement []Placement `json:"placement,omitempty"`
+	Drift     *Drift      `json:"drift,omitempty"`
+	// Facts describe the model, Curves are the data of figures where they were
+	// asked for.
+	Facts      *Facts      `json:"facts,omitempty"`
+	Curves     *Curves     `json:"curves,omitempty"`
+	Bisect     *Bisection  `json:"bisect,omitempty"`
+	Tolerances []Tolerance `json:"tolerances"`
+	Warnings   []string    `json:"warnings,omitempty"`
+	Seconds    Number      `json:"seconds"`
 }
 
-// settle derives the verdict: any failure fails, any check that could not be
-// made leaves the report incomplete, and a report that judged nothing is no
-// success.
+// settle derives the verdict: any failure fails, else any near tie is
+// ambiguous, else any check that could not be made leaves the report
+// incomplete, and a report that judged nothing is no success.
 func (r *Report) settle() {
-	judged := 0
-	r.Verdict = Pass
+	seen := map[Verdict]int{}
 	for _, c := range r.Checks {
-		switch c.Verdict {
-		case Fail:
-			r.Verdict = Fail
-			return
-		case Unavailable, Incomplete:
-			r.Verdict = Incomplete
-		case Pass:
-			judged++
-		}
+		seen[c.Verdict]++
 	}
-	if judged == 0 {
+	switch {
+	case seen[Fail] > 0:
+		r.Verdict = Fail
+	case seen[Ambiguous] > 0:
+		r.Verdict = Ambiguous
+	case seen[Unavailable]+seen[Incomplete] > 0 || seen[Pass] == 0:
 		r.Verdict = Incomplete
+	default:
+		r.Verdict = Pass
 	}
 }

@@ -28,7 +28,7 @@ func TestRewrittenModelsCompute(t *testing.T) {
 	for _, name := range []string{"llama-gqa", "llama-tied-bf16", "llama-sharded-f16", "llama3-scaled", "mistral", "qwen2", "qwen3", "phi3"} {
 		source := filepath.Join("..", "testdata", "golden", name)
 		for _, c := range []struct{ to, cut, scale, layout, spelling string }{
-			{to: "rope"}, {to: "hope"}, {to: "hope", spelling: "longrope"}, {to: "hope-ab1"}, {to: "hope-ab2"}, {to: "hope-ab3"}, {to: "nope"},
+			{to: "rope"}, {to: "hope"}, {to: "hope", spelling: "longrope"}, {to: "hope-ab1"}, {to: "hope-ab2"}, {to: "hope-ab3"}, {to: "p-rope"}, {to: "nope"},
 			{to: "pi", scale: "pi:4"}, {to: "yarn", scale: "yarn:4"}, {to: "hope", scale: "pi:4"}, {to: "hope", scale: "yarn:4"}, {to: "hope-ab3", scale: "yarn:4"},
 			{to: "rope", layout: "partial"}, {to: "hope", cut: "k=3", layout: "partial"}, {to: "hope", cut: "k=2", scale: "pi:4", layout: "partial"},
 		} {

@@ -22,9 +22,10 @@ type array[T any] struct {
 
 // graphRunner runs an emitted graph by its interface, whatever executes it.
 type graphRunner struct {
-	name string
-	info *graphInfo
-	eng  engine
+	name  string
+	level string // the optimisation level, "" for one without
+	info  *graphInfo
+	eng   engine
 }
 
 func (g *graphRunner) Name() string    { return g.name }

@@ -17,7 +17,7 @@ func newORT(dir string, info *graphInfo, opts ort.Options) (Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &graphRunner{name: "ort-" + opts.Provider, info: info, eng: ortEngine{s}}, nil
+	return &graphRunner{name: "ort-" + opts.Provider, level: opts.OptLevel, info: info, eng: ortEngine{s}}, nil
 }
 
 func (e ortEngine) floats(shape []int64, data []float64) any {

@@ -12,34 +12,43 @@ var roundoff = map[string]float64{
 type Tolerance struct {
 	// DType is the type a runner computes in.
 	DType string `json:"dtype"`
-	// Limit bounds max |got − want| / max |want| over all logits.
-	Limit float64 `json:"limit"`
+	// Input says which tokens a row of a report is about: "prompt", "window",
+	// "far-positions", "golden", or "golden-hidden.i" for the states of a layer.
+	Input string `json:"input,omitempty"`
+	// Of is the model whose plain run Baseline is: "source", or "checkpoint" where
+	// no source was given or it cannot take the input.
+	Of string `json:"of,omitempty"`
+	// Baseline is the error of a plain run of that model in DType against float64,
+	// max |got − want| / max |want| over the same tokens; null where it is not
+	// finite. C × Baseline is the budget, but never under Floor nor past Cap.
+	Baseline Number `json:"baseline,omitempty"`
+	C        Number `json:"c,omitempty"`
+	Floor    Number `json:"floor,omitempty"`
+	Cap      Number `json:"cap,omitempty"`
+	// Limit bounds max |got − want| / max |want| over all logits; in the table,
+	// where nothing is measured, it is the cap.
+	Limit Number `json:"limit"`
 	// Why says where the figure comes from.
 	Why string `json:"why"`
 }
 
+// capped tells whether the model, not the runner, is what makes the limit.
+func (t *Tolerance) capped() bool { return !(t.C*t.Baseline <= t.Cap) }
+
+// The budget of float32: see Tolerances.
+const (
+	budgetC     = 4
+	budgetFloor = 64
+	budgetCap   = 1e-3
+)
+
 // Tolerances is the one table of limits.
-//
-// A forward pass rounds at every layer, and each rounding of relative size u
-// is carried to the logits by a residual stream that neither grows nor shrinks
-// it much; over n roundings in random directions they add up to about √n·u.
-// A decoder of 30 layers makes a few hundred such steps along its path and
-// inner products of a few thousand terms, √(10^5) ≈ 320: the limit is 336 u,
-// which for float32 is 2e-5. What is wrong rather than rounded (a sign, a
-// plane, a position) moves logits by 1e-3 and more.
-//
-// interp computes in float64, but its graph holds cos and sin tables rounded
-// once to float32: an error of u in each score term and none elsewhere, so the
-// limit is 16 u of float32. That error is of a score's size: where scores are
-// large (hundreds), softmax makes more of it. An answer past the limit is then
-// compared with a second reference, whose cos, sin, scale of scores and ε are
-// rounded as the graph's are: it has to agree to roundedLimit, which leaves no
-// room for anything but the order of float64's additions. How far the tables
-// themselves are from the encoding is bounded by the check tables.
 func Tolerances() []Tolerance {
+	u := roundoff["float32"]
 	return []Tolerance{
-		{DType: "float64", Limit: 16 * roundoff["float32"], Why: "16 u: float64 arithmetic over cos and sin tables rounded once to float32"},
-		{DType: "float32", Limit: 336 * roundoff["float32"], Why: "336 u: √n·u over the roundings of a forward pass in float32"},
+		{DType: "float64", Limit: Number(16 * u), Why: "16 u: float64 arithmetic over cos and sin tables rounded once to float32"},
+		{DType: "float32", C: budgetC, Floor: Number(budgetFloor * u), Cap: budgetCap, Limit: budgetCap,
+			Why: "c × the error of a plain float32 run of the source, at least 64 u, at most the cap"},
 	}
 }
 
@@ -47,17 +56,28 @@ func Tolerances() []Tolerance {
 // of the same constants.
 const roundedLimit = 1e-9
 
-// limit returns the limit for a dtype of the table; it panics on another.
-func limit(dtype string) float64 {
+// row returns the table's row of a dtype; it panics on another.
+func row(dtype string) Tolerance {
 	for _, t := range Tolerances() {
 		if t.DType == dtype {
-			return t.Limit
+			return t
 		}
 	}
 	panic("verify: no tolerance for " + dtype)
 }
 
-// limitFor returns the limit for a runner compared with the float64 reference.
+// limit returns the limit for a dtype where no model's budget was measured: the
+// floor of a dtype that has one.
+func limit(dtype string) float64 {
+	t := row(dtype)
+	if t.C > 0 {
+		return float64(t.Floor)
+	}
+	return float64(t.Limit)
+}
+
+// limitFor returns limit for what a runner computes in. compare gives a runner
+// in float32 the model's own budget instead.
 func limitFor(runner string) float64 {
 	switch runner {
 	case "ref", "interp":

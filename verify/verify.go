@@ -31,10 +31,21 @@ type Options struct {
 	// DriftTokens bounds the positions the drift is measured on; 0 is all of
 	// the input's.
 	DriftTokens int
-	// ORTLibrary, Provider and OptLevel choose ONNX Runtime and its session.
+	// ORTLibrary chooses ONNX Runtime. Provider "" is the CPU and, where there is
+	// one, CUDA; OptLevel "" is every level.
 	ORTLibrary, Provider, OptLevel string
 	// Require names runners whose absence is a failure: "ort".
 	Require []string
+	// Bisect looks for the node where the graph's values leave the budget, and
+	// Extract, where not empty, is the folder to write that node to as a repro
+	// (Force: in place of an older one). MaxMem bounds the bytes of values held
+	// at a time; 0 is 1 GiB.
+	Bisect  bool
+	Extract string
+	Force   bool
+	MaxMem  int64
+	// Curves asks for the data of figures (Report.Curves).
+	Curves bool
 	// Progress, where not nil, is told of every step as it starts.
 	Progress func(step string)
 }
@@ -60,6 +71,9 @@ type session struct {
 	sourceCkpt *safetensors.Checkpoint
 	leaves     *string // what firstLayer found
 	synthetic  *past   // the last one made, or nil
+	budgets
+	made
+	failures []failure // for the bisection
 }
 
 // defaultTokens is the length of a prompt that nobody chose.
@@ -70,12 +84,6 @@ const defaultTokens = 48
 // the report's verdict.
 func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
 	begin := time.Now()
-	if opts.Provider == "" {
-		opts.Provider = ort.ProviderCPU
-	}
-	if opts.OptLevel == "" {
-		opts.OptLevel = ort.OptAll
-	}
 	if opts.Tokens == 0 {
 		opts.Tokens = defaultTokens
 	}
@@ -102,6 +110,14 @@ func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
 		return nil, err
 	}
 	if err := s.runChecks(); err != nil {
+		return nil, err
+	}
+	s.placements()
+	s.report.Facts = s.facts()
+	if err := s.curves(); err != nil {
+		return nil, err
+	}
+	if err := s.bisect(); err != nil {
 		return nil, err
 	}
 	s.report.settle()
@@ -200,7 +216,9 @@ func (s *session) openInputs() (err error) {
 // openRunners starts the runners.
 func (s *session) openRunners() error {
 	s.start("interp", func() (Runner, error) { return newInterp(s.dir, s.info) })
-	s.start("ort-"+s.opts.Provider, s.openORT)
+	for _, provider := range s.opts.providers() {
+		s.openORTOn(provider)
+	}
 	return s.ctx.Err()
 }
 
@@ -233,19 +251,12 @@ func (s *session) start(name string, open func() (Runner, error)) {
 	s.report.Checks = append(s.report.Checks, c)
 }
 
-func (s *session) openORT() (Runner, error) {
-	lib, err := ort.Load(s.opts.ORTLibrary)
-	if err != nil {
-		return nil, err
-	}
-	s.report.Runtime, s.report.RuntimePath = lib.Version, lib.Path
-	s.step("onnx runtime %s from %s (%s)", lib.Version, lib.Path, lib.Source)
-	return newORT(s.dir, s.info, ort.Options{Provider: s.opts.Provider, OptLevel: s.opts.OptLevel})
-}
-
 func (s *session) close() {
 	for _, r := range s.others {
 		r.Close()
+	}
+	if s.profiles != "" {
+		os.RemoveAll(s.profiles)
 	}
 	if s.ckpt != nil {
 		s.ckpt.Close()

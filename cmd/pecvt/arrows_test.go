@@ -38,7 +38,8 @@ var arrows = map[string][]string{
 	"verify":              {"posenc", "convert/tensor", "convert/safetensors", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
 	"verify/eval/tokens":  {},
 	"verify/eval":         {"posenc", "convert/fsio", "convert/safetensors", "convert/family", "onnxops", "verify", "verify/ref", "verify/ort", "verify/eval/tokens"},
-	"cmd/pecvt":           {"posenc", "convert", "convert/family", "convert/safetensors", "convert/rewrite", "convert/retrofit", "onnxops", "onnxops/ops", "verify", "verify/ref", "verify/ort", "verify/eval"},
+	"verify/htmlreport":   {"verify"},
+	"cmd/pecvt":           {"posenc", "convert", "convert/family", "convert/safetensors", "convert/rewrite", "convert/retrofit", "onnxops", "onnxops/ops", "verify", "verify/ref", "verify/ort", "verify/eval", "verify/eval/tokens", "verify/htmlreport"},
 	"cmd/pecvt/gendocs":   {"posenc", "convert/family", "convert/rewrite", "onnxops/ops", "verify"},
 }
 

@@ -12,6 +12,7 @@ import (
 
 func newVerify(a *app) *cobra.Command {
 	var opts verify.Options
+	var output verifyOutput
 	cmd := &cobra.Command{
 		Use:   "verify [DIR]",
 		Short: "prove a converted folder: checkpoint, Go references and ONNX Runtime agree",
@@ -42,25 +43,29 @@ DIR defaults to the current folder. Exit code 3 means a mismatch.`,
 			if err := checkVerifyFlags(opts); err != nil {
 				return err
 			}
+			if err := output.check(); err != nil {
+				return err
+			}
 			ui := newUI(a, cmd.ErrOrStderr())
 			defer ui.close()
 			opts.Progress = ui.step
+			opts.Curves = output.wantCurves()
 			r, err := verify.Verify(cmd.Context(), dir, opts)
 			ui.close()
 			if err != nil {
+				return output.failed(cmd.Context(), dir, err)
+			}
+			r.Version = toolVersion()
+			if err := output.write(r); err != nil {
 				return err
 			}
-			if a.json {
-				err = printJSON(cmd, r)
-			} else {
-				err = r.WriteText(cmd.OutOrStdout())
-			}
-			if err != nil {
+			if err := printReport(cmd, a.json, r); err != nil {
 				return err
 			}
 			return verdictOf(r)
 		},
 	}
+	output.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&opts.Golden, "golden", "", "safetensors `FILE` with input_ids and logits to compare every runner with")
 	f.StringVar(&opts.Against, "against", "", "source `MODEL` to report the drift from (never judged)")
@@ -69,8 +74,8 @@ DIR defaults to the current folder. Exit code 3 means a mismatch.`,
 	f.IntVar(&opts.DriftTokens, "drift-tokens", 0, "positions to measure the drift on (0: all of the prompt)")
 	f.Int64Var(&opts.Seed, "seed", 1, "seed of the generated prompt")
 	f.StringVar(&opts.ORTLibrary, "ort-lib", "", "ONNX Runtime's shared library `FILE`")
-	f.StringVar(&opts.Provider, "provider", ort.ProviderCPU, "execution provider: cpu or cuda")
-	f.StringVar(&opts.OptLevel, "opt-level", ort.OptAll, "graph optimisation level: disabled, basic, extended or all")
+	f.StringVar(&opts.Provider, "provider", "", "execution provider: cpu or cuda (default: cpu and, where there is one, cuda)")
+	f.StringVar(&opts.OptLevel, "opt-level", "", "graph optimisation level: disabled, basic, extended or all (default: every one)")
 	f.StringSliceVar(&opts.Require, "require", nil, "runners whose absence is a failure: ort")
 	complete(cmd, "provider", ort.Providers())
 	complete(cmd, "opt-level", ort.OptLevels())
@@ -88,7 +93,7 @@ func checkVerifyFlags(o verify.Options) error {
 		value string
 		valid []string
 	}{{"provider", o.Provider, ort.Providers()}, {"opt-level", o.OptLevel, ort.OptLevels()}} {
-		if !slices.Contains(f.valid, f.value) {
+		if f.value != "" && !slices.Contains(f.valid, f.value) {
 			return usagef("--%s %q%s", f.name, f.value, posenc.Suggest(f.value, f.valid))
 		}
 	}
@@ -113,6 +118,8 @@ func verdictOf(r *verify.Report) error {
 		return nil
 	case verify.Fail:
 		return verdictError{exitMismatch}
+	case verify.Ambiguous:
+		return verdictError{exitAmbiguous}
 	default:
 		return verdictError{exitIncomplete}
 	}

@@ -21,6 +21,7 @@ const (
 	exitMismatch    = 3
 	exitUnsupported = 4
 	exitIncomplete  = 5
+	exitAmbiguous   = 6
 	exitInterrupted = 130
 )
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,6 +52,9 @@ func (f *rewriteFlags) registerOutput(cmd *cobra.Command) {
 		if cmd.Flags().Changed("output") && f.output == "" {
 			return usagef("--output is empty: it names the target folder")
 		}
+		if cmd.Flags().Changed("slope") && f.slope == "" {
+			return usagef("--slope is empty: expected 0 (no bias yet), alibi (a slope per head) or a positive number in score units per position")
+		}
 		return nil
 	}
 	flags.BoolVar(&f.copyFiles, "copy", false, "copy tensor files instead of linking them")
@@ -91,7 +93,7 @@ func parseSize(s string) (int64, error) {
 	i := strings.LastIndexAny(s, "0123456789.") + 1
 	units := map[string]float64{"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 	unit, known := units[strings.ToLower(strings.TrimSpace(s[i:]))]
-	n, err := strconv.ParseFloat(strings.TrimSpace(s[:i]), 64)
+	n, err := posenc.ParseDecimal(strings.TrimSpace(s[:i]))
 	if err != nil || !known || !(n*unit >= 1) || n*unit > math.MaxInt64/2 {
 		return 0, usagef("--max-shard-size %q: expected a size such as 5GB, 500MB or 1GiB", s)
 	}

@@ -60,7 +60,8 @@ ONNX graph of the result and verifies it in ONNX Runtime against two Go
 references.
 
 Exit codes: 0 ok, 1 error, 2 usage, 3 mismatch, 4 refused or unsupported,
-5 runtime unavailable or verification incomplete, 130 interrupted.`,
+5 runtime unavailable or verification incomplete, 6 verification ambiguous,
+130 interrupted.`,
 		Example: `  pecvt convert --to hope path/to/model
   pecvt verify model-hope`,
 		SilenceUsage:  true,

@@ -15,15 +15,15 @@ import (
 //
 //	architectures  ["PecvtForCausalLM"]
 //	model_type     "pecvt"
-//	vocab_size     0
+//	vocab_size     -1
 //	pecvt          {"version": 1, "source": {…}, "rotation": {…}, "bias": {…}}
 //
 // source is the source's config.json, word for word. rotation and bias replace
 // what it declares; an absent one leaves it. Loaders that go by model_type or
 // by the architecture stop at an unknown one. A loader told to take a class of
-// its choice finds no sizes but a vocabulary of 0, which no stored embedding
-// fits: it stops there, and does not compute the source's encoding without a
-// word.
+// its choice makes the embedding first, and finds no sizes but a vocabulary of
+// −1, which no tensor has: it stops there, before it makes or reads anything,
+// and does not compute the source's encoding without a word.
 //
 // rotation is {"type": "grape-m", "attention_factor": number}: in every layer
 // that turns, pecvt.layers.{i}.rotation.inv_freq (key/value heads, planes)
@@ -51,8 +51,12 @@ const (
 	BlockVersion = 1
 )
 
-// blockArchitecture is a class that no loader has.
-const blockArchitecture = "PecvtForCausalLM"
+// blockArchitecture is a class that no loader has, blockVocabulary a size that
+// no embedding has.
+const (
+	blockArchitecture = "PecvtForCausalLM"
+	blockVocabulary   = -1
+)
 
 // Extension is what the block of a configuration says beside its source.
 type Extension struct {
@@ -113,7 +117,7 @@ func (e Extension) Config(source *Object) *Object {
 	c := newObject()
 	c.Set("architectures", []string{blockArchitecture})
 	c.Set("model_type", BlockKey)
-	c.Set("vocab_size", 0)
+	c.Set("vocab_size", blockVocabulary)
 	c.Set(BlockKey, block)
 	return c
 }

@@ -3,6 +3,7 @@ package family_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,7 +21,7 @@ const blockSource = `{"model_type":"llama","vocab_size":8,"hidden_size":8,"inter
 "num_key_value_heads":2,"hidden_act":"silu","rms_norm_eps":1e-06,"max_position_embeddings":32,"rope_theta":100.0,"tie_word_embeddings":true}`
 
 func blockConfig(rest string) string {
-	return `{"architectures":["PecvtForCausalLM"],"model_type":"pecvt","vocab_size":0,"pecvt":{"version":1,"source":` + blockSource + rest + `}}`
+	return `{"architectures":["PecvtForCausalLM"],"model_type":"pecvt","vocab_size":-1,"pecvt":{"version":1,"source":` + blockSource + rest + `}}`
 }
 
 const grapeMBlock = `,"rotation":{"type":"grape-m","attention_factor":1}`
@@ -37,11 +38,18 @@ func TestBlockIsStrict(t *testing.T) {
 		{name: "no version", from: `"version":1,`, to: ``, want: `key "version" is missing: expected 1`},
 		{name: "text version", from: `"version":1`, to: `"version":"1"`, want: `key "version" is "1"`},
 		{name: "unknown key", from: `"version":1`, to: `"version":1,"window":4`, want: `pecvt: key "window": the block has the keys`, unsupported: true},
-		{name: "outer key", from: `"vocab_size":0`, to: `"vocab_size":0,"rope_theta":5`, want: `key "rope_theta": the configuration has the keys`, unsupported: true},
+		{name: "outer key", from: `"vocab_size":-1`, to: `"vocab_size":-1,"rope_theta":5`, want: `key "rope_theta": the configuration has the keys`, unsupported: true},
+		{name: "architecture", from: `["PecvtForCausalLM"]`, to: `["LlamaForCausalLM"]`, want: `key "architectures" is ["LlamaForCausalLM"]: expected ["PecvtForCausalLM"]`},
+		{name: "two architectures", from: `["PecvtForCausalLM"]`, to: `["PecvtForCausalLM","LlamaForCausalLM"]`, want: `key "architectures" is`},
+		{name: "text architecture", from: `["PecvtForCausalLM"]`, to: `"PecvtForCausalLM"`, want: `key "architectures" is "PecvtForCausalLM": expected ["PecvtForCausalLM"]`},
+		{name: "vocabulary", from: `"vocab_size":-1`, to: `"vocab_size":8`, want: `key "vocab_size" is 8: expected -1`},
+		{name: "text vocabulary", from: `"vocab_size":-1`, to: `"vocab_size":"-1"`, want: `key "vocab_size" is "-1": expected -1`},
 		{name: "rotation type", from: `"grape-m"`, to: `"grape-n"`, want: `rotation: type "grape-n" is unknown; did you mean "grape-m"?`, unsupported: true},
 		{name: "rotation key", from: `"attention_factor":1`, to: `"attention_factor":1,"base":3`, want: `rotation: key "base"`, unsupported: true},
 		{name: "no factor", from: `,"attention_factor":1`, to: ``, want: `key "attention_factor" is missing: expected a positive number`},
 		{name: "factor", from: `"attention_factor":1`, to: `"attention_factor":-1`, want: `key "attention_factor" is -1: expected a positive number`},
+		{name: "huge factor", from: `"attention_factor":1`, to: `"attention_factor":1e308`, want: `rotation: key "attention_factor" is 1e308: expected a positive number, from 0.01 to 100`},
+		{name: "tiny factor", from: `"attention_factor":1`, to: `"attention_factor":1e-308`, want: `key "attention_factor" is 1e-308: expected a positive number, from 0.01 to 100`},
 		{name: "bias type", from: `"grape-a"`, to: `"grape-b"`, want: `bias: type "grape-b" is unknown`, unsupported: true},
 		{name: "bias key", from: `"gates"`, to: `"path_size":4,"gates"`, want: `bias: key "path_size": type grape-a has the keys type, gates`, unsupported: true},
 		{name: "gate", from: `"query","key"`, to: `"query","value"`, want: `gate "value"`},
@@ -108,6 +116,37 @@ func TestBlockReads(t *testing.T) {
 	}
 }
 
+// TestBlockWarnsOfItsSource: frequencies other than the source declares are
+// used, and said.
+func TestBlockWarnsOfItsSource(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		value float64
+		want  string
+	}{
+		{"as declared", 0.1, ""},
+		{"in float32", float64(float32(0.1)), ""},
+		{"backward", -0.1, ""},
+		{"trained", 0.125, `"pecvt.layers.1.rotation.inv_freq": plane 1 of head 1 turns by 0.125 per position, pecvt.source declares 0.1`},
+	} {
+		ckpt, err := blockFolder(t, blockConfig(grapeMBlock), map[string]blockTensor{
+			"pecvt.layers.0.rotation.inv_freq": {[]int64{2, 2}, []float64{1, 0.1, 1, 0.1}},
+			"pecvt.layers.1.rotation.inv_freq": {[]int64{2, 2}, []float64{1, 0.1, 1, c.value}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := family.Load(ckpt)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		all := strings.Join(m.Warnings, "; ")
+		if c.want == "" && strings.Contains(all, "turns by") || !strings.Contains(all, c.want) {
+			t.Errorf("%s: warnings %q, want %q", c.name, all, c.want)
+		}
+	}
+}
+
 // TestBlockClaims: tensors of the block are required and none is passed over.
 func TestBlockClaims(t *testing.T) {
 	spectra := map[string]blockTensor{
@@ -141,6 +180,58 @@ func TestBlockClaims(t *testing.T) {
 		}
 		if _, err := family.Load(ckpt); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+// TestBlockGatesAreFinite: what a bias reads the layer's input through has
+// numbers alone, in a block and in an official model.
+func TestBlockGatesAreFinite(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	fox := func(layer int, weight, bias []float64) map[string]blockTensor {
+		out := map[string]blockTensor{}
+		for i := range 2 {
+			out[fmt.Sprintf("pecvt.layers.%d.bias.gate.weight", i)] = blockTensor{shape: []int64{2, 8}}
+			out[fmt.Sprintf("pecvt.layers.%d.bias.gate.bias", i)] = blockTensor{shape: []int64{2}}
+		}
+		out[fmt.Sprintf("pecvt.layers.%d.bias.gate.weight", layer)] = blockTensor{[]int64{2, 8}, weight}
+		out[fmt.Sprintf("pecvt.layers.%d.bias.gate.bias", layer)] = blockTensor{[]int64{2}, bias}
+		return out
+	}
+	path := func(weight []float64) map[string]blockTensor {
+		out := map[string]blockTensor{}
+		for i := range 2 {
+			out[fmt.Sprintf("pecvt.layers.%d.bias.path.weight", i)] = blockTensor{shape: []int64{4, 8}}
+			out[fmt.Sprintf("pecvt.layers.%d.bias.beta", i)] = blockTensor{shape: []int64{2}}
+		}
+		out["pecvt.layers.1.bias.path.weight"] = blockTensor{[]int64{4, 8}, weight}
+		return out
+	}
+	at := func(n, i int, x float64) []float64 {
+		v := make([]float64, n)
+		v[i] = x
+		return v
+	}
+	for _, c := range []struct {
+		bias    string
+		tensors map[string]blockTensor
+		want    string
+	}{
+		{`{"type":"fox"}`, fox(1, at(16, 11, nan), nil), `tensor "pecvt.layers.1.bias.gate.weight": element 11 of shape [2 8] is NaN`},
+		{`{"type":"fox"}`, fox(0, nil, at(2, 1, inf)), `tensor "pecvt.layers.0.bias.gate.bias": element 1 of shape [2] is +Inf`},
+		{`{"type":"grape-ap","path_size":2}`, path(at(32, 31, -inf)), `tensor "pecvt.layers.1.bias.path.weight": element 31 of shape [4 8] is -Inf`},
+		{`{"type":"fox"}`, fox(0, at(16, 3, 1e300), at(2, 0, -1e300)), ""},
+	} {
+		ckpt, err := blockFolder(t, blockConfig(`,"bias":`+c.bias), c.tensors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = family.Load(ckpt)
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("large numbers: %v", err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "model.safetensors")):
+			t.Errorf("error %v, want %q and the file", err, c.want)
 		}
 	}
 }

@@ -42,6 +42,9 @@ func parseBlock(c *Object) (*Extension, *Object, error) {
 	if err := onlyKeys(c, "the configuration", "architectures", "model_type", "vocab_size", BlockKey); err != nil {
 		return nil, nil, err
 	}
+	if err := outerKeys(c); err != nil {
+		return nil, nil, err
+	}
 	block, err := c.Object(BlockKey)
 	if err != nil {
 		return nil, nil, err
@@ -64,6 +67,59 @@ func parseBlock(c *Object) (*Extension, *Object, error) {
 	}
 	return e, source, nil
 }
+
+// outerKeys requires what stands beside the block to be as it was written: it
+// stops other loaders, and describes nothing.
+func outerKeys(c *Object) error {
+	if c.Has("architectures") {
+		if classes, err := c.Texts("architectures"); err != nil || !slices.Equal(classes, []string{blockArchitecture}) {
+			return fmt.Errorf("key %q is %s: expected [%q]: the sizes and the family are those of %s.source", "architectures", found(c, "architectures"), blockArchitecture, BlockKey)
+		}
+	}
+	if c.Has("vocab_size") {
+		if n, _, err := c.Int("vocab_size"); err != nil || n != blockVocabulary {
+			return fmt.Errorf("key %q is %s: expected %d: the vocabulary is that of %s.source", "vocab_size", found(c, "vocab_size"), blockVocabulary, BlockKey)
+		}
+	}
+	return nil
+}
+
+// warnOfSpectra warns where the frequencies in the block's tensors are not those
+// that the source's configuration declares: the tensors count, and the source
+// says so no more.
+func (m *Model) warnOfSpectra() error {
+	e := m.Extension
+	if e == nil || e.Rotation == nil || e.Source.Rope.Type == "" {
+		return nil
+	}
+	declared, err := e.Source.Rope.Spectrum(e.Source.TrainedLength)
+	if err != nil {
+		return err
+	}
+	for i := range m.Blocks {
+		a := &m.Blocks[i].Attn
+		if a.Rotary.Dim == 0 {
+			continue
+		}
+		rows := [][]float64{a.Rotary.InvFreq}
+		if a.Spectra != nil {
+			rows = a.Spectra.InvFreq
+		}
+		for h, row := range rows {
+			for p, f := range row {
+				if want := declared.InvFreq[p]; math.Abs(math.Abs(f)-want) > sourceTolerance*want {
+					m.warn("tensor %q: plane %d of head %d turns by %.6g per position, %s.source declares %.6g: the tensors were changed after the conversion, by training or otherwise; they are used", BlockTensor(i, "rotation.inv_freq"), p, h, f, BlockKey, want)
+					return nil
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// sourceTolerance is relative: a spectrum that somebody stored in float32 is
+// still the source's.
+const sourceTolerance = 1e-6
 
 func parseVersion1(block *Object) (*Extension, *Object, error) {
 	if err := onlyKeys(block, "the block", "version", "source", "rotation", "bias"); err != nil {
@@ -107,8 +163,8 @@ func parseRotation(block *Object) (*RotationBlock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !ok || !(gain > 0) || math.IsInf(gain, 0) {
-		return nil, fmt.Errorf("key %q is %s: expected a positive number", "attention_factor", found(o, "attention_factor"))
+	if !ok || posenc.CheckGain(gain) != nil {
+		return nil, fmt.Errorf("key %q is %s: expected a positive number, from %v to %v", "attention_factor", found(o, "attention_factor"), 1.0/posenc.MaxGain, posenc.MaxGain)
 	}
 	return &RotationBlock{AttentionFactor: gain}, nil
 }

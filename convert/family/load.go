@@ -10,7 +10,8 @@ import (
 
 // Load reads the configuration beside a checkpoint, builds the model it
 // describes, claims every stored tensor exactly once and reads the small
-// tensors whose values belong to the model (Parameters).
+// tensors whose values belong to the model (Parameters). A NaN or an infinity
+// among those, or in a projection that the encoding reads, is an error.
 func Load(ckpt *safetensors.Checkpoint) (*Model, error) {
 	c, err := LoadConfig(ckpt.Dir)
 	if err != nil {
@@ -31,7 +32,39 @@ func Load(ckpt *safetensors.Checkpoint) (*Model, error) {
 			return nil, fmt.Errorf("%s: %w", ckpt.Dir, err)
 		}
 	}
+	if err := m.warnOfSpectra(); err != nil {
+		return nil, fmt.Errorf("%s: %w", ckpt.Dir, err)
+	}
+	for _, l := range m.encodingLinears() {
+		for _, w := range []*Weight{&l.Weight, l.Bias} {
+			if w == nil {
+				continue
+			}
+			if err := ckpt.CheckFinite(w.Tensor); err != nil {
+				return nil, err
+			}
+		}
+	}
 	return m, nil
+}
+
+// encodingLinears lists the projections that the positional encoding reads the
+// layer's input through: gates of FoX, phases, and vectors of GRAPE-AP.
+func (m *Model) encodingLinears() []Linear {
+	var list []Linear
+	for i := range m.Blocks {
+		a := &m.Blocks[i].Attn
+		if a.Phase != nil {
+			list = append(list, a.Phase.Gate)
+		}
+		if b := a.Bias; b != nil && b.Gate != nil {
+			list = append(list, *b.Gate)
+		}
+		if b := a.Bias; b != nil && b.P != nil {
+			list = append(list, *b.P)
+		}
+	}
+	return list
 }
 
 // FromConfig builds the model a configuration describes, without looking at

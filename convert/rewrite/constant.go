@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
@@ -21,7 +22,10 @@ func (j job) constant() ([][]float64, error) {
 			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
 		for h, s := range slopes {
-			if !(s >= 0) {
+			if math.IsNaN(s) || math.IsInf(s, 0) {
+				return nil, fmt.Errorf("layer %d, head %d: slope %v: expected a finite number: the weights are damaged or the training diverged", i, h, s)
+			}
+			if s < 0 {
 				return nil, fmt.Errorf("layer %d, head %d: slope %v: expected none below 0: %w", i, h, s, posenc.ErrUnsupported)
 			}
 		}

@@ -89,6 +89,7 @@ func TestSpellings(t *testing.T) {
 		{"llama", newer, "hope spelling=longrope", "longrope", `{"rope_theta":300.0,"rope_type":"longrope","factor":1.0,"attention_factor":1.0,"original_max_position_embeddings":32,"short_factor":` + dropped5 + `,"long_factor":` + dropped5 + `}`, "- - - 32"},
 		{"llama", newer, "hope L=16", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.25}`, "- - - 32"},
 		{"llama", newer, "hope cut=k=7", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.875}`, "- - - 32"},
+		{"llama", newer, "p-rope", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.75}`, "- - - 32"},
 		{"llama", newer, "nope", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.0}`, "- - - 32"},
 		{"llama", newer, "hope scale=pi:4", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.375,"factor":4.0}`, "- - - 128"},
 		{"llama", newer, "pi scale=pi:3", "linear", `{"rope_theta":300.0,"rope_type":"linear","factor":3.0,"original_max_position_embeddings":32}`, "- - - 96"},
@@ -199,6 +200,7 @@ func TestExactOrLossy(t *testing.T) {
 		{"hope-ab1", rewrite.Lossy, []int{3}, nil},
 		{"hope-ab2", rewrite.Lossy, []int{4, 5, 6, 7}, nil},
 		{"hope-ab3", rewrite.Lossy, []int{3, 4, 5, 6, 7}, []int{3, 4, 5, 6, 7}},
+		{"p-rope", rewrite.Lossy, []int{6, 7}, nil},
 		{"nope", rewrite.Lossy, []int{0, 1, 2, 3, 4, 5, 6, 7}, nil},
 		{"pi scale=pi:1", rewrite.Exact, nil, nil},
 		{"pi scale=pi:2", rewrite.Lossy, nil, nil},
@@ -348,7 +350,7 @@ func TestBundledCheckpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 		done := 0
-		for _, to := range []string{"rope", "hope", "hope-ab1", "hope-ab2", "hope-ab3", "nope", "pi scale=pi:4", "yarn scale=yarn:4", "hope scale=pi:4", "hope scale=yarn:4", "hope cut=k=3"} {
+		for _, to := range []string{"rope", "hope", "hope-ab1", "hope-ab2", "hope-ab3", "p-rope", "nope", "pi scale=pi:4", "yarn scale=yarn:4", "hope scale=pi:4", "hope scale=yarn:4", "hope cut=k=3"} {
 			for _, spelling := range rewrite.Spellings() {
 				for _, layout := range rewrite.Layouts() {
 					_, err := rewrite.Make(parse(t, string(text)), nil, options(t, to+" spelling="+spelling+" layout="+layout))

@@ -94,6 +94,8 @@ func (o Options) check() (Options, posenc.Encoding, error) {
 		return bad("--to %s needs a factor of its own kind: --scale %s:FACTOR", enc.Name, enc.Name)
 	case !enc.Slope && o.Slope != "":
 		return bad("--slope %s: --to %s starts with no slope of choice", o.Slope, enc.Name)
+	case enc.Target == nil && o.TrainLength != 0:
+		return bad("--train-length %d: --to %s depends on no trained length: leave it out", o.TrainLength, enc.Name)
 	case enc.Target == nil && o.Layout != Native:
 		return bad("--layout %s: --to %s moves no rows", o.Layout, enc.Name)
 	case enc.Target == nil && o.Spelling != Auto:

@@ -71,7 +71,10 @@ func rules() []rule {
 		{from: []string{fromRope, fromGrapeM}, to: []string{"hybrid"}, kind: Exact, when: "--slope 0", otherwise: Lossy, reason: "the rotation as grape-m, and a bias beside it", apply: (*Rewrite).hybrid},
 		{from: []string{fromRope, fromGrapeM}, to: biases, kind: Refused, reason: "the weights lean on the rotation, which a bias does not replace; --to hybrid puts one beside it"},
 		{from: []string{fromContext}, kind: Refused, reason: "its phases are sums over the tokens, which no position gives; it stays what it is"},
-		{from: []string{fromHybrid}, kind: Refused, reason: "either of its two parts would be lost; one whose bias is 0 converts as its rotation does"},
+		// a hybrid whose bias is 0 does not come here: it counts as its rotation
+		{from: []string{fromHybrid}, to: []string{"rope", "grape-m", "hybrid"}, kind: Exact, when: "a bias of 0", otherwise: Refused, reason: twoParts, apply: (*Rewrite).refuseTwoParts},
+		{from: []string{fromHybrid}, to: spectral("rope"), kind: Lossy, when: "a bias of 0", otherwise: Refused, reason: twoParts, apply: (*Rewrite).refuseTwoParts},
+		{from: []string{fromHybrid}, kind: Refused, reason: "either of its two parts would be lost"},
 		{from: []string{fromNone}, kind: Refused, reason: "the model has no positional encoding that could become another one"},
 		{from: []string{fromALiBi}, to: []string{"alibi"}, kind: Exact, reason: "the same slopes", apply: (*Rewrite).alibi},
 		{from: []string{fromALiBi}, to: []string{"grape-a"}, kind: Exact, when: unrounded, otherwise: Lossy, reason: "u = v = 0: every gate is ln 2, ω = β/ln 2, or half of it with both gates", apply: (*Rewrite).grapeA},
@@ -90,6 +93,13 @@ func rules() []rule {
 		{from: []string{fromALiBi}, kind: Refused, reason: path + "; --to grape-a, grape-ap or fox keep it exactly"},
 		{from: []string{fromGrapeA, fromGrapeAP, fromFoX}, kind: Refused, reason: path},
 	}
+}
+
+const twoParts = "either of its two parts would be lost; one whose bias is 0 converts as its rotation does"
+
+// refuseTwoParts is for a hybrid whose bias says something.
+func (r *Rewrite) refuseTwoParts(j job) error {
+	return fmt.Errorf("from %s: %w: %s", j.m.Encoding(), posenc.ErrUnsupported, twoParts)
 }
 
 // find returns the rule for a source and an encoding; there is one for each.

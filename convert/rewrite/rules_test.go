@@ -3,6 +3,8 @@ package rewrite_test
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +60,14 @@ func TestBadOptionsOfBiases(t *testing.T) {
 		{rewrite.Options{To: "hybrid", Slope: "-1"}, `--slope "-1": expected 0`},
 		{rewrite.Options{To: "hybrid", Slope: "NaN"}, `--slope "NaN"`},
 		{rewrite.Options{To: "hybrid", Slope: "steep"}, "alibi (a slope per head)"},
+		{rewrite.Options{To: "hybrid", Slope: "1e40"}, `--slope "1e40": expected 0 (no bias yet), alibi (a slope per head) or a positive number of at most 1000 score units`},
+		{rewrite.Options{To: "hybrid", Slope: "1000.5"}, "at most 1000 score units"},
+		{rewrite.Options{To: "hybrid", Slope: "0x1p-3"}, `--slope "0x1p-3"`},
+		{rewrite.Options{To: "hybrid", Slope: "0x_1p-3"}, `--slope "0x_1p-3"`},
+		{rewrite.Options{To: "hybrid", Slope: "Inf"}, `--slope "Inf"`},
+		{rewrite.Options{To: "fox", TrainLength: 64}, "--train-length 64: --to fox depends on no trained length"},
+		{rewrite.Options{To: "hybrid", TrainLength: 64}, "--train-length 64: --to hybrid depends on no trained length"},
+		{rewrite.Options{To: "grape-m", TrainLength: 64}, "--train-length 64: --to grape-m depends on no trained length"},
 		{rewrite.Options{To: "grape-m", Slope: "0"}, "--slope 0: --to grape-m starts with no slope of choice"},
 		{rewrite.Options{To: "hybrid:fox"}, "(valid: alibi, grape-a, grape-ap)"},
 		{rewrite.Options{To: "grape-m", Layout: rewrite.Partial}, "--layout partial: --to grape-m moves no rows"},
@@ -67,6 +77,29 @@ func TestBadOptionsOfBiases(t *testing.T) {
 		_, err := rewrite.Make(model(t, "llama", newer), nil, c.o)
 		if !errors.Is(err, rewrite.ErrOptions) || !strings.Contains(fmt.Sprint(err), c.want) {
 			t.Errorf("%+v: error %v, want %q", c.o, err, c.want)
+		}
+	}
+}
+
+// TestSlopesMustBeNumbers: a slope that is none is damage, and not something
+// another rewrite could do.
+func TestSlopesMustBeNumbers(t *testing.T) {
+	for _, c := range []struct {
+		slope       float64
+		want        string
+		unsupported bool
+	}{
+		{math.NaN(), "layer 1, head 2: slope NaN: expected a finite number: the weights are damaged", false},
+		{math.Inf(1), "layer 1, head 2: slope +Inf: expected a finite number", false},
+		{-1, "layer 1, head 2: slope -1: expected none below 0", true},
+	} {
+		m := parse(t, bloomText)
+		a := &m.Blocks[1].Attn
+		a.Bias.Slopes = slices.Clone(a.Bias.Slopes)
+		a.Bias.Slopes[2] = c.slope
+		_, err := rewrite.Make(m, nil, rewrite.Options{To: "fox"})
+		if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, posenc.ErrUnsupported) != c.unsupported {
+			t.Errorf("slope %v: error %v, want %q", c.slope, err, c.want)
 		}
 	}
 }

@@ -2,11 +2,13 @@ package rewrite
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 
 	"github.com/pecvt/pecvt/posenc"
 )
+
+// maxSlope bounds a slope, in score units per position. Far below it a token
+// sees itself alone: exp(−104) is 0 in float32.
+const maxSlope = 1000
 
 // parseSlope reads Options.Slope as a slope per head, in score units per
 // position.
@@ -17,8 +19,8 @@ func parseSlope(s string, heads int) ([]float64, error) {
 	var x float64
 	if s != "" {
 		var err error
-		if x, err = strconv.ParseFloat(s, 64); err != nil || !(x >= 0) || math.IsInf(x, 0) {
-			return nil, fmt.Errorf("%q: expected 0 (no bias yet), alibi (a slope per head) or a positive number in score units per position", s)
+		if x, err = posenc.ParseDecimal(s); err != nil || x < 0 || x > maxSlope {
+			return nil, fmt.Errorf("%q: expected 0 (no bias yet), alibi (a slope per head) or a positive number of at most %d score units per position", s, maxSlope)
 		}
 	}
 	out := make([]float64, heads)

@@ -102,7 +102,9 @@ func samples(t *testing.T) map[string][]posenctest.RotationCase {
 		rotary(16, 16, posenc.Halves, posenc.InvFreq(10000, 16)),
 		rotary(12, 8, posenc.Interleaved, posenc.InvFreq(500000, 8)),
 		rotary(8, 8, posenc.Halves, []float64{1, 0.3, 0, 0}), // HoPE
-		rotary(6, 6, posenc.Halves, []float64{0, 0, 0}),      // NoPE
+		rotary(10, 8, posenc.Interleaved, posenc.PRoPE(posenc.PRoPEShare, posenc.Source{Unscaled: posenc.InvFreq(300, 8),
+			Current: posenc.Spectrum{InvFreq: posenc.InvFreq(300, 8), Gain: 1}}).InvFreq),
+		rotary(6, 6, posenc.Halves, []float64{0, 0, 0}), // NoPE
 		rotary(7, 0, posenc.Halves, nil),
 	} {
 		var still [][]float64

@@ -33,13 +33,13 @@ def slopes():
 
 
 def falcon(folder):
-    ids = load_file(folder + "/golden.safetensors")["input_ids"]
+    ids = load_file(folder + "/golden.eager.safetensors")["input_ids"]
     model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="sdpa", dtype=torch.float32)
     with torch.no_grad():
         out = model(ids, output_hidden_states=True)
     tensors = {"input_ids": ids, "logits": out.logits.contiguous()}
     tensors.update({f"hidden.{i}": h.contiguous() for i, h in enumerate(out.hidden_states)})
-    save_file(tensors, folder + "/golden.sdpa.safetensors", metadata={
+    save_file(tensors, folder + "/golden.safetensors", metadata={
         "source": "transformers 5.23.0 FalconForCausalLM, sdpa attention, float32",
         "note": "ALiBi once; the eager path of this version adds it twice"})
 

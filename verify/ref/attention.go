@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
 
 	"github.com/pecvt/pecvt/convert/family"
 )
@@ -17,7 +16,7 @@ const queryBlock = 64
 // attend writes softmax(scale · q kᵀ + extra) v to out; extra may be nil. q and out are
 // (batch, S, heads, d), keys and values (batch, kv heads, T, d); query i of S
 // has index T − S + i among the keys.
-func attend(ctx context.Context, a *family.Attention, in *batch, q, keys, values []float64, extra *added, out []float64, work *scratch) error {
+func attend[T Float](ctx context.Context, a *family.Attention, in *batch, q, keys, values []T, extra *added, out []T, work *scratch[T]) error {
 	blocks := (in.seq + queryBlock - 1) / queryBlock
 	units := in.rows * a.Heads * blocks
 	small := in.tokens()*a.Heads*in.total()*a.HeadDim < smallWork
@@ -31,7 +30,7 @@ func attend(ctx context.Context, a *family.Attention, in *batch, q, keys, values
 }
 
 // attendBlock does queries [begin, end) of one row and one head.
-func attendBlock(a *family.Attention, in *batch, b, h, begin, end int, q, keys, values []float64, extra *added, out []float64, bufs *buffers, worker int) {
+func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, q, keys, values []T, extra *added, out []T, bufs *buffers[T], worker int) {
 	d, rows, total := a.HeadDim, end-begin, in.total()
 	first, last := firstKey(a.Window, in.past+begin), in.past+end
 	n := last - first
@@ -39,26 +38,28 @@ func attendBlock(a *family.Attention, in *batch, b, h, begin, end int, q, keys, 
 	at := (head*total + first) * d
 	width := a.Heads * d
 	from := (b*in.seq+begin)*width + h*d
-	scores := blas64.General{Rows: rows, Cols: n, Stride: n, Data: bufs.get(worker, rows*n)}
-	blas64.Gemm(blas.NoTrans, blas.Trans, a.Scale,
-		blas64.General{Rows: rows, Cols: d, Stride: width, Data: q[from:]},
-		blas64.General{Rows: n, Cols: d, Stride: d, Data: keys[at : at+n*d]}, 0, scores)
+	scores := &general[T]{Rows: rows, Cols: n, Stride: n, Data: bufs.get(worker, rows*n)}
+	gemm(blas.Trans, T(a.Scale),
+		&general[T]{Rows: rows, Cols: d, Stride: width, Data: q[from:]},
+		&general[T]{Rows: n, Cols: d, Stride: d, Data: keys[at : at+n*d]}, scores)
 	if extra != nil {
-		extra.add(in, b, h, begin, end, first, n, scores.Data)
+		sum := wide(scores.Data)
+		extra.add(in, b, h, begin, end, first, n, sum)
+		narrow(scores.Data, sum)
 	}
 	for i := range rows {
 		row, query := scores.Data[i*n:(i+1)*n], in.past+begin+i
 		for j := range row {
 			key := first + j
 			if key > query || key < firstKey(a.Window, query) || (in.hidden[b] != nil && in.hidden[b][key]) {
-				row[j] = math.Inf(-1)
+				row[j] = T(math.Inf(-1))
 			}
 		}
 		softmax(row)
 	}
-	blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, scores,
-		blas64.General{Rows: n, Cols: d, Stride: d, Data: values[at : at+n*d]}, 0,
-		blas64.General{Rows: rows, Cols: d, Stride: width, Data: out[from:]})
+	gemm(blas.NoTrans, 1, scores,
+		&general[T]{Rows: n, Cols: d, Stride: d, Data: values[at : at+n*d]},
+		&general[T]{Rows: rows, Cols: d, Stride: width, Data: out[from:]})
 }
 
 // firstKey is the first key that a query sees through a window.
@@ -71,18 +72,18 @@ func firstKey(window, query int) int {
 
 // softmax replaces scores by exp(s − max) / Σ. A row without a visible key
 // becomes zeros: the query is padding and reads nothing.
-func softmax(row []float64) {
-	largest := math.Inf(-1)
+func softmax[T Float](row []T) {
+	largest := T(math.Inf(-1))
 	for _, s := range row {
 		largest = max(largest, s)
 	}
-	if math.IsInf(largest, -1) {
+	if math.IsInf(float64(largest), -1) {
 		clear(row)
 		return
 	}
-	sum := 0.0
+	sum := T(0)
 	for j, s := range row {
-		row[j] = math.Exp(s - largest)
+		row[j] = exp(s - largest)
 		sum += row[j]
 	}
 	for j := range row {

@@ -21,7 +21,7 @@ func biased(m *family.Model) bool {
 
 // bias returns the bias that a layer adds to its scores, with its gates
 // decoded; nil if it has none.
-func (r *Runner) bias(a *family.Attention) (posenc.Bias, error) {
+func (r *RunnerOf[T]) bias(a *family.Attention) (posenc.Bias, error) {
 	b := a.Bias
 	if b == nil {
 		return nil, nil
@@ -36,7 +36,7 @@ func (r *Runner) bias(a *family.Attention) (posenc.Bias, error) {
 	return bias, nil
 }
 
-func (r *Runner) newBias(a *family.Attention, b *family.Bias) (posenc.Bias, error) {
+func (r *RunnerOf[T]) newBias(a *family.Attention, b *family.Bias) (posenc.Bias, error) {
 	if b.Kind != family.ALiBi && (b.RoundBF16 || b.BeforeScale) {
 		return nil, fmt.Errorf("kind %d rounded to bf16 or added before the scale: that is ALiBi's alone", b.Kind)
 	}
@@ -94,19 +94,26 @@ func matrix(rows [][]float64) posenc.Matrix {
 }
 
 // affine decodes a linear whole: W, and b or zeros.
-func (r *Runner) affine(l *family.Linear) (posenc.Matrix, []float64, error) {
-	w, err := r.vector(&l.Weight)
+func (r *RunnerOf[T]) affine(l *family.Linear) (posenc.Matrix, []float64, error) {
+	w, err := r.wide(&l.Weight)
 	if err != nil {
 		return posenc.Matrix{}, nil, err
 	}
 	rows, cols := int(l.Weight.Shape[0]), int(l.Weight.Shape[1])
 	b := make([]float64, rows)
 	if l.Bias != nil {
-		if b, err = r.vector(l.Bias); err != nil {
+		if b, err = r.wide(l.Bias); err != nil {
 			return posenc.Matrix{}, nil, err
 		}
 	}
 	return posenc.Matrix{Rows: rows, Cols: cols, Data: w}, b, nil
+}
+
+// wide decodes a weight whole to the numbers of T that a formula of posenc
+// takes in float64.
+func (r *RunnerOf[T]) wide(w *family.Weight) ([]float64, error) {
+	v, err := r.vector(w)
+	return wide(v), err
 }
 
 // added is a layer's bias with what it reads of the queries and keys at hand.
@@ -119,7 +126,7 @@ type added struct {
 // features makes the features of the pass's tokens, and the state after them.
 // x is the layer's normalised input (B, S, hidden); q, k and v are heads after
 // their norms and before the rotation.
-func (p *pass) features(ctx context.Context, bias posenc.Bias, a *family.Attention, past *State, x, q, k, v []float64, next *State) (*added, error) {
+func (p *pass[T]) features(ctx context.Context, bias posenc.Bias, a *family.Attention, past *State, x, q, k, v []T, next *State) (*added, error) {
 	out := &added{Bias: bias}
 	wq, wk := bias.Width()
 	sums := len(bias.Start())
@@ -127,6 +134,7 @@ func (p *pass) features(ctx context.Context, bias posenc.Bias, a *family.Attenti
 		return out, nil
 	}
 	in, d := p.in, a.HeadDim
+	x64, q64, k64, v64 := wide(x), wide(q), wide(k), wide(v)
 	out.query = make([]float64, in.rows*a.Heads*in.seq*wq)
 	out.key = extend(past.Features, in.rows*a.Heads, in.past, in.seq, wk)
 	next.Features, next.Sums = out.key, make([]float64, in.rows*a.Heads*sums)
@@ -145,9 +153,13 @@ func (p *pass) features(ctx context.Context, bias posenc.Bias, a *family.Attenti
 				continue
 			}
 			t := b*in.seq + s
-			bias.Features(out.query[(i*in.seq+s)*wq:][:wq], out.key[(i*in.total()+in.past+s)*wk:][:wk], h, posenc.Token{
-				Pos: in.positions[t], X: x[t*p.model.Hidden:][:p.model.Hidden],
-				Q: q[(t*a.Heads+h)*d:][:d], K: k[(t*a.KVHeads+g)*d:][:d], V: v[(t*a.KVHeads+g)*d:][:d]}, state)
+			query, key := out.query[(i*in.seq+s)*wq:][:wq], out.key[(i*in.total()+in.past+s)*wk:][:wk]
+			bias.Features(query, key, h, posenc.Token{
+				Pos: in.positions[t], X: x64[t*p.model.Hidden:][:p.model.Hidden],
+				Q: q64[(t*a.Heads+h)*d:][:d], K: k64[(t*a.KVHeads+g)*d:][:d], V: v64[(t*a.KVHeads+g)*d:][:d]}, state)
+			round[T](query)
+			round[T](key)
+			round[T](state)
 		}
 		return nil
 	})

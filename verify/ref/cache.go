@@ -7,21 +7,25 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// Cache holds what the next tokens need of every position so far, per layer.
-type Cache struct {
+// Cache is the cache of a float64 pass.
+type Cache = CacheOf[float64]
+
+// CacheOf holds what the next tokens need of every position so far, per layer.
+type CacheOf[T Float] struct {
 	// Batch is B, Length the number of cached positions T.
 	Batch, Length int
 	// Positions are the cached tokens' positions, (B, T).
 	Positions []int64
 	// Keys (after their rotation) and Values, one slice per layer of shape
 	// (B, key/value heads, T, head size).
-	Keys, Values [][]float64
+	Keys, Values [][]T
 	// States hold the rest, one per layer.
 	States []State
 }
 
 // State is what a layer's encoding carries beside keys and values; a slice is
-// nil where the layer has none of it. Padding leaves no trace in it.
+// nil where the layer has none of it. Padding leaves no trace in it. Its numbers
+// are those of the pass's type.
 type State struct {
 	// Features are what the bias reads of each key, (B, heads, T, width); those
 	// of padding are zeros.
@@ -35,7 +39,7 @@ type State struct {
 	LastKey, LastValue []float64
 }
 
-func (c *Cache) check(m *family.Model, rows int) error {
+func (c *CacheOf[T]) check(m *family.Model, rows int) error {
 	if c.Batch != rows {
 		return fmt.Errorf("the cache has %d rows, the tokens %d", c.Batch, rows)
 	}
@@ -85,8 +89,8 @@ func (s *State) check(a *family.Attention, b posenc.Bias, rows, length int) erro
 
 // extend returns old, of shape (heads, past, d) with the batch folded into
 // heads, in the room of (heads, past+seq, d).
-func extend(old []float64, heads, past, seq, d int) []float64 {
-	out := make([]float64, heads*(past+seq)*d)
+func extend[T Float](old []T, heads, past, seq, d int) []T {
+	out := make([]T, heads*(past+seq)*d)
 	for h := range heads {
 		copy(out[h*(past+seq)*d:], old[h*past*d:(h+1)*past*d])
 	}
@@ -95,7 +99,7 @@ func extend(old []float64, heads, past, seq, d int) []float64 {
 
 // store writes rows, of shape (batch, seq, heads, d), behind the past of room,
 // of shape (batch, heads, past+seq, d).
-func store(room, rows []float64, batch, heads, past, seq, d int) {
+func store[T Float](room, rows []T, batch, heads, past, seq, d int) {
 	total := past + seq
 	for b := range batch {
 		for s := range seq {

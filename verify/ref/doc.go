@@ -12,6 +12,9 @@
 // add a bias to its scores, and mix keys and values with those before; a Cache
 // carries what each of them needs. The formulas are posenc's.
 //
+// The same pass in float32 (New32) says what that precision costs a model, and
+// is the fast one for what needs no reference. Walk leads it from layer to layer.
+//
 // Weights are decoded in blocks of a few rows, right before they are
 // multiplied, so that memory holds the activations and no whole matrix.
 package ref

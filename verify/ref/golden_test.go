@@ -150,6 +150,7 @@ func TestGolden(t *testing.T) {
 		{gqa, "golden/hope-ab1.safetensors", "hope-ab1", ""},
 		{gqa, "golden/hope-ab2.safetensors", "hope-ab2", ""},
 		{gqa, "golden/hope-ab3.safetensors", "hope-ab3", ""},
+		{gqa, "golden/p-rope.safetensors", "p-rope", ""},
 		{gqa, "golden/nope.safetensors", "nope", ""},
 		{gqa, "golden/rope-pi4.safetensors", "pi", "pi:4"},
 		{gqa, "golden/rope-yarn4.safetensors", "yarn", "yarn:4"},

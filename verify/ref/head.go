@@ -6,7 +6,7 @@ import (
 )
 
 // head normalises the residual stream and computes the logits asked for.
-func (p *pass) head(ctx context.Context) error {
+func (p *pass[T]) head(ctx context.Context) error {
 	h, in := p.model.Hidden, p.in
 	if err := p.norm(&p.model.FinalNorm, p.x, p.x, h); err != nil {
 		return err
@@ -14,7 +14,7 @@ func (p *pass) head(ctx context.Context) error {
 	p.out.Final = p.x
 	p.tap("/final_norm", p.x, h)
 	if p.opts.KeepHidden {
-		p.out.Hidden = append(p.out.Hidden, append([]float64(nil), p.x...))
+		p.out.Hidden = append(p.out.Hidden, append([]T(nil), p.x...))
 	}
 	count := in.seq - p.out.From
 	if count == 0 {
@@ -22,7 +22,7 @@ func (p *pass) head(ctx context.Context) error {
 	}
 	rows := p.x
 	if p.out.From > 0 {
-		rows = make([]float64, 0, in.rows*count*h)
+		rows = make([]T, 0, in.rows*count*h)
 		for b := range in.rows {
 			rows = append(rows, p.x[(b*in.seq+p.out.From)*h:(b+1)*in.seq*h]...)
 		}
@@ -40,16 +40,16 @@ func (p *pass) head(ctx context.Context) error {
 // Logits applies the head alone to rows of Output.Final, (n, hidden), and
 // returns (n, vocab): a long text's logits can be had piece by piece, after a
 // forward pass that asked for none.
-func (r *Runner) Logits(ctx context.Context, final []float64) ([]float64, error) {
-	out, err := r.logits(ctx, final, newScratch())
+func (r *RunnerOf[T]) Logits(ctx context.Context, final []T) ([]T, error) {
+	out, err := r.logits(ctx, final, newScratch[T]())
 	if err != nil {
 		return nil, fmt.Errorf("ref: %w", err)
 	}
 	return out, nil
 }
 
-func (r *Runner) logits(ctx context.Context, rows []float64, work *scratch) ([]float64, error) {
+func (r *RunnerOf[T]) logits(ctx context.Context, rows []T, work *scratch[T]) ([]T, error) {
 	n := len(rows) / r.model.Hidden
-	out := make([]float64, n*r.model.Vocab)
+	out := make([]T, n*r.model.Vocab)
 	return out, r.linear(ctx, &r.model.Head, rows, n, out, work)
 }

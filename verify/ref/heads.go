@@ -9,17 +9,17 @@ import (
 
 // headVectors are the queries, keys and values of a pass's tokens, (tokens,
 // heads, head size), as they meet in the score.
-type headVectors struct {
-	q, k, v []float64
+type headVectors[T Float] struct {
+	q, k, v []T
 	// token are q and k as a bias reads them: normalised and not rotated.
-	token [2][]float64
+	token [2][]T
 }
 
 // heads projects x, (tokens, hidden), to queries, keys and values, then mixes
 // (KV-shift), normalises and turns them.
-func (p *pass) heads(ctx context.Context, a *family.Attention, name string, x []float64, bias posenc.Bias, past, next *State) (*headVectors, error) {
+func (p *pass[T]) heads(ctx context.Context, a *family.Attention, name string, x []T, bias posenc.Bias, past, next *State) (*headVectors[T], error) {
 	tokens, d := p.in.tokens(), a.HeadDim
-	out := &headVectors{q: room(&p.work.q, tokens*a.Heads*d), k: room(&p.work.k, tokens*a.KVHeads*d), v: room(&p.work.v, tokens*a.KVHeads*d)}
+	out := &headVectors[T]{q: room(&p.work.q, tokens*a.Heads*d), k: room(&p.work.k, tokens*a.KVHeads*d), v: room(&p.work.v, tokens*a.KVHeads*d)}
 	turn, err := p.turns(a, name, x, past, next)
 	if err != nil {
 		return nil, err
@@ -31,8 +31,8 @@ func (p *pass) heads(ctx context.Context, a *family.Attention, name string, x []
 		shift      *family.Shift
 		last, keep *[]float64
 		heads      int
-		to         []float64
-		token      *[]float64
+		to         []T
+		token      *[]T
 	}{
 		{"q", &a.Q, a.QNorm, nil, nil, nil, a.Heads, out.q, &out.token[0]},
 		{"k", &a.K, a.KNorm, a.KShift, &past.LastKey, &next.LastKey, a.KVHeads, out.k, &out.token[1]},
@@ -50,7 +50,7 @@ func (p *pass) heads(ctx context.Context, a *family.Attention, name string, x []
 			}
 			tap("shift")
 		}
-		normalise := func(y []float64) error {
+		normalise := func(y []T) error {
 			if one.norm == nil {
 				return nil
 			}
@@ -68,7 +68,7 @@ func (p *pass) heads(ctx context.Context, a *family.Attention, name string, x []
 		}
 		*one.token = one.to
 		if bias != nil && turn != nil {
-			*one.token = append([]float64(nil), one.to...)
+			*one.token = append([]T(nil), one.to...)
 			if after {
 				if err := normalise(*one.token); err != nil {
 					return nil, err
@@ -90,18 +90,24 @@ func (p *pass) heads(ctx context.Context, a *family.Attention, name string, x []
 }
 
 // turns returns the layer's table of cos and sin, nil where nothing turns.
-func (p *pass) turns(a *family.Attention, name string, x []float64, past, next *State) (*turns, error) {
+func (p *pass[T]) turns(a *family.Attention, name string, x []T, past, next *State) (*turns[T], error) {
 	var phi []float64
 	if a.Phase != nil {
 		var err error
 		if phi, next.Phase, err = p.phases(a.Phase, a, x, past.Phase); err != nil {
 			return nil, err
 		}
-		p.tap(name+"/phase", phi, len(phi)/p.in.tokens())
+		if p.opts.Tap != nil {
+			shown := make([]T, len(phi))
+			for i, v := range phi {
+				shown[i] = T(v)
+			}
+			p.tap(name+"/phase", shown, len(phi)/p.in.tokens())
+		}
 	}
 	if a.Rotary.Planes() == 0 {
 		return nil, nil
 	}
-	t := newTurns(a, p.in.positions, phi, p.roundTables)
+	t := newTurns[T](a, p.in.positions, phi, p.roundTables)
 	return &t, nil
 }

@@ -7,9 +7,12 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 )
 
-// Input is one call of the model: B rows of S tokens that follow a cache of P
+// Input is one call of a float64 model.
+type Input = InputOf[float64]
+
+// InputOf is one call of the model: B rows of S tokens that follow a cache of P
 // positions (P = 0 without one).
-type Input struct {
+type InputOf[T Float] struct {
 	// IDs are the tokens, (B, S).
 	IDs [][]int64
 	// Positions are the tokens' positions, (B, S); nil counts visible tokens:
@@ -21,7 +24,7 @@ type Input struct {
 	// (B, P + S); nil is all ones. Keys after a query are hidden without it.
 	Mask [][]int64
 	// Past is the cache to continue, nil for none. It is not changed.
-	Past *Cache
+	Past *CacheOf[T]
 }
 
 // PaddedPositions returns the positions that belong to a mask over P past and
@@ -54,7 +57,7 @@ type batch struct {
 func (b *batch) total() int  { return b.past + b.seq }
 func (b *batch) tokens() int { return b.rows * b.seq }
 
-func (in Input) check(m *family.Model) (*batch, error) {
+func (in InputOf[T]) check(m *family.Model) (*batch, error) {
 	b := &batch{rows: len(in.IDs)}
 	if b.rows == 0 || len(in.IDs[0]) == 0 {
 		return nil, fmt.Errorf("no tokens: the input needs at least one row of one token")

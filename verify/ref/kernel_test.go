@@ -29,7 +29,7 @@ func TestActivations(t *testing.T) {
 			name string
 			want float64
 		}{{"gelu", c.gelu}, {"gelu_tanh", c.tanh}, {"silu", c.silu}} {
-			act, err := activation(f.name)
+			act, err := activation[float64](f.name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,10 +38,10 @@ func TestActivations(t *testing.T) {
 			}
 		}
 	}
-	if got := silu(-1000); got != 0 {
+	if got := silu(-1000.0); got != 0 {
 		t.Errorf("silu(-1000) = %v, want 0", got)
 	}
-	if _, err := activation("relu6"); err == nil {
+	if _, err := activation[float64]("relu6"); err == nil {
 		t.Error("an unknown activation was accepted")
 	}
 }
@@ -95,7 +95,7 @@ func TestRotateAgreesWithPosenc(t *testing.T) {
 				r.Rotate(want[(i*3+h)*8:(i*3+h+1)*8], pos)
 			}
 		}
-		newTurns(&family.Attention{Rotary: r}, positions, nil, false).rotate(&r, x, 3)
+		newTurns[float64](&family.Attention{Rotary: r}, positions, nil, false).rotate(&r, x, 3)
 		for i := range x {
 			if x[i] != want[i] {
 				t.Fatalf("%v: coordinate %d is %v, want %v", pairing, i, x[i], want[i])
@@ -133,7 +133,7 @@ func TestLinear(t *testing.T) {
 		bias := family.Weight{Tensor: "b", Shape: []int64{int64(c.out)}}
 		l := family.Linear{Weight: family.Weight{Tensor: "w", Shape: []int64{int64(c.out), int64(c.in)}}, Bias: &bias}
 		x, y := random(c.n*c.in), make([]float64, c.n*c.out)
-		if err := New(nil, src).linear(context.Background(), &l, x, c.n, y, newScratch()); err != nil {
+		if err := New(nil, src).linear(context.Background(), &l, x, c.n, y, newScratch[float64]()); err != nil {
 			t.Fatal(err)
 		}
 		want := make([]float64, len(y))
@@ -163,7 +163,7 @@ func TestAttend(t *testing.T) {
 		}
 		q, k, v := random(rows*seq*heads*d), random(rows*kv*(seq+past)*d), random(rows*kv*(seq+past)*d+1)
 		got, want := make([]float64, len(q)), make([]float64, len(q))
-		if err := attend(context.Background(), &a, in, q, k, v, nil, got, newScratch()); err != nil {
+		if err := attend(context.Background(), &a, in, q, k, v, nil, got, newScratch[float64]()); err != nil {
 			t.Fatal(err)
 		}
 		for b := range rows {

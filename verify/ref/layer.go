@@ -8,40 +8,40 @@ import (
 )
 
 // pass is one forward pass under way.
-type pass struct {
-	*Runner
+type pass[T Float] struct {
+	*RunnerOf[T]
 	in          *batch
-	past        *Cache
-	opts        Options
-	out         *Output
-	work        *scratch
-	x           []float64 // the residual stream, (B, S, hidden)
+	past        *CacheOf[T]
+	opts        OptionsOf[T]
+	out         *OutputOf[T]
+	work        *scratch[T]
+	x           []T // the residual stream, (B, S, hidden)
 	done, total int
 }
 
-func (p *pass) step() {
+func (p *pass[T]) step() {
 	p.done++
 	if p.opts.Progress != nil {
 		p.opts.Progress(p.done, p.total)
 	}
 }
 
-func (p *pass) tap(name string, values []float64, last ...int) {
+func (p *pass[T]) tap(name string, values []T, last ...int) {
 	if p.opts.Tap != nil {
 		p.opts.Tap(name, values, append([]int{p.in.rows, p.in.seq}, last...))
 	}
 }
 
 // keep stores the residual stream as hidden state i.
-func (p *pass) keep(i int) {
+func (p *pass[T]) keep(i int) {
 	if p.opts.KeepHidden && i < len(p.model.Blocks) {
-		p.out.Hidden = append(p.out.Hidden, append([]float64(nil), p.x...))
+		p.out.Hidden = append(p.out.Hidden, append([]T(nil), p.x...))
 	}
 }
 
 // embed looks the tokens up. The table is searched for values that are not
 // finite once, since the tokens may never meet them.
-func (p *pass) embed(ctx context.Context) error {
+func (p *pass[T]) embed(ctx context.Context) error {
 	table, err := p.open(p.model.Embed)
 	if err != nil {
 		return err
@@ -51,9 +51,9 @@ func (p *pass) embed(ctx context.Context) error {
 		return p.embedErr
 	}
 	h := p.model.Hidden
-	p.x = make([]float64, p.in.tokens()*h)
+	p.x = make([]T, p.in.tokens()*h)
 	for i, id := range p.in.ids {
-		if err := table.decode(p.x[i*h:(i+1)*h], int(id), int(id)+1); err != nil {
+		if err := decode(&table, p.x[i*h:(i+1)*h], int(id), int(id)+1); err != nil {
 			return err
 		}
 	}
@@ -71,7 +71,7 @@ func (p *pass) embed(ctx context.Context) error {
 }
 
 // layer replaces the residual stream by block i's output.
-func (p *pass) layer(ctx context.Context, i int) error {
+func (p *pass[T]) layer(ctx context.Context, i int) error {
 	b := &p.model.Blocks[i]
 	h := p.model.Hidden
 	name := fmt.Sprintf("/layers.%d", i)
@@ -106,20 +106,20 @@ func (p *pass) layer(ctx context.Context, i int) error {
 	return nil
 }
 
-func add(x, y []float64) {
+func add[T Float](x, y []T) {
 	for i, v := range y {
 		x[i] += v
 	}
 }
 
 // attention writes O(attend(Q x, K x, V x)) to y and extends the cache.
-func (p *pass) attention(ctx context.Context, a *family.Attention, name string, layer int, x, y []float64) error {
+func (p *pass[T]) attention(ctx context.Context, a *family.Attention, name string, layer int, x, y []T) error {
 	in, tokens, d := p.in, p.in.tokens(), a.HeadDim
 	bias, err := p.bias(a)
 	if err != nil {
 		return err
 	}
-	var keys, values []float64
+	var keys, values []T
 	var past State
 	if p.past != nil {
 		keys, values, past = p.past.Keys[layer], p.past.Values[layer], p.past.States[layer]

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
 
 	"github.com/pecvt/pecvt/convert/family"
 )
@@ -19,7 +18,7 @@ const (
 )
 
 // linear computes y = x Wᵀ + b for n rows of x, (n, in), into y, (n, out).
-func (r *Runner) linear(ctx context.Context, l *family.Linear, x []float64, n int, y []float64, work *scratch) error {
+func (r *RunnerOf[T]) linear(ctx context.Context, l *family.Linear, x []T, n int, y []T, work *scratch[T]) error {
 	w, err := r.open(l.Weight)
 	if err != nil {
 		return err
@@ -33,7 +32,7 @@ func (r *Runner) linear(ctx context.Context, l *family.Linear, x []float64, n in
 	err = parallel(ctx, blocks, n*in*out < smallWork, func(worker, i int) error {
 		begin, end := i*blockRows, min((i+1)*blockRows, out)
 		buf := work.decoded.get(worker, blockRows*in)[:(end-begin)*in]
-		if err := w.decode(buf, begin, end); err != nil {
+		if err := decode(&w, buf, begin, end); err != nil {
 			return err
 		}
 		product(x, n, in, buf, end-begin, y[begin:], out)
@@ -50,12 +49,12 @@ func (r *Runner) linear(ctx context.Context, l *family.Linear, x []float64, n in
 
 // product writes x Wᵀ for x (n, in) and w (rows, in) to y, whose rows are
 // stride apart.
-func product(x []float64, n, in int, w []float64, rows int, y []float64, stride int) {
-	b := blas64.General{Rows: rows, Cols: in, Stride: in, Data: w}
+func product[T Float](x []T, n, in int, w []T, rows int, y []T, stride int) {
+	b := &general[T]{Rows: rows, Cols: in, Stride: in, Data: w}
 	for t := 0; t < n; t += blockTokens {
 		m := min(blockTokens, n-t)
-		blas64.Gemm(blas.NoTrans, blas.Trans, 1,
-			blas64.General{Rows: m, Cols: in, Stride: in, Data: x[t*in : (t+m)*in]}, b, 0,
-			blas64.General{Rows: m, Cols: rows, Stride: stride, Data: y[t*stride:]})
+		gemm(blas.Trans, 1,
+			&general[T]{Rows: m, Cols: in, Stride: in, Data: x[t*in : (t+m)*in]}, b,
+			&general[T]{Rows: m, Cols: rows, Stride: stride, Data: y[t*stride:]})
 	}
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // mlp writes Down(act(Gate x) · Up x), or Down(act(Up x)), to y, which may be x.
-func (p *pass) mlp(ctx context.Context, f *family.MLP, name string, x, y []float64) error {
-	act, err := activation(f.Act)
+func (p *pass[T]) mlp(ctx context.Context, f *family.MLP, name string, x, y []T) error {
+	act, err := activation[T](f.Act)
 	if err != nil {
 		return err
 	}

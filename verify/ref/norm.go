@@ -1,14 +1,10 @@
 package ref
 
-import (
-	"math"
-
-	"github.com/pecvt/pecvt/convert/family"
-)
+import "github.com/pecvt/pecvt/convert/family"
 
 // norm normalises every row of dim numbers of x into y; the two may be the same
 // slice.
-func (r *Runner) norm(n *family.Norm, x, y []float64, dim int) error {
+func (r *RunnerOf[T]) norm(n *family.Norm, x, y []T, dim int) error {
 	weight, err := r.vector(&n.Weight)
 	if err != nil {
 		return err
@@ -25,19 +21,19 @@ func (r *Runner) norm(n *family.Norm, x, y []float64, dim int) error {
 
 // normalise is RMS, x / √(mean(x²) + ε) · w, or LayerNorm,
 // (x − mean(x)) / √(var(x) + ε) · w + b, of one row.
-func normalise(kind family.NormKind, eps float64, x, y, weight, bias []float64) {
-	n, mean := float64(len(x)), 0.0
+func normalise[T Float](kind family.NormKind, eps float64, x, y, weight, bias []T) {
+	n, mean := T(len(x)), T(0)
 	if kind == family.LayerNorm {
 		for _, v := range x {
 			mean += v
 		}
 		mean /= n
 	}
-	square := 0.0
+	square := T(0)
 	for _, v := range x {
 		square += (v - mean) * (v - mean)
 	}
-	inverse := 1 / math.Sqrt(square/n+eps)
+	inverse := 1 / sqrt(square/n+T(eps))
 	for i, v := range x {
 		y[i] = (v - mean) * inverse * weight[i]
 		if bias != nil {

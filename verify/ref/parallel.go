@@ -48,11 +48,11 @@ func parallel(ctx context.Context, n int, small bool, work func(worker, i int) e
 func workerCount() int { return runtime.GOMAXPROCS(0) }
 
 // buffers are one reusable slice per worker.
-type buffers [][]float64
+type buffers[T Float] [][]T
 
-func (b *buffers) get(worker, n int) []float64 {
+func (b *buffers[T]) get(worker, n int) []T {
 	if len((*b)[worker]) < n {
-		(*b)[worker] = make([]float64, n)
+		(*b)[worker] = make([]T, n)
 	}
 	return (*b)[worker][:n]
 }

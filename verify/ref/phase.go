@@ -10,7 +10,7 @@ import (
 // phases returns Φ per token, (tokens, n), and the sum after the last one, (B,
 // n), from x, (tokens, hidden), and the sums before the first, nil for zeros.
 // Padding has the phase of the token that follows it.
-func (p *pass) phases(g *family.PhaseGate, a *family.Attention, x, past []float64) (phi, sums []float64, err error) {
+func (p *pass[T]) phases(g *family.PhaseGate, a *family.Attention, x []T, past []float64) (phi, sums []float64, err error) {
 	w, b, err := p.affine(&g.Gate)
 	if err != nil {
 		return nil, nil, err
@@ -25,6 +25,7 @@ func (p *pass) phases(g *family.PhaseGate, a *family.Attention, x, past []float6
 	in, n, hidden := p.in, w.Rows, p.model.Hidden
 	phi, sums = make([]float64, in.tokens()*n), make([]float64, in.rows*n)
 	copy(sums, past)
+	x64 := wide(x)
 	for t := range in.tokens() {
 		row := t / in.seq
 		state := sums[row*n : (row+1)*n]
@@ -32,7 +33,9 @@ func (p *pass) phases(g *family.PhaseGate, a *family.Attention, x, past []float6
 			copy(phi[t*n:], state)
 			continue
 		}
-		c.Next(state, phi[t*n:][:n], x[t*hidden:][:hidden])
+		c.Next(state, phi[t*n:][:n], x64[t*hidden:][:hidden])
+		round[T](state)
+		round[T](phi[t*n:][:n])
 	}
 	return phi, sums, nil
 }

@@ -7,9 +7,9 @@ import (
 
 // turns holds cos and sin per token, group of heads and plane, (tokens, groups,
 // planes). One group serves all heads.
-type turns struct {
+type turns[T Float] struct {
 	groups   int
-	cos, sin []float64
+	cos, sin []T
 }
 
 // newTurns makes the table of a layer. phases, (tokens, n), take the place of
@@ -17,8 +17,8 @@ type turns struct {
 //
 // round makes what a table of float32 holds of them; a contextual phase has no
 // table, and its cos and sin stay as they are.
-func newTurns(a *family.Attention, positions []int64, phases []float64, round bool) turns {
-	t := turns{groups: 1}
+func newTurns[T Float](a *family.Attention, positions []int64, phases []float64, round bool) turns[T] {
+	t := turns[T]{groups: 1}
 	perToken := 0
 	if phases != nil {
 		perToken = len(phases) / len(positions)
@@ -27,7 +27,7 @@ func newTurns(a *family.Attention, positions []int64, phases []float64, round bo
 		t.groups = a.KVHeads
 	}
 	spectrum, planes := a.Rotary.Spectrum, a.Rotary.Planes()
-	t.cos, t.sin = make([]float64, len(positions)*t.groups*planes), make([]float64, len(positions)*t.groups*planes)
+	t.cos, t.sin = make([]T, len(positions)*t.groups*planes), make([]T, len(positions)*t.groups*planes)
 	for i, pos := range positions {
 		for g := range t.groups {
 			if a.Spectra != nil {
@@ -35,17 +35,19 @@ func newTurns(a *family.Attention, positions []int64, phases []float64, round bo
 			}
 			at := (i*t.groups + g) * planes
 			for p := range planes {
+				var cos, sin float64
 				if phases == nil {
-					t.cos[at+p], t.sin[at+p] = spectrum.CosSin(p, pos)
+					cos, sin = spectrum.CosSin(p, pos)
 				} else {
-					t.cos[at+p], t.sin[at+p] = spectrum.CosSinAt(p, phases[i*perToken+g%perToken])
+					cos, sin = spectrum.CosSinAt(p, phases[i*perToken+g%perToken])
 				}
+				t.cos[at+p], t.sin[at+p] = T(cos), T(sin)
 			}
 		}
 	}
 	if round && phases == nil {
 		for i := range t.cos {
-			t.cos[i], t.sin[i] = float64(float32(t.cos[i])), float64(float32(t.sin[i]))
+			t.cos[i], t.sin[i] = T(float32(t.cos[i])), T(float32(t.sin[i]))
 		}
 	}
 	return t
@@ -53,7 +55,7 @@ func newTurns(a *family.Attention, positions []int64, phases []float64, round bo
 
 // rotate turns every head of x, (tokens, heads, head size), in place; head h
 // turns with group h / (heads/groups).
-func (t turns) rotate(r *posenc.Rotary, x []float64, heads int) {
+func (t turns[T]) rotate(r *posenc.Rotary, x []T, heads int) {
 	planes, share := r.Planes(), heads/t.groups
 	for i := range len(x) / (heads * r.HeadDim) {
 		for h := range heads {

@@ -6,7 +6,7 @@ import "github.com/pecvt/pecvt/convert/family"
 // to float32, as the graph that holds them has them: cos and sin of positions,
 // the scale of the scores and the ε of norms. Everything else stays in float64:
 // what differs between the two runners is that rounding alone.
-func (r *Runner) Rounded() *Runner {
+func (r *RunnerOf[T]) Rounded() *RunnerOf[T] {
 	m := *r.model
 	m.Blocks = append([]family.Block(nil), m.Blocks...)
 	round := func(x *float64) { *x = float64(float32(*x)) }
@@ -27,5 +27,5 @@ func (r *Runner) Rounded() *Runner {
 	}
 	round(&m.FinalNorm.Eps)
 	m.EmbedNorm = norm(m.EmbedNorm)
-	return &Runner{model: &m, src: r.src, roundTables: true}
+	return &RunnerOf[T]{model: &m, src: r.src, roundTables: true}
 }

@@ -8,9 +8,21 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 )
 
-// Runner computes a model's forward pass. Its methods may be used from several
-// goroutines.
-type Runner struct {
+// The parts of a float64 pass, and of one in float32.
+type (
+	Runner    = RunnerOf[float64]
+	Options   = OptionsOf[float64]
+	Output    = OutputOf[float64]
+	Runner32  = RunnerOf[float32]
+	Options32 = OptionsOf[float32]
+	Output32  = OutputOf[float32]
+	Input32   = InputOf[float32]
+	Cache32   = CacheOf[float32]
+)
+
+// RunnerOf computes a model's forward pass in T. Its methods may be used from
+// several goroutines.
+type RunnerOf[T Float] struct {
 	model *family.Model
 	src   family.Source
 
@@ -20,12 +32,20 @@ type Runner struct {
 	embedErr  error
 }
 
-// New returns a runner of the model whose tensors src holds.
+// New returns the reference: a float64 runner of the model whose tensors src
+// holds.
 func New(m *family.Model, src family.Source) *Runner { return &Runner{model: m, src: src} }
 
-// Options choose what a forward pass keeps and reports; the zero value asks for
+// New32 returns the same forward pass in float32: weights are rounded to it once
+// (those of shorter types are exact), products are blas32's, and every
+// activation and every sum is a float32. Cosines, sines and the terms of biases
+// are computed in float64 and rounded. It is what the model does in that
+// precision when nothing is done cleverly, the measure of an error budget.
+func New32(m *family.Model, src family.Source) *Runner32 { return &Runner32{model: m, src: src} }
+
+// OptionsOf choose what a forward pass keeps and reports; the zero value asks for
 // all logits and nothing else.
-type Options struct {
+type OptionsOf[T Float] struct {
 	// KeepHidden asks for Output.Hidden.
 	KeepHidden bool
 	// LogitsFrom is the first of the S tokens whose logits are computed. A
@@ -35,48 +55,48 @@ type Options struct {
 	// Tap, where set, is given the value of every node in the order of
 	// computation; names are listed with Forward. The slice is reused once Tap
 	// returns.
-	Tap func(name string, values []float64, shape []int)
+	Tap func(name string, values []T, shape []int)
 	// Progress, where set, is called after the embedding, after each layer and
 	// after the head: done counts from 1 to total.
 	Progress func(done, total int)
 }
 
-// Output is the result of a forward pass.
-type Output struct {
+// OutputOf is the result of a forward pass.
+type OutputOf[T Float] struct {
 	// Batch is B; From and Seq say that logits are those of tokens [From, Seq).
 	Batch, Seq, From, Vocab int
 	// Logits have shape (B, Seq − From, Vocab).
-	Logits []float64
+	Logits []T
 	// Final is the residual stream after the final norm, (B, Seq, hidden).
-	Final []float64
+	Final []T
 	// Hidden, if asked for, has one (B, Seq, hidden) slice per layer and one
 	// more: 0 is the embedding (after its norm), i the output of layer i, and the last one has
 	// passed the final norm.
-	Hidden [][]float64
+	Hidden [][]T
 	// Cache holds the past and the current tokens.
-	Cache *Cache
+	Cache *CacheOf[T]
 }
 
 // LogitsAt returns the logits of one token; it panics if they were not asked
 // for.
-func (o *Output) LogitsAt(row, token int) []float64 {
+func (o *OutputOf[T]) LogitsAt(row, token int) []T {
 	at := (row*(o.Seq-o.From) + token - o.From) * o.Vocab
 	return o.Logits[at : at+o.Vocab]
 }
 
 // scratch is what one pass reuses from layer to layer.
-type scratch struct {
-	normed, q, k, v, context, attn, gate, up []float64
-	decoded, scores                          buffers
+type scratch[T Float] struct {
+	normed, q, k, v, context, attn, gate, up []T
+	decoded, scores                          buffers[T]
 }
 
-func newScratch() *scratch {
-	return &scratch{decoded: make(buffers, workerCount()), scores: make(buffers, workerCount())}
+func newScratch[T Float]() *scratch[T] {
+	return &scratch[T]{decoded: make(buffers[T], workerCount()), scores: make(buffers[T], workerCount())}
 }
 
-func room(s *[]float64, n int) []float64 {
+func room[T Float](s *[]T, n int) []T {
 	if cap(*s) < n {
-		*s = make([]float64, n)
+		*s = make([]T, n)
 	}
 	return (*s)[:n]
 }
@@ -108,7 +128,7 @@ func room(s *[]float64, n int) []float64 {
 //	/layers.i/output           (B, S, hidden)
 //
 // and at last "/final_norm" (B, S, hidden) and "/logits" (B, Seq − From, vocab).
-func (r *Runner) Forward(ctx context.Context, input Input, opts Options) (*Output, error) {
+func (r *RunnerOf[T]) Forward(ctx context.Context, input InputOf[T], opts OptionsOf[T]) (*OutputOf[T], error) {
 	out, err := r.forward(ctx, input, opts)
 	if err != nil {
 		return nil, fmt.Errorf("ref: %w", err)
@@ -122,7 +142,7 @@ var known = []family.Feature{family.LayerNorms, family.UngatedMLP, family.Parall
 	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
 	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
 
-func (r *Runner) forward(ctx context.Context, input Input, opts Options) (*Output, error) {
+func (r *RunnerOf[T]) forward(ctx context.Context, input InputOf[T], opts OptionsOf[T]) (*OutputOf[T], error) {
 	m := r.model
 	if err := m.Beyond(known...); err != nil {
 		return nil, err
@@ -131,13 +151,13 @@ func (r *Runner) forward(ctx context.Context, input Input, opts Options) (*Outpu
 	if err != nil {
 		return nil, err
 	}
-	out := &Output{Batch: in.rows, Seq: in.seq, Vocab: m.Vocab, From: opts.LogitsFrom,
-		Cache: &Cache{Batch: in.rows, Length: in.total(), Positions: in.at}}
+	out := &OutputOf[T]{Batch: in.rows, Seq: in.seq, Vocab: m.Vocab, From: opts.LogitsFrom,
+		Cache: &CacheOf[T]{Batch: in.rows, Length: in.total(), Positions: in.at}}
 	if out.From < 0 {
 		out.From += in.seq
 	}
 	out.From = min(max(out.From, 0), in.seq)
-	p := &pass{Runner: r, in: in, past: input.Past, opts: opts, out: out, work: newScratch(), total: len(m.Blocks) + 2}
+	p := &pass[T]{RunnerOf: r, in: in, past: input.Past, opts: opts, out: out, work: newScratch[T](), total: len(m.Blocks) + 2}
 	if err := p.embed(ctx); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package ref
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -17,7 +18,7 @@ type stored struct {
 	rows, cols int
 }
 
-func (r *Runner) open(w family.Weight) (stored, error) {
+func (r *RunnerOf[T]) open(w family.Weight) (stored, error) {
 	s := stored{weight: w, rows: 1}
 	if _, file, ok := r.src.Lookup(w.Tensor); ok && file != nil {
 		s.file = file.Path + ": "
@@ -42,13 +43,45 @@ func (r *Runner) open(w family.Weight) (stored, error) {
 
 // decode writes rows [begin, end) to dst. A value that is not finite is an
 // error that names the tensor and the element.
-func (s *stored) decode(dst []float64, begin, end int) error {
+func decode[T Float](s *stored, dst []T, begin, end int) error {
 	size := s.cols * s.dtype.Size()
 	raw := s.raw[begin*size : end*size]
-	if err := tensor.Decode64(dst, raw, s.dtype); err != nil {
+	var err error
+	switch dst := any(dst).(type) {
+	case []float64:
+		err = tensor.Decode64(dst, raw, s.dtype)
+	case []float32:
+		err = tensor.Decode32(dst, raw, s.dtype)
+	}
+	if err != nil {
 		return fmt.Errorf("%stensor %q: %w", s.file, s.weight.Tensor, err)
 	}
-	return s.finite(raw, begin)
+	if err := s.finite(raw, begin); err != nil || s.dtype != tensor.F64 {
+		return err
+	}
+	return fits(s, dst, raw, begin)
+}
+
+// fits looks for a float64 that became infinite in dst.
+func fits[T Float](s *stored, dst []T, raw []byte, begin int) error {
+	for i, v := range dst {
+		if math.IsInf(float64(v), 0) {
+			return fmt.Errorf("%stensor %q: element %v is %v: float32 ends at 3.4e38", s.file, s.weight.Tensor, s.index(begin, int64(i)), math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:])))
+		}
+	}
+	return nil
+}
+
+// index returns where the stored tensor has element at of what starts with row
+// begin of the weight.
+func (s *stored) index(begin int, at int64) []int64 {
+	switch {
+	case len(s.weight.Shape) == 2:
+		return []int64{storedRow(s.weight.Rows, int64(begin)+at/int64(s.cols)), at % int64(s.cols)}
+	case s.weight.Rows != nil:
+		return []int64{storedRow(s.weight.Rows, at)}
+	}
+	return []int64{at}
 }
 
 // finite looks for a value that is not finite in raw, whose first row is row
@@ -67,13 +100,7 @@ func (s *stored) finite(raw []byte, begin int) error {
 	if math.IsNaN(value[0]) {
 		what = "NaN"
 	}
-	index := []int64{at}
-	if len(s.weight.Shape) == 2 {
-		index = []int64{storedRow(s.weight.Rows, int64(begin)+at/int64(s.cols)), at % int64(s.cols)}
-	} else if s.weight.Rows != nil {
-		index[0] = storedRow(s.weight.Rows, at)
-	}
-	return fmt.Errorf("%stensor %q: element %v is %s: a weight must be finite; the file is damaged or the training diverged", s.file, s.weight.Tensor, index, what)
+	return fmt.Errorf("%stensor %q: element %v is %s: a weight must be finite; the file is damaged or the training diverged", s.file, s.weight.Tensor, s.index(begin, at), what)
 }
 
 // storedRow maps a row of a weight to the row of its stored tensor.
@@ -89,7 +116,7 @@ func storedRow(ranges []family.Range, row int64) int64 {
 }
 
 // vector decodes a whole weight, such as a norm's or a bias.
-func (r *Runner) vector(w *family.Weight) ([]float64, error) {
+func (r *RunnerOf[T]) vector(w *family.Weight) ([]T, error) {
 	if w == nil {
 		return nil, nil
 	}
@@ -97,14 +124,14 @@ func (r *Runner) vector(w *family.Weight) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]float64, s.rows*s.cols)
-	return out, s.decode(out, 0, s.rows)
+	out := make([]T, s.rows*s.cols)
+	return out, decode(&s, out, 0, s.rows)
 }
 
 // releaser is a Source that can give back the memory behind a tensor.
 type releaser interface{ Release(name string) }
 
-func (r *Runner) release(w family.Weight) {
+func (r *RunnerOf[T]) release(w family.Weight) {
 	if rel, ok := r.src.(releaser); ok {
 		rel.Release(w.Tensor)
 	}

@@ -1,0 +1,16 @@
+package verify
+
+// failure is a failed check of a graph's answers, as it can be made again.
+type failure struct {
+	check  string
+	runner *graphRunner
+	run    func(Runner) (*Logits, error)
+	limit  float64
+}
+
+// failedWith notes a failed check for the bisection.
+func (s *session) failedWith(name string, r Runner, run func(Runner) (*Logits, error), limit float64) {
+	if g, ok := r.(*graphRunner); ok {
+		s.failures = append(s.failures, failure{name, g, run, limit})
+	}
+}

@@ -1,0 +1,282 @@
+package verify
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+)
+
+type node = *onnxpb.NodeProto
+
+// shapes tells operators whose second input is a shape or a list of axes.
+func shapes(n node) bool {
+	switch n.GetOpType() {
+	case "Reshape", "Expand", "Unsqueeze", "Squeeze":
+		return true
+	}
+	return false
+}
+
+func wrongShape(m measured) bool { return strings.Contains(m.worst, "shape") }
+
+// TensorFinding is a weight or a constant behind a node.
+type TensorFinding struct {
+	// Name is the initialiser's in the graph, Input that of the node.
+	Name  string `json:"name"`
+	Input int    `json:"input"`
+	// File holds bytes [Begin, End) of it; model.onnx, with no range, for data of
+	// the graph's own.
+	File  string `json:"file"`
+	Begin int64  `json:"begin,omitempty"`
+	End   int64  `json:"end,omitempty"`
+	// Tensor is the one that the file's header has at Begin.
+	Tensor string `json:"tensor,omitempty"`
+	// Expected is the checkpoint's tensor that the node should read, where known.
+	Expected string `json:"expected,omitempty"`
+	State    string `json:"state"`
+	MaxRel   Number `json:"max_rel"`
+	Note     string `json:"note,omitempty"`
+}
+
+// tensor lists the initialisers behind an input that is made of them alone.
+func (w *walk) tensor(n node, input int, value string, layer int) []TensorFinding {
+	var sources []*onnxpb.TensorProto
+	var visit func(v string)
+	visit = func(v string) {
+		if t := w.plan.weights[v]; t != nil {
+			sources = append(sources, t)
+			return
+		}
+		if i, ok := w.plan.maker[v]; ok {
+			for _, in := range w.plan.nodes[i].GetInput() {
+				visit(in)
+			}
+		}
+	}
+	visit(value)
+	var list []TensorFinding
+	for _, t := range sources {
+		list = append(list, w.s.locate(t, input))
+	}
+	should := w.s.weightOf(n.GetName(), input, layer)
+	if should == nil {
+		for i, t := range sources {
+			if !w.s.judgeTable(&list[i], t) {
+				w.s.judgeByName(&list[i], t)
+			}
+		}
+		return list
+	}
+	off, note, err := w.s.compareWeight(sources, should)
+	for i := range list {
+		f := &list[i]
+		f.Expected, f.State, f.MaxRel, f.Note = should.Tensor, stateGood, Number(off), note
+		switch {
+		case err != nil:
+			f.State, f.Note = stateBad, err.Error()
+		case note != "":
+			f.State = stateBad
+		}
+		if f.State == stateBad && f.Tensor != "" && f.Tensor != should.Tensor {
+			f.Note = fmt.Sprintf("the graph reads %s: expected %s; %s", f.Tensor, should.Tensor, f.Note)
+		}
+	}
+	return list
+}
+
+// locate says where an initialiser's data lie.
+func (s *session) locate(t *onnxpb.TensorProto, input int) TensorFinding {
+	f := TensorFinding{Name: t.GetName(), Input: input, File: GraphFile, State: stateNone}
+	location, offset, length := external(t)
+	if location == "" {
+		if v := small(t); v != "" {
+			f.Note = v
+		}
+		return f
+	}
+	f.File, f.Begin, f.End = location, offset, offset+length
+	for _, file := range s.ckpt.Files {
+		if filepath.Base(file.Path) != location {
+			continue
+		}
+		for _, info := range file.Tensors() {
+			if at := offset - file.DataStart(); at >= info.Begin && at < info.End {
+				f.Tensor = info.Name
+			}
+		}
+	}
+	return f
+}
+
+// small spells a constant of few integers or floats.
+func small(t *onnxpb.TensorProto) string {
+	d, ok := dtypes[t.GetDataType()]
+	n, err := tensor.Elements(t.GetDims())
+	if !ok || err != nil || n > 8 || int64(len(t.GetRawData())) != n*int64(d.Size()) {
+		return ""
+	}
+	if d == tensor.I64 {
+		v := make([]int64, n)
+		if tensor.DecodeInt64(v, t.GetRawData(), d) == nil {
+			return fmt.Sprintf("%v", v)
+		}
+		return ""
+	}
+	v := make([]float64, n)
+	if d.IsFloat() && tensor.Decode64(v, t.GetRawData(), d) == nil {
+		return fmt.Sprintf("%v", v)
+	}
+	return ""
+}
+
+// dtypes are the element types of weights by ONNX's numbers.
+var dtypes = map[int32]tensor.DType{
+	int32(onnxpb.TensorProto_FLOAT): tensor.F32, int32(onnxpb.TensorProto_FLOAT16): tensor.F16, int32(onnxpb.TensorProto_BFLOAT16): tensor.BF16,
+	int32(onnxpb.TensorProto_DOUBLE): tensor.F64, int32(onnxpb.TensorProto_INT64): tensor.I64, int32(onnxpb.TensorProto_INT32): tensor.I32, int32(onnxpb.TensorProto_BOOL): tensor.Bool,
+}
+
+// judgeTable compares a table of cosines or sines with what it should hold; it
+// reports false for what is no such table.
+func (s *session) judgeTable(f *TensorFinding, t *onnxpb.TensorProto) bool {
+	prefix, sin := strings.CutSuffix(t.GetName(), "/sin_table")
+	r, ok := s.rotaries()[strings.TrimSuffix(prefix, "/cos_table")]
+	if !ok {
+		return false
+	}
+	planes := r.Planes()
+	d, raw := t.GetDims(), t.GetRawData()
+	if len(d) != 2 || d[1] < int64(planes) || int64(len(raw)) != 4*d[0]*d[1] {
+		f.State, f.Note = stateBad, fmt.Sprintf("its shape is %v: expected positions and %d planes", d, planes)
+		return true
+	}
+	x := make([]float64, d[0]*d[1])
+	if tensor.Decode64(x, raw, tensor.F32) != nil {
+		return false
+	}
+	f.State = stateGood
+	for row := range d[0] {
+		for p := range planes {
+			want, s := r.CosSin(p, row)
+			if sin {
+				want = s
+			}
+			got := x[row*d[1]+int64(p)]
+			if off := math.Abs(got - want); !(off <= 2*roundoff["float32"]*max(1, math.Abs(want))) && (f.State == stateGood || !(off <= float64(f.MaxRel))) {
+				f.State, f.MaxRel = stateBad, Number(off)
+				f.Note = fmt.Sprintf("position %d, plane %d is %.6g: expected %.6g", row, p, got, want)
+			}
+		}
+	}
+	return true
+}
+
+// judgeByName compares an initialiser with the tensor of its name.
+func (s *session) judgeByName(f *TensorFinding, t *onnxpb.TensorProto) {
+	weight := family.Weight{Tensor: t.GetName()}
+	if at := strings.LastIndexByte(weight.Tensor, '['); at > 0 {
+		begin, end, ok := strings.Cut(strings.TrimSuffix(weight.Tensor[at+1:], "]"), ":")
+		a, err1 := strconv.ParseInt(begin, 10, 64)
+		b, err2 := strconv.ParseInt(end, 10, 64)
+		if ok && err1 == nil && err2 == nil {
+			weight.Tensor, weight.Rows = weight.Tensor[:at], []family.Range{{Begin: a, End: b}}
+		}
+	}
+	if _, _, ok := s.ckpt.Lookup(weight.Tensor); !ok {
+		return
+	}
+	off, note, err := s.compareWeight([]*onnxpb.TensorProto{t}, &weight)
+	f.Expected, f.State, f.MaxRel, f.Note = weight.Tensor, stateGood, Number(off), note
+	if err != nil {
+		f.State, f.Note = stateBad, err.Error()
+	} else if note != "" {
+		f.State = stateBad
+	}
+}
+
+// compareWeight reads initialisers, joined, beside the checkpoint's weight, a
+// piece at a time: max |got − want| / max |want|.
+func (s *session) compareWeight(sources []*onnxpb.TensorProto, should *family.Weight) (off float64, note string, err error) {
+	info, _, ok := s.ckpt.Lookup(should.Tensor)
+	if !ok {
+		return 0, "", fmt.Errorf("tensor %q is not in the checkpoint", should.Tensor)
+	}
+	raw, err := s.ckpt.Bytes(should.Tensor)
+	if err != nil {
+		return 0, "", err
+	}
+	defer s.ckpt.Release(should.Tensor)
+	var want []io.Reader
+	if len(should.Rows) == 0 {
+		want = append(want, bytes.NewReader(raw))
+	}
+	for _, r := range should.Rows {
+		row := int64(len(raw)) / info.Shape[0]
+		want = append(want, bytes.NewReader(raw[r.Begin*row:r.End*row]))
+	}
+	var got []io.Reader
+	for _, t := range sources {
+		if d := dtypes[t.GetDataType()]; d != info.DType {
+			return 0, "", fmt.Errorf("its elements are %s: expected %s", d, info.DType)
+		}
+		location, offset, length := external(t)
+		if location == "" {
+			got = append(got, bytes.NewReader(t.GetRawData()))
+			continue
+		}
+		f, err := os.Open(filepath.Join(s.dir, location))
+		if err != nil {
+			return 0, "", err
+		}
+		defer f.Close()
+		got = append(got, io.NewSectionReader(f, offset, length))
+	}
+	return compareReaders(io.MultiReader(got...), io.MultiReader(want...), info.DType)
+}
+
+func compareReaders(got, want io.Reader, d tensor.DType) (off float64, note string, err error) {
+	const piece = 1 << 15
+	a, b := make([]byte, piece*d.Size()), make([]byte, piece*d.Size())
+	x, y := make([]float64, piece), make([]float64, piece)
+	var worst, largest float64
+	differ, total := 0, 0
+	for {
+		n, errA := io.ReadFull(got, a)
+		m, errB := io.ReadFull(want, b)
+		if n != m {
+			return 0, "", fmt.Errorf("it has %d bytes after element %d: expected %d", n, total, m)
+		}
+		k := n / d.Size()
+		if err := errors.Join(tensor.Decode64(x[:k], a[:k*d.Size()], d), tensor.Decode64(y[:k], b[:k*d.Size()], d)); err != nil {
+			return 0, "", err
+		}
+		for i := range k {
+			if !bytes.Equal(a[i*d.Size():(i+1)*d.Size()], b[i*d.Size():(i+1)*d.Size()]) {
+				differ++
+				d := math.Abs(x[i] - y[i])
+				if math.IsNaN(d) {
+					d = math.Inf(1)
+				}
+				worst = max(worst, d)
+			}
+			largest = max(largest, math.Abs(y[i]))
+		}
+		total += k
+		if errA != nil || errB != nil {
+			break
+		}
+	}
+	if differ == 0 {
+		return 0, "", nil
+	}
+	return ratio(worst, largest), fmt.Sprintf("%d of %d elements differ from the checkpoint's", differ, total), nil
+}

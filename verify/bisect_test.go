@@ -1,0 +1,148 @@
+package verify_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/pecvt/pecvt/verify"
+)
+
+// named is what a bisection must say of each planted fault (see faults): the
+// first bad stage, node and operator, and words of its advice. A node that is
+// empty means that no value of a forward pass is wrong.
+var named = map[string]struct{ stage, node, op, advice string }{
+	"the sign of sin":                                     {"layer 0", "/rotary/sin/Gather", "Gather", "the constant /rotary/sin_table"},
+	"one frequency":                                       {"layer 0", "/rotary/cos/Gather", "Gather", "the constant /rotary/cos_table"},
+	"the last row of the tables":                          {"layer 0", "/rotary/sin/Gather", "Gather", "the constant /rotary/sin_table"},
+	"pairing of a query":                                  {"layer 0", "/layers.0/attn/q/Rotation", "ai.pecvt.Rotation", "interleaved=1 (the model's is 0)"},
+	"a rotary dimension in the last layer":                {"layer 1", "/layers.1/attn/k/Rotation", "ai.pecvt.Rotation", "input 1 is /rotary/sin/Gather_output_0: expected /rotary/cos/Gather_output_0"},
+	"padding on the left is seen":                         {"layer 0", "/mask/real/Cast", "Cast", ""},
+	"the window of a layer":                               {"layer 0", "/mask.window8/first/Sub", "Sub", ""},
+	"a weight's offset":                                   {"layer 1", "/layers.1/mlp/up_proj/Gemm", "Gemm", "of model.safetensors for model.layers.1.mlp.up_proj.weight"},
+	"a row of fused weights":                              {"layer 0", "/layers.0/attn/q_proj/Gemm", "Gemm", "model.layers.0.self_attn.qkv_proj.weight[0:64]"},
+	"two tensors that change names":                       {"layer 0", "/layers.0/attn/k_proj/Gemm", "Gemm", "of model.safetensors for model.layers.0.self_attn.k_proj.weight"},
+	"two tensors that change data":                        {"", "", "", "the failed checks"},
+	"keys and values of the past change places":           {"layer 0", "/layers.0/attn/Attention", "Attention", "input 4 is past_key_values.0.value: expected past_key_values.0.key"},
+	"keys are cached before they turn":                    {"layer 1", "/fault/Concat", "Concat", ""},
+	"the scale of scores":                                 {"layer 1", "/layers.1/attn/Attention", "Attention", "scale=0.2501 (the model's is 0.25)"},
+	"the epsilon of a norm":                               {"layer 0", "/layers.0/mlp_norm/RMSNormalization", "RMSNormalization", "epsilon=0.001 (the model's is 1e-06)"},
+	"a missing bias":                                      {"layer 0", "/layers.0/attn/k_proj/Gemm", "Gemm", "the model has a bias here, model.layers.0.self_attn.k_proj.bias"},
+	"a length in the form for onnx runtime":               {"layer 1", "/layers.1/attn/GroupQueryAttention", "com.microsoft.GroupQueryAttention", "scale=0.26"},
+	"a weight that is not finite in the graph's own copy": {"layer 0", "/layers.0/attn/q_proj/Gemm", "Gemm", "of model.onnx.data"},
+}
+
+// Every fault planted into a graph is traced to the node that has it.
+func TestBisectNamesTheNode(t *testing.T) {
+	tried := 0
+	for _, f := range faults {
+		want, ok := named[f.name]
+		if !ok {
+			continue
+		}
+		tried++
+		t.Run(f.name, func(t *testing.T) {
+			dir := f.in.write(t)
+			f.plant(t, dir)
+			r, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, Provider: "cpu", OptLevel: "all"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := r.Bisect
+			if b == nil {
+				t.Fatal("the report has no bisection")
+			}
+			got := verify.NodeFinding{}
+			if b.Node != nil {
+				got = *b.Node
+			}
+			if b.Stage != want.stage || got.Name != want.node || got.Op != want.op || !strings.Contains(b.Advice, want.advice) {
+				t.Errorf("stage %q, node %q (%s), advice %q\nwant %q, %q (%s), %q", b.Stage, got.Name, got.Op, b.Advice, want.stage, want.node, want.op, want.advice)
+			}
+			if want.node == "" {
+				return
+			}
+			// What comes in is right, unless it is a constant or weight of the graph.
+			for _, in := range got.Inputs {
+				if in.State == "bad" && in.Kind != "weight" && in.Kind != "constant" {
+					t.Errorf("input %s is %s (%v)", in.Name, in.State, in.MaxRel)
+				}
+			}
+			bad := false
+			for _, out := range got.Outputs {
+				bad = bad || out.State == "bad" && !(out.MaxRel <= b.Limit)
+			}
+			if !bad {
+				t.Errorf("no output of %s is bad: %+v", got.Name, got.Outputs)
+			}
+			for _, row := range b.Stages[:len(b.Stages)-1] {
+				if !(row.MaxRel <= row.Limit) {
+					t.Errorf("%s is bad before %s", row.Stage, b.Stage)
+				}
+			}
+			var text bytes.Buffer
+			if err := r.WriteText(&text); err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range []string{"bisect     " + want.stage + ": ", "node     " + want.node, "first bad"} {
+				if !strings.Contains(text.String(), part) {
+					t.Errorf("the text lacks %q:\n%s", part, text.String())
+				}
+			}
+		})
+	}
+	if tried != len(named) {
+		t.Errorf("%d of %d faults were tried", tried, len(named))
+	}
+}
+
+// Where nothing is wrong nothing is named, whatever the encoding and the form.
+func TestBisectOfARightGraph(t *testing.T) {
+	for _, c := range []conversion{
+		hopeLlama, {model: "golden/mistral", to: "rope"}, {model: "golden/qwen3", to: "yarn", scale: "yarn:4"},
+		{model: "golden/llama-tied-bf16", to: "hope", attention: "ort"},
+	} {
+		dir := c.write(t)
+		r, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, Provider: "cpu", OptLevel: "all"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Verdict == verify.Fail {
+			t.Fatalf("%v fails", c)
+		}
+		b := r.Bisect
+		if b == nil || b.Stage != "" || b.Node != nil || !strings.HasPrefix(b.Summary, "nothing leaves the budget: the largest error is ") {
+			t.Errorf("%v: %+v", c, b)
+		}
+		stages := map[string]int{}
+		for _, row := range b.Stages {
+			stages[row.Runner]++
+		}
+		if stages["interp"] != 2+2 || runtimePresent(t) && stages["ort-cpu"] != 2+2 {
+			t.Errorf("%v: stages of runners %v, want an embedding, 2 layers and a head of each", c, stages)
+		}
+	}
+}
+
+// Under a cap that holds a few values at a time the walk takes more passes and
+// finds the same; under one that holds none it says what it needs.
+func TestBisectUnderACap(t *testing.T) {
+	dir := hopeLlama.write(t)
+	graphFault(func(t *testing.T, g *graphOf) {
+		attribute(t, g.node(t, "/layers.1/mlp_norm/RMSNormalization"), "epsilon").F = 1e-3
+	})(t, dir)
+	for _, room := range []int64{0, 200 << 10} {
+		r, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, MaxMem: room, Provider: "cpu", OptLevel: "all"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := r.Bisect.Node; n == nil || n.Name != "/layers.1/mlp_norm/RMSNormalization" || len(r.Bisect.Between) > 0 {
+			t.Errorf("room %d: %+v", room, r.Bisect)
+		}
+	}
+	_, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, MaxMem: 1 << 10})
+	if err == nil || !strings.Contains(err.Error(), "raise --max-mem") {
+		t.Errorf("error %v", err)
+	}
+}

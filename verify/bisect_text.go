@@ -1,0 +1,147 @@
+package verify
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// conclude puts what was found into words, and says what to do.
+func (s *session) conclude(b *Bisection) {
+	from := fmt.Sprintf("%s against %s, check %s", b.Runner, b.Against, b.Check)
+	if b.Call > 1 {
+		from += fmt.Sprintf(", call %d", b.Call)
+	}
+	switch {
+	case b.Summary != "":
+	case b.Stage == "":
+		worst := StageError{}
+		for _, row := range b.Stages {
+			if row.MaxRel >= worst.MaxRel {
+				worst = row
+			}
+		}
+		b.Summary = fmt.Sprintf("nothing leaves the budget: the largest error is %.2g, after %s in %s", float64(worst.MaxRel), worst.Stage, worst.Runner)
+		if s.report.failed() {
+			b.Summary += "; what failed is not in the values of a forward pass"
+			b.Advice = "read what the failed checks say of the weights, the tables or the runners"
+		}
+		return
+	case b.Node == nil:
+		b.Summary = fmt.Sprintf("%s is the first to leave the budget (%s), but none of its nodes does when every value is shown", b.Stage, from)
+		b.Advice = "a fusion of the runtime is at fault: the values that a fused node hides were right once they were asked for; run again with --opt-level basic and disabled, and report it to ONNX Runtime with the smallest level that fails"
+		return
+	case len(b.Between) > 0:
+		b.Summary = fmt.Sprintf("%s: the fault is in %s (%s) or in one of %d nodes before it that nothing is known of (%s)", b.Stage, b.Node.Name, b.Node.Op, len(b.Between), from)
+	default:
+		b.Summary = fmt.Sprintf("%s: %s (%s) is the first node whose output leaves the budget (%s)", b.Stage, b.Node.Name, b.Node.Op, from)
+	}
+	b.Advice = s.advice(b)
+}
+
+// failed tells whether a check failed.
+func (r *Report) failed() bool {
+	for _, c := range r.Checks {
+		if c.Verdict == Fail {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *session) advice(b *Bisection) string {
+	if b.Node == nil {
+		return ""
+	}
+	for _, t := range b.Tensors {
+		switch {
+		case t.State != stateBad:
+		case t.File == GraphFile:
+			return fmt.Sprintf("the constant %s in %s is wrong: emit the graph again with pecvt export; if it comes out the same, the emission is at fault", t.Name, GraphFile)
+		default:
+			return fmt.Sprintf("the graph reads bytes %d to %d of %s for %s: emit it again with pecvt export, and compare the file with the one that was converted", t.Begin, t.End, t.File, t.Name)
+		}
+	}
+	for _, a := range b.Node.Attributes {
+		if strings.Contains(a, "(the model's is") {
+			return fmt.Sprintf("the attribute %s: emit the graph again with pecvt export; if it comes out the same, the emission is at fault", a)
+		}
+	}
+	if len(b.Node.Wiring) > 0 {
+		return fmt.Sprintf("%s: emit the graph again with pecvt export; if it comes out the same, the emission is at fault", strings.Join(b.Node.Wiring, "; "))
+	}
+	if b.Against == "interp" {
+		return "the interpreter computes the same node right: compare with --opt-level disabled, and report it to ONNX Runtime with a repro (--extract DIR)"
+	}
+	return "its inputs are right and its output is not: the node, or how it is wired, is wrong; emit the graph again with pecvt export, and report a repro (--extract DIR) if it comes out the same"
+}
+
+// writeText prints a bisection.
+func (b *Bisection) writeText(w io.Writer, colour paint) error {
+	fmt.Fprintf(w, "\n%s     %s\n", colour(bold, "bisect"), b.Summary)
+	if len(b.Stages) > 0 {
+		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(t, "  STAGE\tRUNNER\tMAX REL\tLIMIT\tFARTHEST\t")
+		for _, row := range b.Stages {
+			mark := ""
+			if !(row.MaxRel <= row.Limit) {
+				mark = "first bad"
+			}
+			fmt.Fprintf(t, "  %s\t%s\t%.2e\t%.1e\t%s\t%s\n", row.Stage, row.Runner, float64(row.MaxRel), float64(row.Limit), row.Value, mark)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	if n := b.Node; n != nil {
+		fmt.Fprintf(w, "  node     %s\n  op       %s", n.Name, n.Op)
+		if len(n.Attributes) > 0 {
+			fmt.Fprintf(w, "  %s", strings.Join(n.Attributes, ", "))
+		}
+		fmt.Fprintln(w)
+		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+		for _, list := range []struct {
+			what   string
+			values []ValueFinding
+		}{{"input", n.Inputs}, {"output", n.Outputs}} {
+			for _, v := range list.values {
+				figure := ""
+				if v.State != stateNone {
+					figure = fmt.Sprintf("%.2e", float64(v.MaxRel))
+				}
+				fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", list.what, v.Name, v.Kind, figure, v.State, v.Worst)
+			}
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	if len(b.Between) > 0 {
+		fmt.Fprintf(w, "  between  %s (good)\n", or(strings.Join(b.Good, ", "), "the inputs"))
+		for _, n := range b.Between {
+			fmt.Fprintf(w, "           %s\n", n)
+		}
+		fmt.Fprintf(w, "           and %s (bad)\n", b.Node.Name)
+	}
+	for _, t := range b.Tensors {
+		place := t.File
+		if t.End > 0 {
+			place = fmt.Sprintf("%s bytes %d to %d", t.File, t.Begin, t.End)
+		}
+		if t.Tensor != "" {
+			place += fmt.Sprintf(", tensor %s", t.Tensor)
+		}
+		if t.Note != "" {
+			place += ": " + t.Note
+		}
+		fmt.Fprintf(w, "  tensor   %s: %s\n", t.Name, place)
+	}
+	if b.Advice != "" {
+		fmt.Fprintf(w, "  do       %s\n", b.Advice)
+	}
+	if b.Extracted != "" {
+		fmt.Fprintf(w, "  repro    %s: pecvt verify %s\n", b.Extracted, b.Extracted)
+	}
+	return nil
+}

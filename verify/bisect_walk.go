@@ -1,0 +1,269 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pecvt/pecvt/verify/interp"
+)
+
+// measured is what the walk keeps of a value that it compared.
+type measured struct {
+	off   float64
+	worst string
+}
+
+// compareValues measures the named values, a group at a time as memory allows.
+// With only unset it also returns what the oracle and the graph answer. seen,
+// where not nil, is shown each value beside what it should be, and stop ends the
+// work after a group.
+func (w *walk) compareValues(ctx context.Context, in Input, caches both, names []string, only bool,
+	seen func(name string, got *interp.Array, want *wanted), stop func(map[string]measured) bool) (map[string]measured, *Logits, both, error) {
+	result := map[string]measured{}
+	var logits *Logits
+	var after both
+	left := names
+	for first := true; first || len(left) > 0; first = false {
+		want, _, oracleAfter, err := w.oracle.collect(ctx, in, caches.oracle, left, func(v string) int { return w.layer[v] }, w.s.opts.MaxMem, only || !first)
+		if err != nil {
+			return nil, nil, after, fmt.Errorf("%w: %w", errWalk, err)
+		}
+		var group, rest []string
+		for _, n := range left {
+			if want[n] != nil {
+				group = append(group, n)
+			} else {
+				rest = append(rest, n)
+			}
+		}
+		got, graphAfter, err := w.tap.tapped(ctx, in, caches.graph, group, func(name string, a *interp.Array) error {
+			off, worst := want[name].off(a)
+			result[name] = measured{off, worst}
+			if seen != nil {
+				seen(name, a, want[name])
+			}
+			delete(want, name)
+			return nil
+		})
+		if err != nil {
+			return result, nil, after, err
+		}
+		if first {
+			logits, after = got, both{oracleAfter, graphAfter}
+		}
+		if len(group) == 0 || stop != nil && stop(result) {
+			break
+		}
+		left = rest
+	}
+	return result, logits, after, nil
+}
+
+// layers compares what the stages hand on and returns the first bad one, −1
+// where none is.
+func (w *walk) layers(ctx context.Context, in Input, caches both) (*Logits, both, int, error) {
+	w.s.step("%s: %s, call %d: layer by layer against %s", w.runner.name, w.check, w.call, w.oracle.name())
+	w.layer = map[string]int{}
+	var names []string
+	for _, st := range w.stages {
+		for _, v := range st.to {
+			w.layer[v] = st.layer
+			if w.oracle.has(in, caches.oracle, v, st.layer) {
+				names = append(names, v)
+			}
+		}
+	}
+	bad := func(m map[string]measured) int {
+		return slices.IndexFunc(w.stages, func(st section) bool {
+			return slices.ContainsFunc(st.to, func(v string) bool {
+				x, ok := m[v]
+				return ok && !(x.off <= w.limit)
+			})
+		})
+	}
+	found, logits, after, err := w.compareValues(ctx, in, caches, names, false, nil, func(m map[string]measured) bool { return bad(m) >= 0 })
+	if err != nil {
+		return nil, both{}, -1, err
+	}
+	first := bad(found)
+	w.streams = map[string]Number{}
+	for v, x := range found {
+		w.streams[v] = Number(x.off)
+	}
+	for i, st := range w.stages {
+		row := StageError{Runner: w.runner.name, Stage: st.name, Call: w.call, Limit: Number(w.limit)}
+		any := false
+		for _, v := range st.to {
+			if x, ok := found[v]; ok && (!any || x.off > float64(row.MaxRel)) {
+				row.MaxRel, row.Value, any = Number(x.off), v, true
+			}
+		}
+		if any {
+			w.keep(row)
+		}
+		if i == first { // earlier calls went on from here
+			w.found.Stages = w.found.Stages[:min(i+1, len(w.found.Stages))]
+			break
+		}
+	}
+	return logits, after, first, nil
+}
+
+// keep records a stage's error, the largest of its calls; that of the call where
+// the budget is left stands for itself.
+func (w *walk) keep(row StageError) {
+	for i, old := range w.found.Stages {
+		if old.Stage == row.Stage {
+			if row.MaxRel > old.MaxRel {
+				w.found.Stages[i] = row
+			}
+			return
+		}
+	}
+	w.found.Stages = append(w.found.Stages, row)
+}
+
+// nodes finds the first node of a stage whose output leaves the budget.
+func (w *walk) nodes(ctx context.Context, in Input, caches both, st section) error {
+	w.s.step("%s: %s, call %d: the nodes of %s", w.runner.name, w.check, w.call, st.name)
+	inside := w.plan.inside(st)
+	w.layer = map[string]int{}
+	var names []string
+	for _, i := range inside {
+		for _, v := range outputs(w.plan.nodes[i]) {
+			w.layer[v] = st.layer
+			if w.oracle.has(in, caches.oracle, v, st.layer) {
+				names = append(names, v)
+			}
+		}
+	}
+	found, _, _, err := w.compareValues(ctx, in, caches, names, true, nil, nil)
+	if err != nil {
+		return err
+	}
+	w.found.Nodes = len(inside)
+	first := -1
+	for _, i := range inside {
+		compared := false
+		for _, v := range outputs(w.plan.nodes[i]) {
+			x, ok := found[v]
+			compared = compared || ok
+			if ok && !(x.off <= w.limit) && first < 0 {
+				first = i
+			}
+		}
+		if compared {
+			w.found.Compared++
+		}
+	}
+	if first < 0 {
+		return nil
+	}
+	w.name(first, st, found)
+	return nil
+}
+
+// name writes down the node found: what goes in and comes out, what lies before
+// it that could not be compared, and the tensors behind it.
+func (w *walk) name(first int, st section, found map[string]measured) {
+	n := w.plan.nodes[first]
+	f := &NodeFinding{Name: n.GetName(), Op: opOf(n), Attributes: w.s.attributesOf(n, st.layer)}
+	for i, v := range n.GetInput() {
+		if v != "" {
+			in := w.input(n, i, v, st, found)
+			if should := w.s.wired(n, i, st.layer); should != "" && should != v {
+				in.Worst = strings.TrimPrefix(in.Worst+"; expected "+should+" here", "; ")
+				f.Wiring = append(f.Wiring, fmt.Sprintf("input %d is %s: expected %s", i, v, should))
+			}
+			f.Inputs = append(f.Inputs, in)
+		}
+	}
+	f.Wiring = append(f.Wiring, w.s.lacking(n, st.layer)...)
+	for _, v := range outputs(n) {
+		f.Outputs = append(f.Outputs, w.value(v, found))
+	}
+	w.found.Node = f
+	w.between(first, st, found)
+}
+
+func (w *walk) value(v string, found map[string]measured) ValueFinding {
+	out := ValueFinding{Name: v, Kind: "value", State: stateNone}
+	if x, ok := found[v]; ok {
+		out.State, out.MaxRel = stateGood, Number(x.off)
+		if !(x.off <= w.limit) {
+			out.State, out.Worst = stateBad, x.worst
+		}
+	}
+	return out
+}
+
+// input is what is known of a node's input.
+func (w *walk) input(n node, i int, v string, st section, found map[string]measured) ValueFinding {
+	switch {
+	case w.plan.inputs[v]:
+		return ValueFinding{Name: v, Kind: "input", State: stateGood}
+	case w.plan.fixed[v]:
+		t := w.tensor(n, i, v, st.layer)
+		w.found.Tensors = append(w.found.Tensors, t...)
+		out := ValueFinding{Name: v, Kind: "constant", State: stateNone}
+		for _, one := range t {
+			if one.File != GraphFile {
+				out.Kind = "weight"
+			}
+			switch {
+			case one.State == stateBad:
+				out.State, out.Worst = stateBad, one.Note
+			case one.State == stateGood && out.State == stateNone:
+				out.State = stateGood
+			}
+			out.MaxRel = max(out.MaxRel, one.MaxRel)
+		}
+		return out
+	case v == st.from:
+		return ValueFinding{Name: v, Kind: "value", State: stateGood, MaxRel: w.streams[v]}
+	}
+	return w.value(v, found)
+}
+
+// between lists the nodes before the one found that were not compared, back to
+// values that are good.
+func (w *walk) between(first int, st section, found map[string]measured) {
+	var list []int
+	done, good := map[string]bool{}, map[string]bool{}
+	var visit func(i int)
+	visit = func(i int) {
+		n := w.plan.nodes[i]
+		for k, v := range n.GetInput() {
+			maker, made := w.plan.maker[v]
+			if !made || done[v] || w.plan.fixed[v] || v == st.from || k > 0 && i != first && shapes(n) {
+				continue
+			}
+			done[v] = true
+			if _, compared := found[v]; compared {
+				good[v] = true
+				continue
+			}
+			if k > 0 && shapes(n) && found[outputs(n)[0]].worst != "" && !wrongShape(found[outputs(n)[0]]) {
+				continue // what is wrong is not the shape
+			}
+			if !slices.Contains(list, maker) {
+				list = append(list, maker)
+			}
+			visit(maker)
+		}
+	}
+	visit(first)
+	slices.Sort(list)
+	for _, i := range list {
+		w.found.Between = append(w.found.Between, fmt.Sprintf("%s (%s)", w.plan.nodes[i].GetName(), opOf(w.plan.nodes[i])))
+	}
+	if len(list) == 0 {
+		return
+	}
+	for v := range good {
+		w.found.Good = append(w.found.Good, v)
+	}
+	slices.Sort(w.found.Good)
+}

@@ -1,0 +1,208 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/verify/ref"
+)
+
+// plainRunner is the forward pass of package ref in float32 as a Runner: what a
+// model does in that precision when nothing is done cleverly.
+type plainRunner struct {
+	r      *ref.Runner32
+	hidden int
+}
+
+func newPlain(m *family.Model, src family.Source) *plainRunner {
+	return &plainRunner{r: ref.New32(m, src), hidden: m.Hidden}
+}
+
+func (r *plainRunner) Name() string    { return "ref-float32" }
+func (r *plainRunner) Positions() bool { return true }
+func (r *plainRunner) Close() error    { return nil }
+
+func (r *plainRunner) Run(ctx context.Context, in Input, past State) (*Logits, State, error) {
+	cache, _ := past.(*ref.Cache32)
+	out, err := r.r.Forward(ctx, ref.Input32{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask, Past: cache}, ref.Options32{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return &Logits{B: out.Batch, S: out.Seq, V: out.Vocab, Data: widen(out.Logits)}, out.Cache, nil
+}
+
+// Hidden returns the residual stream as refRunner.Hidden does.
+func (r *plainRunner) Hidden(ctx context.Context, in Input) ([]*Logits, error) {
+	b, s := in.Batch()
+	out, err := r.r.Forward(ctx, ref.Input32{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask}, ref.Options32{KeepHidden: true, LogitsFrom: s})
+	if err != nil {
+		return nil, err
+	}
+	var list []*Logits
+	for _, h := range out.Hidden {
+		list = append(list, &Logits{B: b, S: s, V: r.hidden, Data: widen(h)})
+	}
+	return list, nil
+}
+
+func widen(x []float32) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// budgets are the limits of float32 that were measured, by input, and the models
+// they were measured on.
+type budgets struct {
+	limits map[string]*Tolerance
+	plain  []pair
+}
+
+// pair are a model's float64 runner and its plain one.
+type pair struct {
+	of    string
+	exact *refRunner
+	plain *plainRunner
+}
+
+// pairs returns the models to measure a budget on, the first that can take an
+// input before the others: the source, then the checkpoint.
+func (s *session) pairs() []pair {
+	if s.plain != nil {
+		return s.plain
+	}
+	var list []pair
+	if s.source != nil {
+		if m, err := s.source.AtLength(s.info.MaxLength); err == nil {
+			list = append(list, pair{"source", newRef(m, s.sourceCkpt), newPlain(m, s.sourceCkpt)})
+		}
+	}
+	s.plain = append(list, pair{"checkpoint", s.ref, newPlain(s.model, s.ckpt)})
+	return s.plain
+}
+
+// inFloat32 tells whether a runner computes in float32.
+func inFloat32(r Runner) bool { return strings.HasPrefix(r.Name(), "ort-") }
+
+// budget returns the limit of a check: lim, unless float32 has a part in what
+// is compared. Two answers in float32 may be as far apart as the sum of both
+// budgets. Only a cancelled context is an error.
+func (s *session) budget(check string, r Runner, w want, lim float64, run func(Runner) (*Logits, error)) (float64, error) {
+	parts := 0
+	if inFloat32(r) {
+		parts++
+	}
+	if w.from == "golden" {
+		parts++
+	}
+	if parts == 0 {
+		return lim, nil
+	}
+	t, err := s.tolerance(check, w, run)
+	if err != nil {
+		return 0, err
+	}
+	return float64(parts) * float64(t.Limit), nil
+}
+
+// inputOf names the tokens that a check runs on.
+func inputOf(check string) string {
+	if check == "window" || check == "far-positions" || strings.HasPrefix(check, "golden") {
+		return check
+	}
+	return "prompt"
+}
+
+// tolerance returns the budget of a check's input, which is measured once.
+func (s *session) tolerance(check string, w want, run func(Runner) (*Logits, error)) (*Tolerance, error) {
+	input := inputOf(check)
+	if t := s.limits[input]; t != nil {
+		return t, nil
+	}
+	keep := w.keep
+	if input == "prompt" && check != "prefill" {
+		keep = nil
+		w.logits = nil
+		run = func(r Runner) (*Logits, error) {
+			l, _, err := r.Run(s.ctx, s.in, nil)
+			return l, err
+		}
+	}
+	for _, p := range s.pairs() {
+		s.step("ref: what float32 costs the %s (%s)", p.of, input)
+		baseline, err := s.baseline(p, w, keep, run)
+		if s.ctx.Err() != nil {
+			return nil, s.ctx.Err()
+		}
+		if err == nil || p.of == "checkpoint" {
+			return s.measured(input, p.of, baseline), nil
+		}
+	}
+	panic("verify: no model to measure a budget on")
+}
+
+// baseline is the error of a plain run against float64; infinite where float32
+// cannot hold the model.
+func (s *session) baseline(p pair, w want, keep func(b, s int) bool, run func(Runner) (*Logits, error)) (float64, error) {
+	exact := w.logits
+	if exact == nil || w.from != "ref" || p.exact != s.ref {
+		var err error
+		if exact, err = run(p.exact); err != nil {
+			return math.Inf(1), err
+		}
+	}
+	plain, err := run(p.plain)
+	if err != nil {
+		return math.Inf(1), err
+	}
+	m, err := Compare(plain, exact, keep)
+	if err != nil {
+		return math.Inf(1), err
+	}
+	return m.MaxRel, nil
+}
+
+// measured records the budget that a baseline makes.
+func (s *session) measured(input, of string, baseline float64) *Tolerance {
+	t := row("float32")
+	t.Input, t.Of, t.Baseline = input, of, Number(baseline)
+	t.Limit = min(max(t.C*t.Baseline, t.Floor), t.Cap)
+	if s.limits == nil {
+		s.limits = map[string]*Tolerance{}
+	}
+	s.limits[input] = &t
+	switch {
+	case t.capped():
+		t.Limit = t.Cap
+		t.Why = "the cap: " + ill(&t)
+		s.warn("%s: %s", input, ill(&t))
+	case t.C*t.Baseline < t.Floor:
+		t.Why = fmt.Sprintf("the floor: a plain float32 run of the %s is off by %.2g only", of, baseline)
+	default:
+		t.Why = fmt.Sprintf("%.3g × the error of a plain float32 run of the %s", float64(t.C), of)
+	}
+	s.report.Tolerances = append(s.report.Tolerances, t)
+	return &t
+}
+
+// ill says that a model, and not what runs it, is at fault for an error.
+func ill(t *Tolerance) string {
+	if math.IsInf(float64(t.Baseline), 0) || math.IsNaN(float64(t.Baseline)) {
+		return fmt.Sprintf("the %s is ill-conditioned in float32: a plain run of it overflows", t.Of)
+	}
+	return fmt.Sprintf("the %s is ill-conditioned in float32: a plain run of it is off by %.2g of the largest value", t.Of, float64(t.Baseline))
+}
+
+// beyondCap explains a failed check whose limit is the cap, "" for another.
+func (s *session) beyondCap(check string, r Runner, w want) string {
+	t := s.limits[inputOf(check)]
+	if t == nil || !t.capped() || !inFloat32(r) && w.from != "golden" {
+		return ""
+	}
+	return ill(t) + fmt.Sprintf(", and %.3g times that is past the cap of %.0e: an answer this far off proves nothing; run and verify it in a wider type, or mend the weights", float64(t.C), float64(t.Cap))
+}

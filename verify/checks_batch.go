@@ -1,0 +1,179 @@
+package verify
+
+// rows are prompts of a batch: each with tokens and a length of its own, so that
+// a row that reads another's shows.
+type rows struct {
+	ids  [][]int64
+	want []*Logits // each row alone, by the reference
+}
+
+// batchTokens bounds the longest row of a batch where no window asks for more.
+const batchTokens = 48
+
+// decodeSteps is how many tokens follow a padded prompt one at a time.
+const decodeSteps = 3
+
+// batchRows makes three rows out of the prompt, once: turned, so that no two
+// begin alike, and of uneven lengths.
+func (s *session) batchRows(in Input, w want) (*rows, error) {
+	if s.rows != nil {
+		return s.rows, nil
+	}
+	_, n := in.Batch()
+	longest := min(n, batchTokens)
+	if len(s.windows()) > 0 {
+		longest = n
+	}
+	b := &rows{}
+	for i, length := range []int{longest, (5*longest + 7) / 8, (longest + 5) / 6} {
+		turn := i * n / 3
+		ids := append(append([]int64(nil), in.IDs[0][turn:]...), in.IDs[0][:turn]...)[:length]
+		l := w.logits
+		if i > 0 || length < n {
+			s.step("ref: row %d of a batch", i)
+			var err error
+			if l, _, err = s.ref.Run(s.ctx, prompt([][]int64{ids}, 0), nil); err != nil {
+				return nil, err
+			}
+		}
+		b.ids, b.want = append(b.ids, ids), append(b.want, l)
+	}
+	s.rows = b
+	return b, nil
+}
+
+// side says where a batch's short rows are padded.
+type side uint8
+
+const (
+	noPadding side = iota
+	onTheLeft
+	onTheRight
+)
+
+// batch lays rows out with steps columns of real tokens behind a padded part,
+// and the answers wanted. Without padding every row is cut to the shortest.
+func (b *rows) batch(to side, steps int) (Input, want) {
+	width, shortest := 0, len(b.ids[0])
+	for _, ids := range b.ids {
+		width, shortest = max(width, len(ids)), min(shortest, len(ids))
+	}
+	if to == noPadding {
+		width = shortest
+	}
+	var in Input
+	w := want{logits: &Logits{B: len(b.ids), S: width, V: b.want[0].V}, from: "ref"}
+	w.logits.Data = make([]float64, w.logits.B*w.logits.S*w.logits.V)
+	for row, ids := range b.ids {
+		ids = ids[:min(len(ids), width)]
+		pad := width - len(ids)
+		tokens, positions, mask := make([]int64, width), make([]int64, width), make([]int64, width)
+		for col := range width {
+			t := col // the token in this column
+			switch {
+			case to == onTheLeft:
+				t = col - pad
+			case col >= width-steps:
+				t = col - pad
+			case col >= len(ids)-steps:
+				t = -1
+			}
+			if t < 0 {
+				// What stands in padding, and where it is taken to be, must not matter.
+				tokens[col] = ids[(7*col+3)%len(ids)]
+				if to == onTheRight {
+					positions[col] = int64(len(ids) - steps - 1)
+				}
+				continue
+			}
+			tokens[col], positions[col], mask[col] = ids[t], int64(t), 1
+			copy(w.logits.At(row, col), b.want[row].At(0, t))
+		}
+		in.IDs, in.Positions, in.Mask = append(in.IDs, tokens), append(in.Positions, positions), append(in.Mask, mask)
+	}
+	w.keep = func(row, col int) bool { return in.Mask[row][col] == 1 }
+	return in, w
+}
+
+// batches runs three rows at once: equally long, padded on either side, and
+// decoding after each.
+func (s *session) batches(in Input, w want) error {
+	for _, check := range []func(Input, want) error{s.batched, s.leftPadding, s.rightPadding, s.leftDecode, s.rightDecode} {
+		if err := check(in, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batched: three rows without padding, and steps after them. (Pieces of a batch
+// after a past are in left-padding-decode: GroupQueryAttention has none.)
+func (s *session) batched(in Input, w want) error {
+	return s.padded("batch", in, w, noPadding, 0, func(n int) []int { return cuts(n, n-2, n-1) })
+}
+
+// leftPadding: rows of three lengths that end together, in one call.
+func (s *session) leftPadding(in Input, w want) error {
+	return s.padded("left-padding", in, w, onTheLeft, 0, func(n int) []int { return cuts(n) })
+}
+
+// rightPadding: rows of three lengths that begin together, in one call.
+func (s *session) rightPadding(in Input, w want) error {
+	return s.padded("right-padding", in, w, onTheRight, 0, func(n int) []int { return cuts(n) })
+}
+
+// leftDecode: a batch padded on the left in two pieces, the first of which is
+// nothing but padding in the shortest row, then steps of the whole batch.
+func (s *session) leftDecode(in Input, w want) error {
+	return s.padded("left-padding-decode", in, w, onTheLeft, decodeSteps, func(n int) []int {
+		return cuts(n, n/3, n-3, n-2, n-1)
+	})
+}
+
+// rightDecode: steps of a batch after its prompts were padded on the right, so
+// that padding lies in the midst of the past.
+func (s *session) rightDecode(in Input, w want) error {
+	if _, n := in.Batch(); n > 1 && len(s.windows()) > 0 {
+		for _, r := range s.others {
+			s.skip("right-padding-decode", r, "a sliding window counts columns, and padding in the midst of the past fills it: pad on the left")
+		}
+		return nil
+	}
+	return s.padded("right-padding-decode", in, w, onTheRight, decodeSteps, func(n int) []int {
+		return cuts(n, n-3, n-2, n-1)
+	})
+}
+
+// padded runs a batch in the pieces given by ends. Padding must change no logit
+// of a real token, and no row another.
+func (s *session) padded(name string, in Input, w want, to side, steps int, ends func(n int) []int) error {
+	if _, n := in.Batch(); n < 2 {
+		s.lack(name, "a prompt of one token has no shorter one")
+		return nil
+	}
+	b, err := s.batchRows(in, w)
+	if err != nil {
+		return err
+	}
+	for _, ids := range b.ids {
+		steps = min(steps, len(ids)-1)
+	}
+	batch, wanted := b.batch(to, steps)
+	_, n := batch.Batch()
+	run := func(r Runner) (*Logits, error) { return inChunks(s.ctx, r, batch, ends(n)) }
+	if s.verdictOf(name, "ref") == "" {
+		if err := s.compare(name, s.ref, wanted, selfLimit, run); err != nil {
+			return err
+		}
+	}
+	for _, r := range s.others {
+		if to == onTheLeft && !r.Positions() {
+			s.skip(name, r, "a graph without position_ids counts positions from the mask's sum: pad on the right")
+			continue
+		}
+		if err := s.compare(name, r, wanted, limitFor(r.Name()), run); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package verify
+
+import "fmt"
+
+// nearTie tells of the first tokens that an answer within its limit changed.
+func nearTie(m Metrics) string {
+	t := m.Ties[0]
+	text := fmt.Sprintf("another first token at row %d, position %d: %d instead of %d, which the reference puts %.3g ahead (the logits there are off by up to %.3g)",
+		t.Row, t.Position, t.Got, t.Want, t.Margin, t.Error)
+	if n := len(m.Ties) - 1; n > 0 {
+		text += fmt.Sprintf("; and at %d more", n)
+	}
+	return text
+}
+
+const nearTieBlame = "the two tokens are nearer to each other than the arithmetic is to the reference, so this prompt cannot tell right from wrong there: judge by another (--seed, --ids), or compare what is generated"
+
+// tooClose tells whether a position of the reference's answers is too near a tie
+// for float32 to keep its first token.
+func tooClose(l *Logits) bool {
+	largest := 0.0
+	for _, x := range l.Data {
+		largest = max(largest, x, -x)
+	}
+	for i := range l.B * l.S {
+		row := l.Data[i*l.V : (i+1)*l.V]
+		top := row[argmax(row)]
+		for _, x := range row {
+			if x < top && top-x < closeMargin*largest {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// closeMargin is a margin, in parts of the largest logit, that float32's
+// rounding may use up.
+const closeMargin = 1e-5
+
+// prompts is how many generated prompts are tried for one without a near tie.
+const prompts = 3
+
+// reference computes the float64 answers to the prompt. A generated prompt with
+// a near tie, which no float32 runtime has to get right, gives way to the next
+// seed's.
+func (s *session) reference() (Input, *Logits, error) {
+	for try := 0; ; try++ {
+		in := prompt(s.ids, 0)
+		s.step("ref: prefill of %d tokens", len(s.ids[0]))
+		l, _, err := s.ref.Run(s.ctx, in, nil)
+		if err != nil || s.opts.IDs != "" || try == prompts-1 || !tooClose(l) {
+			return in, l, err
+		}
+		s.report.Seed++
+		s.ids = generated(len(s.ids[0]), s.model.Vocab, s.report.Seed)
+	}
+}

@@ -1,0 +1,175 @@
+package verify
+
+import (
+	"math"
+	"slices"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// Facts are what a report says of the model beside its checks.
+type Facts struct {
+	DType   string `json:"dtype"`
+	Layers  int    `json:"layers"`
+	Hidden  int    `json:"hidden"`
+	Heads   int    `json:"heads"`
+	KVHeads int    `json:"kv_heads"`
+	HeadDim int    `json:"head_dim"`
+	Vocab   int    `json:"vocab"`
+	// Encoding names what the layers do, RopeType and Theta are config.json's.
+	Encoding  string  `json:"encoding"`
+	RopeType  string  `json:"rope_type,omitempty"`
+	Theta     float64 `json:"theta,omitempty"`
+	RotaryDim int     `json:"rotary_dim"`
+	// Turning counts the planes that turn, of Planes, in the first layer that
+	// has any.
+	Turning int `json:"turning"`
+	Planes  int `json:"planes"`
+	// AttentionFactor multiplies cos and sin; 1 is none.
+	AttentionFactor float64 `json:"attention_factor"`
+	Window          int     `json:"window,omitempty"`
+	TrainedLength   int     `json:"trained_length"`
+	// MaxLength is the length of the graph's tables.
+	MaxLength int `json:"max_length"`
+}
+
+// facts describes the model that the graph was emitted for.
+func (s *session) facts() *Facts {
+	m := s.model
+	a := &m.Blocks[0].Attn
+	f := &Facts{DType: m.DType.String(), Layers: len(m.Blocks), Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.HeadDim,
+		Vocab: m.Vocab, Encoding: m.Encoding(), RopeType: m.Rope.Type, Theta: m.Rope.Theta, AttentionFactor: 1,
+		TrainedLength: m.TrainedLength, MaxLength: s.info.MaxLength}
+	for i := range m.Blocks {
+		a := &m.Blocks[i].Attn
+		f.Window = max(f.Window, a.Window)
+		if f.Planes > 0 || a.Rotary.Dim == 0 {
+			continue
+		}
+		f.RotaryDim, f.Planes, f.AttentionFactor = a.Rotary.Dim, a.Rotary.Planes(), a.Rotary.Gain
+		for p, theta := range spectraOf(a)[0].InvFreq {
+			if theta != 0 && (a.Rotary.Removed == nil || !a.Rotary.Removed[p]) {
+				f.Turning++
+			}
+		}
+	}
+	return f
+}
+
+// spectraOf returns a layer's spectra: one, or one per key/value head; none
+// where nothing turns.
+func spectraOf(a *family.Attention) []posenc.Spectrum {
+	if a.Rotary.Dim == 0 {
+		return nil
+	}
+	if a.Spectra == nil {
+		return []posenc.Spectrum{a.Rotary.Spectrum}
+	}
+	var out []posenc.Spectrum
+	for _, f := range a.Spectra.InvFreq {
+		one := a.Rotary.Spectrum
+		one.InvFreq = f
+		out = append(out, one)
+	}
+	return out
+}
+
+// spectrum lists the planes of every spectrum that is not a copy of one before.
+func (s *session) spectrum() (rows []PlaneRow, from string) {
+	type known struct{ now, before posenc.Spectrum }
+	var seen []known
+	for i := range s.model.Blocks {
+		for g, now := range spectraOf(&s.model.Blocks[i].Attn) {
+			before, where := s.planesBefore(i, g)
+			if from == "" {
+				from = where
+			}
+			if slices.ContainsFunc(seen, func(k known) bool { return sameSpectrum(k.now, now) && sameSpectrum(k.before, before) }) {
+				continue
+			}
+			seen = append(seen, known{now, before})
+			rows = append(rows, s.planeRows(i, g, now, before)...)
+			if len(rows) > curvePoints {
+				return rows, from
+			}
+		}
+	}
+	return rows, from
+}
+
+func sameSpectrum(a, b posenc.Spectrum) bool {
+	return a.Gain == b.Gain && slices.Equal(a.InvFreq, b.InvFreq) && slices.Equal(a.Removed, b.Removed)
+}
+
+// planesBefore is what the planes of a layer and head are held against: the
+// source's, else those of config.json's base, else (no base declared) none.
+func (s *session) planesBefore(layer, head int) (posenc.Spectrum, string) {
+	if s.source != nil && layer < len(s.source.Blocks) {
+		if list := spectraOf(&s.source.Blocks[layer].Attn); len(list) > 0 {
+			return list[min(head, len(list)-1)], "source"
+		}
+	}
+	if s.model.Rope.Type != "" {
+		return posenc.Spectrum{InvFreq: s.model.Rope.Base(), Gain: 1}, "base"
+	}
+	return posenc.Spectrum{}, ""
+}
+
+// planeRows pairs a spectrum with the one before. A partial layout has fewer
+// planes: those of the same frequency are pairs there, the others are dropped.
+func (s *session) planeRows(layer, head int, now, before posenc.Spectrum) []PlaneRow {
+	if len(before.InvFreq) == 0 {
+		before = now
+	}
+	var rows []PlaneRow
+	for p, source := range before.InvFreq {
+		at := p
+		if len(now.InvFreq) != len(before.InvFreq) {
+			at = slices.IndexFunc(now.InvFreq, func(f float64) bool { return near(f, source) })
+		}
+		row := PlaneRow{Layer: layer, Head: head, Plane: p, Source: Number(source), Band: posenc.BandOf(math.Abs(s.unscaled(before, p)), s.trained()).String()}
+		if at >= 0 {
+			row.InvFreq = Number(now.InvFreq[at])
+		}
+		switch theta := float64(row.InvFreq); {
+		case at >= 0 && now.Removed != nil && now.Removed[at]:
+			row.State = "removed"
+		case theta == 0 && source == 0:
+			row.State = "still"
+		case theta == 0:
+			row.State = "dropped"
+		case near(theta, source):
+			row.State = "kept"
+		default:
+			row.State = "scaled"
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func near(a, b float64) bool { return math.Abs(a-b) <= 1e-6*math.Abs(b) }
+
+// trained is the source's trained length where there is a source.
+func (s *session) trained() int {
+	if s.source != nil {
+		return s.source.TrainedLength
+	}
+	return s.model.TrainedLength
+}
+
+// unscaled is the inverse frequency that a plane's band is judged by: the one
+// without scaling, where the model's base has it.
+func (s *session) unscaled(before posenc.Spectrum, p int) float64 {
+	rope := s.model.Rope
+	if s.source != nil {
+		rope = s.source.Rope
+	}
+	if rope.Type != "" {
+		if base := rope.Base(); len(base) == len(before.InvFreq) {
+			return base[p]
+		}
+	}
+	return before.InvFreq[p]
+}

@@ -1,0 +1,205 @@
+package htmlreport
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/pecvt/pecvt/verify"
+)
+
+//go:embed page.html
+var pageSource string
+
+//go:embed style.css
+var style string
+
+// figure is a drawing with its words; one without SVG has nothing to show.
+type figure struct {
+	Title, Caption string
+	Wide           bool
+	Legend         []key
+	SVG            template.HTML
+}
+
+// key is an entry of a legend. Kind is what it looks like: dot, ring, cross,
+// tick, line, thick, dash or area.
+type key struct{ Role, Kind, Label string }
+
+// page is what the template shows.
+type page struct {
+	Report   *verify.Report
+	Style    template.CSS
+	Verdict  string
+	Sentence string
+	Facts    []fact
+	Findings []finding
+	Figures  []figure
+}
+
+type fact struct{ Name, Value string }
+
+// finding is a check that did not pass.
+type finding struct {
+	verify.Check
+	Runners string
+}
+
+var funcs = template.FuncMap{
+	"sci": func(n verify.Number) string { return sci(float64(n)) },
+	"percent": func(n verify.Number) string {
+		return strconv.FormatFloat(100*float64(n), 'f', 1, 64) + " %"
+	},
+	"share":   share,
+	"seconds": func(n verify.Number) string { return strconv.FormatFloat(float64(n), 'f', 2, 64) + " s" },
+	"judged":  func(c verify.Check) bool { return c.Positions > 0 && c.Limit > 0 },
+	"class":   func(v verify.Verdict) string { return class(string(v)) },
+}
+
+var pageTemplate = template.Must(template.New("page").Funcs(funcs).Parse(pageSource))
+
+// Write writes the report as a page.
+func Write(w io.Writer, r *verify.Report) error {
+	p := page{Report: r, Style: template.CSS(style), Verdict: string(r.Verdict), Sentence: sentence(r), Facts: facts(r), Findings: findings(r)}
+	for _, draw := range []func() (figure, error){
+		func() (figure, error) { return byRunner(r) },
+		func() (figure, error) { return byPosition(r) },
+		func() (figure, error) { return byLayer(r) },
+		func() (figure, error) { return spectrum(r) },
+		func() (figure, error) { return drift(r) },
+		func() (figure, error) { return decay(r, false) },
+		func() (figure, error) { return decay(r, true) },
+	} {
+		f, err := draw()
+		if err != nil {
+			return fmt.Errorf("report: figure: %w", err)
+		}
+		if f.SVG != "" {
+			p.Figures = append(p.Figures, f)
+		}
+	}
+	return pageTemplate.Execute(w, p)
+}
+
+// sentence says the verdict in words.
+func sentence(r *verify.Report) string {
+	switch r.Verdict {
+	case verify.Pass:
+		return "The checkpoint, the graph and the runtime give the same answers within the limits."
+	case verify.Fail:
+		return "At least one check is outside its limit: this model should not be released."
+	case verify.Ambiguous:
+		return "Every error is within its limit, but a near tie has another first token: look before releasing."
+	default:
+		return "Nothing was found wrong, but not everything could be checked."
+	}
+}
+
+// class is a verdict's class in the style sheet; one it does not know is bad.
+func class(verdict string) string {
+	switch v := verify.Verdict(verdict); v {
+	case verify.Pass, verify.Ambiguous, verify.Incomplete, verify.Unavailable, verify.Skipped, verify.Info:
+		return verdict
+	}
+	return "fail"
+}
+
+// facts are the model and its encoding, in the order a reader asks for them.
+func facts(r *verify.Report) []fact {
+	var out []fact
+	add := func(name, format string, args ...any) {
+		out = append(out, fact{name, fmt.Sprintf(format, args...)})
+	}
+	add("Model", "%s (%s)", r.Model, r.Family)
+	encoding := r.Encoding
+	if encoding == "" {
+		encoding = "not declared"
+	}
+	add("Encoding", "%s", encoding)
+	if f := r.Facts; f != nil {
+		add("Size", "%d layers, hidden %d, %d heads of %d (%d key/value), vocabulary %d, %s", f.Layers, f.Hidden, f.Heads, f.HeadDim, f.KVHeads, f.Vocab, f.DType)
+		rotation := f.Encoding
+		if f.RopeType != "" {
+			rotation = fmt.Sprintf("%s, base %s", f.RopeType, strconv.FormatFloat(f.Theta, 'g', -1, 64))
+		}
+		if f.Planes > 0 {
+			rotation += fmt.Sprintf(", %d of %d planes turn", f.Turning, f.Planes)
+		}
+		if f.AttentionFactor != 1 {
+			rotation += fmt.Sprintf(", attention factor %.4g", f.AttentionFactor)
+		}
+		add("Rotation", "%s", rotation)
+		length := fmt.Sprintf("trained on %d positions, the graph holds %d", f.TrainedLength, f.MaxLength)
+		if f.Window > 0 {
+			length += fmt.Sprintf(", sliding window %d", f.Window)
+		}
+		add("Length", "%s", length)
+	}
+	if r.Attention != "" {
+		add("Attention", "%s", r.Attention)
+	}
+	add("Prompt", "%d tokens, seed %d", r.Tokens, r.Seed)
+	runtime := "not available"
+	if r.Runtime != "" {
+		runtime = "ONNX Runtime " + r.Runtime
+	}
+	add("Runtime", "%s", runtime)
+	return out
+}
+
+// findings are the checks that did not pass, with the runners that say the same
+// thing together.
+func findings(r *verify.Report) []finding {
+	var out []finding
+	for _, c := range r.Checks {
+		if c.Verdict == verify.Pass || c.Verdict == verify.Info {
+			continue
+		}
+		runner := c.Runner
+		if c.Level != "" {
+			runner += " (" + c.Level + ")"
+		}
+		if n := len(out); n > 0 && out[n-1].Name == c.Name && out[n-1].Verdict == c.Verdict && out[n-1].Detail == c.Detail {
+			out[n-1].Runners += ", " + runner
+			continue
+		}
+		out = append(out, finding{c, runner})
+	}
+	return out
+}
+
+// sci is a number in a few digits.
+func sci(x float64) string {
+	switch {
+	case math.IsNaN(x) || math.IsInf(x, 0):
+		return "not finite"
+	case x == 0:
+		return "0"
+	}
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(x, 'e', 1, 64), "e")
+	e, err := strconv.Atoi(exponent)
+	if err != nil || e >= -3 && e < 4 {
+		return strconv.FormatFloat(x, 'g', 3, 64)
+	}
+	return mantissa + " × 10" + superscript(e)
+}
+
+// share is how much of its limit a check used up, in words that fit a column.
+func share(c verify.Check) string {
+	used := float64(c.MaxRel) / float64(c.Limit)
+	switch {
+	case math.IsNaN(used) || math.IsInf(used, 0):
+		return "—"
+	case used > 10:
+		return fmt.Sprintf("%.3g ×", used)
+	case used == 0:
+		return "0 %"
+	case used < 0.001:
+		return "< 0.1 %"
+	}
+	return strconv.FormatFloat(100*used, 'f', 1, 64) + " %"
+}

@@ -1,0 +1,143 @@
+package verify
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pecvt/pecvt/verify/ort"
+)
+
+// providers are the execution providers to verify on: the one asked for, else
+// the CPU and, where there is one, CUDA.
+func (o Options) providers() []string {
+	if o.Provider != "" {
+		return []string{o.Provider}
+	}
+	return ort.Providers()
+}
+
+// level is the optimisation level that every check runs at.
+func (o Options) level() string {
+	if o.OptLevel != "" {
+		return o.OptLevel
+	}
+	return ort.OptAll
+}
+
+// levelOf is a runner's optimisation level, "" for one without.
+func levelOf(r Runner) string {
+	if g, ok := r.(*graphRunner); ok {
+		return g.level
+	}
+	return ""
+}
+
+// openORTOn starts ONNX Runtime on a provider at the level that every check
+// runs at. A provider that nobody asked for may be missing.
+func (s *session) openORTOn(provider string) {
+	if provider != ort.ProviderCPU && s.opts.Provider == "" {
+		if s.report.Runtime == "" {
+			return // no library: what is missing was said already
+		}
+		begin := time.Now()
+		r, err := s.openORT(provider, s.opts.level())
+		if errors.Is(err, ort.ErrUnavailable) {
+			s.add(Check{Name: "load", Runner: "ort-" + provider, Verdict: Skipped, Seconds: Number(time.Since(begin).Seconds()),
+				Detail: "not on this machine: --provider " + provider + " says what is missing"})
+			return
+		}
+		s.start("ort-"+provider, func() (Runner, error) { return r, err })
+		return
+	}
+	s.start("ort-"+provider, func() (Runner, error) { return s.openORT(provider, s.opts.level()) })
+}
+
+func (s *session) openORT(provider, level string) (Runner, error) {
+	lib, err := ort.Load(s.opts.ORTLibrary)
+	if err != nil {
+		return nil, err
+	}
+	if s.report.Runtime == "" {
+		s.step("onnx runtime %s from %s (%s)", lib.Version, lib.Path, lib.Source)
+	}
+	s.report.Runtime, s.report.RuntimePath = lib.Version, lib.Path
+	return newORT(s.dir, s.info, ort.Options{Provider: provider, OptLevel: level, ProfileDir: s.profileDir()})
+}
+
+// levels runs the graph at the optimisation levels that the other checks do not
+// run at, on every provider: a prompt, decode steps after it, and a padded batch.
+// A fusion can change what a graph computes.
+func (s *session) levels(in Input, w want) error {
+	if s.opts.OptLevel != "" {
+		return nil
+	}
+	var at []Runner
+	for _, r := range s.others {
+		if strings.HasPrefix(r.Name(), "ort-") {
+			at = append(at, r)
+		}
+	}
+	for _, main := range at {
+		for _, level := range ort.OptLevels() {
+			if level == levelOf(main) {
+				continue
+			}
+			if err := s.atLevel(main.Name(), level, in, w); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// atLevel opens a session at a level, runs it and closes it.
+func (s *session) atLevel(runner, level string, in Input, w want) error {
+	s.step("open %s at optimisation level %s", runner, level)
+	r, err := s.openORT(strings.TrimPrefix(runner, "ort-"), level)
+	if err != nil {
+		s.add(Check{Name: "load", Runner: runner, Level: level, Verdict: Fail, Detail: reason(runner, err), Blame: s.diagnose()})
+		return s.ctx.Err()
+	}
+	defer r.Close()
+	others := s.others
+	s.others = []Runner{r}
+	defer func() { s.others = others }()
+	for _, check := range []func(Input, want) error{s.prefill, s.decode, s.rightDecode} {
+		if err := check(in, w); err != nil {
+			return err
+		}
+	}
+	s.placement(r)
+	return nil
+}
+
+// placements closes ONNX Runtime's sessions and tells where their nodes ran.
+func (s *session) placements() {
+	for _, r := range s.others {
+		s.placement(r)
+	}
+	s.compareLevels()
+}
+
+// compareLevels adds to the blame of a check that fails at some optimisation
+// levels that others are right.
+func (s *session) compareLevels() {
+	checks := s.report.Checks
+	for i := range checks {
+		c := &checks[i]
+		if c.Verdict != Fail || c.Level == "" {
+			continue
+		}
+		var right []string
+		for _, o := range checks {
+			if o.Name == c.Name && o.Runner == c.Runner && o.Level != c.Level && o.Verdict == Pass && !slices.Contains(right, o.Level) {
+				right = append(right, o.Level)
+			}
+		}
+		if len(right) > 0 {
+			c.Blame = strings.TrimPrefix(c.Blame+"; ", "; ") + "right at optimisation level " + strings.Join(right, ", ") + ": level " + c.Level + " changes what the graph computes"
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package verify
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/pecvt/pecvt/verify/ort"
+)
+
+// Placement is where ONNX Runtime ran the nodes of one session: a row per
+// provider.
+type Placement struct {
+	Runner string `json:"runner"`
+	Level  string `json:"level"`
+	// Provider is as the runtime spells it: "CPUExecutionProvider".
+	Provider string `json:"provider"`
+	// Nodes is how many nodes of the optimised graph ran there, Ops how many of
+	// each operator.
+	Nodes int            `json:"nodes"`
+	Ops   map[string]int `json:"ops"`
+}
+
+// providerNames are ONNX Runtime's own names of its execution providers.
+var providerNames = map[string]string{
+	"ort-" + ort.ProviderCPU:  "CPUExecutionProvider",
+	"ort-" + ort.ProviderCUDA: "CUDAExecutionProvider",
+}
+
+// profileDir is a folder for sessions' profiles, removed when the verification
+// ends; "" where there can be none.
+func (s *session) profileDir() string {
+	if s.profiles == "" {
+		dir, err := os.MkdirTemp("", "pecvt-verify-")
+		if err != nil {
+			s.warn("which provider ran each node cannot be told: %v", err)
+			return ""
+		}
+		s.profiles = dir
+	}
+	return s.profiles
+}
+
+// placement closes a runner of ONNX Runtime, whose profile is complete then, and
+// checks that every node of it ran on the provider that was asked for. A runner
+// of another kind is left as it is.
+func (s *session) placement(r Runner) {
+	g, ok := r.(*graphRunner)
+	if !ok {
+		return
+	}
+	e, ok := g.eng.(ortEngine)
+	if !ok || e.session.Options().ProfileDir == "" {
+		return
+	}
+	c := Check{Name: "placement", Runner: g.name, Level: g.level, Verdict: Pass, Against: strings.TrimPrefix(g.name, "ort-")}
+	var path string
+	err := g.Close()
+	if err == nil {
+		path, err = e.session.Profile()
+	}
+	var runs []ort.NodeRun
+	if err == nil {
+		runs, err = ort.NodeRuns(path)
+	}
+	if err != nil {
+		c.Verdict, c.Detail = Incomplete, "where the nodes ran is not known: "+reason(g.name, err)
+		s.add(c)
+		return
+	}
+	rows, stray := place(runs, g.name, g.level)
+	s.report.Placement = append(s.report.Placement, rows...)
+	if len(stray) > 0 {
+		c.Verdict = Fail
+		c.Detail = fmt.Sprintf("%d of %d nodes ran elsewhere: %s", len(stray), len(runs), strings.Join(stray[:min(len(stray), 3)], ", "))
+		c.Blame = fmt.Sprintf("ONNX Runtime %s has no kernel for these on %s and fell back in silence: use another version, or emit the graph in the other form (--attention)", s.report.Runtime, providerNames[g.name])
+	}
+	s.add(c)
+}
+
+// place sums node runs up by provider, and names those that ran on another than
+// the runner's.
+func place(runs []ort.NodeRun, runner, level string) (rows []Placement, stray []string) {
+	by := map[string]*Placement{}
+	for _, n := range runs {
+		p := by[n.Provider]
+		if p == nil {
+			p = &Placement{Runner: runner, Level: level, Provider: n.Provider, Ops: map[string]int{}}
+			by[n.Provider] = p
+		}
+		p.Nodes++
+		p.Ops[n.Op]++
+		if n.Provider != providerNames[runner] {
+			stray = append(stray, fmt.Sprintf("%s (%s, on %s)", n.Node, n.Op, n.Provider))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		rows = append(rows, *by[name])
+	}
+	return rows, stray
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -170,6 +171,37 @@ func same(t *testing.T, a, b *Calibration) {
 		if !bytes.Equal(x, y) {
 			t.Errorf("%s: other bytes", filepath.Base(a.Files[i]))
 		}
+	}
+}
+
+// TestEstimate: the flops of a whole run, counted by hand.
+func TestEstimate(t *testing.T) {
+	m, _ := open(t, "models/stories260K")
+	turns, err := Turns(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	student, err := With(turns, posenc.NoPE(4), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sequences := [][]int64{make([]int64, 100), make([]int64, 40)}
+	e, err := EstimateCalibration(m, student, sequences, CalibrateOptions{Steps: 10, Rows: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := func(n float64) float64 { return 4*n*64*32 + 6*20*64*64 + 4.8*20*n*64 }
+	layer := func(n float64) float64 { return 2*n*(64*64*2+64*32*2+3*64*172) + 2*n*n*64 }
+	want := 5*(5*step(100)+5*step(40)) + 4*(layer(100)+layer(40))
+	if math.Abs(e.Flops-want) > 1e-6*want || e.Rate < 1e7 || e.Minutes() <= 0 {
+		t.Errorf("%+v, want %v flops", e, want)
+	}
+	student = turns
+	if e, _ := EstimateCalibration(m, student, sequences, CalibrateOptions{}); e.Flops != 0 {
+		t.Errorf("nothing to do takes %v", e.Flops)
+	}
+	if c := EstimateCosts(m, sequences, []int{2, 3}, CostOptions{}); c.Flops < 4*(layer(100)+layer(40)) {
+		t.Errorf("costs: %+v", c)
 	}
 }
 

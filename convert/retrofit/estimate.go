@@ -1,10 +1,55 @@
 package retrofit
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/pecvt/pecvt/convert/family"
 )
+
+// Estimate is the expected cost of a computation.
+type Estimate struct {
+	// Flops counts 2 for a multiplication and its addition, Rate is what the
+	// machine was measured to do per second.
+	Flops, Rate float64
+}
+
+// Minutes is the expected time on a machine that does nothing else.
+func (e Estimate) Minutes() float64 { return e.Flops / e.Rate / 60 }
+
+// EstimateCalibration expects what Calibrate will take, without attempts at
+// smaller rates. The walk is taken to run at the same rate.
+func EstimateCalibration(m *family.Model, student []Turn, sequences [][]int64, o CalibrateOptions) (Estimate, error) {
+	source, err := Turns(m)
+	if err != nil {
+		return Estimate{}, err
+	}
+	if len(student) != len(source) || len(sequences) == 0 {
+		return Estimate{}, fmt.Errorf("calibrate: %d layers of the target, the source has %d; %d sequences", len(student), len(source), len(sequences))
+	}
+	return Estimate{Flops(m, source, student, sequences, o), Rate()}, nil
+}
+
+// EstimateCosts expects what MeasureCosts will take: one forward pass but for
+// the last layer and the head, and per row, key and plane about 40 flops' time.
+func EstimateCosts(m *family.Model, sequences [][]int64, planes []int, o CostOptions) Estimate {
+	if o.Rows == 0 {
+		o.Rows = defaultCostRows
+	}
+	e := Estimate{Rate: Rate()}
+	for i := range m.Blocks {
+		if i+1 < len(m.Blocks) {
+			e.Flops += walkFlops(m, i, sequences)
+		}
+		for _, s := range sequences {
+			a := &m.Blocks[i].Attn
+			seen := 0.625 * float64(len(s)) // rows are in the last three quarters
+			e.Flops += float64(a.Heads*o.Rows) * seen * (2*float64(a.HeadDim) + 40*float64(len(planes)))
+			e.Flops += 4 * float64(len(s)) * float64(m.Hidden) * float64(a.KVHeads*a.HeadDim)
+		}
+	}
+	return e
+}
 
 // Flops is the arithmetic of a calibration: the source's forward passes and the
 // steps, 2 flops for a multiplication and its addition.

@@ -50,6 +50,31 @@ func flatCosts() (*Costs, []Turn) {
 	return &Costs{Planes: []int{1, 2}, Cost: [][][]float64{{{.5, .1}, {.2, .3}}, nil, {{.05, .6}, {.7, .1}}}}, turns
 }
 
+func TestBudgetCheck(t *testing.T) {
+	m := Measured{PPL: 451, SourcePPL: 13.96, KL: 3.5}
+	err := Budget{BudgetPPL, .01}.Check(m, false)
+	if !errors.Is(err, ErrBudget) || err.Error() != "perplexity 451 against 13.96 (+3130.66%): over the budget ppl=1%; a larger budget or --force lets it pass" {
+		t.Error(err)
+	}
+	if err := (Budget{BudgetKL, 4}).Check(m, false); err != nil {
+		t.Error(err)
+	}
+	if err := (Budget{BudgetPPL, .01}).Check(m, true); err != nil {
+		t.Error(err)
+	}
+	if err := (Budget{BudgetPPL, .01}).Check(Measured{}, false); err == nil { // 0/0
+		t.Error("no figures are within no budget")
+	}
+}
+
+func TestSummary(t *testing.T) {
+	c, _ := flatCosts()
+	want := []PlaneSummary{{1, .3625, .05, .1625, .35, .55, .64, .7}, {2, .275, .1, .1, .2, .375, .51, .6}}
+	if diff := cmp.Diff(want, c.Summary(), cmpopts.EquateApprox(1e-12, 0)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestRank(t *testing.T) {
 	c, _ := flatCosts()
 	if diff := cmp.Diff([]Choice{{2, 0, 1, .05}, {0, 0, 2, .1}, {2, 1, 2, .1}, {0, 1, 1, .2}, {0, 1, 2, .3}, {0, 0, 1, .5}, {2, 0, 2, .6}, {2, 1, 1, .7}}, Rank(c, ByGroup)); diff != "" {

@@ -10,8 +10,82 @@ import (
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/ref"
 )
+
+var _ retrofit.Walk = (*ref.Walk)(nil)
+
+// TestSelectAndCalibrate goes the whole way on a trained model: costs, a
+// selection, a calibration of what is left, the written checkpoint, its graph.
+func TestSelectAndCalibrate(t *testing.T) {
+	source := filepath.Join(fixtures, "models/stories260K")
+	ckpt, err := safetensors.OpenCheckpoint(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ckpt.Close()
+	m, err := family.Load(ckpt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, text := context.Background(), tokens(t, source, 256)[0]
+	turns, err := retrofit.Turns(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	planes, err := retrofit.Below(turns, m.Rope.Base(), posenc.Cut{}, m.TrainedLength)
+	if err != nil {
+		t.Fatal(err)
+	}
+	costs, err := retrofit.MeasureCosts(ctx, m, ckpt, ref.NewWalk(m, ckpt), [][]int64{text}, planes, retrofit.CostOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := retrofit.Select(ctx, costs, turns, nil, retrofit.SelectOptions{Budget: retrofit.Budget{Kind: retrofit.BudgetPlanes, Value: .75}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := convert.Options{Options: rewrite.Options{To: "hope", Spectra: s.Spectra()}, Output: filepath.Join(t.TempDir(), "out"), Copy: true}
+	made, err := rewrite.Make(m, ckpt, o.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	students, err := convert.Students(m, made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := retrofit.Calibrate(ctx, m, ckpt, ref.NewWalk(m, ckpt), students, retrofit.Sequences(text, 128, 256), retrofit.CalibrateOptions{Steps: 8, Rows: 32, Rate: .003, Folder: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Files) < 3 {
+		t.Errorf("%d layers of 5 kept: %+v", len(c.Files), c.Layers)
+	}
+	o.Retrofit = &convert.Retrofit{Selection: s, Calibration: c}
+	plan, err := convert.NewPlan(source, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := convert.Run(ctx, plan, convert.RunOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := (conversion{to: "hope"}).emit(o.Output); err != nil {
+		t.Fatal(err)
+	}
+	r, err := verify.Verify(ctx, o.Output, verify.Options{Against: source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := verify.Pass
+	if !runtimePresent(t) {
+		want = verify.Incomplete
+	}
+	if r.Verdict != want {
+		t.Errorf("verdict %s", r.Verdict)
+	}
+}
 
 // TestSelectionVerifies: graphs of selected planes, per head and for the whole
 // model, agree with the reference.

@@ -117,8 +117,8 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Retrofit != nil && o.Retrofit.Selection != nil {
-		o.Spectra = o.Retrofit.Selection.Spectra()
+	if o.Spectra, err = o.Retrofit.spectra(m, o.Spectra); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	r, err := rewrite.Make(m, ckpt, o.Options)
 	if err != nil {

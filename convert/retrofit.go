@@ -33,6 +33,23 @@ type Text struct {
 	Use    string `json:"use"` // "costs", "measure" or "calibrate"
 }
 
+// spectra are those of the selection, or the ones given where there is none.
+func (r *Retrofit) spectra(m *family.Model, given [][][]float64) ([][][]float64, error) {
+	if r == nil || r.Selection == nil {
+		return given, nil
+	}
+	if !r.Selection.Bound() {
+		turns, err := retrofit.Turns(m)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.Selection.Bind(turns); err != nil {
+			return nil, err
+		}
+	}
+	return r.Selection.Spectra(), nil
+}
+
 // Students returns how each layer of the result places positions: what a
 // calibration fits to.
 func Students(m *family.Model, r *rewrite.Rewrite) ([]retrofit.Turn, error) {

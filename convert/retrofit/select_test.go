@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +73,27 @@ func TestSummary(t *testing.T) {
 	want := []PlaneSummary{{1, .3625, .05, .1625, .35, .55, .64, .7}, {2, .275, .1, .1, .2, .375, .51, .6}}
 	if diff := cmp.Diff(want, c.Summary(), cmpopts.EquateApprox(1e-12, 0)); diff != "" {
 		t.Error(diff)
+	}
+	if x, err := c.Predicted([]int{2, 1}); err != nil || math.Abs(x-.6375) > 1e-12 {
+		t.Errorf("predicted %v, %v", x, err)
+	}
+	if _, err := c.Predicted([]int{0}); err == nil {
+		t.Error("a plane that was not measured has a prediction")
+	}
+}
+
+func TestWholePlanes(t *testing.T) {
+	c, turns := flatCosts()
+	s, err := WholePlanes(c, turns, []int{2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [][][]float64{{{1, .1, 0}, {1, .1, 0}}, {{}, {}}, {{1, .1, 0}, {1, .1, 0}}}
+	if diff := cmp.Diff(want, s.Spectra()); diff != "" || s.Share != .5 || s.Granularity != ByModel {
+		t.Errorf("%+v: %s", s, diff)
+	}
+	if _, err := WholePlanes(c, turns, []int{0}); err == nil {
+		t.Error("a plane that was not measured was dropped")
 	}
 }
 

@@ -147,6 +147,10 @@ func (s *Selection) Spectra() [][][]float64 {
 	return out
 }
 
+// Bound reports whether the selection knows the source's turns: one from Select
+// does, one from a manifest does not until Bind.
+func (s *Selection) Bound() bool { return s.turns != nil }
+
 // Bind gives a selection that was read from a manifest the source's turns.
 func (s *Selection) Bind(turns []Turn) error {
 	for _, c := range s.Dropped {

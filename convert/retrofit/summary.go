@@ -1,6 +1,10 @@
 package retrofit
 
-import "sort"
+import (
+	"fmt"
+	"slices"
+	"sort"
+)
 
 // PlaneSummary is what one plane costs over all layers and key/value heads, in
 // nats of attention KL.
@@ -42,4 +46,40 @@ func (c *Costs) Summary() []PlaneSummary {
 		list[i] = PlaneSummary{Plane: p, Mean: mean(all), Min: all[0], P25: at(.25), Median: at(.5), P75: at(.75), P90: at(.9), Max: all[len(all)-1]}
 	}
 	return list
+}
+
+// Predicted is what dropping planes in every layer and head is expected to cost
+// a layer's attention, in nats: the sum of their mean costs. Planes that were
+// not measured are an error.
+func (c *Costs) Predicted(planes []int) (float64, error) {
+	means := map[int]float64{}
+	for _, s := range c.Summary() {
+		means[s.Plane] = s.Mean
+	}
+	var sum float64
+	for _, p := range planes {
+		m, ok := means[p]
+		if !ok {
+			return 0, fmt.Errorf("costs: plane %d was not measured", p)
+		}
+		sum += m
+	}
+	return sum, nil
+}
+
+// WholePlanes is the selection that drops planes in every layer and head, to be
+// measured or converted as any other; c must hold them. turns are the source's.
+func WholePlanes(c *Costs, turns []Turn, planes []int) (*Selection, error) {
+	ranking := Rank(c, ByModel)
+	s := &Selection{Granularity: ByModel, Candidates: len(ranking), Costs: c, turns: turns}
+	var chosen []Choice
+	for _, choice := range ranking {
+		if slices.Contains(planes, choice.Plane) {
+			chosen = append(chosen, choice)
+		}
+	}
+	if len(chosen) != len(planes) {
+		return nil, fmt.Errorf("selection: of %d planes %d were measured", len(planes), len(chosen))
+	}
+	return s.dropping(chosen, len(chosen)), nil
 }

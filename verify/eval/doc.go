@@ -3,8 +3,8 @@
 // Nothing is judged here; verify judges whether a graph computes its checkpoint.
 //
 // Let x_0 … x_{T−1} be one of N sequences of T tokens and p_i the model's
-// distribution of the token that follows x_0 … x_i, all logits taken in float64
-// from the runner's (float32 in ONNX Runtime). With q the source's distribution,
+// distribution of the token that follows x_0 … x_i, all the runner's logits
+// being float32 and everything after them float64. With q the source's distribution,
 // position i runs from 0 to T−2 in every figure:
 //
 //	nll_i  = −ln p_i(x_{i+1})                      nats

@@ -106,13 +106,13 @@ func describe(row, e []float64) distribution {
 	largest := row[d.top]
 	if e != nil {
 		for v, x := range row {
-			y := math.Exp(x - largest)
+			y := expOf(x - largest)
 			e[v] = y
 			d.sum += y
 		}
 	} else {
 		for _, x := range row {
-			d.sum += math.Exp(x - largest)
+			d.sum += expOf(x - largest)
 		}
 	}
 	d.lse = largest + math.Log(d.sum)

@@ -7,6 +7,9 @@ import (
 	"fmt"
 )
 
+// bytesEach is the size of one logit.
+const bytesEach = 4
+
 // memory keeps the logits of sequences, up to a number of bytes.
 type memory struct {
 	room int64
@@ -33,20 +36,12 @@ func (m *Model) start(ids []int64, reuse bool) *sequence {
 		_ = binary.Write(h, binary.LittleEndian, ids) // a hash has no way to fail
 		h.Sum(s.key[:0])
 		s.known = m.memory.kept[s.key]
-		s.keep = s.known == nil && int64(len(ids))*int64(m.Vocab)*m.bytesEach() <= m.memory.room
+		s.keep = s.known == nil && int64(len(ids))*int64(m.Vocab)*bytesEach <= m.memory.room
 	}
 	if s.known == nil || s.keep {
 		m.run.begin()
 	}
 	return s
-}
-
-// bytesEach is the size of one logit.
-func (m *Model) bytesEach() int64 {
-	if m.Runner == RunnerRef {
-		return 8
-	}
-	return 4
 }
 
 // next returns the logits of the sequence's next tokens.
@@ -71,7 +66,7 @@ func (s *sequence) next(ctx context.Context, ids []int64) (logits, error) {
 				s.m.memory.kept = map[[sha256.Size]byte][]logits{}
 			}
 			s.m.memory.kept[s.key] = s.known
-			s.m.memory.room -= int64(s.total) * int64(s.m.Vocab) * s.m.bytesEach()
+			s.m.memory.room -= int64(s.total) * int64(s.m.Vocab) * bytesEach
 		}
 	}
 	return l, nil

@@ -55,8 +55,8 @@ func (r *Report) Plot(path string) error {
 	rows = append(rows, row)
 	if r.Results[0].Source {
 		row, err := panels(
-			panel{"distance from the source by context length", "context length T (tokens)", "KL(source ‖ model), nats", byLength(func(x *Result) (Number, Interval) { return x.KL, x.KLCI }), true},
-			panel{fmt.Sprintf("distance from the source by position, T = %d", n), "position in the sequence", "KL(source ‖ model), nats", byPosition(func(b Bucket) Number { return b.KL }), true})
+			panel{"KL(source ‖ model) by context length", "context length T (tokens)", "KL, nats", byLength(func(x *Result) (Number, Interval) { return x.KL, x.KLCI }), true},
+			panel{fmt.Sprintf("KL(source ‖ model) by position, T = %d", n), "position in the sequence", "KL, nats", byPosition(func(b Bucket) Number { return b.KL }), true})
 		if err != nil {
 			return err
 		}

@@ -21,20 +21,15 @@ type runner interface {
 	close()
 }
 
-// logits are those of some tokens, (tokens, vocabulary), in one of two types.
+// logits are those of some tokens, (tokens, vocabulary).
 type logits struct {
 	vocab int
-	f32   []float32
-	f64   []float64
+	data  []float32
 }
 
 // row copies the logits of token i into buf.
 func (l *logits) row(i int, buf []float64) {
-	if l.f64 != nil {
-		copy(buf, l.f64[i*l.vocab:(i+1)*l.vocab])
-		return
-	}
-	for v, x := range l.f32[i*l.vocab : (i+1)*l.vocab] {
+	for v, x := range l.data[i*l.vocab : (i+1)*l.vocab] {
 		buf[v] = float64(x)
 	}
 }
@@ -57,7 +52,7 @@ func (g *graphRunner) next(ctx context.Context, ids []int64) (logits, error) {
 		return logits{}, err
 	}
 	g.past, g.from = past, g.from+len(ids)
-	return logits{vocab: len(l) / len(ids), f32: l}, nil
+	return logits{vocab: len(l) / len(ids), data: l}, nil
 }
 
 func (g *graphRunner) close() {
@@ -65,14 +60,14 @@ func (g *graphRunner) close() {
 	g.clean()
 }
 
-// refRunner is the reference's forward pass.
+// refRunner is the reference's forward pass in float32.
 type refRunner struct {
-	r    *ref.Runner
-	past *ref.Cache
+	r    *ref.Runner32
+	past *ref.CacheOf[float32]
 }
 
 func newRef(m *family.Model, ckpt *safetensors.Checkpoint) *refRunner {
-	return &refRunner{r: ref.New(m, ckpt)}
+	return &refRunner{r: ref.New32(m, ckpt)}
 }
 
 func (r *refRunner) begin()     { r.past = nil }
@@ -80,10 +75,10 @@ func (r *refRunner) limit() int { return math.MaxInt } // it has no tables
 func (r *refRunner) close()     {}
 
 func (r *refRunner) next(ctx context.Context, ids []int64) (logits, error) {
-	out, err := r.r.Forward(ctx, ref.Input{IDs: [][]int64{ids}, Past: r.past}, ref.Options{})
+	out, err := r.r.Forward(ctx, ref.InputOf[float32]{IDs: [][]int64{ids}, Past: r.past}, ref.OptionsOf[float32]{})
 	if err != nil {
 		return logits{}, err
 	}
 	r.past = out.Cache
-	return logits{vocab: out.Vocab, f64: out.Logits}, nil
+	return logits{vocab: out.Vocab, data: out.Logits}, nil
 }

@@ -46,7 +46,7 @@ func (r *Report) WriteText(w io.Writer) error {
 
 func (r *Report) runner() string {
 	if r.Runtime == "" {
-		return "Go reference (float64)"
+		return "Go reference (float32)"
 	}
 	return "onnx runtime " + r.Runtime
 }

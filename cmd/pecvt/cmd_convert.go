@@ -19,9 +19,13 @@ type conversion struct {
 	*convert.Plan
 	// Placed says how each planned file came about: linked, reflinked, copied,
 	// rewritten or written.
-	Placed  []convert.ResultFile `json:"placed"`
-	Graph   *graphResult         `json:"graph,omitempty"`
-	Seconds float64              `json:"seconds"`
+	Placed []convert.ResultFile `json:"placed"`
+	Graph  *graphResult         `json:"graph,omitempty"`
+	// Retrofit is what was selected and calibrated, Expected how long that was
+	// thought to take, in seconds.
+	Retrofit *convert.Retrofit `json:"retrofit,omitempty"`
+	Expected *estimate         `json:"expected_seconds,omitempty"`
+	Seconds  float64           `json:"seconds"`
 }
 
 // graphResult describes the emitted graph.
@@ -35,6 +39,7 @@ type graphResult struct {
 func newConvert(a *app) *cobra.Command {
 	var f rewriteFlags
 	var g graphFlags
+	var r retrofitFlags
 	var force, noONNX bool
 	cmd := &cobra.Command{
 		Use:   "convert MODEL --to ENCODING",
@@ -44,9 +49,17 @@ func newConvert(a *app) *cobra.Command {
 new folder. Tensor files that do not change are hard-linked. The source is never
 touched, and nothing is left behind when it fails.
 
-MODEL is a folder, a .safetensors file or a *.safetensors.index.json.`,
+MODEL is a folder, a .safetensors file or a *.safetensors.index.json.
+
+With a text, a lossy conversion can keep the quality: --select drops only planes
+of --to hope that cost little, --calibrate refits the queries and keys of any
+lossy --to. The end of the text is kept for measuring the result, which is
+refused with exit code 7 where it is over the budget. An interrupted calibration
+goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions.`,
 		Example: `  pecvt convert --to hope llama.safetensors
-  pecvt convert --to hope --scale yarn:4 path/to/model -o out`,
+  pecvt convert --to hope --scale yarn:4 path/to/model -o out
+  pecvt convert --to hope path/to/model --select ppl=1% --text book.txt
+  pecvt convert --to hope path/to/model --select planes=90% --calibrate --text book.txt --picture dropped.svg`,
 		Args: exactly("MODEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := f.options()
@@ -57,14 +70,18 @@ MODEL is a folder, a .safetensors file or a *.safetensors.index.json.`,
 			if err != nil {
 				return err
 			}
-			if noONNX {
-				return a.write(cmd, args[0], o, nil, force)
+			if err := r.check(cmd, f.to); err != nil {
+				return err
 			}
-			return a.write(cmd, args[0], o, &graph, force)
+			if noONNX {
+				return a.write(cmd, args[0], o, nil, &r, force)
+			}
+			return a.write(cmd, args[0], o, &graph, &r, force)
 		},
 	}
 	f.register(cmd)
 	g.register(cmd)
+	r.register(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "replace an existing target that pecvt wrote")
 	cmd.Flags().BoolVar(&noONNX, "no-onnx", false, "write no model.onnx")
 	return cmd
@@ -72,14 +89,22 @@ MODEL is a folder, a .safetensors file or a *.safetensors.index.json.`,
 
 // write plans and runs a conversion, and emits the graph into the result
 // before it takes its place.
-func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *onnxops.Options, force bool) error {
+func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *onnxops.Options, r *retrofitFlags, force bool) error {
 	begin := time.Now()
+	u := newUI(a, cmd.ErrOrStderr())
+	defer u.close()
+	var job *retrofitJob
+	if r != nil && r.wanted() {
+		var err error
+		if job, err = a.retrofit(cmd.Context(), model, o, r, force, u); err != nil {
+			return err
+		}
+		o.Retrofit = &job.result
+	}
 	plan, err := convert.NewPlan(model, o)
 	if err != nil {
 		return err
 	}
-	u := newUI(a, cmd.ErrOrStderr())
-	defer u.close()
 	for _, w := range plan.Warnings {
 		u.note("warning: " + w)
 	}
@@ -97,9 +122,31 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	}
 	done, err := convert.Run(cmd.Context(), plan, run)
 	if err != nil {
+		if job != nil {
+			return job.work.left(err)
+		}
 		return err
 	}
 	u.close()
+	if job != nil {
+		result.Retrofit, result.Expected = &job.result, &job.estimate
+		if err := job.done(); err != nil {
+			return err
+		}
+		if r.picture != "" {
+			if err := drawSelection(r.picture, job.result.Selection, len(plan.Encoding.Planes)); err != nil {
+				return err
+			}
+		}
+	} else if !u.quiet {
+		for _, n := range costNotes(plan) {
+			u.note("note: " + n)
+		}
+	}
+	notes := plan.Notes
+	if job == nil {
+		plan.Notes = append(plan.Notes, costNotes(plan)...)
+	}
 	result.Placed = done.Files
 	result.Seconds = time.Since(begin).Seconds()
 	if a.json {
@@ -120,7 +167,10 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	if e.Reason != "" {
 		fmt.Fprintf(w, "%s\n", e.Reason)
 	}
-	for _, n := range plan.Notes {
+	if job != nil {
+		writeRetrofit(w, &job.result)
+	}
+	for _, n := range notes {
 		fmt.Fprintf(w, "note: %s\n", n)
 	}
 	if result.Graph != nil {

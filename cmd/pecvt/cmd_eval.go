@@ -125,9 +125,17 @@ func checkEvalFlags(c *eval.Config, plots []string) error {
 		return usagef("--provider %q%s", p, posenc.Suggest(p, ort.Providers()))
 	}
 	for _, path := range plots {
-		if !slices.Contains(plotTypes, strings.ToLower(filepath.Ext(path))) {
-			return usagef("--plot %s: expected a file that ends in %s", path, strings.Join(plotTypes, " or "))
+		if err := checkPlot("plot", path); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// checkPlot refuses a picture's name whose ending says no format.
+func checkPlot(flag, path string) error {
+	if !slices.Contains(plotTypes, strings.ToLower(filepath.Ext(path))) {
+		return usagef("--%s %s: expected a file that ends in %s", flag, path, strings.Join(plotTypes, " or "))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/ort"
@@ -22,6 +23,7 @@ const (
 	exitUnsupported = 4
 	exitIncomplete  = 5
 	exitAmbiguous   = 6
+	exitBudget      = 7
 	exitInterrupted = 130
 )
 
@@ -50,6 +52,8 @@ func exitCode(ctx context.Context, err error) int {
 		return verdict.code
 	case errors.As(err, &usage), errors.Is(err, rewrite.ErrOptions):
 		return exitUsage
+	case errors.Is(err, retrofit.ErrBudget):
+		return exitBudget
 	case errors.Is(err, posenc.ErrUnsupported):
 		return exitUnsupported
 	case errors.Is(err, ort.ErrUnavailable):
@@ -66,7 +70,10 @@ func report(w io.Writer, asJSON bool, code int, err error) {
 		return
 	}
 	text := err.Error()
+	var kept keptError
 	switch {
+	case code == exitInterrupted && errors.As(err, &kept):
+		text = fmt.Sprintf("interrupted: what was computed is kept in %s, and the same command goes on from there", kept.dir)
 	case code == exitInterrupted:
 		text = "interrupted: nothing is left behind"
 	case errors.Is(err, rewrite.ErrOptions): // the option is at fault, not the model it was tried on

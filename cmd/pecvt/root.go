@@ -61,7 +61,7 @@ references.
 
 Exit codes: 0 ok, 1 error, 2 usage, 3 mismatch, 4 refused or unsupported,
 5 runtime unavailable or verification incomplete, 6 verification ambiguous,
-130 interrupted.`,
+7 over the budget, 130 interrupted.`,
 		Example: `  pecvt convert --to hope path/to/model
   pecvt verify model-hope`,
 		SilenceUsage:  true,

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pecvt/pecvt/convert/retrofit"
+)
+
+// retrofitFlags choose and fit what a lossy conversion keeps.
+type retrofitFlags struct {
+	textFlags
+	selecting, granularity, bound, picture string
+	calibrate, overBudget                  bool
+	selectLength, calibLength, calibTokens int
+	steps                                  int
+	seed                                   uint64
+
+	budget *retrofit.Budget // of --select
+	limit  *retrofit.Budget // of the result, or nil
+	by     retrofit.Granularity
+}
+
+// defaultLimit bounds what a calibration may cost where nothing else is asked
+// for: a result that is worse by more than a quarter is no retrofit.
+const defaultLimit = "ppl=25%"
+
+// longestDefault is the longest length that is worked at without being asked.
+const longestDefault = 8192
+
+func (f *retrofitFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.selecting, "select", "", "drop only planes that cost little, as many as `BUDGET` allows: ppl=1%, kl=0.01 (nats) or planes=75% (needs --text or --ids)")
+	flags.StringVar(&f.granularity, "granularity", string(retrofit.ByGroup), "what --select drops together: a plane in one key/value head (group), in a layer, or in the whole model (stock spelling)")
+	flags.IntVar(&f.selectLength, "select-length", 0, "positions at which costs and budget are measured (default: L, at most 8192)")
+	flags.BoolVar(&f.calibrate, "calibrate", false, "refit W_q and W_k so that attention is the source's own again (needs --text or --ids)")
+	flags.IntVar(&f.calibLength, "calib-length", 0, "longest sequences of the calibration; a quarter and a sixteenth of it are mixed in (default: L, at most 8192)")
+	flags.IntVar(&f.calibTokens, "calib-tokens", 0, "tokens that the calibration reads (default: 16384, at least 4 times --calib-length; never what is measured on)")
+	flags.IntVar(&f.steps, "steps", 0, "steps of each layer (default: 48, above 4096 positions 96)")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed of the rows and sequences that are drawn")
+	flags.StringVar(&f.bound, "budget", "", "refuse a result that measures worse than `BUDGET`: ppl=5% or kl=0.05 (default: the one of --select; else "+defaultLimit+" with --calibrate)")
+	flags.BoolVar(&f.overBudget, "over-budget", false, "write the result even where it is over the budget")
+	flags.StringVar(&f.picture, "picture", "", "draw which planes --select drops where: `FILE`.png or FILE.svg")
+	f.textFlags.register(cmd)
+	complete(cmd, "select", []string{"ppl=", "kl=", "planes="})
+	complete(cmd, "budget", []string{"ppl=", "kl="})
+	complete(cmd, "granularity", []string{string(retrofit.ByGroup), string(retrofit.ByLayer), string(retrofit.ByModel)})
+}
+
+// wanted reports whether there is anything to do.
+func (f *retrofitFlags) wanted() bool { return f.selecting != "" || f.calibrate }
+
+// check refuses what cannot be meant and reads the budgets.
+func (f *retrofitFlags) check(cmd *cobra.Command, to string) error {
+	changed := func(names ...string) string {
+		i := slices.IndexFunc(names, func(n string) bool { return cmd.Flags().Changed(n) })
+		if i < 0 {
+			return ""
+		}
+		return names[i]
+	}
+	if changed("select") != "" && f.selecting == "" {
+		return usagef("--select is empty: expected ppl=1%%, kl=0.01 or planes=75%%")
+	}
+	if f.selecting == "" {
+		if name := changed("granularity", "select-length", "picture"); name != "" {
+			return usagef("--%s has no use without --select", name)
+		}
+	}
+	if !f.calibrate {
+		if name := changed("calib-length", "calib-tokens", "steps"); name != "" {
+			return usagef("--%s has no use without --calibrate", name)
+		}
+	}
+	if !f.wanted() {
+		if name := changed(append(f.names(), "seed", "budget", "over-budget")...); name != "" {
+			return usagef("--%s has no use without --select or --calibrate", name)
+		}
+		return nil
+	}
+	if !f.given() {
+		return usagef("--text or --ids is missing: --select and --calibrate read the model's own activations on a text")
+	}
+	if err := f.textFlags.check(); err != nil {
+		return err
+	}
+	for _, n := range []struct {
+		name       string
+		value, min int
+	}{{"select-length", f.selectLength, 16}, {"calib-length", f.calibLength, 16}, {"calib-tokens", f.calibTokens, 16}, {"steps", f.steps, 1}} {
+		if cmd.Flags().Changed(n.name) && n.value < n.min {
+			return usagef("--%s %d: expected %d or more", n.name, n.value, n.min)
+		}
+	}
+	if f.picture != "" {
+		if err := checkPlot("picture", f.picture); err != nil {
+			return err
+		}
+	}
+	return f.budgets(to)
+}
+
+func (f *retrofitFlags) budgets(to string) error {
+	if f.selecting != "" {
+		if to != "hope" {
+			return usagef("--select chooses among the planes of --to hope: --to %s has no choice", to)
+		}
+		b, err := retrofit.ParseBudget(f.selecting)
+		if err != nil {
+			return usagef("--select: %v", err)
+		}
+		f.budget = &b
+		if b.Kind != retrofit.BudgetPlanes {
+			f.limit = &b
+		}
+		if f.by, err = retrofit.ParseGranularity(f.granularity); err != nil {
+			return usagef("--granularity: %v", err)
+		}
+	}
+	text := f.bound
+	if text == "" && f.limit == nil && f.calibrate {
+		text = defaultLimit
+	}
+	if text == "" {
+		return nil
+	}
+	b, err := retrofit.ParseBudget(text)
+	if err == nil && b.Kind == retrofit.BudgetPlanes {
+		return usagef("--budget %s bounds what is measured: expected ppl=5%% or kl=0.05", text)
+	}
+	if err != nil {
+		return usagef("--budget: %v", strings.TrimSpace(err.Error()))
+	}
+	f.limit = &b
+	return nil
+}

@@ -16,24 +16,38 @@ import (
 func newPlan(a *app) *cobra.Command {
 	var f rewriteFlags
 	var g graphFlags
+	var sw sweepFlags
 	var noONNX bool
 	cmd := &cobra.Command{
 		Use:   "plan MODEL --to ENCODING",
 		Short: "show what convert would do and write, without writing",
 		Long: `plan decides a conversion and prints it: which planes change, whether it is
 exact or lossy and why, the spelling and who reads it, and every file with its
-size and how it comes about. Nothing is written.`,
+size and how it comes about. Nothing is written.
+
+--sweep lists instead what each plane of --to hope does (θ, wavelength, the
+largest angle at L, its band), and with a text what dropping it costs, exactly,
+in attention KL over layers and heads; then what each candidate cut is predicted
+to cost, and with --measure what it does cost. docs/retrofit.md has the
+definitions.`,
 		Example: `  pecvt plan path/to/model --to hope
-  pecvt plan path/to/model --to hope --cut max-phase=1.5 --json`,
+  pecvt plan path/to/model --to hope --cut max-phase=1.5 --json
+  pecvt plan path/to/model --to hope --sweep --text book.txt --measure --plot sweep.svg`,
 		Args: exactly("MODEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := f.options()
 			if err != nil {
 				return err
 			}
+			if err := sw.check(cmd, f.to); err != nil {
+				return err
+			}
 			p, err := convert.NewPlan(args[0], o)
 			if err != nil {
 				return err
+			}
+			if sw.sweep {
+				return a.printSweep(cmd, p, o, &sw)
 			}
 			graph, err := g.options(f.to)
 			if err != nil {
@@ -44,6 +58,7 @@ size and how it comes about. Nothing is written.`,
 					return err
 				}
 			}
+			p.Notes = append(p.Notes, costNotes(p)...)
 			if a.json {
 				return printJSON(cmd, p)
 			}
@@ -52,8 +67,29 @@ size and how it comes about. Nothing is written.`,
 	}
 	f.register(cmd)
 	g.register(cmd)
+	sw.register(cmd)
 	cmd.Flags().BoolVar(&noONNX, "no-onnx", false, "plan no model.onnx")
 	return cmd
+}
+
+// printSweep sweeps, prints and draws.
+func (a *app) printSweep(cmd *cobra.Command, p *convert.Plan, o convert.Options, f *sweepFlags) error {
+	u := newUI(a, cmd.ErrOrStderr())
+	defer u.close()
+	s, err := a.sweep(cmd.Context(), p, o, f, u)
+	u.close()
+	if err != nil {
+		return err
+	}
+	for _, path := range f.plots {
+		if err := s.plot(path); err != nil {
+			return err
+		}
+	}
+	if a.json {
+		return printJSON(cmd, s)
+	}
+	return s.write(cmd.OutOrStdout())
 }
 
 // planGraph adds the graph's files with their sizes: it is emitted from the

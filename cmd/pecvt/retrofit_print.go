@@ -36,11 +36,11 @@ func writeRetrofit(w io.Writer, r *convert.Retrofit) {
 	}
 }
 
-// costNotes say what a plain cut of a trained model is known to cost.
+// costNotes say what a cut without a text is for. The plan's reason has the
+// figures of what it is known to cost.
 func costNotes(p *convert.Plan) []string {
 	if p.Encoding.To != "hope" || p.Encoding.Kind != rewrite.Lossy {
 		return nil
 	}
-	return []string{"a plain cut of a trained model costs quality at length: SmolLM2-135M (L 8192) on prose went from perplexity 33.56 to 38.75 at 2048 tokens and from 34.81 to 139 at 8192; " +
-		"the result is meant for calibration or fine-tuning (docs/fine-tune.md), and --select or --calibrate with --text keep the quality (docs/retrofit.md)"}
+	return []string{"what drops planes without a text is meant for calibration or fine-tuning: --select and --calibrate with --text keep the quality (docs/retrofit.md), docs/fine-tune.md goes on in transformers"}
 }

@@ -10,7 +10,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BIN := bin/pecvt
 TOOLS := $(CURDIR)/build/tools
 LDFLAGS := -s -w -X main.version=$(VERSION)
-CONCURRENT := ./verify/... ./cmd/...
+CONCURRENT := ./convert/retrofit ./verify/... ./cmd/...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 DEMO_MODEL := testdata/models/stories260K

@@ -19,11 +19,15 @@ type CalibrateOptions struct {
 	// Rate is the learning rate in units of std(W); 0 is 0.02. A layer that it
 	// does not help is tried again at a quarter of it, and at a sixteenth.
 	Rate float64 `json:"rate"`
-	// Balance is how much more sequences count whose attention hardly changes:
-	// the loss of a length is weighted by its KL before calibration to the power
-	// of −Balance. 0 is 0.5; a negative number is none. Without it short contexts
-	// pay for what long ones gain.
-	Balance float64 `json:"balance"`
+	// Together has every step take one sequence of each length and sum their
+	// gradients, weighted as the steps would be; without it the lengths take
+	// turns. A step costs more and is less noisy, which short contexts feel.
+	Together bool `json:"together,omitempty"`
+	// Balance, from 0 to 1, is how much more lengths count whose attention hardly
+	// changes: a length's loss is weighted by its KL before calibration to the
+	// power of −Balance. It needs Together: in turns, weights that differ are
+	// noise to Adam and leave every length worse.
+	Balance float64 `json:"balance,omitempty"`
 	// Seed draws sequences and rows.
 	Seed uint64 `json:"seed"`
 	// Folder holds what is done: each layer's new tensors and its report. A run
@@ -43,10 +47,6 @@ func (o CalibrateOptions) defaults() CalibrateOptions {
 	if o.Rate == 0 {
 		o.Rate = 0.02
 	}
-	if o.Balance == 0 {
-		o.Balance = 0.5
-	}
-	o.Balance = max(o.Balance, 0)
 	return o
 }
 
@@ -134,8 +134,10 @@ func newJob(m *family.Model, src family.Source, walk Walk, student []Turn, seque
 		return nil, fmt.Errorf("%d layers of the target, the source has %d", len(student), len(source))
 	case len(sequences) == 0:
 		return nil, fmt.Errorf("the text is too short: it gives no sequence")
-	case o.Steps < 0 || o.Rows < 1 || !(o.Rate > 0) || o.Balance > 1:
-		return nil, fmt.Errorf("%d steps of %d rows at rate %v, balance %v: expected positive numbers and a balance of at most 1", o.Steps, o.Rows, o.Rate, o.Balance)
+	case o.Balance != 0 && !o.Together:
+		return nil, fmt.Errorf("balance %v without Together: lengths that take turns weigh the same", o.Balance)
+	case o.Steps < 0 || o.Rows < 1 || !(o.Rate > 0) || !(o.Balance >= 0 && o.Balance <= 1):
+		return nil, fmt.Errorf("%d steps of %d rows at rate %v, balance %v: expected positive numbers and a balance from 0 to 1", o.Steps, o.Rows, o.Rate, o.Balance)
 	case o.Folder == "":
 		return nil, fmt.Errorf("no folder to work in")
 	}

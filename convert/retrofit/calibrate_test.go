@@ -100,6 +100,30 @@ func TestCalibrateFamilies(t *testing.T) {
 	}
 }
 
+// TestCalibrateTogether: with a balance, the shortest sequences lose less than
+// without.
+func TestCalibrateTogether(t *testing.T) {
+	var rise [2]float64
+	for n, balance := range []float64{0, .9} {
+		c, err := calibrateStories(t, context.Background(), "models/stories260K", func(o *CalibrateOptions, _ *Walk) {
+			o.Together, o.Balance, o.Steps = true, balance, 12
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range c.Layers {
+			last := l.ByLength[len(l.ByLength)-1]
+			rise[n] += last.After - last.Before
+			if !l.Kept || last.Length != 32 || len(l.ByLength) != 3 {
+				t.Errorf("balance %v: %+v", balance, l)
+			}
+		}
+	}
+	if t.Logf("KL of 32 positions changes by %.4f, balanced by %.4f", rise[0], rise[1]); rise[1] >= rise[0] {
+		t.Error("the balance protects nothing")
+	}
+}
+
 // TestCalibrateDeterministic: the same bytes on one core, on several, and after
 // an interruption, which does not begin again.
 func TestCalibrateDeterministic(t *testing.T) {

@@ -65,7 +65,11 @@ func Flops(m *family.Model, source, student []Turn, sequences [][]int64, o Calib
 		a := &m.Blocks[i].Attn
 		s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.HeadDim}
 		for _, c := range classes(sequences) {
-			sum += c.share * float64(o.Steps) * stepFlops(s, len(sequences[c.members[0]]), o.Rows)
+			share := c.share
+			if o.Together {
+				share = 1
+			}
+			sum += share * float64(o.Steps) * stepFlops(s, len(sequences[c.members[0]]), o.Rows)
 		}
 	}
 	for i := range m.Blocks {

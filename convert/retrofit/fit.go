@@ -83,19 +83,53 @@ func (f *fit) train(ctx context.Context, rate float64, report *LayerReport) erro
 	for n, part := range f.original.parts() {
 		copy(f.fitted.parts()[n], part)
 	}
-	grad := f.fitted.NewWeights()
+	grad, part := f.fitted.NewWeights(), f.fitted.NewWeights()
 	optimiser := newAdam(f.fitted, rate, f.o.Steps)
-	for step, s := range schedule(f.sequences, f.o.Steps, f.rng) {
-		if err := ctx.Err(); err != nil {
-			return err
+	for step, list := range f.plan() {
+		for n, s := range list {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			class, into := f.of[s], grad
+			f.pair.weight = 1
+			if len(list) > 1 {
+				f.pair.weight = f.weights[class] * f.classes[class].share
+			}
+			if n > 0 {
+				into = part
+			}
+			f.pair.KL(f.h[s], f.keys[s], drawRows(f.rng, f.o.Rows, len(f.sequences[s]), false), into)
+			if n > 0 {
+				grad.add(part)
+			}
+			f.done += stepFlops(f.shape, len(f.sequences[s]), f.o.Rows)
 		}
-		f.pair.weight = f.weights[f.of[s]]
-		f.pair.KL(f.h[s], f.keys[s], drawRows(f.rng, f.o.Rows, len(f.sequences[s]), false), grad)
 		optimiser.update(grad)
-		f.done += stepFlops(f.shape, len(f.sequences[s]), f.o.Rows)
 		f.tell(f.layer, step+1, report)
 	}
 	return nil
+}
+
+// plan lists the sequences of each step.
+func (f *fit) plan() [][]int {
+	list := make([][]int, f.o.Steps)
+	if !f.o.Together {
+		for step, s := range schedule(f.sequences, f.o.Steps, f.rng) {
+			list[step] = []int{s}
+		}
+		return list
+	}
+	for _, c := range f.classes {
+		members := append([]int(nil), c.members...)
+		for step := range list {
+			at := step % len(members)
+			if at == 0 {
+				f.rng.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
+			}
+			list[step] = append(list[step], members[at])
+		}
+	}
+	return list
 }
 
 // test is the mean held-out KL of each class.

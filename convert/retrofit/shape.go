@@ -69,6 +69,15 @@ func (w *Weights[F]) Clone() *Weights[F] {
 	return out
 }
 
+// add adds v to w.
+func (w *Weights[F]) add(v *Weights[F]) {
+	for n, part := range v.parts() {
+		for i, x := range part {
+			w.parts()[n][i] += x
+		}
+	}
+}
+
 // parts lists the parameters; the biases may be nil.
 func (w *Weights[F]) parts() [4][]F { return [4][]F{w.Q, w.K, w.QBias, w.KBias} }
 

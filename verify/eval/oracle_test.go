@@ -128,7 +128,7 @@ func TestOracle(t *testing.T) {
 			source := open(t, stories, o)
 			for _, want := range oracles(t) {
 				if o.Runner == eval.RunnerRef && (want.Length > 128 || want.Variant == "linear") {
-					continue // float64 takes its time
+					continue // it takes its time
 				}
 				m, against := source, (*eval.Model)(nil)
 				if want.Config != nil {

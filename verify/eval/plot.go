@@ -67,16 +67,20 @@ func (r *Report) Plot(path string) error {
 
 func curvesByLength(results []*Result, f func(x *Result) (Number, Interval)) []curve {
 	var out []curve
-	at := map[string]int{}
+	type key struct {
+		path   string
+		source bool
+	}
+	at := map[key]int{}
 	for _, x := range results {
 		y, i := f(x)
 		if math.IsNaN(float64(y)) {
 			continue
 		}
-		k, known := at[x.Path]
+		k, known := at[key{x.Path, x.Source}]
 		if !known {
 			k = len(out)
-			at[x.Path] = k
+			at[key{x.Path, x.Source}] = k
 			out = append(out, curve{name: x.Model, source: x.Source})
 		}
 		c := &out[k]

@@ -190,7 +190,21 @@ func (j *job) open() error {
 			return fmt.Errorf("%s has a vocabulary of %d, %s one of %d: the same tokens cannot be given to both", j.models[0].Dir, j.models[0].Vocab, m.Dir, m.Vocab)
 		}
 	}
+	nameApart(j.models)
 	return nil
+}
+
+// nameApart gives folders of one name their paths as names.
+func nameApart(models []*Model) {
+	count := map[string]int{}
+	for _, m := range models {
+		count[m.Name]++
+	}
+	for _, m := range models {
+		if count[m.Name] > 1 {
+			m.Name = m.Dir
+		}
+	}
 }
 
 func (j *job) read() (err error) {

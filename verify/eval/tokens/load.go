@@ -137,7 +137,10 @@ func parse(raw []byte) (*Tokenizer, error) {
 	}
 	var plain, normalised []addedToken
 	for _, a := range f.AddedTokens {
-		if a.Normalized {
+		if a.Normalized { // it is looked for in the normalised text, so normalised too
+			for _, n := range t.normalise {
+				a.Content = n(a.Content)
+			}
 			normalised = append(normalised, a)
 		} else {
 			plain = append(plain, a)

@@ -127,12 +127,13 @@ func TestCalibrateTogether(t *testing.T) {
 // TestCalibrateDeterministic: the same bytes on one core, on several, and after
 // an interruption, which does not begin again.
 func TestCalibrateDeterministic(t *testing.T) {
-	first, err := calibrateStories(t, context.Background(), "models/stories260K", nil)
+	few := func(o *CalibrateOptions, _ *Walk) { o.Steps = 6 }
+	first, err := calibrateStories(t, context.Background(), "models/stories260K", few)
 	if err != nil {
 		t.Fatal(err)
 	}
 	old := runtime.GOMAXPROCS(1)
-	second, err := calibrateStories(t, context.Background(), "models/stories260K", nil)
+	second, err := calibrateStories(t, context.Background(), "models/stories260K", few)
 	runtime.GOMAXPROCS(old)
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +143,7 @@ func TestCalibrateDeterministic(t *testing.T) {
 	folder := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	_, err = calibrateStories(t, ctx, "models/stories260K", func(o *CalibrateOptions, _ *Walk) {
-		o.Folder = folder
+		o.Folder, o.Steps = folder, 6
 		o.Progress = func(p Progress) {
 			if p.Layer == 3 && p.Step == 4 {
 				cancel()
@@ -154,7 +155,7 @@ func TestCalibrateDeterministic(t *testing.T) {
 	}
 	lowest := 99
 	third, err := calibrateStories(t, context.Background(), "models/stories260K", func(o *CalibrateOptions, _ *Walk) {
-		o.Folder = folder
+		o.Folder, o.Steps = folder, 6
 		o.Progress = func(p Progress) { lowest = min(lowest, p.Layer) }
 	})
 	if err != nil {
@@ -165,14 +166,14 @@ func TestCalibrateDeterministic(t *testing.T) {
 	}
 	same(t, first, third)
 
-	_, err = calibrateStories(t, context.Background(), "models/stories260K", func(o *CalibrateOptions, _ *Walk) { o.Folder, o.Seed = folder, 4 })
+	_, err = calibrateStories(t, context.Background(), "models/stories260K", func(o *CalibrateOptions, _ *Walk) { o.Folder, o.Seed, o.Steps = folder, 4, 6 })
 	if err == nil || !strings.Contains(err.Error(), "with other options") {
 		t.Errorf("stale state: %v", err)
 	}
 	if err := os.WriteFile(first.Files[1], []byte("x"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	_, err = calibrateStories(t, context.Background(), "models/stories260K", func(o *CalibrateOptions, _ *Walk) { o.Folder = filepath.Dir(first.Files[1]) })
+	_, err = calibrateStories(t, context.Background(), "models/stories260K", func(o *CalibrateOptions, _ *Walk) { o.Folder, o.Steps = filepath.Dir(first.Files[1]), 6 })
 	if err == nil || !strings.Contains(err.Error(), "is not what was written") {
 		t.Errorf("damaged state: %v", err)
 	}

@@ -16,7 +16,10 @@ type CalibrateOptions struct {
 	Steps int `json:"steps"`
 	// Rows are query rows per step; 0 is 96.
 	Rows int `json:"rows"`
-	// Rate is the learning rate in units of std(W); 0 is 0.02. A layer that it
+	// Rate is the learning rate in units of std(W); 0 is 0.02 for up to 48 steps
+	// and falls as 1/Steps beyond: what weights drift in directions that long
+	// contexts do not see is what short ones lose, and it grows with the rate. A
+	// layer that it
 	// does not help is tried again at a quarter of it, and at a sixteenth.
 	Rate float64 `json:"rate"`
 	// Together has every step take one sequence of each length and sum their
@@ -45,7 +48,7 @@ func (o CalibrateOptions) defaults() CalibrateOptions {
 		o.Rows = 96
 	}
 	if o.Rate == 0 {
-		o.Rate = 0.02
+		o.Rate = 0.02 * min(1, 48/float64(max(o.Steps, 1)))
 	}
 	return o
 }

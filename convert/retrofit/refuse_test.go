@@ -72,6 +72,19 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// TestDefaults: the rate falls with the number of steps.
+func TestDefaults(t *testing.T) {
+	for _, c := range []struct {
+		steps int
+		rate  float64
+	}{{0, .02}, {12, .02}, {48, .02}, {96, .01}, {192, .005}} {
+		o := CalibrateOptions{Steps: c.steps}.defaults()
+		if o.Rate != c.rate || o.Rows != 96 || c.steps == 0 && o.Steps != 48 {
+			t.Errorf("%d steps: %+v", c.steps, o)
+		}
+	}
+}
+
 // TestNothingToDo: a target that is the source reads no text and fits nothing.
 func TestNothingToDo(t *testing.T) {
 	m, src := open(t, "models/stories260K")

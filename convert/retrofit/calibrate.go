@@ -19,8 +19,8 @@ type CalibrateOptions struct {
 	// Rate is the learning rate in units of std(W); 0 is 0.02 for up to 48 steps
 	// and falls as 1/Steps beyond: what weights drift in directions that long
 	// contexts do not see is what short ones lose, and it grows with the rate. A
-	// layer that it
-	// does not help is tried again at a quarter of it, and at a sixteenth.
+	// layer that it does not help is tried again at a quarter of it, and at a
+	// sixteenth.
 	Rate float64 `json:"rate"`
 	// Together has every step take one sequence of each length and sum their
 	// gradients, weighted as the steps would be; without it the lengths take

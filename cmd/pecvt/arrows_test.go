@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"verify/interp":       {"onnxops/onnxpb", "convert/tensor"},
 	"verify/ort":          {"onnxops/onnxpb", "convert/tensor"},
 	"verify/ort/orttest":  {"verify/ort", "onnxops/onnxpb"},
-	"verify":              {"posenc", "convert/tensor", "convert/safetensors", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
+	"verify":              {"posenc", "convert/fsio", "convert/tensor", "convert/safetensors", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
 	"verify/eval/tokens":  {},
 	"verify/eval":         {"posenc", "convert/fsio", "convert/safetensors", "convert/family", "onnxops", "verify", "verify/ref", "verify/ort", "verify/eval/tokens"},
 	"verify/htmlreport":   {"verify"},

@@ -57,8 +57,6 @@ lossy --to. The end of the text is kept for measuring the result, which is
 refused with exit code 7 where it is over the budget. An interrupted calibration
 goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions.`,
 		Example: `  pecvt convert --to hope llama.safetensors
-  pecvt convert --to hope --scale yarn:4 path/to/model -o out
-  pecvt convert --to hope path/to/model --select ppl=1% --text book.txt
   pecvt convert --to hope path/to/model --select planes=90% --calibrate --text book.txt --picture dropped.svg`,
 		Args: exactly("MODEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -30,8 +30,7 @@ largest angle at L, its band), and with a text what dropping it costs, exactly,
 in attention KL over layers and heads; then what each candidate cut is predicted
 to cost, and with --measure what it does cost. docs/retrofit.md has the
 definitions.`,
-		Example: `  pecvt plan path/to/model --to hope
-  pecvt plan path/to/model --to hope --cut max-phase=1.5 --json
+		Example: `  pecvt plan path/to/model --to hope --cut max-phase=1.5 --json
   pecvt plan path/to/model --to hope --sweep --text book.txt --measure --plot sweep.svg`,
 		Args: exactly("MODEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -94,7 +94,7 @@ func (f *textFlags) read(ctx context.Context, dir string, vocab int) (*stream, e
 	}
 	tk, err := tokens.Load(from)
 	if errors.Is(err, tokens.ErrNone) {
-		return nil, fmt.Errorf("%w: a text cannot become token ids; name one with --tokenizer, or give the ids with --ids", err)
+		return nil, fmt.Errorf("%w; name one with --tokenizer, or give the ids with --ids", err)
 	}
 	if err != nil {
 		return nil, err

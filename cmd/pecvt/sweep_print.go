@@ -180,14 +180,15 @@ func (s *sweep) planePanel() *plot.Plot {
 		s.planeLine(p, "mean", sweepBlue, 1.6, figure(func(c *planeFig) float64 { return c.Mean }))
 	}
 	for _, x := range s.Planes {
-		if x.Dropped && p.Y.Max > p.Y.Min { // the cut's edge
+		if x.Dropped && x.Plane > 0 && p.Y.Max > p.Y.Min { // the cut's edge
 			edge := float64(x.Plane) - 0.5
 			addLine(p, "--cut "+s.Cut, color.Black, 0.8, plotter.XYs{{X: edge, Y: p.Y.Min}, {X: edge, Y: p.Y.Max}})
 			break
 		}
 	}
+	p.X.Tick.Marker = wholeTicks{len(s.Planes)}
 	p.Legend.Top, p.Legend.XOffs, p.Legend.YOffs = true, -4, -2
-	p.Legend.Left = s.Costs != nil
+	legendRoom(p, 5)
 	return p
 }
 
@@ -218,6 +219,17 @@ func (s *sweep) cutPanel(title, y string, lines []sweepLine) *plot.Plot {
 		}
 		addLine(p, l.name, l.c, 1.6, xy)
 	}
+	p.X.Tick.Marker = wholeTicks{len(s.Cuts) + 1}
 	p.Legend.Top, p.Legend.Left, p.Legend.XOffs, p.Legend.YOffs = true, true, 4, -2
+	legendRoom(p, len(lines)+1)
 	return p
+}
+
+// legendRoom raises a logarithmic axis so that lines of a legend stay clear of
+// the curves.
+func legendRoom(p *plot.Plot, lines int) {
+	if p.Y.Max > p.Y.Min && p.Y.Min > 0 {
+		share := 0.065 * float64(lines)
+		p.Y.Max *= math.Pow(p.Y.Max/p.Y.Min, share/(1-share))
+	}
 }

@@ -18,8 +18,8 @@ type Retrofit struct {
 	Texts       []Text                `json:"texts,omitempty"`
 	Selection   *retrofit.Selection   `json:"selection,omitempty"`
 	Calibration *retrofit.Calibration `json:"calibration,omitempty"`
-	// Measured is the result against the source on a text that was not used to
-	// choose or fit anything; nil where nobody measured.
+	// Measured is the result against the source on tokens that neither costs nor
+	// calibration read; nil where nobody measured.
 	Measured *retrofit.Measured `json:"measured,omitempty"`
 }
 

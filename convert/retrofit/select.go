@@ -103,7 +103,7 @@ func (b *bisection) run(ctx context.Context) (*Selection, error) {
 	if low == 0 {
 		what := fmt.Sprintf("select: not even the cheapest of %d choices (%s) is within %s: %s", n, b.ranking[0], b.options.Budget, b.options.Budget.format(first.Measured))
 		if !b.options.Force {
-			return nil, fmt.Errorf("%s: %w; a larger budget, a finer granularity or --calibrate may help, --force drops it all the same", what, ErrBudget)
+			return nil, fmt.Errorf("%s: %w; a larger budget, a finer granularity or --calibrate may help, and --over-budget drops it all the same", what, ErrBudget)
 		}
 		low, best = 1, first.Measured
 	}

@@ -151,7 +151,7 @@ func (j *retrofitJob) tell(p retrofit.Progress) { j.ui.step(stageText(p)) }
 
 // expect fills in and prints how long it will take.
 func (j *retrofitJob) expect() error {
-	rate := retrofit.Rate()
+	rate := bestRate()
 	e := &j.estimate
 	f := j.flags
 	passes := 2 // the source's and the result's

@@ -202,7 +202,7 @@ func (a *app) sweep(ctx context.Context, p *convert.Plan, o convert.Options, f *
 		}
 	}
 	sequences := text.costs(s.Length)
-	rate := retrofit.Rate()
+	rate := bestRate()
 	s.Expected = &estimate{Costs: costsTime(m, sequences, len(planes), 40, rate)}
 	if f.measure {
 		s.Expected.measurements = len(s.Cuts) + 1

@@ -98,6 +98,9 @@ func (f *retrofitFlags) check(cmd *cobra.Command, to string) error {
 		if err := checkPlot("picture", f.picture); err != nil {
 			return err
 		}
+		if err := checkOutFile("picture", f.picture); err != nil {
+			return err
+		}
 	}
 	return f.budgets(to)
 }

@@ -36,6 +36,8 @@ var arrows = map[string][]string{
 	"verify/ort/orttest":  {"verify/ort", "onnxops/onnxpb"},
 	"verify":              {"posenc", "convert/tensor", "convert/safetensors", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
 	"verify/htmlreport":   {"verify"},
+	"verify/mutants":      {"posenc", "convert", "convert/family", "convert/rewrite", "convert/safetensors", "convert/tensor", "onnxops", "onnxops/onnxpb", "verify", "verify/ort", "verify/ref"},
+	"verify/mutants/gen":  {"verify/mutants"},
 	"cmd/pecvt":           {"posenc", "convert", "convert/family", "convert/safetensors", "convert/rewrite", "onnxops", "onnxops/ops", "verify", "verify/ort", "verify/htmlreport"},
 	"cmd/pecvt/gendocs":   {"posenc", "convert/family", "convert/rewrite", "onnxops/ops", "verify"},
 }

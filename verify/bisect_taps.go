@@ -151,18 +151,21 @@ func (t *ortTapper) open(names []string) error {
 		t.opened.Close()
 		t.opened = nil
 	}
-	source := filepath.Dir(t.session.Path())
-	info, err := readGraph(source)
+	raw, err := os.ReadFile(t.session.Path())
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errWalk, err)
+	}
+	model := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(raw, model); err != nil {
+		return fmt.Errorf("%w: %s: %w", errWalk, t.session.Path(), err)
 	}
 	if t.dir == "" {
-		if t.dir, err = beside(source, info.Model); err != nil {
+		if t.dir, err = beside(filepath.Dir(t.session.Path()), model); err != nil {
 			return err
 		}
 	}
-	g := info.Model.GetGraph()
-	types := newPlan(info.Model).types
+	g := model.GetGraph()
+	types := newPlan(model).types
 	t.names, t.extra = slices.Clone(names), nil
 	isOutput := map[string]bool{}
 	for _, out := range g.GetOutput() {
@@ -175,8 +178,7 @@ func (t *ortTapper) open(names []string) error {
 			isOutput[n] = true
 		}
 	}
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(info.Model)
-	if err != nil {
+	if raw, err = (proto.MarshalOptions{Deterministic: true}).Marshal(model); err != nil {
 		return fmt.Errorf("%w: %w", errWalk, err)
 	}
 	path := filepath.Join(t.dir, GraphFile)

@@ -161,13 +161,33 @@ func (w *walk) nodes(ctx context.Context, in Input, caches both, st section) err
 	if first < 0 {
 		return nil
 	}
-	w.name(first, st, found)
+	nodes := w.name(first, st, found)
+	if w.s.opts.Extract == "" {
+		return nil
+	}
+	if w.part, err = w.extract(ctx, in, caches, st, first, nodes); err != nil {
+		return err
+	}
+	w.part.about = w.about()
 	return nil
 }
 
-// name writes down the node found: what goes in and comes out, what lies before
-// it that could not be compared, and the tensors behind it.
-func (w *walk) name(first int, st section, found map[string]measured) {
+// about says what an extract is of.
+func (w *walk) about() reproManifest {
+	b := w.found
+	m := reproManifest{Schema: 1, Model: w.s.report.Model, Check: b.Check, Runner: b.Runner, Call: b.Call, Against: b.Against, Stage: b.Stage,
+		Node: b.Node.Name, Op: b.Node.Op, Between: b.Between, Tokens: w.tokens, Float64: Number(limitFor("interp")), Float32: Number(valueLimit("ort"))}
+	if b.Runner == "interp" {
+		m.Float64 = b.Limit
+	} else {
+		m.Float32 = b.Limit
+	}
+	return m
+}
+
+// name writes down the node found: what goes in and comes out, the tensors behind
+// it, and what lies before it that could not be compared, which it returns.
+func (w *walk) name(first int, st section, found map[string]measured) []int {
 	n := w.plan.nodes[first]
 	f := &NodeFinding{Name: n.GetName(), Op: opOf(n), Attributes: w.s.attributesOf(n, st.layer)}
 	for i, v := range n.GetInput() {
@@ -185,7 +205,7 @@ func (w *walk) name(first int, st section, found map[string]measured) {
 		f.Outputs = append(f.Outputs, w.value(v, found))
 	}
 	w.found.Node = f
-	w.between(first, st, found)
+	return w.between(first, st, found)
 }
 
 func (w *walk) value(v string, found map[string]measured) ValueFinding {
@@ -229,7 +249,7 @@ func (w *walk) input(n node, i int, v string, st section, found map[string]measu
 
 // between lists the nodes before the one found that were not compared, back to
 // values that are good.
-func (w *walk) between(first int, st section, found map[string]measured) {
+func (w *walk) between(first int, st section, found map[string]measured) []int {
 	var list []int
 	done, good := map[string]bool{}, map[string]bool{}
 	var visit func(i int)
@@ -259,11 +279,8 @@ func (w *walk) between(first int, st section, found map[string]measured) {
 	for _, i := range list {
 		w.found.Between = append(w.found.Between, fmt.Sprintf("%s (%s)", w.plan.nodes[i].GetName(), opOf(w.plan.nodes[i])))
 	}
-	if len(list) == 0 {
-		return
+	if len(list) > 0 {
+		w.found.Good = sortedKeys(good)
 	}
-	for v := range good {
-		w.found.Good = append(w.found.Good, v)
-	}
-	slices.Sort(w.found.Good)
+	return list
 }

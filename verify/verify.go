@@ -90,6 +90,15 @@ func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
 	if err := somethingToVerify(dir); err != nil {
 		return nil, err
 	}
+	if isRepro(dir) {
+		return verifyRepro(ctx, dir, opts)
+	}
+	if opts.Extract != "" {
+		opts.Bisect = true
+		if err := reproTarget(opts.Extract, opts.Force); err != nil {
+			return nil, err
+		}
+	}
 	s := &session{ctx: ctx, dir: dir, opts: opts, report: &Report{Schema: 1, Model: filepath.Base(absolute(dir)), Seed: opts.Seed, Tolerances: Tolerances()}}
 	defer s.close()
 	if err := s.open(); err != nil {

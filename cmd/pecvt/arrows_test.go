@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	"verify/interp":       {"onnxops/onnxpb", "convert/tensor"},
 	"verify/ort":          {"onnxops/onnxpb", "convert/tensor"},
 	"verify/ort/orttest":  {"verify/ort", "onnxops/onnxpb"},
-	"verify":              {"posenc", "convert/tensor", "convert/safetensors", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
+	"verify":              {"posenc", "convert/fsio", "convert/tensor", "convert/safetensors", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
 	"verify/htmlreport":   {"verify"},
 	"verify/mutants":      {"posenc", "convert", "convert/family", "convert/rewrite", "convert/safetensors", "convert/tensor", "onnxops", "onnxops/onnxpb", "verify", "verify/ort", "verify/ref"},
 	"verify/mutants/gen":  {"verify/mutants"},

@@ -11,8 +11,12 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
+// width and height are those of a figure in half the page's width, in points of
+// the drawing: near enough to the page's own pixels that text keeps its size.
+const width, height = 510, 290
+
 // fontSize is that of all text in figures, in points of the drawing.
-const fontSize = 11
+const fontSize = 12.5
 
 // newPlot is an empty plot in the report's style: no frame, a faint grid, text
 // in the page's colours.

@@ -3,6 +3,7 @@ package htmlreport
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 
 	"gonum.org/v1/plot"
@@ -107,7 +108,7 @@ func spectrum(r *verify.Report) (figure, error) {
 	f := figure{Title: "Spectrum", Legend: legend,
 		Caption: fmt.Sprintf("Wavelength 2π/θ of each of the %d planes, against the trained length L = %d. Planes in the shaded bands never completed a turn in training. %s", len(first), r.Facts.TrainedLength, became(count, len(rows) > len(first)))}
 	var err error
-	f.SVG, err = svg(p, 540, 300, "the wavelength of each rotary plane, with the bands of slow planes")
+	f.SVG, err = svg(p, width, height, "the wavelength of each rotary plane, with the bands of slow planes")
 	return f, err
 }
 
@@ -170,9 +171,9 @@ func drift(r *verify.Report) (figure, error) {
 	p.X.Tick.Marker = doublings{}
 	f := figure{Title: "Drift from the source", Legend: legend,
 		Caption: fmt.Sprintf("How far the converted model's predictions are from those of %s: mean %.3g nats, same first token at %.1f%% of positions. It belongs to the encoding that was asked for and judges nothing; it grows with the distance at which the dropped planes mattered.",
-			r.Drift.Source, float64(r.Drift.KL), 100*float64(r.Drift.Top1))}
+			filepath.Base(r.Drift.Source), float64(r.Drift.KL), 100*float64(r.Drift.Top1))}
 	var err error
-	f.SVG, err = svg(p, 540, 300, "the divergence from the source model by position")
+	f.SVG, err = svg(p, width, height, "the divergence from the source model by position")
 	return f, err
 }
 
@@ -231,6 +232,6 @@ func decay(r *verify.Report, prompt bool) (figure, error) {
 		f.Title = "Decay for this prompt"
 		f.Caption = "s(n) = mean over layers and heads of scale·⟨R(n)·q̄, k̄⟩ + b(n), q̄ and k̄ the means over the prompt's queries and keys before the rotation. It shows what the weights make of the encoding: where before and after part, attention at that distance changes."
 	}
-	f.SVG, err = svg(p, 540, 300, "the score over the distance between query and key")
+	f.SVG, err = svg(p, width, height, "the score over the distance between query and key")
 	return f, err
 }

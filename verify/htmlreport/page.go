@@ -38,6 +38,7 @@ type page struct {
 	Sentence string
 	Facts    []fact
 	Findings []finding
+	LeftOut  []finding
 	Figures  []figure
 }
 
@@ -56,7 +57,6 @@ var funcs = template.FuncMap{
 	},
 	"share":   share,
 	"seconds": func(n verify.Number) string { return strconv.FormatFloat(float64(n), 'f', 2, 64) + " s" },
-	"judged":  func(c verify.Check) bool { return c.Positions > 0 && c.Limit > 0 },
 	"class":   func(v verify.Verdict) string { return class(string(v)) },
 }
 
@@ -64,7 +64,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(funcs).Parse(pageSou
 
 // Write writes the report as a page.
 func Write(w io.Writer, r *verify.Report) error {
-	p := page{Report: r, Style: template.CSS(style), Verdict: string(r.Verdict), Sentence: sentence(r), Facts: facts(r), Findings: findings(r)}
+	p := page{Report: r, Style: template.CSS(style), Verdict: string(r.Verdict), Sentence: sentence(r), Facts: facts(r), Findings: findings(r, false), LeftOut: findings(r, true)}
 	for _, draw := range []func() (figure, error){
 		func() (figure, error) { return byRunner(r) },
 		func() (figure, error) { return byPosition(r) },
@@ -151,12 +151,12 @@ func facts(r *verify.Report) []fact {
 	return out
 }
 
-// findings are the checks that did not pass, with the runners that say the same
-// thing together.
-func findings(r *verify.Report) []finding {
+// findings are the checks that did not pass, or those that were left out, with
+// the runners that say the same thing together.
+func findings(r *verify.Report, skipped bool) []finding {
 	var out []finding
 	for _, c := range r.Checks {
-		if c.Verdict == verify.Pass || c.Verdict == verify.Info {
+		if c.Verdict == verify.Pass || c.Verdict == verify.Info || (c.Verdict == verify.Skipped) != skipped {
 			continue
 		}
 		runner := c.Runner

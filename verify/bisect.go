@@ -39,6 +39,10 @@ type Bisection struct {
 	Good []string `json:"good,omitempty"`
 	// Tensors are the weights and tables that Node reads.
 	Tensors []TensorFinding `json:"tensors,omitempty"`
+	// Magnified says that Node is right by itself: computed in float64 from the
+	// inputs that it had it gives the same, so it magnifies what was within the
+	// budget before it.
+	Magnified bool `json:"magnified,omitempty"`
 	// Nodes and Compared count the stage's nodes and those with a counterpart.
 	Nodes    int `json:"nodes,omitempty"`
 	Compared int `json:"compared,omitempty"`

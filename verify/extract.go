@@ -28,25 +28,7 @@ type extract struct {
 func (w *walk) extract(ctx context.Context, in Input, caches both, st section, first int, nodes []int) (*extract, error) {
 	w.s.step("extract %s", w.plan.nodes[first].GetName())
 	part := w.closed(append(slices.Clone(nodes), first))
-	made := map[string]bool{}
-	for _, i := range part {
-		for _, v := range outputs(w.plan.nodes[i]) {
-			made[v] = true
-		}
-	}
-	var enter []string
-	weights := map[string]bool{}
-	for _, i := range part {
-		for _, v := range w.plan.nodes[i].GetInput() {
-			switch {
-			case v == "" || made[v] || slices.Contains(enter, v):
-			case w.plan.weights[v] != nil:
-				weights[v] = true
-			default:
-				enter = append(enter, v)
-			}
-		}
-	}
+	enter, weights := w.boundary(part)
 	var leave, ask []string
 	for _, v := range outputs(w.plan.nodes[first]) {
 		if w.oracle.has(in, caches.oracle, v, st.layer) {
@@ -88,6 +70,30 @@ func (w *walk) extract(ctx context.Context, in Input, caches both, st section, f
 		return nil, err
 	}
 	return x, nil
+}
+
+// boundary lists the values that go into a part of the graph, and the weights in
+// it.
+func (w *walk) boundary(part []int) (enter []string, weights map[string]bool) {
+	made := map[string]bool{}
+	for _, i := range part {
+		for _, v := range outputs(w.plan.nodes[i]) {
+			made[v] = true
+		}
+	}
+	weights = map[string]bool{}
+	for _, i := range part {
+		for _, v := range w.plan.nodes[i].GetInput() {
+			switch {
+			case v == "" || made[v] || slices.Contains(enter, v):
+			case w.plan.weights[v] != nil:
+				weights[v] = true
+			default:
+				enter = append(enter, v)
+			}
+		}
+	}
+	return enter, weights
 }
 
 // closed adds the nodes that make weights for the given ones, in order.

@@ -112,7 +112,7 @@ func (s *session) budget(check string, r Runner, w want, lim float64, run func(R
 
 // inputOf names the tokens that a check runs on.
 func inputOf(check string) string {
-	if check == "window" || check == "far-positions" || strings.HasPrefix(check, "golden") {
+	if check == "window" || check == "far-positions" || check == "positions" || strings.HasPrefix(check, "golden") {
 		return check
 	}
 	return "prompt"
@@ -171,6 +171,9 @@ func (s *session) baseline(p pair, w want, keep func(b, s int) bool, run func(Ru
 func (s *session) measured(input, of string, baseline float64) *Tolerance {
 	t := row("float32")
 	t.Input, t.Of, t.Baseline = input, of, Number(baseline)
+	if s.lowered() {
+		t.Floor = Number(loweredFloor * roundoff["float32"])
+	}
 	t.Limit = min(max(t.C*t.Baseline, t.Floor), t.Cap)
 	if s.limits == nil {
 		s.limits = map[string]*Tolerance{}
@@ -188,6 +191,16 @@ func (s *session) measured(input, of string, baseline float64) *Tolerance {
 	}
 	s.report.Tolerances = append(s.report.Tolerances, t)
 	return &t
+}
+
+// lowered tells whether the graph holds a bias as coordinates of its heads.
+func (s *session) lowered() bool {
+	for _, p := range s.info.Model.GetMetadataProps() {
+		if p.GetKey() == "pecvt.bias" && strings.Contains(p.GetValue(), "lowered") {
+			return true
+		}
+	}
+	return false
 }
 
 // ill says that a model, and not what runs it, is at fault for an error.

@@ -37,11 +37,18 @@ func (s *session) conclude(b *Bisection) {
 		b.Advice = "rounding, not a fault of one node: float32 is narrow for these weights here; compare with --opt-level disabled, and see the check's own limit"
 		return
 	case len(b.Between) > 0:
-		b.Summary = fmt.Sprintf("%s: the fault is in %s (%s) or in one of %d nodes before it that nothing is known of (%s)", b.Stage, b.Node.Name, b.Node.Op, len(b.Between), from)
+		b.Summary = fmt.Sprintf("%s: the fault is in %s (%s) or in %s before it that nothing is known of (%s)", b.Stage, b.Node.Name, b.Node.Op, oneOf(len(b.Between)), from)
 	default:
 		b.Summary = fmt.Sprintf("%s: %s (%s) is the first node whose output leaves the budget (%s)", b.Stage, b.Node.Name, b.Node.Op, from)
 	}
 	b.Advice = s.advice(b)
+}
+
+func oneOf(n int) string {
+	if n == 1 {
+		return "the node"
+	}
+	return fmt.Sprintf("one of %d nodes", n)
 }
 
 // failed tells whether a check failed.

@@ -161,7 +161,7 @@ func (w *walk) nodes(ctx context.Context, in Input, caches both, st section) err
 	}
 	w.found.Magnified = exact
 	nodes := w.name(first, st, found)
-	if w.s.opts.Extract == "" {
+	if w.s.opts.Extract == "" || exact { // what is right by itself reproduces nothing
 		return nil
 	}
 	if w.part, err = w.extract(ctx, in, caches, st, first, nodes); err != nil {

@@ -196,7 +196,7 @@ func (s *session) repro(runner, level string, about *reproManifest, expected map
 	if c.Verdict == Fail {
 		c.Blame = fmt.Sprintf("given right inputs, %s (%s) of %s answers wrong", about.Node, about.Op, about.Model)
 		if len(about.Between) > 0 {
-			c.Blame = fmt.Sprintf("given right inputs, %s (%s) of %s or one of %d nodes before it answers wrong", about.Node, about.Op, about.Model, len(about.Between))
+			c.Blame = fmt.Sprintf("given right inputs, %s (%s) of %s or %s before it answers wrong", about.Node, about.Op, about.Model, oneOf(len(about.Between)))
 		}
 	}
 	c.Seconds = Number(time.Since(begin).Seconds())

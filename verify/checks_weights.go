@@ -29,9 +29,7 @@ func (s *session) weights() error {
 	}
 	stray := s.strayWeight()
 	if stray == "" {
-		if stray, err = s.unlikeWeight(); err != nil {
-			return err
-		}
+		stray = s.unlikeWeight()
 	}
 	if stray == "" {
 		stray = s.unreadWeight()

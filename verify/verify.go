@@ -34,6 +34,9 @@ type Options struct {
 	// ORTLibrary chooses ONNX Runtime. Provider "" is the CPU and, where there is
 	// one, CUDA; OptLevel "" is every level.
 	ORTLibrary, Provider, OptLevel string
+	// Threads is how many threads ONNX Runtime computes a node with; 0 leaves it
+	// to the runtime.
+	Threads int
 	// Require names runners whose absence is a failure: "ort".
 	Require []string
 	// Bisect looks for the node where the graph's values leave the budget, and

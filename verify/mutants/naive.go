@@ -95,7 +95,7 @@ func naiveReference(ctx context.Context, dir string) (logits []float64, vocab in
 
 // naiveRun runs the graph once with an empty past.
 func naiveRun(dir string, vocab int) ([]float32, error) {
-	s, err := ort.Open(filepath.Join(dir, "model.onnx"), ort.Options{})
+	s, err := ort.Open(filepath.Join(dir, "model.onnx"), ort.Options{Threads: 1})
 	if err != nil {
 		return nil, err
 	}

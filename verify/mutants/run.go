@@ -104,7 +104,7 @@ func (r Runner) Base(ctx context.Context, b Base) (Result, error) {
 // judge verifies a folder against its source, as `pecvt verify DIR --against
 // SOURCE` does.
 func judge(ctx context.Context, dir, source string) (Result, error) {
-	report, err := verify.Verify(ctx, dir, verify.Options{Against: source, Seed: 1})
+	report, err := verify.Verify(ctx, dir, verify.Options{Against: source, Seed: 1, Threads: 1})
 	if ctx.Err() != nil {
 		return Result{}, ctx.Err()
 	}

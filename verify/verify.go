@@ -49,8 +49,9 @@ type Options struct {
 	MaxMem  int64
 	// Curves asks for the data of figures (Report.Curves).
 	Curves bool
-	// Progress, where not nil, is told of every step as it starts.
-	Progress func(step string)
+	// Progress, where not nil, is told of every step as it starts, of how many
+	// were made before it, and of how many there will be as far as is known.
+	Progress func(step string, done, total int)
 }
 
 // session is one verification under way.
@@ -77,6 +78,7 @@ type session struct {
 	budgets
 	made
 	failures []failure // for the bisection
+	progress progress
 }
 
 // defaultTokens is the length of a prompt that nobody chose.
@@ -163,12 +165,6 @@ func somethingToVerify(dir string) error {
 		return fmt.Errorf("verify: %w", err)
 	}
 	return nil
-}
-
-func (s *session) step(format string, args ...any) {
-	if s.opts.Progress != nil {
-		s.opts.Progress(fmt.Sprintf(format, args...))
-	}
 }
 
 // open reads the graph and the checkpoint and starts the runners.

@@ -53,7 +53,7 @@ DIR defaults to the current folder. Exit code 3 means a mismatch.`,
 			}
 			ui := newUI(a, cmd.ErrOrStderr())
 			defer ui.close()
-			opts.Progress = ui.step
+			opts.Progress = ui.steps
 			opts.Curves = output.wantCurves()
 			r, err := verify.Verify(cmd.Context(), dir, opts)
 			ui.close()

@@ -77,7 +77,7 @@ func spectrum(r *verify.Report) (figure, error) {
 	}{
 		{"source", "before scaling", "ring", before, draw.RingGlyph{}},
 		{"kept", "kept", "dot", after, draw.CircleGlyph{}},
-		{"scaled", "scaled", "dot", after, draw.CircleGlyph{}},
+		{"scaled", "scaled", "triangle", after, draw.PyramidGlyph{}},
 		{"dropped", "dropped (stops turning)", "ring", bad, draw.RingGlyph{}},
 		{"removed", "removed (leaves the score)", "cross", bad, draw.CrossGlyph{}},
 	} {
@@ -177,6 +177,9 @@ func drift(r *verify.Report) (figure, error) {
 	return f, err
 }
 
+func decayPlain(r *verify.Report) (figure, error)  { return decay(r, false) }
+func decayPrompt(r *verify.Report) (figure, error) { return decay(r, true) }
+
 // decay shows the score over the distance of query and key, before and after:
 // without content, or of the prompt's mean query and key.
 func decay(r *verify.Report, prompt bool) (figure, error) {
@@ -223,6 +226,7 @@ func decay(r *verify.Report, prompt bool) (figure, error) {
 	}
 	p.X.Min, p.X.Max = 0, place(last)
 	p.X.Tick.Marker = doublings{}
+	p.Y.Tick.Marker = steps{}
 	if lo, hi := p.Y.Min, p.Y.Max; hi-lo < 1e-9*math.Max(1, math.Abs(hi)) {
 		p.Y.Min, p.Y.Max = lo-1, hi+1
 	}

@@ -40,6 +40,7 @@ type page struct {
 	Findings []finding
 	LeftOut  []finding
 	Figures  []figure
+	Missing  []string
 }
 
 type fact struct{ Name, Value string }
@@ -65,20 +66,12 @@ var pageTemplate = template.Must(template.New("page").Funcs(funcs).Parse(pageSou
 // Write writes the report as a page.
 func Write(w io.Writer, r *verify.Report) error {
 	p := page{Report: r, Style: template.CSS(style), Verdict: string(r.Verdict), Sentence: sentence(r), Facts: facts(r), Findings: findings(r, false), LeftOut: findings(r, true)}
-	for _, draw := range []func() (figure, error){
-		func() (figure, error) { return byRunner(r) },
-		func() (figure, error) { return byPosition(r) },
-		func() (figure, error) { return byLayer(r) },
-		func() (figure, error) { return spectrum(r) },
-		func() (figure, error) { return drift(r) },
-		func() (figure, error) { return decay(r, false) },
-		func() (figure, error) { return decay(r, true) },
-	} {
-		f, err := draw()
-		if err != nil {
-			return fmt.Errorf("report: figure: %w", err)
-		}
-		if f.SVG != "" {
+	for _, draw := range []func(*verify.Report) (figure, error){byRunner, byPosition, byLayer, spectrum, drift, decayPlain, decayPrompt} {
+		f, err := draw(r)
+		switch {
+		case err != nil: // the checks are worth reading without it
+			p.Missing = append(p.Missing, err.Error())
+		case f.SVG != "":
 			p.Figures = append(p.Figures, f)
 		}
 	}

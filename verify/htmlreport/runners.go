@@ -63,6 +63,7 @@ func byRunner(r *verify.Report) (figure, error) {
 	scale := newLogScale(values)
 	p := newPlot("largest error / largest logit", "")
 	scale.on(&p.X)
+	p.X.Min -= 0.012 * (scale.top - scale.low) // dots on the axis would touch the names
 	row := func(name string) float64 { return float64(len(names) - 1 - slices.Index(names, name)) }
 	for _, name := range all {
 		c := colourOf(all, name)
@@ -308,7 +309,7 @@ func byLayer(r *verify.Report) (figure, error) {
 	}
 	p.X.Tick.Marker = plot.ConstantTicks(ticks)
 	f := figure{Title: "Error by layer",
-		Caption: "The residual stream of the graph against the reference's, after the embedding, each layer and the final norm. Rounding adds up slowly from left to right; a step up between two layers names the layer that is wrong.",
+		Caption: "The residual stream of the graph against the reference's, after the embedding, each layer and the final norm. Rounding adds up slowly from left to right; a step up between two layers names the layer that is wrong. (Each is measured against its own largest value: a layer that makes very large values lowers the line.)",
 		Legend:  append(runnerLegend(shown), key{Role: muted.name(), Kind: "dash", Label: "limit of the logits"})}
 	var err error
 	f.SVG, err = svg(p, width, height, "line plot of the error of the residual stream by layer")

@@ -10,6 +10,9 @@ import (
 	"github.com/pecvt/pecvt/verify/ref"
 )
 
+// BLAS names the library that multiplies the reference's matrices.
+func BLAS() string { return ref.BLAS() }
+
 // plainRunner is the forward pass of package ref in float32 as a Runner: what a
 // model does in that precision when nothing is done cleverly.
 type plainRunner struct {

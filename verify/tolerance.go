@@ -86,7 +86,7 @@ func Tolerances() []Tolerance {
 	return []Tolerance{
 		{DType: "float64", Limit: Number(16 * u), Why: "16 u: float64 arithmetic over cos and sin tables rounded once to float32"},
 		{DType: "float32", C: budgetC, Floor: Number(budgetFloor * u), Cap: budgetCap, Limit: budgetCap,
-			Why: "c × the error of a plain float32 run of the source on the same tokens, at least the floor (64 u; 512 u with lowered biases), at most the cap"},
+			Why: "e: the error of a plain float32 run of the source on the same tokens; the floor is 64 u, and 512 u with lowered biases"},
 	}
 }
 

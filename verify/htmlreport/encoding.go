@@ -236,6 +236,9 @@ func decay(r *verify.Report, prompt bool) (figure, error) {
 		f.Title = "Decay for this prompt"
 		f.Caption = "s(n) = mean over layers and heads of scale·⟨R(n)·q̄, k̄⟩ + b(n), q̄ and k̄ the means over the prompt's queries and keys before the rotation. It shows what the weights make of the encoding: where before and after part, attention at that distance changes."
 	}
+	if old == nil {
+		f.Caption += " Give the source with --against to see both."
+	}
 	f.SVG, err = svg(p, width, height, "the score over the distance between query and key")
 	return f, err
 }

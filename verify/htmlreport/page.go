@@ -125,7 +125,9 @@ func facts(r *verify.Report) []fact {
 		if f.AttentionFactor != 1 {
 			rotation += fmt.Sprintf(", attention factor %.4g", f.AttentionFactor)
 		}
-		add("Rotation", "%s", rotation)
+		if f.Planes > 0 || f.RopeType != "" {
+			add("Rotation", "%s", rotation)
+		}
 		length := fmt.Sprintf("trained on %d positions, the graph holds %d", f.TrainedLength, f.MaxLength)
 		if f.Window > 0 {
 			length += fmt.Sprintf(", sliding window %d", f.Window)

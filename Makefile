@@ -57,7 +57,7 @@ tidy: ## go.mod and go.sum are what the imports need
 	$(GO) mod tidy -diff
 	$(GO) mod verify
 
-gen: ## generate again what is generated (needs protoc for onnxops/onnxpb)
+gen: ort ## generate again what is generated (needs protoc for onnxops/onnxpb)
 	@command -v protoc >/dev/null || { echo "gen: protoc is not on the path; install protobuf's compiler (Debian: protobuf-compiler)"; exit 1; }
 	$(GO) build -o $(TOOLS)/protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go
 	PATH="$(TOOLS):$$PATH" $(GO) generate ./...

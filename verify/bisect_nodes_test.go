@@ -1,11 +1,13 @@
 package verify_test
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
 
 	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify"
 )
 
@@ -36,27 +38,31 @@ func TestEveryNodeHasItsCounterpart(t *testing.T) {
 	for _, g := range goldenCases {
 		for _, form := range []string{onnxops.AttentionStandard, onnxops.AttentionORT} {
 			name := fmt.Sprintf("%s/%s%s/%s", filepath.Base(g.model), g.to, g.scale, form)
-			if seen[name] {
+			// The form for ONNX Runtime differs in attention alone: one of each kind.
+			if seen[name] || form == onnxops.AttentionORT && g.to != "rope" || testing.Short() && g.to != "hope" {
 				continue
 			}
 			seen[name] = true
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				dir, err := conversion{model: g.model, to: g.to, scale: g.scale, attention: form}.try(t)
+				if errors.Is(err, posenc.ErrUnsupported) {
+					return
+				}
 				if err != nil {
-					t.Skip(err)
+					t.Fatal(err)
 				}
 				look(t, dir, 0.5)
 			})
 		}
 	}
 	for _, model := range []string{"gpt-neox", "bloom", "mpt", "falcon-alibi", "grape-rope", "grape-alibi", "grape-fox", "grape-m-nonctx", "grape-m-ctx",
-		"grape-a-querykeygated", "grape-ap-v1", "grape-ap-v1-kvshift", "smollm3", "stablelm", "starcoder2"} {
+		"grape-a-querykeygated", "grape-ap-v1", "grape-ap-v1-kvshift", "smollm3", "stablelm-parallel", "starcoder2", "grape-rope-subln", "grape-m-ctx-heads"} {
 		t.Run(model, func(t *testing.T) {
 			t.Parallel()
 			dir, err := exportGolden(t, model, onnxops.Options{MaxLength: 600, Version: "test"})
 			if err != nil {
-				t.Skip(err)
+				t.Fatal(err)
 			}
 			look(t, dir, 0.1)
 		})

@@ -33,7 +33,7 @@ parser.add_argument("--tags", default="", help="build tags of the reference")
 args = parser.parse_args()
 
 torch.set_num_threads(os.cpu_count())
-model = transformers.AutoModelForCausalLM.from_pretrained(args.model, torch_dtype=torch.float32, attn_implementation="eager").eval()
+model = transformers.AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32, attn_implementation="eager").eval()
 ids = torch.arange(args.tokens)[None] * 7 % model.config.vocab_size
 
 

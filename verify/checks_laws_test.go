@@ -169,6 +169,31 @@ var planted = []struct {
 		blame: "see the check tables",
 	},
 	{
+		name: "a frequency of phases",
+		dir: biased("grape-m-ctx", "", func(t *testing.T, g *graphOf) {
+			w := g.initializer(t, "/layers.0/attn/phase/turns_per_position")
+			x := math.Float64frombits(binary.LittleEndian.Uint64(w.RawData[8:]))
+			binary.LittleEndian.PutUint64(w.RawData[8:], math.Float64bits(x*(1+1e-12)))
+		}),
+		fails: []string{"tables/interp"},
+		holds: []string{"prefill/interp", "prefill/ort-cpu"}, // too little to show
+		blame: "emission is wrong",
+	},
+	{
+		name: "the table of path vectors, far out",
+		dir: biased("grape-ap-v1", onnxops.BiasMask, func(t *testing.T, g *graphOf) {
+			g.table(t, "/rotary_path/cos_table", func(row, _ int, x float64) float64 {
+				if row == 300 {
+					return -x
+				}
+				return x
+			})
+		}),
+		fails: []string{"tables/interp"},
+		holds: []string{"prefill/interp", "prefill/ort-cpu", "far-positions/interp"},
+		blame: "emission is wrong",
+	},
+	{
 		// what a prompt of 48 tokens, and neighbours far out, do not show
 		name: "a frequency that is slightly off",
 		dir: llama(func(t *testing.T, g *graphOf) {

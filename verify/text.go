@@ -56,6 +56,9 @@ func (r *Report) writeText(w io.Writer, colour paint) error {
 		fmt.Fprintf(w, "\nruntime    onnx runtime %s (%s)", r.Runtime, r.RuntimePath)
 	}
 	fmt.Fprintln(w)
+	for _, line := range r.placed() {
+		fmt.Fprintf(w, "placement  %s\n", line)
+	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(w, "%s    %s\n", colour(yellow, "warning"), warning)
 	}

@@ -245,6 +245,10 @@ func (f *finding) blind(a *family.Attention, x, y headValues, at Input, what str
 		return
 	}
 	f.positions = max(f.positions, x.shape[0])
+	if x.shape[1]%a.KVHeads != 0 || x.shape[3] < a.HeadDim {
+		f.at(math.Inf(1), "%ss are %d of size %d in the graph: config.json has %d heads on %d of size %d", what, x.shape[1], x.shape[3], a.Heads, a.KVHeads, a.HeadDim)
+		return
+	}
 	for h := range x.shape[1] {
 		for _, i := range blindCoordinates(a, h*a.KVHeads/x.shape[1]) {
 			for b := range x.shape[0] {
@@ -295,7 +299,10 @@ func (s *session) lawGates() error {
 			}
 			q, okQ := headsOf(found[meetings[i].query])
 			k, okK := headsOf(found[meetings[i].key])
-			if !okQ || !okK || q.shape[3] == a.HeadDim {
+			if okQ && okK && (q.shape[1] != a.Heads || k.shape[1] != a.KVHeads) {
+				return finding{}, fmt.Errorf("layer %d: %d heads on %d in the graph: config.json has %d on %d", i, q.shape[1], k.shape[1], a.Heads, a.KVHeads)
+			}
+			if !okQ || !okK || q.shape[3] <= a.HeadDim {
 				return finding{}, fmt.Errorf("layer %d: no bias is found in the graph, neither in its mask nor before its heads", i)
 			}
 			extra := q.shape[3] - a.HeadDim

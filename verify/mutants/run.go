@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -132,8 +133,12 @@ func judge(ctx context.Context, dir, source string) (Result, error) {
 		if c.MaxRel == 0 && !static[c.Name] {
 			out.Broke = true
 		}
-		if !static[c.Name] {
-			out.Moved = max(out.Moved, float64(c.MaxRel))
+		switch x := float64(c.MaxRel); {
+		case static[c.Name]:
+		case math.IsInf(x, 0) || math.IsNaN(x):
+			out.Broke = true
+		default:
+			out.Moved = max(out.Moved, x)
 		}
 	}
 	return out, nil

@@ -12,7 +12,7 @@ var roundoff = map[string]float64{
 type Tolerance struct {
 	// DType is the type a runner computes in.
 	DType string `json:"dtype"`
-	// Input says which tokens a row of a report is about: "prompt", "window",
+	// Input says which tokens a row of a report is about: "prompt", "batch", "window",
 	// "far-positions", "golden", or "golden-hidden.i" for the states of a layer.
 	Input string `json:"input,omitempty"`
 	// Of is the model whose plain run Baseline is: "source", or "checkpoint" where
@@ -62,7 +62,8 @@ const (
 //	limit = min(max(c e, floor), cap)
 //
 // Of the source, because a conversion that made the model worse must not buy
-// itself a wider limit. Two answers that are both in float32 (ONNX Runtime's and
+// itself a wider limit. The prompt's tokens are the largest sample of e: other
+// inputs, of few tokens, have their own e where it is larger. Two answers that are both in float32 (ONNX Runtime's and
 // those of a given file) may differ by twice that.
 //
 // c = 8. Both errors are the largest of many roundings, in another order and

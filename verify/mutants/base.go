@@ -111,6 +111,14 @@ func (b Base) Convert(ctx context.Context, testdata, dir string) (exact bool, er
 	return plan.Rewrite().Kind == rewrite.Exact, nil
 }
 
+// length is the number of positions of the tables.
+func (b Base) length() int {
+	if b.MaxLength != 0 {
+		return b.MaxLength
+	}
+	return defaultMaxLength
+}
+
 // Emit writes the graph of the checkpoint in dir.
 func (b Base) Emit(dir string) error {
 	ckpt, err := safetensors.OpenCheckpoint(dir)
@@ -122,10 +130,7 @@ func (b Base) Emit(dir string) error {
 	if err != nil {
 		return err
 	}
-	length := b.MaxLength
-	if length == 0 {
-		length = defaultMaxLength
-	}
+	length := b.length()
 	if m, err = m.AtLength(length); err != nil {
 		return err
 	}

@@ -23,8 +23,9 @@ type Result struct {
 	All []string
 	// Exit is pecvt verify's exit code.
 	Exit int
-	// Moved is the largest distance of a logit, in parts of the largest one, over
-	// the checks that fail; Broke tells that a run is an error.
+	// Moved is the largest distance of a logit, in parts of the largest one: of the
+	// changed checkpoint from the right one, and over the checks that fail. Broke
+	// tells that a run is an error.
 	Moved float64
 	Broke bool
 	// Detail is the first failing check's.
@@ -50,15 +51,16 @@ func (r Runner) Run(ctx context.Context, m Mutant) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	meant := f.dir // of a lossy rewrite's fault an exporter knows nothing
+	right := f.dir + "-right"
+	if _, err := b.Convert(ctx, r.Testdata, right); err != nil {
+		return Result{}, err
+	}
+	meant := right
 	switch {
 	case m.Where == Rewriter && exact:
 		meant = b.Source(r.Testdata)
-	case m.Where != Rewriter:
-		meant = f.dir + "-meant"
-		if _, err := b.Convert(ctx, r.Testdata, meant); err != nil {
-			return Result{}, err
-		}
+	case m.Where == Rewriter: // of a lossy rewrite's fault an exporter knows nothing
+		meant = f.dir
 	}
 	if m.Where == Rewriter {
 		if err := m.plant(f); err != nil {
@@ -78,6 +80,13 @@ func (r Runner) Run(ctx context.Context, m Mutant) (Result, error) {
 		return Result{}, err
 	}
 	result.Mutant = m
+	if m.Where != Emitter {
+		x, err := distance(ctx, f.dir, right, b.length())
+		if err != nil {
+			return Result{}, fmt.Errorf("mutant %s: %w", m.Name, err)
+		}
+		result.Moved = max(result.Moved, x)
+	}
 	result.Naive, err = naive(ctx, f.dir, meant)
 	if err != nil {
 		err = fmt.Errorf("mutant %s: %w", m.Name, err)
@@ -130,12 +139,9 @@ func judge(ctx context.Context, dir, source string) (Result, error) {
 		if !slices.Contains(out.All, c.Name) {
 			out.All = append(out.All, c.Name)
 		}
-		if c.MaxRel == 0 && !static[c.Name] {
-			out.Broke = true
-		}
 		switch x := float64(c.MaxRel); {
 		case static[c.Name]:
-		case math.IsInf(x, 0) || math.IsNaN(x):
+		case x == 0 || math.IsInf(x, 0) || math.IsNaN(x):
 			out.Broke = true
 		default:
 			out.Moved = max(out.Moved, x)
@@ -145,7 +151,7 @@ func judge(ctx context.Context, dir, source string) (Result, error) {
 }
 
 // static are the checks that compute no logits.
-var static = map[string]bool{"weights": true, "tables": true, "window-size": true, "encoding": true}
+var static = map[string]bool{"weights": true, "tables": true, "window-size": true, "rewrite": true}
 
 // Exit codes of pecvt, as its README documents them.
 const (

@@ -60,6 +60,9 @@ func TestNoFalseAlarm(t *testing.T) {
 			t.Logf("%s: %s; nearest to its limit: %s", text, r.Verdict, near)
 			if r.Verdict != verify.Pass && (present || r.Verdict != verify.Incomplete) {
 				t.Errorf("%s: %s", text, r.Verdict)
+				for _, b := range r.Tolerances {
+					t.Logf("limit of %s %s: %.3g, baseline %.3g", b.DType, b.Input, float64(b.Limit), float64(b.Baseline))
+				}
 				for _, c := range r.Checks {
 					if c.Verdict == r.Verdict || c.Verdict == verify.Fail {
 						t.Errorf("%s of %s %s: off by %.3g (limit %.3g): %s %s", c.Name, c.Runner, c.Verdict, float64(c.MaxRel), float64(c.Limit), c.Detail, c.Blame)

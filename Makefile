@@ -17,7 +17,7 @@ DEMO_MODEL := testdata/models/stories260K
 DEMO := build/demo
 
 .DEFAULT_GOAL := build
-.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check race fuzz bench demo ort clean
+.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench demo ort clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,13 +57,16 @@ tidy: ## go.mod and go.sum are what the imports need
 	$(GO) mod tidy -diff
 	$(GO) mod verify
 
-gen: ## generate again what is generated (needs protoc for onnxops/onnxpb)
+gen: ort ## generate again what is generated (needs protoc for onnxops/onnxpb)
 	@command -v protoc >/dev/null || { echo "gen: protoc is not on the path; install protobuf's compiler (Debian: protobuf-compiler)"; exit 1; }
 	$(GO) build -o $(TOOLS)/protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go
 	PATH="$(TOOLS):$$PATH" $(GO) generate ./...
 
 gen-check: ## generated files are up to date
 	@GO='$(GO)' MAKE='$(MAKE)' .ci/gen-check.sh
+
+mutants: ort ## planted faults: docs/mutants.md, what finds each; a survivor is a failure
+	$(GO) generate ./verify/mutants
 
 race: ort ## the concurrent packages under the race detector
 	PECVT_REQUIRE_ORT=1 $(GO) test -race -short $(CONCURRENT)

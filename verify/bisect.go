@@ -39,6 +39,10 @@ type Bisection struct {
 	Good []string `json:"good,omitempty"`
 	// Tensors are the weights and tables that Node reads.
 	Tensors []TensorFinding `json:"tensors,omitempty"`
+	// Magnified says that Node is right by itself: computed in float64 from the
+	// inputs that it had it gives the same, so it magnifies what was within the
+	// budget before it.
+	Magnified bool `json:"magnified,omitempty"`
 	// Nodes and Compared count the stage's nodes and those with a counterpart.
 	Nodes    int `json:"nodes,omitempty"`
 	Compared int `json:"compared,omitempty"`
@@ -195,6 +199,12 @@ func (s *session) follow(f failure) (*Bisection, error) {
 			break
 		}
 	}
+	if w.part != nil {
+		if err := w.part.write(s.opts.Extract, s.opts.Force); err != nil {
+			return nil, err
+		}
+		w.found.Extracted = s.opts.Extract
+	}
 	return w.found, nil
 }
 
@@ -215,7 +225,9 @@ type walk struct {
 	call  int
 	found *Bisection
 	// layer is the stage's that a value was asked for in.
-	layer map[string]int
+	layer  map[string]int
+	part   *extract // where one is asked for
+	tokens int      // of the call
 	// streams are the errors of what the sections hand on, in the call under way.
 	streams map[string]Number
 }
@@ -281,6 +293,7 @@ func (w *walk) Close() error    { return nil }
 func (w *walk) Run(ctx context.Context, in Input, past State) (*Logits, State, error) {
 	w.call++
 	w.found.Call = w.call
+	w.tokens = len(in.IDs) * len(in.IDs[0])
 	caches := w.split(past)
 	logits, after, bad, err := w.layers(ctx, in, caches)
 	if err != nil {

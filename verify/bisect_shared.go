@@ -26,6 +26,20 @@ func (e *expecter) ofShared(n *onnxpb.NodeProto) *counterpart {
 		return made(&wanted{shape: []int{2}, i: []int64{int64(e.b), int64(e.n)}})
 	case "/total/Shape":
 		return made(&wanted{shape: []int{1}, i: []int64{int64(e.total())}})
+	case "/guard/Min":
+		return made(&wanted{shape: []int{1}, i: []int64{0}})
+	case "/guard/position_is_past_max_length/ConstantOfShape":
+		return made(&wanted{shape: []int{0}, i: []int64{}})
+	case "/mask/total/Squeeze":
+		return made(&wanted{shape: []int{}, i: []int64{int64(e.total())}})
+	case "/mask/sequence/Shape":
+		return made(&wanted{shape: []int{1}, i: []int64{int64(e.n)}})
+	case "/mask/sequence/Squeeze":
+		return made(&wanted{shape: []int{}, i: []int64{int64(e.n)}})
+	case "/mask/past/Sub":
+		return made(&wanted{shape: []int{}, i: []int64{int64(e.old)}})
+	case "/mask/query/Range":
+		return made(&wanted{shape: []int{e.n}, i: counted(0, e.n)})
 	case "/mask/key/Range":
 		return made(&wanted{shape: []int{e.total()}, i: counted(0, e.total())})
 	case "/mask/query/Add":
@@ -44,6 +58,11 @@ func (e *expecter) ofShared(n *onnxpb.NodeProto) *counterpart {
 		return made(e.lastKeys())
 	case "/lengths/total/Cast":
 		return made(&wanted{i: []int64{int64(e.total())}})
+	}
+	if rest, ok := strings.CutPrefix(name, "/shape/"); ok {
+		if tail := e.shapeTail(strings.TrimSuffix(rest, "/Concat")); tail != nil {
+			return made(&wanted{shape: []int{2 + len(tail)}, i: append([]int64{int64(e.b), int64(e.n)}, tail...)})
+		}
 	}
 	window, step := 0, ""
 	if rest, ok := strings.CutPrefix(name, "/mask.window"); ok {
@@ -77,6 +96,21 @@ func (e *expecter) ofShared(n *onnxpb.NodeProto) *counterpart {
 		}
 		seen.b = nil
 		return made(seen)
+	}
+	return nil
+}
+
+// shapeTail is what follows batch and tokens in a shape of the given name.
+func (e *expecter) shapeTail(name string) []int64 {
+	var n, d int64
+	if name == "logits" {
+		return []int64{int64(e.s.model.Vocab)}
+	}
+	if k, _ := fmt.Sscanf(name, "heads%dx%d", &n, &d); k == 2 {
+		return []int64{n, d}
+	}
+	if k, _ := fmt.Sscanf(name, "flat%d", &n); k == 1 {
+		return []int64{n}
 	}
 	return nil
 }

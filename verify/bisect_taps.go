@@ -76,8 +76,13 @@ type ortTapper struct {
 	dir     string
 	opened  *ort.Session
 	names   []string // opened's
-	extra   []string // those of names that became outputs
+	bools   map[string]bool
+	extra   []string // the outputs that were added for them
 }
+
+// shownSuffix marks an output that shows a value in a type that every runner
+// takes.
+const shownSuffix = "/shown"
 
 func (t *ortTapper) close() {
 	if t.opened != nil {
@@ -106,11 +111,20 @@ func (t *ortTapper) tapped(ctx context.Context, in Input, past State, names []st
 	for _, n := range names {
 		v, ok := eng.shown[n]
 		if !ok {
-			continue
+			if v, ok = eng.shown[n+shownSuffix]; !ok {
+				continue
+			}
 		}
 		a, err := arrayOf(v)
 		if err != nil {
 			return nil, nil, fmt.Errorf("value %q: %w", n, err)
+		}
+		if t.bools[n] {
+			b := make([]bool, len(a.I))
+			for i, x := range a.I {
+				b[i] = x != 0
+			}
+			a = interp.Bools(b, a.Shape...)
 		}
 		if err := show(n, a); err != nil {
 			return nil, nil, err
@@ -151,32 +165,43 @@ func (t *ortTapper) open(names []string) error {
 		t.opened.Close()
 		t.opened = nil
 	}
-	source := filepath.Dir(t.session.Path())
-	info, err := readGraph(source)
+	raw, err := os.ReadFile(t.session.Path())
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errWalk, err)
+	}
+	model := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(raw, model); err != nil {
+		return fmt.Errorf("%w: %s: %w", errWalk, t.session.Path(), err)
 	}
 	if t.dir == "" {
-		if t.dir, err = beside(source, info.Model); err != nil {
+		if t.dir, err = beside(filepath.Dir(t.session.Path()), model); err != nil {
 			return err
 		}
 	}
-	g := info.Model.GetGraph()
-	types := newPlan(info.Model).types
-	t.names, t.extra = slices.Clone(names), nil
+	g := model.GetGraph()
+	types := newPlan(model).types
+	t.names, t.extra, t.bools = slices.Clone(names), nil, map[string]bool{}
 	isOutput := map[string]bool{}
 	for _, out := range g.GetOutput() {
 		isOutput[out.GetName()] = true
 	}
 	for _, n := range names {
-		if !isOutput[n] && types[n] != nil {
-			g.Output = append(g.Output, types[n])
-			t.extra = append(t.extra, n)
-			isOutput[n] = true
+		if isOutput[n] || types[n] == nil {
+			continue
 		}
+		out := types[n]
+		if to := shownAs(out); to != 0 {
+			out = proto.Clone(out).(*onnxpb.ValueInfoProto)
+			t.bools[n] = out.GetType().GetTensorType().GetElemType() == int32(onnxpb.TensorProto_BOOL)
+			out.Name, out.GetType().GetTensorType().ElemType = n+shownSuffix, int32(to)
+			g.Node = append(g.Node, &onnxpb.NodeProto{Name: "/bisect/show" + n, OpType: "Cast", Input: []string{n}, Output: []string{out.Name},
+				Attribute: []*onnxpb.AttributeProto{{Name: "to", Type: onnxpb.AttributeProto_INT, I: int64(to)}}})
+		}
+		g.Output = append(g.Output, out)
+		t.extra = append(t.extra, out.GetName())
+		isOutput[n] = true
 	}
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(info.Model)
-	if err != nil {
+	if raw, err = (proto.MarshalOptions{Deterministic: true}).Marshal(model); err != nil {
 		return fmt.Errorf("%w: %w", errWalk, err)
 	}
 	path := filepath.Join(t.dir, GraphFile)
@@ -187,6 +212,18 @@ func (t *ortTapper) open(names []string) error {
 	options.ProfileDir = ""
 	t.opened, err = ort.Open(path, options)
 	return err
+}
+
+// shownAs is the type that a value is cast to for an output, 0 where it can be one
+// as it is.
+func shownAs(v *onnxpb.ValueInfoProto) onnxpb.TensorProto_DataType {
+	switch onnxpb.TensorProto_DataType(v.GetType().GetTensorType().GetElemType()) {
+	case onnxpb.TensorProto_FLOAT, onnxpb.TensorProto_INT64:
+		return 0
+	case onnxpb.TensorProto_FLOAT16, onnxpb.TensorProto_BFLOAT16, onnxpb.TensorProto_DOUBLE:
+		return onnxpb.TensorProto_FLOAT
+	}
+	return onnxpb.TensorProto_INT64
 }
 
 // beside makes a folder with links to the tensor files that a graph reads: next

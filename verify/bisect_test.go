@@ -3,9 +3,11 @@ package verify_test
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify"
 )
 
@@ -33,6 +35,9 @@ var named = map[string]struct{ stage, node, op, advice string }{
 	"a weight that is not finite in the graph's own copy": {"layer 0", "/layers.0/attn/q_proj/Gemm", "Gemm", "of model.onnx.data"},
 }
 
+// noLibrary keeps ONNX Runtime out of tests of what the Go runners find.
+const noLibrary = "no-such-library.so"
+
 // Every fault planted into a graph is traced to the node that has it.
 func TestBisectNamesTheNode(t *testing.T) {
 	tried := 0
@@ -45,7 +50,7 @@ func TestBisectNamesTheNode(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			dir := f.in.write(t)
 			f.plant(t, dir)
-			r, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, Provider: "cpu", OptLevel: "all"})
+			r, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, ORTLibrary: noLibrary})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -133,7 +138,7 @@ func TestBisectUnderACap(t *testing.T) {
 		attribute(t, g.node(t, "/layers.1/mlp_norm/RMSNormalization"), "epsilon").F = 1e-3
 	})(t, dir)
 	for _, room := range []int64{0, 200 << 10} {
-		r, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, MaxMem: room, Provider: "cpu", OptLevel: "all"})
+		r, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, MaxMem: room, ORTLibrary: noLibrary})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,8 +146,69 @@ func TestBisectUnderACap(t *testing.T) {
 			t.Errorf("room %d: %+v", room, r.Bisect)
 		}
 	}
-	_, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, MaxMem: 1 << 10})
+	_, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, MaxMem: 1 << 10, ORTLibrary: noLibrary})
 	if err == nil || !strings.Contains(err.Error(), "raise --max-mem") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// A node that nothing is known of cannot be told from the first bad one behind
+// it: the finding names both.
+func TestBisectBrackets(t *testing.T) {
+	for _, c := range []struct {
+		name, stage, node, between, good string
+		plant                            func(t *testing.T, g *graphOf)
+	}{
+		{
+			"the heads of the keys change places", "layer 1", "/layers.1/attn/Attention", "/fault/Gather (Gather)", "/layers.1/attn/k/Rotation_output_0",
+			func(t *testing.T, g *graphOf) {
+				n := g.node(t, "/layers.1/attn/Attention")
+				g.gather(n.Input[1], n)
+				n.Input[1] = "/fault/gathered"
+			},
+		},
+		{
+			"a residual of another layer", "layer 1", "/layers.1/attn/o_proj/Gemm", "/fault/Neg (Neg)", "",
+			func(t *testing.T, g *graphOf) {
+				n := g.node(t, "/layers.1/attn/o_proj/Gemm")
+				g.insert(n, &onnxpb.NodeProto{OpType: "Neg", Name: "/fault/Neg", Input: []string{n.Input[2]}, Output: []string{"/fault/negative"}})
+				n.Input[2] = "/fault/negative"
+			},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := hopeLlama.write(t)
+			graphFault(c.plant)(t, dir)
+			r, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, ORTLibrary: noLibrary})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := r.Bisect
+			if b.Stage != c.stage || b.Node == nil || b.Node.Name != c.node || !slices.Equal(b.Between, []string{c.between}) {
+				t.Fatalf("%+v, node %+v", b, b.Node)
+			}
+			if c.good != "" && !slices.Contains(b.Good, c.good) {
+				t.Errorf("good before it: %v", b.Good)
+			}
+			if !strings.Contains(b.Summary, "or in the node before it") {
+				t.Errorf("summary %q", b.Summary)
+			}
+		})
+	}
+}
+
+// insert puts a node in front of another.
+func (g *graphOf) insert(before, n *onnxpb.NodeProto) {
+	at := slices.Index(g.model.Graph.Node, before)
+	g.model.Graph.Node = slices.Insert(g.model.Graph.Node, at, n)
+}
+
+// gather swaps the two heads of a value in front of a node.
+func (g *graphOf) gather(value string, before *onnxpb.NodeProto) {
+	swapped := make([]byte, 16)
+	swapped[0] = 1
+	g.model.Graph.Initializer = append(g.model.Graph.Initializer, &onnxpb.TensorProto{
+		Name: "/fault/order", DataType: int32(onnxpb.TensorProto_INT64), Dims: []int64{2}, RawData: swapped})
+	g.insert(before, &onnxpb.NodeProto{OpType: "Gather", Name: "/fault/Gather", Input: []string{value, "/fault/order"}, Output: []string{"/fault/gathered"},
+		Attribute: []*onnxpb.AttributeProto{textAttribute("axis", 1)}})
 }

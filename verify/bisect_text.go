@@ -32,12 +32,23 @@ func (s *session) conclude(b *Bisection) {
 		b.Summary = fmt.Sprintf("%s is the first to leave the budget (%s), but none of its nodes does when every value is shown", b.Stage, from)
 		b.Advice = "a fusion of the runtime is at fault: the values that a fused node hides were right once they were asked for; run again with --opt-level basic and disabled, and report it to ONNX Runtime with the smallest level that fails"
 		return
+	case b.Magnified:
+		b.Summary = fmt.Sprintf("%s: no node is wrong by itself; %s (%s) is the first to magnify errors past the budget (%s)", b.Stage, b.Node.Name, b.Node.Op, from)
+		b.Advice = "rounding, not a fault of one node: float32 is narrow for these weights here; compare with --opt-level disabled, and see the check's own limit"
+		return
 	case len(b.Between) > 0:
-		b.Summary = fmt.Sprintf("%s: the fault is in %s (%s) or in one of %d nodes before it that nothing is known of (%s)", b.Stage, b.Node.Name, b.Node.Op, len(b.Between), from)
+		b.Summary = fmt.Sprintf("%s: the fault is in %s (%s) or in %s before it that nothing is known of (%s)", b.Stage, b.Node.Name, b.Node.Op, oneOf(len(b.Between)), from)
 	default:
 		b.Summary = fmt.Sprintf("%s: %s (%s) is the first node whose output leaves the budget (%s)", b.Stage, b.Node.Name, b.Node.Op, from)
 	}
 	b.Advice = s.advice(b)
+}
+
+func oneOf(n int) string {
+	if n == 1 {
+		return "the node"
+	}
+	return fmt.Sprintf("one of %d nodes", n)
 }
 
 // failed tells whether a check failed.

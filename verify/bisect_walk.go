@@ -70,7 +70,7 @@ func (w *walk) layers(ctx context.Context, in Input, caches both) (*Logits, both
 	for _, st := range w.stages {
 		for _, v := range st.to {
 			w.layer[v] = st.layer
-			if w.oracle.has(in, caches.oracle, v, st.layer) {
+			if w.oracle.has(in, caches.oracle, v, st.layer) && !w.digits(v, st.layer) {
 				names = append(names, v)
 			}
 		}
@@ -111,6 +111,12 @@ func (w *walk) layers(ctx context.Context, in Input, caches both) (*Logits, both
 	return logits, after, first, nil
 }
 
+// digits tells a cache of keys with coordinates of a bias before them. Those are
+// numbers in parts, of which only the sum is the same in another precision.
+func (w *walk) digits(value string, layer int) bool {
+	return w.oracle.graph() != nil && layer >= 0 && value == fmt.Sprintf("present.%d.key", layer) && (&expecter{s: w.s}).wide(layer)
+}
+
 // keep records a stage's error, the largest of its calls; that of the call where
 // the budget is left stands for itself.
 func (w *walk) keep(row StageError) {
@@ -144,30 +150,43 @@ func (w *walk) nodes(ctx context.Context, in Input, caches both, st section) err
 		return err
 	}
 	w.found.Nodes = len(inside)
-	first := -1
 	for _, i := range inside {
-		compared := false
-		for _, v := range outputs(w.plan.nodes[i]) {
-			x, ok := found[v]
-			compared = compared || ok
-			if ok && !(x.off <= w.limit) && first < 0 {
-				first = i
-			}
-		}
-		if compared {
+		if slices.ContainsFunc(outputs(w.plan.nodes[i]), func(v string) bool { _, ok := found[v]; return ok }) {
 			w.found.Compared++
 		}
 	}
-	if first < 0 {
+	first, exact, err := w.culprit(ctx, in, caches, inside, found)
+	if err != nil || first < 0 {
+		return err
+	}
+	w.found.Magnified = exact
+	nodes := w.name(first, st, found)
+	if w.s.opts.Extract == "" || exact { // what is right by itself reproduces nothing
 		return nil
 	}
-	w.name(first, st, found)
+	if w.part, err = w.extract(ctx, in, caches, st, first, nodes); err != nil {
+		return err
+	}
+	w.part.about = w.about()
 	return nil
 }
 
-// name writes down the node found: what goes in and comes out, what lies before
-// it that could not be compared, and the tensors behind it.
-func (w *walk) name(first int, st section, found map[string]measured) {
+// about says what an extract is of.
+func (w *walk) about() reproManifest {
+	b := w.found
+	m := reproManifest{Schema: 1, Model: w.s.report.Model, Check: b.Check, Runner: b.Runner, Call: b.Call, Against: b.Against, Stage: b.Stage,
+		Node: b.Node.Name, Op: b.Node.Op, Between: b.Between, Tokens: w.tokens, Float64: Number(limitFor("interp")), Float32: Number(valueLimit("ort"))}
+	if b.Runner == "interp" {
+		m.Float64 = b.Limit
+	} else {
+		m.Float32 = b.Limit
+	}
+	return m
+}
+
+// name writes down the node found: what goes in and comes out, the tensors behind
+// it, and what lies before it that could not be compared, which it returns.
+func (w *walk) name(first int, st section, found map[string]measured) []int {
 	n := w.plan.nodes[first]
 	f := &NodeFinding{Name: n.GetName(), Op: opOf(n), Attributes: w.s.attributesOf(n, st.layer)}
 	for i, v := range n.GetInput() {
@@ -185,7 +204,7 @@ func (w *walk) name(first int, st section, found map[string]measured) {
 		f.Outputs = append(f.Outputs, w.value(v, found))
 	}
 	w.found.Node = f
-	w.between(first, st, found)
+	return w.between(first, st, found)
 }
 
 func (w *walk) value(v string, found map[string]measured) ValueFinding {
@@ -229,7 +248,7 @@ func (w *walk) input(n node, i int, v string, st section, found map[string]measu
 
 // between lists the nodes before the one found that were not compared, back to
 // values that are good.
-func (w *walk) between(first int, st section, found map[string]measured) {
+func (w *walk) between(first int, st section, found map[string]measured) []int {
 	var list []int
 	done, good := map[string]bool{}, map[string]bool{}
 	var visit func(i int)
@@ -259,11 +278,8 @@ func (w *walk) between(first int, st section, found map[string]measured) {
 	for _, i := range list {
 		w.found.Between = append(w.found.Between, fmt.Sprintf("%s (%s)", w.plan.nodes[i].GetName(), opOf(w.plan.nodes[i])))
 	}
-	if len(list) == 0 {
-		return
+	if len(list) > 0 {
+		w.found.Good = sortedKeys(good)
 	}
-	for v := range good {
-		w.found.Good = append(w.found.Good, v)
-	}
-	slices.Sort(w.found.Good)
+	return list
 }

@@ -45,20 +45,20 @@ func figures(name string, r *verify.Report) []figure {
 // TestBudget: what ONNX Runtime's float32 costs is a small multiple of what a
 // plain float32 run costs, in every kind of model, form and check. It logs the
 // distribution that the table of limits is made by (PECVT_LONG=1: of every
-// bundled model, three prompts each).
+// bundled model).
 func TestBudget(t *testing.T) {
 	if !runtimePresent(t) {
 		return
 	}
-	models, seeds := []string{"llama-gqa", "qwen3", "gpt-neox", "bloom", "grape-fox"}, 1
+	models := []string{"llama-gqa", "qwen3", "gpt-neox", "bloom", "grape-fox"}
 	if os.Getenv("PECVT_LONG") == "1" {
 		entries, err := os.ReadDir(filepath.Join(fixtures, "golden"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		models, seeds = nil, 3
+		models = nil
 		for _, e := range entries {
-			if e.IsDir() {
+			if _, err := os.Stat(filepath.Join(fixtures, "golden", e.Name(), "model.safetensors")); err == nil {
 				models = append(models, e.Name())
 			}
 		}
@@ -71,13 +71,46 @@ func TestBudget(t *testing.T) {
 			if err != nil {
 				continue // a form that cannot express it: others test that it says so
 			}
-			for seed := range seeds {
-				r := run(t, dir, verify.Options{Seed: int64(7 * seed)})
-				all = append(all, figures(fmt.Sprintf("%s/%s%s", model, o.Bias, o.Attention), r)...)
+			list := figures(fmt.Sprintf("%s/%s%s", model, o.Bias, o.Attention), run(t, dir, verify.Options{OptLevel: "all"}))
+			for _, f := range list {
+				t.Logf("%s: %.3g of a plain %.3g: %.2f", f.name, f.error, f.baseline, f.error/f.baseline)
 			}
+			all = append(all, list...)
 		}
 	}
 	distribution(t, all)
+}
+
+// TestBudgetOfTheSource: the source given with --against is what the budget is
+// measured on, and changes nothing of what passes.
+func TestBudgetOfTheSource(t *testing.T) {
+	present := runtimePresent(t)
+	source := filepath.Join(fixtures, "golden/llama-gqa")
+	for _, to := range []string{"rope", "grape-m", "hope"} {
+		dir := conversion{model: "golden/llama-gqa", to: to}.write(t)
+		alone, against := run(t, dir, verify.Options{OptLevel: "all"}), run(t, dir, verify.Options{OptLevel: "all", Against: source})
+		if alone.Verdict != against.Verdict {
+			t.Errorf("%s: %s alone, %s with its source", to, alone.Verdict, against.Verdict)
+		}
+		if !present {
+			continue
+		}
+		measured := func(r *verify.Report, of string) (n int) {
+			for _, b := range r.Tolerances {
+				if b.Input == "" {
+					continue
+				}
+				n++
+				if b.Of != of || !(b.Baseline > 0) || b.Limit != max(b.C*b.Baseline, b.Floor) || b.Limit > 2e-5 {
+					t.Errorf("%s: the budget of %s is %+v: want one of the %s", to, b.Input, b, of)
+				}
+			}
+			return n
+		}
+		if a, b := measured(alone, "checkpoint"), measured(against, "source"); a < 2 || a != b {
+			t.Errorf("%s: %d budgets alone, %d with the source", to, a, b)
+		}
+	}
 }
 
 // distribution fails for an answer past its limit and logs the quantiles of

@@ -8,7 +8,7 @@ type rows struct {
 }
 
 // batchTokens bounds the longest row of a batch where no window asks for more.
-const batchTokens = 48
+const batchTokens = 24
 
 // decodeSteps is how many tokens follow a padded prompt one at a time.
 const decodeSteps = 3

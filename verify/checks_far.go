@@ -30,7 +30,7 @@ func (s *session) farPositions(ids [][]int64) error {
 		if err != nil {
 			return err
 		}
-		if err := s.compare("far-positions", r, want{logits: logits, from: "ref"}, limitFor(r.Name()), run); err != nil {
+		if err := s.compare("far-positions", r, want{logits: logits, from: "ref", first: start}, limitFor(r.Name()), run); err != nil {
 			return err
 		}
 	}
@@ -58,7 +58,7 @@ func (s *session) tableEnd(ids [][]int64) error {
 			}
 		}
 		s.step("%s: table-end", r.Name())
-		c := Check{Name: "table-end", Runner: r.Name(), Verdict: Pass, Against: "an error", Positions: 1}
+		c := Check{Name: "table-end", Runner: r.Name(), Level: levelOf(r), Verdict: Pass, Against: "an error", Positions: 1}
 		err := run()
 		if s.ctx.Err() != nil {
 			return s.ctx.Err()

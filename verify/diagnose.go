@@ -22,22 +22,19 @@ func (s *session) diagnose() string {
 }
 
 // strayWeight tells of the first external weight that is not where the tensor
-// file's header has the tensor of its name, "" where there is none.
+// file's header has the tensor of its name, or of the first copy that is not of
+// its bytes; "" where there is none.
 func (s *session) strayWeight() string {
 	for _, t := range s.info.Model.GetGraph().GetInitializer() {
 		location, offset, length := external(t)
 		if !strings.HasSuffix(location, ".safetensors") {
+			if found := s.strayCopy(t, location, offset, length); found != "" {
+				return found
+			}
 			continue
 		}
-		name, from := t.GetName(), int64(0)
-		info, file, ok := s.ckpt.Lookup(name)
-		if at := strings.LastIndexByte(name, '['); !ok && at > 0 { // rows of a tensor: name[begin:end]
-			if info, file, ok = s.ckpt.Lookup(name[:at]); ok && len(info.Shape) > 0 && info.Shape[0] > 0 {
-				begin, _, _ := strings.Cut(name[at+1:], ":")
-				row, _ := strconv.ParseInt(begin, 10, 64)
-				from = row * ((info.End - info.Begin) / info.Shape[0])
-			}
-		}
+		name := t.GetName()
+		info, file, from, ok := s.behind(name)
 		switch {
 		case !ok:
 			return fmt.Sprintf("the graph's weight %q is no tensor of the checkpoint", name)

@@ -31,7 +31,7 @@ func (s *session) drift() error {
 	source := newRef(src, s.sourceCkpt)
 	d := &Drift{Source: s.sourceCkpt.Dir}
 	var all bucket
-	var buckets []bucket
+	var buckets, points []bucket
 	for row := range ids {
 		in := prompt([][]int64{ids[row][:n]}, 0)
 		var pastA, pastB State
@@ -51,7 +51,14 @@ func (s *session) drift() error {
 				for len(buckets) <= k {
 					buckets = append(buckets, bucket{})
 				}
-				for _, into := range []*bucket{&all, &buckets[k]} {
+				into := []*bucket{&all, &buckets[k]}
+				if s.opts.Curves && from+i < driftPoints {
+					if from+i == len(points) {
+						points = append(points, bucket{})
+					}
+					into = append(into, &points[from+i])
+				}
+				for _, into := range into {
 					into.add(a.At(0, i), b.At(0, i))
 				}
 			}
@@ -64,6 +71,11 @@ func (s *session) drift() error {
 		d.Positions = append(d.Positions, row)
 	}
 	s.report.Drift = d
+	for position, b := range points {
+		point := DriftPoint{Position: position}
+		point.KL, _, point.Max = b.figures()
+		s.curvesReport().Drift = append(s.curvesReport().Drift, point)
+	}
 	return nil
 }
 

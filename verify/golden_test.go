@@ -147,8 +147,12 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 		want[[2]string{"load", "ort-cpu"}] = verify.Unavailable
 	}
 	for _, runner := range runners {
-		for _, name := range append(shapes, "prefill", "far-positions", "table-end") {
+		for _, name := range append(shapes, "prefill", "far-positions", "positions", "table-end", "law-causal", "law-shift", "law-distance") {
 			want[[2]string{name, runner}] = verify.Pass
+			if attention == onnxops.AttentionORT && name == "law-shift" {
+				delete(want, [2]string{name, runner}) // skipped, once
+				continue
+			}
 			if attention == onnxops.AttentionORT && strings.HasPrefix(name, "left-padding") {
 				want[[2]string{name, runner}] = verify.Skipped
 			}
@@ -178,6 +182,10 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 		if c.Level != "" && c.Level != "all" {
 			key[0] += " " + c.Level
 		}
+		if strings.HasPrefix(c.Name, "law-") && c.Verdict == verify.Skipped && c.Detail != "" && (c.Name == "law-blind" || c.Name == "law-gates" || attention == onnxops.AttentionORT) ||
+			c.Name == "law-blind" && c.Verdict == verify.Pass {
+			continue // TestLaws
+		}
 		if c.Runner == "ort-cuda" {
 			continue // where there is none, that is said; where there is, it has tests of its own
 		}
@@ -196,7 +204,7 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 		if c.Verdict != verify.Pass || c.Limit == 0 {
 			continue
 		}
-		if !(c.MaxRel <= c.Limit) || c.Positions == 0 || c.Limit > 2.1e-5 || c.Name != "tables" && !(c.Top1 >= 0.99 && c.KL < 1e-6 && c.Cosine > 0.999999) {
+		if !(c.MaxRel <= c.Limit) || c.Positions == 0 || c.Limit > 2.1e-5 || c.OfLogits() && !(c.Top1 >= 0.99 && c.KL < 1e-6 && c.Cosine > 0.999999) {
 			t.Errorf("%s of %s passes with max rel %v (limit %v), KL %v, top-1 %v, cosine %v over %d positions", c.Name, c.Runner, c.MaxRel, c.Limit, c.KL, c.Top1, c.Cosine, c.Positions)
 		}
 	}

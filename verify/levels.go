@@ -63,7 +63,7 @@ func (s *session) openORT(provider, level string) (Runner, error) {
 		s.step("onnx runtime %s from %s (%s)", lib.Version, lib.Path, lib.Source)
 	}
 	s.report.Runtime, s.report.RuntimePath = lib.Version, lib.Path
-	return newORT(s.dir, s.info, ort.Options{Provider: provider, OptLevel: level, ProfileDir: s.profileDir()})
+	return newORT(s.dir, s.info, ort.Options{Provider: provider, OptLevel: level, Threads: s.opts.Threads, ProfileDir: s.profileDir()})
 }
 
 // levels runs the graph at the optimisation levels that the other checks do not

@@ -101,3 +101,18 @@ func place(runs []ort.NodeRun, runner, level string) (rows []Placement, stray []
 	}
 	return rows, stray
 }
+
+// placed is a line per runner: how many nodes ran on which provider, by level.
+func (r *Report) placed() []string {
+	var lines []string
+	last := ""
+	for _, p := range r.Placement {
+		text := fmt.Sprintf("%d nodes on %s (%s)", p.Nodes, strings.TrimSuffix(p.Provider, "ExecutionProvider"), p.Level)
+		if p.Runner != last {
+			lines, last = append(lines, p.Runner+": "+text), p.Runner
+			continue
+		}
+		lines[len(lines)-1] += ", " + text
+	}
+	return lines
+}

@@ -19,6 +19,11 @@ const (
 	Info        Verdict = "info"        // of a check: a figure that is not judged
 )
 
+// Verdicts lists every verdict.
+func Verdicts() []Verdict {
+	return []Verdict{Pass, Fail, Ambiguous, Incomplete, Unavailable, Skipped, Info}
+}
+
 // Number is a float64 that JSON writes as null when it is not finite.
 type Number float64
 

@@ -23,15 +23,8 @@ func (s *session) tables() {
 	}
 	seen := map[string][]posenc.Rotary{}
 	var worst entry
-	for i := range s.model.Blocks {
-		a := &s.model.Blocks[i].Attn
-		r, prefix := a.Rotary, "/rotary"
-		if r.Dim == 0 || a.Phase != nil { // phases have no tables
-			continue
-		}
-		if a.Spectra != nil {
-			r, prefix = spectraTable(a), "/rotary_heads"
-		}
+	for _, l := range s.turning() {
+		i, r, prefix := l.layer, l.rotary, l.prefix
 		kind := prefix
 		if knownRotary(seen[kind], r) {
 			continue
@@ -58,8 +51,15 @@ func (s *session) tables() {
 			worst = found
 		}
 	}
-	if len(seen) == 0 {
-		c.Verdict, c.Detail = Skipped, "the encoding has no tables: nothing turns, or by phases that are computed"
+	phases, err := s.phaseRates(stored)
+	if err != nil {
+		c.Verdict, c.Detail = Fail, err.Error()
+		c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
+		s.add(c)
+		return
+	}
+	if len(seen)+phases == 0 {
+		c.Verdict, c.Detail = Skipped, "the encoding has no tables: nothing turns"
 	}
 	c.MaxAbs, c.MaxRel = Number(worst.off), Number(worst.off)
 	if worst.off > 0 && !(worst.off <= float64(c.Limit)) {
@@ -68,6 +68,72 @@ func (s *session) tables() {
 		c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
 	}
 	s.add(c)
+}
+
+// layerTable is a rotation that a layer takes from a table of the graph, and what
+// the table's name begins with.
+type layerTable struct {
+	layer  int
+	rotary posenc.Rotary
+	prefix string
+}
+
+// turning lists the tables of every layer: of its queries and keys, and of the
+// path vectors of a bias.
+func (s *session) turning() []layerTable {
+	var list []layerTable
+	for i := range s.model.Blocks {
+		a := &s.model.Blocks[i].Attn
+		if a.Bias != nil && a.Bias.Kind == family.Path {
+			path := posenc.Rotary{HeadDim: 2, Dim: 2, Spectrum: posenc.Spectrum{InvFreq: []float64{-1}, Gain: 1}}
+			list = append(list, layerTable{i, path, "/rotary_path"})
+		}
+		switch {
+		case a.Rotary.Dim == 0 || a.Phase != nil: // phases have no tables
+		case a.Spectra != nil:
+			list = append(list, layerTable{i, spectraTable(a), "/rotary_heads"})
+		default:
+			list = append(list, layerTable{i, a.Rotary, "/rotary"})
+		}
+	}
+	return list
+}
+
+// phaseRates compares what the graph multiplies phases by, in turns, with the
+// encoding's frequencies, and returns how many layers have such rates.
+func (s *session) phaseRates(stored map[string]*onnxpb.TensorProto) (int, error) {
+	layers := 0
+	for i := range s.model.Blocks {
+		a := &s.model.Blocks[i].Attn
+		if a.Phase == nil || a.Rotary.Dim == 0 {
+			continue
+		}
+		name := fmt.Sprintf("/layers.%d/attn/phase/turns_per_position", i)
+		t := stored[name]
+		if t == nil {
+			continue
+		}
+		layers++
+		var want []float64
+		if a.Spectra == nil {
+			want = a.Rotary.InvFreq
+		} else {
+			for _, group := range a.Spectra.InvFreq {
+				want = append(want, group...)
+			}
+		}
+		raw := t.GetRawData()
+		if len(raw) != 8*len(want) {
+			return layers, fmt.Errorf("layer %d: %s has %d bytes: expected %d frequencies of 8", i, name, len(raw), len(want))
+		}
+		for p, theta := range want {
+			got := 2 * math.Pi * math.Float64frombits(binary.LittleEndian.Uint64(raw[8*p:]))
+			if !(math.Abs(got-theta) <= 4*roundoff["float64"]*math.Abs(theta)) {
+				return layers, fmt.Errorf("layer %d: plane %d turns by %.9g per unit of phase: expected %.9g", i, p, got, theta)
+			}
+		}
+	}
+	return layers, nil
 }
 
 // tableLimit is what rounding to float32 may change: 2 u of the largest value,
@@ -89,7 +155,7 @@ func compareTables(r posenc.Rotary, rows int, cos, sin *onnxpb.TensorProto) (ent
 	var worst entry
 	for _, t := range []*onnxpb.TensorProto{cos, sin} {
 		d := t.GetDims()
-		if len(d) != 2 || d[0] != int64(rows) || d[1] < int64(r.Planes()) || int64(len(t.GetRawData())) != 4*d[0]*d[1] {
+		if len(d) != 2 || d[0] != int64(rows) || d[1] < int64(r.Planes()) || d[1] != cos.GetDims()[1] || int64(len(t.GetRawData())) != 4*d[0]*d[1] {
 			return worst, fmt.Errorf("table %s has shape %v: expected %d positions and %d planes", t.GetName(), d, rows, r.Planes())
 		}
 	}
@@ -98,8 +164,11 @@ func compareTables(r posenc.Rotary, rows int, cos, sin *onnxpb.TensorProto) (ent
 		return float64(math.Float32frombits(binary.LittleEndian.Uint32(t.GetRawData()[i:])))
 	}
 	for row := range rows {
-		for p := range r.Planes() {
-			c, s := r.CosSin(p, int64(row))
+		for p := range int(cos.GetDims()[1]) {
+			c, s := 1.0, 0.0 // columns past the planes leave what they meet as it is
+			if p < r.Planes() {
+				c, s = r.CosSin(p, int64(row))
+			}
 			for _, e := range []entry{{"cos", row, p, at(cos, row, p), c, 0}, {"sin", row, p, at(sin, row, p), s, 0}} {
 				e.off = math.Abs(e.got - e.want)
 				if math.IsNaN(e.off) {

@@ -56,6 +56,9 @@ func (r *Report) writeText(w io.Writer, colour paint) error {
 		fmt.Fprintf(w, "\nruntime    onnx runtime %s (%s)", r.Runtime, r.RuntimePath)
 	}
 	fmt.Fprintln(w)
+	for _, line := range r.placed() {
+		fmt.Fprintf(w, "placement  %s\n", line)
+	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(w, "%s    %s\n", colour(yellow, "warning"), warning)
 	}
@@ -66,6 +69,11 @@ func (r *Report) writeText(w io.Writer, colour paint) error {
 	r.writeDetails(w, colour)
 	if err := r.writeDrift(w); err != nil {
 		return err
+	}
+	if r.Bisect != nil {
+		if err := r.Bisect.writeText(w, colour); err != nil {
+			return err
+		}
 	}
 	_, err := fmt.Fprintf(w, "\n%s    %s\n", colour(bold, "verdict"), colour(r.Verdict.colour(), string(r.Verdict))+strings.TrimPrefix(r.summary(), string(r.Verdict)))
 	return err
@@ -85,10 +93,10 @@ func (r *Report) writeChecks(w io.Writer, colour paint) error {
 	fmt.Fprintf(t, "CHECK\tRUNNER\tAGAINST\t%sMAX ABS\tMAX REL\tLIMIT\tKL\tTOP-1\tTIME\tVERDICT\n", level("LEVEL"))
 	for _, c := range r.Checks {
 		figures := "\t\t\t\t"
-		if c.judged() {
+		if c.Judged() {
 			figures = fmt.Sprintf("%.2e\t%.2e\t%.1e\t\t", float64(c.MaxAbs), float64(c.MaxRel), float64(c.Limit))
 		}
-		if c.judged() && c.OfLogits() {
+		if c.Judged() && c.OfLogits() {
 			figures = fmt.Sprintf("%.2e\t%.2e\t%.1e\t%.1e\t%.1f%%", float64(c.MaxAbs), float64(c.MaxRel), float64(c.Limit), float64(c.KL), 100*float64(c.Top1))
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s%s\t%.2fs\t%s\n", c.Name, c.Runner, c.Against, level(c.Level), figures, float64(c.Seconds), colour(c.Verdict.colour(), string(c.Verdict)))
@@ -170,12 +178,12 @@ func (c Check) title() string {
 	return c.Name
 }
 
-// judged tells whether a check has a figure and a limit.
-func (c Check) judged() bool { return c.Positions > 0 && c.Limit > 0 }
+// Judged tells whether a check has a figure and a limit.
+func (c Check) Judged() bool { return c.Positions > 0 && c.Limit > 0 }
 
 // figures is the check's figure and limit in one line, "" without them.
 func (c Check) figures() string {
-	if !c.judged() {
+	if !c.Judged() {
 		return ""
 	}
 	text := fmt.Sprintf("max rel %.3g (limit %.3g), max abs %.3g, %d positions against %s", float64(c.MaxRel), float64(c.Limit), float64(c.MaxAbs), c.Positions, or(c.Against, "ref"))
@@ -188,7 +196,7 @@ func (c Check) figures() string {
 // OfLogits tells whether a check compares logits, for which alone KL and top-1
 // mean something.
 func (c Check) OfLogits() bool {
-	return c.Name != "tables" && c.Name != "window-size" && !strings.HasPrefix(c.Name, "golden-hidden")
+	return !ofLaw(c.Name) && c.Name != "tables" && c.Name != "window-size" && c.Name != "repro" && !strings.HasPrefix(c.Name, "golden-hidden")
 }
 
 func or(s, def string) string {

@@ -34,6 +34,9 @@ type Options struct {
 	// ORTLibrary chooses ONNX Runtime. Provider "" is the CPU and, where there is
 	// one, CUDA; OptLevel "" is every level.
 	ORTLibrary, Provider, OptLevel string
+	// Threads is how many threads ONNX Runtime computes a node with; 0 leaves it
+	// to the runtime.
+	Threads int
 	// Require names runners whose absence is a failure: "ort".
 	Require []string
 	// Bisect looks for the node where the graph's values leave the budget, and
@@ -46,8 +49,9 @@ type Options struct {
 	MaxMem  int64
 	// Curves asks for the data of figures (Report.Curves).
 	Curves bool
-	// Progress, where not nil, is told of every step as it starts.
-	Progress func(step string)
+	// Progress, where not nil, is told of every step as it starts, of how many
+	// were made before it, and of how many there will be as far as is known.
+	Progress func(step string, done, total int)
 }
 
 // session is one verification under way.
@@ -74,6 +78,7 @@ type session struct {
 	budgets
 	made
 	failures []failure // for the bisection
+	progress progress
 }
 
 // defaultTokens is the length of a prompt that nobody chose.
@@ -89,6 +94,15 @@ func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
 	}
 	if err := somethingToVerify(dir); err != nil {
 		return nil, err
+	}
+	if isRepro(dir) {
+		return verifyRepro(ctx, dir, opts)
+	}
+	if opts.Extract != "" {
+		opts.Bisect = true
+		if err := reproTarget(opts.Extract, opts.Force); err != nil {
+			return nil, err
+		}
 	}
 	s := &session{ctx: ctx, dir: dir, opts: opts, report: &Report{Schema: 1, Model: filepath.Base(absolute(dir)), Seed: opts.Seed, Tolerances: Tolerances()}}
 	defer s.close()
@@ -151,12 +165,6 @@ func somethingToVerify(dir string) error {
 		return fmt.Errorf("verify: %w", err)
 	}
 	return nil
-}
-
-func (s *session) step(format string, args ...any) {
-	if s.opts.Progress != nil {
-		s.opts.Progress(fmt.Sprintf(format, args...))
-	}
 }
 
 // open reads the graph and the checkpoint and starts the runners.

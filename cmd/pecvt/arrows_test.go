@@ -40,6 +40,8 @@ var arrows = map[string][]string{
 	"verify/eval":         {"posenc", "convert/fsio", "convert/safetensors", "convert/family", "onnxops", "verify", "verify/ref", "verify/ort", "verify/eval/tokens"},
 	"verify/htmlreport":   {"verify"},
 	"cmd/pecvt":           {"posenc", "convert", "convert/family", "convert/safetensors", "convert/rewrite", "convert/retrofit", "onnxops", "onnxops/ops", "verify", "verify/ref", "verify/ort", "verify/eval", "verify/eval/tokens", "verify/htmlreport"},
+	"verify/mutants":      {"posenc", "convert", "convert/family", "convert/rewrite", "convert/safetensors", "convert/tensor", "onnxops", "onnxops/onnxpb", "verify", "verify/ort", "verify/ref"},
+	"verify/mutants/gen":  {"verify/mutants"},
 	"cmd/pecvt/gendocs":   {"posenc", "convert/family", "convert/rewrite", "onnxops/ops", "verify"},
 }
 

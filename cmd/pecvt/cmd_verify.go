@@ -13,6 +13,7 @@ import (
 func newVerify(a *app) *cobra.Command {
 	var opts verify.Options
 	var output verifyOutput
+	var maxMem string
 	cmd := &cobra.Command{
 		Use:   "verify [DIR]",
 		Short: "prove a converted folder: checkpoint, Go references and ONNX Runtime agree",
@@ -43,12 +44,16 @@ DIR defaults to the current folder. Exit code 3 means a mismatch.`,
 			if err := checkVerifyFlags(opts); err != nil {
 				return err
 			}
+			var err error
+			if opts.MaxMem, err = parseSizeOf("max-mem", maxMem); err != nil {
+				return err
+			}
 			if err := output.check(); err != nil {
 				return err
 			}
 			ui := newUI(a, cmd.ErrOrStderr())
 			defer ui.close()
-			opts.Progress = ui.step
+			opts.Progress = ui.steps
 			opts.Curves = output.wantCurves()
 			r, err := verify.Verify(cmd.Context(), dir, opts)
 			ui.close()
@@ -68,7 +73,7 @@ DIR defaults to the current folder. Exit code 3 means a mismatch.`,
 	output.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&opts.Golden, "golden", "", "safetensors `FILE` with input_ids and logits to compare every runner with")
-	f.StringVar(&opts.Against, "against", "", "source `MODEL` to report the drift from (never judged)")
+	f.StringVar(&opts.Against, "against", "", "source `MODEL`: judges the rewrite, and reports the drift (never judged)")
 	f.StringVar(&opts.IDs, "ids", "", "safetensors `FILE` whose input_ids are the prompt (default: generated)")
 	f.IntVar(&opts.Tokens, "tokens", 48, "length of the prompt")
 	f.IntVar(&opts.DriftTokens, "drift-tokens", 0, "positions to measure the drift on (0: all of the prompt)")
@@ -76,6 +81,10 @@ DIR defaults to the current folder. Exit code 3 means a mismatch.`,
 	f.StringVar(&opts.ORTLibrary, "ort-lib", "", "ONNX Runtime's shared library `FILE`")
 	f.StringVar(&opts.Provider, "provider", "", "execution provider: cpu or cuda (default: cpu and, where there is one, cuda)")
 	f.StringVar(&opts.OptLevel, "opt-level", "", "graph optimisation level: disabled, basic, extended or all (default: every one)")
+	f.BoolVar(&opts.Bisect, "bisect", false, "find the first layer, and in it the first node, whose values leave the budget")
+	f.StringVar(&opts.Extract, "extract", "", "write that node with its inputs to a new folder `DIR`, for pecvt verify DIR (implies --bisect)")
+	f.BoolVar(&opts.Force, "force", false, "with --extract: replace an older repro")
+	f.StringVar(&maxMem, "max-mem", "1GiB", "values that --bisect holds at a time, as a `SIZE` such as 500MB")
 	f.StringSliceVar(&opts.Require, "require", nil, "runners whose absence is a failure: ort")
 	complete(cmd, "provider", ort.Providers())
 	complete(cmd, "opt-level", ort.OptLevels())

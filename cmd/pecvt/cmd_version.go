@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/pecvt/pecvt/verify"
 )
 
 // version is set by the Makefile through -ldflags.
@@ -25,15 +27,15 @@ func toolVersion() string {
 func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "print the version",
+		Short: "print the version, and which BLAS multiplies matrices",
 		Example: `  pecvt version
   pecvt version --json`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.json {
-				return printJSON(cmd, map[string]string{"version": toolVersion(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+				return printJSON(cmd, map[string]string{"version": toolVersion(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH, "blas": verify.BLAS()})
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "pecvt %s (%s, %s/%s)\n", toolVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "pecvt %s (%s, %s/%s, BLAS %s)\n", toolVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH, verify.BLAS())
 			return err
 		},
 	}

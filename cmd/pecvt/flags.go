@@ -86,7 +86,10 @@ func (f *rewriteFlags) options() (convert.Options, error) {
 
 // parseSize reads a number of bytes with an optional unit, as Hugging Face
 // spells shard sizes: kB, MB, GB in steps of 1000, KiB, MiB, GiB of 1024.
-func parseSize(s string) (int64, error) {
+func parseSize(s string) (int64, error) { return parseSizeOf("max-shard-size", s) }
+
+// parseSizeOf is parseSize for another flag.
+func parseSizeOf(flag, s string) (int64, error) {
 	if s == "" {
 		return 0, nil
 	}
@@ -95,7 +98,7 @@ func parseSize(s string) (int64, error) {
 	unit, known := units[strings.ToLower(strings.TrimSpace(s[i:]))]
 	n, err := posenc.ParseDecimal(strings.TrimSpace(s[:i]))
 	if err != nil || !known || !(n*unit >= 1) || n*unit > math.MaxInt64/2 {
-		return 0, usagef("--max-shard-size %q: expected a size such as 5GB, 500MB or 1GiB", s)
+		return 0, usagef("--%s %q: expected a size such as 5GB, 500MB or 1GiB", flag, s)
 	}
 	return int64(n * unit), nil
 }

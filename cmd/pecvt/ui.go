@@ -16,6 +16,8 @@ import (
 const (
 	// barAfter is how long work on files lasts before a bar is worth drawing.
 	barAfter = 300 * time.Millisecond
+	// stepsAfter is how long work in steps lasts before its rest is estimated.
+	stepsAfter = 2 * time.Second
 	// lineEvery is the pace of progress lines where stderr is no terminal.
 	lineEvery = 2 * time.Second
 )
@@ -62,6 +64,51 @@ func (u *ui) step(text string) {
 	u.pace(text)
 }
 
+// steps announces a step of a number of them: done were made before it. Work
+// that lasts gets a bar on a terminal, and an estimate of the rest anywhere.
+func (u *ui) steps(text string, done, total int) {
+	if u.quiet {
+		return
+	}
+	spent := time.Since(u.start)
+	if spent < stepsAfter || done == 0 || total <= done {
+		u.step(text)
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.fd < 0 {
+		u.pace(fmt.Sprintf("%s  (%d of about %d, %s)", text, done+1, total, rest(spent, done, total)))
+		return
+	}
+	u.label.Store(u.clipTo(text, 36))
+	if u.progress == nil {
+		u.clear()
+		u.progress = mpb.New(mpb.WithOutput(u.w), mpb.WithWidth(24))
+		u.bar = u.progress.AddBar(int64(total), mpb.BarRemoveOnComplete(),
+			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return u.label.Load().(string) + " " })),
+			mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
+				return fmt.Sprintf("%d of about %d, %s", s.Current+1, s.Total, rest(time.Since(u.start), int(s.Current), int(s.Total)))
+			})))
+	}
+	u.bar.SetTotal(int64(total), false)
+	u.bar.SetCurrent(int64(done))
+}
+
+// rest is the time that the remaining steps take if they take as long as those
+// before, in words.
+func rest(spent time.Duration, done, total int) string {
+	left := time.Duration(float64(spent) / float64(max(done, 1)) * float64(total-done))
+	switch {
+	case left < 10*time.Second:
+		return fmt.Sprintf("about %d s left", max(int(left.Round(time.Second).Seconds()), 1))
+	case left < 2*time.Minute:
+		return fmt.Sprintf("about %d s left", int(left.Round(5*time.Second).Seconds()))
+	default:
+		return fmt.Sprintf("about %d min left", int(left.Round(time.Minute).Minutes()))
+	}
+}
+
 // pace writes a line unless one was written a moment ago: in CI it tells that
 // work goes on, and short work stays silent.
 func (u *ui) pace(text string) {
@@ -78,8 +125,13 @@ func (u *ui) clip(text string) string {
 	if err != nil || width <= 0 {
 		width = 80
 	}
-	if r := []rune(text); len(r) > width-4 {
-		return string(r[:max(width-5, 0)]) + "…"
+	return u.clipTo(text, width-4)
+}
+
+// clipTo shortens text to a number of columns.
+func (u *ui) clipTo(text string, columns int) string {
+	if r := []rune(text); len(r) > columns {
+		return string(r[:max(columns-1, 0)]) + "…"
 	}
 	return text
 }

@@ -11,8 +11,12 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
+// width and height are those of a figure in half the page's width, in points of
+// the drawing: near enough to the page's own pixels that text keeps its size.
+const width, height = 510, 290
+
 // fontSize is that of all text in figures, in points of the drawing.
-const fontSize = 11
+const fontSize = 12.5
 
 // newPlot is an empty plot in the report's style: no frame, a faint grid, text
 // in the page's colours.
@@ -94,12 +98,31 @@ func (doublings) Ticks(low, high float64) []plot.Tick {
 	var out []plot.Tick
 	for i, v := range values {
 		t := plot.Tick{Value: place(v)}
-		if (len(values)-1-i)%every == 0 {
+		if i == 0 || (len(values)-1-i)%every == 0 && i >= every {
 			t.Label = positions(v)
 		}
 		if t.Value >= low-1e-9 {
 			out = append(out, t)
 		}
+	}
+	return out
+}
+
+// steps are ticks of a linear axis: about five labels at 1, 2 or 5 times a power
+// of ten.
+type steps struct{}
+
+// Ticks labels multiples of the step.
+func (steps) Ticks(low, high float64) []plot.Tick {
+	step := math.Pow(10, math.Floor(math.Log10((high-low)/5)))
+	for _, f := range []float64{2, 2.5, 2} {
+		if (high-low)/step > 7 {
+			step *= f
+		}
+	}
+	var out []plot.Tick
+	for i := math.Ceil(low/step - 1e-9); i*step <= high+1e-9*step; i++ {
+		out = append(out, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step, 'g', 4, 64)})
 	}
 	return out
 }

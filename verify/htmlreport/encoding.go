@@ -3,6 +3,7 @@ package htmlreport
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 
 	"gonum.org/v1/plot"
@@ -76,7 +77,7 @@ func spectrum(r *verify.Report) (figure, error) {
 	}{
 		{"source", "before scaling", "ring", before, draw.RingGlyph{}},
 		{"kept", "kept", "dot", after, draw.CircleGlyph{}},
-		{"scaled", "scaled", "dot", after, draw.CircleGlyph{}},
+		{"scaled", "scaled", "triangle", after, draw.PyramidGlyph{}},
 		{"dropped", "dropped (stops turning)", "ring", bad, draw.RingGlyph{}},
 		{"removed", "removed (leaves the score)", "cross", bad, draw.CrossGlyph{}},
 	} {
@@ -107,7 +108,7 @@ func spectrum(r *verify.Report) (figure, error) {
 	f := figure{Title: "Spectrum", Legend: legend,
 		Caption: fmt.Sprintf("Wavelength 2π/θ of each of the %d planes, against the trained length L = %d. Planes in the shaded bands never completed a turn in training. %s", len(first), r.Facts.TrainedLength, became(count, len(rows) > len(first)))}
 	var err error
-	f.SVG, err = svg(p, 540, 300, "the wavelength of each rotary plane, with the bands of slow planes")
+	f.SVG, err = svg(p, width, height, "the wavelength of each rotary plane, with the bands of slow planes")
 	return f, err
 }
 
@@ -170,11 +171,14 @@ func drift(r *verify.Report) (figure, error) {
 	p.X.Tick.Marker = doublings{}
 	f := figure{Title: "Drift from the source", Legend: legend,
 		Caption: fmt.Sprintf("How far the converted model's predictions are from those of %s: mean %.3g nats, same first token at %.1f%% of positions. It belongs to the encoding that was asked for and judges nothing; it grows with the distance at which the dropped planes mattered.",
-			r.Drift.Source, float64(r.Drift.KL), 100*float64(r.Drift.Top1))}
+			filepath.Base(r.Drift.Source), float64(r.Drift.KL), 100*float64(r.Drift.Top1))}
 	var err error
-	f.SVG, err = svg(p, 540, 300, "the divergence from the source model by position")
+	f.SVG, err = svg(p, width, height, "the divergence from the source model by position")
 	return f, err
 }
+
+func decayPlain(r *verify.Report) (figure, error)  { return decay(r, false) }
+func decayPrompt(r *verify.Report) (figure, error) { return decay(r, true) }
 
 // decay shows the score over the distance of query and key, before and after:
 // without content, or of the prompt's mean query and key.
@@ -222,6 +226,7 @@ func decay(r *verify.Report, prompt bool) (figure, error) {
 	}
 	p.X.Min, p.X.Max = 0, place(last)
 	p.X.Tick.Marker = doublings{}
+	p.Y.Tick.Marker = steps{}
 	if lo, hi := p.Y.Min, p.Y.Max; hi-lo < 1e-9*math.Max(1, math.Abs(hi)) {
 		p.Y.Min, p.Y.Max = lo-1, hi+1
 	}
@@ -231,6 +236,9 @@ func decay(r *verify.Report, prompt bool) (figure, error) {
 		f.Title = "Decay for this prompt"
 		f.Caption = "s(n) = mean over layers and heads of scale·⟨R(n)·q̄, k̄⟩ + b(n), q̄ and k̄ the means over the prompt's queries and keys before the rotation. It shows what the weights make of the encoding: where before and after part, attention at that distance changes."
 	}
-	f.SVG, err = svg(p, 540, 300, "the score over the distance between query and key")
+	if old == nil {
+		f.Caption += " Give the source with --against to see both."
+	}
+	f.SVG, err = svg(p, width, height, "the score over the distance between query and key")
 	return f, err
 }

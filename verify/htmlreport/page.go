@@ -38,7 +38,9 @@ type page struct {
 	Sentence string
 	Facts    []fact
 	Findings []finding
+	LeftOut  []finding
 	Figures  []figure
+	Missing  []string
 }
 
 type fact struct{ Name, Value string }
@@ -56,7 +58,6 @@ var funcs = template.FuncMap{
 	},
 	"share":   share,
 	"seconds": func(n verify.Number) string { return strconv.FormatFloat(float64(n), 'f', 2, 64) + " s" },
-	"judged":  func(c verify.Check) bool { return c.Positions > 0 && c.Limit > 0 },
 	"class":   func(v verify.Verdict) string { return class(string(v)) },
 }
 
@@ -64,21 +65,13 @@ var pageTemplate = template.Must(template.New("page").Funcs(funcs).Parse(pageSou
 
 // Write writes the report as a page.
 func Write(w io.Writer, r *verify.Report) error {
-	p := page{Report: r, Style: template.CSS(style), Verdict: string(r.Verdict), Sentence: sentence(r), Facts: facts(r), Findings: findings(r)}
-	for _, draw := range []func() (figure, error){
-		func() (figure, error) { return byRunner(r) },
-		func() (figure, error) { return byPosition(r) },
-		func() (figure, error) { return byLayer(r) },
-		func() (figure, error) { return spectrum(r) },
-		func() (figure, error) { return drift(r) },
-		func() (figure, error) { return decay(r, false) },
-		func() (figure, error) { return decay(r, true) },
-	} {
-		f, err := draw()
-		if err != nil {
-			return fmt.Errorf("report: figure: %w", err)
-		}
-		if f.SVG != "" {
+	p := page{Report: r, Style: template.CSS(style), Verdict: string(r.Verdict), Sentence: sentence(r), Facts: facts(r), Findings: findings(r, false), LeftOut: findings(r, true)}
+	for _, draw := range []func(*verify.Report) (figure, error){byRunner, byPosition, byLayer, spectrum, drift, decayPlain, decayPrompt} {
+		f, err := draw(r)
+		switch {
+		case err != nil: // the checks are worth reading without it
+			p.Missing = append(p.Missing, err.Error())
+		case f.SVG != "":
 			p.Figures = append(p.Figures, f)
 		}
 	}
@@ -132,7 +125,9 @@ func facts(r *verify.Report) []fact {
 		if f.AttentionFactor != 1 {
 			rotation += fmt.Sprintf(", attention factor %.4g", f.AttentionFactor)
 		}
-		add("Rotation", "%s", rotation)
+		if f.Planes > 0 || f.RopeType != "" {
+			add("Rotation", "%s", rotation)
+		}
 		length := fmt.Sprintf("trained on %d positions, the graph holds %d", f.TrainedLength, f.MaxLength)
 		if f.Window > 0 {
 			length += fmt.Sprintf(", sliding window %d", f.Window)
@@ -151,12 +146,12 @@ func facts(r *verify.Report) []fact {
 	return out
 }
 
-// findings are the checks that did not pass, with the runners that say the same
-// thing together.
-func findings(r *verify.Report) []finding {
+// findings are the checks that did not pass, or those that were left out, with
+// the runners that say the same thing together.
+func findings(r *verify.Report, skipped bool) []finding {
 	var out []finding
 	for _, c := range r.Checks {
-		if c.Verdict == verify.Pass || c.Verdict == verify.Info {
+		if c.Verdict == verify.Pass || c.Verdict == verify.Info || (c.Verdict == verify.Skipped) != skipped {
 			continue
 		}
 		runner := c.Runner

@@ -3,6 +3,7 @@ package htmlreport
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -62,11 +63,12 @@ func byRunner(r *verify.Report) (figure, error) {
 	scale := newLogScale(values)
 	p := newPlot("largest error / largest logit", "")
 	scale.on(&p.X)
+	p.X.Min -= 0.012 * (scale.top - scale.low) // dots on the axis would touch the names
 	row := func(name string) float64 { return float64(len(names) - 1 - slices.Index(names, name)) }
 	for _, name := range all {
 		c := colourOf(all, name)
 		var dots, fails plotter.XYs
-		limits := map[string]float64{}
+		limits := map[string][]float64{}
 		for _, k := range r.Checks {
 			if k.Runner != name || !(k.Limit > 0) || k.Positions == 0 {
 				continue
@@ -77,13 +79,13 @@ func byRunner(r *verify.Report) (figure, error) {
 			} else {
 				dots = append(dots, at)
 			}
-			limits[k.Name] = math.Max(limits[k.Name], scale.at(float64(k.Limit)))
+			limits[k.Name] = append(limits[k.Name], scale.at(float64(k.Limit)))
 		}
 		for _, at := range names {
-			x, ok := limits[at]
-			if !ok {
+			if len(limits[at]) == 0 {
 				continue
 			}
+			x := slices.Max(limits[at])
 			tick, err := lineOf(plotter.XYs{{X: x, Y: row(at) - 0.36}, {X: x, Y: row(at) + 0.36}}, c, 1.5)
 			if err != nil {
 				return figure{}, err
@@ -103,7 +105,7 @@ func byRunner(r *verify.Report) (figure, error) {
 		ticks = append(ticks, plot.Tick{Value: row(name), Label: name})
 	}
 	p.Y.Tick.Marker = plot.ConstantTicks(ticks)
-	p.Y.Tick.Length = 0
+	p.Y.Tick.Length, p.Y.Tick.Width = 8, 0 // room between the names and dots on the axis
 	p.Y.Color = grid.colour()
 	f := figure{Title: "Error by runner", Wide: true,
 		Caption: "Each dot is a check, each upright mark of its colour the limit. A pass keeps every dot left of its mark; the gap between them is what is left of the limit. Dots of one runner should stand in one column: a check that stands out to the right is the one to look at.",
@@ -112,7 +114,7 @@ func byRunner(r *verify.Report) (figure, error) {
 		f.Legend = append(f.Legend, key{Role: bad.name(), Kind: "cross", Label: "failed"})
 	}
 	var err error
-	f.SVG, err = svg(p, 900, vg.Length(70+17*len(names)), "dot plot of the error of each check by runner")
+	f.SVG, err = svg(p, 1080, vg.Length(60+20*len(names)), "dot plot of the error of each check by runner")
 	return f, err
 }
 
@@ -147,6 +149,9 @@ func byPosition(r *verify.Report) (figure, error) {
 	var values []float64
 	last := 0
 	for _, e := range r.Curves.ByPosition {
+		if e.Runner == "ref" { // against itself: no rounding, no line
+			continue
+		}
 		if worst[e.Runner] == nil {
 			worst[e.Runner] = map[int]float64{}
 		}
@@ -157,6 +162,7 @@ func byPosition(r *verify.Report) (figure, error) {
 		last = max(last, e.Position)
 	}
 	for _, by := range worst {
+		thin(by)
 		for _, v := range by {
 			values = append(values, v)
 		}
@@ -191,8 +197,26 @@ func byPosition(r *verify.Report) (figure, error) {
 		Caption: fmt.Sprintf("The largest error of any check at each position, up to %d. The lines should run level under their dashed limits: one that climbs towards the right is a wrong scaling or a table that ends early; a single spike is one damaged row.", last),
 		Legend:  append(runnerLegend(shown), key{Role: muted.name(), Kind: "dash", Label: "limit"})}
 	var err error
-	f.SVG, err = svg(p, 540, 300, "line plot of the error by position")
+	f.SVG, err = svg(p, width, height, "line plot of the error by position")
 	return f, err
+}
+
+// thin leaves, of positions that share a point of the axis, the worst.
+func thin(by map[int]float64) {
+	at := map[int]int{}
+	for _, position := range slices.Sorted(maps.Keys(by)) {
+		x := int(place(position) * 40)
+		old, ok := at[x]
+		switch {
+		case !ok:
+			at[x] = position
+		case by[position] > by[old] || math.IsNaN(by[position]):
+			delete(by, old)
+			at[x] = position
+		default:
+			delete(by, position)
+		}
+	}
 }
 
 // addRuns draws values by position: a line through neighbours, dots where they
@@ -216,7 +240,7 @@ func addRuns(p *plot.Plot, by map[int]float64, scale logScale, c role) error {
 		return nil
 	}
 	for i, position := range at {
-		if i > 0 && position != at[i-1]+1 {
+		if i > 0 && position != at[i-1]+1 && place(position)-place(at[i-1]) > 0.1 {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -285,10 +309,9 @@ func byLayer(r *verify.Report) (figure, error) {
 	}
 	p.X.Tick.Marker = plot.ConstantTicks(ticks)
 	f := figure{Title: "Error by layer",
-		Caption: "The residual stream of the graph against the reference's, after the embedding, each layer and the final norm. Rounding adds up slowly from left to right; a step up between two layers names the layer that is wrong.",
+		Caption: "The residual stream of the graph against the reference's, after the embedding, each layer and the final norm. Rounding adds up slowly from left to right; a step up between two layers names the layer that is wrong. (Each is measured against its own largest value: a layer that makes very large values lowers the line.)",
 		Legend:  append(runnerLegend(shown), key{Role: muted.name(), Kind: "dash", Label: "limit of the logits"})}
-	// A runner that has no check has no place in the list of colours.
 	var err error
-	f.SVG, err = svg(p, 540, 300, "line plot of the error of the residual stream by layer")
+	f.SVG, err = svg(p, width, height, "line plot of the error of the residual stream by layer")
 	return f, err
 }

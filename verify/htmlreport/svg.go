@@ -50,10 +50,10 @@ var (
 	sizeOf    = regexp.MustCompile(`(<svg) width="[^"]*" height="[^"]*"`)
 )
 
-// svg draws a plot of width × height points and returns it as an element for
+// svg draws a plot of w × h points and returns it as an element for
 // the page; label says to a screen reader what it shows.
-func svg(p *plot.Plot, width, height vg.Length, label string) (template.HTML, error) {
-	c := vgsvg.New(width, height)
+func svg(p *plot.Plot, w, h vg.Length, label string) (template.HTML, error) {
+	c := vgsvg.New(w, h)
 	p.Draw(draw.New(c))
 	var buf bytes.Buffer
 	if _, err := c.WriteTo(&buf); err != nil {

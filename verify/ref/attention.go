@@ -49,13 +49,17 @@ func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, 
 	}
 	for i := range rows {
 		row, query := scores.Data[i*n:(i+1)*n], in.past+begin+i
-		for j := range row {
-			key := first + j
-			if key > query || key < firstKey(a.Window, query) || (in.hidden[b] != nil && in.hidden[b][key]) {
-				row[j] = T(math.Inf(-1))
+		from, to := max(firstKey(a.Window, query)-first, 0), query-first+1
+		clear(row[:from])
+		clear(row[to:])
+		if hidden := in.hidden[b]; hidden != nil {
+			for j := from; j < to; j++ {
+				if hidden[first+j] {
+					row[j] = T(math.Inf(-1))
+				}
 			}
 		}
-		softmax(row)
+		softmax(row[from:to])
 	}
 	gemm(blas.NoTrans, 1, scores,
 		&general[T]{Rows: n, Cols: d, Stride: d, Data: values[at : at+n*d]},

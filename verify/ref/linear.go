@@ -8,15 +8,6 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 )
 
-const (
-	// blockRows is how many rows of W are decoded and multiplied at a time: few
-	// enough for a core's own cache, enough to read each activation seldom.
-	blockRows = 16
-	// blockTokens bounds the rows of x in one product, so that gonum runs it on
-	// the calling goroutine: the parallelism is over rows of W, decoding included.
-	blockTokens = 128
-)
-
 // linear computes y = x Wᵀ + b for n rows of x, (n, in), into y, (n, out).
 func (r *RunnerOf[T]) linear(ctx context.Context, l *family.Linear, x []T, n int, y []T, work *scratch[T]) error {
 	w, err := r.open(l.Weight)
@@ -28,6 +19,7 @@ func (r *RunnerOf[T]) linear(ctx context.Context, l *family.Linear, x []T, n int
 		return err
 	}
 	in, out := w.cols, w.rows
+	blockRows, blockTokens := tile[T](in, out)
 	blocks := (out + blockRows - 1) / blockRows
 	err = parallel(ctx, blocks, n*in*out < smallWork, func(worker, i int) error {
 		begin, end := i*blockRows, min((i+1)*blockRows, out)
@@ -35,7 +27,7 @@ func (r *RunnerOf[T]) linear(ctx context.Context, l *family.Linear, x []T, n int
 		if err := decode(&w, buf, begin, end); err != nil {
 			return err
 		}
-		product(x, n, in, buf, end-begin, y[begin:], out)
+		product(x, n, in, buf, end-begin, y[begin:], out, blockTokens)
 		for t := 0; bias != nil && t < n; t++ {
 			for j := begin; j < end; j++ {
 				y[t*out+j] += bias[j]
@@ -48,11 +40,11 @@ func (r *RunnerOf[T]) linear(ctx context.Context, l *family.Linear, x []T, n int
 }
 
 // product writes x Wᵀ for x (n, in) and w (rows, in) to y, whose rows are
-// stride apart.
-func product[T Float](x []T, n, in int, w []T, rows int, y []T, stride int) {
+// stride apart, at most tokens rows at a time.
+func product[T Float](x []T, n, in int, w []T, rows int, y []T, stride, tokens int) {
 	b := &general[T]{Rows: rows, Cols: in, Stride: in, Data: w}
-	for t := 0; t < n; t += blockTokens {
-		m := min(blockTokens, n-t)
+	for t := 0; t < n; t += tokens {
+		m := min(tokens, n-t)
 		gemm(blas.Trans, 1,
 			&general[T]{Rows: m, Cols: in, Stride: in, Data: x[t*in : (t+m)*in]}, b,
 			&general[T]{Rows: m, Cols: rows, Stride: stride, Data: y[t*stride:]})

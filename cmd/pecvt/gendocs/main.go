@@ -1,28 +1,51 @@
-// Command gendocs writes the tables of README.md from the registries, between
-// the markers <!-- table:NAME --> and <!-- end:NAME -->. It is run by
-// `make gen`; a test fails when the file is behind.
+// Command gendocs writes the generated parts of the documents: the tables of
+// README.md from the registries, between the markers <!-- table:NAME --> and
+// <!-- end:NAME -->, and docs/verify.schema.json from the types of a report. It
+// is run by `make gen`; a test fails when a file is behind.
 package main
 
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: gendocs README.md")
+		fmt.Fprintln(os.Stderr, "usage: gendocs ROOT")
 		os.Exit(2)
 	}
-	path := os.Args[1]
-	before, err := os.ReadFile(path)
-	if err == nil {
-		var after string
-		if after, err = Fill(string(before)); err == nil && after != string(before) {
-			err = os.WriteFile(path, []byte(after), 0o644)
-		}
-	}
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "gendocs: %s: %v\n", path, err)
+	if err := generate(os.Args[1]); err != nil {
+		fmt.Fprintf(os.Stderr, "gendocs: %v\n", err)
 		os.Exit(1)
 	}
+}
+
+// generate brings the documents of the repository at root up to date.
+func generate(root string) error {
+	readme := filepath.Join(root, "README.md")
+	before, err := os.ReadFile(readme)
+	if err != nil {
+		return err
+	}
+	after, err := Fill(string(before))
+	if err != nil {
+		return fmt.Errorf("%s: %w", readme, err)
+	}
+	if err := update(readme, []byte(after)); err != nil {
+		return err
+	}
+	schema, err := ReportSchema(filepath.Join(root, "verify"))
+	if err != nil {
+		return err
+	}
+	return update(filepath.Join(root, "docs", "verify.schema.json"), schema)
+}
+
+// update writes a file that is not what it should be.
+func update(path string, want []byte) error {
+	if now, err := os.ReadFile(path); err == nil && string(now) == string(want) {
+		return nil
+	}
+	return os.WriteFile(path, want, 0o644)
 }

@@ -122,7 +122,11 @@ func opTable() string {
 func tolerances() string {
 	var rows [][]string
 	for _, t := range verify.Tolerances() {
-		rows = append(rows, []string{t.DType, fmt.Sprintf("%.2g", t.Limit), t.Why})
+		limit := fmt.Sprintf("%.2g", float64(t.Limit))
+		if t.C > 0 {
+			limit = fmt.Sprintf("%g e, from %.2g to %.2g", float64(t.C), float64(t.Floor), float64(t.Cap))
+		}
+		rows = append(rows, []string{t.DType, limit, t.Why})
 	}
 	return markdown([]string{"computed in", "limit of max abs / largest logit", "why"}, rows)
 }

@@ -1,0 +1,199 @@
+package verify
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/verify/interp"
+	"github.com/pecvt/pecvt/verify/ort"
+)
+
+// laws holds the emitted graph against what its encoding promises, with no
+// other answer to compare with: every figure is a difference of the graph's own
+// values. A law that is not one of the encoding is skipped, with the reason.
+func (s *session) laws() error {
+	for _, law := range []func() error{s.lawCausal, s.lawShift, s.lawDistance, s.lawBlind, s.lawGates} {
+		if err := law(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finding is what a law found: the largest departure, relative to the values it
+// is among, where it is, and how many positions were looked at.
+type finding struct {
+	off       float64
+	where     string
+	positions int
+}
+
+// at notes a departure.
+func (f *finding) at(off float64, format string, args ...any) {
+	if math.IsNaN(off) {
+		off = math.Inf(1)
+	}
+	if off > f.off || f.where == "" {
+		f.off, f.where = off, fmt.Sprintf(format, args...)
+	}
+}
+
+// law runs one law on one runner and records what it found. Only a cancelled
+// context is an error.
+func (s *session) law(name string, r Runner, lim float64, run func() (finding, error)) error {
+	s.step("%s: %s", r.Name(), name)
+	begin := time.Now()
+	c := Check{Name: name, Runner: r.Name(), Level: levelOf(r), Against: "itself", Verdict: Pass, Limit: Number(lim)}
+	f, err := run()
+	if s.ctx.Err() != nil {
+		return s.ctx.Err()
+	}
+	c.Seconds = Number(time.Since(begin).Seconds())
+	c.MaxAbs, c.MaxRel, c.Positions = Number(f.off), Number(f.off), f.positions
+	switch {
+	case err != nil:
+		c.Verdict, c.Detail = Fail, reason(r.Name(), err)
+	case f.positions == 0:
+		c.Verdict, c.Detail = Skipped, "the graph does not name its attention as pecvt does"
+	case !(f.off <= lim):
+		c.Verdict, c.Detail = Fail, f.where
+	}
+	if c.Verdict == Fail {
+		c.Blame = s.blame(name, r.Name())
+	}
+	s.add(c)
+	return nil
+}
+
+// noLaw records that a law does not hold for this encoding or form.
+func (s *session) noLaw(name, why string) {
+	s.add(Check{Name: name, Runner: "interp", Verdict: Skipped, Detail: why})
+}
+
+// broken returns the first reason that a layer gives.
+func (s *session) broken(why func(a *family.Attention) string) string {
+	for i := range s.model.Blocks {
+		if text := why(&s.model.Blocks[i].Attn); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// twoLimits bounds the distance of two answers of one runner: each may be its
+// limit away from the truth.
+func (s *session) twoLimits(check string, r Runner, run func(Runner) (*Logits, error)) (float64, error) {
+	one, err := s.budget(check, r, want{from: "ref"}, limitFor(r.Name()), run)
+	return 2 * one, err
+}
+
+// interpreter returns the runner that shows the values between, or nil.
+func (s *session) interpreter() *graphRunner {
+	for _, r := range s.others {
+		if g, ok := r.(*graphRunner); ok && g.name == "interp" {
+			return g
+		}
+	}
+	return nil
+}
+
+// tapped runs the interpreter and returns the values asked for, by name.
+func (s *session) tapped(g *graphRunner, in Input, names map[string]bool) (map[string]*interp.Array, error) {
+	found := map[string]*interp.Array{}
+	e := g.eng.(*interpEngine)
+	e.tap = func(name string, a *interp.Array) {
+		if names[name] {
+			found[name] = a
+		}
+	}
+	defer func() { e.tap = nil }()
+	_, _, err := g.Run(s.ctx, in, nil)
+	return found, err
+}
+
+// meeting is where a layer's queries and keys meet in the graph: the names of the
+// values that go into Attention, and of the bias that is added to its mask.
+type meeting struct{ query, key, bias string }
+
+// meetings finds them, by layer.
+func (s *session) meetings() map[int]meeting {
+	list := map[int]meeting{}
+	for _, n := range s.info.Model.GetGraph().GetNode() {
+		var layer int
+		if _, err := fmt.Sscanf(n.GetName(), "/layers.%d/attn/", &layer); err != nil {
+			continue
+		}
+		m := list[layer]
+		switch prefix := fmt.Sprintf("/layers.%d/attn/", layer); {
+		case n.GetName() == prefix+"Attention" && len(n.GetInput()) > 1:
+			m.query, m.key = n.GetInput()[0], n.GetInput()[1]
+		case n.GetName() == prefix+"bias/masked/Add" && len(n.GetInput()) > 1:
+			m.bias = n.GetInput()[1]
+		}
+		list[layer] = m
+	}
+	return list
+}
+
+// headValues are vectors of heads, (batch, heads, positions, width), in float64.
+type headValues struct {
+	shape [4]int
+	data  []float64
+}
+
+func (v headValues) at(b, h, s int) []float64 {
+	i := ((b*v.shape[1]+h)*v.shape[2] + s) * v.shape[3]
+	return v.data[i : i+v.shape[3]]
+}
+
+// own are the last d coordinates of a head: those in front of them are a bias's.
+func own(x []float64, d int) []float64 { return x[max(len(x)-d, 0):] }
+
+// headsOf reads a value of four axes from a run, whichever runner made it.
+func headsOf(v any) (headValues, bool) {
+	var out headValues
+	switch a := v.(type) {
+	case *interp.Array:
+		if a == nil || len(a.Shape) != 4 || a.F == nil {
+			return out, false
+		}
+		copy(out.shape[:], a.Shape)
+		out.data = a.F
+	case ort.Tensor:
+		if len(a.Shape) != 4 || a.F32 == nil {
+			return out, false
+		}
+		for i, n := range a.Shape {
+			out.shape[i] = int(n)
+		}
+		out.data = make([]float64, len(a.F32))
+		for i, x := range a.F32 {
+			out.data[i] = float64(x)
+		}
+	default:
+		return out, false
+	}
+	return out, true
+}
+
+// cachedKeys runs an input and returns the keys of each layer's cache.
+func (s *session) cachedKeys(r Runner, in Input) (map[int]headValues, error) {
+	_, state, err := r.Run(s.ctx, in, nil)
+	if err != nil {
+		return nil, err
+	}
+	caches, _ := state.(map[string]any)
+	keys := map[int]headValues{}
+	for i := range s.model.Blocks {
+		if v, ok := headsOf(caches[fmt.Sprintf("present.%d.key", i)]); ok {
+			keys[i] = v
+		}
+	}
+	return keys, nil
+}
+
+// ofLaw tells whether a check is a law.
+func ofLaw(check string) bool { return strings.HasPrefix(check, "law-") }

@@ -1,0 +1,150 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pecvt/pecvt/convert/family"
+)
+
+// causalLimit bounds what later tokens may change in earlier logits: nothing but
+// the order of additions.
+func causalLimit(runner string) float64 {
+	if runner == "interp" {
+		return selfLimit
+	}
+	return 4 * roundoff["float32"]
+}
+
+// lawCausal: the logits of a prefix are the same whatever follows it.
+func (s *session) lawCausal() error {
+	ids := s.in.IDs[0]
+	n := min(len(ids), batchTokens)
+	kept := 2 * n / 3
+	if kept == 0 {
+		s.lack("law-causal", "a prompt of one token has nothing after it")
+		return nil
+	}
+	other := slices.Clone(ids[:n])
+	for i := kept; i < n; i++ {
+		other[i] = (other[i] + 1 + int64(i)) % int64(s.model.Vocab)
+	}
+	for _, r := range s.others {
+		err := s.law("law-causal", r, causalLimit(r.Name()), func() (f finding, err error) {
+			a, _, err := r.Run(s.ctx, prompt([][]int64{ids[:n]}, 0), nil)
+			if err != nil {
+				return f, err
+			}
+			b, _, err := r.Run(s.ctx, prompt([][]int64{other}, 0), nil)
+			if err != nil {
+				return f, err
+			}
+			m, err := Compare(b, a, func(_, s int) bool { return s < kept })
+			f.positions = m.Positions
+			f.at(m.MaxRel, "the logits of position %d change by %.3g of the largest value when the tokens from position %d on do", m.WorstPosition, m.MaxRel, kept)
+			return f, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unshiftable says why the logits of a layer may change with a shift of all
+// positions.
+func unshiftable(a *family.Attention) string {
+	switch {
+	case a.Bias != nil && a.Bias.RoundBF16:
+		return "the bias is rounded to bfloat16 position by position"
+	case a.Bias != nil && a.Bias.Kind == family.Path:
+		return "path vectors turn by their own position"
+	case a.Phase != nil:
+		return "phases come from the tokens, not from their positions"
+	case weightedAfter(a):
+		return "queries and keys are weighted coordinate by coordinate after they turn"
+	}
+	return ""
+}
+
+// weightedAfter reports norms behind the rotation: their weights may differ
+// between the two coordinates of a plane.
+func weightedAfter(a *family.Attention) bool {
+	return a.NormAfter && a.Rotary.Dim > 0 && (a.QNorm != nil || a.KNorm != nil)
+}
+
+// shiftTokens is the length of the prompt that is shifted.
+const shiftTokens = 16
+
+// lawShift: a shift of all positions by as far as the tables reach leaves the
+// logits.
+func (s *session) lawShift() error {
+	if why := s.broken(unshiftable); why != "" {
+		s.noLaw("law-shift", "no law of this encoding: "+why)
+		return nil
+	}
+	if !s.info.Positions {
+		s.noLaw("law-shift", "the graph takes no position_ids: nothing can be shifted")
+		return nil
+	}
+	n := min(shiftTokens, len(s.in.IDs[0]), s.info.MaxLength/2)
+	if n == 0 {
+		s.noLaw("law-shift", "a table of one position leaves no room for a shift")
+		return nil
+	}
+	ids := [][]int64{s.in.IDs[0][:n]}
+	shift := int64(s.info.MaxLength - n)
+	near := func(r Runner) (*Logits, error) {
+		l, _, err := r.Run(s.ctx, prompt(ids, 0), nil)
+		return l, err
+	}
+	far := func(r Runner) (*Logits, error) {
+		l, _, err := r.Run(s.ctx, prompt(ids, shift), nil)
+		return l, err
+	}
+	for _, r := range s.others {
+		lim, err := s.twoLimits("far-positions", r, far)
+		if err != nil {
+			return err
+		}
+		err = s.law("law-shift", r, lim, func() (f finding, err error) {
+			a, err := near(r)
+			if err != nil {
+				return f, err
+			}
+			b, err := far(r)
+			if err != nil {
+				return f, err
+			}
+			m, err := Compare(b, a, nil)
+			f.positions = m.Positions
+			off, note := m.MaxRel, ""
+			if off > lim && s.roundedAlike(r, a, near) && s.roundedAlike(r, b, far) {
+				off, note = lim, " (the tables' rounding, which large scores magnify)"
+			}
+			f.at(off, "a shift of all positions by %d changes the logits of token %d by %.3g of the largest value%s", shift, m.WorstPosition, m.MaxRel, note)
+			return f, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// roundedAlike tells whether an answer of the interpreter is the reference's with
+// the graph's rounded constants.
+func (s *session) roundedAlike(r Runner, got *Logits, run func(Runner) (*Logits, error)) bool {
+	text, err := s.rounding(r, want{from: "ref"}, got, run)
+	return err == nil && text != ""
+}
+
+// position names a column of an input by its position.
+func (w want) position(row, col int) string {
+	switch {
+	case w.at != nil:
+		return fmt.Sprintf("position %d", w.at(row, col))
+	default:
+		return fmt.Sprintf("position %d", col)
+	}
+}

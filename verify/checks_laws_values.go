@@ -1,0 +1,342 @@
+package verify
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// lawLimit bounds a law on values of the graph, relative to the largest of them:
+// tables hold float32, and a product of two vectors rounds every term.
+func lawLimit(runner string) float64 {
+	if runner == "interp" {
+		return 16 * roundoff["float32"]
+	}
+	return 64 * roundoff["float32"]
+}
+
+// tokenBound says why equal tokens at different places are different keys.
+func tokenBound(a *family.Attention) string {
+	switch {
+	case a.KShift != nil:
+		return "a key is mixed with the one before it, and the first has none"
+	case a.Bias != nil && a.Bias.RoundBF16:
+		return "the bias is rounded to bfloat16 position by position"
+	case a.Bias != nil && a.Bias.Kind == family.Path:
+		return "path vectors turn by their own position"
+	case weightedAfter(a):
+		return "queries and keys are weighted coordinate by coordinate after they turn"
+	}
+	return ""
+}
+
+// lawDistance: of equal tokens, a score depends on the distance i − j alone. The
+// first layer meets one token at every position, at the beginning and at the
+// tables' end; the interpreter's queries meet the keys, and in every runner keys
+// meet keys.
+func (s *session) lawDistance() error {
+	a := &s.model.Blocks[0].Attn
+	if why := tokenBound(a); why != "" {
+		s.noLaw("law-distance", "no law of this encoding: "+why)
+		return nil
+	}
+	n := min(shiftTokens, s.info.MaxLength/2)
+	if n < 2 {
+		s.noLaw("law-distance", "the tables are too short for distances")
+		return nil
+	}
+	row := slices.Repeat([]int64{s.in.IDs[0][0]}, n)
+	in := prompt([][]int64{row}, 0)
+	if s.info.Positions {
+		two := prompt([][]int64{row}, int64(s.info.MaxLength-n))
+		in = Input{IDs: [][]int64{row, row}, Positions: append(in.Positions, two.Positions...), Mask: append(in.Mask, two.Mask...)}
+	}
+	for _, r := range s.others {
+		err := s.law("law-distance", r, lawLimit(r.Name()), func() (f finding, err error) {
+			keys, err := s.cachedKeys(r, in)
+			if err != nil {
+				return f, err
+			}
+			k, ok := keys[0]
+			if !ok {
+				return f, nil
+			}
+			f.positions = n * len(in.IDs)
+			f.distances(a, in, k, k, "keys")
+			g, _ := r.(*graphRunner)
+			m := s.meetings()[0]
+			if g != s.interpreter() || m.query == "" {
+				return f, nil
+			}
+			found, err := s.tapped(g, in, map[string]bool{m.query: true})
+			if err != nil {
+				return f, err
+			}
+			if q, ok := headsOf(found[m.query]); ok {
+				f.distances(a, in, q, k, "queries and keys")
+			}
+			return f, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// distances notes how far products of heads x and y are from being a function of
+// the distance.
+func (f *finding) distances(a *family.Attention, in Input, x, y headValues, what string) {
+	share := max(x.shape[1]/y.shape[1], 1)
+	for h := range x.shape[1] {
+		product := func(b, i, j int) float64 {
+			return dot(own(x.at(b, h, i), a.HeadDim), own(y.at(b, h/share, j), a.HeadDim))
+		}
+		norms := 0.0
+		for b := range x.shape[0] {
+			for i := range x.shape[2] {
+				u, v := own(x.at(b, h, i), a.HeadDim), own(y.at(b, h/share, i), a.HeadDim)
+				norms = max(norms, math.Sqrt(dot(u, u)*dot(v, v)))
+			}
+		}
+		if norms == 0 {
+			continue
+		}
+		for b := range x.shape[0] {
+			for i := range x.shape[2] {
+				for j := range i + 1 {
+					off := math.Abs(product(b, i, j)-product(0, i-j, 0)) / norms
+					f.at(off, "layer 0, head %d: equal %s at positions %d and %d meet otherwise than at %d and 0, by %.3g of their lengths",
+						h, what, in.Positions[b][i], in.Positions[b][j], i-j, off)
+				}
+			}
+		}
+	}
+}
+
+func dot(x, y []float64) float64 {
+	sum := 0.0
+	for i := range x {
+		sum += x[i] * y[i]
+	}
+	return sum
+}
+
+// blindCoordinates are the coordinates of a key/value head's vectors that no
+// position moves: of planes that do not turn or are removed, and beyond the
+// rotary dimension.
+func blindCoordinates(a *family.Attention, group int) []int {
+	r := a.Rotary
+	still := make([]bool, a.HeadDim)
+	for i := r.Dim; i < a.HeadDim; i++ {
+		still[i] = true
+	}
+	for p := range r.Planes() {
+		theta := r.InvFreq[p]
+		if a.Spectra != nil {
+			theta = a.Spectra.InvFreq[group][p]
+		}
+		if theta == 0 || r.Removed != nil && r.Removed[p] {
+			i, j := p, p+r.Planes()
+			if r.Pairing == posenc.Interleaved {
+				i, j = 2*p, 2*p+1
+			}
+			still[i], still[j] = true, true
+		}
+	}
+	var list []int
+	for i, b := range still {
+		if b {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// lawBlind: planes that an encoding drops do not see positions. Every token is a
+// row of its own, so that nothing but its own value is read and each layer's
+// input stays: queries (in the interpreter) and keys at two sets of positions
+// must agree in every coordinate that does not turn.
+func (s *session) lawBlind() error {
+	any := false
+	for i := range s.model.Blocks {
+		a := &s.model.Blocks[i].Attn
+		for g := range a.KVHeads {
+			any = any || len(blindCoordinates(a, g)) > 0
+		}
+	}
+	switch {
+	case !any:
+		s.noLaw("law-blind", "no law of this encoding: every plane turns")
+		return nil
+	case !s.info.Positions:
+		s.noLaw("law-blind", "the graph takes no position_ids: a token alone is at position 0")
+		return nil
+	case s.info.MaxLength < 2:
+		s.noLaw("law-blind", "the tables have one position")
+		return nil
+	}
+	n := min(8, len(s.in.IDs[0]))
+	var first, second Input
+	for i := range n {
+		one := prompt([][]int64{{s.in.IDs[0][i]}}, 0)
+		two := prompt(one.IDs, int64(1+i*(s.info.MaxLength-2)/max(n-1, 1)))
+		for to, from := range map[*Input]Input{&first: one, &second: two} {
+			to.IDs, to.Positions, to.Mask = append(to.IDs, from.IDs...), append(to.Positions, from.Positions...), append(to.Mask, from.Mask...)
+		}
+	}
+	for _, r := range s.others {
+		err := s.law("law-blind", r, lawLimit(r.Name()), func() (f finding, err error) {
+			a, err := s.cachedKeys(r, first)
+			if err != nil {
+				return f, err
+			}
+			b, err := s.cachedKeys(r, second)
+			if err != nil {
+				return f, err
+			}
+			for i := range s.model.Blocks {
+				f.blind(&s.model.Blocks[i].Attn, a[i], b[i], second, fmt.Sprintf("layer %d: key", i))
+			}
+			g, _ := r.(*graphRunner)
+			if g != s.interpreter() {
+				return f, nil
+			}
+			return f, s.blindQueries(&f, g, first, second)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blindQueries is lawBlind for the queries of every layer that can be tapped.
+func (s *session) blindQueries(f *finding, g *graphRunner, first, second Input) error {
+	names := map[string]bool{}
+	meetings := s.meetings()
+	for _, m := range meetings {
+		names[m.query] = true
+	}
+	a, err := s.tapped(g, first, names)
+	if err != nil {
+		return err
+	}
+	b, err := s.tapped(g, second, names)
+	if err != nil {
+		return err
+	}
+	for i := range s.model.Blocks {
+		x, okX := headsOf(a[meetings[i].query])
+		y, okY := headsOf(b[meetings[i].query])
+		if okX && okY {
+			f.blind(&s.model.Blocks[i].Attn, x, y, second, fmt.Sprintf("layer %d: query", i))
+		}
+	}
+	return nil
+}
+
+// blind notes coordinates that see positions.
+func (f *finding) blind(a *family.Attention, x, y headValues, at Input, what string) {
+	if len(x.data) == 0 || x.shape != y.shape {
+		return
+	}
+	f.positions = max(f.positions, x.shape[0])
+	if x.shape[1]%a.KVHeads != 0 || x.shape[3] < a.HeadDim {
+		f.at(math.Inf(1), "%ss are %d of size %d in the graph: config.json has %d heads on %d of size %d", what, x.shape[1], x.shape[3], a.Heads, a.KVHeads, a.HeadDim)
+		return
+	}
+	for h := range x.shape[1] {
+		for _, i := range blindCoordinates(a, h*a.KVHeads/x.shape[1]) {
+			for b := range x.shape[0] {
+				u, v := own(x.at(b, h, 0), a.HeadDim), own(y.at(b, h, 0), a.HeadDim)
+				off := math.Abs(u[i]-v[i]) / max(math.Sqrt(dot(u, u)), math.SmallestNonzeroFloat64)
+				f.at(off, "%s head %d, coordinate %d does not turn, and moves by %.3g of its length from position 0 to %d", what, h, i, off, at.Positions[b][0])
+			}
+		}
+	}
+}
+
+// lawGates: a bias is never positive and 0 at distance 0, in every layer, for
+// every query and visible key. Of a bias in coordinates of the heads, which is
+// known up to a term of the query's own, the bias at distance 0 is taken off.
+func (s *session) lawGates() error {
+	g := s.interpreter()
+	if g == nil {
+		return nil
+	}
+	if s.broken(func(a *family.Attention) string {
+		if a.Bias != nil {
+			return "a bias"
+		}
+		return ""
+	}) == "" {
+		s.noLaw("law-gates", "no law of this encoding: no layer has a bias")
+		return nil
+	}
+	n := min(len(s.in.IDs[0]), shiftTokens)
+	in := prompt([][]int64{s.in.IDs[0][:n]}, 0)
+	return s.law("law-gates", g, lawLimit(g.name), func() (f finding, err error) {
+		names, meetings := map[string]bool{}, s.meetings()
+		for _, m := range meetings {
+			names[m.query], names[m.key], names[m.bias] = true, true, true
+		}
+		found, err := s.tapped(g, in, names)
+		if err != nil {
+			return f, err
+		}
+		for i := range s.model.Blocks {
+			a := &s.model.Blocks[i].Attn
+			if a.Bias == nil {
+				continue
+			}
+			if bias, ok := headsOf(found[meetings[i].bias]); ok {
+				f.gates(i, bias.shape[1], n, true, func(h, q, k int) float64 { return bias.at(0, h%bias.shape[1], q)[k] })
+				continue
+			}
+			q, okQ := headsOf(found[meetings[i].query])
+			k, okK := headsOf(found[meetings[i].key])
+			if okQ && okK && (q.shape[1] != a.Heads || k.shape[1] != a.KVHeads) {
+				return finding{}, fmt.Errorf("layer %d: %d heads on %d in the graph: config.json has %d on %d", i, q.shape[1], k.shape[1], a.Heads, a.KVHeads)
+			}
+			if !okQ || !okK || q.shape[3] <= a.HeadDim {
+				return finding{}, fmt.Errorf("layer %d: no bias is found in the graph, neither in its mask nor before its heads", i)
+			}
+			extra := q.shape[3] - a.HeadDim
+			f.gates(i, a.Heads, n, false, func(h, i, j int) float64 {
+				return a.Scale * dot(q.at(0, h, i)[:extra], k.at(0, h/(a.Heads/a.KVHeads), j)[:extra])
+			})
+		}
+		return f, nil
+	})
+}
+
+// gates notes where a layer's bias b(h, i, j) is positive, or, whole, not 0 at
+// distance 0.
+func (f *finding) gates(layer, heads, n int, whole bool, b func(h, i, j int) float64) {
+	f.positions = n
+	for h := range heads {
+		largest := 0.0
+		for i := range n {
+			for j := range i + 1 {
+				largest = max(largest, math.Abs(b(h, i, j)-b(h, i, i)))
+			}
+		}
+		largest = max(largest, 1e-6) // of scores of the order of 1
+		for i := range n {
+			zero := b(h, i, i)
+			if whole {
+				f.at(math.Abs(zero)/largest, "layer %d, head %d: the bias of position %d on itself is %.3g, not 0", layer, h, i, zero)
+			}
+			for j := range i {
+				if v := b(h, i, j) - zero; v > 0 {
+					f.at(v/largest, "layer %d, head %d: the bias of position %d on position %d is %.3g: above 0", layer, h, i, j, v)
+				}
+			}
+		}
+	}
+	f.at(0, "layer %d: nothing", layer)
+}

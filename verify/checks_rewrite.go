@@ -1,0 +1,132 @@
+package verify
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/verify/ref"
+)
+
+// rewriteLimit bounds max |result − source with the encoding asked for| /
+// max |source|: both run in float64 over the same numbers, in another order.
+const rewriteLimit = 1e-9
+
+// frequencyLimit bounds how far a frequency of the result may lie from the one
+// asked for, relatively: configurations spell them in decimal.
+const frequencyLimit = 1e-9
+
+// rewriteTokens is the length of the prompt that source and result both run.
+const rewriteTokens = 24
+
+// rewritten checks the conversion itself. Checkpoint and graph agree on a wrong
+// frequency as well as on a right one, so what the result must be is made from
+// the source and the flags in pecvt.json, without the code that rewrote: the
+// source's weights, and in memory the encoding that the flags ask for. Plane by
+// plane and head by head the result must turn like that, what a conversion does
+// not touch must have the source's numbers, and the logits of both must agree in
+// float64. An exact rewrite's encoding is the source's own, so its logits must
+// be the source's.
+func (s *session) rewritten() error {
+	c := Check{Name: "rewrite", Runner: "ref", Against: "source", Verdict: Pass, Limit: rewriteLimit}
+	f, why, err := s.manifestFlags()
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		c.Verdict, c.Detail = Skipped, why
+		s.add(c)
+		return nil
+	}
+	s.step("ref: what %s makes of the source", f.To)
+	want, err := s.expected(f)
+	if err == nil {
+		err = s.compareRewrite(&c, want)
+	}
+	if s.ctx.Err() != nil {
+		return s.ctx.Err()
+	}
+	if err != nil {
+		c.Verdict, c.Detail = Fail, err.Error()
+	}
+	if c.Verdict == Fail {
+		c.Blame = "the conversion is wrong, or its files were changed after it: convert the source again"
+	}
+	s.add(c)
+	return nil
+}
+
+// compareRewrite compares the loaded result with the expected model.
+func (s *session) compareRewrite(c *Check, want *expectation) error {
+	if got, max := s.loaded.MaxPositions, want.maxPositions; got != max {
+		return fmt.Errorf("max_position_embeddings is %d: expected %d", got, max)
+	}
+	if len(s.loaded.Blocks) != len(want.models[0].Blocks) {
+		return fmt.Errorf("%d layers: the source has %d", len(s.loaded.Blocks), len(want.models[0].Blocks))
+	}
+	if err := sameParts(s.loaded, s.ckpt, want.models[0], s.sourceCkpt); err != nil {
+		return err
+	}
+	for i, length := range want.lengths {
+		got, err := s.loaded.AtLength(length)
+		if err != nil {
+			return err
+		}
+		if err := sameRotation(got, want.models[i]); err != nil {
+			return fmt.Errorf("at length %d: %w", length, err)
+		}
+	}
+	got, err := s.loaded.AtLength(want.lengths[0])
+	if err != nil {
+		return err
+	}
+	in := s.rewritePrompt(want.models[0])
+	a, err := ref.New(got, s.ckpt).Forward(s.ctx, in, ref.Options{})
+	if err != nil {
+		return err
+	}
+	b, err := ref.New(want.models[0], s.sourceCkpt).Forward(s.ctx, in, ref.Options{})
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	m, err := Compare(&Logits{B: 1, S: a.Seq, V: a.Vocab, Data: a.Logits}, &Logits{B: 1, S: b.Seq, V: b.Vocab, Data: b.Logits}, nil)
+	if err != nil {
+		return err
+	}
+	c.MaxAbs, c.MaxRel, c.NMSE, c.Cosine, c.KL, c.Top1, c.Positions = Number(m.MaxAbs), Number(m.MaxRel), Number(m.NMSE), Number(m.Cosine), Number(m.KL), Number(m.Top1), m.Positions
+	if !(m.MaxRel <= rewriteLimit) {
+		return fmt.Errorf("the logits are off by %.3g of the largest one from the source's with the encoding that pecvt.json names (limit %.0e), worst at token %d", m.MaxRel, rewriteLimit, m.WorstPosition)
+	}
+	return nil
+}
+
+// rewritePrompt is what both run. Attention sees differences of positions, so
+// half of the tokens stand far from each other, up to the graph's last position.
+// A bias may count tokens as well as positions: with one they follow each other.
+func (s *session) rewritePrompt(m *family.Model) ref.Input {
+	ids := s.ids[0][:min(len(s.ids[0]), rewriteTokens)]
+	n := len(ids)
+	row := make([]int64, n)
+	near := n
+	if !sums(m) {
+		near = (n + 1) / 2
+	}
+	for i := range row {
+		row[i] = int64(i)
+		if i >= near {
+			far := float64(s.info.MaxLength-n) * math.Pow(float64(i-near+1)/float64(n-near), 3)
+			row[i] += int64(far)
+		}
+	}
+	return ref.Input{IDs: [][]int64{ids}, Positions: [][]int64{row}}
+}
+
+// sums reports biases and phases, which may count tokens.
+func sums(m *family.Model) bool {
+	for i := range m.Blocks {
+		if a := &m.Blocks[i].Attn; a.Bias != nil || a.Phase != nil {
+			return true
+		}
+	}
+	return false
+}

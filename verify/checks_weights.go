@@ -1,0 +1,181 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+)
+
+// weights checks the graph's weights against the checkpoint's, tensor by tensor:
+// that the files are still those the graph was emitted for (another checkpoint of
+// the same shape would give every runner the same wrong answer), that the graph
+// reads each tensor whole, in its type and shape, where its file's header has it,
+// or holds the same bytes, that it reads every one, and that all numbers are
+// finite. Then source compares the files with those they were converted from.
+func (s *session) weights() error {
+	s.step("weights")
+	c := Check{Name: "weights", Runner: "ref", Against: GraphFile, Verdict: Pass}
+	now, err := s.ckpt.Fingerprint()
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, f := range s.ckpt.Files {
+		names = append(names, filepath.Base(f.Path))
+	}
+	stray := s.strayWeight()
+	if stray == "" {
+		stray = s.unlikeWeight()
+	}
+	if stray == "" {
+		stray = s.unreadWeight()
+	}
+	damaged, err := s.damagedWeight()
+	if err != nil {
+		return err
+	}
+	switch {
+	case s.info.Weights != "" && s.info.Weights != now:
+		c.Verdict, c.Detail = Fail, fmt.Sprintf("%s: not what %s was emitted for", strings.Join(names, ", "), GraphFile)
+		if stray != "" {
+			c.Detail += "; " + stray
+		}
+		c.Blame = "the tensor files or the graph were exchanged after the conversion: convert the source again, or emit the graph of what is there with pecvt export"
+	case stray != "":
+		c.Verdict, c.Detail, c.Blame = Fail, stray, "the emission is wrong, or the graph was changed after it: emit it again with pecvt export"
+	case damaged != "":
+		c.Verdict, c.Detail, c.Blame = Fail, damaged, "the tensor files are damaged, here or already in the source: compare them with the source's"
+	case s.info.Weights == "":
+		c.Verdict, c.Detail = Skipped, "the graph does not say which tensor files it was emitted for: emit it again with pecvt export"
+	}
+	s.add(c)
+	return s.sourceHashes()
+}
+
+// damagedWeight tells of the first weight that is not finite, and warns of
+// matrices of nothing but zeros.
+func (s *session) damagedWeight() (string, error) {
+	parameters := map[string]bool{}
+	for _, w := range s.loaded.Parameters {
+		parameters[w.Tensor] = true
+	}
+	seen := map[string]bool{}
+	for _, w := range s.loaded.Weights() {
+		if seen[w.Tensor] || w.Tensor == "" {
+			continue
+		}
+		seen[w.Tensor] = true
+		var bad *safetensors.FormatError
+		if err := s.ckpt.CheckFinite(w.Tensor); errors.As(err, &bad) {
+			return bad.Error(), nil
+		} else if err != nil {
+			return "", err
+		}
+		if len(w.Shape) > 1 && !parameters[w.Tensor] && !family.OfBlock(w.Tensor) {
+			zero, err := s.zero(w.Tensor)
+			if err != nil {
+				return "", err
+			}
+			if zero {
+				s.warn("tensor %q holds nothing but zeros", w.Tensor)
+			}
+		}
+		if err := s.ctx.Err(); err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// errNotZero ends a walk through a tensor.
+var errNotZero = errors.New("not zero")
+
+// zero tells whether a tensor holds nothing but zero bytes.
+func (s *session) zero(name string) (bool, error) {
+	_, file, ok := s.ckpt.Lookup(name)
+	if !ok {
+		return false, fmt.Errorf("tensor %q is not in the checkpoint", name)
+	}
+	err := file.Walk(name, func(_ int64, piece []byte) error {
+		for _, b := range piece {
+			if b != 0 {
+				return errNotZero
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errNotZero) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// unreadWeight names the first weight of the model that no node of the graph
+// reads, "" where all are read.
+func (s *session) unreadWeight() string {
+	g := s.info.Model.GetGraph()
+	used := map[string]bool{}
+	for _, n := range g.GetNode() {
+		for _, in := range n.GetInput() {
+			used[in] = true
+		}
+	}
+	parameters := map[string]bool{}
+	for _, w := range s.loaded.Parameters {
+		parameters[w.Tensor] = true
+	}
+	read := map[string][]family.Range{}
+	for _, t := range g.GetInitializer() {
+		if !used[t.GetName()] {
+			continue
+		}
+		p, ok := s.pieceOf(t.GetName())
+		if ok {
+			read[p.info.Name] = append(read[p.info.Name], p.rows)
+		}
+	}
+	for _, w := range s.loaded.Weights() {
+		if w.Tensor == "" || parameters[w.Tensor] {
+			continue
+		}
+		for _, rows := range rowsRead(w) {
+			if !covered(rows, read[w.Tensor]) {
+				return fmt.Sprintf("no node of the graph reads rows %d to %d of tensor %q", rows.Begin, rows.End-1, w.Tensor)
+			}
+		}
+	}
+	return ""
+}
+
+// rowsRead are the rows of its tensor that a weight reads.
+func rowsRead(w family.Weight) []family.Range {
+	if w.Rows != nil {
+		return w.Rows
+	}
+	n := int64(1)
+	if len(w.Stored) > 0 {
+		n = w.Stored[0]
+	}
+	return []family.Range{{Begin: 0, End: n}}
+}
+
+// covered tells whether every row of want is in one of have.
+func covered(want family.Range, have []family.Range) bool {
+	for at := want.Begin; at < want.End; {
+		next := at
+		for _, r := range have {
+			if r.Begin <= at && at < r.End {
+				next = max(next, r.End)
+			}
+		}
+		if next == at {
+			return false
+		}
+		at = next
+	}
+	return true
+}

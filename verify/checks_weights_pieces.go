@@ -1,0 +1,102 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+)
+
+// onnxTypes are ONNX's names of the types that weights may have.
+var onnxTypes = map[tensor.DType]onnxpb.TensorProto_DataType{
+	tensor.F64: onnxpb.TensorProto_DOUBLE, tensor.F32: onnxpb.TensorProto_FLOAT,
+	tensor.F16: onnxpb.TensorProto_FLOAT16, tensor.BF16: onnxpb.TensorProto_BFLOAT16,
+}
+
+// piece is what an initializer of the graph is of the checkpoint: rows of a tensor.
+type piece struct {
+	info  safetensors.Info
+	file  *safetensors.File
+	rows  family.Range
+	whole bool
+}
+
+// pieceOf reads an initializer's name: a tensor's, or rows of one, name[begin:end].
+func (s *session) pieceOf(name string) (piece, bool) {
+	if info, file, ok := s.ckpt.Lookup(name); ok {
+		n := int64(1)
+		if len(info.Shape) > 0 {
+			n = info.Shape[0]
+		}
+		return piece{info, file, family.Range{Begin: 0, End: n}, true}, true
+	}
+	at := strings.LastIndexByte(name, '[')
+	if at <= 0 || !strings.HasSuffix(name, "]") {
+		return piece{}, false
+	}
+	info, file, ok := s.ckpt.Lookup(name[:at])
+	first, last, cut := strings.Cut(name[at+1:len(name)-1], ":")
+	begin, err1 := strconv.ParseInt(first, 10, 64)
+	end, err2 := strconv.ParseInt(last, 10, 64)
+	if !ok || !cut || err1 != nil || err2 != nil || len(info.Shape) == 0 || begin < 0 || end < begin || end > info.Shape[0] {
+		return piece{}, false
+	}
+	return piece{info, file, family.Range{Begin: begin, End: end}, false}, true
+}
+
+// shape is the piece's shape as stored.
+func (p piece) shape() []int64 {
+	if p.whole {
+		return p.info.Shape
+	}
+	return append([]int64{p.rows.End - p.rows.Begin}, p.info.Shape[1:]...)
+}
+
+// bytes is the span of the piece in its tensor.
+func (p piece) bytes() (begin, end int64) {
+	if p.whole || p.info.Shape[0] == 0 {
+		return 0, p.info.Bytes()
+	}
+	row := p.info.Bytes() / p.info.Shape[0]
+	return p.rows.Begin * row, p.rows.End * row
+}
+
+// unlikeWeight tells of the first initializer that is not the checkpoint's
+// tensor of its name in type, shape or length; "" where all are. Where its bytes
+// are, and what they hold, strayWeight compares.
+func (s *session) unlikeWeight() string {
+	for _, t := range s.info.Model.GetGraph().GetInitializer() {
+		name := t.GetName()
+		p, ok := s.pieceOf(name)
+		if !ok {
+			continue // a constant of the graph's own, or what strayWeight tells of
+		}
+		begin, end := p.bytes()
+		location, _, length := external(t)
+		if want := onnxTypes[p.info.DType]; t.GetDataType() != int32(want) {
+			return fmt.Sprintf("the graph has %q as %s, the checkpoint as %s", name, onnxpb.TensorProto_DataType(t.GetDataType()), p.info.DType)
+		}
+		if !slices.Equal(t.GetDims(), p.shape()) && !(p.whole && s.logical(name, t.GetDims())) {
+			return fmt.Sprintf("the graph has %q as %v, the checkpoint as %v", name, t.GetDims(), p.shape())
+		}
+		if location != "" && length != end-begin {
+			return fmt.Sprintf("the graph takes %d bytes of %s for %q, which has %d", length, location, name, end-begin)
+		}
+	}
+	return ""
+}
+
+// logical tells whether a weight of the model reads a tensor in this shape.
+func (s *session) logical(name string, shape []int64) bool {
+	for _, w := range s.loaded.Weights() {
+		if w.Tensor == name && w.Rows == nil && slices.Equal(w.Shape, shape) {
+			return true
+		}
+	}
+	return false
+}

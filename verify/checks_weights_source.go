@@ -1,0 +1,110 @@
+package verify
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// untouching are the values of --to that leave a stock source's tensors as they
+// are in the native layout: the encoding is in config.json alone.
+var untouching = []string{"rope", "hope", "hope-ab1", "hope-ab2", "hope-ab3", "p-rope", "nope", "pi", "yarn"}
+
+// sourceFiles is what pecvt.json knows of the files a folder was converted from.
+type sourceFiles struct {
+	Source struct {
+		Files []struct {
+			Name         string `json:"name"`
+			Bytes        int64  `json:"bytes"`
+			HeaderSHA256 string `json:"header_sha256"`
+			SHA256       string `json:"sha256"`
+		} `json:"files"`
+		Manifest json.RawMessage `json:"manifest"`
+	} `json:"source"`
+	Flags struct {
+		To, Layout string
+	} `json:"flags"`
+}
+
+// sourceHashes compares the tensor files with the source's, of which pecvt.json
+// has the SHA-256 where convert was asked for it: a tensor that was changed deep
+// inside, in the conversion or after it, is found without the source. Nothing is
+// recorded where no hash is.
+func (s *session) sourceHashes() error {
+	raw, err := os.ReadFile(filepath.Join(s.dir, ManifestFile))
+	if err != nil {
+		return nil // exported, not converted
+	}
+	var m sourceFiles
+	if err := json.Unmarshal(raw, &m); err != nil {
+		s.warn("%s is no manifest: %v", ManifestFile, err)
+		return nil
+	}
+	known := map[string]string{}   // by content
+	headers := map[string]string{} // by header
+	for _, f := range m.Source.Files {
+		if f.SHA256 != "" {
+			known[f.SHA256], headers[f.HeaderSHA256] = f.Name, f.Name
+		}
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	c := Check{Name: "source-weights", Runner: "ref", Against: ManifestFile, Verdict: Pass}
+	var rewritten []string
+	for _, f := range s.ckpt.Files {
+		name := filepath.Base(f.Path)
+		s.step("hash %s", name)
+		sum, err := s.sha256(f.Path)
+		if err != nil {
+			return err
+		}
+		if known[sum] != "" {
+			continue
+		}
+		from := headers[f.HeaderSHA256()]
+		stock := len(m.Source.Manifest) == 0 && s.loaded.Extension == nil && slices.Contains(untouching, m.Flags.To) && m.Flags.Layout == "native"
+		if from != "" && stock {
+			c.Verdict = Fail
+			c.Detail = fmt.Sprintf("%s has the tensors of the source's %s, but not their numbers: --to %s changes none (SHA-256 %s…)", name, from, m.Flags.To, sum[:12])
+			c.Blame = "a tensor was changed in the conversion or after it: convert the source again; verify --against names the tensor"
+			break
+		}
+		rewritten = append(rewritten, name)
+	}
+	if c.Verdict == Pass && len(rewritten) > 0 {
+		c.Verdict, c.Detail = Skipped, fmt.Sprintf("%s: written anew by the conversion; --against compares the numbers", strings.Join(rewritten, ", "))
+	}
+	s.add(c)
+	return nil
+}
+
+// sha256 is a file's, in hexadecimal.
+func (s *session) sha256(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("weights: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	buf := make([]byte, 4<<20)
+	for {
+		n, err := f.Read(buf)
+		h.Write(buf[:n])
+		if err == io.EOF {
+			return hex.EncodeToString(h.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("weights: %w", err)
+		}
+		if err := s.ctx.Err(); err != nil {
+			return "", err
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package verify
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+)
+
+// behind finds the stored tensor that a weight of the graph is, NAME or its rows
+// NAME[begin:end], and at which byte of it the weight begins.
+func (s *session) behind(weight string) (info safetensors.Info, file *safetensors.File, from int64, ok bool) {
+	info, file, ok = s.ckpt.Lookup(weight)
+	if at := strings.LastIndexByte(weight, '['); !ok && at > 0 {
+		if info, file, ok = s.ckpt.Lookup(weight[:at]); ok && len(info.Shape) > 0 && info.Shape[0] > 0 {
+			begin, _, _ := strings.Cut(weight[at+1:], ":")
+			row, _ := strconv.ParseInt(begin, 10, 64)
+			from = row * ((info.End - info.Begin) / info.Shape[0])
+		}
+	}
+	return info, file, from, ok
+}
+
+// strayCopy compares the graph's own copy of a weight, in model.onnx or a file
+// beside it, with the checkpoint's bytes; "" where they are the same, or where
+// it is no weight of the checkpoint. A prompt reads few rows of an embedding, so
+// no logit need tell of a copy that is damaged.
+func (s *session) strayCopy(t *onnxpb.TensorProto, location string, offset, length int64) string {
+	info, _, from, ok := s.behind(t.GetName())
+	if !ok {
+		return ""
+	}
+	stored, err := s.ckpt.Bytes(info.Name)
+	if err != nil {
+		return err.Error()
+	}
+	var own io.Reader = bytes.NewReader(t.GetRawData())
+	if location == "" {
+		length = int64(len(t.GetRawData()))
+	} else {
+		f, err := os.Open(filepath.Join(s.dir, filepath.FromSlash(location)))
+		if err != nil {
+			return ""
+		}
+		defer f.Close()
+		own = io.NewSectionReader(f, offset, length)
+	}
+	if from+length > int64(len(stored)) {
+		return fmt.Sprintf("the graph's own copy of %q has %d bytes, the checkpoint %d", t.GetName(), length, int64(len(stored))-from)
+	}
+	piece := make([]byte, 1<<20)
+	for at := int64(0); at < length; {
+		n, err := io.ReadFull(own, piece[:min(int64(len(piece)), length-at)])
+		want := stored[from+at : from+at+int64(n)]
+		if !bytes.Equal(piece[:n], want) {
+			i := 0
+			for piece[i] == want[i] {
+				i++
+			}
+			return fmt.Sprintf("the graph's own copy of %q is not the checkpoint's from number %d on", t.GetName(), (at+int64(i))/int64(info.DType.Size()))
+		}
+		if err != nil {
+			return fmt.Sprintf("the graph's own copy of %q ends after %d of %d bytes", t.GetName(), at+int64(n), length)
+		}
+		at += int64(n)
+	}
+	s.ckpt.Release(info.Name)
+	return ""
+}

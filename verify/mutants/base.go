@@ -1,0 +1,139 @@
+package mutants
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// Base is one conversion of a bundled checkpoint; mutants are planted into it.
+type Base struct {
+	// Name is unique; Model is the checkpoint's folder below testdata.
+	Name, Model string
+	// To is a value of --to, or as-is. Cut, Scale, Slope, Layout and Spelling are
+	// the flags of the same names; empty is the default.
+	To, Cut, Scale, Slope, Layout, Spelling string
+	// Attention, Bias and Weights are the forms of the graph; empty is the
+	// default.
+	Attention, Bias, Weights string
+	// MaxLength is the length of the tables, 0 for defaultMaxLength.
+	MaxLength int
+}
+
+// defaultMaxLength leaves some rows of the tables past the longest prompt.
+const defaultMaxLength = 600
+
+// Bases lists the conversions that mutants are planted into.
+func Bases() []Base {
+	const asIs = rewrite.AsIs
+	return []Base{
+		{Name: "stories-hope", Model: "models/stories260K", To: "hope"},
+		{Name: "llama-rope", Model: "golden/llama-gqa", To: "rope"},
+		{Name: "llama-rope-ort", Model: "golden/llama-gqa", To: "rope", Attention: onnxops.AttentionORT},
+		{Name: "llama-hope", Model: "golden/llama-gqa", To: "hope"},
+		{Name: "llama-hope-copy", Model: "golden/llama-gqa", To: "hope", Weights: onnxops.WeightsExternalCopy},
+		{Name: "llama-hope-longrope", Model: "golden/llama-gqa", To: "hope", Spelling: "longrope"},
+		{Name: "llama-hope-partial", Model: "golden/llama-gqa", To: "hope", Cut: "k=3", Layout: rewrite.Partial},
+		{Name: "llama-hope-ab3", Model: "golden/llama-gqa", To: "hope-ab3"},
+		{Name: "llama-yarn", Model: "golden/llama-gqa", To: "yarn", Scale: "yarn:4"},
+		{Name: "llama-pi", Model: "golden/llama-gqa", To: "pi", Scale: "pi:4"},
+		{Name: "llama-grape-m", Model: "golden/llama-gqa", To: "grape-m"},
+		{Name: "llama-hybrid", Model: "golden/llama-gqa", To: "hybrid:alibi", Slope: "alibi"},
+		{Name: "llama3", Model: "golden/llama3-scaled", To: "rope"},
+		{Name: "llama-sharded", Model: "golden/llama-sharded-f16", To: "rope"},
+		{Name: "llama-tied", Model: "golden/llama-tied-bf16", To: "rope"},
+		{Name: "mistral", Model: "golden/mistral", To: "rope"},
+		{Name: "mistral-ort", Model: "golden/mistral", To: "rope", Attention: onnxops.AttentionORT},
+		{Name: "qwen2", Model: "golden/qwen2", To: "rope"},
+		{Name: "qwen3-hope", Model: "golden/qwen3", To: "hope"},
+		{Name: "qwen3-ab3", Model: "golden/qwen3", To: "hope-ab3"},
+		{Name: "phi3", Model: "golden/phi3", To: "rope"},
+		{Name: "neox", Model: "golden/gpt-neox", To: "rope"},
+		{Name: "smollm3", Model: "golden/smollm3", To: "rope"},
+		{Name: "starcoder2", Model: "golden/starcoder2", To: "rope"},
+		{Name: "bloom", Model: "golden/bloom", To: "alibi"},
+		{Name: "bloom-mask", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask},
+		{Name: "bloom-fox", Model: "golden/bloom", To: "fox"},
+		{Name: "bloom-grape-a", Model: "golden/bloom", To: "grape-a"},
+		{Name: "bloom-grape-ap", Model: "golden/bloom", To: "grape-ap"},
+		{Name: "mpt", Model: "golden/mpt", To: "alibi"},
+		{Name: "grape-fox", Model: "golden/grape-fox", To: "fox"},
+		{Name: "grape-a", Model: "golden/grape-a-querykeygated", To: asIs},
+		{Name: "grape-ap", Model: "golden/grape-ap-v1", To: asIs},
+		{Name: "grape-ap-kvshift", Model: "golden/grape-ap-v1-kvshift", To: asIs},
+		{Name: "grape-m", Model: "golden/grape-m-nonctx", To: asIs},
+		{Name: "grape-m-ctx", Model: "golden/grape-m-ctx", To: asIs},
+	}
+}
+
+// find returns a base by name.
+func find(name string) (Base, error) {
+	for _, b := range Bases() {
+		if b.Name == name {
+			return b, nil
+		}
+	}
+	return Base{}, fmt.Errorf("mutants: no base %q", name)
+}
+
+// Source is the checkpoint's folder below testdata's.
+func (b Base) Source(testdata string) string {
+	return filepath.Join(testdata, filepath.FromSlash(b.Model))
+}
+
+// Convert writes the converted checkpoint, without a graph, into dir, which must
+// not exist, and tells whether the rewrite is exact. Tensor files are copied:
+// mutants change them.
+func (b Base) Convert(ctx context.Context, testdata, dir string) (exact bool, err error) {
+	o := convert.Options{Options: rewrite.Options{To: b.To, Slope: b.Slope, Layout: b.Layout, Spelling: b.Spelling}, Output: dir, Copy: true, ToolVersion: "mutants"}
+	if b.Cut != "" {
+		if o.Cut, err = posenc.ParseCut(b.Cut); err != nil {
+			return false, err
+		}
+	}
+	if o.Scale, err = posenc.ParseScale(b.Scale); err != nil {
+		return false, err
+	}
+	plan, err := convert.NewPlan(b.Source(testdata), o)
+	if err != nil {
+		return false, fmt.Errorf("base %s: %w", b.Name, err)
+	}
+	if _, err := convert.Run(ctx, plan, convert.RunOptions{}); err != nil {
+		return false, fmt.Errorf("base %s: %w", b.Name, err)
+	}
+	return plan.Rewrite().Kind == rewrite.Exact, nil
+}
+
+// length is the number of positions of the tables.
+func (b Base) length() int {
+	if b.MaxLength != 0 {
+		return b.MaxLength
+	}
+	return defaultMaxLength
+}
+
+// Emit writes the graph of the checkpoint in dir.
+func (b Base) Emit(dir string) error {
+	ckpt, err := safetensors.OpenCheckpoint(dir)
+	if err != nil {
+		return err
+	}
+	defer ckpt.Close()
+	m, err := family.Load(ckpt)
+	if err != nil {
+		return err
+	}
+	length := b.length()
+	if m, err = m.AtLength(length); err != nil {
+		return err
+	}
+	_, err = onnxops.Write(dir, m, ckpt, onnxops.Options{Attention: b.Attention, Bias: b.Bias, Weights: b.Weights, MaxLength: length, Version: "mutants", Encoding: m.Encoding()})
+	return err
+}

@@ -1,0 +1,107 @@
+package mutants
+
+import (
+	"os"
+	"testing"
+
+	"github.com/pecvt/pecvt/verify/ort"
+	"github.com/pecvt/pecvt/verify/ort/orttest"
+)
+
+const testdata = "../../testdata"
+
+// TestMutants plants every mutant: verification has to find each by a named
+// check, and each has to compute something else or say why it is a fault.
+func TestMutants(t *testing.T) {
+	present := runtimePresent(t)
+	r := Runner{Testdata: testdata, Scratch: t.TempDir()}
+	for i, m := range Mutants() {
+		if testing.Short() && i%4 != 0 {
+			continue
+		}
+		t.Run(m.Name, func(t *testing.T) {
+			t.Parallel()
+			got, err := r.Run(t.Context(), m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !got.Caught() && !present && m.Name == "weight-rounded-to-f16" {
+				t.Skip("casts round in ONNX Runtime alone, whose library is not here")
+			}
+			if !got.Caught() {
+				t.Fatalf("survives: %s (exit code %d); allclose sees it: %v", m.Change, got.Exit, got.Naive.Seen)
+			}
+			if m.Still == "" && got.Moved == 0 && !got.Broke {
+				t.Errorf("no logit moves: the mutant computes the same, or has to say why it is a fault; %s: %s", got.Check, got.Detail)
+			}
+			if present && got.Naive.Exit == 0 && !got.Naive.Ran {
+				t.Error("the simplest check did not run")
+			}
+			t.Logf("%v, exit code %d, moves %.2g: %s; allclose: %v", got.All, got.Exit, got.Moved, got.Detail, got.Naive.Seen)
+		})
+	}
+}
+
+// TestBases: without a mutant everything passes, the simplest check included.
+func TestBases(t *testing.T) {
+	present := runtimePresent(t)
+	r := Runner{Testdata: testdata, Scratch: t.TempDir()}
+	for _, b := range Bases() {
+		t.Run(b.Name, func(t *testing.T) {
+			t.Parallel()
+			got, err := r.Base(t.Context(), b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Check != "" || present && got.Exit != 0 {
+				t.Errorf("exit code %d, %s of %s: %s", got.Exit, got.Check, got.Runner, got.Detail)
+			}
+			if got.Naive.Seen {
+				t.Errorf("allclose: %s", got.Naive.Detail)
+			}
+		})
+	}
+}
+
+// TestNames: names are unique, every mutant has a base, and there are enough of
+// each kind.
+func TestNames(t *testing.T) {
+	seen, used := map[string]bool{}, map[string]bool{}
+	count := map[Where]int{}
+	for _, m := range Mutants() {
+		if seen[m.Name] {
+			t.Errorf("two mutants %q", m.Name)
+		}
+		seen[m.Name] = true
+		used[m.Base] = true
+		count[m.Where]++
+		if _, err := find(m.Base); err != nil {
+			t.Errorf("%s: %v", m.Name, err)
+		}
+	}
+	for _, b := range Bases() {
+		if !used[b.Name] {
+			t.Errorf("base %q has no mutant", b.Name)
+		}
+	}
+	t.Logf("%d mutants: %v", len(seen), count)
+	for where, n := range map[Where]int{Rewriter: 20, Emitter: 60, Files: 20} {
+		if count[where] < n {
+			t.Errorf("%d mutants of the %s, at least %d are wanted", count[where], where, n)
+		}
+	}
+}
+
+// runtimePresent tells whether ONNX Runtime takes part; with PECVT_REQUIRE_ORT=1
+// it must.
+func runtimePresent(t testing.TB) bool {
+	t.Helper()
+	_, err := ort.Load("")
+	if err != nil && os.Getenv(orttest.EnvRequire) == "1" {
+		t.Fatalf("%s=1: %v", orttest.EnvRequire, err)
+	}
+	if err != nil {
+		t.Logf("the Go runners alone are checked: %v", err)
+	}
+	return err == nil
+}

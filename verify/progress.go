@@ -1,0 +1,73 @@
+package verify
+
+import "fmt"
+
+// progress counts the steps of a verification.
+type progress struct {
+	done int
+	// drifts is the number of steps that the drift will take, counted once the
+	// runners are open; -1 before.
+	drifts int
+	opened bool
+}
+
+// How many steps a verification takes, counted on a model with a cache, without
+// a window: those of ref and of the files, those of each other runner, those of
+// each further optimisation level. It is an estimate: what it does not know of
+// makes the rest longer than was said, and never ends it early.
+const (
+	stepsOfRef    = 17
+	stepsOfRunner = 17
+	stepsOfLevel  = 4
+	stepsOfCurves = 4
+)
+
+// step announces a step before it is made.
+func (s *session) step(format string, args ...any) {
+	if s.opts.Progress == nil {
+		return
+	}
+	s.opts.Progress(fmt.Sprintf(format, args...), s.progress.done, s.planned())
+	s.progress.done++
+}
+
+// planned is the number of steps that are to be expected, those that were made
+// among them; always more than were made.
+func (s *session) planned() int {
+	p := &s.progress
+	if !p.opened && len(s.others) > 0 {
+		p.opened, p.drifts = true, s.driftSteps()
+	}
+	runners := max(len(s.others), 2)
+	n := stepsOfRef + stepsOfRunner*runners + p.drifts
+	if s.opts.OptLevel == "" {
+		n += 3 * stepsOfLevel
+	}
+	if s.opts.Curves {
+		n += stepsOfCurves
+	}
+	if s.opts.Golden != "" {
+		n += 1 + runners
+	}
+	return max(n, p.done+1)
+}
+
+// driftSteps is how many pieces the drift is measured in.
+func (s *session) driftSteps() int {
+	if s.source == nil {
+		return 0
+	}
+	ids := s.ids
+	if s.opts.IDs != "" || s.opts.Golden != "" {
+		all, err := s.driftIDs()
+		if err != nil { // the drift itself will say so
+			return 0
+		}
+		ids = all
+	}
+	n := len(ids[0])
+	if s.opts.DriftTokens > 0 {
+		n = min(n, s.opts.DriftTokens)
+	}
+	return len(ids) * ((n + driftPiece - 1) / driftPiece)
+}

@@ -1,0 +1,211 @@
+package verify
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// ManifestFile is the name of the file that says how a folder was made.
+const ManifestFile = "pecvt.json"
+
+// flags are what pecvt.json says was asked for.
+type flags struct {
+	To          string `json:"to"`
+	TrainLength int    `json:"train_length"`
+	Cut         string `json:"cut"`
+	Scale       string `json:"scale"`
+	Slope       string `json:"slope"`
+}
+
+// manifestFlags reads them, or says why the conversion cannot be judged: there
+// is no manifest, or the source given is another one's.
+func (s *session) manifestFlags() (f flags, why string, err error) {
+	raw, err := os.ReadFile(filepath.Join(s.dir, ManifestFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return f, "no " + ManifestFile + " says what was converted, and how", nil
+	}
+	if err != nil {
+		return f, "", fmt.Errorf("manifest: %w", err)
+	}
+	var m struct {
+		Source struct {
+			Name   string `json:"name"`
+			Config string `json:"config_sha256"`
+		} `json:"source"`
+		Flags flags `json:"flags"`
+	}
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return f, "", fmt.Errorf("%s: not a manifest: %w; convert the source again", filepath.Join(s.dir, ManifestFile), err)
+	}
+	config, err := os.ReadFile(filepath.Join(s.sourceCkpt.Dir, "config.json"))
+	if err != nil {
+		return f, "", fmt.Errorf("--against: %w", err)
+	}
+	if sum := sha256.Sum256(config); hex.EncodeToString(sum[:]) != m.Source.Config {
+		return f, fmt.Sprintf("--against is not the source that %s names (%s): its config.json is another", ManifestFile, m.Source.Name), nil
+	}
+	return m.Flags, "", nil
+}
+
+// expectation is the source with another encoding, in memory: at the trained
+// length first, and beyond it where that differs.
+type expectation struct {
+	lengths      []int
+	models       []*family.Model
+	maxPositions int
+}
+
+// expected makes the model that the flags ask for.
+func (s *session) expected(f flags) (*expectation, error) {
+	src := s.source
+	x := &expectation{lengths: []int{src.TrainedLength}, maxPositions: src.MaxPositions}
+	if byLength(src) || byLength(s.loaded) {
+		x.lengths = append(x.lengths, max(src.MaxPositions, src.TrainedLength, s.loaded.MaxPositions)+1)
+	}
+	asIs := f.To == "as-is"
+	var enc posenc.Encoding
+	in := posenc.Source{Declared: src.Rope, TrainedLength: src.TrainedLength}
+	if f.TrainLength > 0 {
+		in.TrainedLength = f.TrainLength
+	}
+	if src.Extension != nil {
+		in.Declared = src.Extension.Source.Rope
+	}
+	var err error
+	if !asIs {
+		if enc, err = posenc.FindEncoding(f.To); err != nil {
+			return nil, fmt.Errorf("%s: %w", ManifestFile, err)
+		}
+		if f.Cut != "" {
+			if in.Cut, err = posenc.ParseCut(f.Cut); err != nil {
+				return nil, fmt.Errorf("%s: %w", ManifestFile, err)
+			}
+		}
+		if in.Scale, err = posenc.ParseScale(f.Scale); err != nil {
+			return nil, fmt.Errorf("%s: %w", ManifestFile, err)
+		}
+	}
+	if in.Scale.Kind != "" {
+		x.maxPositions = int(math.Round(in.Scale.Factor * float64(in.TrainedLength)))
+	}
+	for _, length := range x.lengths {
+		m, err := src.AtLength(length)
+		if err != nil {
+			return nil, fmt.Errorf("source: %w", err)
+		}
+		for i := range m.Blocks {
+			a := &m.Blocks[i].Attn
+			if !asIs && enc.Target != nil {
+				err = retarget(a, enc, in)
+			} else if !asIs {
+				err = rebias(a, enc, f.Slope)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("layer %d: %w", i, err)
+			}
+		}
+		x.models = append(x.models, m)
+	}
+	return x, nil
+}
+
+// byLength reports a rotation that depends on the sequence's length.
+func byLength(m *family.Model) bool {
+	row, err := posenc.FindRopeType(m.Rope.Type)
+	return err == nil && row.ByLength
+}
+
+// retarget gives a layer the spectrum of an encoding that is one for all heads.
+// The sign of a frequency is the source's, as the planes' coordinates are.
+func retarget(a *family.Attention, enc posenc.Encoding, in posenc.Source) error {
+	a.Bias = nil // of 0 everywhere, else no such encoding can be asked for
+	if a.Rotary.Dim == 0 {
+		return nil
+	}
+	in.Unscaled = in.Declared.Base()
+	in.Current = a.Rotary.Spectrum.Clone()
+	if a.Spectra != nil {
+		in.Current.InvFreq = append([]float64(nil), a.Spectra.InvFreq[0]...)
+		for g, row := range a.Spectra.InvFreq {
+			for p, v := range row {
+				if math.Abs(v-in.Current.InvFreq[p]) > frequencyLimit*math.Abs(v) {
+					return fmt.Errorf("key/value head %d of the source turns plane %d otherwise than the first: no %s is one spectrum of it", g, p, enc.Name)
+				}
+			}
+		}
+	}
+	backward := make([]bool, len(in.Current.InvFreq))
+	for p, v := range in.Current.InvFreq {
+		backward[p] = v < 0
+		in.Current.InvFreq[p] = math.Abs(v)
+	}
+	after, err := enc.Target(in)
+	if err != nil {
+		return err
+	}
+	for p := range after.InvFreq {
+		if backward[p] {
+			after.InvFreq[p] = -after.InvFreq[p]
+		}
+	}
+	a.Spectra, a.Rotary.Spectrum = nil, after
+	return nil
+}
+
+// rebias gives a layer the bias of an encoding that has one: what the source's
+// constant gates amount to, or a slope beside a rotation that had none. Trained
+// gates stay what they are.
+func rebias(a *family.Attention, enc posenc.Encoding, slope string) error {
+	switch {
+	case enc.Name == "hybrid":
+		slopes, err := hybridSlopes(slope, a.Heads)
+		a.Bias = nil
+		if err == nil && slopes != nil {
+			a.Bias = &family.Bias{Kind: family.ALiBi, Slopes: slopes}
+		}
+		return err
+	case enc.Name == "grape-m":
+		a.Bias = nil // of 0 everywhere
+	case enc.Name == "alibi" || a.Bias == nil || a.Bias.Kind != family.ALiBi:
+	default: // the gates do not round as a family may
+		alibi := posenc.ALiBi{Slope: a.Bias.Slopes, Factor: 1, BF16: a.Bias.RoundBF16}
+		if a.Bias.BeforeScale {
+			alibi.Factor = a.Scale
+		}
+		a.Bias = &family.Bias{Kind: family.ALiBi, Slopes: alibi.Effective()}
+	}
+	return nil
+}
+
+// hybridSlopes are the slopes that --slope gives, nil for none.
+func hybridSlopes(slope string, heads int) ([]float64, error) {
+	if slope == "alibi" {
+		return posenc.Slopes(heads)
+	}
+	x := 0.0
+	if slope != "" {
+		var err error
+		if x, err = strconv.ParseFloat(slope, 64); err != nil {
+			return nil, fmt.Errorf("%s: slope %q: expected alibi or a number", ManifestFile, slope)
+		}
+	}
+	if x == 0 {
+		return nil, nil
+	}
+	out := make([]float64, heads)
+	for h := range out {
+		out[h] = x
+	}
+	return out, nil
+}

@@ -1,0 +1,174 @@
+package verify
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// sameRotation compares what turns, layer by layer and head by head: the planes
+// that turn, in their order, and by how much. A result may hold them at the
+// front and leave the others unpaired, and may turn the other way round over
+// negated rows; the logits tell of that. Where a frequency is spelled to within
+// its limit the expected model takes the result's, so that the logits compare
+// nothing but the rest.
+func sameRotation(got, want *family.Model) error {
+	for i := range want.Blocks {
+		a, b := &got.Blocks[i].Attn, &want.Blocks[i].Attn
+		if a.Heads != b.Heads || a.KVHeads != b.KVHeads || a.HeadDim != b.HeadDim {
+			return fmt.Errorf("layer %d: %d heads on %d of size %d: the source has %d on %d of size %d", i, a.Heads, a.KVHeads, a.HeadDim, b.Heads, b.KVHeads, b.HeadDim)
+		}
+		if a.Window != b.Window {
+			return fmt.Errorf("layer %d: %s: the source has %s", i, windowText(a.Window), windowText(b.Window))
+		}
+		turning := false
+		for g := range b.KVHeads {
+			have, need := headFrequencies(a, g), headFrequencies(b, g)
+			from, to := turns(have, a.Rotary.Spectrum), turns(need, b.Rotary.Spectrum)
+			if len(from) != len(to) {
+				return fmt.Errorf("layer %d, key/value head %d: %d planes turn: expected %d", i, g, len(from), len(to))
+			}
+			for k, p := range to {
+				x, y := math.Abs(have[from[k]]), math.Abs(need[p])
+				if !(math.Abs(x-y) <= frequencyLimit*y) {
+					return fmt.Errorf("layer %d, key/value head %d: plane %d turns by %.12g radians per position: expected %.12g", i, g, p, x, y)
+				}
+				need[p] = math.Copysign(x, need[p])
+				turning = true
+			}
+		}
+		if x, y := a.Rotary.Gain, b.Rotary.Gain; turning && a.Phase == nil && !(math.Abs(x-y) <= frequencyLimit*math.Abs(y)) {
+			return fmt.Errorf("layer %d: the attention factor is %.12g: expected %.12g", i, x, y)
+		}
+	}
+	return nil
+}
+
+// headFrequencies are the frequencies of a key/value head: the model's own
+// numbers.
+func headFrequencies(a *family.Attention, g int) []float64 {
+	if a.Spectra != nil {
+		return a.Spectra.InvFreq[g]
+	}
+	return a.Rotary.InvFreq
+}
+
+// turns lists the planes that turn.
+func turns(theta []float64, s posenc.Spectrum) []int {
+	var list []int
+	for p, v := range theta {
+		if v != 0 && (s.Removed == nil || !s.Removed[p]) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// part is a weight that a conversion does not touch.
+type part struct {
+	name string
+	w    *family.Weight
+	src  family.Source
+}
+
+// sameParts compares every number that no rewrite touches: all but those of
+// queries and keys, whose rows may move, and of biases, which are the encoding.
+func sameParts(got *family.Model, ours family.Source, want *family.Model, theirs family.Source) error {
+	a, b := parts(got, ours), parts(want, theirs)
+	if len(a) != len(b) {
+		return fmt.Errorf("%d weights beside queries, keys and the encoding: the source has %d", len(a), len(b))
+	}
+	for i := range a {
+		if a[i].name != b[i].name {
+			return fmt.Errorf("the result has %s where the source has %s", a[i].name, b[i].name)
+		}
+		if err := samePart(a[i], b[i]); err != nil {
+			return err
+		}
+	}
+	for i := range want.Blocks {
+		for _, pair := range [][2]*family.Norm{{&got.Blocks[i].AttnNorm, &want.Blocks[i].AttnNorm}, {&got.Blocks[i].MLPNorm, &want.Blocks[i].MLPNorm}, {&got.FinalNorm, &want.FinalNorm}} {
+			if pair[0].Eps != pair[1].Eps || pair[0].Kind != pair[1].Kind {
+				return fmt.Errorf("layer %d: a norm's epsilon is %g: the source has %g", i, pair[0].Eps, pair[1].Eps)
+			}
+		}
+	}
+	return nil
+}
+
+func samePart(a, b part) error {
+	x, dx, err := a.w.Bytes(a.src)
+	if err != nil {
+		return err
+	}
+	y, dy, err := b.w.Bytes(b.src)
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	if dx == dy && bytes.Equal(x, y) {
+		return nil
+	}
+	u, err := a.w.Float64(a.src)
+	if err != nil {
+		return err
+	}
+	v, err := b.w.Float64(b.src)
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	if len(u) != len(v) {
+		return fmt.Errorf("%s (tensor %q) has %d numbers: the source has %d", a.name, a.w.Tensor, len(u), len(v))
+	}
+	n, first := 0, -1
+	for i := range u {
+		if math.Float64bits(u[i]) != math.Float64bits(v[i]) && u[i] != v[i] {
+			if n++; first < 0 {
+				first = i
+			}
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s (tensor %q): %d of %d numbers are not the source's; number %d is %g, there %g", a.name, a.w.Tensor, n, len(u), first, u[first], v[first])
+}
+
+// parts lists them in the order of a forward pass.
+func parts(m *family.Model, src family.Source) []part {
+	var list []part
+	add := func(name string, w *family.Weight) {
+		if w != nil && w.Tensor != "" {
+			list = append(list, part{name, w, src})
+		}
+	}
+	linear := func(name string, l *family.Linear) {
+		add(name, &l.Weight)
+		add(name+"'s bias", l.Bias)
+	}
+	norm := func(name string, n *family.Norm) {
+		if n != nil {
+			add(name, &n.Weight)
+			add(name+"'s bias", n.Bias)
+		}
+	}
+	add("the embedding", &m.Embed)
+	norm("the embedding's norm", m.EmbedNorm)
+	for i := range m.Blocks {
+		b := &m.Blocks[i]
+		at := fmt.Sprintf("layer %d: ", i)
+		norm(at+"the norm before attention", &b.AttnNorm)
+		linear(at+"the values' projection", &b.Attn.V)
+		norm(at+"the norm of heads", b.Attn.HeadNorm)
+		linear(at+"the output projection", &b.Attn.O)
+		norm(at+"the norm before the MLP", &b.MLPNorm)
+		linear(at+"the MLP's gate", &b.MLP.Gate)
+		linear(at+"the MLP's up projection", &b.MLP.Up)
+		linear(at+"the MLP's down projection", &b.MLP.Down)
+	}
+	norm("the final norm", &m.FinalNorm)
+	linear("the head", &m.Head)
+	return list
+}

@@ -227,16 +227,3 @@ func (c *layerCase) attention(w *Weights[float64], turn *Turn, head, pos int) []
 	}
 	return out
 }
-
-// TestExp32: the fast exponential against the library's.
-func TestExp32(t *testing.T) {
-	for x := float32(0); x > -90; x -= 0.0137 {
-		want := math.Exp(float64(x))
-		if got := float64(exp32(x)); math.Abs(got-want) > 3e-7*want && x > -87 {
-			t.Fatalf("exp(%v) = %v, want %v", x, got, want)
-		}
-	}
-	if exp32(0) != 1 || exp32(-100) != 0 || exp32(float32(math.Inf(-1))) != 0 || exp32(float32(math.NaN())) == exp32(float32(math.NaN())) {
-		t.Error("the ends are wrong")
-	}
-}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/tensor"
 )
 
 // testWalk is a forward pass of llama-like models: RMS norms, gated SiLU.
@@ -192,7 +193,7 @@ func (w *testWalk) logProbs(ids []int64, visit func(pos int, row []float32)) err
 			}
 			var sum float64
 			for _, v := range row {
-				sum += float64(exp32(v - top))
+				sum += float64(tensor.Exp32(v - top))
 			}
 			lse := top + float32(math.Log(sum))
 			for j := range row {

@@ -27,8 +27,11 @@ var validSeed = flag.Uint64("valid-seed", 20261122, "seed of the random valid mo
 func TestNoFalseAlarm(t *testing.T) {
 	present := runtimePresent(t)
 	n := 10
-	if os.Getenv("PECVT_LONG") != "" {
+	switch {
+	case os.Getenv("PECVT_LONG") != "":
 		n = 200
+	case testing.Short():
+		n = 3
 	}
 	t.Logf("seed %d, %d models (-valid-seed)", *validSeed, n)
 	var mu sync.Mutex

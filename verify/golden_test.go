@@ -189,6 +189,9 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 		if c.Runner == "ort-cuda" {
 			continue // where there is none, that is said; where there is, it has tests of its own
 		}
+		if c.Name == "long-past" && (c.Verdict == verify.Pass || c.Verdict == verify.Skipped && c.Detail != "") {
+			continue // tables longer than the prompt (TestLongPast)
+		}
 		if c.Name == "window-size" && c.Verdict == verify.Pass {
 			continue // a model with windows (TestWindow)
 		}

@@ -80,6 +80,9 @@ func (s *session) compareRewrite(c *Check, want *expectation) error {
 	if err != nil {
 		return err
 	}
+	if err := sameQueries(got, s.ckpt, want.models[0], s.sourceCkpt); err != nil {
+		return err
+	}
 	in := s.rewritePrompt(want.models[0])
 	a, err := ref.New(got, s.ckpt).Forward(s.ctx, in, ref.Options{})
 	if err != nil {

@@ -189,6 +189,9 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 		if c.Runner == "ort-cuda" {
 			continue // where there is none, that is said; where there is, it has tests of its own
 		}
+		if c.Name == "long-past" && (c.Verdict == verify.Pass || c.Verdict == verify.Skipped && c.Detail != "") {
+			continue // tables longer than the prompt (TestLongPast)
+		}
 		if c.Name == "window-size" && c.Verdict == verify.Pass {
 			continue // a model with windows (TestWindow)
 		}
@@ -204,7 +207,7 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 		if c.Verdict != verify.Pass || c.Limit == 0 {
 			continue
 		}
-		if !(c.MaxRel <= c.Limit) || c.Positions == 0 || c.Limit > 2.1e-5 || c.OfLogits() && !(c.Top1 >= 0.99 && c.KL < 1e-6 && c.Cosine > 0.999999) {
+		if !(c.MaxRel <= min(c.Limit, 2e-5)) || c.Positions == 0 || c.Limit > 1e-4 || c.OfLogits() && !(c.Top1 >= 0.99 && c.KL < 1e-6 && c.Cosine > 0.999999) {
 			t.Errorf("%s of %s passes with max rel %v (limit %v), KL %v, top-1 %v, cosine %v over %d positions", c.Name, c.Runner, c.MaxRel, c.Limit, c.KL, c.Top1, c.Cosine, c.Positions)
 		}
 	}

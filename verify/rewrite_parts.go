@@ -99,6 +99,63 @@ func sameParts(got *family.Model, ours family.Source, want *family.Model, theirs
 	return nil
 }
 
+// sameQueries compares the weights of queries and keys in the layers whose planes
+// lie and turn in the result as in the expected model: no rewrite has a reason
+// to touch them there. The logits alone would let the last bits of a number
+// pass.
+func sameQueries(got *family.Model, ours family.Source, want *family.Model, theirs family.Source) error {
+	for i := range want.Blocks {
+		x, y := &got.Blocks[i].Attn, &want.Blocks[i].Attn
+		if !samePlanes(x, y) {
+			continue
+		}
+		a, b := queries(i, x, ours), queries(i, y, theirs)
+		if len(a) != len(b) {
+			continue // norms or biases that moved: the logits tell
+		}
+		for k := range a {
+			if err := samePart(a[k], b[k]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// samePlanes reports whether every plane is where it is in the other layer, and
+// turns the same way round.
+func samePlanes(a, b *family.Attention) bool {
+	if a.Rotary.Dim != b.Rotary.Dim || a.Rotary.Pairing != b.Rotary.Pairing || a.Rotary.Removed != nil || b.Rotary.Removed != nil {
+		return false
+	}
+	for g := range b.KVHeads {
+		x, y := headFrequencies(a, g), headFrequencies(b, g)
+		if len(x) != len(y) {
+			return false
+		}
+		for p := range x {
+			if !(math.Abs(x[p]-y[p]) <= frequencyLimit*math.Abs(y[p])) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func queries(layer int, a *family.Attention, src family.Source) []part {
+	list := []part{
+		{fmt.Sprintf("layer %d: the queries' projection", layer), &a.Q.Weight, src},
+		{fmt.Sprintf("layer %d: the keys' projection", layer), &a.K.Weight, src},
+	}
+	if a.Q.Bias != nil && a.K.Bias != nil {
+		list = append(list, part{fmt.Sprintf("layer %d: the queries' bias", layer), a.Q.Bias, src}, part{fmt.Sprintf("layer %d: the keys' bias", layer), a.K.Bias, src})
+	}
+	if a.QNorm != nil && a.KNorm != nil {
+		list = append(list, part{fmt.Sprintf("layer %d: the queries' norm", layer), &a.QNorm.Weight, src}, part{fmt.Sprintf("layer %d: the keys' norm", layer), &a.KNorm.Weight, src})
+	}
+	return list
+}
+
 func samePart(a, b part) error {
 	x, dx, err := a.w.Bytes(a.src)
 	if err != nil {

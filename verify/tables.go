@@ -64,7 +64,7 @@ func (s *session) tables() {
 	c.MaxAbs, c.MaxRel = Number(worst.off), Number(worst.off)
 	if worst.off > 0 && !(worst.off <= float64(c.Limit)) {
 		c.Verdict = Fail
-		c.Detail = fmt.Sprintf("the %s of position %d, plane %d is %.6g: expected %.6g", worst.table, worst.row, worst.plane, worst.got, worst.want)
+		c.Detail = fmt.Sprintf("the %s of position %d, plane %d is %.9g: expected %.9g", worst.table, worst.row, worst.plane, worst.got, worst.want)
 		c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
 	}
 	s.add(c)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -190,6 +191,9 @@ func (s *session) open() (err error) {
 	r.Family, r.Warnings = s.model.Family, s.model.Warnings
 	r.Encoding, r.Attention = s.info.Encoding, s.info.Attention
 	s.ref = newRef(s.model, s.ckpt)
+	if raw, err := os.ReadFile(filepath.Join(s.dir, ManifestFile)); err == nil && !json.Valid(raw) {
+		s.warn("%s is not JSON: it was damaged, and tells nothing of the conversion; convert the source again", ManifestFile)
+	}
 	return nil
 }
 

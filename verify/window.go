@@ -31,6 +31,9 @@ func (s *session) windows() []int {
 func (s *session) window(ids [][]int64) error {
 	size, why := 0, ""
 	n := min(4, len(ids[0]))
+	if len(s.windows()) == 0 {
+		return s.longPast(ids, n)
+	}
 	for _, w := range s.windows() {
 		if w < len(ids[0]) || w >= s.info.MaxLength {
 			continue
@@ -59,6 +62,42 @@ func (s *session) window(ids [][]int64) error {
 	}
 	return s.all("window", want{logits: logits, from: "ref"}, run)
 }
+
+// longPast: a model without a window sees every key, however far back. A mask
+// that hides keys beyond the prompt's length shows nowhere else: the prompt's
+// keys are all near, and far positions are reached without keys between.
+func (s *session) longPast(ids [][]int64, n int) error {
+	perPosition := 0
+	for i := range s.model.Blocks {
+		a := &s.model.Blocks[i].Attn
+		perPosition += 2 * 8 * a.KVHeads * a.HeadDim
+	}
+	size := min(longPastLength, longPastBytes/perPosition, s.info.MaxLength-n)
+	if size <= len(ids[0]) {
+		return nil
+	}
+	p, why := s.syntheticPast(size)
+	if p == nil {
+		for _, r := range s.others {
+			s.skip("long-past", r, why)
+		}
+		return nil
+	}
+	run := func(r Runner) (*Logits, error) { return p.run(s.ctx, r, ids[0][:n]) }
+	s.step("ref: a past of %d", size)
+	logits, err := run(s.ref)
+	if err != nil {
+		return err
+	}
+	return s.all("long-past", want{logits: logits, from: "ref"}, run)
+}
+
+const (
+	// longPastLength is how far back longPast looks, longPastBytes the memory that
+	// it spends on it.
+	longPastLength = 4096
+	longPastBytes  = 64 << 20
+)
 
 // windowSizes compares the window that the graph has in each layer with
 // config.json's, however long they are. Nothing is recorded where neither has

@@ -132,5 +132,12 @@ func TestSelectionVerifies(t *testing.T) {
 		if r.Verdict != want {
 			t.Errorf("by %s: %s", by, r.Verdict)
 		}
+		replaceIn(t, filepath.Join(out, "pecvt.json"), `"dropped": [`, `"dropped": [{"layer": 0, "group": 0, "plane": 1},`)
+		if r, err = verify.Verify(context.Background(), out, verify.Options{Against: source}); err != nil {
+			t.Fatal(err)
+		}
+		if got := verdicts(r, "rewrite")["ref"]; got != verify.Fail {
+			t.Errorf("by %s, with a plane more in the manifest: rewrite is %s", by, got)
+		}
 	}
 }

@@ -26,6 +26,68 @@ type flags struct {
 	Cut         string `json:"cut"`
 	Scale       string `json:"scale"`
 	Slope       string `json:"slope"`
+	// retrofit is what --select and --calibrate did, nil without them.
+	retrofit *retrofitted
+}
+
+// retrofitted is a manifest's record of a retrofit.
+type retrofitted struct {
+	Selection *struct {
+		// Dropped planes do not turn; a negative layer or group is all of them.
+		Dropped []struct {
+			Layer int `json:"layer"`
+			Group int `json:"group"`
+			Plane int `json:"plane"`
+		} `json:"dropped"`
+	} `json:"selection"`
+	Calibration *struct {
+		Layers []struct {
+			Layer int  `json:"layer"`
+			Kept  bool `json:"kept"`
+		} `json:"layers"`
+	} `json:"calibration"`
+}
+
+// refitted are the layers whose queries and keys are not the source's any more.
+func (r *retrofitted) refitted() map[int]bool {
+	out := map[int]bool{}
+	if r != nil && r.Calibration != nil {
+		for _, l := range r.Calibration.Layers {
+			if l.Kept {
+				out[l.Layer] = true
+			}
+		}
+	}
+	return out
+}
+
+// still gives a layer the source's spectra without the planes that a selection
+// dropped there.
+func (r *retrofitted) still(a *family.Attention, layer int) error {
+	a.Bias = nil // of 0 everywhere, as retarget has it
+	if a.Rotary.Dim == 0 {
+		return nil
+	}
+	spectra := make([][]float64, a.KVHeads)
+	for g := range spectra {
+		spectra[g] = append([]float64(nil), headFrequencies(a, g)...)
+	}
+	for _, c := range r.Selection.Dropped {
+		if c.Layer >= 0 && c.Layer != layer {
+			continue
+		}
+		for g := range spectra {
+			if c.Group >= 0 && c.Group != g {
+				continue
+			}
+			if c.Plane < 0 || c.Plane >= len(spectra[g]) {
+				return fmt.Errorf("%s: its selection names plane %d of %d", ManifestFile, c.Plane, len(spectra[g]))
+			}
+			spectra[g][c.Plane] = 0
+		}
+	}
+	a.Spectra = &family.HeadSpectra{InvFreq: spectra}
+	return nil
 }
 
 // manifestFlags reads them, or says why the conversion cannot be judged: there
@@ -43,7 +105,8 @@ func (s *session) manifestFlags() (f flags, why string, err error) {
 			Name   string `json:"name"`
 			Config string `json:"config_sha256"`
 		} `json:"source"`
-		Flags flags `json:"flags"`
+		Flags    flags        `json:"flags"`
+		Retrofit *retrofitted `json:"retrofit"`
 	}
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return f, "", fmt.Errorf("%s: not a manifest: %w; convert the source again", filepath.Join(s.dir, ManifestFile), err)
@@ -55,6 +118,7 @@ func (s *session) manifestFlags() (f flags, why string, err error) {
 	if sum := sha256.Sum256(config); hex.EncodeToString(sum[:]) != m.Source.Config {
 		return f, fmt.Sprintf("--against is not the source that %s names (%s): its config.json is another", ManifestFile, m.Source.Name), nil
 	}
+	m.Flags.retrofit = m.Retrofit
 	return m.Flags, "", nil
 }
 
@@ -106,7 +170,9 @@ func (s *session) expected(f flags) (*expectation, error) {
 		}
 		for i := range m.Blocks {
 			a := &m.Blocks[i].Attn
-			if !asIs && enc.Target != nil {
+			if f.retrofit != nil && f.retrofit.Selection != nil {
+				err = f.retrofit.still(a, i)
+			} else if !asIs && enc.Target != nil {
 				err = retarget(a, enc, in)
 			} else if !asIs {
 				err = rebias(a, enc, f.Slope)

@@ -103,10 +103,10 @@ func sameParts(got *family.Model, ours family.Source, want *family.Model, theirs
 // lie and turn in the result as in the expected model: no rewrite has a reason
 // to touch them there. The logits alone would let the last bits of a number
 // pass.
-func sameQueries(got *family.Model, ours family.Source, want *family.Model, theirs family.Source) error {
+func sameQueries(got *family.Model, ours family.Source, want *family.Model, theirs family.Source, refitted map[int]bool) error {
 	for i := range want.Blocks {
 		x, y := &got.Blocks[i].Attn, &want.Blocks[i].Attn
-		if !samePlanes(x, y) {
+		if refitted[i] || !samePlanes(x, y) {
 			continue
 		}
 		a, b := queries(i, x, ours), queries(i, y, theirs)

@@ -2,7 +2,7 @@
 // emits ONNX graphs of the result and verifies them. See README.md.
 package main
 
-//go:generate go run ./gendocs ../../README.md
+//go:generate go run ./gendocs ../..
 
 import (
 	"context"

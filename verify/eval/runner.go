@@ -37,7 +37,6 @@ func (l *logits) row(i int, buf []float64) {
 // graphRunner runs an emitted graph in ONNX Runtime.
 type graphRunner struct {
 	graph *verify.Graph
-	vocab int
 	past  verify.State
 	from  int
 	clean func() // removes what was made for it

@@ -29,7 +29,7 @@ ort: ## fetch ONNX Runtime's CPU library into the cache (pinned, checksummed)
 	@.ci/fetch-ort.sh
 
 test: ort ## every test; without the ONNX Runtime library is a failure
-	PECVT_REQUIRE_ORT=1 $(GO) test ./...
+	PECVT_REQUIRE_ORT=1 $(GO) test -timeout 40m ./...
 
 test-long: ort ## the slow tests too
 	PECVT_REQUIRE_ORT=1 PECVT_LONG=1 $(GO) test -timeout 60m ./...
@@ -69,7 +69,7 @@ mutants: ort ## planted faults: docs/mutants.md, what finds each; a survivor is 
 	$(GO) generate ./verify/mutants
 
 race: ort ## the concurrent packages under the race detector
-	PECVT_REQUIRE_ORT=1 $(GO) test -race -short $(CONCURRENT)
+	PECVT_REQUIRE_ORT=1 $(GO) test -race -short -timeout 40m $(CONCURRENT)
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	@GO='$(GO)' .ci/fuzz.sh '$(FUZZTIME)'

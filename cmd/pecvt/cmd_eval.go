@@ -118,6 +118,9 @@ func checkEvalFlags(c *eval.Config, plots []string) error {
 			return usagef("--%s %d: expected %d or more", f.name, f.value, f.min)
 		}
 	}
+	if longest := slices.Max(c.Lengths); c.Copy > 0 && longest < 2*c.CopyTokens {
+		return usagef("--copy: two strings of --copy-tokens %d do not fit into %d tokens, the longest of --lengths", c.CopyTokens, longest)
+	}
 	if r := c.Options.Runner; r != "" && !slices.Contains(eval.Runners(), r) {
 		return usagef("--runner %q%s", r, posenc.Suggest(r, eval.Runners()))
 	}
@@ -126,6 +129,9 @@ func checkEvalFlags(c *eval.Config, plots []string) error {
 	}
 	for _, path := range plots {
 		if err := checkPlot("plot", path); err != nil {
+			return err
+		}
+		if err := checkOutFile("plot", path); err != nil {
 			return err
 		}
 	}

@@ -31,6 +31,8 @@ func kindOf(f *pflag.Flag) string {
 	switch f.Value.Type() {
 	case "int", "int64":
 		return "a whole number"
+	case "intSlice":
+		return "whole numbers with commas between them"
 	case "bool":
 		return "true or false"
 	default:

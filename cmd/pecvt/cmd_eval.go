@@ -55,15 +55,17 @@ With --against all models are held in memory at once.`,
 			if err != nil {
 				return err
 			}
-			for _, path := range plots {
-				if err := r.Plot(path); err != nil {
-					return err
+			if a.json {
+				err = printJSON(cmd, r)
+			} else {
+				err = r.WriteText(cmd.OutOrStdout())
+			}
+			for _, path := range plots { // after the figures, which a full disk must not cost
+				if plotErr := r.Plot(path); err == nil {
+					err = plotErr
 				}
 			}
-			if a.json {
-				return printJSON(cmd, r)
-			}
-			return r.WriteText(cmd.OutOrStdout())
+			return err
 		},
 	}
 	f := cmd.Flags()

@@ -21,6 +21,12 @@ type Retrofit struct {
 	// Measured is the result against the source on tokens that neither costs nor
 	// calibration read; nil where nobody measured.
 	Measured *retrofit.Measured `json:"measured,omitempty"`
+	// MeasuredLength is the positions of each sequence it was measured on.
+	MeasuredLength int `json:"measured_length,omitempty"`
+	// Budget is what the result was held against, empty for nothing; OverBudget
+	// marks one that is over it and was written all the same.
+	Budget     string `json:"budget,omitempty"`
+	OverBudget bool   `json:"over_budget,omitempty"`
 }
 
 // Text names a text and what it served for.

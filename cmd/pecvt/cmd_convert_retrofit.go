@@ -277,7 +277,12 @@ func (j *retrofitJob) calibrate(ctx context.Context) error {
 // judge refuses a result over the budget.
 func (j *retrofitJob) judge() error {
 	limit, m := j.flags.limit, *j.result.Measured
-	if limit == nil || limit.Holds(m) || j.flags.overBudget {
+	j.result.MeasuredLength = len(j.text.measure[0])
+	if limit == nil {
+		return nil
+	}
+	j.result.Budget, j.result.OverBudget = limit.String(), !limit.Holds(m)
+	if !j.result.OverBudget || j.flags.overBudget {
 		return nil
 	}
 	hint := "more --steps or --calib-tokens, or fewer planes (--select) may help"

@@ -32,7 +32,11 @@ func writeRetrofit(w io.Writer, r *convert.Retrofit) {
 		}
 	}
 	if r.Measured != nil {
-		fmt.Fprintf(w, "measured: %s\n", drift(*r.Measured))
+		over := ""
+		if r.OverBudget {
+			over = "; OVER the budget " + r.Budget
+		}
+		fmt.Fprintf(w, "measured: %s at %d positions%s\n", drift(*r.Measured), r.MeasuredLength, over)
 	}
 }
 

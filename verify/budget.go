@@ -115,7 +115,11 @@ func (s *session) budget(check string, r Runner, w want, lim float64, run func(R
 
 // inputOf names the tokens that a check runs on.
 func inputOf(check string) string {
-	if check == "window" || check == "far-positions" || check == "positions" || strings.HasPrefix(check, "golden") {
+	switch check {
+	case "window", "long-past", "far-positions", "positions":
+		return check
+	}
+	if strings.HasPrefix(check, "golden") {
 		return check
 	}
 	if check == "batch" || strings.Contains(check, "-padding") {

@@ -12,8 +12,9 @@ var roundoff = map[string]float64{
 type Tolerance struct {
 	// DType is the type a runner computes in.
 	DType string `json:"dtype"`
-	// Input says which tokens a row of a report is about: "prompt", "batch", "window",
-	// "far-positions", "golden", or "golden-hidden.i" for the states of a layer.
+	// Input says which tokens a row of a report is about: "prompt", "batch",
+	// "window", "long-past", "positions", "far-positions", "golden", or
+	// "golden-hidden.i" for the states of a layer.
 	Input string `json:"input,omitempty"`
 	// Of is the model whose plain run Baseline is: "source", or "checkpoint" where
 	// no source was given or it cannot take the input.
@@ -63,8 +64,9 @@ const (
 //
 // Of the source, because a conversion that made the model worse must not buy
 // itself a wider limit. The prompt's tokens are the largest sample of e: other
-// inputs, of few tokens, have their own e where it is larger. Two answers that are both in float32 (ONNX Runtime's and
-// those of a given file) may differ by twice that.
+// inputs, of few tokens, have their own e where it is larger. Two answers that
+// are both in float32 (ONNX Runtime's and those of a given file) may differ by
+// twice that.
 //
 // c = 8. Both errors are the largest of many roundings, in another order and
 // with other blocks of sums, so their ratio scatters about 1. Over 826 checks of
@@ -73,10 +75,11 @@ const (
 // 2.7 at 99% and 3.4 at the most: c is a little over twice the largest.
 //
 // floor = 64 u = 3.8e-6, a few times the error of those models (10 u in the
-// median, 50 u at the most): a small model that happens to round well, or whose few
-// tokens do, must not be held to its luck. A graph whose biases are lowered into coordinates of the heads has sums that
-// the source has not, of terms that grow with the position
-// (docs/biases-in-graphs.md): 512 u there; the largest seen is 274 u.
+// median, 50 u at the most): a small model that happens to round well, or whose
+// few tokens do, must not be held to its luck. A graph whose biases are lowered
+// into coordinates of the heads has sums that the source has not, of terms that
+// grow with the position (docs/biases-in-graphs.md): 512 u there; the largest
+// seen is 274 u.
 //
 // cap = 1e-3: what is wrong rather than rounded (a sign, a plane, a position)
 // moves logits by 1e-3 and more, and first tokens change. A model whose float32

@@ -54,13 +54,18 @@ func (s *session) window(ids [][]int64) error {
 		return nil
 	}
 	p, _ := s.syntheticPast(min(size+8, s.info.MaxLength-n))
-	run := func(r Runner) (*Logits, error) { return p.run(s.ctx, r, ids[0][:n]) }
-	s.step("ref: window of %d", size)
+	return s.afterPast("window", p, ids[0][:n])
+}
+
+// afterPast makes a check of tokens that follow a synthetic past.
+func (s *session) afterPast(check string, p *past, ids []int64) error {
+	run := func(r Runner) (*Logits, error) { return p.run(s.ctx, r, ids) }
+	s.step("ref: %s of %d", check, p.length)
 	logits, err := run(s.ref)
 	if err != nil {
 		return err
 	}
-	return s.all("window", want{logits: logits, from: "ref"}, run)
+	return s.all(check, want{logits: logits, from: "ref"}, run)
 }
 
 // longPast: a model without a window sees every key, however far back. A mask
@@ -83,13 +88,7 @@ func (s *session) longPast(ids [][]int64, n int) error {
 		}
 		return nil
 	}
-	run := func(r Runner) (*Logits, error) { return p.run(s.ctx, r, ids[0][:n]) }
-	s.step("ref: a past of %d", size)
-	logits, err := run(s.ref)
-	if err != nil {
-		return err
-	}
-	return s.all("long-past", want{logits: logits, from: "ref"}, run)
+	return s.afterPast("long-past", p, ids[0][:n])
 }
 
 const (

@@ -144,6 +144,12 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		p.Warnings = append(p.Warnings, lengthWarnings(m)...)
 	}
 	p.Encoding = describe(m, r)
+	switch {
+	case o.Retrofit != nil && o.Retrofit.Calibration != nil:
+		p.Encoding.Reason += "; W_q and W_k were refitted to the source's own attention"
+	case r.Untrained != "":
+		p.Encoding.Reason += "; " + r.Untrained
+	}
 	if err := p.identify(ckpt, m); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,18 @@ type target struct {
 	done    bool
 }
 
+// CheckTarget says before any work what Run would say of the target: that it is
+// there already, may not be replaced, or cannot be written. Nothing stays of the
+// attempt.
+func (p *Plan) CheckTarget(force bool) error {
+	t, err := p.prepareTarget(force)
+	if err != nil {
+		return err
+	}
+	t.discard()
+	return nil
+}
+
 // prepareTarget checks that the target may be written and makes the temporary
 // folder.
 func (p *Plan) prepareTarget(force bool) (*target, error) {
@@ -54,7 +66,8 @@ func (p *Plan) prepareTarget(force bool) (*target, error) {
 		}
 	}
 	if err := t.makeParents(filepath.Dir(path)); err != nil {
-		return nil, err
+		t.discard()
+		return nil, fmt.Errorf("target %s: %w; choose another", p.Output, err)
 	}
 	for i := 0; ; i++ {
 		t.temporary = filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.pecvt-%d-%d", filepath.Base(path), os.Getpid(), i))
@@ -65,7 +78,7 @@ func (p *Plan) prepareTarget(force bool) (*target, error) {
 		if !errors.Is(err, fs.ErrExist) || i > 1000 {
 			t.temporary = ""
 			t.discard()
-			return nil, fmt.Errorf("target %s: cannot write beside it: %w", p.Output, err)
+			return nil, fmt.Errorf("target %s: cannot write beside it: %w; choose another", p.Output, bare(err))
 		}
 	}
 }
@@ -136,7 +149,7 @@ func (t *target) makeParents(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("target: %w", err)
+		return fmt.Errorf("folder %s: %w", dir, bare(err))
 	}
 	if parent := filepath.Dir(dir); parent != dir {
 		if err := t.makeParents(parent); err != nil {
@@ -144,11 +157,19 @@ func (t *target) makeParents(dir string) error {
 		}
 	}
 	if err := os.Mkdir(dir, 0o777); err != nil {
-		t.discard()
-		return fmt.Errorf("target: %w", err)
+		return fmt.Errorf("the folder %s cannot be made: %w", dir, bare(err))
 	}
 	t.parents = append(t.parents, dir)
 	return nil
+}
+
+// bare is what the system said, without the temporary path it said it of.
+func bare(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }
 
 // discard removes what was made, unless it was put in place.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/onnxops"
 )
@@ -68,7 +69,7 @@ goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions
 			if err != nil {
 				return err
 			}
-			if err := r.check(cmd, f.to); err != nil {
+			if err := r.check(cmd, o, graph, noONNX); err != nil {
 				return err
 			}
 			if noONNX {
@@ -94,7 +95,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	var job *retrofitJob
 	if r != nil && r.wanted() {
 		var err error
-		if job, err = a.retrofit(cmd.Context(), model, o, r, force, u); err != nil {
+		if job, err = a.retrofit(cmd.Context(), model, o, graph, r, force, u); err != nil {
 			return err
 		}
 		o.Retrofit = &job.result
@@ -157,12 +158,16 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
 		return nil
 	}
-	planes := ""
-	if len(e.Planes) > 0 {
+	planes, chosen := "", job != nil && job.result.Selection != nil
+	switch {
+	case chosen && job.result.Selection.Granularity != retrofit.ByModel:
+		still, all := job.result.Selection.Stopped()
+		planes = fmt.Sprintf("%d of %d (layer, key/value head, plane) below the cut (%s) stop turning, ", still, all, e.Cut)
+	case len(e.Planes) > 0:
 		planes = stops(e) + ", "
 	}
 	fmt.Fprintf(w, "%s: %s to %s, %s, %s%s in %.2f s\n", plan.Output, e.From, e.To, e.Kind, planes, bytesText(plan.Bytes), result.Seconds)
-	if e.Reason != "" {
+	if e.Reason != "" && !chosen { // the lines below say it
 		fmt.Fprintf(w, "%s\n", e.Reason)
 	}
 	if job != nil {

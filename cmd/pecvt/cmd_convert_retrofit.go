@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"github.com/pecvt/pecvt/convert"
@@ -12,6 +10,7 @@ import (
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify/ref"
 )
 
@@ -39,7 +38,7 @@ type retrofitJob struct {
 
 // retrofit does what the flags ask for and returns what it brings into the
 // conversion. The caller calls done when the result is written.
-func (a *app) retrofit(ctx context.Context, model string, o convert.Options, f *retrofitFlags, force bool, u *ui) (_ *retrofitJob, err error) {
+func (a *app) retrofit(ctx context.Context, model string, o convert.Options, graph *onnxops.Options, f *retrofitFlags, force bool, u *ui) (_ *retrofitJob, err error) {
 	j := &retrofitJob{flags: f, options: o, model: model, ui: u}
 	if j.plan, err = convert.NewPlan(model, o); err != nil {
 		return nil, err
@@ -47,16 +46,22 @@ func (a *app) retrofit(ctx context.Context, model string, o convert.Options, f *
 	if j.plan.Encoding.Kind != rewrite.Lossy {
 		return nil, usagef("--to %s is %s here: there is nothing to select or to calibrate", o.To, j.plan.Encoding.Kind)
 	}
-	if err := freeTarget(j.plan.Output, force); err != nil { // known before minutes of work
+	if err := j.plan.CheckTarget(force); err != nil { // known before minutes of work
 		return nil, err
 	}
 	j.options.Output = j.plan.Output
 	j.work = workFor(j.plan.Output)
+	if err := j.work.check(j.plan.Output); err != nil {
+		return nil, err
+	}
 	if err := j.open(ctx); err != nil {
 		return nil, err
 	}
 	defer j.ckpt.Close()
 	defer j.measure.close()
+	if err := j.rehearse(graph); err != nil {
+		return nil, err
+	}
 	if err := j.run(ctx); err != nil {
 		return nil, j.work.left(err)
 	}
@@ -69,14 +74,6 @@ func (j *retrofitJob) done() error {
 		return fmt.Errorf("the result is complete, but its work folder stays: %w", err)
 	}
 	return nil
-}
-
-// freeTarget refuses a target that is there already.
-func freeTarget(path string, force bool) error {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) || force {
-		return nil
-	}
-	return fmt.Errorf("target %s exists: choose another, or replace it with --force", path)
 }
 
 // open reads the model and the text, and divides that.

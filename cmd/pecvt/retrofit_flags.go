@@ -6,7 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/retrofit"
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/onnxops"
 )
 
 // retrofitFlags choose and fit what a lossy conversion keeps.
@@ -53,7 +56,7 @@ func (f *retrofitFlags) register(cmd *cobra.Command) {
 func (f *retrofitFlags) wanted() bool { return f.selecting != "" || f.calibrate }
 
 // check refuses what cannot be meant and reads the budgets.
-func (f *retrofitFlags) check(cmd *cobra.Command, to string) error {
+func (f *retrofitFlags) check(cmd *cobra.Command, o convert.Options, graph onnxops.Options, noONNX bool) error {
 	changed := func(names ...string) string {
 		i := slices.IndexFunc(names, func(n string) bool { return cmd.Flags().Changed(n) })
 		if i < 0 {
@@ -102,7 +105,33 @@ func (f *retrofitFlags) check(cmd *cobra.Command, to string) error {
 			return err
 		}
 	}
-	return f.budgets(to)
+	if err := f.budgets(o.To); err != nil {
+		return err
+	}
+	return f.holds(o, graph, noONNX)
+}
+
+// holds refuses what cannot hold the spectra that --select gives.
+func (f *retrofitFlags) holds(o convert.Options, graph onnxops.Options, noONNX bool) error {
+	if f.budget == nil {
+		return nil
+	}
+	if o.Scale.Kind != "" {
+		return usagef("--scale %s: --select takes no scaling: leave one of them out", o.Scale)
+	}
+	if f.by == retrofit.ByModel {
+		return nil
+	}
+	const instead = "--select by %s gives spectra of their own to layers and key/value heads: %s; leave it out, or give --granularity model"
+	switch {
+	case o.Layout == rewrite.Partial:
+		return usagef("--layout %s: "+instead, o.Layout, f.by, "a partial rotary dimension has one for all")
+	case o.Spelling != rewrite.Auto:
+		return usagef("--spelling %s: "+instead, o.Spelling, f.by, "a rope type has one for all")
+	case !noONNX && graph.Attention == onnxops.AttentionORT:
+		return usagef("--attention ort: "+instead, f.by, "GroupQueryAttention has one table for all heads")
+	}
+	return nil
 }
 
 func (f *retrofitFlags) budgets(to string) error {

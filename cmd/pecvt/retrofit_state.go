@@ -20,6 +20,28 @@ type work struct{ dir string }
 // workFor names the folder of a target.
 func workFor(output string) work { return work{filepath.Clean(output) + ".calibration"} }
 
+// check refuses what is no folder, or none to write to, in its place.
+func (w work) check(output string) error {
+	st, err := os.Stat(w.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && !st.IsDir() {
+		return fmt.Errorf("target %s: %s, which keeps its calibration until that is done, is no folder: move it away, or choose another target", output, w.dir)
+	}
+	if err == nil {
+		var dir string
+		if dir, err = os.MkdirTemp(w.dir, ".check-*"); err == nil {
+			return os.Remove(dir)
+		}
+	}
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return fmt.Errorf("target %s: cannot write to %s, which keeps its calibration until that is done: %w; choose another target", output, w.dir, err)
+}
+
 func (w work) selection() string { return filepath.Join(w.dir, "selection.json") }
 
 // kept reports whether anything was stored.

@@ -3,6 +3,7 @@ package retrofit
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 
@@ -111,6 +112,15 @@ func (s *Selection) dropping(ranking []Choice, n int) *Selection {
 		out.Share = float64(still) / float64(groups*len(s.Costs.Planes))
 	}
 	return &out
+}
+
+// Stopped counts the (layer, key/value head, plane) that stop turning, and all
+// that were candidates.
+func (s *Selection) Stopped() (still, all int) {
+	for _, rows := range s.Costs.Cost {
+		all += len(rows) * len(s.Costs.Planes)
+	}
+	return int(math.Round(s.Share * float64(all))), all
 }
 
 // Turns returns how each layer places positions with the selection: the

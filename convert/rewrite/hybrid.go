@@ -52,7 +52,8 @@ func (r *Rewrite) hybrid(j job) error {
 	r.Kind, r.Reason = Exact, "every plane turns as before and the bias is 0: a start for fine-tuning"
 	if largest > 0 {
 		r.Kind = Lossy
-		r.Reason = fmt.Sprintf("the bias takes up to %.4g per position of distance from the scores; %s", largest, needsTraining)
+		r.Reason = fmt.Sprintf("the bias takes up to %.4g per position of distance from the scores", largest)
+		r.Untrained = needsTraining
 	}
 	r.extend(m, e, append(added, tensors...), keep)
 	return nil

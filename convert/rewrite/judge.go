@@ -46,11 +46,9 @@ func (r *Rewrite) judge(enc posenc.Encoding) {
 		why = []string{"the spectrum changes"}
 	}
 	r.Reason = strings.Join(why, "; ")
-	switch {
-	case enc.Name == "hope" && r.Options.Cut.Kind == posenc.CutPaper:
-		r.Reason += "; a trained model leans on planes of this cut: " + hopeCost + "; " + needsTraining
-	default:
-		r.Reason += "; " + needsTraining
+	r.Untrained = needsTraining
+	if enc.Name == "hope" && r.Options.Cut.Kind == posenc.CutPaper {
+		r.Untrained = "a trained model leans on planes of this cut: " + hopeCost + "; " + needsTraining
 	}
 }
 

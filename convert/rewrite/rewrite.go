@@ -30,6 +30,9 @@ type Rewrite struct {
 	// Reason says why it is exact or what is lost, Notes what else to know.
 	Reason string
 	Notes  []string
+	// Untrained says what a lossy rewrite is known to cost and is meant for where
+	// the weights stay as they are.
+	Untrained string
 	// TrainLength is L and TrainLengthFrom the key or flag it comes from.
 	TrainLength     int
 	TrainLengthFrom string

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/retrofit"
+	"github.com/pecvt/pecvt/onnxops"
+)
+
+// rehearse plans, without any values, a result of the form that the work will
+// end in, and its graph where one is wanted: what cannot be written is known
+// before minutes of work.
+func (j *retrofitJob) rehearse(graph *onnxops.Options) error {
+	o := j.options
+	if j.flags.budget != nil {
+		if len(j.planes) == 0 {
+			return fmt.Errorf("select: no plane that turns is below the cut (%s, L %d): there is nothing to choose", o.Cut, j.plan.Encoding.TrainLength)
+		}
+		o.Spectra = sampleSpectra(j.turns, j.planes, j.flags.by)
+	}
+	plan, err := convert.NewPlan(j.model, o)
+	if err != nil || graph == nil {
+		return err
+	}
+	return planGraph(plan, *graph)
+}
+
+// sampleSpectra drop one choice of a granularity, the first; by model all that
+// there are.
+func sampleSpectra(turns []retrofit.Turn, planes []int, by retrofit.Granularity) [][][]float64 {
+	out := make([][][]float64, len(turns))
+	for l, t := range turns {
+		for _, row := range t.InvFreq {
+			out[l] = append(out[l], slices.Clone(row))
+		}
+	}
+	for _, groups := range out {
+		for _, row := range groups {
+			for _, p := range planes {
+				if p >= len(row) || row[p] == 0 {
+					continue
+				}
+				row[p] = 0
+				switch by {
+				case retrofit.ByGroup:
+					return out
+				case retrofit.ByLayer:
+					for _, other := range groups {
+						other[p] = 0
+					}
+					return out
+				}
+			}
+		}
+	}
+	return out
+}

@@ -15,7 +15,9 @@ import (
 // conversion, as the manifest keeps it.
 type Retrofit struct {
 	// Texts are what was measured on.
-	Texts       []Text                `json:"texts,omitempty"`
+	Texts []Text `json:"texts,omitempty"`
+	// BOS is the token before every sequence of them, nil where there was none.
+	BOS         *int64                `json:"bos,omitempty"`
 	Selection   *retrofit.Selection   `json:"selection,omitempty"`
 	Calibration *retrofit.Calibration `json:"calibration,omitempty"`
 	// Measured is the result against the source on tokens that neither costs nor

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/family"
@@ -119,8 +120,9 @@ func (j *retrofitJob) open(ctx context.Context) (err error) {
 		if want > len(j.text.fit) {
 			return fmt.Errorf("the text has %d tokens, of which %d are measured on: --calib-tokens %d asks for more than the rest; give more text", len(j.text.ids), len(j.text.ids)-len(j.text.fit), want)
 		}
-		j.training = retrofit.Sequences(j.text.fit, j.calibLength, want)
+		j.training = j.text.begun(retrofit.Sequences(j.text.fit, j.calibLength, want))
 	}
+	j.result.BOS = j.text.bos
 	j.measure, err = newMeasurer(j.model, j.options, &f.textFlags, j.text.measure, folderFor(j.plan.Output), j.ui.step)
 	return err
 }
@@ -171,9 +173,34 @@ func (j *retrofitJob) expect() error {
 	e.measurements = passes
 	e.Measure = float64(passes) * measureTime(j.m, j.text.measure, f.runner, rate)
 	if !j.ui.quiet {
+		if f.calibrate {
+			for _, n := range j.shortNotes() {
+				j.ui.note("note: " + n)
+			}
+		}
 		j.ui.note(e.String())
 	}
 	return nil
+}
+
+// shortNotes say which of the calibration's lengths are left out.
+func (j *retrofitJob) shortNotes() []string {
+	var list []string
+	for _, part := range []struct {
+		of   int
+		name string
+	}{{4, "a quarter"}, {16, "a sixteenth"}} {
+		n := j.calibLength / part.of
+		if slices.ContainsFunc(j.training, func(s []int64) bool { return len(s) == n }) {
+			continue
+		}
+		why := "too short to fit attention on"
+		if n >= retrofit.Shortest {
+			why = "the text has no tokens left for them"
+		}
+		list = append(list, fmt.Sprintf("the calibration reads no sequences of %d positions, %s of --calib-length %d: %s", n, part.name, j.calibLength, why))
+	}
+	return list
 }
 
 func (j *retrofitJob) run(ctx context.Context) error {

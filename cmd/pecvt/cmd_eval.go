@@ -72,7 +72,7 @@ With --against all models are held in memory at once.`,
 	f.StringArrayVar(&c.Texts, "text", nil, "UTF-8 text `FILE`; may be given more than once")
 	f.StringVar(&c.IDs, "ids", "", "safetensors `FILE` whose input_ids (rows, positions) are scored")
 	f.StringVar(&c.Against, "against", "", "source `MODEL` for KL, top-1 agreement and ratios; it is scored too")
-	f.IntSliceVar(&c.Lengths, "lengths", []int{512, 2048}, "context lengths in tokens")
+	f.IntSliceVar(&c.Lengths, "lengths", []int{512, 2048}, "context lengths in tokens, each once, in any order")
 	f.IntVar(&c.Sequences, "sequences", 0, "sequences per length (0: as many as the text has, at most 8)")
 	f.IntVar(&c.Last, "last", 512, "tokens of the last-k perplexity (never more than a quarter of the length)")
 	f.IntVar(&c.Copy, "copy", 0, "random strings per distance of the copy probe (0: none)")
@@ -107,9 +107,12 @@ func checkEvalFlags(c *eval.Config, plots []string) error {
 	case len(c.Lengths) == 0:
 		return usagef("eval: --lengths is empty")
 	}
-	for _, n := range c.Lengths {
+	for i, n := range c.Lengths {
 		if n < 2 {
 			return usagef("--lengths %d: expected 2 or more, of which the last is predicted", n)
+		}
+		if slices.Contains(c.Lengths[:i], n) {
+			return usagef("--lengths: %d is there twice: every length is measured once; leave one out", n)
 		}
 	}
 	for _, f := range []struct {
@@ -137,7 +140,7 @@ func checkEvalFlags(c *eval.Config, plots []string) error {
 			return err
 		}
 	}
-	return nil
+	return checkTexts(c.Texts, c.IDs, c.Tokenizer)
 }
 
 // checkPlot refuses a picture's name whose ending says no format.

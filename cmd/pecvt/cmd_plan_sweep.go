@@ -48,7 +48,7 @@ func (f *sweepFlags) check(cmd *cobra.Command, to string) error {
 		return usagef("--sweep lists the cuts of --to hope: --to %s has none", to)
 	}
 	if !f.given() {
-		for _, name := range []string{"measure", "measure-tokens", "length", "seed", "runner", "tokenizer", "ort-lib"} {
+		for _, name := range []string{"measure", "measure-tokens", "length", "seed", "runner", "tokenizer", "bos", "ort-lib"} {
 			if cmd.Flags().Changed(name) {
 				return usagef("--%s needs a text: give --text or --ids", name)
 			}
@@ -77,6 +77,7 @@ type sweep struct {
 	// Length is the number of positions of costs and drift, 0 without a text.
 	Length int            `json:"length,omitempty"`
 	Texts  []convert.Text `json:"texts,omitempty"`
+	BOS    *int64         `json:"bos,omitempty"` // before every sequence
 	Planes []sweepPlane   `json:"planes"`
 	Cuts   []sweepCut     `json:"cuts"`
 	// Source is its perplexity, 0 where nothing was measured.
@@ -215,7 +216,7 @@ func (a *app) sweep(ctx context.Context, p *convert.Plan, o convert.Options, f *
 	if err != nil {
 		return nil, err
 	}
-	s.Texts = text.uses(0, tokenCount(sequences), "costs")
+	s.BOS, s.Texts = text.bos, text.uses(0, tokenCount(sequences), "costs")
 	s.Costs = &costGrid{costs.Planes, costs.Cost, costs.Rows, costs.Sequences}
 	s.charge(costs)
 	if !f.measure {

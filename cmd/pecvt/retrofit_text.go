@@ -25,6 +25,7 @@ import (
 type textFlags struct {
 	texts              []string
 	ids, tokenizer     string
+	bos                bool
 	measureTokens      int
 	runner, ortLibrary string
 }
@@ -34,6 +35,7 @@ func (f *textFlags) register(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.texts, "text", nil, "UTF-8 text `FILE` to measure and calibrate on; may be given more than once")
 	flags.StringVar(&f.ids, "ids", "", "the same as token ids: safetensors `FILE` with input_ids (rows, positions)")
 	flags.StringVar(&f.tokenizer, "tokenizer", "", "tokenizer.json `FILE` (default: the model's own)")
+	flags.BoolVar(&f.bos, "bos", false, "put bos_token_id before every sequence (it counts as a token of it)")
 	flags.IntVar(&f.measureTokens, "measure-tokens", defaultMeasureTokens, "tokens at the end of the text that end-to-end measurements take, and nothing else")
 	flags.StringVar(&f.runner, "runner", "", "what measures: ort or ref (default: ort where it can be loaded)")
 	flags.StringVar(&f.ortLibrary, "ort-lib", "", "ONNX Runtime's shared library `FILE`")
@@ -42,7 +44,7 @@ func (f *textFlags) register(cmd *cobra.Command) {
 
 // names are the flags that have no use without a text.
 func (f *textFlags) names() []string {
-	return []string{"text", "ids", "tokenizer", "measure-tokens", "runner", "ort-lib"}
+	return []string{"text", "ids", "tokenizer", "bos", "measure-tokens", "runner", "ort-lib"}
 }
 
 func (f *textFlags) given() bool { return len(f.texts) > 0 || f.ids != "" }
@@ -53,12 +55,14 @@ func (f *textFlags) check() error {
 		return usagef("--text and --ids exclude each other")
 	case f.ids != "" && f.tokenizer != "":
 		return usagef("--tokenizer has no use with --ids")
+	case f.ids != "" && f.bos:
+		return usagef("--bos has no use with --ids: put the token into them")
 	case f.measureTokens < 2:
 		return usagef("--measure-tokens %d: expected 2 or more", f.measureTokens)
 	case f.runner != "" && !slices.Contains(eval.Runners(), f.runner):
 		return usagef("--runner %q%s", f.runner, posenc.Suggest(f.runner, eval.Runners()))
 	}
-	return nil
+	return checkTexts(f.texts, f.ids, f.tokenizer)
 }
 
 // stream is the token ids of all files, one after the other: a sequence may
@@ -66,6 +70,7 @@ func (f *textFlags) check() error {
 type stream struct {
 	ids   []int64
 	files []streamFile
+	bos   *int64 // before every sequence, nil for none
 }
 
 type streamFile struct {
@@ -87,6 +92,13 @@ func (f *textFlags) read(ctx context.Context, dir string, vocab int) (*stream, e
 		}
 		s.add(f.ids, raw, slices.Concat(rows...))
 		return s, nil
+	}
+	if f.bos {
+		id, err := eval.BOS(dir, vocab)
+		if err != nil {
+			return nil, err
+		}
+		s.bos = &id
 	}
 	from := f.tokenizer
 	if from == "" {
@@ -164,12 +176,24 @@ func (s *stream) divide(length, want int) (*split, error) {
 	if len(s.ids) < 2*length {
 		return nil, fmt.Errorf("the text has %d tokens: at a length of %d at least %d are needed, half of them to measure the result on; give more text, or a smaller --select-length and --calib-length", len(s.ids), length, 2*length)
 	}
-	return &split{stream: s, fit: s.ids[:len(s.ids)-n*length], measure: chunks(s.ids[len(s.ids)-n*length:], length, n)}, nil
+	return &split{stream: s, fit: s.ids[:len(s.ids)-n*length], measure: s.begun(chunks(s.ids[len(s.ids)-n*length:], length, n))}, nil
 }
 
 // costs are the sequences that the costs of planes are measured on.
 func (s *split) costs(length int) [][]int64 {
-	return chunks(s.fit, length, max(1, min(4, costTokens/length)))
+	return s.begun(chunks(s.fit, length, max(1, min(4, costTokens/length))))
+}
+
+// begun puts the first token of all before every sequence, whose last gives way.
+func (s *stream) begun(sequences [][]int64) [][]int64 {
+	if s.bos == nil {
+		return sequences
+	}
+	list := make([][]int64, len(sequences))
+	for i, ids := range sequences {
+		list[i] = append([]int64{*s.bos}, ids[:len(ids)-1]...)
+	}
+	return list
 }
 
 // chunks cuts at most n sequences from the front.

@@ -7,6 +7,10 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 )
 
+// Shortest is the least number of positions of a sequence that Calibrate takes:
+// it has a row that is held out. Sequences makes none that is shorter.
+const Shortest = heldOutOf
+
 // Estimate is the expected cost of a computation.
 type Estimate struct {
 	// Flops counts 2 for a multiplication and its addition, Rate is what the

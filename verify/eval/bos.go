@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// bos is the model's bos_token_id.
-func (m *Model) bos() (int64, error) {
-	path := filepath.Join(m.Dir, "config.json")
+// BOS is the bos_token_id of the config.json in dir, a model with vocab tokens.
+func BOS(dir string, vocab int) (int64, error) {
+	path := filepath.Join(dir, "config.json")
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return 0, fmt.Errorf("bos: %w", err)
@@ -21,8 +21,8 @@ func (m *Model) bos() (int64, error) {
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	var id int64
-	if err := json.Unmarshal(c.ID, &id); err != nil || string(c.ID) == "null" || id < 0 || id >= int64(m.Vocab) {
-		return 0, fmt.Errorf("%s: bos_token_id is %s: expected a token of the vocabulary of %d; leave --bos out", path, orNone(c.ID), m.Vocab)
+	if err := json.Unmarshal(c.ID, &id); err != nil || string(c.ID) == "null" || id < 0 || id >= int64(vocab) {
+		return 0, fmt.Errorf("%s: bos_token_id is %s: expected a token of the vocabulary of %d; leave --bos out", path, orNone(c.ID), vocab)
 	}
 	return id, nil
 }

@@ -64,7 +64,7 @@ func (p *probe) sequence(d, k int) []int64 {
 func (p *probe) run(ctx context.Context, models []*Model, d, probes int, progress func(tokens int)) ([]Copy, error) {
 	out := make([]Copy, len(models))
 	for i := range out {
-		out[i] = Copy{Distance: d, Probes: probes, Tokens: probes * (p.size - 1)}
+		out[i] = Copy{Distance: d, Probes: probes, Tokens: probes * (p.size - 1), Alphabet: len(p.alphabet)}
 	}
 	for k := range probes {
 		seq := p.sequence(d, k)
@@ -75,6 +75,7 @@ func (p *probe) run(ctx context.Context, models []*Model, d, probes int, progres
 		for i, t := range traces {
 			for at := d; at < d+p.size-1; at++ { // predicts token at+1
 				out[i].NLL += Number(t.nll[at])
+				out[i].First += Number(t.nll[at-d])
 				if t.top[at] == seq[at+1] {
 					out[i].Accuracy++
 				}
@@ -83,6 +84,7 @@ func (p *probe) run(ctx context.Context, models []*Model, d, probes int, progres
 	}
 	for i := range out {
 		out[i].NLL /= Number(out[i].Tokens)
+		out[i].First /= Number(out[i].Tokens)
 		out[i].Accuracy /= Number(out[i].Tokens)
 	}
 	return out, nil

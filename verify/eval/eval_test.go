@@ -63,6 +63,11 @@ func TestRun(t *testing.T) {
 		if len(x.Copy) == 0 || x.Copy[len(x.Copy)-1].Distance != x.Length-32 {
 			t.Errorf("result %d: copy probes %+v", i, x.Copy)
 		}
+		for _, c := range x.Copy { // a model of 260 thousand weights copies no random string
+			if c.Alphabet != 447 || c.Accuracy > .05 || math.Abs(float64(c.NLL/c.First)-1) > .5 || float64(c.First) < math.Log(447) {
+				t.Errorf("result %d: copy probe %+v: expected what chance gives", i, c)
+			}
+		}
 		if b := x.Buckets[len(x.Buckets)-1]; b.To != x.Length-2 {
 			t.Errorf("result %d: last bucket %+v", i, b)
 		}

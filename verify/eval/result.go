@@ -67,4 +67,9 @@ type Copy struct {
 	Tokens   int    `json:"tokens"`
 	Accuracy Number `json:"accuracy"`
 	NLL      Number `json:"nll"`
+	// First is the nll of the same tokens where they come for the first time:
+	// without anything to copy. Alphabet is how many tokens they were drawn from:
+	// chance is an accuracy of 1/Alphabet and a nll of ln Alphabet.
+	First    Number `json:"nll_first"`
+	Alphabet int    `json:"alphabet"`
 }

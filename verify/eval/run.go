@@ -216,7 +216,7 @@ func (j *job) read() (err error) {
 	}
 	first := int64(-1)
 	if j.c.BOS {
-		if first, err = j.models[0].bos(); err != nil {
+		if first, err = BOS(j.models[0].Dir, j.models[0].Vocab); err != nil {
 			return err
 		}
 		j.report.BOS = &first

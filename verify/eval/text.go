@@ -103,11 +103,12 @@ func (r *Report) writeCopies(w io.Writer) error {
 		return nil
 	}
 	slices.SortStableFunc(lines, func(a, b line) int { return a.Distance - b.Distance })
-	fmt.Fprintf(w, "\ncopying a random string of %d tokens\n", lines[0].Tokens/lines[0].Probes+1)
+	n := float64(lines[0].Alphabet)
+	fmt.Fprintf(w, "\ncopying a random string of %d tokens out of %.0f (chance: accuracy %.2g%%, nll %.3g)\n", lines[0].Tokens/lines[0].Probes+1, n, 100/n, math.Log(n))
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "DISTANCE\tMODEL\tPROBES\tACCURACY\tNLL\t")
+	fmt.Fprintln(t, "DISTANCE\tMODEL\tPROBES\tACCURACY\tNLL\tNLL FIRST\t")
 	for _, l := range lines {
-		fmt.Fprintf(t, "%d\t%s\t%d\t%s\t%s\t\n", l.Distance, l.model, l.Probes, percent(l.Accuracy), figure(l.NLL, "%.3g"))
+		fmt.Fprintf(t, "%d\t%s\t%d\t%s\t%s\t%s\t\n", l.Distance, l.model, l.Probes, percent(l.Accuracy), figure(l.NLL, "%.3g"), figure(l.First, "%.3g"))
 	}
 	return t.Flush()
 }

@@ -80,14 +80,17 @@ type file struct {
 // Load reads a tokenizer.json, or the one of a folder. An error names the part
 // of the file that is not known here.
 func Load(path string) (*Tokenizer, error) {
+	named := true // the file itself
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
-		path = filepath.Join(path, FileName)
+		path, named = filepath.Join(path, FileName), false
 	}
 	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && named:
+		return nil, fmt.Errorf("tokenizer %s: no such file: expected a tokenizer.json, or a folder with one; check the path", path)
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s: %w there: the text cannot become token ids", filepath.Dir(path), ErrNone)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}
 	t, err := parse(raw)

@@ -216,6 +216,7 @@ func (a *app) sweep(ctx context.Context, p *convert.Plan, o convert.Options, f *
 	if err != nil {
 		return nil, err
 	}
+	s.Notes = []string{} // the text tells what they do
 	s.BOS, s.Texts = text.bos, text.uses(0, tokenCount(sequences), "costs")
 	s.Costs = &costGrid{costs.Planes, costs.Cost, costs.Rows, costs.Sequences}
 	s.charge(costs)

@@ -86,7 +86,7 @@ func outerKeys(c *Object) error {
 
 // warnOfSpectra warns where the frequencies in the block's tensors are not those
 // that the source's configuration declares: the tensors count, and the source
-// says so no more.
+// says so no more. Planes that stand still are what a selection leaves.
 func (m *Model) warnOfSpectra() error {
 	e := m.Extension
 	if e == nil || e.Rotation == nil || e.Source.Rope.Type == "" {
@@ -96,23 +96,35 @@ func (m *Model) warnOfSpectra() error {
 	if err != nil {
 		return err
 	}
+	still, all := 0, 0
 	for i := range m.Blocks {
 		a := &m.Blocks[i].Attn
 		if a.Rotary.Dim == 0 {
 			continue
 		}
-		rows := [][]float64{a.Rotary.InvFreq}
+		rows, heads := [][]float64{a.Rotary.InvFreq}, a.KVHeads // one row for them all
 		if a.Spectra != nil {
-			rows = a.Spectra.InvFreq
+			rows, heads = a.Spectra.InvFreq, 1
 		}
 		for h, row := range rows {
 			for p, f := range row {
-				if want := declared.InvFreq[p]; math.Abs(math.Abs(f)-want) > sourceTolerance*want {
+				want := declared.InvFreq[p]
+				if want != 0 {
+					all += heads
+				}
+				if f == 0 && want != 0 {
+					still += heads
+					continue
+				}
+				if math.Abs(math.Abs(f)-want) > sourceTolerance*want {
 					m.warn("tensor %q: plane %d of head %d turns by %.6g per position, %s.source declares %.6g: the tensors were changed after the conversion, by training or otherwise; they are used", BlockTensor(i, "rotation.inv_freq"), p, h, f, BlockKey, want)
 					return nil
 				}
 			}
 		}
+	}
+	if still > 0 {
+		m.warn("%d of the %d (layer, key/value head, plane) that turn in %s.source stand still here, as a selection of planes leaves them", still, all, BlockKey)
 	}
 	return nil
 }

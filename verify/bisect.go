@@ -111,6 +111,10 @@ func (s *session) bisect() error {
 	if s.opts.MaxMem == 0 {
 		s.opts.MaxMem = defaultMaxMem
 	}
+	if s.verdictOf(interfaceCheck, "interp") == Fail {
+		s.report.Bisect = &Bisection{Summary: "the graph's inputs or outputs are wrong, and nothing of it was run: see the check " + interfaceCheck}
+		return nil
+	}
 	if len(s.in.IDs) == 0 || s.verdictOf("reference", "ref") == Fail {
 		s.report.Bisect = &Bisection{Summary: "the reference has no answer to compare with: see the check reference"}
 		return nil

@@ -78,7 +78,7 @@ func (c conversion) emit(dir string) error {
 	if m, err = m.AtLength(c.maxLength); err != nil {
 		return err
 	}
-	_, err = onnxops.Write(dir, m, ckpt, onnxops.Options{Attention: c.attention, Weights: c.weights, MaxLength: c.maxLength, Version: "test", Encoding: c.to})
+	_, err = onnxops.Write(dir, m, ckpt, onnxops.Options{Attention: c.attention, Weights: c.weights, MaxLength: c.maxLength, Version: "test", Encoding: m.Encoding()})
 	return err
 }
 

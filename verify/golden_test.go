@@ -130,6 +130,9 @@ const noGolden = -2
 func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, present bool) {
 	t.Helper()
 	want := map[[2]string]verify.Verdict{{"reference", "ref"}: verify.Info, {"weights", "ref"}: verify.Pass, {"tables", "interp"}: verify.Pass}
+	for _, name := range []string{"attributes", "metadata", "interface", "rotation"} {
+		want[[2]string{name, "interp"}] = verify.Pass
+	}
 	shapes := []string{"chunked-prefill", "decode", "batch", "left-padding", "right-padding", "left-padding-decode", "right-padding-decode"}
 	for _, name := range shapes {
 		want[[2]string{name, "ref"}] = verify.Pass

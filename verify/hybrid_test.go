@@ -183,6 +183,7 @@ func newHybrid(t *testing.T, set func(a *family.Attention), form string) *sessio
 		for _, r := range s.others {
 			r.Close()
 		}
+		os.RemoveAll(s.profiles)
 	})
 	return s
 }

@@ -68,6 +68,17 @@ func attribute(t *testing.T, n *onnxpb.NodeProto, name string) *onnxpb.Attribute
 	return nil
 }
 
+func (g *graphOf) output(t *testing.T, name string) *onnxpb.ValueInfoProto {
+	t.Helper()
+	for _, out := range g.model.GetGraph().GetOutput() {
+		if out.GetName() == name {
+			return out
+		}
+	}
+	t.Fatalf("the graph has no output %q", name)
+	return nil
+}
+
 func (g *graphOf) initializer(t *testing.T, name string) *onnxpb.TensorProto {
 	t.Helper()
 	for _, w := range g.model.Graph.Initializer {

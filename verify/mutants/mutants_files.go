@@ -68,6 +68,13 @@ func fileMutants() []Mutant {
 		inFiles("shard-of-another-model", "llama-sharded", "a shard's data is another's of the same shapes", func(f *Folder) {
 			f.exchange("model.layers.1.self_attn.k_proj.weight", "model.layers.0.self_attn.k_proj.weight")
 		}).still(same),
+		inFiles("config-max-positions", "llama-pi", "max_position_embeddings in config.json is 64 instead of 128", func(f *Folder) {
+			f.config(`"max_position_embeddings": 128`, `"max_position_embeddings": 64`)
+		}).still("no spectrum of it depends on the length; a loader stops at half of the positions"),
+		inFiles("manifest-planes", "llama-hope", "pecvt.json gives plane 2 another frequency than config.json", func(f *Folder) {
+			f.replace("pecvt.json", `"after": 0.24028114141347545`, `"after": 0.25`)
+		}).
+			still("one of the two files is not what the conversion wrote"),
 		inFiles("config-base", "llama-rope", "rope_theta in config.json is 301 instead of 300", func(f *Folder) { f.config(`"rope_theta": 300.0`, `"rope_theta": 301.0`) }),
 		inFiles("config-epsilon", "llama-hope", "rms_norm_eps in config.json is 1e-5 instead of 1e-6", func(f *Folder) { f.config(`"rms_norm_eps": 1e-06`, `"rms_norm_eps": 1e-05`) }),
 		inFiles("config-window", "mistral", "sliding_window in config.json is 7 instead of 8", func(f *Folder) { f.config(`"sliding_window": 8`, `"sliding_window": 7`) }),

@@ -151,7 +151,8 @@ func judge(ctx context.Context, dir, source string) (Result, error) {
 }
 
 // static are the checks that compute no logits.
-var static = map[string]bool{"weights": true, "tables": true, "window-size": true, "rewrite": true}
+var static = map[string]bool{"weights": true, "tables": true, "window-size": true, "rewrite": true,
+	"interface": true, "attributes": true, "metadata": true, "rotation": true}
 
 // Exit codes of pecvt, as its README documents them.
 const (

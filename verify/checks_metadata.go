@@ -1,0 +1,190 @@
+package verify
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// metadata holds against each other what the folder's files say of the encoding:
+// the graph's metadata, config.json and pecvt.json. A loader believes one of them,
+// a person another. It needs no source: with --against the check rewrite says
+// whether what they agree on is right.
+func (s *session) metadata() {
+	c := Check{Name: "metadata", Runner: "interp", Against: "config.json", Verdict: Pass}
+	m := s.manifest()
+	found := s.wrongMetadata(m)
+	if found == "" && m != nil {
+		found = s.wrongManifest(m)
+	}
+	if found != "" {
+		c.Verdict, c.Detail = Fail, found
+		c.Blame = "one of the files was changed after the conversion, or the conversion is wrong: convert the source again, or emit the graph of what is there with pecvt export"
+	}
+	s.add(c)
+}
+
+// wrongMetadata compares the graph's metadata with the graph, config.json and
+// pecvt.json. The encoding has the name that was asked for, which pecvt.json
+// repeats and config.json may spell otherwise, or that of config.json.
+func (s *session) wrongMetadata(m *told) string {
+	names := []string{s.model.Encoding(), s.loaded.Encoding()}
+	if m != nil {
+		names = append(names, m.Flags.To, m.Encoding.To)
+	}
+	if got := s.info.Encoding; !slices.Contains(names, got) {
+		_, err := posenc.FindEncoding(got)
+		switch {
+		case m != nil:
+			return fmt.Sprintf("%s says that its encoding is %q, %s %q, config.json %q", GraphFile, got, ManifestFile, m.Encoding.To, names[0])
+		case err != nil:
+			return fmt.Sprintf("%s says that its encoding is %q, config.json %q", GraphFile, got, names[0])
+		}
+	}
+	form := "standard"
+	for _, n := range s.info.Model.GetGraph().GetNode() {
+		if n.GetOpType() == "GroupQueryAttention" {
+			form = "ort"
+		}
+	}
+	if s.info.Attention != form {
+		return fmt.Sprintf("%s says that its attention is %q, its nodes are %q", GraphFile, s.info.Attention, form)
+	}
+	return ""
+}
+
+// told is what pecvt.json tells of the result.
+type told struct {
+	Flags struct {
+		To string `json:"to"`
+	} `json:"flags"`
+	Encoding *struct {
+		To           string  `json:"to"`
+		TrainLength  int     `json:"train_length"`
+		MaxPositions int     `json:"max_positions"`
+		Family       string  `json:"family"`
+		Gain         float64 `json:"attention_factor_after"`
+		Planes       []struct {
+			After float64  `json:"after"`
+			Long  *float64 `json:"after_long"`
+			State string   `json:"state"`
+		} `json:"planes"`
+	} `json:"encoding"`
+	Retrofit json.RawMessage `json:"retrofit"`
+}
+
+// manifest reads it; nil where there is none, or one that open warned of.
+func (s *session) manifest() *told {
+	raw, err := os.ReadFile(filepath.Join(s.dir, ManifestFile))
+	if err != nil {
+		return nil
+	}
+	var m told
+	if json.Unmarshal(raw, &m) != nil || m.Encoding == nil {
+		return nil
+	}
+	return &m
+}
+
+// wrongManifest compares pecvt.json with config.json: the length, the family, and
+// plane by plane the frequencies that the conversion meant.
+func (s *session) wrongManifest(m *told) string {
+	e := m.Encoding
+	if got := s.loaded.MaxPositions; got != e.MaxPositions {
+		return fmt.Sprintf("max_position_embeddings is %d in config.json: %s says %d", got, ManifestFile, e.MaxPositions)
+	}
+	if got := s.loaded.Family; got != e.Family {
+		return fmt.Sprintf("config.json is of the family %s: %s says %s", got, ManifestFile, e.Family)
+	}
+	if len(m.Retrofit) > 0 || strings.Contains(s.loaded.Encoding(), "grape-m") || len(e.Planes) == 0 {
+		return "" // heads or layers differ: one row of planes is not all of them
+	}
+	lengths := []int{e.TrainLength}
+	if e.Planes[0].Long != nil {
+		lengths = append(lengths, max(s.loaded.MaxPositions, s.loaded.TrainedLength, e.TrainLength)+1)
+	}
+	for i, length := range lengths {
+		after := make([]float64, len(e.Planes))
+		for p, plane := range e.Planes {
+			if after[p] = plane.After; i > 0 && plane.Long != nil {
+				after[p] = *plane.Long
+			}
+			if plane.State == "removed" {
+				after[p] = 0
+			}
+			if plane.State == "mixed" {
+				return ""
+			}
+		}
+		gain := e.Gain
+		if i > 0 {
+			gain = math.NaN() // pecvt.json has the one of the trained length
+		}
+		if found := s.unlikePlanes(length, after, gain); found != "" {
+			return found
+		}
+	}
+	return ""
+}
+
+// unlikePlanes compares the frequencies of every layer that turns at a length
+// with those that pecvt.json has. A layout that leaves planes out has fewer: then
+// those that turn are compared in their order.
+func (s *session) unlikePlanes(length int, after []float64, gain float64) string {
+	m, err := s.loaded.AtLength(length)
+	if err != nil {
+		return fmt.Sprintf("at length %d: %v", length, err)
+	}
+	for i := range m.Blocks {
+		a := &m.Blocks[i].Attn
+		if a.Rotary.Dim == 0 || a.Spectra != nil {
+			continue
+		}
+		got, want := turningPlanes(a.Rotary), after
+		if len(got) != len(want) {
+			got, want = rising(got), rising(want)
+		}
+		if len(got) != len(want) {
+			return fmt.Sprintf("layer %d: %d planes turn by config.json, %d by %s", i, len(got), len(want), ManifestFile)
+		}
+		for p := range got {
+			if !(math.Abs(got[p]-math.Abs(want[p])) <= frequencyLimit*math.Abs(want[p])) {
+				return fmt.Sprintf("layer %d: at length %d plane %d turns by %.9g per position by config.json, by %.9g by %s", i, length, p, got[p], math.Abs(want[p]), ManifestFile)
+			}
+		}
+		if !math.IsNaN(gain) && !(math.Abs(a.Rotary.Gain-gain) <= frequencyLimit*math.Abs(gain)) && slices.Max(got) > 0 {
+			return fmt.Sprintf("layer %d: the attention factor is %.9g by config.json, %.9g by %s", i, a.Rotary.Gain, gain, ManifestFile)
+		}
+	}
+	return ""
+}
+
+// turningPlanes are the sizes of a rotation's frequencies, 0 where a plane is
+// removed.
+func turningPlanes(r posenc.Rotary) []float64 {
+	out := make([]float64, len(r.InvFreq))
+	for p, theta := range r.InvFreq {
+		if r.Removed == nil || !r.Removed[p] {
+			out[p] = math.Abs(theta)
+		}
+	}
+	return out
+}
+
+// rising are the sizes of the frequencies that are not 0, in order.
+func rising(list []float64) []float64 {
+	var out []float64
+	for _, x := range list {
+		if x != 0 {
+			out = append(out, math.Abs(x))
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,261 @@
+package verify
+
+import (
+	"fmt"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/interp"
+)
+
+// turnedPart are the queries or keys of a layer on their way through the rotation.
+type turnedPart struct {
+	layer, heads int
+	what         string // "queries" or "keys"
+	from, to     string // values of the graph
+	attn         *family.Attention
+}
+
+// turner is the part of a graph that turns queries and keys.
+type turner struct {
+	s        *session
+	plan     *plan
+	parts    []turnedPart
+	unturned string // why parts are missing
+	heads    bool   // all of them
+	stride   int    // each position is seen in every stride-th layer
+}
+
+// turner finds it.
+func (s *session) turner() *turner {
+	w := &turner{s: s, plan: newPlan(s.info.Model), heads: true, stride: 1, unturned: "no layer turns by tables of the graph"}
+	nodes := map[string]*onnxpb.NodeProto{}
+	for _, n := range w.plan.nodes {
+		nodes[n.GetName()] = n
+	}
+	all, one := 0, 0
+	for i := range s.model.Blocks {
+		a := &s.model.Blocks[i].Attn
+		prefix := fmt.Sprintf("/layers.%d/attn/", i)
+		attention := nodes[prefix+"Attention"]
+		if a.Phase != nil {
+			w.unturned = "the phase depends on the tokens, not on positions alone"
+			continue
+		}
+		if attention == nil || len(attention.GetInput()) < 2 {
+			w.unturned = "the attention node turns by the tables itself"
+			continue
+		}
+		for input, part := range []string{"q", "k"} {
+			split := nodes[prefix+part+"/Transpose"]
+			if split == nil || len(split.GetOutput()) != 1 {
+				w.unturned = "the graph does not name its nodes as pecvt does"
+				continue
+			}
+			p := turnedPart{i, a.Heads, "queries", split.GetOutput()[0], w.before(attention.GetInput()[input], prefix+part, a), a}
+			if part == "k" {
+				p.heads, p.what = a.KVHeads, "keys"
+			}
+			w.parts = append(w.parts, p)
+			all += p.heads * a.HeadDim
+			one += a.HeadDim
+			if a.Spectra != nil {
+				one += (p.heads - 1) * a.HeadDim
+			}
+		}
+	}
+	if n := s.info.MaxLength; n*all > rotationNumbers {
+		w.heads = false
+		w.stride = min(len(s.model.Blocks), (n*one+rotationNumbers-1)/rotationNumbers)
+	}
+	return w
+}
+
+// before walks from what attention takes back past what comes after the rotation:
+// coordinates of a bias, and a norm.
+func (w *turner) before(value, prefix string, a *family.Attention) string {
+	for {
+		i, ok := w.plan.maker[value]
+		if !ok {
+			return value
+		}
+		n := w.plan.nodes[i]
+		in := n.GetInput()
+		switch name := n.GetName(); {
+		case name == prefix+"/widened/Concat" && len(in) > 0:
+			value = in[len(in)-1]
+		case a.NormAfter && name == prefix+"_norm/"+n.GetOpType() && len(in) > 0:
+			value = in[0]
+		default:
+			return value
+		}
+	}
+}
+
+// size is how many heads of a part are turned.
+func (w *turner) size(p turnedPart) int {
+	if w.heads || p.attn.Spectra != nil {
+		return p.heads
+	}
+	return 1
+}
+
+// run turns and compares.
+func (w *turner) run(c *Check) error {
+	length := w.s.info.MaxLength
+	programs := make([]*interp.Program, w.stride)
+	for i := range programs {
+		p, err := w.program(i)
+		if err != nil {
+			return err
+		}
+		if p != nil {
+			defer p.Close()
+		}
+		programs[i] = p
+	}
+	worst, off := turnedEntry{}, map[int]bool{}
+	var want turnedRows
+	for k, from := 0, 0; from < length; k, from = k+1, from+rotationChunk {
+		group := k % w.stride
+		n := min(rotationChunk, length-from)
+		feeds := w.feeds(group, from, n)
+		out, err := w.turn(programs[group], feeds)
+		if err != nil {
+			return fmt.Errorf("positions %d to %d: %w", from, from+n-1, err)
+		}
+		for _, p := range w.parts {
+			if p.layer%w.stride != group {
+				continue
+			}
+			got := out[p.to]
+			if p.from == p.to { // nothing is between
+				got = feeds[p.from]
+			}
+			if got == nil || got.Kind != interp.Float || len(got.F) != w.size(p)*n*p.attn.HeadDim {
+				return fmt.Errorf("layer %d: the turned %s are %v: expected %d heads of %d positions", p.layer, p.what, got, w.size(p), n)
+			}
+			limit := 2*tableLimit(p.attn.Rotary) + roundedLimit
+			c.Limit = max(c.Limit, Number(limit))
+			want.compare(p, w.size(p), got.F, from, n, limit, &worst, off)
+		}
+	}
+	c.Positions = length
+	c.MaxAbs, c.MaxRel = Number(worst.off), Number(worst.off)
+	if len(off) > 0 {
+		c.Verdict = Fail
+		c.Detail = fmt.Sprintf("layer %d: %s of position %d do not turn as config.json's encoding does: coordinate %d is %.9g, expected %.9g; %d of %d positions are off",
+			worst.part.layer, worst.part.what, worst.position, worst.coordinate, worst.got, worst.want, len(off), length)
+	} else if w.stride > 1 {
+		c.Detail = fmt.Sprintf("each position in every %dth layer", w.stride)
+	}
+	return nil
+}
+
+// turn runs a group's program with what it takes of the inputs.
+func (w *turner) turn(p *interp.Program, inputs map[string]*interp.Array) (map[string]*interp.Array, error) {
+	if p == nil {
+		return nil, nil
+	}
+	feeds := map[string]*interp.Array{}
+	for _, name := range p.Inputs() {
+		if inputs[name] != nil {
+			feeds[name] = inputs[name]
+		}
+	}
+	return p.RunWith(w.s.ctx, feeds, interp.Options{})
+}
+
+// program is the part of the graph that turns, for the layers of a group: what
+// projections hand on becomes an input. It is nil where no layer of them turns.
+func (w *turner) program(group int) (*interp.Program, error) {
+	from := w.s.info.Model
+	g := &onnxpb.GraphProto{Name: "rotation"}
+	entry, need, read := map[string]bool{}, map[int]bool{}, map[string]bool{}
+	var visit func(value string)
+	visit = func(value string) {
+		i, ok := w.plan.maker[value]
+		if entry[value] || !ok {
+			read[value] = true
+			return
+		}
+		if need[i] {
+			return
+		}
+		need[i] = true
+		for _, in := range w.plan.nodes[i].GetInput() {
+			visit(in)
+		}
+	}
+	for _, p := range w.parts {
+		entry[p.from] = entry[p.from] || p.layer%w.stride == group
+	}
+	out := map[string]bool{}
+	for _, p := range w.parts {
+		if p.layer%w.stride != group || p.from == p.to || out[p.to] {
+			continue
+		}
+		visit(p.to)
+		out[p.to] = true
+		g.Output = append(g.Output, &onnxpb.ValueInfoProto{Name: p.to})
+	}
+	if len(g.Output) == 0 {
+		return nil, nil
+	}
+	for i, n := range w.plan.nodes {
+		if need[i] {
+			g.Node = append(g.Node, n)
+		}
+	}
+	for _, p := range w.parts {
+		if read[p.from] && entry[p.from] {
+			g.Input = append(g.Input, &onnxpb.ValueInfoProto{Name: p.from})
+			entry[p.from] = false // once
+		}
+	}
+	for _, in := range from.GetGraph().GetInput() {
+		if read[in.GetName()] {
+			g.Input = append(g.Input, in)
+		}
+	}
+	for _, t := range from.GetGraph().GetInitializer() {
+		if read[t.GetName()] {
+			g.Initializer = append(g.Initializer, t)
+		}
+	}
+	return interp.Load(&onnxpb.ModelProto{IrVersion: from.IrVersion, OpsetImport: from.OpsetImport, Functions: from.Functions, Graph: g}, w.s.dir)
+}
+
+// feeds are the inputs for n positions.
+func (w *turner) feeds(group, from, n int) map[string]*interp.Array {
+	made := map[string]*interp.Array{}
+	shared := map[[2]int]*interp.Array{}
+	for _, p := range w.parts {
+		if p.layer%w.stride != group {
+			continue
+		}
+		key := [2]int{w.size(p), p.attn.HeadDim}
+		if shared[key] == nil {
+			x := make([]float64, key[0]*n*key[1])
+			for i := range x {
+				x[i] = turnedNumber(i % key[1])
+			}
+			shared[key] = interp.Floats(x, 1, key[0], n, key[1])
+		}
+		made[p.from] = shared[key]
+	}
+	positions, zeros, ones := make([]int64, n), make([]int64, n), make([]int64, n)
+	for i := range positions {
+		positions[i], ones[i] = int64(from+i), 1
+	}
+	made["position_ids"] = interp.Ints(positions, 1, n)
+	made["input_ids"] = interp.Ints(zeros, 1, n)
+	made["attention_mask"] = interp.Ints(ones, 1, n)
+	for _, c := range w.s.info.Caches {
+		shape := dims(c.Dims)
+		shape[0] = 1
+		count := int(size(c.Dims[1:]))
+		made[c.Past] = interp.Floats(make([]float64, count), shape...)
+	}
+	return made
+}

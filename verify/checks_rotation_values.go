@@ -1,0 +1,85 @@
+package verify
+
+import (
+	"math"
+	"reflect"
+
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// turnedNumber is coordinate i of the vector that is turned: of either sign, none
+// near 0, no two alike.
+func turnedNumber(i int) float64 {
+	x := 0.5 + 0.5*math.Mod(float64(i+1)*0.6180339887498949, 1)
+	if i%3 == 1 {
+		return -x
+	}
+	return x
+}
+
+// turnedEntry is the number that is farthest off.
+type turnedEntry struct {
+	part                 turnedPart
+	position, coordinate int
+	got, want, off       float64
+}
+
+// turnedRows keeps what the last rotation makes of the positions: layers mostly
+// share one.
+type turnedRows struct {
+	rotary posenc.Rotary
+	from   int
+	rows   []float64
+}
+
+// of returns the turned vector at n positions, (n, HeadDim), with cosines and
+// sines rounded as a table's are.
+func (t *turnedRows) of(r posenc.Rotary, from, n int) []float64 {
+	d := r.HeadDim
+	if t.from == from && len(t.rows) == n*d && reflect.DeepEqual(t.rotary, r) {
+		return t.rows
+	}
+	t.rotary, t.from, t.rows = r, from, make([]float64, n*d)
+	for i := range n {
+		x := t.rows[i*d : (i+1)*d]
+		for k := range x {
+			x[k] = turnedNumber(k)
+		}
+		for p := range r.Planes() {
+			cos, sin := r.CosSin(p, int64(from+i))
+			c, s := float64(float32(cos)), float64(float32(sin))
+			a, b := r.Coordinates(p)
+			x[a], x[b] = x[a]*c-x[b]*s, x[b]*c+x[a]*s
+		}
+	}
+	return t.rows
+}
+
+// compare holds heads of n positions, (heads, n, HeadDim), against the encoding.
+func (t *turnedRows) compare(p turnedPart, heads int, got []float64, from, n int, limit float64, worst *turnedEntry, bad map[int]bool) {
+	d := p.attn.HeadDim
+	r := p.attn.Rotary
+	r.HeadDim = d
+	for h := range heads {
+		if g := p.attn.Spectra; g != nil && r.Dim > 0 {
+			r.Spectrum = p.attn.Rotary.Spectrum.Clone()
+			r.InvFreq = g.InvFreq[h/(p.heads/len(g.InvFreq))]
+		}
+		want := t.of(r, from, n)
+		for i, x := range got[h*n*d:][:n*d] {
+			off := math.Abs(x - want[i])
+			if off <= worst.off && off <= limit {
+				continue
+			}
+			if math.IsNaN(off) {
+				off = math.Inf(1)
+			}
+			if off > worst.off {
+				*worst = turnedEntry{p, from + i/d, i % d, x, want[i], off}
+			}
+			if off > limit {
+				bad[from+i/d] = true
+			}
+		}
+	}
+}

@@ -131,6 +131,9 @@ func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
 	if err := s.bisect(); err != nil {
 		return nil, err
 	}
+	if b := s.report.Bisect; b != nil && opts.Extract != "" && b.Extracted == "" {
+		b.Summary += "; no node to write to " + opts.Extract
+	}
 	s.report.settle()
 	s.report.Seconds = Number(time.Since(begin).Seconds())
 	return s.report, nil

@@ -137,7 +137,9 @@ func facts(r *verify.Report) []fact {
 	if r.Attention != "" {
 		add("Attention", "%s", r.Attention)
 	}
-	add("Prompt", "%d tokens, seed %d", r.Tokens, r.Seed)
+	if r.Tokens > 0 { // 0: nothing was run
+		add("Prompt", "%d tokens, seed %d", r.Tokens, r.Seed)
+	}
 	runtime := "not available"
 	if r.Runtime != "" {
 		runtime = "ONNX Runtime " + r.Runtime

@@ -1,6 +1,10 @@
 package mutants
 
-import "github.com/pecvt/pecvt/onnxops/onnxpb"
+import (
+	"google.golang.org/protobuf/proto"
+
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+)
 
 // interfaceMutants get what a graph says of itself wrong: its outputs, its
 // metadata, the guard of its positions, attributes too little off for a logit to
@@ -66,6 +70,14 @@ func interfaceMutants() []Mutant {
 			here := g.before(at, "Equal", []string{"position_ids", g.ints(400)})
 			here = g.before(at, "Unsqueeze", []string{here, g.ints(1, 3)})
 			g.node(at).Input[0] = g.before(at, "Where", []string{here, other, n.Output[0]})
+		}).still("no prompt of a check stands there: only a sequence that reaches it shows it"),
+		inGraph("one-position-of-fused-node", "llama-rope-ort", "GroupQueryAttention of layer 1 has tables of its own, where position 337 has the sines of 336", func(g *Graph) {
+			own := proto.Clone(g.initializer("/rotary/sin_table")).(*onnxpb.TensorProto)
+			own.Name = g.fresh("sin_table")
+			row := len(own.RawData) / int(own.Dims[0])
+			copy(own.RawData[337*row:338*row], own.RawData[336*row:])
+			g.model.Graph.Initializer = append(g.model.Graph.Initializer, own)
+			g.node("/layers.1/attn/GroupQueryAttention").Input[8] = own.Name
 		}).still("no prompt of a check stands there: only a sequence that reaches it shows it"),
 		inGraph("encoding-in-metadata", "llama-hope", "the metadata call the encoding rope", func(g *Graph) { g.metadata("pecvt.encoding", "rope") }).
 			still("a reader that trusts the metadata is told another encoding"),

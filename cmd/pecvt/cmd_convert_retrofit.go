@@ -138,9 +138,9 @@ func orElse(n, otherwise int) int {
 func (j *retrofitJob) calibrateOptions() retrofit.CalibrateOptions {
 	steps := j.flags.steps
 	if steps == 0 {
-		steps = 48
+		steps = 96
 		if j.calibLength > 4096 {
-			steps = 96
+			steps = 192
 		}
 	}
 	return retrofit.CalibrateOptions{Steps: steps, Seed: j.flags.seed, Folder: j.work.dir, Progress: j.tell}

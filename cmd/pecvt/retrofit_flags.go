@@ -41,7 +41,7 @@ func (f *retrofitFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.calibrate, "calibrate", false, "refit W_q and W_k so that attention is the source's own again (needs --text or --ids)")
 	flags.IntVar(&f.calibLength, "calib-length", 0, "longest sequences of the calibration; a quarter and a sixteenth of it are mixed in (default: L, at most 8192)")
 	flags.IntVar(&f.calibTokens, "calib-tokens", 0, "tokens that the calibration reads (default: 16384, at least 4 times --calib-length; never what is measured on)")
-	flags.IntVar(&f.steps, "steps", 0, "steps of each layer (default: 48, above 4096 positions 96)")
+	flags.IntVar(&f.steps, "steps", 0, "steps of each layer (default: 96, above 4096 positions 192)")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the rows and sequences that are drawn")
 	flags.StringVar(&f.bound, "budget", "", "refuse a result that measures worse than `BUDGET`: ppl=5% or kl=0.05 (default: the one of --select; else "+defaultLimit+" with --calibrate)")
 	flags.BoolVar(&f.overBudget, "over-budget", false, "write the result even where it is over the budget")

@@ -3,7 +3,13 @@ package retrofit
 import "math"
 
 // adam is Adam (arXiv 1412.6980) with β = (0.9, 0.98), one learning rate per
-// part of the weights, linear warm-up and a cosine to 0.
+// part of the weights, linear warm-up and a cosine to 0. Its ε is large: floor
+// times the root mean second moment of the matrix.
+//
+// With a small ε every number moves at the same pace, those too whose gradient
+// is nearly nothing but noise. That drift is what short contexts, which hardly
+// have a gradient, pay for long ones; the floor leaves such numbers where the
+// source has them, and still bounds the step of those whose gradient is large.
 type adam struct {
 	weights       *Weights[float32]
 	first, second *Weights[float32]
@@ -13,6 +19,7 @@ type adam struct {
 
 const (
 	beta1, beta2 = 0.9, 0.98
+	adamFloor    = 3
 	adamEps      = 1e-8
 	warmUp       = 5
 )
@@ -50,15 +57,19 @@ func (a *adam) update(grad *Weights[float32]) {
 	c1, c2 := 1-math.Pow(beta1, float64(a.step)), 1-math.Pow(beta2, float64(a.step))
 	w, g, m, v := a.weights.parts(), grad.parts(), a.first.parts(), a.second.parts()
 	for part := range w {
-		rate := float32(a.rates[part] * factor / c1)
-		root := float32(1 / math.Sqrt(c2))
+		rate, root := float32(a.rates[part]*factor/c1), float32(1/math.Sqrt(c2))
 		w, g, m, v := w[part], g[part], m[part], v[part]
+		var sum float64 // in one order on any number of cores
+		for i, x := range g {
+			v[i] = beta2*v[i] + (1-beta2)*x*x
+			sum += float64(v[i])
+		}
+		eps := float32(adamEps + adamFloor*math.Sqrt(sum/c2/float64(max(len(v), 1))))
 		const run = 1 << 14
 		each((len(w)+run-1)/run, func(_, n int) {
 			for i := n * run; i < min((n+1)*run, len(w)); i++ {
 				m[i] = beta1*m[i] + (1-beta1)*g[i]
-				v[i] = beta2*v[i] + (1-beta2)*g[i]*g[i]
-				w[i] -= rate * m[i] / (float32(math.Sqrt(float64(v[i])))*root + adamEps)
+				w[i] -= rate * m[i] / (float32(math.Sqrt(float64(v[i])))*root + eps)
 			}
 		})
 	}

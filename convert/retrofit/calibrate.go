@@ -12,15 +12,12 @@ import (
 
 // CalibrateOptions say how layers are refitted.
 type CalibrateOptions struct {
-	// Steps per layer; 0 is 48. At 8192 positions take 100 or more.
+	// Steps per layer; 0 is 96. At 8192 positions take 200 or more.
 	Steps int `json:"steps"`
 	// Rows are query rows per step; 0 is 96.
 	Rows int `json:"rows"`
-	// Rate is the learning rate in units of std(W); 0 is 0.02 for up to 48 steps
-	// and falls as 1/Steps beyond: what weights drift in directions that long
-	// contexts do not see is what short ones lose, and it grows with the rate. A
-	// layer that it does not help is tried again at a quarter of it, and at a
-	// sixteenth.
+	// Rate is the learning rate in units of std(W); 0 is 0.08. A layer that it
+	// does not help is tried again at a quarter of it, and at a sixteenth.
 	Rate float64 `json:"rate"`
 	// Together has every step take one sequence of each length and sum their
 	// gradients, weighted as the steps would be; without it the lengths take
@@ -42,13 +39,13 @@ type CalibrateOptions struct {
 
 func (o CalibrateOptions) defaults() CalibrateOptions {
 	if o.Steps == 0 {
-		o.Steps = 48
+		o.Steps = 96
 	}
 	if o.Rows == 0 {
 		o.Rows = 96
 	}
 	if o.Rate == 0 {
-		o.Rate = 0.02 * min(1, 48/float64(max(o.Steps, 1)))
+		o.Rate = 0.08
 	}
 	return o
 }

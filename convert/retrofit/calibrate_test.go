@@ -34,7 +34,7 @@ func calibrateStories(t testing.TB, ctx context.Context, path string, edit func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := CalibrateOptions{Steps: 16, Rows: 32, Rate: .003, Seed: 3, Folder: t.TempDir()}
+	o := CalibrateOptions{Steps: 16, Rows: 32, Rate: .03, Seed: 3, Folder: t.TempDir()}
 	var walk Walk = w
 	if edit != nil {
 		edit(&o, &walk)

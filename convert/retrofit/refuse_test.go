@@ -72,16 +72,13 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestDefaults: the rate falls with the number of steps.
+// TestDefaults: what is given stays, and zeros become numbers.
 func TestDefaults(t *testing.T) {
-	for _, c := range []struct {
-		steps int
-		rate  float64
-	}{{0, .02}, {12, .02}, {48, .02}, {96, .01}, {192, .005}} {
-		o := CalibrateOptions{Steps: c.steps}.defaults()
-		if o.Rate != c.rate || o.Rows != 96 || c.steps == 0 && o.Steps != 48 {
-			t.Errorf("%d steps: %+v", c.steps, o)
-		}
+	if o := (CalibrateOptions{}).defaults(); o.Steps != 96 || o.Rows != 96 || o.Rate != .08 {
+		t.Errorf("%+v", o)
+	}
+	if o := (CalibrateOptions{Steps: 12, Rows: 7, Rate: .5}).defaults(); o.Steps != 12 || o.Rows != 7 || o.Rate != .5 {
+		t.Errorf("%+v", o)
 	}
 }
 

@@ -17,7 +17,7 @@ type CalibrateOptions struct {
 	// Rows are query rows per step; 0 is 96.
 	Rows int `json:"rows"`
 	// Rate is the learning rate in units of std(W); 0 is 0.08. A layer that it
-	// does not help is tried again at a quarter of it, and at a sixteenth.
+	// does not help is tried again at a quarter of it, at a sixteenth and at a 64th.
 	Rate float64 `json:"rate"`
 	// Together has every step take one sequence of each length and sum their
 	// gradients, weighted as the steps would be; without it the lengths take

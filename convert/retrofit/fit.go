@@ -9,7 +9,7 @@ import (
 
 // attempts is how often a layer that gets no better is tried again, each time
 // at a quarter of the rate.
-const attempts = 3
+const attempts = 4
 
 // fit is the calibration of one layer.
 type fit struct {

@@ -16,7 +16,9 @@ import (
 type Result struct {
 	Mutant Mutant
 	// Check is the first check that fails, in the report's order, and Runner
-	// what it ran on; "open" where the folder is refused before any check. Both
+	// what it ran on; "metadata", which compares what files say of themselves,
+	// only where nothing else fails: a fault that a file admits is to be seen in
+	// the numbers too; "open" where the folder is refused before any check. Both
 	// are empty where the mutant survives.
 	Check, Runner string
 	// All are the distinct names of the checks that fail.
@@ -133,7 +135,7 @@ func judge(ctx context.Context, dir, source string) (Result, error) {
 		if c.Verdict != verify.Fail {
 			continue
 		}
-		if out.Check == "" {
+		if out.Check == "" || out.Check == "metadata" {
 			out.Check, out.Runner, out.Detail = c.Name, c.Runner, c.Detail
 		}
 		if !slices.Contains(out.All, c.Name) {

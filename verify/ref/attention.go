@@ -12,7 +12,7 @@ import (
 
 // queryBlock is how many queries meet their keys in one product: the scores of
 // a block are all that is held of the S × T matrix.
-const queryBlock = 64
+const queryBlock = 32
 
 // attend writes softmax(scale · q kᵀ + extra) v to out; extra may be nil. q and out are
 // (batch, S, heads, d), keys and values (batch, kv heads, T, d); query i of S

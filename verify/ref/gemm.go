@@ -66,7 +66,7 @@ func view32(a *general[float32]) blas32.General {
 
 // tile returns how many rows of W, (out, in), are decoded and multiplied at a
 // time, and by how many rows of x: for gonum a block of W that stays in a core's
-// own cache, and so few rows of x that gonum runs a product on the calling
+// own caches, and so few rows of x that gonum runs a product on the calling
 // goroutine; for OpenBLAS an even share of W for each processor, of as many rows
 // as make its packing worth while.
 func tile[T Float](in, out int) (rows, tokens int) {
@@ -80,8 +80,9 @@ func tile[T Float](in, out int) (rows, tokens int) {
 }
 
 const (
-	// tileBytes is the size of a block of W: most of a first-level cache.
-	tileBytes = 40 << 10
+	// tileBytes is the size of a block of W: a part of a second-level cache, which
+	// keeps up with a product of four rows.
+	tileBytes = 160 << 10
 	// nativeRows bounds the rows of W that are decoded at a time for OpenBLAS.
 	nativeRows = 512
 )

@@ -123,7 +123,7 @@ func (j *retrofitJob) open(ctx context.Context) (err error) {
 		j.training = j.text.begun(retrofit.Sequences(j.text.fit, j.calibLength, want))
 	}
 	j.result.BOS = j.text.bos
-	j.measure, err = newMeasurer(j.model, j.options, &f.textFlags, j.text.measure, folderFor(j.plan.Output), j.ui.step)
+	j.measure, err = newMeasurer(j.model, j.options, &f.textFlags, j.text.measure, folderFor(j.plan.Output), f.searches(), j.ui.step)
 	return err
 }
 
@@ -156,7 +156,7 @@ func (j *retrofitJob) expect() error {
 	passes := 2 // the source's and the result's
 	if f.budget != nil {
 		e.Costs = costsTime(j.m, j.text.costs(j.selectLength), len(j.planes), 40, rate)
-		if f.budget.Kind != retrofit.BudgetPlanes {
+		if f.searches() {
 			passes = 1 + 7
 			if f.calibrate {
 				passes++
@@ -257,7 +257,7 @@ func (j *retrofitJob) choose(ctx context.Context) error {
 			return err
 		}
 		var measure retrofit.Measure
-		if f.budget.Kind != retrofit.BudgetPlanes {
+		if f.searches() {
 			measure = func(ctx context.Context, s *retrofit.Selection) (retrofit.Measured, error) {
 				return j.measure.of(ctx, &convert.Retrofit{Selection: s})
 			}

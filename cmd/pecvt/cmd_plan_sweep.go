@@ -267,7 +267,7 @@ func quantile(sorted []float64, q float64) float64 {
 
 // drift measures every candidate cut.
 func (s *sweep) drift(ctx context.Context, model string, o convert.Options, f *sweepFlags, text *split, u *ui) error {
-	m, err := newMeasurer(model, o, &f.textFlags, text.measure, "", u.step)
+	m, err := newMeasurer(model, o, &f.textFlags, text.measure, "", len(s.Cuts) > 1, u.step)
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,11 @@ func (f *retrofitFlags) register(cmd *cobra.Command) {
 // wanted reports whether there is anything to do.
 func (f *retrofitFlags) wanted() bool { return f.selecting != "" || f.calibrate }
 
+// searches reports whether the budget takes a series of measurements to meet.
+func (f *retrofitFlags) searches() bool {
+	return f.budget != nil && f.budget.Kind != retrofit.BudgetPlanes
+}
+
 // check refuses what cannot be meant and reads the budgets.
 func (f *retrofitFlags) check(cmd *cobra.Command, o convert.Options, graph onnxops.Options, noONNX bool) error {
 	changed := func(names ...string) string {

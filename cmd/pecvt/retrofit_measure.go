@@ -15,7 +15,7 @@ import (
 )
 
 // rememberBytes is how much of the source's logits a series of measurements
-// keeps in memory.
+// keeps on disk.
 const rememberBytes = 4 << 30
 
 // measurer runs candidates against the source on one set of sequences. A
@@ -27,20 +27,22 @@ type measurer struct {
 	sequences [][]int64
 	eval      eval.Options
 	progress  func(text string)
+	series    bool // more than one measurement
 
 	dir    string // temporary; holds the candidates and their graphs
 	source *eval.Model
 	done   int
 }
 
-// newMeasurer makes the temporary folder in base, "" is the system's.
-func newMeasurer(model string, o convert.Options, f *textFlags, sequences [][]int64, base string, progress func(string)) (*measurer, error) {
+// newMeasurer makes the temporary folder in base, "" is the system's. A series
+// is more than one measurement, for which the source's logits are kept there.
+func newMeasurer(model string, o convert.Options, f *textFlags, sequences [][]int64, base string, series bool, progress func(string)) (*measurer, error) {
 	dir, err := os.MkdirTemp(base, ".pecvt-measure-*")
 	if err != nil {
 		return nil, fmt.Errorf("measure: temporary folder: %w", err)
 	}
 	o.Hash, o.Copy = false, false
-	return &measurer{model: model, options: o, sequences: sequences, progress: progress, dir: dir,
+	return &measurer{model: model, options: o, sequences: sequences, series: series, progress: progress, dir: dir,
 		eval: eval.Options{Runner: f.runner, ORTLibrary: f.ortLibrary, Length: len(sequences[0]), TempDir: dir, Version: toolVersion()}}, nil
 }
 
@@ -72,7 +74,9 @@ func (m *measurer) convert(ctx context.Context, o convert.Options) (_ retrofit.M
 	defer os.RemoveAll(o.Output)
 	if m.source == nil {
 		own := m.eval
-		own.Remember = rememberBytes
+		if m.series {
+			own.Remember = rememberBytes
+		}
 		if m.source, err = eval.Open(ctx, m.model, own); err != nil {
 			return retrofit.Measured{}, err
 		}

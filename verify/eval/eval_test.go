@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -97,6 +98,48 @@ func TestSelf(t *testing.T) {
 		if r.KL > 1e-12 || r.Top1 != 1 || r.Ratio != 1 {
 			t.Errorf("KL %v, top-1 %v, ratio %v", r.KL, r.Top1, r.Ratio)
 		}
+	}
+}
+
+// TestRememberNowhere: a source that has no room to keep its logits runs again.
+func TestRememberNowhere(t *testing.T) {
+	nowhere := filepath.Join(t.TempDir(), "none")
+	ids := cut(t, 64)[:1]
+	a := open(t, stories, eval.Options{Runner: eval.RunnerRef, Remember: 1 << 26, TempDir: nowhere})
+	b := open(t, stories, eval.Options{Runner: eval.RunnerRef})
+	for range 2 {
+		r, err := b.Score(t.Context(), ids, eval.ScoreOptions{Source: a})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.KL > 1e-12 || r.Top1 != 1 || !(r.PPL > 1) {
+			t.Errorf("KL %v, top-1 %v, perplexity %v", r.KL, r.Top1, r.PPL)
+		}
+	}
+}
+
+// TestRememberedFile: what is remembered lies in the folder given, and no name
+// of it stays.
+func TestRememberedFile(t *testing.T) {
+	dir := t.TempDir()
+	ids := cut(t, 64)[:2]
+	a := open(t, stories, eval.Options{Runner: eval.RunnerRef, Remember: 1 << 26, TempDir: dir})
+	b := open(t, stories, eval.Options{Runner: eval.RunnerRef})
+	var first, second *eval.Result
+	for _, r := range []**eval.Result{&first, &second} {
+		var err error
+		if *r, err = b.Score(t.Context(), ids, eval.ScoreOptions{Source: a}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !reflect.DeepEqual(first.Buckets, second.Buckets) || first.PPL != second.PPL || first.KL != second.KL {
+		t.Errorf("run %+v, remembered %+v", first, second)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("%v is left", left)
 	}
 }
 

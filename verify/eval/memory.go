@@ -5,22 +5,80 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"os"
+	"runtime"
 )
 
 // bytesEach is the size of one logit.
 const bytesEach = 4
 
-// memory keeps the logits of sequences, up to a number of bytes.
+// memory keeps the logits of sequences, up to a number of bytes, in a file: for
+// a large vocabulary they are larger than the model.
 type memory struct {
-	room int64
-	kept map[[sha256.Size]byte][]logits // by the ids and the size of pieces
+	room int64 // bytes left
+	file *os.File
+	end  int64
+	kept map[[sha256.Size]byte][]span // by the ids
+}
+
+// span is where the logits of one piece are.
+type span struct {
+	at    int64
+	count int
+}
+
+// add writes logits to the file. What does not fit on the disk is not kept.
+func (m *memory) add(l logits, dir string) (span, error) {
+	if m.file == nil {
+		f, err := os.CreateTemp(dir, "pecvt-logits-*")
+		if err != nil {
+			return span{}, err
+		}
+		m.file = f
+		if runtime.GOOS != "windows" { // no interruption leaves a file without a name
+			os.Remove(f.Name())
+		}
+	}
+	raw, err := binary.Append(nil, binary.LittleEndian, l.data)
+	if err != nil {
+		return span{}, err
+	}
+	if _, err := m.file.WriteAt(raw, m.end); err != nil {
+		return span{}, err
+	}
+	s := span{m.end, len(l.data)}
+	m.end += int64(len(raw))
+	m.room -= int64(len(raw))
+	return s, nil
+}
+
+// read returns what add wrote.
+func (m *memory) read(s span) ([]float32, error) {
+	raw := make([]byte, s.count*bytesEach)
+	if _, err := m.file.ReadAt(raw, s.at); err != nil {
+		return nil, fmt.Errorf("logits kept of the source: %w", err)
+	}
+	data := make([]float32, s.count)
+	if _, err := binary.Decode(raw, binary.LittleEndian, data); err != nil {
+		return nil, fmt.Errorf("logits kept of the source: %w", err)
+	}
+	return data, nil
+}
+
+// forget drops everything; room bytes may be kept from now on.
+func (m *memory) forget(room int64) {
+	if m.file != nil {
+		m.file.Close()
+		os.Remove(m.file.Name()) // gone already where open files have no names
+	}
+	*m = memory{room: room}
 }
 
 // sequence is one under way in one model.
 type sequence struct {
 	m     *Model
 	at    int // pieces so far
-	known []logits
+	known []span
 	keep  bool
 	key   [sha256.Size]byte
 	total int
@@ -38,7 +96,7 @@ func (m *Model) start(ids []int64, reuse bool) *sequence {
 		s.known = m.memory.kept[s.key]
 		s.keep = s.known == nil && int64(len(ids))*int64(m.Vocab)*bytesEach <= m.memory.room
 	}
-	if s.known == nil || s.keep {
+	if s.known == nil {
 		m.run.begin()
 	}
 	return s
@@ -47,9 +105,12 @@ func (m *Model) start(ids []int64, reuse bool) *sequence {
 // next returns the logits of the sequence's next tokens.
 func (s *sequence) next(ctx context.Context, ids []int64) (logits, error) {
 	if s.known != nil && !s.keep {
-		l := s.known[s.at]
+		data, err := s.m.memory.read(s.known[s.at])
+		if err != nil {
+			return logits{}, err
+		}
 		s.at++
-		return l, ctx.Err()
+		return logits{vocab: s.m.Vocab, data: data}, ctx.Err()
 	}
 	l, err := s.m.run.next(ctx, ids)
 	if err != nil {
@@ -60,14 +121,26 @@ func (s *sequence) next(ctx context.Context, ids []int64) (logits, error) {
 	}
 	s.from += len(ids)
 	if s.keep {
-		s.known = append(s.known, l)
-		if s.from == s.total {
-			if s.m.memory.kept == nil {
-				s.m.memory.kept = map[[sha256.Size]byte][]logits{}
-			}
-			s.m.memory.kept[s.key] = s.known
-			s.m.memory.room -= int64(s.total) * int64(s.m.Vocab) * bytesEach
-		}
+		s.remember(l)
 	}
 	return l, nil
+}
+
+// remember keeps a piece, and makes the sequence known with its last one. Where
+// the disk is full nothing is kept any longer: the model runs again instead.
+func (s *sequence) remember(l logits) {
+	m := &s.m.memory
+	where, err := m.add(l, s.m.opts.TempDir)
+	if err != nil {
+		m.forget(0)
+		s.keep, s.known = false, nil
+		return
+	}
+	s.known = append(s.known, where)
+	if s.from == s.total {
+		if m.kept == nil {
+			m.kept = map[[sha256.Size]byte][]span{}
+		}
+		m.kept[s.key] = s.known
+	}
 }

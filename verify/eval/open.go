@@ -77,7 +77,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Model, error) {
 // Close frees the model and what was made for it.
 func (m *Model) Close() error {
 	m.free()
-	m.memory = memory{}
+	m.memory.forget(0)
 	return m.ckpt.Close()
 }
 
@@ -97,7 +97,7 @@ func (m *Model) prepare(ctx context.Context, n int) error {
 		}
 	}
 	m.free()
-	m.memory = memory{room: m.opts.Remember} // what another spectrum said
+	m.memory.forget(m.opts.Remember) // what another spectrum said
 	// A rotation that depends on the length is the one of n tokens, as stock
 	// loaders have it: a longer table would be another model.
 	length := max(n, m.opts.Length)

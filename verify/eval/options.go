@@ -29,12 +29,13 @@ type Options struct {
 	// Length is the longest sequence that will be scored, where that is known: a
 	// graph made on the way is made long enough at once.
 	Length int
-	// TempDir is where such a graph is put; "" is the system's folder.
+	// TempDir is where such a graph, and what is remembered, is put; "" is the
+	// system's folder.
 	TempDir string
 	// Version goes into the metadata of graphs made on the way.
 	Version string
-	// Remember is how many bytes of logits a model that is scored against keeps,
-	// so that the same sequences cost it nothing when the next model comes: a
+	// Remember is how many bytes of logits a model that is scored against keeps
+	// in a temporary file, so that the same sequences cost it nothing when the next model comes: a
 	// sequence of T tokens takes 4·T·vocabulary. 0 keeps none.
 	Remember int64
 }

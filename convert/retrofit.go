@@ -17,7 +17,10 @@ type Retrofit struct {
 	// Texts are what was measured on.
 	Texts []Text `json:"texts,omitempty"`
 	// BOS is the token before every sequence of them, nil where there was none.
-	BOS         *int64                `json:"bos,omitempty"`
+	BOS *int64 `json:"bos,omitempty"`
+	// Copies is the share of strings that stand twice in what the calibration
+	// read.
+	Copies      float64               `json:"copies,omitempty"`
 	Selection   *retrofit.Selection   `json:"selection,omitempty"`
 	Calibration *retrofit.Calibration `json:"calibration,omitempty"`
 	// Measured is the result against the source on tokens that neither costs nor

@@ -120,7 +120,8 @@ func (j *retrofitJob) open(ctx context.Context) (err error) {
 		if want > len(j.text.fit) {
 			return fmt.Errorf("the text has %d tokens, of which %d are measured on: --calib-tokens %d asks for more than the rest; give more text", len(j.text.ids), len(j.text.ids)-len(j.text.fit), want)
 		}
-		j.training = j.text.begun(retrofit.Sequences(j.text.fit, j.calibLength, want))
+		j.training = j.text.begun(retrofit.Repeat(retrofit.Sequences(j.text.fit, j.calibLength, want), f.copies, f.seed))
+		j.result.Copies = f.copies
 	}
 	j.result.BOS = j.text.bos
 	j.measure, err = newMeasurer(j.model, j.options, &f.textFlags, j.text.measure, folderFor(j.plan.Output), f.searches(), j.ui.step)

@@ -22,7 +22,6 @@ type sweepFlags struct {
 	sweep, measure bool
 	plots          []string
 	length         int
-	seed           uint64
 }
 
 func (f *sweepFlags) register(cmd *cobra.Command) {
@@ -31,13 +30,12 @@ func (f *sweepFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.measure, "measure", false, "convert to each candidate cut in a temporary folder and measure its drift (needs --text or --ids)")
 	flags.StringArrayVar(&f.plots, "plot", nil, "draw the sweep: `FILE`.png or FILE.svg; may be given more than once")
 	flags.IntVar(&f.length, "length", 0, "positions at which costs and drift are measured (default: L, at most 8192)")
-	flags.Uint64Var(&f.seed, "seed", 1, "seed of the query rows that costs are measured on")
 	f.textFlags.register(cmd)
 }
 
 func (f *sweepFlags) check(cmd *cobra.Command, to string) error {
 	if !f.sweep {
-		for _, name := range append(f.names(), "measure", "plot", "length", "seed") {
+		for _, name := range append(f.names(), "measure", "plot", "length") {
 			if cmd.Flags().Changed(name) {
 				return usagef("--%s has no use without --sweep", name)
 			}

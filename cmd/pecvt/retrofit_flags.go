@@ -19,7 +19,8 @@ type retrofitFlags struct {
 	calibrate, overBudget                  bool
 	selectLength, calibLength, calibTokens int
 	steps                                  int
-	seed                                   uint64
+	repeating                              string
+	copies                                 float64 // of repeating, a share
 
 	budget *retrofit.Budget // of --select
 	limit  *retrofit.Budget // of the result, or nil
@@ -41,8 +42,8 @@ func (f *retrofitFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.calibrate, "calibrate", false, "refit W_q and W_k so that attention is the source's own again (needs --text or --ids)")
 	flags.IntVar(&f.calibLength, "calib-length", 0, "longest sequences of the calibration; a quarter and a sixteenth of it are mixed in (default: L, at most 8192)")
 	flags.IntVar(&f.calibTokens, "calib-tokens", 0, "tokens that the calibration reads (default: 16384, at least 4 times --calib-length; never what is measured on)")
+	flags.StringVar(&f.repeating, "calib-copies", "25%", "`SHARE` of the calibration's tokens that random strings take which stand twice, near and far, so that heads which copy are kept; 0% for the text alone")
 	flags.IntVar(&f.steps, "steps", 0, "steps of each layer (default: 96, above 4096 positions 192)")
-	flags.Uint64Var(&f.seed, "seed", 1, "seed of the rows and sequences that are drawn")
 	flags.StringVar(&f.bound, "budget", "", "refuse a result that measures worse than `BUDGET`: ppl=5% or kl=0.05 (default: the one of --select; else "+defaultLimit+" with --calibrate)")
 	flags.BoolVar(&f.overBudget, "over-budget", false, "write the result even where it is over the budget")
 	flags.StringVar(&f.picture, "picture", "", "draw which planes --select drops where: `FILE`.png or FILE.svg")
@@ -78,12 +79,12 @@ func (f *retrofitFlags) check(cmd *cobra.Command, o convert.Options, graph onnxo
 		}
 	}
 	if !f.calibrate {
-		if name := changed("calib-length", "calib-tokens", "steps"); name != "" {
+		if name := changed("calib-length", "calib-tokens", "calib-copies", "steps"); name != "" {
 			return usagef("--%s has no use without --calibrate", name)
 		}
 	}
 	if !f.wanted() {
-		if name := changed(append(f.names(), "seed", "budget", "over-budget")...); name != "" {
+		if name := changed(append(f.names(), "budget", "over-budget")...); name != "" {
 			return usagef("--%s has no use without --select or --calibrate", name)
 		}
 		return nil
@@ -101,6 +102,10 @@ func (f *retrofitFlags) check(cmd *cobra.Command, o convert.Options, graph onnxo
 		if cmd.Flags().Changed(n.name) && n.value < n.min {
 			return usagef("--%s %d: expected %d or more", n.name, n.value, n.min)
 		}
+	}
+	var err error
+	if f.copies, err = retrofit.ParseShare(f.repeating); err != nil {
+		return usagef("--calib-copies: %v", err)
 	}
 	if f.picture != "" {
 		if err := checkPlot("picture", f.picture); err != nil {

@@ -26,6 +26,7 @@ type textFlags struct {
 	texts              []string
 	ids, tokenizer     string
 	bos                bool
+	seed               uint64
 	measureTokens      int
 	runner, ortLibrary string
 }
@@ -36,6 +37,7 @@ func (f *textFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.ids, "ids", "", "the same as token ids: safetensors `FILE` with input_ids (rows, positions)")
 	flags.StringVar(&f.tokenizer, "tokenizer", "", "tokenizer.json `FILE` (default: the model's own)")
 	flags.BoolVar(&f.bos, "bos", false, "put bos_token_id before every sequence (it counts as a token of it)")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed of the rows, sequences and strings that are drawn")
 	flags.IntVar(&f.measureTokens, "measure-tokens", defaultMeasureTokens, "tokens at the end of the text that end-to-end measurements take, and nothing else")
 	flags.StringVar(&f.runner, "runner", "", "what measures: ort or ref (default: ort where it can be loaded)")
 	flags.StringVar(&f.ortLibrary, "ort-lib", "", "ONNX Runtime's shared library `FILE`")
@@ -44,7 +46,7 @@ func (f *textFlags) register(cmd *cobra.Command) {
 
 // names are the flags that have no use without a text.
 func (f *textFlags) names() []string {
-	return []string{"text", "ids", "tokenizer", "bos", "measure-tokens", "runner", "ort-lib"}
+	return []string{"text", "ids", "tokenizer", "bos", "seed", "measure-tokens", "runner", "ort-lib"}
 }
 
 func (f *textFlags) given() bool { return len(f.texts) > 0 || f.ids != "" }

@@ -31,6 +31,9 @@ type retrofitFlags struct {
 // for: a result that is worse by more than a quarter is no retrofit.
 const defaultLimit = "ppl=25%"
 
+// mostSteps bounds --steps; the steps of a layer are drawn at once.
+const mostSteps = 100_000
+
 // longestDefault is the longest length that is worked at without being asked.
 const longestDefault = 8192
 
@@ -102,6 +105,9 @@ func (f *retrofitFlags) check(cmd *cobra.Command, o convert.Options, graph onnxo
 		if cmd.Flags().Changed(n.name) && n.value < n.min {
 			return usagef("--%s %d: expected %d or more", n.name, n.value, n.min)
 		}
+	}
+	if f.steps > mostSteps {
+		return usagef("--steps %d: at most %d; a fit of thousands of steps gains little on the one before", f.steps, mostSteps)
 	}
 	var err error
 	if f.copies, err = retrofit.ParseShare(f.repeating); err != nil {

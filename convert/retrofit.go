@@ -28,6 +28,8 @@ type Retrofit struct {
 	Measured *retrofit.Measured `json:"measured,omitempty"`
 	// MeasuredLength is the positions of each sequence it was measured on.
 	MeasuredLength int `json:"measured_length,omitempty"`
+	// MeasuredBy is the runner that measured: "ort-cpu", "ort-cuda" or "ref".
+	MeasuredBy string `json:"measured_by,omitempty"`
 	// Budget is what the result was held against, empty for nothing; OverBudget
 	// marks one that is over it and was written all the same.
 	Budget     string `json:"budget,omitempty"`

@@ -132,11 +132,6 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		if err := job.done(); err != nil {
 			return err
 		}
-		if r.picture != "" {
-			if err := drawSelection(r.picture, job.result.Selection, len(plan.Encoding.Planes)); err != nil {
-				return err
-			}
-		}
 	} else if !u.quiet {
 		for _, n := range costNotes(plan) {
 			u.note("note: " + n)
@@ -146,11 +141,28 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	if job == nil {
 		plan.Notes = append(plan.Notes, costNotes(plan)...)
 	}
+	if job != nil {
+		plan.Notes = append(plan.Notes, job.notes...)
+	}
 	result.Placed = done.Files
 	result.Seconds = time.Since(begin).Seconds()
 	if a.json {
-		return printJSON(cmd, result)
+		err = printJSON(cmd, result)
+	} else {
+		err = a.print(cmd, plan, &result, job, notes)
 	}
+	if err != nil || job == nil || r.picture == "" {
+		return err
+	}
+	// last: what it says of a full disk must not hide the figures
+	if err := drawSelection(r.picture, job.result.Selection, len(plan.Encoding.Planes)); err != nil {
+		return fmt.Errorf("%s is complete, its picture is not: %w", plan.Output, err)
+	}
+	return nil
+}
+
+// print says what a conversion did.
+func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, job *retrofitJob, notes []string) error {
 	e := plan.Encoding
 	w := cmd.OutOrStdout()
 	if cmd.Name() == "export" {

@@ -35,6 +35,7 @@ type retrofitJob struct {
 	training                  [][]int64
 	estimate                  estimate
 	result                    convert.Retrofit
+	notes                     []string
 }
 
 // retrofit does what the flags ask for and returns what it brings into the
@@ -108,6 +109,9 @@ func (j *retrofitJob) open(ctx context.Context) (err error) {
 		j.calibLength = orElse(f.calibLength, usual)
 		longest = max(longest, j.calibLength)
 	}
+	if err := retrofit.SameAt(j.m, longest, j.m.MaxPositions, 2*j.m.TrainedLength); err != nil {
+		return fmt.Errorf("--select and --calibrate: %w", err)
+	}
 	ids, err := f.read(ctx, j.ckpt.Dir, j.m.Vocab)
 	if err != nil {
 		return err
@@ -124,8 +128,16 @@ func (j *retrofitJob) open(ctx context.Context) (err error) {
 		j.result.Copies = f.copies
 	}
 	j.result.BOS = j.text.bos
-	j.measure, err = newMeasurer(j.model, j.options, &f.textFlags, j.text.measure, folderFor(j.plan.Output), f.searches(), j.ui.step)
-	return err
+	j.measure, err = newMeasurer(ctx, j.model, j.options, &f.textFlags, j.text.measure, folderFor(j.plan.Output), f.searches(), j.ui.step)
+	if err != nil {
+		return err
+	}
+	j.result.MeasuredBy = j.measure.source.Runner
+	j.notes = append(j.notes, j.measure.notes()...)
+	if f.calibrate {
+		j.notes = append(j.notes, j.shortNotes()...)
+	}
+	return nil
 }
 
 func orElse(n, otherwise int) int {
@@ -158,7 +170,7 @@ func (j *retrofitJob) expect() error {
 	if f.budget != nil {
 		e.Costs = costsTime(j.m, j.text.costs(j.selectLength), len(j.planes), 40, rate)
 		if f.searches() {
-			passes = 1 + 7
+			passes = 1 + retrofit.MostTrials
 			if f.calibrate {
 				passes++
 			}
@@ -172,12 +184,10 @@ func (j *retrofitJob) expect() error {
 		e.Calibrate = fitTime(j.m, j.turns, student, j.training, j.calibrateOptions(), rate)
 	}
 	e.measurements = passes
-	e.Measure = float64(passes) * measureTime(j.m, j.text.measure, f.runner, rate)
+	e.Measure = float64(passes) * measureTime(j.m, j.text.measure, j.measure.source.Runner, rate)
 	if !j.ui.quiet {
-		if f.calibrate {
-			for _, n := range j.shortNotes() {
-				j.ui.note("note: " + n)
-			}
+		for _, n := range j.notes {
+			j.ui.note("note: " + n)
 		}
 		j.ui.note(e.String())
 	}
@@ -240,7 +250,7 @@ func (j *retrofitJob) run(ctx context.Context) error {
 func (j *retrofitJob) choose(ctx context.Context) error {
 	f := j.flags
 	sequences := j.text.costs(j.selectLength)
-	fingerprint, err := j.ckpt.Fingerprint()
+	fingerprint, err := retrofit.Contents(j.m, j.ckpt)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -61,7 +62,8 @@ With --against all models are held in memory at once.`,
 				err = r.WriteText(cmd.OutOrStdout())
 			}
 			for _, path := range plots { // after the figures, which a full disk must not cost
-				if plotErr := r.Plot(path); err == nil {
+				plotErr := writeOutFile(path, func(w io.Writer) error { return r.Plot(w, filepath.Ext(path)) })
+				if err == nil {
 					err = plotErr
 				}
 			}

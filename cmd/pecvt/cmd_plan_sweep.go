@@ -96,24 +96,15 @@ type costGrid struct {
 // sweepPlane is one plane: θ in radians per position as it turns now and
 // unscaled, the positions of a whole turn, θL in radians, and its cost.
 type sweepPlane struct {
-	Plane      int       `json:"plane"`
-	Theta      float64   `json:"theta"`
-	Unscaled   float64   `json:"unscaled"`
-	Wavelength *float64  `json:"wavelength"` // null: it does not turn
-	Angle      float64   `json:"angle"`
-	Band       string    `json:"band"`
-	Dropped    bool      `json:"dropped"` // by --cut
-	Cost       *planeFig `json:"cost,omitempty"`
-}
-
-// planeFig is the attention KL in nats over layers and key/value heads.
-type planeFig struct {
-	Mean   float64 `json:"mean"`
-	Min    float64 `json:"min"`
-	Q25    float64 `json:"q25"`
-	Median float64 `json:"median"`
-	Q75    float64 `json:"q75"`
-	Max    float64 `json:"max"`
+	Plane      int      `json:"plane"`
+	Theta      float64  `json:"theta"`
+	Unscaled   float64  `json:"unscaled"`
+	Wavelength *float64 `json:"wavelength"` // null: it does not turn
+	Angle      float64  `json:"angle"`
+	Band       string   `json:"band"`
+	Dropped    bool     `json:"dropped"` // by --cut
+	// Cost is the attention KL in nats over layers and key/value heads.
+	Cost *retrofit.PlaneSummary `json:"cost,omitempty"`
 }
 
 // sweepCut is a candidate: the slowest planes stop turning, the fastest Kept go
@@ -186,6 +177,9 @@ func (a *app) sweep(ctx context.Context, p *convert.Plan, o convert.Options, f *
 		return nil, err
 	}
 	s.Length = orElse(f.length, min(s.TrainLength, longestDefault))
+	if err := retrofit.SameAt(m, s.Length); err != nil {
+		return nil, fmt.Errorf("--length %d: %w", s.Length, err)
+	}
 	ids, err := f.read(ctx, ckpt.Dir, m.Vocab)
 	if err != nil {
 		return nil, err
@@ -193,6 +187,13 @@ func (a *app) sweep(ctx context.Context, p *convert.Plan, o convert.Options, f *
 	text, err := ids.divide(s.Length, f.measureTokens)
 	if err != nil {
 		return nil, err
+	}
+	var measure *measurer
+	if f.measure {
+		if measure, err = newMeasurer(ctx, p.Model, o, &f.textFlags, text.measure, besides(ckpt), len(s.Cuts) > 1, u.step); err != nil {
+			return nil, err
+		}
+		defer measure.close()
 	}
 	var planes []int
 	for _, x := range s.Planes {
@@ -205,7 +206,7 @@ func (a *app) sweep(ctx context.Context, p *convert.Plan, o convert.Options, f *
 	s.Expected = &estimate{Costs: costsTime(m, sequences, len(planes), 40, rate)}
 	if f.measure {
 		s.Expected.measurements = len(s.Cuts) + 1
-		s.Expected.Measure = float64(len(s.Cuts)+1) * measureTime(m, text.measure, f.runner, rate)
+		s.Expected.Measure = float64(len(s.Cuts)+1) * measureTime(m, text.measure, measure.source.Runner, rate)
 	}
 	if !u.quiet {
 		u.note(s.Expected.String())
@@ -223,24 +224,14 @@ func (a *app) sweep(ctx context.Context, p *convert.Plan, o convert.Options, f *
 	}
 	n := tokenCount(text.measure)
 	s.Texts = append(s.Texts, text.uses(len(text.ids)-n, n, "measure")...)
-	return s, s.drift(ctx, p.Model, o, f, text, u)
+	s.Notes = append(s.Notes, measure.notes()...)
+	return s, s.drift(ctx, o, measure)
 }
 
 // charge fills the costs in.
 func (s *sweep) charge(c *retrofit.Costs) {
-	for i, p := range c.Planes {
-		var all []float64
-		for _, groups := range c.Cost {
-			for _, row := range groups {
-				all = append(all, row[i])
-			}
-		}
-		slices.Sort(all)
-		sum := 0.0
-		for _, x := range all {
-			sum += x
-		}
-		s.Planes[p].Cost = &planeFig{sum / float64(len(all)), all[0], quantile(all, .25), quantile(all, .5), quantile(all, .75), all[len(all)-1]}
+	for _, x := range c.Summary() {
+		s.Planes[x.Plane].Cost = &x
 	}
 	for i := range s.Cuts {
 		sum := 0.0
@@ -253,23 +244,8 @@ func (s *sweep) charge(c *retrofit.Costs) {
 	}
 }
 
-// quantile interpolates between the sorted values.
-func quantile(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
-	i := int(at)
-	if i+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
-	}
-	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
-}
-
 // drift measures every candidate cut.
-func (s *sweep) drift(ctx context.Context, model string, o convert.Options, f *sweepFlags, text *split, u *ui) error {
-	m, err := newMeasurer(model, o, &f.textFlags, text.measure, "", len(s.Cuts) > 1, u.step)
-	if err != nil {
-		return err
-	}
-	defer m.close()
+func (s *sweep) drift(ctx context.Context, o convert.Options, m *measurer) (err error) {
 	for i := range s.Cuts {
 		at := o
 		if at.Cut, err = posenc.ParseCut(s.Cuts[i].Cut); err != nil {

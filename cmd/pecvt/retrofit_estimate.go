@@ -75,20 +75,12 @@ func about(seconds float64) string {
 // multiplication and its addition; logits included where head is set.
 func forwardFlops(m *family.Model, sequences [][]int64, head bool) float64 {
 	var sum float64
+	for i := range m.Blocks {
+		sum += retrofit.LayerFlops(m, i, sequences)
+	}
 	for _, s := range sequences {
-		t := float64(len(s))
-		for i := range m.Blocks {
-			b := &m.Blocks[i]
-			var weights float64
-			for _, l := range []family.Linear{b.Attn.Q, b.Attn.K, b.Attn.V, b.Attn.O, b.MLP.Gate, b.MLP.Up, b.MLP.Down} {
-				if n := l.Weight.Shape; len(n) == 2 {
-					weights += float64(n[0]) * float64(n[1])
-				}
-			}
-			sum += 2*weights*t + 2*t*t*float64(b.Attn.Heads*b.Attn.HeadDim)
-		}
 		if head {
-			sum += 2 * t * float64(m.Hidden) * float64(m.Vocab)
+			sum += 2 * float64(len(s)) * float64(m.Hidden) * float64(m.Vocab)
 		}
 	}
 	return sum

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/retrofit"
+	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/verify/eval"
 )
 
@@ -27,7 +28,6 @@ type measurer struct {
 	sequences [][]int64
 	eval      eval.Options
 	progress  func(text string)
-	series    bool // more than one measurement
 
 	dir    string // temporary; holds the candidates and their graphs
 	source *eval.Model
@@ -36,14 +36,32 @@ type measurer struct {
 
 // newMeasurer makes the temporary folder in base, "" is the system's. A series
 // is more than one measurement, for which the source's logits are kept there.
-func newMeasurer(model string, o convert.Options, f *textFlags, sequences [][]int64, base string, series bool, progress func(string)) (*measurer, error) {
+func newMeasurer(ctx context.Context, model string, o convert.Options, f *textFlags, sequences [][]int64, base string, series bool, progress func(string)) (*measurer, error) {
 	dir, err := os.MkdirTemp(base, ".pecvt-measure-*")
 	if err != nil {
 		return nil, fmt.Errorf("measure: temporary folder: %w", err)
 	}
 	o.Hash, o.Copy = false, false
-	return &measurer{model: model, options: o, sequences: sequences, series: series, progress: progress, dir: dir,
-		eval: eval.Options{Runner: f.runner, ORTLibrary: f.ortLibrary, Length: len(sequences[0]), TempDir: dir, Version: toolVersion()}}, nil
+	m := &measurer{model: model, options: o, sequences: sequences, progress: progress, dir: dir,
+		eval: eval.Options{Runner: f.runner, ORTLibrary: f.ortLibrary, Length: len(sequences[0]), TempDir: dir, Version: toolVersion()}}
+	own := m.eval
+	if series {
+		own.Remember = rememberBytes
+	}
+	// Opened at once: a runtime that is missing is known before any work.
+	if m.source, err = eval.Open(ctx, model, own); err != nil {
+		m.close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// notes say what measures where that is not what could be expected.
+func (m *measurer) notes() []string {
+	if m.source.Note == "" {
+		return nil
+	}
+	return []string{"measured with the reference: " + m.source.Note}
 }
 
 // close removes everything.
@@ -72,15 +90,6 @@ func (m *measurer) convert(ctx context.Context, o convert.Options) (_ retrofit.M
 		return retrofit.Measured{}, err
 	}
 	defer os.RemoveAll(o.Output)
-	if m.source == nil {
-		own := m.eval
-		if m.series {
-			own.Remember = rememberBytes
-		}
-		if m.source, err = eval.Open(ctx, m.model, own); err != nil {
-			return retrofit.Measured{}, err
-		}
-	}
 	candidate, err := eval.Open(ctx, o.Output, m.eval)
 	if err != nil {
 		return retrofit.Measured{}, err
@@ -108,6 +117,32 @@ func sixDigits(x float64) float64 {
 		return x
 	}
 	return y
+}
+
+// besides is a folder for temporary files that can hold links to a checkpoint's
+// files: the system's where that shares their file system, else the one that the
+// model's folder is in where that can be written to.
+func besides(ckpt *safetensors.Checkpoint) string {
+	beside := filepath.Dir(absolute(ckpt.Dir))
+	for _, base := range []string{"", beside} {
+		dir, err := os.MkdirTemp(base, ".pecvt-measure-*")
+		if err != nil {
+			continue
+		}
+		err = os.Link(ckpt.Files[0].Path, filepath.Join(dir, "link"))
+		os.RemoveAll(dir)
+		if err == nil {
+			return base
+		}
+	}
+	return ""
+}
+
+func absolute(path string) string {
+	if a, err := filepath.Abs(path); err == nil {
+		return a
+	}
+	return path
 }
 
 // folderFor is the nearest folder above path that exists.

@@ -5,22 +5,17 @@ import (
 	"image/color"
 	"io"
 	"path/filepath"
-	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgsvg"
 
 	"github.com/pecvt/pecvt/convert/retrofit"
+	"github.com/pecvt/pecvt/verify/eval"
 )
 
-const (
-	pictureDPI = 144
-	sansFont   = "Sans" // of the Liberation fonts that are built in
-)
+const sansFont = "Sans" // of the Liberation fonts that are built in
 
 // drawSelection draws which planes stop turning where: a row for each layer, a
 // column for each plane, the shade is the share of the layer's key/value heads.
@@ -153,22 +148,7 @@ func gridOf() *plotter.Grid {
 // savePlots writes rows of panels of one size as PNG or SVG, by the path's
 // ending.
 func savePlots(path string, rows [][]*plot.Plot, width, height vg.Length) error {
-	width, height = width*vg.Length(len(rows[0])), height*vg.Length(len(rows))
-	var canvas vg.CanvasWriterTo
-	if strings.ToLower(filepath.Ext(path)) == ".png" {
-		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(pictureDPI))}
-	} else {
-		canvas = vgsvg.New(width, height)
-	}
-	all := draw.New(canvas)
-	tiles := draw.Tiles{Rows: len(rows), Cols: len(rows[0]), PadX: 16, PadY: 20, PadTop: 10, PadBottom: 8, PadLeft: 8, PadRight: 14}
-	for i, row := range rows {
-		for k, p := range row {
-			p.Draw(tiles.At(all, k, i))
-		}
-	}
 	return writeOutFile(path, func(w io.Writer) error {
-		_, err := canvas.WriteTo(w)
-		return err
+		return eval.WritePanels(w, filepath.Ext(path), rows, width, height)
 	})
 }

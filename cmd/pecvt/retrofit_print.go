@@ -3,16 +3,22 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
 )
 
 // writeRetrofit prints what was selected, calibrated and measured.
 func writeRetrofit(w io.Writer, r *convert.Retrofit) {
 	if s := r.Selection; s != nil {
-		fmt.Fprintf(w, "select: %d of %d choices (by %s) within %s, %.0f%% of what the cut would drop, costs measured on %d x %d tokens\n",
-			len(s.Dropped), s.Candidates, s.Granularity, s.Budget, 100*s.Share, s.Costs.Sequences, s.Costs.Length)
+		within := "within"
+		if n := len(s.Trials); n > 0 && !slices.ContainsFunc(s.Trials, func(t retrofit.Trial) bool { return t.Within }) {
+			within = "OVER" // the cheapest one, by --over-budget
+		}
+		fmt.Fprintf(w, "select: %d of %d choices (by %s) %s %s, %.0f%% of what the cut would drop, costs measured on %d x %d tokens\n",
+			len(s.Dropped), s.Candidates, s.Granularity, within, s.Budget, 100*s.Share, s.Costs.Sequences, s.Costs.Length)
 	}
 	if c := r.Calibration; c != nil {
 		kept, before, after := 0, 0.0, 0.0

@@ -176,7 +176,7 @@ type split struct {
 func (s *stream) divide(length, want int) (*split, error) {
 	n := max(1, min(maxSequences, want/length, len(s.ids)/length/3))
 	if len(s.ids) < 2*length {
-		return nil, fmt.Errorf("the text has %d tokens: at a length of %d at least %d are needed, half of them to measure the result on; give more text, or a smaller --select-length and --calib-length", len(s.ids), length, 2*length)
+		return nil, fmt.Errorf("the text has %d tokens: at a length of %d at least %d are needed, half of them to measure the result on; give more text, or a smaller length (--select-length and --calib-length, --length of a sweep)", len(s.ids), length, 2*length)
 	}
 	return &split{stream: s, fit: s.ids[:len(s.ids)-n*length], measure: s.begun(chunks(s.ids[len(s.ids)-n*length:], length, n))}, nil
 }

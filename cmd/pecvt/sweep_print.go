@@ -10,6 +10,8 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+
+	"github.com/pecvt/pecvt/convert/retrofit"
 )
 
 // write prints a sweep for people.
@@ -166,7 +168,7 @@ func (s *sweep) planePanel() *plot.Plot {
 		s.planeLine(p, "2π: a whole turn", color.Gray{0x80}, 1, func(sweepPlane) float64 { return 2 * math.Pi })
 	} else {
 		p.Title.Text, p.Y.Label.Text = fmt.Sprintf("cost of a plane that stops turning, %d positions", s.Length), "attention KL in nats"
-		figure := func(f func(c *planeFig) float64) func(x sweepPlane) float64 {
+		figure := func(f func(c *retrofit.PlaneSummary) float64) func(x sweepPlane) float64 {
 			return func(x sweepPlane) float64 {
 				if x.Cost == nil {
 					return 0
@@ -174,10 +176,10 @@ func (s *sweep) planePanel() *plot.Plot {
 				return f(x.Cost)
 			}
 		}
-		s.planeLine(p, "greatest over layers and heads", sweepPale, 1, figure(func(c *planeFig) float64 { return c.Max }))
-		s.planeLine(p, "75% and 25%", sweepRed, 0.9, figure(func(c *planeFig) float64 { return c.Q75 }))
-		s.planeLine(p, "", sweepRed, 0.9, figure(func(c *planeFig) float64 { return c.Q25 }))
-		s.planeLine(p, "mean", sweepBlue, 1.6, figure(func(c *planeFig) float64 { return c.Mean }))
+		s.planeLine(p, "greatest over layers and heads", sweepPale, 1, figure(func(c *retrofit.PlaneSummary) float64 { return c.Max }))
+		s.planeLine(p, "75% and 25%", sweepRed, 0.9, figure(func(c *retrofit.PlaneSummary) float64 { return c.Q75 }))
+		s.planeLine(p, "", sweepRed, 0.9, figure(func(c *retrofit.PlaneSummary) float64 { return c.Q25 }))
+		s.planeLine(p, "mean", sweepBlue, 1.6, figure(func(c *retrofit.PlaneSummary) float64 { return c.Mean }))
 	}
 	for _, x := range s.Planes {
 		if x.Dropped && x.Plane > 0 && p.Y.Max > p.Y.Min { // the cut's edge

@@ -80,15 +80,6 @@ func (b Budget) Loss(m Measured) float64 {
 // Holds reports whether a measured model is within the budget.
 func (b Budget) Holds(m Measured) bool { return b.Kind == BudgetPlanes || b.Loss(m) <= b.Value }
 
-// Check is an error that wraps ErrBudget, with the figures, for a measured model
-// over the budget; none with force.
-func (b Budget) Check(m Measured, force bool) error {
-	if force || b.Holds(m) {
-		return nil
-	}
-	return fmt.Errorf("%s: %w %s; a larger budget or --force lets it pass", b.format(m), ErrBudget, b)
-}
-
 // format prints a measured loss in the budget's unit.
 func (b Budget) format(m Measured) string {
 	if b.Kind == BudgetPPL {

@@ -210,7 +210,7 @@ func (j *job) run(ctx context.Context) (*Calibration, error) {
 			if err := st.advance(ctx); err != nil {
 				return nil, err
 			}
-			j.done += walkFlops(j.m, i, j.sequences)
+			j.done += LayerFlops(j.m, i, j.sequences)
 		}
 	}
 	return c, nil

@@ -1,7 +1,6 @@
 package retrofit
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -10,50 +9,6 @@ import (
 // Shortest is the least number of positions of a sequence that Calibrate takes:
 // it has a row that is held out. Sequences makes none that is shorter.
 const Shortest = heldOutOf
-
-// Estimate is the expected cost of a computation.
-type Estimate struct {
-	// Flops counts 2 for a multiplication and its addition, Rate is what the
-	// machine was measured to do per second.
-	Flops, Rate float64
-}
-
-// Minutes is the expected time on a machine that does nothing else.
-func (e Estimate) Minutes() float64 { return e.Flops / e.Rate / 60 }
-
-// EstimateCalibration expects what Calibrate will take, without attempts at
-// smaller rates. The walk is taken to run at the same rate.
-func EstimateCalibration(m *family.Model, student []Turn, sequences [][]int64, o CalibrateOptions) (Estimate, error) {
-	source, err := Turns(m)
-	if err != nil {
-		return Estimate{}, err
-	}
-	if len(student) != len(source) || len(sequences) == 0 {
-		return Estimate{}, fmt.Errorf("calibrate: %d layers of the target, the source has %d; %d sequences", len(student), len(source), len(sequences))
-	}
-	return Estimate{Flops(m, source, student, sequences, o), Rate()}, nil
-}
-
-// EstimateCosts expects what MeasureCosts will take: one forward pass but for
-// the last layer and the head, and per row, key and plane about 40 flops' time.
-func EstimateCosts(m *family.Model, sequences [][]int64, planes []int, o CostOptions) Estimate {
-	if o.Rows == 0 {
-		o.Rows = defaultCostRows
-	}
-	e := Estimate{Rate: Rate()}
-	for i := range m.Blocks {
-		if i+1 < len(m.Blocks) {
-			e.Flops += walkFlops(m, i, sequences)
-		}
-		for _, s := range sequences {
-			a := &m.Blocks[i].Attn
-			seen := 0.625 * float64(len(s)) // rows are in the last three quarters
-			e.Flops += float64(a.Heads*o.Rows) * seen * (2*float64(a.HeadDim) + 40*float64(len(planes)))
-			e.Flops += 4 * float64(len(s)) * float64(m.Hidden) * float64(a.KVHeads*a.HeadDim)
-		}
-	}
-	return e
-}
 
 // Flops is the arithmetic of a calibration: the source's forward passes and the
 // steps, 2 flops for a multiplication and its addition.
@@ -78,7 +33,7 @@ func Flops(m *family.Model, source, student []Turn, sequences [][]int64, o Calib
 	}
 	for i := range m.Blocks {
 		if i < last {
-			sum += walkFlops(m, i, sequences)
+			sum += LayerFlops(m, i, sequences)
 		}
 	}
 	return sum
@@ -93,8 +48,9 @@ func stepFlops(s *Shape, n, rows int) float64 {
 	return 4*t*d*k + 6*r*d*q + 0.6*8*r*t*q
 }
 
-// walkFlops is layer i of the source's forward pass.
-func walkFlops(m *family.Model, i int, sequences [][]int64) float64 {
+// LayerFlops is layer i of the source's forward pass over sequences, 2 flops for a
+// multiplication and its addition.
+func LayerFlops(m *family.Model, i int, sequences [][]int64) float64 {
 	b := &m.Blocks[i]
 	var weights float64
 	for _, l := range []family.Linear{b.Attn.Q, b.Attn.K, b.Attn.V, b.Attn.O, b.MLP.Gate, b.MLP.Up, b.MLP.Down} {

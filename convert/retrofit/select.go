@@ -11,7 +11,8 @@ import (
 type SelectOptions struct {
 	Budget      Budget
 	Granularity Granularity
-	// Trials bounds the end-to-end measurements; 0 is 7.
+	// Trials bounds the end-to-end measurements of the search; 0 is 7. Where all
+	// of them fail, the cheapest choice is measured too.
 	Trials int
 	// Force takes the cheapest single choice where not even that is within the
 	// budget; without it that is an error that wraps ErrBudget.
@@ -20,13 +21,20 @@ type SelectOptions struct {
 	Progress func(Progress)
 }
 
+// usualTrials is what SelectOptions.Trials is by default, MostTrials how many
+// candidates a search with it measures at most.
+const (
+	usualTrials = 7
+	MostTrials  = usualTrials + 1
+)
+
 // Select ranks the choices by cost and drops the cheapest ones: the share that
 // the budget names, or as many as an end-to-end measure allows. That number is
 // bisected: the measure is taken to grow with it, which is checked for the
 // result alone. turns are the source's; measure may be nil for BudgetPlanes.
 func Select(ctx context.Context, c *Costs, turns []Turn, measure Measure, o SelectOptions) (*Selection, error) {
 	if o.Trials == 0 {
-		o.Trials = 7
+		o.Trials = usualTrials
 	}
 	if o.Granularity == "" {
 		o.Granularity = ByGroup
@@ -102,8 +110,12 @@ func (b *bisection) run(ctx context.Context) (*Selection, error) {
 	}
 	if low == 0 {
 		what := fmt.Sprintf("select: not even the cheapest of %d choices (%s) is within %s: %s", n, b.ranking[0], b.options.Budget, b.options.Budget.format(first.Measured))
+		finer := " or a finer granularity"
+		if b.options.Granularity == ByGroup {
+			finer = ""
+		}
 		if !b.options.Force {
-			return nil, fmt.Errorf("%s: %w; a larger budget, a finer granularity or --calibrate may help, and --over-budget drops it all the same", what, ErrBudget)
+			return nil, fmt.Errorf("%s: %w; a larger budget%s may help, and --over-budget drops it all the same; to drop more and repair it, give planes=90%% with --calibrate", what, ErrBudget, finer)
 		}
 		low, best = 1, first.Measured
 	}
@@ -127,7 +139,7 @@ func (b *bisection) try(ctx context.Context, n int) (Measured, error) {
 	if b.options.Progress != nil {
 		done := len(b.trials)
 		rest := b.spent.Seconds() / float64(done) * float64(max(b.options.Trials-done, 0))
-		b.options.Progress(Progress{Stage: "measure", Layer: done, Layers: b.options.Trials, Seconds: rest})
+		b.options.Progress(Progress{Stage: "measure", Layer: done, Layers: max(b.options.Trials, done), Seconds: rest})
 	}
 	return m, nil
 }

@@ -51,49 +51,43 @@ func flatCosts() (*Costs, []Turn) {
 	return &Costs{Planes: []int{1, 2}, Cost: [][][]float64{{{.5, .1}, {.2, .3}}, nil, {{.05, .6}, {.7, .1}}}}, turns
 }
 
-func TestBudgetCheck(t *testing.T) {
+func TestHolds(t *testing.T) {
 	m := Measured{PPL: 451, SourcePPL: 13.96, KL: 3.5}
-	err := Budget{BudgetPPL, .01}.Check(m, false)
-	if !errors.Is(err, ErrBudget) || err.Error() != "perplexity 451 against 13.96 (+3130.66%): over the budget ppl=1%; a larger budget or --force lets it pass" {
-		t.Error(err)
+	for _, c := range []struct {
+		b    Budget
+		m    Measured
+		want bool
+	}{
+		{Budget{BudgetPPL, .01}, m, false},
+		{Budget{BudgetPPL, 32}, m, true},
+		{Budget{BudgetKL, 4}, m, true},
+		{Budget{BudgetKL, 3}, m, false},
+		{Budget{BudgetPPL, .01}, Measured{}, false}, // 0/0
+	} {
+		if got := c.b.Holds(c.m); got != c.want {
+			t.Errorf("%s, %+v: %v", c.b, c.m, got)
+		}
 	}
-	if err := (Budget{BudgetKL, 4}).Check(m, false); err != nil {
-		t.Error(err)
+}
+
+// TestMeasuredJSON: figures that JSON cannot say are null, not an error that
+// loses a result.
+func TestMeasuredJSON(t *testing.T) {
+	text, err := json.Marshal(Measured{PPL: math.Inf(1), SourcePPL: math.NaN(), KL: 2})
+	if err != nil || string(text) != `{"kl":2,"ppl":null,"source_ppl":null}` {
+		t.Errorf("%s, %v", text, err)
 	}
-	if err := (Budget{BudgetPPL, .01}).Check(m, true); err != nil {
-		t.Error(err)
-	}
-	if err := (Budget{BudgetPPL, .01}).Check(Measured{}, false); err == nil { // 0/0
-		t.Error("no figures are within no budget")
+	var back Measured
+	if err := json.Unmarshal(text, &back); err != nil || back.KL != 2 {
+		t.Errorf("%+v, %v", back, err)
 	}
 }
 
 func TestSummary(t *testing.T) {
 	c, _ := flatCosts()
-	want := []PlaneSummary{{1, .3625, .05, .1625, .35, .55, .64, .7}, {2, .275, .1, .1, .2, .375, .51, .6}}
+	want := []PlaneSummary{{1, .3625, .05, .1625, .35, .55, .7}, {2, .275, .1, .1, .2, .375, .6}}
 	if diff := cmp.Diff(want, c.Summary(), cmpopts.EquateApprox(1e-12, 0)); diff != "" {
 		t.Error(diff)
-	}
-	if x, err := c.Predicted([]int{2, 1}); err != nil || math.Abs(x-.6375) > 1e-12 {
-		t.Errorf("predicted %v, %v", x, err)
-	}
-	if _, err := c.Predicted([]int{0}); err == nil {
-		t.Error("a plane that was not measured has a prediction")
-	}
-}
-
-func TestWholePlanes(t *testing.T) {
-	c, turns := flatCosts()
-	s, err := WholePlanes(c, turns, []int{2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := [][][]float64{{{1, .1, 0}, {1, .1, 0}}, {{}, {}}, {{1, .1, 0}, {1, .1, 0}}}
-	if diff := cmp.Diff(want, s.Spectra()); diff != "" || s.Share != .5 || s.Granularity != ByModel {
-		t.Errorf("%+v: %s", s, diff)
-	}
-	if _, err := WholePlanes(c, turns, []int{0}); err == nil {
-		t.Error("a plane that was not measured was dropped")
 	}
 }
 

@@ -197,8 +197,7 @@ func writeTensors(path string, list []newTensor) error {
 	return w.Close()
 }
 
-// fingerprint names everything that decides the result. Of tensors other than
-// W_q and W_k it reads the beginning alone.
+// fingerprint names everything that decides the result.
 func (j *job) fingerprint() (string, error) {
 	sum := sha256.New()
 	text, err := json.Marshal(struct {
@@ -212,22 +211,26 @@ func (j *job) fingerprint() (string, error) {
 		return "", err
 	}
 	sum.Write(text)
-	all := map[string]bool{}
-	for i := range j.m.Blocks {
-		a := &j.m.Blocks[i].Attn
-		all[a.Q.Weight.Tensor], all[a.K.Weight.Tensor] = true, true
+	contents, err := Contents(j.m, j.src)
+	if err != nil {
+		return "", err
 	}
-	for _, w := range j.m.Weights() {
-		info, _, ok := j.src.Lookup(w.Tensor)
+	sum.Write([]byte(contents))
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// Contents is the SHA-256 of all of a model's tensors, in hexadecimal. A sample
+// of each would let the work of two models be mixed.
+func Contents(m *family.Model, src family.Source) (string, error) {
+	sum := sha256.New()
+	for _, w := range m.Weights() {
+		info, _, ok := src.Lookup(w.Tensor)
 		if !ok { // a tied head that is not stored
 			continue
 		}
-		raw, err := j.src.Bytes(w.Tensor)
+		raw, err := src.Bytes(w.Tensor)
 		if err != nil {
 			return "", err
-		}
-		if !all[w.Tensor] {
-			raw = raw[:min(len(raw), 1<<16)]
 		}
 		fmt.Fprintf(sum, "%s %s %v\n", info.Name, info.DType, info.Shape)
 		sum.Write(raw)

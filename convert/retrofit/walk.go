@@ -1,6 +1,10 @@
 package retrofit
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+	"math"
+)
 
 // Walk is a float32 forward pass of the source, layer by layer, over one
 // sequence at positions 0…S−1. verify/ref has one.
@@ -21,6 +25,20 @@ type Measured struct {
 	PPL       float64 `json:"ppl,omitempty"`
 	SourcePPL float64 `json:"source_ppl,omitempty"`
 	KL        float64 `json:"kl,omitempty"`
+}
+
+// MarshalJSON writes a figure that is not finite as null.
+func (m Measured) MarshalJSON() ([]byte, error) {
+	figures := map[string]*float64{}
+	for name, x := range map[string]float64{"ppl": m.PPL, "source_ppl": m.SourcePPL, "kl": m.KL} {
+		switch {
+		case math.IsNaN(x) || math.IsInf(x, 0):
+			figures[name] = nil
+		case x != 0:
+			figures[name] = &x
+		}
+	}
+	return json.Marshal(figures) // in the order of names
 }
 
 // Measure runs the model with the selection's spectra over a text that Costs

@@ -36,7 +36,7 @@ func BenchmarkMeasure(b *testing.B) {
 			}
 			b.SetBytes(int64(len(used)) * rows * vocab * 4)
 			for b.Loop() {
-				if err := measure(used, source, ids, 0, rows, traces); err != nil {
+				if _, err := measure(used, source, ids, 0, rows, traces); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,9 +1,11 @@
 package eval_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -205,7 +207,7 @@ func TestErrors(t *testing.T) {
 		want string
 		eval.Config
 	}{
-		{"has 3072 tokens: too short for a sequence of 513", eval.Config{IDs: storyIDs, Lengths: []int{513}}},
+		{"has 3072 tokens in 6 texts or rows, the longest of 512, and no sequence crosses two: too short for a sequence of 513", eval.Config{IDs: storyIDs, Lengths: []int{513}}},
 		{"make 6 sequences of 512: --sequences 7", eval.Config{IDs: storyIDs, Lengths: []int{512}, Sequences: 7}},
 		{"no tokenizer.json", eval.Config{Texts: []string{text}, Lengths: []int{4}}},
 		{"gives ids up to", eval.Config{Texts: []string{text}, Tokenizer: small, Lengths: []int{4}}},
@@ -284,17 +286,13 @@ func TestText(t *testing.T) {
 // TestPlot: both kinds of picture are written.
 func TestPlot(t *testing.T) {
 	r := quick(t, eval.Config{Models: []string{variant(t, map[string]any{"rope_theta": 20000.0})}, Against: stories, Lengths: []int{64, 128}, Sequences: 2})
-	for name, magic := range map[string]string{"p.png": "\x89PNG", "p.svg": "<?xml"} {
-		path := filepath.Join(t.TempDir(), name)
-		if err := r.Plot(path); err != nil {
-			t.Fatal(err)
-		}
-		raw, err := os.ReadFile(path)
-		if err != nil || !strings.HasPrefix(string(raw), magic) || len(raw) < 5000 {
-			t.Errorf("%s: %d bytes, error %v", name, len(raw), err)
+	for kind, magic := range map[string]string{".png": "\x89PNG", ".svg": "<?xml"} {
+		var raw bytes.Buffer
+		if err := r.Plot(&raw, kind); err != nil || !strings.HasPrefix(raw.String(), magic) || raw.Len() < 5000 {
+			t.Errorf("%s: %d bytes, error %v", kind, raw.Len(), err)
 		}
 	}
-	if err := r.Plot("p.gif"); err == nil {
+	if err := r.Plot(io.Discard, ".gif"); err == nil {
 		t.Error("a .gif is written")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -46,16 +47,17 @@ func lockstep(ctx context.Context, models []*Model, source int, ids []int64, pro
 				progress(to - from)
 			}
 		}
-		if err := measure(piece, source, ids, from, min(to, n), traces); err != nil {
-			return nil, err
+		if k, err := measure(piece, source, ids, from, min(to, n), traces); err != nil {
+			return nil, fmt.Errorf("%s: %w", models[k].Dir, err)
 		}
 	}
 	return traces, nil
 }
 
-// measure fills positions [from, to) of the traces in.
-func measure(piece []logits, source int, ids []int64, from, to int, traces []trace) error {
+// measure fills positions [from, to) of the traces in. An error is of model k.
+func measure(piece []logits, source int, ids []int64, from, to int, traces []trace) (k int, err error) {
 	var group errgroup.Group
+	var bad atomic.Int64
 	workers := max(1, min(runtime.GOMAXPROCS(0), to-from))
 	for w := range workers {
 		group.Go(func() error {
@@ -75,6 +77,7 @@ func measure(piece []logits, source int, ids []int64, from, to int, traces []tra
 					}
 					t.nll[i], t.top[i] = d.lse-row[ids[i+1]], int64(d.top)
 					if math.IsNaN(t.nll[i]) {
+						bad.Store(int64(k))
 						return fmt.Errorf("position %d: a logit is not a number: the weights are damaged, or the arithmetic overflowed", i)
 					}
 					if t.kl != nil {
@@ -85,7 +88,8 @@ func measure(piece []logits, source int, ids []int64, from, to int, traces []tra
 			return nil
 		})
 	}
-	return group.Wait()
+	err = group.Wait()
+	return int(bad.Load()), err
 }
 
 // distribution describes softmax of a row of logits.

@@ -3,9 +3,8 @@ package eval
 import (
 	"fmt"
 	"image/color"
+	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -40,8 +39,8 @@ type curve struct {
 }
 
 // Plot draws a report: perplexity and, with a source, KL over length and over
-// position, as PNG or SVG by the path's ending.
-func (r *Report) Plot(path string) error {
+// position; kind is ".png" or ".svg".
+func (r *Report) Plot(w io.Writer, kind string) error {
 	var rows [][]*plot.Plot
 	n := r.longest()[0].Length
 	byLength := func(f func(x *Result) (Number, Interval)) []curve { return curvesByLength(r.Results, f) }
@@ -62,7 +61,7 @@ func (r *Report) Plot(path string) error {
 		}
 		rows = append(rows, row)
 	}
-	return save(path, rows)
+	return WritePanels(w, kind, rows, panelWidth, panelHeight)
 }
 
 func curvesByLength(results []*Result, f func(x *Result) (Number, Interval)) []curve {
@@ -208,17 +207,18 @@ type errorBars struct {
 	plotter.YErrors
 }
 
-// save draws rows of panels into one picture.
-func save(path string, rows [][]*plot.Plot) error {
-	width, height := panelWidth*vg.Length(len(rows[0])), panelHeight*vg.Length(len(rows))
+// WritePanels draws rows of panels of one size into one picture: kind is ".png"
+// or ".svg".
+func WritePanels(w io.Writer, kind string, rows [][]*plot.Plot, width, height vg.Length) error {
+	width, height = width*vg.Length(len(rows[0])), height*vg.Length(len(rows))
 	var canvas vg.CanvasWriterTo
-	switch strings.ToLower(filepath.Ext(path)) {
+	switch strings.ToLower(kind) {
 	case ".png":
 		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(plotDPI))}
 	case ".svg":
 		canvas = vgsvg.New(width, height)
 	default:
-		return fmt.Errorf("plot: %s: expected a name that ends in .png or .svg", path)
+		return fmt.Errorf("plot: %q: expected .png or .svg", kind)
 	}
 	all := draw.New(canvas)
 	tiles := draw.Tiles{Rows: len(rows), Cols: len(rows[0]), PadX: 16, PadY: 20, PadTop: 10, PadBottom: 8, PadLeft: 8, PadRight: 14}
@@ -227,16 +227,6 @@ func save(path string, rows [][]*plot.Plot) error {
 			g.Draw(tiles.At(all, k, i))
 		}
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("plot: %w", err)
-	}
-	_, err = canvas.WriteTo(f)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("plot: %s: %w", path, err)
-	}
-	return nil
+	_, err := canvas.WriteTo(w)
+	return err
 }

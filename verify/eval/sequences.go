@@ -96,9 +96,9 @@ func cutRows(rows [][]int64, n, want int, first int64) ([][]int64, error) {
 		limit = defaultSequences
 	}
 	var out [][]int64
-	fit, total := 0, 0
+	fit, total, longest := 0, 0, 0
 	for _, row := range rows {
-		total += len(row)
+		total, longest = total+len(row), max(longest, len(row))
 		fit += len(row) / take
 		for from := 0; from+take <= len(row) && len(out) < limit; from += take {
 			seq := row[from : from+take : from+take]
@@ -110,7 +110,11 @@ func cutRows(rows [][]int64, n, want int, first int64) ([][]int64, error) {
 	}
 	switch {
 	case len(out) == 0:
-		return nil, fmt.Errorf("the text has %d tokens: too short for a sequence of %d; give more text or smaller --lengths", total, n)
+		where := ""
+		if len(rows) > 1 {
+			where = fmt.Sprintf(" in %d texts or rows, the longest of %d, and no sequence crosses two", len(rows), longest)
+		}
+		return nil, fmt.Errorf("the text has %d tokens%s: too short for a sequence of %d; give more text or smaller --lengths", total, where, n)
 	case len(out) < want:
 		return nil, fmt.Errorf("the text has %d tokens, which make %d sequences of %d: --sequences %d asks for more; give more text", total, fit, n, want)
 	}

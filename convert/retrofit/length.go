@@ -1,0 +1,29 @@
+package retrofit
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// SameAt makes sure that sequences of these lengths turn as the model was loaded:
+// a rope type whose frequencies change with the length (dynamic, longrope) has
+// other costs, and another source to be fitted to, at another length. The error
+// wraps posenc.ErrUnsupported.
+func SameAt(m *family.Model, lengths ...int) error {
+	for _, n := range lengths {
+		at, err := m.AtLength(n)
+		if err != nil {
+			return err
+		}
+		for i := range m.Blocks {
+			a, b := m.Blocks[i].Attn.Rotary.Spectrum, at.Blocks[i].Attn.Rotary.Spectrum
+			if !reflect.DeepEqual(a, b) {
+				return fmt.Errorf("rope type %s turns otherwise at %d positions than at %d: %w; what was measured or fitted at one length would not serve the other", m.Rope.Type, n, m.TrainedLength, posenc.ErrUnsupported)
+			}
+		}
+	}
+	return nil
+}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/pecvt/pecvt/verify/eval/tokens"
 )
@@ -30,7 +31,10 @@ func checkInFile(flag, path, expected string) error {
 // checkTexts does so for texts or ids, and for the tokenizer, which may be named
 // by its folder.
 func checkTexts(texts []string, ids, tokenizer string) error {
-	for _, path := range texts {
+	for i, path := range texts {
+		if slices.Contains(texts[:i], path) {
+			return fmt.Errorf("--text %s is given twice: what is measured on would be read elsewhere too; leave one out", path)
+		}
 		if err := checkInFile("text", path, "a UTF-8 text"); err != nil {
 			return err
 		}

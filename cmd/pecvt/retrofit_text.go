@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -113,27 +112,7 @@ func (f *textFlags) read(ctx context.Context, dir string, vocab int) (*stream, e
 	if err != nil {
 		return nil, err
 	}
-	if tk.Highest() >= int64(vocab) {
-		return nil, fmt.Errorf("%s gives ids up to %d, the model has a vocabulary of %d: it is another model's tokenizer", tk.Path(), tk.Highest(), vocab)
-	}
-	for _, path := range f.texts {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("text: %w", err)
-		}
-		if !utf8.Valid(raw) {
-			return nil, fmt.Errorf("%s is not UTF-8: tokenizers read text; convert the file to UTF-8 first", path)
-		}
-		ids, err := tk.Encode(string(raw))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		s.add(path, raw, ids)
-	}
-	return s, nil
+	return s, eval.ReadTexts(ctx, tk, dir, vocab, f.texts, s.add)
 }
 
 func (s *stream) add(path string, raw []byte, ids []int64) {

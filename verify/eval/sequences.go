@@ -23,27 +23,35 @@ func readRows(ctx context.Context, c *Config, models []*Model) (rows [][]int64, 
 	if err != nil {
 		return nil, "", err
 	}
+	err = ReadTexts(ctx, tk, models[0].Dir, vocab, c.Texts, func(_ string, _ []byte, ids []int64) { rows = append(rows, ids) })
+	return rows, tk.Path(), err
+}
+
+// ReadTexts gives each file's bytes and token ids to add. Errors: a tokenizer
+// whose ids exceed the vocabulary of the model in dir, a file that cannot be read
+// or is not UTF-8.
+func ReadTexts(ctx context.Context, tk *tokens.Tokenizer, dir string, vocab int, paths []string, add func(path string, raw []byte, ids []int64)) error {
 	if tk.Highest() >= int64(vocab) {
-		return nil, "", fmt.Errorf("%s gives ids up to %d, the model %s has a vocabulary of %d: it is another model's tokenizer", tk.Path(), tk.Highest(), models[0].Dir, vocab)
+		return fmt.Errorf("%s gives ids up to %d, the model %s has a vocabulary of %d: it is another model's tokenizer", tk.Path(), tk.Highest(), dir, vocab)
 	}
-	for _, path := range c.Texts {
+	for _, path := range paths {
 		if err := ctx.Err(); err != nil {
-			return nil, "", err
+			return err
 		}
 		raw, err := os.ReadFile(path)
 		if err != nil {
-			return nil, "", fmt.Errorf("text: %w", err)
+			return fmt.Errorf("text: %w", err)
 		}
 		if at := notUTF8(raw); at >= 0 {
-			return nil, "", fmt.Errorf("%s: byte %d is not UTF-8: tokenizers read text; convert the file to UTF-8 first", path, at)
+			return fmt.Errorf("%s: byte %d is not UTF-8: tokenizers read text; convert the file to UTF-8 first", path, at)
 		}
 		ids, err := tk.Encode(string(raw))
 		if err != nil {
-			return nil, "", fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %w", path, err)
 		}
-		rows = append(rows, ids)
+		add(path, raw, ids)
 	}
-	return rows, tk.Path(), nil
+	return nil
 }
 
 // notUTF8 is the offset of the first byte that is not, or -1.

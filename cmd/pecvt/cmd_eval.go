@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/eval"
 	"github.com/pecvt/pecvt/verify/ort"
 )
@@ -128,11 +127,8 @@ func checkEvalFlags(c *eval.Config, plots []string) error {
 	if longest := slices.Max(c.Lengths); c.Copy > 0 && longest < 2*c.CopyTokens {
 		return usagef("--copy: two strings of --copy-tokens %d do not fit into %d tokens, the longest of --lengths", c.CopyTokens, longest)
 	}
-	if r := c.Options.Runner; r != "" && !slices.Contains(eval.Runners(), r) {
-		return usagef("--runner %q%s", r, posenc.Suggest(r, eval.Runners()))
-	}
-	if p := c.Options.Provider; !slices.Contains(ort.Providers(), p) {
-		return usagef("--provider %q%s", p, posenc.Suggest(p, ort.Providers()))
+	if err := checkRunner(c.Options.Runner, c.Options.Provider); err != nil {
+		return err
 	}
 	for _, path := range plots {
 		if err := checkPlot("plot", path); err != nil {

@@ -43,7 +43,7 @@ func newMeasurer(ctx context.Context, model string, o convert.Options, f *textFl
 	}
 	o.Hash, o.Copy = false, false
 	m := &measurer{model: model, options: o, sequences: sequences, progress: progress, dir: dir,
-		eval: eval.Options{Runner: f.runner, ORTLibrary: f.ortLibrary, Length: len(sequences[0]), TempDir: dir, Version: toolVersion()}}
+		eval: eval.Options{Runner: f.runner, ORTLibrary: f.ortLibrary, Provider: f.provider, Length: len(sequences[0]), TempDir: dir, Version: toolVersion()}}
 	own := m.eval
 	if series {
 		own.Remember = rememberBytes

@@ -17,6 +17,7 @@ import (
 	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/eval"
 	"github.com/pecvt/pecvt/verify/eval/tokens"
+	"github.com/pecvt/pecvt/verify/ort"
 )
 
 // textFlags name the text that a retrofit or a sweep reads, and how models are
@@ -28,6 +29,7 @@ type textFlags struct {
 	seed               uint64
 	measureTokens      int
 	runner, ortLibrary string
+	provider           string
 }
 
 func (f *textFlags) register(cmd *cobra.Command) {
@@ -40,12 +42,14 @@ func (f *textFlags) register(cmd *cobra.Command) {
 	flags.IntVar(&f.measureTokens, "measure-tokens", defaultMeasureTokens, "tokens at the end of the text that end-to-end measurements take, and nothing else")
 	flags.StringVar(&f.runner, "runner", "", "what measures: ort or ref (default: ort where it can be loaded)")
 	flags.StringVar(&f.ortLibrary, "ort-lib", "", "ONNX Runtime's shared library `FILE`")
+	flags.StringVar(&f.provider, "provider", ort.ProviderCPU, "execution provider that measures: cpu or cuda")
 	complete(cmd, "runner", eval.Runners())
+	complete(cmd, "provider", ort.Providers())
 }
 
 // names are the flags that have no use without a text.
 func (f *textFlags) names() []string {
-	return []string{"text", "ids", "tokenizer", "bos", "seed", "measure-tokens", "runner", "ort-lib"}
+	return []string{"text", "ids", "tokenizer", "bos", "seed", "measure-tokens", "runner", "ort-lib", "provider"}
 }
 
 func (f *textFlags) given() bool { return len(f.texts) > 0 || f.ids != "" }
@@ -60,10 +64,25 @@ func (f *textFlags) check() error {
 		return usagef("--bos has no use with --ids: put the token into them")
 	case f.measureTokens < 2:
 		return usagef("--measure-tokens %d: expected 2 or more", f.measureTokens)
-	case f.runner != "" && !slices.Contains(eval.Runners(), f.runner):
-		return usagef("--runner %q%s", f.runner, posenc.Suggest(f.runner, eval.Runners()))
+	}
+	if err := checkRunner(f.runner, f.provider); err != nil {
+		return err
 	}
 	return checkTexts(f.texts, f.ids, f.tokenizer)
+}
+
+// checkRunner refuses what cannot run: an unknown name, and a provider of ONNX
+// Runtime for the reference.
+func checkRunner(runner, provider string) error {
+	switch {
+	case runner != "" && !slices.Contains(eval.Runners(), runner):
+		return usagef("--runner %q%s", runner, posenc.Suggest(runner, eval.Runners()))
+	case !slices.Contains(ort.Providers(), provider):
+		return usagef("--provider %q%s", provider, posenc.Suggest(provider, ort.Providers()))
+	case runner == eval.RunnerRef && provider != ort.ProviderCPU:
+		return usagef("--provider %s has no use with --runner ref, which runs on the processor without ONNX Runtime", provider)
+	}
+	return nil
 }
 
 // stream is the token ids of all files, one after the other: a sequence may

@@ -51,10 +51,25 @@ type Flags struct {
 	MaxShardSize int64  `json:"max_shard_size,omitempty"`
 }
 
-// ManifestFile is one file of the result.
+// ManifestFile is one file of the result. Its SHA-256 is that of every file that
+// holds no tensors, and of tensor files that are written anew by a retrofit or
+// where hashes are asked for.
 type ManifestFile struct {
-	Name  string `json:"name"`
-	Bytes int64  `json:"bytes"`
+	Name   string `json:"name"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// noHash is as long as what replaces it when the plan is run.
+var noHash = strings.Repeat("0", 2*sha256.Size)
+
+// hashed tells whether the manifest has the SHA-256 of a file of the result.
+// Linked and copied tensor files have the source's.
+func (p *Plan) hashed(f FilePlan) bool {
+	if f.Tensors == 0 {
+		return true
+	}
+	return f.Action == Rewrite && (p.options.Hash || p.options.Retrofit != nil)
 }
 
 // sourceIdentity says which checkpoint a result comes from.
@@ -90,7 +105,7 @@ func (p *Plan) identify(ckpt *safetensors.Checkpoint, m *family.Model) error {
 	for _, f := range ckpt.Files {
 		file := sourceFile{Name: filepath.Base(f.Path), Bytes: f.Size(), HeaderSHA256: f.HeaderSHA256()}
 		if p.options.Hash {
-			file.SHA256 = strings.Repeat("0", 2*sha256.Size) // as long as what replaces it
+			file.SHA256 = noHash
 		}
 		id.Files = append(id.Files, file)
 	}
@@ -144,8 +159,8 @@ func (p *Plan) checkTrainLength(manifest []byte) {
 	}
 }
 
-// renderManifest gives pecvt.json's text.
-func (p *Plan) renderManifest() ([]byte, error) {
+// renderManifest gives pecvt.json's text, with the hashes of the result's files.
+func (p *Plan) renderManifest(hash func(name string) (string, error)) ([]byte, error) {
 	o := p.options
 	version := o.ToolVersion
 	if version == "" {
@@ -154,9 +169,17 @@ func (p *Plan) renderManifest() ([]byte, error) {
 	man := Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: p.Encoding, Notes: p.Notes, Retrofit: o.Retrofit,
 		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Slope: o.Slope, Layout: o.Layout, Spelling: o.Spelling, MaxShardSize: o.MaxShardSize}}
 	for _, f := range p.Files {
-		if f.Name != manifestName {
-			man.Files = append(man.Files, ManifestFile{f.Name, f.Bytes})
+		if f.Name == manifestName {
+			continue
 		}
+		file := ManifestFile{Name: f.Name, Bytes: f.Bytes}
+		if p.hashed(f) {
+			var err error
+			if file.SHA256, err = hash(f.Name); err != nil {
+				return nil, err
+			}
+		}
+		man.Files = append(man.Files, file)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -169,7 +192,7 @@ func (p *Plan) renderManifest() ([]byte, error) {
 }
 
 func (p *Plan) planManifest() error {
-	text, err := p.renderManifest()
+	text, err := p.renderManifest(func(string) (string, error) { return noHash, nil })
 	if err != nil {
 		return err
 	}

@@ -185,7 +185,9 @@ func (w *run) text(name string) ([]byte, error) {
 		}
 		w.at = name
 	}
-	return w.plan.renderManifest()
+	return w.plan.renderManifest(func(file string) (string, error) {
+		return fileSHA256(w.ctx, filepath.Join(w.dir, file))
+	})
 }
 
 func (w *run) write(path string, text []byte) error {

@@ -122,6 +122,9 @@ func (s *session) bisect() error {
 	var result *Bisection
 	for _, f := range s.toFollow() {
 		b, err := s.follow(f)
+		if errors.Is(err, errWalk) && s.ctx.Err() == nil { // the checks and their verdict stand
+			b, err = &Bisection{Check: f.check, Runner: f.runner.name, Summary: fmt.Sprintf("%s, check %s, cannot be looked into: %v", f.runner.name, f.check, err)}, nil
+		}
 		if err != nil {
 			return err
 		}

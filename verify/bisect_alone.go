@@ -45,6 +45,9 @@ func (w *walk) culprit(ctx context.Context, in Input, caches both, inside []int,
 	}
 	for _, i := range list[:min(len(list), maxAlone)] {
 		off, err := w.alone(ctx, in, caches, i)
+		if errors.Is(err, errWalk) && ctx.Err() == nil { // what it read cannot be shown: it is not cleared
+			return i, false, nil
+		}
 		if err != nil {
 			return -1, false, err
 		}

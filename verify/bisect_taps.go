@@ -186,10 +186,13 @@ func (t *ortTapper) open(names []string) error {
 		isOutput[out.GetName()] = true
 	}
 	for _, n := range names {
-		if isOutput[n] || types[n] == nil {
+		if isOutput[n] {
 			continue
 		}
 		out := types[n]
+		if out == nil { // a value that the graph does not declare is shown as numbers
+			out = untyped(n)
+		}
 		if to := shownAs(out); to != 0 {
 			out = proto.Clone(out).(*onnxpb.ValueInfoProto)
 			t.bools[n] = out.GetType().GetTensorType().GetElemType() == int32(onnxpb.TensorProto_BOOL)
@@ -212,6 +215,13 @@ func (t *ortTapper) open(names []string) error {
 	options.ProfileDir = ""
 	t.opened, err = ort.Open(path, options)
 	return err
+}
+
+// untyped stands for a value of a type that the graph does not say: shownAs casts
+// it to float32.
+func untyped(name string) *onnxpb.ValueInfoProto {
+	return &onnxpb.ValueInfoProto{Name: name, Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{
+		TensorType: &onnxpb.TypeProto_Tensor{ElemType: int32(onnxpb.TensorProto_DOUBLE)}}}}
 }
 
 // shownAs is the type that a value is cast to for an output, 0 where it can be one

@@ -75,6 +75,7 @@ func (w *walk) tensor(n node, input int, value string, layer int) []TensorFindin
 				w.s.judgeByName(&list[i], t)
 			}
 		}
+		w.s.judgeOrder(list, layer)
 		return list
 	}
 	off, note, err := w.s.compareWeight(sources, should)
@@ -200,6 +201,34 @@ func (s *session) judgeByName(f *TensorFinding, t *onnxpb.TensorProto) {
 		f.State, f.Note = stateBad, err.Error()
 	} else if note != "" {
 		f.State = stateBad
+	}
+}
+
+// joinedAfter begins the note of a part that stands in the wrong place.
+const joinedAfter = "it is joined after "
+
+// judgeOrder holds the parts of a layer's fused projection against the order in
+// which their outputs are taken apart: queries, keys, values.
+func (s *session) judgeOrder(list []TensorFinding, layer int) {
+	if layer < 0 || layer >= len(s.model.Blocks) {
+		return
+	}
+	a := &s.model.Blocks[layer].Attn
+	place := map[string]int{}
+	for i, l := range []family.Linear{a.Q, a.K, a.V} {
+		place[l.Weight.Tensor] = i
+		if l.Bias != nil {
+			place[l.Bias.Tensor] = i
+		}
+	}
+	delete(place, "")
+	for i := 1; i < len(list); i++ {
+		before, ok := place[list[i-1].Expected]
+		here, ok2 := place[list[i].Expected]
+		if ok && ok2 && here < before {
+			list[i].State, list[i].MaxRel = stateBad, Number(math.Inf(1))
+			list[i].Note = joinedAfter + list[i-1].Expected + ": expected before it"
+		}
 	}
 }
 

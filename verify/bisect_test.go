@@ -146,9 +146,12 @@ func TestBisectUnderACap(t *testing.T) {
 			t.Errorf("room %d: %+v", room, r.Bisect)
 		}
 	}
-	_, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, MaxMem: 1 << 10, ORTLibrary: noLibrary})
-	if err == nil || !strings.Contains(err.Error(), "raise --max-mem") {
-		t.Errorf("error %v", err)
+	r, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, MaxMem: 1 << 10, ORTLibrary: noLibrary})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != verify.Fail || !strings.Contains(r.Bisect.Summary, "raise --max-mem") {
+		t.Errorf("%s, bisection %+v", r.Verdict, r.Bisect)
 	}
 }
 

@@ -68,6 +68,8 @@ func (s *session) advice(b *Bisection) string {
 	for _, t := range b.Tensors {
 		switch {
 		case t.State != stateBad:
+		case strings.HasPrefix(t.Note, joinedAfter):
+			return fmt.Sprintf("%s of the fused weight is joined in the wrong place: emit the graph again with pecvt export; if it comes out the same, the emission is at fault", t.Name)
 		case t.File == GraphFile:
 			return fmt.Sprintf("the constant %s in %s is wrong: emit the graph again with pecvt export; if it comes out the same, the emission is at fault", t.Name, GraphFile)
 		default:
@@ -85,7 +87,19 @@ func (s *session) advice(b *Bisection) string {
 	if b.Against == "interp" {
 		return "the interpreter computes the same node right: compare with --opt-level disabled, and report it to ONNX Runtime with a repro (--extract DIR)"
 	}
-	return "its inputs are right and its output is not: the node, or how it is wired, is wrong; emit the graph again with pecvt export, and report a repro (--extract DIR) if it comes out the same"
+	what := "its inputs are right and its output is not"
+	for _, in := range b.Node.Inputs {
+		switch in.State {
+		case stateNone:
+			what = "what is known of its inputs is right and its output is not"
+		case stateBad:
+			what = "the input " + in.Name + " is wrong already, and its output is"
+		}
+		if in.State != stateGood {
+			break
+		}
+	}
+	return what + ": the node, or how it is wired, is wrong; emit the graph again with pecvt export, and report a repro (--extract DIR) if it comes out the same"
 }
 
 // writeText prints a bisection.

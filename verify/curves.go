@@ -146,6 +146,10 @@ func (s *session) curves() error {
 	c := s.curvesReport()
 	s.step("figures: spectrum")
 	c.Spectrum, c.SpectrumFrom = s.spectrum()
+	if len(s.in.IDs) == 0 {
+		s.warn("no figures of errors and scores: the reference has no answer to compare with")
+		return nil
+	}
 	s.step("figures: error by layer")
 	for _, fill := range []struct {
 		name string

@@ -175,10 +175,14 @@ func (w *walk) feeds(in Input, caches both) map[string]*interp.Array {
 }
 
 // rightOf is a value as it should be: as wanted, and as the graph has it where
-// that does not matter (padding) or is not known.
+// that does not matter (padding) or is not known. Of another shape than it should
+// be nothing of the graph's is of use.
 func rightOf(got *interp.Array, want *wanted) *interp.Array {
-	if got == nil || want == nil || want.len() != got.Len() {
+	if got == nil || want == nil || want.len() != got.Len() && want.shape == nil {
 		return got
+	}
+	if want.len() != got.Len() {
+		return &interp.Array{Kind: got.Kind, Shape: slices.Clone(want.shape), F: want.f, I: want.i, B: want.b}
 	}
 	a := *got
 	keep := func(k int) bool { return want.keep == nil || want.keep(k) }

@@ -52,10 +52,16 @@ func (s *session) placement(r Runner) {
 		return
 	}
 	e, ok := g.eng.(ortEngine)
-	if !ok || e.session.Options().ProfileDir == "" {
-		return
+	if !ok || e.session.Runs() == 0 {
+		return // what never ran was placed nowhere; its own check says why
 	}
 	c := Check{Name: "placement", Runner: g.name, Level: g.level, Verdict: Pass, Against: strings.TrimPrefix(g.name, "ort-")}
+	if e.session.Options().ProfileDir == "" {
+		c.Verdict, c.Detail = Incomplete, "where the nodes ran is not known: no folder for the runtime's profile can be made in "+os.TempDir()
+		c.Blame = "set TMPDIR to a folder that can be written to"
+		s.add(c)
+		return
+	}
 	var path string
 	err := g.Close()
 	if err == nil {

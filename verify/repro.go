@@ -87,6 +87,9 @@ func verifyRepro(ctx context.Context, dir string, opts Options) (*Report, error)
 	if err != nil {
 		return nil, err
 	}
+	if len(expected) == 0 {
+		return nil, fmt.Errorf("repro: %s holds no tensor: nothing to compare with; extract it again with pecvt verify --bisect --extract", filepath.Join(dir, expectedFile))
+	}
 	s := &session{ctx: ctx, dir: dir, opts: opts, report: &Report{Schema: 1, Model: filepath.Base(absolute(dir)), Family: "repro of " + about.Model,
 		Encoding: fmt.Sprintf("node %s (%s)", about.Node, about.Op), Tokens: about.Tokens, Tolerances: Tolerances()}}
 	s.repro("interp", "", about, expected, func() (map[string]*interp.Array, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 )
 
 // Session is a model loaded into ONNX Runtime.
@@ -14,6 +15,8 @@ type Session struct {
 	options Options
 	inputs  []Value
 	outputs []Value
+
+	runs atomic.Int64
 
 	mu      sync.RWMutex // held for reading while a run is on
 	back    backend
@@ -74,6 +77,9 @@ func (s *Session) Path() string { return s.path }
 // Options are those of the session, defaults filled in.
 func (s *Session) Options() Options { return s.options }
 
+// Runs is how many runs were begun.
+func (s *Session) Runs() int64 { return s.runs.Load() }
+
 // Inputs are the inputs the graph needs, in its order.
 func (s *Session) Inputs() []Value { return s.inputs }
 
@@ -105,6 +111,7 @@ func (s *Session) RunContext(ctx context.Context, inputs map[string]Tensor) (map
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("ort: %s: %w", s.path, err)
 	}
+	s.runs.Add(1)
 	results, err := s.back.run(ctx, ordered, shapes)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -116,7 +116,7 @@ func (s *session) budget(check string, r Runner, w want, lim float64, run func(R
 // inputOf names the tokens that a check runs on.
 func inputOf(check string) string {
 	switch check {
-	case "window", "long-past", "far-positions", "positions":
+	case "long-prefill", "window", "long-past", "far-positions", "positions":
 		return check
 	}
 	if strings.HasPrefix(check, "golden") {

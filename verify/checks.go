@@ -35,12 +35,15 @@ func (s *session) runChecks() error {
 	s.in = in
 	s.report.Tokens = len(ids[0])
 	s.add(Check{Name: "reference", Runner: "ref", Verdict: Info, Positions: len(ids[0]), Seconds: Number(time.Since(begin).Seconds()),
-		Detail: fmt.Sprintf("forward pass of %d tokens in float64", len(ids[0]))})
+		Detail: fmt.Sprintf("forward pass of %d tokens in float64", len(ids[0])) + s.leftOut})
 	w := want{logits: logits, from: "ref"}
 	for _, check := range []func(Input, want) error{s.prefill, s.chunked, s.decode, s.batches} {
 		if err := check(in, w); err != nil {
 			return err
 		}
+	}
+	if err := s.longPrefill(); err != nil {
+		return err
 	}
 	if err := s.window(ids); err != nil {
 		return err
@@ -95,6 +98,9 @@ func (s *session) promptIDs() ([][]int64, error) {
 	rows, err := readIDs(f, s.model.Vocab)
 	if err != nil {
 		return nil, err
+	}
+	if n < len(rows[0]) || len(rows) > 1 {
+		s.leftOut = fmt.Sprintf(", the first of %d rows of %d in %s (--tokens asks for more of it)", len(rows), len(rows[0]), s.opts.IDs)
 	}
 	return [][]int64{rows[0][:min(n, len(rows[0]))]}, nil
 }

@@ -58,8 +58,11 @@ func (b *rows) batch(to side, steps int) (Input, want) {
 	for _, ids := range b.ids {
 		width, shortest = max(width, len(ids)), min(shortest, len(ids))
 	}
-	if to == noPadding {
+	switch {
+	case to == noPadding:
 		width = shortest
+	case steps == 0: // the longest row is padded too, as to a multiple of some width
+		width++
 	}
 	var in Input
 	w := want{logits: &Logits{B: len(b.ids), S: width, V: b.want[0].V}, from: "ref"}

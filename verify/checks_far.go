@@ -62,8 +62,7 @@ func (s *session) tableEnd(ids [][]int64) error {
 		c := Check{Name: "table-end", Runner: r.Name(), Level: levelOf(r), Verdict: Pass, Against: "an error", Positions: 1}
 		c.Detail = s.refused(r, length, past(), "the key goes on unrotated")
 		if c.Detail == "" && r.Positions() && s.ctx.Err() == nil {
-			_, _, err := r.Run(s.ctx, prompt([][]int64{ids[0][:1]}, -1), nil)
-			c.Detail = s.refused(r, -1, err, "the key turns like another position's")
+			c.Detail = s.outsideCorners(r, ids[0])
 		}
 		if s.ctx.Err() != nil {
 			return s.ctx.Err()
@@ -74,6 +73,36 @@ func (s *session) tableEnd(ids [][]int64) error {
 		s.add(c)
 	}
 	return nil
+}
+
+// outsideCorners puts one position outside the tables into each corner and the
+// middle of a batch, before their first row and past their last: a guard that looks at one
+// row or one column of the positions misses it in another. It tells of the first
+// that is not refused, "" where all are.
+func (s *session) outsideCorners(r Runner, ids []int64) string {
+	const rows = 3
+	n := min(len(ids), 3, s.info.MaxLength)
+	for _, outside := range []struct {
+		position  int
+		otherwise string
+	}{{-1, "the key turns like another position's"}, {s.info.MaxLength, "the key goes on unrotated"}} {
+		for _, corner := range [][2]int{{0, 0}, {0, n - 1}, {rows / 2, n / 2}, {rows - 1, 0}, {rows - 1, n - 1}} {
+			list := make([][]int64, rows)
+			for i := range list {
+				list[i] = ids[:n]
+			}
+			in := prompt(list, 0)
+			in.Positions[corner[0]][corner[1]] = int64(outside.position)
+			_, _, err := r.Run(s.ctx, in, nil)
+			if s.ctx.Err() != nil {
+				return ""
+			}
+			if found := s.refused(r, outside.position, err, outside.otherwise); found != "" {
+				return fmt.Sprintf("row %d, token %d of a batch of %d: %s", corner[0], corner[1], rows, found)
+			}
+		}
+	}
+	return ""
 }
 
 // refused tells what is wrong with the error that a position outside the tables

@@ -2,7 +2,9 @@ package verify
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,8 +20,11 @@ import (
 // whether what they agree on is right.
 func (s *session) metadata() {
 	c := Check{Name: "metadata", Runner: "interp", Against: "config.json", Verdict: Pass}
-	m := s.manifest()
+	m, err := s.manifest()
 	found := s.wrongMetadata(m)
+	if err != nil {
+		found = err.Error()
+	}
 	if found == "" && m != nil {
 		found = s.wrongManifest(m)
 	}
@@ -79,17 +84,23 @@ type told struct {
 	Retrofit json.RawMessage `json:"retrofit"`
 }
 
-// manifest reads it; nil where there is none, or one that open warned of.
-func (s *session) manifest() *told {
+// manifest reads it; nil where there is none, as of an exported folder.
+func (s *session) manifest() (*told, error) {
 	raw, err := os.ReadFile(filepath.Join(s.dir, ManifestFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	var m told
-	if json.Unmarshal(raw, &m) != nil || m.Encoding == nil {
-		return nil
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, fmt.Errorf("%w: %w", errManifest, err)
 	}
-	return &m
+	if m.Encoding == nil {
+		return nil, fmt.Errorf("%w: it has no encoding", errManifest)
+	}
+	return &m, nil
 }
 
 // wrongManifest compares pecvt.json with config.json: the length, the family, and

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -30,11 +31,18 @@ const rewriteTokens = 24
 func (s *session) rewritten() error {
 	c := Check{Name: "rewrite", Runner: "ref", Against: "source", Verdict: Pass, Limit: rewriteLimit}
 	f, why, err := s.manifestFlags()
-	if err != nil {
+	switch {
+	case errors.Is(err, errNotSource):
+		c.Verdict, c.Detail = Incomplete, err.Error()
+		c.Blame = "give the model that was converted; the drift alone, without a judgement of the conversion, is pecvt eval's"
+	case errors.Is(err, errManifest):
+		c.Verdict, c.Detail, c.Blame = Fail, err.Error(), "the file was changed after the conversion: convert the source again"
+	case err != nil:
 		return err
-	}
-	if why != "" {
+	case why != "":
 		c.Verdict, c.Detail = Skipped, why
+	}
+	if c.Verdict != Pass {
 		s.add(c)
 		return nil
 	}

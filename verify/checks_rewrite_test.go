@@ -30,7 +30,13 @@ func TestRewriteCheck(t *testing.T) {
 					t.Fatal(err)
 				}
 			}},
-		{name: "another source", in: conversion{model: "golden/llama-gqa", to: "hope"}, against: filepath.Join(fixtures, "golden/qwen2"), verdict: verify.Skipped, detail: "not the source that pecvt.json names (llama-gqa)"},
+		{name: "another source", in: conversion{model: "golden/llama-gqa", to: "hope"}, against: filepath.Join(fixtures, "golden/qwen2"), verdict: verify.Incomplete, detail: "not the source that pecvt.json names (llama-gqa)"},
+		{name: "no JSON", in: conversion{model: "golden/llama-gqa", to: "hope"}, verdict: verify.Fail, detail: "pecvt.json is no manifest",
+			damage: func(t *testing.T, dir string) {
+				if err := os.WriteFile(filepath.Join(dir, "pecvt.json"), []byte(`{"a":`), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}},
 		{name: "a frequency", in: conversion{model: "golden/llama-gqa", to: "rope"}, verdict: verify.Fail, detail: "layer 0, key/value head 0: plane 1 turns by",
 			damage: func(t *testing.T, dir string) {
 				replaceIn(t, filepath.Join(dir, "config.json"), `"rope_theta": 300.0`, `"rope_theta": 300.1`)

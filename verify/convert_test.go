@@ -29,6 +29,7 @@ type conversion struct {
 	attention string
 	weights   string
 	maxLength int
+	hash      bool
 }
 
 // write converts and emits into a fresh folder. Weights are copied: tests
@@ -50,7 +51,7 @@ func (c conversion) try(t testing.TB) (string, error) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	o := convert.Options{Options: rewrite.Options{To: c.to, Scale: scale, Layout: c.layout}, Output: out, Copy: true, ToolVersion: "test"}
+	o := convert.Options{Options: rewrite.Options{To: c.to, Scale: scale, Layout: c.layout}, Output: out, Copy: true, Hash: c.hash, ToolVersion: "test"}
 	plan, err := convert.NewPlan(filepath.Join(fixtures, c.model), o)
 	if err != nil {
 		return "", err

@@ -129,9 +129,12 @@ const noGolden = -2
 // with its verdict, and figures within the limits.
 func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, present bool) {
 	t.Helper()
-	want := map[[2]string]verify.Verdict{{"reference", "ref"}: verify.Info, {"weights", "ref"}: verify.Pass, {"tables", "interp"}: verify.Pass}
+	want := map[[2]string]verify.Verdict{{"reference", "ref"}: verify.Info, {"weights", "ref"}: verify.Pass, {"files", "ref"}: verify.Pass, {"tables", "interp"}: verify.Pass}
 	for _, name := range []string{"attributes", "metadata", "interface", "rotation"} {
 		want[[2]string{name, "interp"}] = verify.Pass
+	}
+	if attention == onnxops.AttentionORT {
+		want[[2]string{"genai", "interp"}] = verify.Pass
 	}
 	shapes := []string{"chunked-prefill", "decode", "batch", "left-padding", "right-padding", "left-padding-decode", "right-padding-decode"}
 	for _, name := range shapes {
@@ -150,7 +153,7 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 		want[[2]string{"load", "ort-cpu"}] = verify.Unavailable
 	}
 	for _, runner := range runners {
-		for _, name := range append(shapes, "prefill", "far-positions", "positions", "table-end", "law-causal", "law-shift", "law-distance") {
+		for _, name := range append(shapes, "prefill", "long-prefill", "far-positions", "positions", "table-end", "law-causal", "law-shift", "law-distance") {
 			want[[2]string{name, runner}] = verify.Pass
 			if attention == onnxops.AttentionORT && name == "law-shift" {
 				delete(want, [2]string{name, runner}) // skipped, once

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify"
 )
 
 // graphOf is a graph that a test damages.
@@ -194,6 +195,15 @@ func replaceIn(t *testing.T, path, old, with string) {
 		t.Fatalf("%s: %q occurs %d times:\n%s", path, old, bytes.Count(data, []byte(old)), data)
 	}
 	if err := os.WriteFile(path, bytes.Replace(data, []byte(old), []byte(with), 1), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unlisted makes a folder one that was not converted: nothing says what its files
+// were, and a test may change them.
+func unlisted(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(dir, verify.ManifestFile)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -16,8 +16,8 @@ type progress struct {
 // each further optimisation level. It is an estimate: what it does not know of
 // makes the rest longer than was said, and never ends it early.
 const (
-	stepsOfRef    = 17
-	stepsOfRunner = 17
+	stepsOfRef    = 18
+	stepsOfRunner = 18
 	stepsOfLevel  = 4
 	stepsOfCurves = 4
 )

@@ -9,12 +9,16 @@ import (
 )
 
 // generated returns one row of n token ids drawn uniformly from the
-// vocabulary; the same seed gives the same row.
+// vocabulary, its first and last id among them where there is room: an embedding
+// cut short or clamped shows there. The same seed gives the same row.
 func generated(n, vocab int, seed int64) [][]int64 {
 	rng := rand.New(rand.NewPCG(uint64(seed), 0x9e3779b97f4a7c15))
 	row := make([]int64, n)
 	for i := range row {
 		row[i] = rng.Int64N(int64(vocab))
+	}
+	if n >= 8 {
+		row[n/4], row[n/2] = int64(vocab)-1, 0
 	}
 	return [][]int64{row}
 }

@@ -90,8 +90,15 @@ func (r *retrofitted) still(a *family.Attention, layer int) error {
 	return nil
 }
 
+// errNotSource says that --against is no source of the conversion, errManifest
+// that pecvt.json cannot be read.
+var (
+	errNotSource = errors.New("--against is not the source that " + ManifestFile + " names")
+	errManifest  = errors.New(ManifestFile + " is no manifest")
+)
+
 // manifestFlags reads them, or says why the conversion cannot be judged: there
-// is no manifest, or the source given is another one's.
+// is no manifest. A damaged one and a source that it does not name are errors.
 func (s *session) manifestFlags() (f flags, why string, err error) {
 	raw, err := os.ReadFile(filepath.Join(s.dir, ManifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -109,14 +116,14 @@ func (s *session) manifestFlags() (f flags, why string, err error) {
 		Retrofit *retrofitted `json:"retrofit"`
 	}
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return f, "", fmt.Errorf("%s: not a manifest: %w; convert the source again", filepath.Join(s.dir, ManifestFile), err)
+		return f, "", fmt.Errorf("%w: %w", errManifest, err)
 	}
 	config, err := os.ReadFile(filepath.Join(s.sourceCkpt.Dir, "config.json"))
 	if err != nil {
 		return f, "", fmt.Errorf("--against: %w", err)
 	}
 	if sum := sha256.Sum256(config); hex.EncodeToString(sum[:]) != m.Source.Config {
-		return f, fmt.Sprintf("--against is not the source that %s names (%s): its config.json is another", ManifestFile, m.Source.Name), nil
+		return f, "", fmt.Errorf("%w (%s): its config.json is another", errNotSource, m.Source.Name)
 	}
 	m.Flags.retrofit = m.Retrofit
 	return m.Flags, "", nil

@@ -2,11 +2,11 @@ package verify
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,6 +71,8 @@ type session struct {
 	ids   [][]int64 // one row
 	in    Input     // of ids
 	given *golden   // nil without one
+	// leftOut says of which rows ids is a part, "" where it is all.
+	leftOut string
 	// source and sourceCkpt are what the drift is measured from, or nil.
 	source     *family.Model
 	sourceCkpt *safetensors.Checkpoint
@@ -120,6 +122,11 @@ func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
 	s.windowSizes()
 	s.attributes()
 	s.metadata()
+	for _, check := range []func() error{s.files, s.genAI} {
+		if err := check(); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.lengthDependence(); err != nil {
 		return nil, err
 	}
@@ -206,9 +213,6 @@ func (s *session) open() (err error) {
 	r.Family, r.Warnings = s.model.Family, s.model.Warnings
 	r.Encoding, r.Attention = s.info.Encoding, s.info.Attention
 	s.ref = newRef(s.model, s.ckpt)
-	if raw, err := os.ReadFile(filepath.Join(s.dir, ManifestFile)); err == nil && !json.Valid(raw) {
-		s.warn("%s is not JSON: it was damaged, and tells nothing of the conversion; convert the source again", ManifestFile)
-	}
 	return nil
 }
 
@@ -250,7 +254,9 @@ func (s *session) openRunners() error {
 }
 
 func (s *session) warn(format string, args ...any) {
-	s.report.Warnings = append(s.report.Warnings, fmt.Sprintf(format, args...))
+	if text := fmt.Sprintf(format, args...); !slices.Contains(s.report.Warnings, text) {
+		s.report.Warnings = append(s.report.Warnings, text)
+	}
 }
 
 // start opens a runner and records what keeps it from running.

@@ -18,6 +18,7 @@ func windowed(t *testing.T, window, length int, attention string) string {
 	c := conversion{model: "golden/mistral", to: "rope", maxLength: length, attention: attention}
 	dir := c.write(t)
 	replaceIn(t, filepath.Join(dir, "config.json"), `"sliding_window": 8`, fmt.Sprintf(`"sliding_window": %d`, window))
+	unlisted(t, dir)
 	if err := c.emit(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -171,6 +172,7 @@ func TestLengthDependence(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
+		unlisted(t, dir)
 		if err := (conversion{to: "rope", maxLength: tt.length}).emit(dir); err != nil {
 			t.Fatal(err)
 		}

@@ -7,12 +7,45 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
+
+// reports are what the files begin with that are written by a flag.
+var reports = []string{"<!doctype html", "<?xml", "<svg", "\x89png"}
+
+// olderReport tells whether what is at path may give way: nothing, an empty file,
+// or one of the kind that goes there. Weights, graphs and notes may not.
+func olderReport(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head := make([]byte, 16)
+	n, err := io.ReadFull(f, head)
+	if n == 0 && errors.Is(err, io.EOF) {
+		return nil
+	}
+	for _, begin := range reports {
+		if strings.HasPrefix(strings.ToLower(string(head[:n])), begin) {
+			return nil
+		}
+	}
+	return errors.New("there is a file that is no older report or picture: it is not overwritten; give another name or remove it")
+}
 
 // checkOutFile tells before any work whether a file can be put at path.
 func checkOutFile(flag, path string) error {
 	if path == "" {
 		return nil
+	}
+	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
+		if err := olderReport(path); err != nil {
+			return fmt.Errorf("--%s %s: %w", flag, path, err)
+		}
 	}
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return fmt.Errorf("--%s %s is no regular file: expected the name of a file to write", flag, path)

@@ -39,6 +39,16 @@ func attentionMutants() []Mutant {
 			n := g.node("/mask/causal/LessOrEqual")
 			n.Input[1] = g.before(n.GetName(), "Add", []string{n.Input[1], g.ints(1)})
 		}),
+		inGraph("mask-ends", "llama-hope", "queries after the 64th see what the 64th sees", func(g *Graph) {
+			const add = "/mask/query/Add"
+			for i, in := range g.node(add).Input {
+				if in == "/mask/query/Range_output_0" {
+					g.feed(add, i, "Min", []string{g.ints(63)})
+					return
+				}
+			}
+			fail("%s does not count queries", add)
+		}),
 		inGraph("mask-missing", "llama-rope", "a layer's attention has no mask", func(g *Graph) { g.node(att1).Input[3] = "" }),
 		inGraph("mask-forgets-past", "qwen3-hope", "the mask counts queries from 0, whatever the past", func(g *Graph) {
 			n := g.node("/mask/query/Add")
@@ -57,6 +67,13 @@ func attentionMutants() []Mutant {
 		inGraph("window-of-fused-node", "mistral-ort", "local_window_size of GroupQueryAttention is one too large", func(g *Graph) { attribute(g.node(group0), "local_window_size").I++ }),
 		inGraph("pairing-of-fused-node", "llama-rope-ort", "GroupQueryAttention pairs (2p, 2p+1)", func(g *Graph) { setInt(g.node(group0), "rotary_interleaved", 1) }),
 		inGraph("scale-of-fused-node", "llama-rope-ort", "the scale of GroupQueryAttention is 0.26 instead of 0.25", func(g *Graph) { attribute(g.node(group1), "scale").F = 0.26 }),
+		inGraph("total-of-fused-node", "llama-rope-ort", "total_sequence_length counts the tokens of the longest row instead of the columns", func(g *Graph) {
+			one := g.fresh("one")
+			g.model.Graph.Initializer = append(g.model.Graph.Initializer, &onnxpb.TensorProto{Name: one, DataType: int32(onnxpb.TensorProto_INT32), RawData: []byte{1, 0, 0, 0}})
+			longest := g.before(group0, "ReduceMax", []string{g.node(group0).Input[5]}, intAttribute("keepdims", 0))
+			total := g.before(group0, "Add", []string{longest, one})
+			g.node(group0).Input[6], g.node(group1).Input[6] = total, total
+		}).still("a batch whose rows are all padded ends in an error"),
 		inGraph("length-of-fused-node", "llama-rope-ort", "seqlens_k of layer 1 is one too small", func(g *Graph) {
 			n := g.node(group1)
 			raw := []byte{1, 0, 0, 0}

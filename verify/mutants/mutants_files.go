@@ -75,6 +75,11 @@ func fileMutants() []Mutant {
 			f.replace("pecvt.json", `"after": 0.24028114141347545`, `"after": 0.25`)
 		}).
 			still("one of the two files is not what the conversion wrote"),
+		inFiles("config-end-token", "llama-hope", "eos_token_id in config.json is 9 instead of 1", func(f *Folder) { f.config(`"eos_token_id": 1`, `"eos_token_id": 9`) }).
+			still("no logit moves; who generates text stops elsewhere, or never"),
+		inFiles("genai-of-another-graph", "llama-rope-ort", "genai_config.json counts one layer of two", func(f *Folder) {
+			f.replace("genai_config.json", `"num_hidden_layers": 2`, `"num_hidden_layers": 1`)
+		}).still("the graph is right; onnxruntime-genai gives it half of its caches"),
 		inFiles("config-base", "llama-rope", "rope_theta in config.json is 301 instead of 300", func(f *Folder) { f.config(`"rope_theta": 300.0`, `"rope_theta": 301.0`) }),
 		inFiles("config-epsilon", "llama-hope", "rms_norm_eps in config.json is 1e-5 instead of 1e-6", func(f *Folder) { f.config(`"rms_norm_eps": 1e-06`, `"rms_norm_eps": 1e-05`) }),
 		inFiles("config-window", "mistral", "sliding_window in config.json is 7 instead of 8", func(f *Folder) { f.config(`"sliding_window": 8`, `"sliding_window": 7`) }),

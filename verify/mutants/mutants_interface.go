@@ -1,6 +1,8 @@
 package mutants
 
 import (
+	"math"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -49,6 +51,13 @@ func interfaceMutants() []Mutant {
 			n := g.node("/guard/Min")
 			n.Input = append(n.Input[:1:1], n.Input[2:]...)
 		}).still(nobody + "; below them the graph goes on where it must stop"),
+		inGraph("guard-of-first-row", "llama-hope", "the guard looks at the first row of a batch alone", func(g *Graph) { g.guards(0, 1, 0) }).
+			still(nobody + "; a position past them in another row goes on where it must stop"),
+		inGraph("guard-of-last-column", "llama-hope", "the guard looks at the last position of each row alone", func(g *Graph) { g.guards(-1, math.MaxInt64, 1) }).
+			still(nobody + "; a position past them in another column goes on where it must stop"),
+		inGraph("last-token-id", "llama-hope", "the last id of the vocabulary is read as the one before it", func(g *Graph) {
+			g.feed("/embed/Gather", 1, "Min", []string{g.ints(126)})
+		}),
 		inGraph("one-position", "llama-hope", "position 337 turns like 336", func(g *Graph) {
 			for _, t := range []string{"/rotary/cos/Gather", "/rotary/sin/Gather"} {
 				g.node(t).Input[1] = g.redirect(t, 337, 336)
@@ -130,6 +139,17 @@ func (g *Graph) rename(from, to string) {
 func (g *Graph) redirect(name string, from, to int64) string {
 	here := g.before(name, "Equal", []string{"position_ids", g.ints(from)})
 	return g.before(name, "Where", []string{here, g.ints(to), "position_ids"})
+}
+
+// guards lets the guard of positions see a slice of them alone.
+func (g *Graph) guards(from, to, axis int64) {
+	const largest, smallest = "/guard/position_ids/ReduceMax", "/guard/position_ids/ReduceMin"
+	first := largest
+	if g.position(smallest) < g.position(largest) {
+		first = smallest
+	}
+	seen := g.before(first, "Slice", []string{"position_ids", g.ints(from), g.ints(to), g.ints(axis)})
+	g.node(largest).Input[0], g.node(smallest).Input[0] = seen, seen
 }
 
 // metadata changes an entry.

@@ -77,8 +77,8 @@ func weightMutants() []Mutant {
 	}
 }
 
-// unseenToken is a token that the generated prompt of verify does not hold.
-const unseenToken = 127
+// unseenToken is a token that the prompts which verify makes do not hold.
+const unseenToken = 113
 
 // inCopy changes a weight's bytes in model.onnx.data.
 func inCopy(name, change, weight string, damage func(b []byte)) Mutant {

@@ -135,7 +135,7 @@ func judge(ctx context.Context, dir, source string) (Result, error) {
 		if c.Verdict != verify.Fail {
 			continue
 		}
-		if out.Check == "" || out.Check == "metadata" {
+		if out.Check == "" || compares[out.Check] {
 			out.Check, out.Runner, out.Detail = c.Name, c.Runner, c.Detail
 		}
 		if !slices.Contains(out.All, c.Name) {
@@ -154,7 +154,11 @@ func judge(ctx context.Context, dir, source string) (Result, error) {
 
 // static are the checks that compute no logits.
 var static = map[string]bool{"weights": true, "tables": true, "window-size": true, "rewrite": true,
-	"interface": true, "attributes": true, "metadata": true, "rotation": true}
+	"interface": true, "attributes": true, "metadata": true, "rotation": true, "files": true, "genai": true}
+
+// compares are the checks that hold what files say against each other: another one
+// that fails is named before them.
+var compares = map[string]bool{"metadata": true, "files": true, "genai": true}
 
 // Exit codes of pecvt, as its README documents them.
 const (

@@ -1,0 +1,76 @@
+package verify
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// files compares the folder with what pecvt.json lists of it: every file is
+// there, of its size and, where one is recorded, with its SHA-256. What a
+// tokenizer.json or a generation_config.json lost shows in no logits. Folders
+// without a pecvt.json, as export makes, have no such list.
+func (s *session) files() error {
+	raw, err := os.ReadFile(filepath.Join(s.dir, ManifestFile))
+	if err != nil {
+		return nil // there is none; one that cannot be read is the check metadata's
+	}
+	var m struct {
+		Files []struct {
+			Name   string `json:"name"`
+			Bytes  int64  `json:"bytes"`
+			SHA256 string `json:"sha256"`
+		} `json:"files"`
+	}
+	if json.Unmarshal(raw, &m) != nil {
+		return nil
+	}
+	c := Check{Name: "files", Runner: "ref", Against: ManifestFile, Verdict: Pass}
+	for _, f := range m.Files {
+		s.step("file %s", f.Name)
+		if c.Detail, err = s.unlikeFile(f.Name, f.Bytes, f.SHA256); err != nil {
+			return err
+		}
+		if c.Detail != "" {
+			c.Verdict = Fail
+			c.Blame = fmt.Sprintf("the file was changed after the conversion: make the change in the source and convert it again; a folder that is meant to differ is verified as an exported one once %s is removed", ManifestFile)
+			break
+		}
+	}
+	s.add(c)
+	return nil
+}
+
+// unlikeFile tells how a file differs from what is recorded of it, "" where it
+// does not. A name that leads out of the folder is no file of it.
+func (s *session) unlikeFile(name string, size int64, sum string) (string, error) {
+	if name != filepath.Base(name) || slices.Contains([]string{".", ".."}, name) {
+		return fmt.Sprintf("%s lists %q: expected a file of the folder", ManifestFile, name), nil
+	}
+	path := filepath.Join(s.dir, name)
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("%s is missing: %s lists it with %d bytes", name, ManifestFile, size), nil
+	case err != nil:
+		return "", fmt.Errorf("files: %w", err)
+	case !info.Mode().IsRegular():
+		return fmt.Sprintf("%s is no file: %s lists it with %d bytes", name, ManifestFile, size), nil
+	case info.Size() != size:
+		return fmt.Sprintf("%s has %d bytes: %s says %d", name, info.Size(), ManifestFile, size), nil
+	case sum == "":
+		return "", nil
+	}
+	got, err := s.sha256(path)
+	if err != nil {
+		return "", err
+	}
+	if got != sum {
+		return fmt.Sprintf("%s is not what was converted: SHA-256 %.12s…, %s says %.12s…", name, got, ManifestFile, sum), nil
+	}
+	return "", nil
+}

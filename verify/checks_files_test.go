@@ -1,0 +1,101 @@
+package verify_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/verify"
+)
+
+// TestFiles: what lies beside the graph and decides what a user gets is held
+// against what the conversion wrote, without the source.
+func TestFiles(t *testing.T) {
+	write := func(name, text string) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	replace := func(name, old, text string) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) { replaceIn(t, filepath.Join(dir, name), old, text) }
+	}
+	genai := func(old, text string) func(t *testing.T, dir string) { return replace("genai_config.json", old, text) }
+	stock := conversion{model: "golden/llama-gqa", to: "hope"}
+	ort := conversion{model: "golden/llama-gqa", to: "rope", attention: onnxops.AttentionORT}
+	for _, tt := range []struct {
+		name   string
+		in     conversion
+		check  string
+		detail string // "" is a pass
+		damage func(t *testing.T, dir string)
+	}{
+		{"as written", stock, "files", "", nil},
+		{"an added file", stock, "files", "", write("README.md", "mine")},
+		{"an end token", stock, "files", "config.json is not what was converted", replace("config.json", `"eos_token_id": 1`, `"eos_token_id": 9`)},
+		{"a recorded size", stock, "files", "pecvt.json says 7", replace("pecvt.json", `"bytes": 1004`, `"bytes": 7`)},
+		{"a file gone", stock, "files", "generation_config.json is missing", replace("pecvt.json", `"files": [
+    {
+      "name": "model`, `"files": [{"name": "generation_config.json", "bytes": 3}, {
+      "name": "model`)},
+		{"a file elsewhere", stock, "files", "expected a file of the folder", replace("pecvt.json", `"files": [
+    {
+      "name": "model`, `"files": [{"name": "../x", "bytes": 3}, {
+      "name": "model`)},
+		{"genai as written", ort, "genai", "", nil},
+		{"genai: another graph", ort, "genai", `filename is "nope.onnx"`, genai("model.onnx", "nope.onnx")},
+		{"genai: layers", ort, "genai", "num_hidden_layers is 1: the model has 2", genai(`"num_hidden_layers": 2`, `"num_hidden_layers": 1`)},
+		{"genai: a cache's name", ort, "genai", `the graph has no "past.0.key"`, genai("past_key_values.%d.key", "past.%d.key")},
+		{"genai: an input left out", ort, "genai", `"attention_mask" of the graph is not among them`, genai(`"attention_mask": "attention_mask",`, "")},
+		{"genai: length", ort, "genai", "context_length is 1048576", genai(`"context_length": `, `"context_length": 1048576, "was": `)},
+		{"genai: end token", ort, "genai", "eos_token_id is 99", genai(`"eos_token_id": `, `"eos_token_id": 99, "was": `)},
+		{"genai: no JSON", ort, "genai", "not JSON of its kind", write("genai_config.json", "{")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := tt.in.write(t)
+			if tt.damage != nil {
+				tt.damage(t, dir)
+			}
+			r := run(t, dir, verify.Options{ORTLibrary: noLibrary})
+			c, ok := verify.Check{}, false
+			for _, x := range r.Checks {
+				if x.Name == tt.check {
+					c, ok = x, true
+				}
+			}
+			want := verify.Pass
+			if tt.detail != "" {
+				want = verify.Fail
+			}
+			if !ok || c.Verdict != want || !strings.Contains(c.Detail, tt.detail) {
+				t.Errorf("%s: %s %q, want %s and %q", tt.check, c.Verdict, c.Detail, want, tt.detail)
+			}
+		})
+	}
+}
+
+// TestWrittenWeights: a calibrated model's queries are no source's; the hash of
+// what was written finds a change in them.
+func TestWrittenWeights(t *testing.T) {
+	dir := conversion{model: "golden/llama-gqa", to: "hope", layout: "partial", hash: true}.write(t)
+	if c, ok := find(run(t, dir, verify.Options{ORTLibrary: noLibrary}), "files", "ref"); !ok || c.Verdict != verify.Pass {
+		t.Fatalf("as written: %s %s", c.Verdict, c.Detail)
+	}
+	path := filepath.Join(dir, "model.safetensors")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)-5] ^= 1
+	if err := os.WriteFile(path, raw, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	c, ok := find(run(t, dir, verify.Options{ORTLibrary: noLibrary}), "files", "ref")
+	if !ok || c.Verdict != verify.Fail || !strings.Contains(c.Detail, "model.safetensors is not what was converted") {
+		t.Errorf("%s %s", c.Verdict, c.Detail)
+	}
+}

@@ -1,0 +1,74 @@
+package verify
+
+import "github.com/pecvt/pecvt/convert/family"
+
+const (
+	// longPrompt is the length of a prompt that shows what a short one cannot: a
+	// range or a mask that ends, and kernels that a runtime keeps for more rows.
+	longPrompt = 160
+	// longInterp bounds the weights of a model that the interpreter runs it on.
+	longInterp = 16 << 20
+	// longSeed sets its tokens apart from the prompt's.
+	longSeed = 0x10001
+)
+
+// longPrefill: a longer prompt in one call. Tokens whose first two answers are
+// nearer than float32 can tell are left out, as a prompt with such gives way to
+// another.
+func (s *session) longPrefill() error {
+	n := min(longPrompt, s.info.MaxLength)
+	if n <= len(s.ids[0]) {
+		return nil // the prompt is as long
+	}
+	ids := generated(n, s.model.Vocab, s.report.Seed+longSeed)
+	in := prompt(ids, 0)
+	run := func(r Runner) (*Logits, error) {
+		l, _, err := r.Run(s.ctx, in, nil)
+		return l, err
+	}
+	s.step("ref: prefill of %d tokens", n)
+	logits, err := run(s.ref)
+	if err != nil {
+		return err
+	}
+	w := want{logits: logits, from: "ref", keep: farFromTies(logits)}
+	for _, r := range s.others {
+		if r.Name() == "interp" && weightCount(s.model) > longInterp {
+			s.skip("long-prefill", r, "the interpreter would take long for a model of this size; ONNX Runtime runs it")
+			continue
+		}
+		if err := s.compare("long-prefill", r, w, limitFor(r.Name()), run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// farFromTies keeps the positions whose first token float32 can tell, all of them
+// where it can tell none.
+func farFromTies(l *Logits) func(b, i int) bool {
+	far := make([]bool, l.B*l.S)
+	any := false
+	for i := range far {
+		row := Logits{B: 1, S: 1, V: l.V, Data: l.Data[i*l.V : (i+1)*l.V]}
+		far[i] = !tooClose(&row)
+		any = any || far[i]
+	}
+	if !any {
+		return nil
+	}
+	return func(b, i int) bool { return far[b*l.S+i] }
+}
+
+// weightCount counts a model's weights.
+func weightCount(m *family.Model) int64 {
+	total := int64(0)
+	for _, w := range m.Weights() {
+		n := int64(1)
+		for _, d := range w.Shape {
+			n *= d
+		}
+		total += n
+	}
+	return total
+}

@@ -64,6 +64,11 @@ func widen(x []float32) []float64 {
 type budgets struct {
 	limits map[string]*Tolerance
 	plain  []pair
+	// longer is what the longer prompt's plain run is off by, and of which model.
+	longer struct {
+		of       string
+		baseline float64
+	}
 }
 
 // pair are a model's float64 runner and its plain one.
@@ -116,7 +121,7 @@ func (s *session) budget(check string, r Runner, w want, lim float64, run func(R
 // inputOf names the tokens that a check runs on.
 func inputOf(check string) string {
 	switch check {
-	case "long-prefill", "window", "long-past", "far-positions", "positions":
+	case longCheck, "window", "long-past", "far-positions", "positions":
 		return check
 	}
 	if strings.HasPrefix(check, "golden") {
@@ -134,6 +139,19 @@ func (s *session) tolerance(check string, w want, run func(Runner) (*Logits, err
 	if t := s.limits[input]; t != nil {
 		return t, nil
 	}
+	if in, ok := s.longInput(); ok && s.longer.of == "" {
+		var err error
+		s.longer.of, s.longer.baseline, err = s.measure(longCheck, want{from: "ref"}, nil, func(r Runner) (*Logits, error) {
+			l, _, err := r.Run(s.ctx, in, nil)
+			return l, err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if input == longCheck && s.longer.of != "" {
+		return s.measured(input, s.longer.of, s.longer.baseline), nil
+	}
 	keep := w.keep
 	if input == "prompt" && check != "prefill" {
 		keep = nil
@@ -143,14 +161,24 @@ func (s *session) tolerance(check string, w want, run func(Runner) (*Logits, err
 			return l, err
 		}
 	}
+	of, baseline, err := s.measure(input, w, keep, run)
+	if err != nil {
+		return nil, err
+	}
+	return s.measured(input, of, baseline), nil
+}
+
+// measure is the error of a plain run on an input, of the first model that can
+// take it.
+func (s *session) measure(input string, w want, keep func(b, s int) bool, run func(Runner) (*Logits, error)) (of string, baseline float64, err error) {
 	for _, p := range s.pairs() {
 		s.step("ref: what float32 costs the %s (%s)", p.of, input)
 		baseline, err := s.baseline(p, w, keep, run)
 		if s.ctx.Err() != nil {
-			return nil, s.ctx.Err()
+			return "", 0, s.ctx.Err()
 		}
 		if err == nil || p.of == "checkpoint" {
-			return s.measured(input, p.of, baseline), nil
+			return p.of, baseline, nil
 		}
 	}
 	panic("verify: no model to measure a budget on")
@@ -181,8 +209,11 @@ func (s *session) baseline(p pair, w want, keep func(b, s int) bool, run func(Ru
 func (s *session) measured(input, of string, baseline float64) *Tolerance {
 	t := row("float32")
 	// Few tokens are a small sample of what float32 costs a model: no input is
-	// held to less than the prompt.
-	if p := s.limits["prompt"]; p != nil && p.Of == of && input != "prompt" {
+	// held to less than the two prompts.
+	if s.longer.of == of {
+		baseline = max(baseline, s.longer.baseline)
+	}
+	if p := s.limits["prompt"]; p != nil && p.Of == of {
 		baseline = max(baseline, float64(p.Baseline))
 	}
 	t.Input, t.Of, t.Baseline = input, of, Number(baseline)

@@ -12,21 +12,31 @@ const (
 	longSeed = 0x10001
 )
 
+// longCheck is the check of it, and its input's name among the budgets.
+const longCheck = "long-prefill"
+
+// longInput is the longer prompt, false where the prompt is as long.
+func (s *session) longInput() (Input, bool) {
+	n := min(longPrompt, s.info.MaxLength)
+	if n <= len(s.ids[0]) {
+		return Input{}, false
+	}
+	return prompt(generated(n, s.model.Vocab, s.report.Seed+longSeed), 0), true
+}
+
 // longPrefill: a longer prompt in one call. Tokens whose first two answers are
 // nearer than float32 can tell are left out, as a prompt with such gives way to
 // another.
 func (s *session) longPrefill() error {
-	n := min(longPrompt, s.info.MaxLength)
-	if n <= len(s.ids[0]) {
-		return nil // the prompt is as long
+	in, ok := s.longInput()
+	if !ok {
+		return nil
 	}
-	ids := generated(n, s.model.Vocab, s.report.Seed+longSeed)
-	in := prompt(ids, 0)
 	run := func(r Runner) (*Logits, error) {
 		l, _, err := r.Run(s.ctx, in, nil)
 		return l, err
 	}
-	s.step("ref: prefill of %d tokens", n)
+	s.step("ref: prefill of %d tokens", len(in.IDs[0]))
 	logits, err := run(s.ref)
 	if err != nil {
 		return err
@@ -34,10 +44,10 @@ func (s *session) longPrefill() error {
 	w := want{logits: logits, from: "ref", keep: farFromTies(logits)}
 	for _, r := range s.others {
 		if r.Name() == "interp" && weightCount(s.model) > longInterp {
-			s.skip("long-prefill", r, "the interpreter would take long for a model of this size; ONNX Runtime runs it")
+			s.skip(longCheck, r, "the interpreter would take long for a model of this size; ONNX Runtime runs it")
 			continue
 		}
-		if err := s.compare("long-prefill", r, w, limitFor(r.Name()), run); err != nil {
+		if err := s.compare(longCheck, r, w, limitFor(r.Name()), run); err != nil {
 			return err
 		}
 	}

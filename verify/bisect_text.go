@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -88,16 +89,11 @@ func (s *session) advice(b *Bisection) string {
 		return "the interpreter computes the same node right: compare with --opt-level disabled, and report it to ONNX Runtime with a repro (--extract DIR)"
 	}
 	what := "its inputs are right and its output is not"
-	for _, in := range b.Node.Inputs {
-		switch in.State {
-		case stateNone:
-			what = "what is known of its inputs is right and its output is not"
-		case stateBad:
-			what = "the input " + in.Name + " is wrong already, and its output is"
-		}
-		if in.State != stateGood {
-			break
-		}
+	if slices.ContainsFunc(b.Node.Inputs, func(in ValueFinding) bool { return in.State == stateNone }) {
+		what = "what is known of its inputs is right and its output is not"
+	}
+	if i := slices.IndexFunc(b.Node.Inputs, func(in ValueFinding) bool { return in.State == stateBad }); i >= 0 {
+		what = "the input " + b.Node.Inputs[i].Name + " is wrong already, and so is its output"
 	}
 	return what + ": the node, or how it is wired, is wrong; emit the graph again with pecvt export, and report a repro (--extract DIR) if it comes out the same"
 }

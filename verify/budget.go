@@ -64,8 +64,10 @@ func widen(x []float32) []float64 {
 type budgets struct {
 	limits map[string]*Tolerance
 	plain  []pair
-	// longer is what the longer prompt's plain run is off by, and of which model.
+	// longer is ref's answer to the longer prompt, and what a plain run of it is
+	// off by, and of which model.
 	longer struct {
+		logits   *Logits
 		of       string
 		baseline float64
 	}
@@ -140,8 +142,11 @@ func (s *session) tolerance(check string, w want, run func(Runner) (*Logits, err
 		return t, nil
 	}
 	if in, ok := s.longInput(); ok && s.longer.of == "" {
-		var err error
-		s.longer.of, s.longer.baseline, err = s.measure(longCheck, want{from: "ref"}, nil, func(r Runner) (*Logits, error) {
+		exact, err := s.longAnswer(in)
+		if err != nil {
+			return nil, err
+		}
+		s.longer.of, s.longer.baseline, err = s.measure(longCheck, want{logits: exact, from: "ref"}, nil, func(r Runner) (*Logits, error) {
 			l, _, err := r.Run(s.ctx, in, nil)
 			return l, err
 		})

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,19 +14,9 @@ import (
 // tokenizer.json or a generation_config.json lost shows in no logits. Folders
 // without a pecvt.json, as export makes, have no such list.
 func (s *session) files() error {
-	raw, err := os.ReadFile(filepath.Join(s.dir, ManifestFile))
-	if err != nil {
+	m, err := s.manifest()
+	if m == nil || err != nil {
 		return nil // there is none; one that cannot be read is the check metadata's
-	}
-	var m struct {
-		Files []struct {
-			Name   string `json:"name"`
-			Bytes  int64  `json:"bytes"`
-			SHA256 string `json:"sha256"`
-		} `json:"files"`
-	}
-	if json.Unmarshal(raw, &m) != nil {
-		return nil
 	}
 	c := Check{Name: "files", Runner: "ref", Against: ManifestFile, Verdict: Pass}
 	for _, f := range m.Files {

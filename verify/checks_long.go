@@ -15,6 +15,19 @@ const (
 // longCheck is the check of it, and its input's name among the budgets.
 const longCheck = "long-prefill"
 
+// longAnswer is ref's answer to the longer prompt, computed once.
+func (s *session) longAnswer(in Input) (*Logits, error) {
+	if s.longer.logits == nil {
+		s.step("ref: prefill of %d tokens", len(in.IDs[0]))
+		l, _, err := s.ref.Run(s.ctx, in, nil)
+		if err != nil {
+			return nil, err
+		}
+		s.longer.logits = l
+	}
+	return s.longer.logits, nil
+}
+
 // longInput is the longer prompt, false where the prompt is as long.
 func (s *session) longInput() (Input, bool) {
 	n := min(longPrompt, s.info.MaxLength)
@@ -36,8 +49,7 @@ func (s *session) longPrefill() error {
 		l, _, err := r.Run(s.ctx, in, nil)
 		return l, err
 	}
-	s.step("ref: prefill of %d tokens", len(in.IDs[0]))
-	logits, err := run(s.ref)
+	logits, err := s.longAnswer(in)
 	if err != nil {
 		return err
 	}

@@ -64,10 +64,19 @@ func (s *session) wrongMetadata(m *told) string {
 	return ""
 }
 
-// told is what pecvt.json tells of the result.
+// told is what pecvt.json tells of the result, and of the source's files.
 type told struct {
+	Source struct {
+		Files []struct {
+			HeaderSHA256 string `json:"header_sha256"`
+			SHA256       string `json:"sha256"`
+			Name         string `json:"name"`
+		} `json:"files"`
+		Manifest json.RawMessage `json:"manifest"`
+	} `json:"source"`
 	Flags struct {
-		To string `json:"to"`
+		To     string `json:"to"`
+		Layout string `json:"layout"`
 	} `json:"flags"`
 	Encoding *struct {
 		To           string  `json:"to"`
@@ -81,6 +90,11 @@ type told struct {
 			State string   `json:"state"`
 		} `json:"planes"`
 	} `json:"encoding"`
+	Files []struct {
+		Name   string `json:"name"`
+		Bytes  int64  `json:"bytes"`
+		SHA256 string `json:"sha256"`
+	} `json:"files"`
 	Retrofit json.RawMessage `json:"retrofit"`
 }
 

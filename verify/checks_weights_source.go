@@ -3,7 +3,6 @@ package verify
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -16,34 +15,14 @@ import (
 // are in the native layout: the encoding is in config.json alone.
 var untouching = []string{"rope", "hope", "hope-ab1", "hope-ab2", "hope-ab3", "p-rope", "nope", "pi", "yarn"}
 
-// sourceFiles is what pecvt.json knows of the files a folder was converted from.
-type sourceFiles struct {
-	Source struct {
-		Files []struct {
-			Name         string `json:"name"`
-			Bytes        int64  `json:"bytes"`
-			HeaderSHA256 string `json:"header_sha256"`
-			SHA256       string `json:"sha256"`
-		} `json:"files"`
-		Manifest json.RawMessage `json:"manifest"`
-	} `json:"source"`
-	Flags struct {
-		To, Layout string
-	} `json:"flags"`
-}
-
 // sourceHashes compares the tensor files with the source's, of which pecvt.json
 // has the SHA-256 where convert was asked for it: a tensor that was changed deep
 // inside, in the conversion or after it, is found without the source. Nothing is
 // recorded where no hash is.
 func (s *session) sourceHashes() error {
-	raw, err := os.ReadFile(filepath.Join(s.dir, ManifestFile))
-	if err != nil {
-		return nil // exported, not converted
-	}
-	var m sourceFiles
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil // the check metadata says so
+	m, err := s.manifest()
+	if m == nil || err != nil {
+		return nil // exported, not converted; or damaged, which the check metadata says
 	}
 	known := map[string]string{}   // by content
 	headers := map[string]string{} // by header

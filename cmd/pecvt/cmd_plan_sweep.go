@@ -46,7 +46,7 @@ func (f *sweepFlags) check(cmd *cobra.Command, to string) error {
 		return usagef("--sweep lists the cuts of --to hope: --to %s has none", to)
 	}
 	if !f.given() {
-		for _, name := range []string{"measure", "measure-tokens", "length", "seed", "runner", "tokenizer", "bos", "ort-lib", "provider"} {
+		for _, name := range append(f.names(), "measure", "length") {
 			if cmd.Flags().Changed(name) {
 				return usagef("--%s needs a text: give --text or --ids", name)
 			}

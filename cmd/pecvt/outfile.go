@@ -13,13 +13,10 @@ import (
 // reports are what the files begin with that are written by a flag.
 var reports = []string{"<!doctype html", "<?xml", "<svg", "\x89png"}
 
-// olderReport tells whether what is at path may give way: nothing, an empty file,
-// or one of the kind that goes there. Weights, graphs and notes may not.
+// olderReport tells whether the file at path may give way: an empty one, or one
+// of the kind that goes there. Weights, graphs and notes may not.
 func olderReport(path string) error {
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
@@ -42,13 +39,13 @@ func checkOutFile(flag, path string) error {
 	if path == "" {
 		return nil
 	}
-	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
+	if st, err := os.Stat(path); err == nil {
+		if !st.Mode().IsRegular() {
+			return fmt.Errorf("--%s %s is no regular file: expected the name of a file to write", flag, path)
+		}
 		if err := olderReport(path); err != nil {
 			return fmt.Errorf("--%s %s: %w", flag, path, err)
 		}
-	}
-	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
-		return fmt.Errorf("--%s %s is no regular file: expected the name of a file to write", flag, path)
 	}
 	dir := filepath.Dir(path)
 	st, err := os.Stat(dir)

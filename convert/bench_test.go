@@ -138,16 +138,16 @@ func BenchmarkConvert(b *testing.B) {
 	}
 	each("cp", shell(`cp "$1" "$2"`))
 	each("cp+sync", shell(`cp "$1" "$2" && sync "$2"`))
-	hope := convert.Options{Options: rewrite.Options{To: "hope"}}
+	hope := convert.Options{To: "hope"}
 	copied := hope
 	copied.Copy = true
-	partial := convert.Options{Options: rewrite.Options{To: "hope", Layout: rewrite.Partial}}
+	partial := convert.Options{To: "hope", Layout: rewrite.Partial}
 	each("native", conversion(hope, false))
 	each("native-copy", conversion(copied, false))
 	each("native-copy+sync", conversion(copied, true))
 	each("partial", conversion(partial, false))
 	each("partial+sync", conversion(partial, true))
-	each("ab3", conversion(convert.Options{Options: rewrite.Options{To: "hope-ab3"}}, false))
+	each("ab3", conversion(convert.Options{To: "hope-ab3"}, false))
 }
 
 // resetPeak starts the peak of resident memory anew (Linux).

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/convert"
-	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
 )
 
@@ -88,7 +87,7 @@ func TestBlockInShards(t *testing.T) {
 // TestBlockManifest: the manifest says which variant and slope were asked for,
 // and a folder's name holds no colon.
 func TestBlockManifest(t *testing.T) {
-	o := convert.Options{Options: rewrite.Options{To: "hybrid:alibi", Slope: "0.5"}}
+	o := convert.Options{To: "hybrid:alibi", Slope: "0.5"}
 	p := plan(t, golden(t, "llama-gqa"), o)
 	if filepath.Base(p.Output) != "llama-gqa-hybrid-alibi" {
 		t.Errorf("output %s", p.Output)

@@ -93,10 +93,10 @@ func produce(t testing.TB, model string, o convert.Options) (string, *convert.Pl
 	return o.Output, p, r
 }
 
-func to(name string) convert.Options { return convert.Options{Options: rewrite.Options{To: name}} }
+func to(name string) convert.Options { return convert.Options{To: name} }
 
 func partial() convert.Options {
-	return convert.Options{Options: rewrite.Options{To: "hope", Layout: rewrite.Partial, Cut: posenc.Cut{Kind: posenc.CutKeep, Keep: 3}}}
+	return convert.Options{To: "hope", Layout: rewrite.Partial, Cut: posenc.Cut{Kind: posenc.CutKeep, Keep: 3}}
 }
 
 // snapshot maps every file below a folder to its content's hash and its time of

@@ -30,7 +30,7 @@ func manifest(t *testing.T, dir string) (m convert.Manifest) {
 
 func TestManifest(t *testing.T) {
 	source := golden(t, "llama-gqa")
-	o := convert.Options{Options: rewrite.Options{To: "hope", Scale: posenc.Scale{Kind: "yarn", Factor: 4}, TrainLength: 20}, Hash: true, ToolVersion: "1.2.3"}
+	o := convert.Options{To: "hope", Scale: posenc.Scale{Kind: "yarn", Factor: 4}, TrainLength: 20, Hash: true, ToolVersion: "1.2.3"}
 	out, p, _ := produce(t, source, o)
 	m := manifest(t, out)
 	data, err := os.ReadFile(filepath.Join(source, "model.safetensors"))
@@ -60,8 +60,8 @@ func TestManifest(t *testing.T) {
 // TestManifestOfManifest: a source that was converted before keeps its story,
 // and its trained length is not forgotten in silence.
 func TestManifestOfManifest(t *testing.T) {
-	first, _, _ := produce(t, golden(t, "llama-gqa"), convert.Options{Options: rewrite.Options{To: "hope", TrainLength: 20}})
-	second, p, _ := produce(t, first, convert.Options{Options: rewrite.Options{To: "rope", Spelling: "longrope"}})
+	first, _, _ := produce(t, golden(t, "llama-gqa"), convert.Options{To: "hope", TrainLength: 20})
+	second, p, _ := produce(t, first, convert.Options{To: "rope", Spelling: "longrope"})
 	var inner convert.Manifest
 	if err := json.Unmarshal(manifest(t, second).Source.Manifest, &inner); err != nil {
 		t.Fatal(err)

@@ -1,10 +1,31 @@
 package convert
 
-import "github.com/pecvt/pecvt/convert/rewrite"
+import (
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/posenc"
+)
 
-// Options decide what a plan holds.
+// Options decide what a plan holds. To alone is enough.
 type Options struct {
-	rewrite.Options
+	// To is a name of posenc's table of encodings, NAME or NAME:VARIANT, or
+	// rewrite.AsIs.
+	To string
+	// TrainLength is L in positions; 0 takes the configuration's.
+	TrainLength int
+	// Cut chooses HoPE's planes, Scale an extension of the context.
+	Cut   posenc.Cut
+	Scale posenc.Scale
+	// Layout is rewrite.Native or rewrite.Partial; empty is Native.
+	Layout string
+	// Spelling is rewrite.Auto or a rope type; empty is Auto.
+	Spelling string
+	// Slope is what a hybrid's bias starts with; see rewrite.Options.
+	Slope string
+	// Spectra, where not nil, are the inverse frequencies of every layer,
+	// key/value head and plane, each the source's or 0; Retrofit's Selection
+	// brings its own.
+	Spectra [][][]float64
+
 	// Retrofit is what a selection or a calibration brings; nil is nothing.
 	Retrofit *Retrofit
 	// Output is the target folder; empty is <model's name>-<encoding> in the
@@ -19,4 +40,16 @@ type Options struct {
 	Hash bool
 	// ToolVersion is recorded in the manifest.
 	ToolVersion string
+}
+
+// Rewrite returns the part of the options that decides the rewrite.
+func (o Options) Rewrite() rewrite.Options {
+	return rewrite.Options{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut, Scale: o.Scale, Layout: o.Layout, Spelling: o.Spelling, Slope: o.Slope, Spectra: o.Spectra}
+}
+
+// With returns o with that part from r.
+func (o Options) With(r rewrite.Options) Options {
+	o.To, o.TrainLength, o.Cut, o.Scale = r.To, r.TrainLength, r.Cut, r.Scale
+	o.Layout, o.Spelling, o.Slope, o.Spectra = r.Layout, r.Spelling, r.Slope, r.Spectra
+	return o
 }

@@ -120,7 +120,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	if o.Spectra, err = o.Retrofit.spectra(m, o.Spectra); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	r, err := rewrite.Make(m, ckpt, o.Options)
+	r, err := rewrite.Make(m, ckpt, o.Rewrite())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -129,7 +129,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	defer replaced.Close()
-	o.Options = r.Options
+	o = o.With(r.Options)
 	p := &Plan{Model: path, Output: o.Output, options: o, rewrite: r, dir: ckpt.Dir, replaced: replaced.names(),
 		Notes: append([]string{}, r.Notes...), Warnings: append([]string{}, m.Warnings...), LeftBehind: []string{}}
 	if info, err := os.Stat(path); err == nil {

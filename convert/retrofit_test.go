@@ -232,7 +232,7 @@ func TestCalibratedTensors(t *testing.T) {
 	} {
 		source := golden(t, c.name)
 		cal := calibrated(t, source, c.o)
-		o := convert.Options{Options: c.o, Retrofit: &convert.Retrofit{Calibration: cal}}
+		o := convert.Options{Retrofit: &convert.Retrofit{Calibration: cal}}.With(c.o)
 		out, _, _ := produce(t, source, o)
 		src, dst := open(t, source), open(t, out)
 		fitted := map[string]*safetensors.File{}
@@ -272,7 +272,7 @@ func TestCalibratedTensors(t *testing.T) {
 func TestCalibratedRows(t *testing.T) {
 	source := golden(t, "llama-gqa")
 	o := partial()
-	cal := calibrated(t, source, o.Options)
+	cal := calibrated(t, source, o.Rewrite())
 	o.Retrofit = &convert.Retrofit{Calibration: cal}
 	out, _, _ := produce(t, source, o)
 	dst := open(t, out)
@@ -302,7 +302,7 @@ func TestCalibratedRows(t *testing.T) {
 	// hope-ab3 zeroes query rows of the fitted weights
 	source = golden(t, "llama-gqa")
 	o = to("hope-ab3")
-	cal = calibrated(t, source, o.Options)
+	cal = calibrated(t, source, o.Rewrite())
 	o.Retrofit = &convert.Retrofit{Calibration: cal}
 	out, _, _ = produce(t, source, o)
 	dst = open(t, out)

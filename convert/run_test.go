@@ -26,7 +26,7 @@ func TestEveryGolden(t *testing.T) {
 		source := golden(t, name)
 		before := snapshot(t, source)
 		for i, o := range []convert.Options{to("rope"), to("hope"), to("hope-ab1"), to("hope-ab3"), to("p-rope"), to("nope"), partial(),
-			{Options: rewrite.Options{To: "hope"}, Copy: true, Hash: true}, {Options: rewrite.Options{To: "hope-ab3"}, MaxShardSize: 60000}} {
+			{To: "hope", Copy: true, Hash: true}, {To: "hope-ab3", MaxShardSize: 60000}} {
 			t.Run(fmt.Sprintf("%s/%d-%s", name, i, o.To), func(t *testing.T) {
 				if name == "phi3" && o.Cut.Kind == posenc.CutKeep {
 					o.Cut.Keep = 2 // of four planes
@@ -122,7 +122,7 @@ func TestLinkOrCopy(t *testing.T) {
 // TestSameInputSameBytes: also from another folder of the same name, and after
 // another conversion.
 func TestSameInputSameBytes(t *testing.T) {
-	for _, o := range []convert.Options{to("hope"), partial(), {Options: rewrite.Options{To: "hope-ab3"}, MaxShardSize: 50000, Hash: true}} {
+	for _, o := range []convert.Options{to("hope"), partial(), {To: "hope-ab3", MaxShardSize: 50000, Hash: true}} {
 		a, _, _ := produce(t, golden(t, "llama-sharded-f16"), o)
 		b, _, _ := produce(t, golden(t, "llama-sharded-f16"), o)
 		if diff := cmp.Diff(names(t, a), names(t, b)); diff != "" {

@@ -19,7 +19,7 @@ func TestFullDisk(t *testing.T) {
 		t.Skipf("this user may not mount a small file system: %v", err)
 	}
 	t.Cleanup(func() { unix.Unmount(small, 0) })
-	for _, o := range []convert.Options{to("hope"), partial(), {Options: to("hope-ab3").Options, MaxShardSize: 100000}} {
+	for _, o := range []convert.Options{to("hope"), partial(), {To: "hope-ab3", MaxShardSize: 100000}} {
 		o.Output = filepath.Join(small, "out")
 		_, err := run(plan(t, golden(t, "llama-gqa"), o))
 		if !errors.Is(err, unix.ENOSPC) || strings.Count(err.Error(), "no space left") != 1 || !strings.Contains(err.Error(), "free some space") {

@@ -83,7 +83,7 @@ func TestTargetApart(t *testing.T) {
 		t.Errorf("the source changed:\n%s", diff)
 	}
 	// a file's neighbours are not the model: a folder beside it is fine
-	out, _, _ := produce(t, file, convert.Options{Options: to("hope").Options, Output: filepath.Join(source, "llama-hope")})
+	out, _, _ := produce(t, file, convert.Options{To: "hope", Output: filepath.Join(source, "llama-hope")})
 	sameTensors(t, open(t, file), open(t, out), nil)
 }
 
@@ -181,7 +181,7 @@ func TestForceReplacesOnlyResults(t *testing.T) {
 // the target must be clean each time, and the error must be the context's.
 func TestInterrupt(t *testing.T) {
 	source := golden(t, "llama-sharded-f16")
-	for _, o := range []convert.Options{to("hope"), partial(), {Options: to("hope-ab3").Options, MaxShardSize: 40000}} {
+	for _, o := range []convert.Options{to("hope"), partial(), {To: "hope-ab3", MaxShardSize: 40000}} {
 		for stop := 0; ; stop++ {
 			ctx, cancel := context.WithCancel(context.Background())
 			parent := t.TempDir()

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pecvt/pecvt/convert"
-	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
@@ -119,7 +118,7 @@ func TestFusedTensors(t *testing.T) {
 // and touches nothing else; shards without queries stay links.
 func TestRemovedPlanesAreZero(t *testing.T) {
 	source := golden(t, "llama-sharded-f16")
-	out, p, _ := produce(t, source, convert.Options{Options: rewrite.Options{To: "hope-ab3", TrainLength: 20}})
+	out, p, _ := produce(t, source, convert.Options{To: "hope-ab3", TrainLength: 20})
 	src, dst := open(t, source), open(t, out)
 	sameTensors(t, src, dst, func(n string) bool { return strings.Contains(n, "q_proj") })
 	removed := map[int]bool{}
@@ -160,7 +159,7 @@ func TestShards(t *testing.T) {
 	for _, name := range []string{"llama-gqa", "llama-sharded-f16", "llama-tied-bf16"} {
 		for _, limit := range []int64{1, 20000, 100000, 1 << 40} {
 			source := golden(t, name)
-			out, p, _ := produce(t, source, convert.Options{Options: rewrite.Options{To: "hope"}, MaxShardSize: limit})
+			out, p, _ := produce(t, source, convert.Options{To: "hope", MaxShardSize: limit})
 			dst := open(t, out)
 			sameTensors(t, open(t, source), dst, nil)
 			for _, f := range dst.Files {
@@ -243,7 +242,7 @@ func TestMixedDTypes(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "layers.1.self_attn.k_proj") || !strings.Contains(err.Error(), "--layout native") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := convert.NewPlan(path, convert.Options{Options: rewrite.Options{To: "hope", Cut: posenc.Cut{Kind: posenc.CutKeep, Keep: 3}}}); err != nil {
+	if _, err := convert.NewPlan(path, convert.Options{To: "hope", Cut: posenc.Cut{Kind: posenc.CutKeep, Keep: 3}}); err != nil {
 		t.Errorf("native: %v", err)
 	}
 }

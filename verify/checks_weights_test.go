@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/convert"
-	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -118,7 +117,7 @@ func TestSourceWeights(t *testing.T) {
 			t.Parallel()
 			out := filepath.Join(t.TempDir(), "out")
 			plan, err := convert.NewPlan(filepath.Join(fixtures, "golden/llama-gqa"),
-				convert.Options{Options: rewrite.Options{To: tt.to, Layout: tt.layout}, Output: out, Copy: true, Hash: true, ToolVersion: "test"})
+				convert.Options{To: tt.to, Layout: tt.layout, Output: out, Copy: true, Hash: true, ToolVersion: "test"})
 			if err != nil {
 				t.Fatal(err)
 			}

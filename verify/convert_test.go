@@ -8,7 +8,6 @@ import (
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/posenc"
@@ -51,7 +50,7 @@ func (c conversion) try(t testing.TB) (string, error) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	o := convert.Options{Options: rewrite.Options{To: c.to, Scale: scale, Layout: c.layout}, Output: out, Copy: true, Hash: c.hash, ToolVersion: "test"}
+	o := convert.Options{To: c.to, Scale: scale, Layout: c.layout, Output: out, Copy: true, Hash: c.hash, ToolVersion: "test"}
 	plan, err := convert.NewPlan(filepath.Join(fixtures, c.model), o)
 	if err != nil {
 		return "", err

@@ -47,8 +47,8 @@ func TestSelectAndCalibrate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := convert.Options{Options: rewrite.Options{To: "hope", Spectra: s.Spectra()}, Output: filepath.Join(t.TempDir(), "out"), Copy: true}
-	made, err := rewrite.Make(m, ckpt, o.Options)
+	o := convert.Options{To: "hope", Spectra: s.Spectra(), Output: filepath.Join(t.TempDir(), "out"), Copy: true}
+	made, err := rewrite.Make(m, ckpt, o.Rewrite())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestSelectionVerifies(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := filepath.Join(t.TempDir(), "out")
-		plan, err := convert.NewPlan(source, convert.Options{Options: rewrite.Options{To: "hope"}, Retrofit: &convert.Retrofit{Selection: s}, Output: out, Copy: true})
+		plan, err := convert.NewPlan(source, convert.Options{To: "hope", Retrofit: &convert.Retrofit{Selection: s}, Output: out, Copy: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/ref"
@@ -36,7 +35,7 @@ func TestRewrittenModelsCompute(t *testing.T) {
 				continue // scaling twice is refused
 			}
 			t.Run(fmt.Sprintf("%s/%s %s %s %s %s", name, c.to, c.cut, c.scale, c.layout, c.spelling), func(t *testing.T) {
-				o := convert.Options{Options: rewrite.Options{To: c.to, Layout: c.layout, Spelling: c.spelling}, Output: filepath.Join(t.TempDir(), "out")}
+				o := convert.Options{To: c.to, Layout: c.layout, Spelling: c.spelling, Output: filepath.Join(t.TempDir(), "out")}
 				var err error
 				if c.cut != "" {
 					if o.Cut, err = posenc.ParseCut(c.cut); err != nil {

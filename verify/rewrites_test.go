@@ -264,7 +264,7 @@ func TestRewriteTable(t *testing.T) {
 		if cell.To == "pi" || cell.To == "yarn" {
 			o.Scale = posenc.Scale{Kind: cell.To, Factor: 2}
 		}
-		p, err := convert.NewPlan(source, convert.Options{Options: o, Output: filepath.Join(t.TempDir(), "out")})
+		p, err := convert.NewPlan(source, convert.Options{Output: filepath.Join(t.TempDir(), "out")}.With(o))
 		got := rewrite.Refused
 		if err == nil {
 			got = p.Rewrite().Kind
@@ -288,7 +288,7 @@ func TestRewriteTable(t *testing.T) {
 func rewritten(t testing.TB, source string, o rewrite.Options, kind rewrite.Kind) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "out")
-	p, err := convert.NewPlan(source, convert.Options{Options: o, Output: out})
+	p, err := convert.NewPlan(source, convert.Options{Output: out}.With(o))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ model.onnx: the encoding stays what it is. The source is never touched.`,
 			if err != nil {
 				return err
 			}
-			o := convert.Options{Options: rewrite.Options{To: rewrite.AsIs}, Output: f.output, Copy: f.copyFiles, Hash: f.hash, MaxShardSize: shard, ToolVersion: toolVersion()}
+			o := convert.Options{To: rewrite.AsIs, Output: f.output, Copy: f.copyFiles, Hash: f.hash, MaxShardSize: shard, ToolVersion: toolVersion()}
 			return a.write(cmd, args[0], o, &graph, nil, force)
 		},
 	}

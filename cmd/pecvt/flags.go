@@ -64,7 +64,7 @@ func (f *rewriteFlags) registerOutput(cmd *cobra.Command) {
 
 // options reads the flags into a plan's options.
 func (f *rewriteFlags) options() (convert.Options, error) {
-	o := convert.Options{Options: rewrite.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling, Slope: f.slope},
+	o := convert.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling, Slope: f.slope,
 		Output: f.output, Copy: f.copyFiles, Hash: f.hash, ToolVersion: toolVersion()}
 	if f.to == "" {
 		var names []string

@@ -92,7 +92,7 @@ func (b Base) Source(testdata string) string {
 // not exist, and tells whether the rewrite is exact. Tensor files are copied:
 // mutants change them.
 func (b Base) Convert(ctx context.Context, testdata, dir string) (exact bool, err error) {
-	o := convert.Options{Options: rewrite.Options{To: b.To, Slope: b.Slope, Layout: b.Layout, Spelling: b.Spelling}, Output: dir, Copy: true, ToolVersion: "mutants"}
+	o := convert.Options{To: b.To, Slope: b.Slope, Layout: b.Layout, Spelling: b.Spelling, Output: dir, Copy: true, ToolVersion: "mutants"}
 	if b.Cut != "" {
 		if o.Cut, err = posenc.ParseCut(b.Cut); err != nil {
 			return false, err

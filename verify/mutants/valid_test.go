@@ -125,7 +125,7 @@ func randomConversion(t *testing.T, rng *rand.Rand, source, out string) string {
 		if try == 39 { // always possible
 			o = rewrite.Options{To: rewrite.AsIs}
 		}
-		p, err := convert.NewPlan(source, convert.Options{Options: o, Output: out, MaxShardSize: pick[int64](rng, 0, 0, 200_000)})
+		p, err := convert.NewPlan(source, convert.Options{Output: out, MaxShardSize: pick[int64](rng, 0, 0, 200_000)}.With(o))
 		if errors.Is(err, posenc.ErrUnsupported) || errors.Is(err, rewrite.ErrOptions) {
 			continue
 		}

@@ -6,93 +6,11 @@ import (
 	"fmt"
 
 	"github.com/pecvt/pecvt/verify/ref"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // defaultMaxMem bounds the values that a bisection holds at a time.
 const defaultMaxMem = 1 << 30
-
-// Bisection is where the graph's values first leave the budget.
-type Bisection struct {
-	// Check and Runner name the failure that was followed, or the check that was
-	// walked through where nothing failed; Call counts the graph's calls in it
-	// from 1 (pieces of a prompt, decode steps).
-	Check  string `json:"check"`
-	Runner string `json:"runner"`
-	Call   int    `json:"call"`
-	// Against is what the values are compared with: ref, or interp where the
-	// interpreter runs the same graph right.
-	Against string `json:"against"`
-	// Limit is the budget of one value: max |got − want| / max |want|.
-	Limit Number `json:"limit"`
-	// Stages are the errors of what each stage hands on, in the order of the
-	// graph, as far as the walk went.
-	Stages []StageError `json:"stages"`
-	// Stage is the first whose output leaves the budget: "embedding", "layer 3",
-	// "head"; empty where none does.
-	Stage string `json:"stage,omitempty"`
-	// Node is the first of the stage's nodes whose output leaves the budget.
-	Node *NodeFinding `json:"node,omitempty"`
-	// Between lists nodes before Node that could not be told good from bad: the
-	// fault is in one of them or in Node.
-	Between []string `json:"between,omitempty"`
-	// Good is the last value known to be right before Between.
-	Good []string `json:"good,omitempty"`
-	// Tensors are the weights and tables that Node reads.
-	Tensors []TensorFinding `json:"tensors,omitempty"`
-	// Magnified says that Node is right by itself: computed in float64 from the
-	// inputs that it had it gives the same, so it magnifies what was within the
-	// budget before it.
-	Magnified bool `json:"magnified,omitempty"`
-	// Nodes and Compared count the stage's nodes and those with a counterpart.
-	Nodes    int `json:"nodes,omitempty"`
-	Compared int `json:"compared,omitempty"`
-	// Summary is the finding in a sentence, Advice what to do.
-	Summary string `json:"summary"`
-	Advice  string `json:"advice,omitempty"`
-	// Extracted is the folder of the repro, where one was asked for.
-	Extracted string `json:"extracted,omitempty"`
-}
-
-// StageError is the largest relative error of what a stage hands on: the
-// residual stream and what it caches.
-type StageError struct {
-	Runner string `json:"runner"`
-	Stage  string `json:"stage"`
-	Call   int    `json:"call"`
-	MaxRel Number `json:"max_rel"`
-	Limit  Number `json:"limit"`
-	// Value is the one that is farthest off.
-	Value string `json:"value"`
-}
-
-// NodeFinding is a node, and what is known of the values around it.
-type NodeFinding struct {
-	Name       string         `json:"name"`
-	Op         string         `json:"op"`
-	Attributes []string       `json:"attributes,omitempty"`
-	Inputs     []ValueFinding `json:"inputs"`
-	Outputs    []ValueFinding `json:"outputs"`
-	// Wiring tells of inputs that are not those that the emission joins here.
-	Wiring []string `json:"wiring,omitempty"`
-}
-
-// ValueFinding is one value's error. State is "good", "bad", or "not compared";
-// MaxRel has no meaning in the last case.
-type ValueFinding struct {
-	Name   string `json:"name"`
-	Kind   string `json:"kind"` // "value", "weight", "constant", "input"
-	State  string `json:"state"`
-	MaxRel Number `json:"max_rel"`
-	// Worst says which element is farthest off, and what it is.
-	Worst string `json:"worst,omitempty"`
-}
-
-// The states of a value.
-const (
-	stateGood = "good"
-	stateBad  = "bad"
-	stateNone = "not compared"
-)
 
 // next is the sentence that sends the reader of a failed check on.
 func (s *session) next() string {
@@ -111,19 +29,19 @@ func (s *session) bisect() error {
 	if s.opts.MaxMem == 0 {
 		s.opts.MaxMem = defaultMaxMem
 	}
-	if s.verdictOf(interfaceCheck, "interp") == Fail {
-		s.report.Bisect = &Bisection{Summary: "the graph's inputs or outputs are wrong, and nothing of it was run: see the check " + interfaceCheck}
+	if s.verdictOf(interfaceCheck, "interp") == report.Fail {
+		s.report.Bisect = &report.Bisection{Summary: "the graph's inputs or outputs are wrong, and nothing of it was run: see the check " + interfaceCheck}
 		return nil
 	}
-	if len(s.in.IDs) == 0 || s.verdictOf("reference", "ref") == Fail {
-		s.report.Bisect = &Bisection{Summary: "the reference has no answer to compare with: see the check reference"}
+	if len(s.in.IDs) == 0 || s.verdictOf("reference", "ref") == report.Fail {
+		s.report.Bisect = &report.Bisection{Summary: "the reference has no answer to compare with: see the check reference"}
 		return nil
 	}
-	var result *Bisection
+	var result *report.Bisection
 	for _, f := range s.toFollow() {
 		b, err := s.follow(f)
 		if errors.Is(err, errWalk) && s.ctx.Err() == nil { // the checks and their verdict stand
-			b, err = &Bisection{Check: f.check, Runner: f.runner.name, Summary: fmt.Sprintf("%s, check %s, cannot be looked into: %v", f.runner.name, f.check, err)}, nil
+			b, err = &report.Bisection{Check: f.check, Runner: f.runner.name, Summary: fmt.Sprintf("%s, check %s, cannot be looked into: %v", f.runner.name, f.check, err)}, nil
 		}
 		if err != nil {
 			return err
@@ -141,7 +59,7 @@ func (s *session) bisect() error {
 		}
 	}
 	if result == nil {
-		s.report.Bisect = &Bisection{Summary: "no runner of the graph is left to look into"}
+		s.report.Bisect = &report.Bisection{Summary: "no runner of the graph is left to look into"}
 		return nil
 	}
 	s.conclude(result)
@@ -168,7 +86,7 @@ func (s *session) toFollow() []failure {
 	var all []failure
 	for _, r := range s.others {
 		if g, ok := r.(*graphRunner); ok {
-			all = append(all, failure{"prefill", g, func(r Runner) (*Logits, error) {
+			all = append(all, failure{"prefill", g, func(r Runner) (*report.Logits, error) {
 				l, _, err := r.Run(s.ctx, s.in, nil)
 				return l, err
 			}, 0})
@@ -185,7 +103,7 @@ var (
 )
 
 // follow makes a check again, looking into the graph as it runs.
-func (s *session) follow(f failure) (*Bisection, error) {
+func (s *session) follow(f failure) (*report.Bisection, error) {
 	w, err := s.newWalk(f)
 	if err != nil {
 		return nil, err
@@ -234,13 +152,13 @@ type walk struct {
 	given float64 // the failed check's limit
 	limit float64
 	call  int
-	found *Bisection
+	found *report.Bisection
 	// layer is the stage's that a value was asked for in.
 	layer  map[string]int
 	part   *extract // where one is asked for
 	tokens int      // of the call
 	// streams are the errors of what the sections hand on, in the call under way.
-	streams map[string]Number
+	streams map[string]report.Number
 }
 
 // both is a cache as the oracle and the graph have it.
@@ -287,12 +205,12 @@ func valueLimit(runner string) float64 {
 	if runner == "interp" {
 		return limitFor(runner)
 	}
-	return 336 * roundoff["float32"]
+	return 336 * report.Float32.Roundoff()
 }
 
 func (w *walk) begin(limit float64) {
 	w.limit, w.call = limit, 0
-	w.found = &Bisection{Check: w.check, Runner: w.runner.name, Against: w.oracle.name(), Limit: Number(limit)}
+	w.found = &report.Bisection{Check: w.check, Runner: w.runner.name, Against: w.oracle.name(), Limit: report.Number(limit)}
 }
 
 func (w *walk) Name() string    { return w.runner.Name() }
@@ -301,7 +219,7 @@ func (w *walk) Close() error    { return nil }
 
 // Run makes one call: what the stages hand on first, then the nodes of the
 // first bad one.
-func (w *walk) Run(ctx context.Context, in Input, past State) (*Logits, State, error) {
+func (w *walk) Run(ctx context.Context, in Input, past State) (*report.Logits, State, error) {
 	w.call++
 	w.found.Call = w.call
 	w.tokens = len(in.IDs) * len(in.IDs[0])

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"github.com/pecvt/pecvt/verify/report"
 	"testing"
 )
 
@@ -18,7 +19,7 @@ func GiveRuntime(t *testing.T, graph string) {
 // padding on the left: how many nodes there are and how many have a counterpart,
 // by runner, and those that are bad.
 func EveryNode(dir string, opts Options) (nodes, compared map[string]int, bad, without []string, err error) {
-	s := &session{ctx: context.Background(), dir: dir, opts: opts, report: &Report{}}
+	s := &session{ctx: context.Background(), dir: dir, opts: opts, report: &report.Report{}}
 	defer s.close()
 	s.opts.Bisect, s.opts.MaxMem = true, defaultMaxMem
 	for _, step := range []func() error{s.open, s.openInputs, s.openRunners} {
@@ -67,7 +68,7 @@ type everyNode struct {
 	bad, without    []string
 }
 
-func (e *everyNode) Run(ctx context.Context, in Input, past State) (*Logits, State, error) {
+func (e *everyNode) Run(ctx context.Context, in Input, past State) (*report.Logits, State, error) {
 	w := e.walk
 	w.call++
 	caches := w.split(past)

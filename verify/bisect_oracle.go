@@ -7,6 +7,7 @@ import (
 
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ref"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // oracle knows what values of the graph should be.
@@ -19,7 +20,7 @@ type oracle interface {
 	// collect computes the named values, as many from the first on as fit into
 	// room bytes; at least one does or it is an error. layerOf tells the stage's
 	// layer. What it answers itself comes back too, unless only is set.
-	collect(ctx context.Context, in Input, past State, names []string, layerOf func(string) int, room int64, only bool) (map[string]*wanted, *Logits, State, error)
+	collect(ctx context.Context, in Input, past State, names []string, layerOf func(string) int, room int64, only bool) (map[string]*wanted, *report.Logits, State, error)
 }
 
 // refOracle is ref with the graph's constants.
@@ -56,7 +57,7 @@ func (o *refOracle) has(in Input, past State, value string, layer int) bool {
 	return o.counterpart(newExpecter(o.s, in, cache), value, layer) != nil
 }
 
-func (o *refOracle) collect(ctx context.Context, in Input, past State, names []string, layerOf func(string) int, room int64, only bool) (map[string]*wanted, *Logits, State, error) {
+func (o *refOracle) collect(ctx context.Context, in Input, past State, names []string, layerOf func(string) int, room int64, only bool) (map[string]*wanted, *report.Logits, State, error) {
 	cache, _ := past.(*ref.Cache)
 	e := newExpecter(o.s, in, cache)
 	users := map[string]int{} // tap → how many counterparts wait for it
@@ -139,7 +140,7 @@ func (o *refOracle) collect(ctx context.Context, in Input, past State, names []s
 	if err != nil {
 		return out, nil, nil, nil
 	}
-	return out, &Logits{B: b, S: s, V: got.Vocab, Data: got.Logits}, got.Cache, nil
+	return out, &report.Logits{B: b, S: s, V: got.Vocab, Data: got.Logits}, got.Cache, nil
 }
 
 func partsTaps(c *counterpart) []string {
@@ -183,7 +184,7 @@ func (o *interpOracle) has(_ Input, _ State, value string, _ int) bool {
 	return made && !o.plan.fixed[value]
 }
 
-func (o *interpOracle) collect(ctx context.Context, in Input, past State, names []string, _ func(string) int, room int64, only bool) (map[string]*wanted, *Logits, State, error) {
+func (o *interpOracle) collect(ctx context.Context, in Input, past State, names []string, _ func(string) int, room int64, only bool) (map[string]*wanted, *report.Logits, State, error) {
 	out := map[string]*wanted{}
 	left := map[string]bool{}
 	for _, n := range names {

@@ -16,13 +16,14 @@ import (
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ort"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // tapper runs a graph and shows values of it.
 type tapper interface {
 	// tapped answers as the graph does, and shows the named values; an error of
 	// show ends it.
-	tapped(ctx context.Context, in Input, past State, names []string, show func(name string, a *interp.Array) error) (*Logits, State, error)
+	tapped(ctx context.Context, in Input, past State, names []string, show func(name string, a *interp.Array) error) (*report.Logits, State, error)
 	close()
 }
 
@@ -45,7 +46,7 @@ type interpTapper struct {
 
 func (t interpTapper) close() {}
 
-func (t interpTapper) tapped(ctx context.Context, in Input, past State, names []string, show func(string, *interp.Array) error) (*Logits, State, error) {
+func (t interpTapper) tapped(ctx context.Context, in Input, past State, names []string, show func(string, *interp.Array) error) (*report.Logits, State, error) {
 	want := map[string]bool{}
 	for _, n := range names {
 		want[n] = true
@@ -93,7 +94,7 @@ func (t *ortTapper) close() {
 	}
 }
 
-func (t *ortTapper) tapped(ctx context.Context, in Input, past State, names []string, show func(string, *interp.Array) error) (*Logits, State, error) {
+func (t *ortTapper) tapped(ctx context.Context, in Input, past State, names []string, show func(string, *interp.Array) error) (*report.Logits, State, error) {
 	if t.opened == nil || !slices.Equal(names, t.names) {
 		if err := t.open(names); err != nil {
 			return nil, nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 type node = *onnxpb.NodeProto
@@ -29,27 +30,8 @@ func shapes(n node) bool {
 
 func wrongShape(m measured) bool { return strings.Contains(m.worst, "shape") }
 
-// TensorFinding is a weight or a constant behind a node.
-type TensorFinding struct {
-	// Name is the initialiser's in the graph, Input that of the node.
-	Name  string `json:"name"`
-	Input int    `json:"input"`
-	// File holds bytes [Begin, End) of it; model.onnx, with no range, for data of
-	// the graph's own.
-	File  string `json:"file"`
-	Begin int64  `json:"begin,omitempty"`
-	End   int64  `json:"end,omitempty"`
-	// Tensor is the one that the file's header has at Begin.
-	Tensor string `json:"tensor,omitempty"`
-	// Expected is the checkpoint's tensor that the node should read, where known.
-	Expected string `json:"expected,omitempty"`
-	State    string `json:"state"`
-	MaxRel   Number `json:"max_rel"`
-	Note     string `json:"note,omitempty"`
-}
-
 // tensor lists the initialisers behind an input that is made of them alone.
-func (w *walk) tensor(n node, input int, value string, layer int) []TensorFinding {
+func (w *walk) tensor(n node, input int, value string, layer int) []report.TensorFinding {
 	var sources []*onnxpb.TensorProto
 	var visit func(v string)
 	visit = func(v string) {
@@ -64,7 +46,7 @@ func (w *walk) tensor(n node, input int, value string, layer int) []TensorFindin
 		}
 	}
 	visit(value)
-	var list []TensorFinding
+	var list []report.TensorFinding
 	for _, t := range sources {
 		list = append(list, w.s.locate(t, input))
 	}
@@ -81,14 +63,14 @@ func (w *walk) tensor(n node, input int, value string, layer int) []TensorFindin
 	off, note, err := w.s.compareWeight(sources, should)
 	for i := range list {
 		f := &list[i]
-		f.Expected, f.State, f.MaxRel, f.Note = should.Tensor, stateGood, Number(off), note
+		f.Expected, f.State, f.MaxRel, f.Note = should.Tensor, report.StateGood, report.Number(off), note
 		switch {
 		case err != nil:
-			f.State, f.Note = stateBad, err.Error()
+			f.State, f.Note = report.StateBad, err.Error()
 		case note != "":
-			f.State = stateBad
+			f.State = report.StateBad
 		}
-		if f.State == stateBad && f.Tensor != "" && f.Tensor != should.Tensor {
+		if f.State == report.StateBad && f.Tensor != "" && f.Tensor != should.Tensor {
 			f.Note = fmt.Sprintf("the graph reads %s: expected %s; %s", f.Tensor, should.Tensor, f.Note)
 		}
 	}
@@ -96,8 +78,8 @@ func (w *walk) tensor(n node, input int, value string, layer int) []TensorFindin
 }
 
 // locate says where an initialiser's data lie.
-func (s *session) locate(t *onnxpb.TensorProto, input int) TensorFinding {
-	f := TensorFinding{Name: t.GetName(), Input: input, File: GraphFile, State: stateNone}
+func (s *session) locate(t *onnxpb.TensorProto, input int) report.TensorFinding {
+	f := report.TensorFinding{Name: t.GetName(), Input: input, File: GraphFile, State: report.StateNone}
 	location, offset, length := external(t)
 	if location == "" {
 		if v := small(t); v != "" {
@@ -148,7 +130,7 @@ var dtypes = map[int32]tensor.DType{
 
 // judgeTable compares a table of cosines or sines with what it should hold; it
 // reports false for what is no such table.
-func (s *session) judgeTable(f *TensorFinding, t *onnxpb.TensorProto) bool {
+func (s *session) judgeTable(f *report.TensorFinding, t *onnxpb.TensorProto) bool {
 	prefix, sin := strings.CutSuffix(t.GetName(), "/sin_table")
 	r, ok := s.rotaries()[strings.TrimSuffix(prefix, "/cos_table")]
 	if !ok {
@@ -157,14 +139,14 @@ func (s *session) judgeTable(f *TensorFinding, t *onnxpb.TensorProto) bool {
 	planes := r.Planes()
 	d, raw := t.GetDims(), t.GetRawData()
 	if len(d) != 2 || d[1] < int64(planes) || int64(len(raw)) != 4*d[0]*d[1] {
-		f.State, f.Note = stateBad, fmt.Sprintf("its shape is %v: expected positions and %d planes", d, planes)
+		f.State, f.Note = report.StateBad, fmt.Sprintf("its shape is %v: expected positions and %d planes", d, planes)
 		return true
 	}
 	x := make([]float64, d[0]*d[1])
 	if tensor.Decode64(x, raw, tensor.F32) != nil {
 		return false
 	}
-	f.State = stateGood
+	f.State = report.StateGood
 	for row := range d[0] {
 		for p := range planes {
 			want, s := r.CosSin(p, row)
@@ -172,8 +154,8 @@ func (s *session) judgeTable(f *TensorFinding, t *onnxpb.TensorProto) bool {
 				want = s
 			}
 			got := x[row*d[1]+int64(p)]
-			if off := math.Abs(got - want); !(off <= 2*roundoff["float32"]*max(1, math.Abs(want))) && (f.State == stateGood || !(off <= float64(f.MaxRel))) {
-				f.State, f.MaxRel = stateBad, Number(off)
+			if off := math.Abs(got - want); !(off <= 2*report.Float32.Roundoff()*max(1, math.Abs(want))) && (f.State == report.StateGood || !(off <= float64(f.MaxRel))) {
+				f.State, f.MaxRel = report.StateBad, report.Number(off)
 				f.Note = fmt.Sprintf("position %d, plane %d is %.6g: expected %.6g", row, p, got, want)
 			}
 		}
@@ -182,7 +164,7 @@ func (s *session) judgeTable(f *TensorFinding, t *onnxpb.TensorProto) bool {
 }
 
 // judgeByName compares an initialiser with the tensor of its name.
-func (s *session) judgeByName(f *TensorFinding, t *onnxpb.TensorProto) {
+func (s *session) judgeByName(f *report.TensorFinding, t *onnxpb.TensorProto) {
 	weight := family.Weight{Tensor: t.GetName()}
 	if at := strings.LastIndexByte(weight.Tensor, '['); at > 0 {
 		begin, end, ok := strings.Cut(strings.TrimSuffix(weight.Tensor[at+1:], "]"), ":")
@@ -196,11 +178,11 @@ func (s *session) judgeByName(f *TensorFinding, t *onnxpb.TensorProto) {
 		return
 	}
 	off, note, err := s.compareWeight([]*onnxpb.TensorProto{t}, &weight)
-	f.Expected, f.State, f.MaxRel, f.Note = weight.Tensor, stateGood, Number(off), note
+	f.Expected, f.State, f.MaxRel, f.Note = weight.Tensor, report.StateGood, report.Number(off), note
 	if err != nil {
-		f.State, f.Note = stateBad, err.Error()
+		f.State, f.Note = report.StateBad, err.Error()
 	} else if note != "" {
-		f.State = stateBad
+		f.State = report.StateBad
 	}
 }
 
@@ -209,7 +191,7 @@ const joinedAfter = "it is joined after "
 
 // judgeOrder holds the parts of a layer's fused projection against the order in
 // which their outputs are taken apart: queries, keys, values.
-func (s *session) judgeOrder(list []TensorFinding, layer int) {
+func (s *session) judgeOrder(list []report.TensorFinding, layer int) {
 	if layer < 0 || layer >= len(s.model.Blocks) {
 		return
 	}
@@ -226,7 +208,7 @@ func (s *session) judgeOrder(list []TensorFinding, layer int) {
 		before, ok := place[list[i-1].Expected]
 		here, ok2 := place[list[i].Expected]
 		if ok && ok2 && here < before {
-			list[i].State, list[i].MaxRel = stateBad, Number(math.Inf(1))
+			list[i].State, list[i].MaxRel = report.StateBad, report.Number(math.Inf(1))
 			list[i].Note = joinedAfter + list[i-1].Expected + ": expected before it"
 		}
 	}
@@ -307,5 +289,5 @@ func compareReaders(got, want io.Reader, d tensor.DType) (off float64, note stri
 	if differ == 0 {
 		return 0, "", nil
 	}
-	return ratio(worst, largest), fmt.Sprintf("%d of %d elements differ from the checkpoint's", differ, total), nil
+	return report.Ratio(worst, largest), fmt.Sprintf("%d of %d elements differ from the checkpoint's", differ, total), nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // named is what a bisection must say of each planted fault (see faults): the
@@ -58,7 +59,7 @@ func TestBisectNamesTheNode(t *testing.T) {
 			if b == nil {
 				t.Fatal("the report has no bisection")
 			}
-			got := verify.NodeFinding{}
+			got := report.NodeFinding{}
 			if b.Node != nil {
 				got = *b.Node
 			}

@@ -2,14 +2,13 @@ package verify
 
 import (
 	"fmt"
-	"io"
+	"github.com/pecvt/pecvt/verify/report"
 	"slices"
 	"strings"
-	"text/tabwriter"
 )
 
 // conclude puts what was found into words, and says what to do.
-func (s *session) conclude(b *Bisection) {
+func (s *session) conclude(b *report.Bisection) {
 	from := fmt.Sprintf("%s against %s, check %s", b.Runner, b.Against, b.Check)
 	if b.Call > 1 {
 		from += fmt.Sprintf(", call %d", b.Call)
@@ -17,14 +16,14 @@ func (s *session) conclude(b *Bisection) {
 	switch {
 	case b.Summary != "":
 	case b.Stage == "":
-		worst := StageError{}
+		worst := report.StageError{}
 		for _, row := range b.Stages {
 			if row.MaxRel >= worst.MaxRel {
 				worst = row
 			}
 		}
 		b.Summary = fmt.Sprintf("nothing leaves the budget: the largest error is %.2g, after %s in %s", float64(worst.MaxRel), worst.Stage, worst.Runner)
-		if s.report.failed() {
+		if s.report.Failed() {
 			b.Summary += "; what failed is not in the values of a forward pass"
 			b.Advice = "read what the failed checks say of the weights, the tables or the runners"
 		}
@@ -52,23 +51,13 @@ func oneOf(n int) string {
 	return fmt.Sprintf("one of %d nodes", n)
 }
 
-// failed tells whether a check failed.
-func (r *Report) failed() bool {
-	for _, c := range r.Checks {
-		if c.Verdict == Fail {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *session) advice(b *Bisection) string {
+func (s *session) advice(b *report.Bisection) string {
 	if b.Node == nil {
 		return ""
 	}
 	for _, t := range b.Tensors {
 		switch {
-		case t.State != stateBad:
+		case t.State != report.StateBad:
 		case strings.HasPrefix(t.Note, joinedAfter):
 			return fmt.Sprintf("%s of the fused weight is joined in the wrong place: emit the graph again with pecvt export; if it comes out the same, the emission is at fault", t.Name)
 		case t.File == GraphFile:
@@ -89,80 +78,11 @@ func (s *session) advice(b *Bisection) string {
 		return "the interpreter computes the same node right: compare with --opt-level disabled, and report it to ONNX Runtime with a repro (--extract DIR)"
 	}
 	what := "its inputs are right and its output is not"
-	if slices.ContainsFunc(b.Node.Inputs, func(in ValueFinding) bool { return in.State == stateNone }) {
+	if slices.ContainsFunc(b.Node.Inputs, func(in report.ValueFinding) bool { return in.State == report.StateNone }) {
 		what = "what is known of its inputs is right and its output is not"
 	}
-	if i := slices.IndexFunc(b.Node.Inputs, func(in ValueFinding) bool { return in.State == stateBad }); i >= 0 {
+	if i := slices.IndexFunc(b.Node.Inputs, func(in report.ValueFinding) bool { return in.State == report.StateBad }); i >= 0 {
 		what = "the input " + b.Node.Inputs[i].Name + " is wrong already, and so is its output"
 	}
 	return what + ": the node, or how it is wired, is wrong; emit the graph again with pecvt export, and report a repro (--extract DIR) if it comes out the same"
-}
-
-// writeText prints a bisection.
-func (b *Bisection) writeText(w io.Writer, colour paint) error {
-	fmt.Fprintf(w, "\n%s     %s\n", colour(bold, "bisect"), b.Summary)
-	if len(b.Stages) > 0 {
-		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(t, "  STAGE\tRUNNER\tMAX REL\tLIMIT\tFARTHEST\t")
-		for _, row := range b.Stages {
-			mark := ""
-			if !(row.MaxRel <= row.Limit) {
-				mark = "first bad"
-			}
-			fmt.Fprintf(t, "  %s\t%s\t%.2e\t%.1e\t%s\t%s\n", row.Stage, row.Runner, float64(row.MaxRel), float64(row.Limit), row.Value, mark)
-		}
-		if err := t.Flush(); err != nil {
-			return err
-		}
-	}
-	if n := b.Node; n != nil {
-		fmt.Fprintf(w, "  node     %s\n  op       %s", n.Name, n.Op)
-		if len(n.Attributes) > 0 {
-			fmt.Fprintf(w, "  %s", strings.Join(n.Attributes, ", "))
-		}
-		fmt.Fprintln(w)
-		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-		for _, list := range []struct {
-			what   string
-			values []ValueFinding
-		}{{"input", n.Inputs}, {"output", n.Outputs}} {
-			for _, v := range list.values {
-				figure := ""
-				if v.State != stateNone {
-					figure = fmt.Sprintf("%.2e", float64(v.MaxRel))
-				}
-				fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", list.what, v.Name, v.Kind, figure, v.State, v.Worst)
-			}
-		}
-		if err := t.Flush(); err != nil {
-			return err
-		}
-	}
-	if len(b.Between) > 0 {
-		fmt.Fprintf(w, "  between  %s (good)\n", or(strings.Join(b.Good, ", "), "the inputs"))
-		for _, n := range b.Between {
-			fmt.Fprintf(w, "           %s\n", n)
-		}
-		fmt.Fprintf(w, "           and %s (bad)\n", b.Node.Name)
-	}
-	for _, t := range b.Tensors {
-		place := t.File
-		if t.End > 0 {
-			place = fmt.Sprintf("%s bytes %d to %d", t.File, t.Begin, t.End)
-		}
-		if t.Tensor != "" {
-			place += fmt.Sprintf(", tensor %s", t.Tensor)
-		}
-		if t.Note != "" {
-			place += ": " + t.Note
-		}
-		fmt.Fprintf(w, "  tensor   %s: %s\n", t.Name, place)
-	}
-	if b.Advice != "" {
-		fmt.Fprintf(w, "  do       %s\n", b.Advice)
-	}
-	if b.Extracted != "" {
-		fmt.Fprintf(w, "  repro    %s: pecvt verify %s\n", b.Extracted, b.Extracted)
-	}
-	return nil
 }

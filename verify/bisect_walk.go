@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/verify/interp"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // measured is what the walk keeps of a value that it compared.
@@ -20,9 +21,9 @@ type measured struct {
 // where not nil, is shown each value beside what it should be, and stop ends the
 // work after a group.
 func (w *walk) compareValues(ctx context.Context, in Input, caches both, names []string, only bool,
-	seen func(name string, got *interp.Array, want *wanted), stop func(map[string]measured) bool) (map[string]measured, *Logits, both, error) {
+	seen func(name string, got *interp.Array, want *wanted), stop func(map[string]measured) bool) (map[string]measured, *report.Logits, both, error) {
 	result := map[string]measured{}
-	var logits *Logits
+	var logits *report.Logits
 	var after both
 	left := names
 	for first := true; first || len(left) > 0; first = false {
@@ -63,7 +64,7 @@ func (w *walk) compareValues(ctx context.Context, in Input, caches both, names [
 
 // layers compares what the stages hand on and returns the first bad one, −1
 // where none is.
-func (w *walk) layers(ctx context.Context, in Input, caches both) (*Logits, both, int, error) {
+func (w *walk) layers(ctx context.Context, in Input, caches both) (*report.Logits, both, int, error) {
 	w.s.step("%s: %s, call %d: layer by layer against %s", w.runner.name, w.check, w.call, w.oracle.name())
 	w.layer = map[string]int{}
 	var names []string
@@ -88,16 +89,16 @@ func (w *walk) layers(ctx context.Context, in Input, caches both) (*Logits, both
 		return nil, both{}, -1, err
 	}
 	first := bad(found)
-	w.streams = map[string]Number{}
+	w.streams = map[string]report.Number{}
 	for v, x := range found {
-		w.streams[v] = Number(x.off)
+		w.streams[v] = report.Number(x.off)
 	}
 	for i, st := range w.stages {
-		row := StageError{Runner: w.runner.name, Stage: st.name, Call: w.call, Limit: Number(w.limit)}
+		row := report.StageError{Runner: w.runner.name, Stage: st.name, Call: w.call, Limit: report.Number(w.limit)}
 		any := false
 		for _, v := range st.to {
 			if x, ok := found[v]; ok && (!any || x.off > float64(row.MaxRel)) {
-				row.MaxRel, row.Value, any = Number(x.off), v, true
+				row.MaxRel, row.Value, any = report.Number(x.off), v, true
 			}
 		}
 		if any {
@@ -119,7 +120,7 @@ func (w *walk) digits(value string, layer int) bool {
 
 // keep records a stage's error, the largest of its calls; that of the call where
 // the budget is left stands for itself.
-func (w *walk) keep(row StageError) {
+func (w *walk) keep(row report.StageError) {
 	for i, old := range w.found.Stages {
 		if old.Stage == row.Stage {
 			if row.MaxRel > old.MaxRel {
@@ -175,7 +176,7 @@ func (w *walk) nodes(ctx context.Context, in Input, caches both, st section) err
 func (w *walk) about() reproManifest {
 	b := w.found
 	m := reproManifest{Schema: 1, Model: w.s.report.Model, Check: b.Check, Runner: b.Runner, Call: b.Call, Against: b.Against, Stage: b.Stage,
-		Node: b.Node.Name, Op: b.Node.Op, Between: b.Between, Tokens: w.tokens, Float64: Number(limitFor("interp")), Float32: Number(valueLimit("ort"))}
+		Node: b.Node.Name, Op: b.Node.Op, Between: b.Between, Tokens: w.tokens, Float64: report.Number(limitFor("interp")), Float32: report.Number(valueLimit("ort"))}
 	if b.Runner == "interp" {
 		m.Float64 = b.Limit
 	} else {
@@ -188,7 +189,7 @@ func (w *walk) about() reproManifest {
 // it, and what lies before it that could not be compared, which it returns.
 func (w *walk) name(first int, st section, found map[string]measured) []int {
 	n := w.plan.nodes[first]
-	f := &NodeFinding{Name: n.GetName(), Op: opOf(n), Attributes: w.s.attributesOf(n, st.layer)}
+	f := &report.NodeFinding{Name: n.GetName(), Op: opOf(n), Attributes: w.s.attributesOf(n, st.layer)}
 	for i, v := range n.GetInput() {
 		if v != "" {
 			in := w.input(n, i, v, st, found)
@@ -207,41 +208,41 @@ func (w *walk) name(first int, st section, found map[string]measured) []int {
 	return w.between(first, st, found)
 }
 
-func (w *walk) value(v string, found map[string]measured) ValueFinding {
-	out := ValueFinding{Name: v, Kind: "value", State: stateNone}
+func (w *walk) value(v string, found map[string]measured) report.ValueFinding {
+	out := report.ValueFinding{Name: v, Kind: "value", State: report.StateNone}
 	if x, ok := found[v]; ok {
-		out.State, out.MaxRel = stateGood, Number(x.off)
+		out.State, out.MaxRel = report.StateGood, report.Number(x.off)
 		if !(x.off <= w.limit) {
-			out.State, out.Worst = stateBad, x.worst
+			out.State, out.Worst = report.StateBad, x.worst
 		}
 	}
 	return out
 }
 
 // input is what is known of a node's input.
-func (w *walk) input(n node, i int, v string, st section, found map[string]measured) ValueFinding {
+func (w *walk) input(n node, i int, v string, st section, found map[string]measured) report.ValueFinding {
 	switch {
 	case w.plan.inputs[v]:
-		return ValueFinding{Name: v, Kind: "input", State: stateGood}
+		return report.ValueFinding{Name: v, Kind: "input", State: report.StateGood}
 	case w.plan.fixed[v]:
 		t := w.tensor(n, i, v, st.layer)
 		w.found.Tensors = append(w.found.Tensors, t...)
-		out := ValueFinding{Name: v, Kind: "constant", State: stateNone}
+		out := report.ValueFinding{Name: v, Kind: "constant", State: report.StateNone}
 		for _, one := range t {
 			if one.File != GraphFile {
 				out.Kind = "weight"
 			}
 			switch {
-			case one.State == stateBad:
-				out.State, out.Worst = stateBad, one.Note
-			case one.State == stateGood && out.State == stateNone:
-				out.State = stateGood
+			case one.State == report.StateBad:
+				out.State, out.Worst = report.StateBad, one.Note
+			case one.State == report.StateGood && out.State == report.StateNone:
+				out.State = report.StateGood
 			}
 			out.MaxRel = max(out.MaxRel, one.MaxRel)
 		}
 		return out
 	case v == st.from:
-		return ValueFinding{Name: v, Kind: "value", State: stateGood, MaxRel: w.streams[v]}
+		return report.ValueFinding{Name: v, Kind: "value", State: report.StateGood, MaxRel: w.streams[v]}
 	}
 	return w.value(v, found)
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"github.com/pecvt/pecvt/verify/report"
 	"strings"
 )
 
@@ -14,11 +15,11 @@ func (s *session) blame(check, runner string) string {
 		return "ref disagrees with the given answers: the checkpoint, its configuration or the given file is not what it is taken for"
 	case runner == "ref":
 		return "the reference contradicts itself: a fault of pecvt, please report it"
-	case golden && s.verdictOf(check, "ref") == Fail:
-		if s.verdictOf("prefill", runner) == Pass {
+	case golden && s.verdictOf(check, "ref") == report.Fail:
+		if s.verdictOf("prefill", runner) == report.Pass {
 			return "ref gives the same other answer: the checkpoint, its configuration or the given file is not what it is taken for"
 		}
-	case runner != "interp" && s.verdictOf(check, "interp") == Pass:
+	case runner != "interp" && s.verdictOf(check, "interp") == report.Pass:
 		return fmt.Sprintf("the interpreter runs the same graph right: a matter of ONNX Runtime %s (optimisation level %s)", s.report.Runtime, s.opts.level()) + s.next()
 	}
 	if found := s.diagnose(); found != "" {
@@ -27,7 +28,7 @@ func (s *session) blame(check, runner string) string {
 	if text := lawBlame[check]; text != "" {
 		return text
 	}
-	if s.verdictOf("prefill", runner) == Pass {
+	if s.verdictOf("prefill", runner) == report.Pass {
 		switch check {
 		case "batch":
 			return "one row alone is right: rows of a batch read each other, or the emission knows one row only"
@@ -60,7 +61,7 @@ var lawBlame = map[string]string{
 }
 
 // verdictOf returns a check's verdict for a runner, "" where it was not made.
-func (s *session) verdictOf(check, runner string) Verdict {
+func (s *session) verdictOf(check, runner string) report.Verdict {
 	for _, c := range s.report.Checks {
 		if c.Name == check && c.Runner == runner {
 			return c.Verdict

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/verify/ref"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // BLAS names the library that multiplies the reference's matrices.
@@ -28,25 +29,25 @@ func (r *plainRunner) Name() string    { return "ref-float32" }
 func (r *plainRunner) Positions() bool { return true }
 func (r *plainRunner) Close() error    { return nil }
 
-func (r *plainRunner) Run(ctx context.Context, in Input, past State) (*Logits, State, error) {
+func (r *plainRunner) Run(ctx context.Context, in Input, past State) (*report.Logits, State, error) {
 	cache, _ := past.(*ref.Cache32)
 	out, err := r.r.Forward(ctx, ref.Input32{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask, Past: cache}, ref.Options32{})
 	if err != nil {
 		return nil, nil, err
 	}
-	return &Logits{B: out.Batch, S: out.Seq, V: out.Vocab, Data: widen(out.Logits)}, out.Cache, nil
+	return &report.Logits{B: out.Batch, S: out.Seq, V: out.Vocab, Data: widen(out.Logits)}, out.Cache, nil
 }
 
 // Hidden returns the residual stream as refRunner.Hidden does.
-func (r *plainRunner) Hidden(ctx context.Context, in Input) ([]*Logits, error) {
+func (r *plainRunner) Hidden(ctx context.Context, in Input) ([]*report.Logits, error) {
 	b, s := in.Batch()
 	out, err := r.r.Forward(ctx, ref.Input32{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask}, ref.Options32{KeepHidden: true, LogitsFrom: s})
 	if err != nil {
 		return nil, err
 	}
-	var list []*Logits
+	var list []*report.Logits
 	for _, h := range out.Hidden {
-		list = append(list, &Logits{B: b, S: s, V: r.hidden, Data: widen(h)})
+		list = append(list, &report.Logits{B: b, S: s, V: r.hidden, Data: widen(h)})
 	}
 	return list, nil
 }
@@ -62,12 +63,12 @@ func widen(x []float32) []float64 {
 // budgets are the limits of float32 that were measured, by input, and the models
 // they were measured on.
 type budgets struct {
-	limits map[string]*Tolerance
+	limits map[string]*report.Tolerance
 	plain  []pair
 	// longer is ref's answer to the longer prompt, and what a plain run of it is
 	// off by, and of which model.
 	longer struct {
-		logits   *Logits
+		logits   *report.Logits
 		of       string
 		baseline float64
 	}
@@ -102,7 +103,7 @@ func inFloat32(r Runner) bool { return strings.HasPrefix(r.Name(), "ort-") }
 // budget returns the limit of a check: lim, unless float32 has a part in what
 // is compared. Two answers in float32 may be as far apart as the sum of both
 // budgets. Only a cancelled context is an error.
-func (s *session) budget(check string, r Runner, w want, lim float64, run func(Runner) (*Logits, error)) (float64, error) {
+func (s *session) budget(check string, r Runner, w want, lim float64, run func(Runner) (*report.Logits, error)) (float64, error) {
 	parts := 0
 	if inFloat32(r) {
 		parts++
@@ -136,7 +137,7 @@ func inputOf(check string) string {
 }
 
 // tolerance returns the budget of a check's input, which is measured once.
-func (s *session) tolerance(check string, w want, run func(Runner) (*Logits, error)) (*Tolerance, error) {
+func (s *session) tolerance(check string, w want, run func(Runner) (*report.Logits, error)) (*report.Tolerance, error) {
 	input := inputOf(check)
 	if t := s.limits[input]; t != nil {
 		return t, nil
@@ -146,7 +147,7 @@ func (s *session) tolerance(check string, w want, run func(Runner) (*Logits, err
 		if err != nil {
 			return nil, err
 		}
-		s.longer.of, s.longer.baseline, err = s.measure(longCheck, want{logits: exact, from: "ref"}, nil, func(r Runner) (*Logits, error) {
+		s.longer.of, s.longer.baseline, err = s.measure(longCheck, want{logits: exact, from: "ref"}, nil, func(r Runner) (*report.Logits, error) {
 			l, _, err := r.Run(s.ctx, in, nil)
 			return l, err
 		})
@@ -161,7 +162,7 @@ func (s *session) tolerance(check string, w want, run func(Runner) (*Logits, err
 	if input == "prompt" && check != "prefill" {
 		keep = nil
 		w.logits = nil
-		run = func(r Runner) (*Logits, error) {
+		run = func(r Runner) (*report.Logits, error) {
 			l, _, err := r.Run(s.ctx, s.in, nil)
 			return l, err
 		}
@@ -175,7 +176,7 @@ func (s *session) tolerance(check string, w want, run func(Runner) (*Logits, err
 
 // measure is the error of a plain run on an input, of the first model that can
 // take it.
-func (s *session) measure(input string, w want, keep func(b, s int) bool, run func(Runner) (*Logits, error)) (of string, baseline float64, err error) {
+func (s *session) measure(input string, w want, keep func(b, s int) bool, run func(Runner) (*report.Logits, error)) (of string, baseline float64, err error) {
 	for _, p := range s.pairs() {
 		s.step("ref: what float32 costs the %s (%s)", p.of, input)
 		baseline, err := s.baseline(p, w, keep, run)
@@ -191,7 +192,7 @@ func (s *session) measure(input string, w want, keep func(b, s int) bool, run fu
 
 // baseline is the error of a plain run against float64; infinite where float32
 // cannot hold the model.
-func (s *session) baseline(p pair, w want, keep func(b, s int) bool, run func(Runner) (*Logits, error)) (float64, error) {
+func (s *session) baseline(p pair, w want, keep func(b, s int) bool, run func(Runner) (*report.Logits, error)) (float64, error) {
 	exact := w.logits
 	if exact == nil || w.from != "ref" || p.exact != s.ref {
 		var err error
@@ -203,7 +204,7 @@ func (s *session) baseline(p pair, w want, keep func(b, s int) bool, run func(Ru
 	if err != nil {
 		return math.Inf(1), err
 	}
-	m, err := Compare(plain, exact, keep)
+	m, err := report.Compare(plain, exact, keep)
 	if err != nil {
 		return math.Inf(1), err
 	}
@@ -211,8 +212,8 @@ func (s *session) baseline(p pair, w want, keep func(b, s int) bool, run func(Ru
 }
 
 // measured records the budget that a baseline makes.
-func (s *session) measured(input, of string, baseline float64) *Tolerance {
-	t := row("float32")
+func (s *session) measured(input, of string, baseline float64) *report.Tolerance {
+	t := float32Row()
 	// Few tokens are a small sample of what float32 costs a model: no input is
 	// held to less than the two prompts.
 	if s.longer.of == of {
@@ -221,17 +222,17 @@ func (s *session) measured(input, of string, baseline float64) *Tolerance {
 	if p := s.limits["prompt"]; p != nil && p.Of == of {
 		baseline = max(baseline, float64(p.Baseline))
 	}
-	t.Input, t.Of, t.Baseline = input, of, Number(baseline)
+	t.Input, t.Of, t.Baseline = input, of, report.Number(baseline)
 	if s.lowered() {
-		t.Floor = Number(loweredFloor * roundoff["float32"])
+		t.Floor = report.Number(report.LoweredFloor * report.Float32.Roundoff())
 	}
 	t.Limit = min(max(t.C*t.Baseline, t.Floor), t.Cap)
 	if s.limits == nil {
-		s.limits = map[string]*Tolerance{}
+		s.limits = map[string]*report.Tolerance{}
 	}
 	s.limits[input] = &t
 	switch {
-	case t.capped():
+	case t.Capped():
 		t.Limit = t.Cap
 		t.Why = "the cap: " + ill(&t)
 		s.warn("%s: %s", input, ill(&t))
@@ -255,7 +256,7 @@ func (s *session) lowered() bool {
 }
 
 // ill says that a model, and not what runs it, is at fault for an error.
-func ill(t *Tolerance) string {
+func ill(t *report.Tolerance) string {
 	if math.IsInf(float64(t.Baseline), 0) || math.IsNaN(float64(t.Baseline)) {
 		return fmt.Sprintf("the %s is ill-conditioned in float32: a plain run of it overflows", t.Of)
 	}
@@ -265,7 +266,7 @@ func ill(t *Tolerance) string {
 // beyondCap explains a failed check whose limit is the cap, "" for another.
 func (s *session) beyondCap(check string, r Runner, w want) string {
 	t := s.limits[inputOf(check)]
-	if t == nil || !t.capped() || !inFloat32(r) && w.from != "golden" {
+	if t == nil || !t.Capped() || !inFloat32(r) && w.from != "golden" {
 		return ""
 	}
 	return ill(t) + fmt.Sprintf(", and %.3g times that is past the cap of %.0e: an answer this far off proves nothing; run and verify it in a wider type, or mend the weights", float64(t.C), float64(t.Cap))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // limit = min(max(c e, floor), cap), and what is said of each.
@@ -35,7 +36,7 @@ func TestMeasuredBudget(t *testing.T) {
 			if c.bias != "" {
 				m.MetadataProps = []*onnxpb.StringStringEntryProto{{Key: "pecvt.bias", Value: c.bias}}
 			}
-			s := &session{info: &graphInfo{Model: m}, report: &Report{}}
+			s := &session{info: &graphInfo{Model: m}, report: &report.Report{}}
 			got := s.measured("prompt", "source", c.baseline)
 			if math.Abs(float64(got.Limit)-c.limit) > 1e-12 || !strings.Contains(got.Why, c.why) {
 				t.Errorf("limit %g, %q: want %g, %q", float64(got.Limit), got.Why, c.limit, c.why)
@@ -56,7 +57,7 @@ func TestMeasuredBudget(t *testing.T) {
 
 // Whose error takes part in a comparison decides the limit.
 func TestBudgetParts(t *testing.T) {
-	s := &session{info: &graphInfo{Model: &onnxpb.ModelProto{}}, report: &Report{}}
+	s := &session{info: &graphInfo{Model: &onnxpb.ModelProto{}}, report: &report.Report{}}
 	s.measured("prompt", "checkpoint", 1e-5)
 	s.measured("golden", "checkpoint", 2e-5)
 	ort, interp := &graphRunner{name: "ort-cuda"}, &graphRunner{name: "interp"}

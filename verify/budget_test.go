@@ -11,6 +11,7 @@ import (
 
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // figure is how far ONNX Runtime is from float64 in one check, beside what a
@@ -22,7 +23,7 @@ type figure struct {
 
 // figures are those of a report.
 func figures(name string, r *verify.Report) []figure {
-	budgets := map[string]verify.Tolerance{}
+	budgets := map[string]report.Tolerance{}
 	for _, t := range r.Tolerances {
 		if t.Input != "" {
 			budgets[t.Input] = t

@@ -8,11 +8,12 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // want is the reference's answer to an input, computed once per check.
 type want struct {
-	logits *Logits
+	logits *report.Logits
 	keep   func(b, s int) bool
 	from   string
 	first  int // position of the first column
@@ -24,8 +25,8 @@ type want struct {
 func (s *session) runChecks() error {
 	begin := time.Now()
 	in, logits, err := s.reference()
-	if err != nil && s.ctx.Err() == nil && s.verdictOf("weights", "ref") == Fail {
-		s.add(Check{Name: "reference", Runner: "ref", Verdict: Fail, Detail: reason("ref", err), Blame: s.diagnose()})
+	if err != nil && s.ctx.Err() == nil && s.verdictOf("weights", "ref") == report.Fail {
+		s.add(report.Check{Name: "reference", Runner: "ref", Verdict: report.Fail, Detail: reason("ref", err), Blame: s.diagnose()})
 		return nil
 	}
 	if err != nil {
@@ -34,7 +35,7 @@ func (s *session) runChecks() error {
 	ids := s.ids
 	s.in = in
 	s.report.Tokens = len(ids[0])
-	s.add(Check{Name: "reference", Runner: "ref", Verdict: Info, Positions: len(ids[0]), Seconds: Number(time.Since(begin).Seconds()),
+	s.add(report.Check{Name: "reference", Runner: "ref", Verdict: report.Info, Positions: len(ids[0]), Seconds: report.Number(time.Since(begin).Seconds()),
 		Detail: fmt.Sprintf("forward pass of %d tokens in float64", len(ids[0])) + s.leftOut})
 	w := want{logits: logits, from: "ref"}
 	for _, check := range []func(Input, want) error{s.prefill, s.chunked, s.decode, s.batches} {
@@ -105,46 +106,59 @@ func (s *session) promptIDs() ([][]int64, error) {
 	return [][]int64{rows[0][:min(n, len(rows[0]))]}, nil
 }
 
-func (s *session) add(c Check) { s.report.Checks = append(s.report.Checks, c) }
+// add records a check.
+func (s *session) add(c report.Check) {
+	c.Other = ofOther(c.Name)
+	s.report.Checks = append(s.report.Checks, c)
+}
+
+// ofOther tells whether a check's figures are of other values than logits.
+func ofOther(name string) bool {
+	switch name {
+	case "tables", "window-size", "attributes", "metadata", interfaceCheck, "rotation", "repro":
+		return true
+	}
+	return ofLaw(name) || strings.HasPrefix(name, "golden-hidden")
+}
 
 // compare runs one runner and records how far its answer is from the wanted
 // one. Only a cancelled context is an error: whatever else a runner does wrong
 // is a finding.
-func (s *session) compare(name string, r Runner, w want, lim float64, run func(Runner) (*Logits, error)) error {
+func (s *session) compare(name string, r Runner, w want, lim float64, run func(Runner) (*report.Logits, error)) error {
 	lim, err := s.budget(name, r, w, lim, run)
 	if err != nil {
 		return err
 	}
 	s.step("%s: %s", r.Name(), name)
 	begin := time.Now()
-	c := Check{Name: name, Runner: r.Name(), Level: levelOf(r), Against: w.from, Limit: Number(lim)}
+	c := report.Check{Name: name, Runner: r.Name(), Level: levelOf(r), Against: w.from, Limit: report.Number(lim)}
 	got, err := run(r)
 	if s.ctx.Err() != nil {
 		return s.ctx.Err()
 	}
-	c.Seconds = Number(time.Since(begin).Seconds())
-	var m Metrics
+	c.Seconds = report.Number(time.Since(begin).Seconds())
+	var m report.Metrics
 	if err == nil {
-		m, err = Compare(got, w.logits, w.keep)
+		m, err = report.Compare(got, w.logits, w.keep)
 	}
 	if err != nil {
-		c.Verdict, c.Detail = Fail, reason(r.Name(), err)
+		c.Verdict, c.Detail = report.Fail, reason(r.Name(), err)
 		s.failedWith(name, r, run, lim)
 		c.Blame = s.blame(name, r.Name())
 		s.add(c)
 		return nil
 	}
 	s.observe(c, w, got)
-	c.MaxAbs, c.MaxRel, c.NMSE, c.Cosine = Number(m.MaxAbs), Number(m.MaxRel), Number(m.NMSE), Number(m.Cosine)
-	c.KL, c.Top1, c.Positions = Number(m.KL), Number(m.Top1), m.Positions
-	c.Verdict = Pass
+	c.MaxAbs, c.MaxRel, c.NMSE, c.Cosine = report.Number(m.MaxAbs), report.Number(m.MaxRel), report.Number(m.NMSE), report.Number(m.Cosine)
+	c.KL, c.Top1, c.Positions = report.Number(m.KL), report.Number(m.Top1), m.Positions
+	c.Verdict = report.Pass
 	if !(m.MaxRel <= lim) {
 		detail, err := s.rounding(r, w, got, run)
 		if err != nil {
 			return err
 		}
 		if c.Detail = detail; detail == "" {
-			c.Verdict = Fail
+			c.Verdict = report.Fail
 			c.Detail = fmt.Sprintf("off by %.3g of the largest value at row %d, %s (limit %.3g)", m.MaxRel, m.WorstRow, w.position(m.WorstRow, m.WorstPosition), lim)
 			s.failedWith(name, r, run, lim)
 			if c.Blame = s.beyondCap(name, r, w); c.Blame == "" {
@@ -152,8 +166,8 @@ func (s *session) compare(name string, r Runner, w want, lim float64, run func(R
 			}
 		}
 	}
-	if c.Verdict == Pass && len(m.Ties) > 0 && c.OfLogits() {
-		c.Verdict, c.Detail, c.Blame = Ambiguous, strings.TrimPrefix(c.Detail+"; "+nearTie(m), "; "), nearTieBlame
+	if c.Verdict == report.Pass && len(m.Ties) > 0 && !ofOther(name) {
+		c.Verdict, c.Detail, c.Blame = report.Ambiguous, strings.TrimPrefix(c.Detail+"; "+nearTie(m), "; "), nearTieBlame
 	}
 	s.add(c)
 	return nil
@@ -163,7 +177,7 @@ func (s *session) compare(name string, r Runner, w want, lim float64, run func(R
 // that of the reference with the graph's constants rounded to float32, to the
 // digits of float64: then it says so, else "". Only a cancelled context is an
 // error.
-func (s *session) rounding(r Runner, w want, got *Logits, run func(Runner) (*Logits, error)) (string, error) {
+func (s *session) rounding(r Runner, w want, got *report.Logits, run func(Runner) (*report.Logits, error)) (string, error) {
 	if r.Name() != "interp" || w.from != "ref" {
 		return "", nil
 	}
@@ -175,11 +189,11 @@ func (s *session) rounding(r Runner, w want, got *Logits, run func(Runner) (*Log
 	if err != nil {
 		return "", nil
 	}
-	m, err := Compare(got, rounded, w.keep)
+	m, err := report.Compare(got, rounded, w.keep)
 	if err != nil {
 		return "", nil
 	}
-	if !(m.MaxRel <= roundedLimit) {
+	if !(m.MaxRel <= report.RoundedLimit) {
 		if w.logits == nil {
 			if w.logits, err = run(s.ref); err != nil {
 				return "", s.ctx.Err()
@@ -187,13 +201,13 @@ func (s *session) rounding(r Runner, w want, got *Logits, run func(Runner) (*Log
 		}
 		return s.biasRounding(w, got, rounded), nil
 	}
-	return fmt.Sprintf("past the limit by the rounding of the cos and sin tables to float32, which large scores magnify (the check tables bounds it): off by %.3g of the largest value from ref with the same rounding (limit %.0e)", m.MaxRel, roundedLimit), nil
+	return fmt.Sprintf("past the limit by the rounding of the cos and sin tables to float32, which large scores magnify (the check tables bounds it): off by %.3g of the largest value from ref with the same rounding (limit %.0e)", m.MaxRel, report.RoundedLimit), nil
 }
 
 // biasRounding allows a graph with a bias budgetC times what the rounding of its
 // constants makes of the reference: a bias is held in a form of its own (over
 // the scale, in parts), whose rounding is as large but not the same.
-func (s *session) biasRounding(w want, got, rounded *Logits) string {
+func (s *session) biasRounding(w want, got, rounded *report.Logits) string {
 	if s.broken(func(a *family.Attention) string {
 		if a.Bias != nil {
 			return "bias"
@@ -202,19 +216,19 @@ func (s *session) biasRounding(w want, got, rounded *Logits) string {
 	}) == "" {
 		return ""
 	}
-	made, err := Compare(rounded, w.logits, w.keep)
+	made, err := report.Compare(rounded, w.logits, w.keep)
 	if err != nil {
 		return ""
 	}
-	m, err := Compare(got, w.logits, w.keep)
-	if err != nil || !(m.MaxRel <= budgetC*made.MaxRel) {
+	m, err := report.Compare(got, w.logits, w.keep)
+	if err != nil || !(m.MaxRel <= report.BudgetC*made.MaxRel) {
 		return ""
 	}
-	return fmt.Sprintf("past the limit by the rounding of the graph's constants to float32, which large scores magnify: the same rounding puts the reference %.3g of the largest value off, and %d times that is allowed beside a bias", made.MaxRel, budgetC)
+	return fmt.Sprintf("past the limit by the rounding of the graph's constants to float32, which large scores magnify: the same rounding puts the reference %.3g of the largest value off, and %d times that is allowed beside a bias", made.MaxRel, report.BudgetC)
 }
 
 // all runs a check on every runner but ref.
-func (s *session) all(name string, w want, run func(Runner) (*Logits, error)) error {
+func (s *session) all(name string, w want, run func(Runner) (*report.Logits, error)) error {
 	for _, r := range s.others {
 		if err := s.compare(name, r, w, limitFor(r.Name()), run); err != nil {
 			return err
@@ -224,7 +238,7 @@ func (s *session) all(name string, w want, run func(Runner) (*Logits, error)) er
 }
 
 // everyone runs a check on ref as well, once, against its own prefill.
-func (s *session) everyone(name string, w want, run func(Runner) (*Logits, error)) error {
+func (s *session) everyone(name string, w want, run func(Runner) (*report.Logits, error)) error {
 	if s.verdictOf(name, "ref") == "" {
 		if err := s.compare(name, s.ref, w, selfLimit, run); err != nil {
 			return err
@@ -239,14 +253,14 @@ const selfLimit = 1.2e-10
 
 // skip records a check that the graph's form rules out.
 func (s *session) skip(name string, r Runner, why string) {
-	s.add(Check{Name: name, Runner: r.Name(), Level: levelOf(r), Verdict: Skipped, Detail: why})
+	s.add(report.Check{Name: name, Runner: r.Name(), Level: levelOf(r), Verdict: report.Skipped, Detail: why})
 }
 
 // lack records for every runner a check that a prompt of one token cannot
 // make: the encoding is not seen to work without it, so it is no pass.
 func (s *session) lack(name, why string) {
 	for _, r := range append([]Runner{s.ref}, s.others...) {
-		s.add(Check{Name: name, Runner: r.Name(), Verdict: Incomplete, Detail: why + "; ask for a longer one (--tokens, --ids), or emit the graph with a larger --max-length"})
+		s.add(report.Check{Name: name, Runner: r.Name(), Verdict: report.Incomplete, Detail: why + "; ask for a longer one (--tokens, --ids), or emit the graph with a larger --max-length"})
 	}
 }
 

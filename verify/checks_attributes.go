@@ -7,6 +7,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // attributes compares the numbers that the graph's nodes carry with config.json's,
@@ -16,7 +17,7 @@ import (
 // move no logit beyond what rounding does, and is wrong all the same for another
 // prompt.
 func (s *session) attributes() {
-	c := Check{Name: "attributes", Runner: "interp", Against: "config.json", Verdict: Pass}
+	c := report.Check{Name: "attributes", Runner: "interp", Against: "config.json", Verdict: report.Pass}
 	want := s.wantedAttributes()
 	seen := 0
 	for _, n := range s.info.Model.GetGraph().GetNode() {
@@ -26,13 +27,13 @@ func (s *session) attributes() {
 		}
 		seen++
 		if found := wrongAttribute(n, w); found != "" {
-			c.Verdict, c.Detail = Fail, found
+			c.Verdict, c.Detail = report.Fail, found
 			c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
 			break
 		}
 	}
 	if seen == 0 {
-		c.Verdict, c.Detail = Skipped, "the graph does not name its nodes as pecvt does"
+		c.Verdict, c.Detail = report.Skipped, "the graph does not name its nodes as pecvt does"
 	}
 	s.add(c)
 }

@@ -1,10 +1,12 @@
 package verify
 
+import "github.com/pecvt/pecvt/verify/report"
+
 // rows are prompts of a batch: each with tokens and a length of its own, so that
 // a row that reads another's shows.
 type rows struct {
 	ids  [][]int64
-	want []*Logits // each row alone, by the reference
+	want []*report.Logits // each row alone, by the reference
 }
 
 // batchTokens bounds the longest row of a batch where no window asks for more.
@@ -65,7 +67,7 @@ func (b *rows) batch(to side, steps int) (Input, want) {
 		width++
 	}
 	var in Input
-	w := want{logits: &Logits{B: len(b.ids), S: width, V: b.want[0].V}, from: "ref"}
+	w := want{logits: &report.Logits{B: len(b.ids), S: width, V: b.want[0].V}, from: "ref"}
 	w.logits.Data = make([]float64, w.logits.B*w.logits.S*w.logits.V)
 	for row, ids := range b.ids {
 		ids = ids[:min(len(ids), width)]
@@ -163,7 +165,7 @@ func (s *session) padded(name string, in Input, w want, to side, steps int, ends
 	}
 	batch, wanted := b.batch(to, steps)
 	_, n := batch.Batch()
-	run := func(r Runner) (*Logits, error) { return inChunks(s.ctx, r, batch, ends(n)) }
+	run := func(r Runner) (*report.Logits, error) { return inChunks(s.ctx, r, batch, ends(n)) }
 	if s.verdictOf(name, "ref") == "" {
 		if err := s.compare(name, s.ref, wanted, selfLimit, run); err != nil {
 			return err

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"github.com/pecvt/pecvt/verify/report"
 	"strings"
 )
 
@@ -13,7 +14,7 @@ func (s *session) farPositions(ids [][]int64) error {
 	start := s.info.MaxLength - n
 	in := prompt([][]int64{ids[0][:n]}, int64(start))
 	for _, r := range s.others {
-		run := func(r Runner) (*Logits, error) {
+		run := func(r Runner) (*report.Logits, error) {
 			l, _, err := r.Run(s.ctx, in, nil)
 			return l, err
 		}
@@ -23,7 +24,7 @@ func (s *session) farPositions(ids [][]int64) error {
 				s.skip("far-positions", r, "the graph takes no position_ids, and "+why)
 				continue
 			}
-			run = func(r Runner) (*Logits, error) { return p.run(s.ctx, r, ids[0][:n]) }
+			run = func(r Runner) (*report.Logits, error) { return p.run(s.ctx, r, ids[0][:n]) }
 		}
 		s.step("ref: far positions")
 		logits, err := run(s.ref)
@@ -59,7 +60,7 @@ func (s *session) tableEnd(ids [][]int64) error {
 			}
 		}
 		s.step("%s: table-end", r.Name())
-		c := Check{Name: "table-end", Runner: r.Name(), Level: levelOf(r), Verdict: Pass, Against: "an error", Positions: 1}
+		c := report.Check{Name: "table-end", Runner: r.Name(), Level: levelOf(r), Verdict: report.Pass, Against: "an error", Positions: 1}
 		c.Detail = s.refused(r, length, past(), "the key goes on unrotated")
 		if c.Detail == "" && r.Positions() && s.ctx.Err() == nil {
 			c.Detail = s.outsideCorners(r, ids[0])
@@ -68,7 +69,7 @@ func (s *session) tableEnd(ids [][]int64) error {
 			return s.ctx.Err()
 		}
 		if c.Detail != "" {
-			c.Verdict, c.Blame = Fail, "the guard of positions is wrong or missing (nodes /guard/..., pecvt.max_length in the metadata): emit the graph again with pecvt export"
+			c.Verdict, c.Blame = report.Fail, "the guard of positions is wrong or missing (nodes /guard/..., pecvt.max_length in the metadata): emit the graph again with pecvt export"
 		}
 		s.add(c)
 	}

@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"github.com/pecvt/pecvt/verify/report"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,14 +19,14 @@ func (s *session) files() error {
 	if m == nil || err != nil {
 		return nil // there is none; one that cannot be read is the check metadata's
 	}
-	c := Check{Name: "files", Runner: "ref", Against: ManifestFile, Verdict: Pass}
+	c := report.Check{Name: "files", Runner: "ref", Against: ManifestFile, Verdict: report.Pass}
 	for _, f := range m.Files {
 		s.step("file %s", f.Name)
 		if c.Detail, err = s.unlikeFile(f.Name, f.Bytes, f.SHA256); err != nil {
 			return err
 		}
 		if c.Detail != "" {
-			c.Verdict = Fail
+			c.Verdict = report.Fail
 			c.Blame = fmt.Sprintf("the file was changed after the conversion: make the change in the source and convert it again; a folder that is meant to differ is verified as an exported one once %s is removed", ManifestFile)
 			break
 		}

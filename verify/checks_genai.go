@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // genAIFile is what onnxruntime-genai reads of a folder.
@@ -47,9 +49,9 @@ func (s *session) genAI() error {
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
-	c := Check{Name: "genai", Runner: "interp", Against: GraphFile, Verdict: Pass}
+	c := report.Check{Name: "genai", Runner: "interp", Against: GraphFile, Verdict: report.Pass}
 	if c.Detail = s.wrongGenAI(raw); c.Detail != "" {
-		c.Verdict, c.Blame = Fail, genAIFile+" is of another graph, or was changed: emit the graph again with pecvt export"
+		c.Verdict, c.Blame = report.Fail, genAIFile+" is of another graph, or was changed: emit the graph again with pecvt export"
 	}
 	s.add(c)
 	return nil
@@ -91,7 +93,7 @@ func (s *session) wrongGenAI(raw []byte) string {
 		got json.RawMessage
 	}{{"bos_token_id", g.Model.BOS}, {"eos_token_id", g.Model.EOS}} {
 		if want := s.tokenID(x.key); !bytes.Equal(compact(x.got), want) {
-			return fmt.Sprintf("%s: %s is %s: the checkpoint's is %s", genAIFile, x.key, or(string(compact(x.got)), "missing"), or(string(want), "missing"))
+			return fmt.Sprintf("%s: %s is %s: the checkpoint's is %s", genAIFile, x.key, cmp.Or(string(compact(x.got)), "missing"), cmp.Or(string(want), "missing"))
 		}
 	}
 	return ""

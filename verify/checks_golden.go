@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // golden compares every runner with a file of given logits, and ref with the
@@ -11,16 +12,16 @@ func (s *session) golden() error {
 	g := s.given
 	in := prompt(g.ids, 0)
 	w := want{logits: g.logits, from: "golden"}
-	run := func(r Runner) (*Logits, error) {
+	run := func(r Runner) (*report.Logits, error) {
 		l, _, err := r.Run(s.ctx, in, nil)
 		return l, err
 	}
 	// The answers were computed in float32 themselves: compare gives them its budget.
-	if err := s.compare("golden", s.ref, w, limit("float32"), run); err != nil {
+	if err := s.compare("golden", s.ref, w, report.Float32.Limit(), run); err != nil {
 		return err
 	}
 	for _, r := range s.others {
-		if err := s.compare("golden", r, w, limit("float32"), run); err != nil {
+		if err := s.compare("golden", r, w, report.Float32.Limit(), run); err != nil {
 			return err
 		}
 	}
@@ -34,11 +35,11 @@ func (s *session) goldenHidden(g *golden, in Input) error {
 	if _, ok := g.file.Lookup("hidden.0"); !ok {
 		return nil
 	}
-	states := map[Runner][]*Logits{}
-	hidden := func(r Runner) ([]*Logits, error) {
+	states := map[Runner][]*report.Logits{}
+	hidden := func(r Runner) ([]*report.Logits, error) {
 		if states[r] == nil {
 			list, err := r.(interface {
-				Hidden(context.Context, Input) ([]*Logits, error)
+				Hidden(context.Context, Input) ([]*report.Logits, error)
 			}).Hidden(s.ctx, in)
 			if err != nil {
 				return nil, err
@@ -63,7 +64,7 @@ func (s *session) goldenHidden(g *golden, in Input) error {
 		if err != nil {
 			return err
 		}
-		run := func(r Runner) (*Logits, error) {
+		run := func(r Runner) (*report.Logits, error) {
 			list, err := hidden(r)
 			if err != nil {
 				return nil, err
@@ -73,7 +74,7 @@ func (s *session) goldenHidden(g *golden, in Input) error {
 			}
 			return list[i], nil
 		}
-		if err := s.compare("golden-"+name, s.ref, want{logits: given, from: "golden"}, limit("float32"), run); err != nil {
+		if err := s.compare("golden-"+name, s.ref, want{logits: given, from: "golden"}, report.Float32.Limit(), run); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // interfaceCheck names the check of the graph's inputs and outputs.
@@ -17,7 +18,7 @@ const interfaceCheck = "interface"
 // anything, so the other checks of the graph's answers are then not made, and
 // recorded as skipped.
 func (s *session) signature() bool {
-	c := Check{Name: interfaceCheck, Runner: "interp", Against: "config.json", Verdict: Pass}
+	c := report.Check{Name: interfaceCheck, Runner: "interp", Against: "config.json", Verdict: report.Pass}
 	bad := s.wrongInputs()
 	if len(bad) == 0 {
 		bad = s.wrongOutputs()
@@ -26,7 +27,7 @@ func (s *session) signature() bool {
 		s.add(c)
 		return true
 	}
-	c.Verdict, c.Detail = Fail, strings.Join(bad, "; ")
+	c.Verdict, c.Detail = report.Fail, strings.Join(bad, "; ")
 	c.Blame = "the emission is wrong, or the graph was changed after it: emit it again with pecvt export"
 	s.add(c)
 	names := []string{"interp"}
@@ -34,7 +35,7 @@ func (s *session) signature() bool {
 		names = append(names, "ort-"+p)
 	}
 	for _, name := range names {
-		s.add(Check{Name: "load", Runner: name, Verdict: Skipped, Detail: "not run: see the check " + interfaceCheck})
+		s.add(report.Check{Name: "load", Runner: name, Verdict: report.Skipped, Detail: "not run: see the check " + interfaceCheck})
 	}
 	return false
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ort"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // laws holds the emitted graph against what its encoding promises, with no
@@ -46,22 +47,22 @@ func (f *finding) at(off float64, format string, args ...any) {
 func (s *session) law(name string, r Runner, lim float64, run func() (finding, error)) error {
 	s.step("%s: %s", r.Name(), name)
 	begin := time.Now()
-	c := Check{Name: name, Runner: r.Name(), Level: levelOf(r), Against: "itself", Verdict: Pass, Limit: Number(lim)}
+	c := report.Check{Name: name, Runner: r.Name(), Level: levelOf(r), Against: "itself", Verdict: report.Pass, Limit: report.Number(lim)}
 	f, err := run()
 	if s.ctx.Err() != nil {
 		return s.ctx.Err()
 	}
-	c.Seconds = Number(time.Since(begin).Seconds())
-	c.MaxAbs, c.MaxRel, c.Positions = Number(f.off), Number(f.off), f.positions
+	c.Seconds = report.Number(time.Since(begin).Seconds())
+	c.MaxAbs, c.MaxRel, c.Positions = report.Number(f.off), report.Number(f.off), f.positions
 	switch {
 	case err != nil:
-		c.Verdict, c.Detail = Fail, reason(r.Name(), err)
+		c.Verdict, c.Detail = report.Fail, reason(r.Name(), err)
 	case f.positions == 0:
-		c.Verdict, c.Detail = Skipped, "the graph does not name its attention as pecvt does"
+		c.Verdict, c.Detail = report.Skipped, "the graph does not name its attention as pecvt does"
 	case !(f.off <= lim):
-		c.Verdict, c.Detail = Fail, f.where
+		c.Verdict, c.Detail = report.Fail, f.where
 	}
-	if c.Verdict == Fail {
+	if c.Verdict == report.Fail {
 		c.Blame = s.blame(name, r.Name())
 	}
 	s.add(c)
@@ -70,7 +71,7 @@ func (s *session) law(name string, r Runner, lim float64, run func() (finding, e
 
 // noLaw records that a law does not hold for this encoding or form.
 func (s *session) noLaw(name, why string) {
-	s.add(Check{Name: name, Runner: "interp", Verdict: Skipped, Detail: why})
+	s.add(report.Check{Name: name, Runner: "interp", Verdict: report.Skipped, Detail: why})
 }
 
 // broken returns the first reason that a layer gives.
@@ -85,7 +86,7 @@ func (s *session) broken(why func(a *family.Attention) string) string {
 
 // twoLimits bounds the distance of two answers of one runner: each may be its
 // limit away from the truth.
-func (s *session) twoLimits(check string, r Runner, run func(Runner) (*Logits, error)) (float64, error) {
+func (s *session) twoLimits(check string, r Runner, run func(Runner) (*report.Logits, error)) (float64, error) {
 	one, err := s.budget(check, r, want{from: "ref"}, limitFor(r.Name()), run)
 	return 2 * one, err
 }

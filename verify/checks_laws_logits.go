@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // causalLimit bounds what later tokens may change in earlier logits: nothing but
@@ -13,7 +14,7 @@ func causalLimit(runner string) float64 {
 	if runner == "interp" {
 		return selfLimit
 	}
-	return 4 * roundoff["float32"]
+	return 4 * report.Float32.Roundoff()
 }
 
 // lawCausal: the logits of a prefix are the same whatever follows it.
@@ -39,7 +40,7 @@ func (s *session) lawCausal() error {
 			if err != nil {
 				return f, err
 			}
-			m, err := Compare(b, a, func(_, s int) bool { return s < kept })
+			m, err := report.Compare(b, a, func(_, s int) bool { return s < kept })
 			f.positions = m.Positions
 			f.at(m.MaxRel, "the logits of position %d change by %.3g of the largest value when the tokens from position %d on do", m.WorstPosition, m.MaxRel, kept)
 			return f, err
@@ -94,11 +95,11 @@ func (s *session) lawShift() error {
 	}
 	ids := [][]int64{s.in.IDs[0][:n]}
 	shift := int64(s.info.MaxLength - n)
-	near := func(r Runner) (*Logits, error) {
+	near := func(r Runner) (*report.Logits, error) {
 		l, _, err := r.Run(s.ctx, prompt(ids, 0), nil)
 		return l, err
 	}
-	far := func(r Runner) (*Logits, error) {
+	far := func(r Runner) (*report.Logits, error) {
 		l, _, err := r.Run(s.ctx, prompt(ids, shift), nil)
 		return l, err
 	}
@@ -116,7 +117,7 @@ func (s *session) lawShift() error {
 			if err != nil {
 				return f, err
 			}
-			m, err := Compare(b, a, nil)
+			m, err := report.Compare(b, a, nil)
 			f.positions = m.Positions
 			off, note := m.MaxRel, ""
 			if off > lim && s.roundedAlike(r, a, near) && s.roundedAlike(r, b, far) {
@@ -134,7 +135,7 @@ func (s *session) lawShift() error {
 
 // roundedAlike tells whether an answer of the interpreter is the reference's with
 // the graph's rounded constants.
-func (s *session) roundedAlike(r Runner, got *Logits, run func(Runner) (*Logits, error)) bool {
+func (s *session) roundedAlike(r Runner, got *report.Logits, run func(Runner) (*report.Logits, error)) bool {
 	text, err := s.rounding(r, want{from: "ref"}, got, run)
 	return err == nil && text != ""
 }

@@ -7,15 +7,16 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // lawLimit bounds a law on values of the graph, relative to the largest of them:
 // tables hold float32, and a product of two vectors rounds every term.
 func lawLimit(runner string) float64 {
 	if runner == "interp" {
-		return 16 * roundoff["float32"]
+		return 16 * report.Float32.Roundoff()
 	}
-	return 64 * roundoff["float32"]
+	return 64 * report.Float32.Roundoff()
 }
 
 // tokenBound says why equal tokens at different places are different keys.

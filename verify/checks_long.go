@@ -1,6 +1,9 @@
 package verify
 
-import "github.com/pecvt/pecvt/convert/family"
+import (
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/verify/report"
+)
 
 const (
 	// longPrompt is the length of a prompt that shows what a short one cannot: a
@@ -16,7 +19,7 @@ const (
 const longCheck = "long-prefill"
 
 // longAnswer is ref's answer to the longer prompt, computed once.
-func (s *session) longAnswer(in Input) (*Logits, error) {
+func (s *session) longAnswer(in Input) (*report.Logits, error) {
 	if s.longer.logits == nil {
 		s.step("ref: prefill of %d tokens", len(in.IDs[0]))
 		l, _, err := s.ref.Run(s.ctx, in, nil)
@@ -45,7 +48,7 @@ func (s *session) longPrefill() error {
 	if !ok {
 		return nil
 	}
-	run := func(r Runner) (*Logits, error) {
+	run := func(r Runner) (*report.Logits, error) {
 		l, _, err := r.Run(s.ctx, in, nil)
 		return l, err
 	}
@@ -68,11 +71,11 @@ func (s *session) longPrefill() error {
 
 // farFromTies keeps the positions whose first token float32 can tell, all of them
 // where it can tell none.
-func farFromTies(l *Logits) func(b, i int) bool {
+func farFromTies(l *report.Logits) func(b, i int) bool {
 	far := make([]bool, l.B*l.S)
 	any := false
 	for i := range far {
-		row := Logits{B: 1, S: 1, V: l.V, Data: l.Data[i*l.V : (i+1)*l.V]}
+		row := report.Logits{B: 1, S: 1, V: l.V, Data: l.Data[i*l.V : (i+1)*l.V]}
 		far[i] = !tooClose(&row)
 		any = any || far[i]
 	}

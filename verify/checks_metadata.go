@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // metadata holds against each other what the folder's files say of the encoding:
@@ -19,7 +20,7 @@ import (
 // a person another. It needs no source: with --against the check rewrite says
 // whether what they agree on is right.
 func (s *session) metadata() {
-	c := Check{Name: "metadata", Runner: "interp", Against: "config.json", Verdict: Pass}
+	c := report.Check{Name: "metadata", Runner: "interp", Against: "config.json", Verdict: report.Pass}
 	m, err := s.manifest()
 	found := s.wrongMetadata(m)
 	if err != nil {
@@ -29,7 +30,7 @@ func (s *session) metadata() {
 		found = s.wrongManifest(m)
 	}
 	if found != "" {
-		c.Verdict, c.Detail = Fail, found
+		c.Verdict, c.Detail = report.Fail, found
 		c.Blame = "one of the files was changed after the conversion, or the conversion is wrong: convert the source again, or emit the graph of what is there with pecvt export"
 	}
 	s.add(c)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"github.com/pecvt/pecvt/verify/report"
 	"slices"
 	"strings"
 )
@@ -60,7 +61,7 @@ func (s *session) positions(ids [][]int64) error {
 		in.Positions[row] = ending(p, n, s.leaps())
 	}
 	at := func(row, col int) int64 { return in.Positions[row][col] }
-	var logits *Logits
+	var logits *report.Logits
 	for _, r := range s.others {
 		if !r.Positions() {
 			if err := s.positionsByPast(r, ids[0][:n], list); err != nil {
@@ -68,7 +69,7 @@ func (s *session) positions(ids [][]int64) error {
 			}
 			continue
 		}
-		run := func(r Runner) (*Logits, error) {
+		run := func(r Runner) (*report.Logits, error) {
 			l, _, err := r.Run(s.ctx, in, nil)
 			return l, err
 		}
@@ -114,8 +115,8 @@ func (s *session) positionsByPast(r Runner, ids []int64, list []int) error {
 		s.skip("positions", r, "the graph takes no position_ids, and "+why)
 		return nil
 	}
-	run := func(r Runner) (*Logits, error) {
-		var all *Logits
+	run := func(r Runner) (*report.Logits, error) {
+		var all *report.Logits
 		for row, start := range reached {
 			p, why := s.syntheticPast(start)
 			if p == nil {
@@ -126,7 +127,7 @@ func (s *session) positionsByPast(r Runner, ids []int64, list []int) error {
 				return nil, fmt.Errorf("position %d: %w", start, err)
 			}
 			if all == nil {
-				all = &Logits{B: len(reached), S: l.S, V: l.V, Data: make([]float64, len(reached)*len(l.Data))}
+				all = &report.Logits{B: len(reached), S: l.S, V: l.V, Data: make([]float64, len(reached)*len(l.Data))}
 			}
 			copy(all.Data[row*len(l.Data):], l.Data)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/verify/ref"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // rewriteLimit bounds max |result − source with the encoding asked for| /
@@ -29,20 +30,20 @@ const rewriteTokens = 24
 // float64. An exact rewrite's encoding is the source's own, so its logits must
 // be the source's.
 func (s *session) rewritten() error {
-	c := Check{Name: "rewrite", Runner: "ref", Against: "source", Verdict: Pass, Limit: rewriteLimit}
+	c := report.Check{Name: "rewrite", Runner: "ref", Against: "source", Verdict: report.Pass, Limit: rewriteLimit}
 	f, why, err := s.manifestFlags()
 	switch {
 	case errors.Is(err, errNotSource):
-		c.Verdict, c.Detail = Incomplete, err.Error()
+		c.Verdict, c.Detail = report.Incomplete, err.Error()
 		c.Blame = "give the model that was converted; the drift alone, without a judgement of the conversion, is pecvt eval's"
 	case errors.Is(err, errManifest):
-		c.Verdict, c.Detail, c.Blame = Fail, err.Error(), "the file was changed after the conversion: convert the source again"
+		c.Verdict, c.Detail, c.Blame = report.Fail, err.Error(), "the file was changed after the conversion: convert the source again"
 	case err != nil:
 		return err
 	case why != "":
-		c.Verdict, c.Detail = Skipped, why
+		c.Verdict, c.Detail = report.Skipped, why
 	}
-	if c.Verdict != Pass {
+	if c.Verdict != report.Pass {
 		s.add(c)
 		return nil
 	}
@@ -55,9 +56,9 @@ func (s *session) rewritten() error {
 		return s.ctx.Err()
 	}
 	if err != nil {
-		c.Verdict, c.Detail = Fail, err.Error()
+		c.Verdict, c.Detail = report.Fail, err.Error()
 	}
-	if c.Verdict == Fail {
+	if c.Verdict == report.Fail {
 		c.Blame = "the conversion is wrong, or its files were changed after it: convert the source again"
 	}
 	s.add(c)
@@ -66,7 +67,7 @@ func (s *session) rewritten() error {
 
 // compareRewrite compares the loaded result with the expected model; the queries
 // and keys of refitted layers are their own.
-func (s *session) compareRewrite(c *Check, want *expectation, refitted map[int]bool) error {
+func (s *session) compareRewrite(c *report.Check, want *expectation, refitted map[int]bool) error {
 	if got, max := s.loaded.MaxPositions, want.maxPositions; got != max {
 		return fmt.Errorf("max_position_embeddings is %d: expected %d", got, max)
 	}
@@ -106,11 +107,11 @@ func (s *session) compareRewrite(c *Check, want *expectation, refitted map[int]b
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
-	m, err := Compare(&Logits{B: 1, S: a.Seq, V: a.Vocab, Data: a.Logits}, &Logits{B: 1, S: b.Seq, V: b.Vocab, Data: b.Logits}, nil)
+	m, err := report.Compare(&report.Logits{B: 1, S: a.Seq, V: a.Vocab, Data: a.Logits}, &report.Logits{B: 1, S: b.Seq, V: b.Vocab, Data: b.Logits}, nil)
 	if err != nil {
 		return err
 	}
-	c.MaxAbs, c.MaxRel, c.NMSE, c.Cosine, c.KL, c.Top1, c.Positions = Number(m.MaxAbs), Number(m.MaxRel), Number(m.NMSE), Number(m.Cosine), Number(m.KL), Number(m.Top1), m.Positions
+	c.MaxAbs, c.MaxRel, c.NMSE, c.Cosine, c.KL, c.Top1, c.Positions = report.Number(m.MaxAbs), report.Number(m.MaxRel), report.Number(m.NMSE), report.Number(m.Cosine), report.Number(m.KL), report.Number(m.Top1), m.Positions
 	if !(m.MaxRel <= rewriteLimit) {
 		return fmt.Errorf("the logits are off by %.3g of the largest one from the source's with the encoding that pecvt.json names (limit %.0e), worst at token %d", m.MaxRel, rewriteLimit, m.WorstPosition)
 	}

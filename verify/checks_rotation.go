@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 const (
@@ -23,11 +24,11 @@ const (
 // same, and prompts stand at few positions.
 func (s *session) rotation() error {
 	begin := time.Now()
-	c := Check{Name: "rotation", Runner: "interp", Against: "config.json", Verdict: Pass}
+	c := report.Check{Name: "rotation", Runner: "interp", Against: "config.json", Verdict: report.Pass}
 	if fused, found := s.fusedTables(); fused > 0 {
 		c.Positions = s.info.MaxLength
 		if found != "" {
-			c.Verdict, c.Detail = Fail, found
+			c.Verdict, c.Detail = report.Fail, found
 			c.Blame = "the emission is wrong, or the graph was changed after it: emit it again with pecvt export"
 		}
 		s.add(c)
@@ -35,7 +36,7 @@ func (s *session) rotation() error {
 	}
 	w := s.turner()
 	if why := w.unturned; len(w.parts) == 0 {
-		c.Verdict, c.Detail = Skipped, why
+		c.Verdict, c.Detail = report.Skipped, why
 		s.add(c)
 		return nil
 	}
@@ -45,12 +46,12 @@ func (s *session) rotation() error {
 		return s.ctx.Err()
 	}
 	if err != nil {
-		c.Verdict, c.Detail = Fail, reason("interp", err)
+		c.Verdict, c.Detail = report.Fail, reason("interp", err)
 	}
-	if c.Verdict == Fail {
+	if c.Verdict == report.Fail {
 		c.Blame = "the tables may be right, and what looks up in them is not: emit the graph again with pecvt export"
 	}
-	c.Seconds = Number(time.Since(begin).Seconds())
+	c.Seconds = report.Number(time.Since(begin).Seconds())
 	s.add(c)
 	return nil
 }

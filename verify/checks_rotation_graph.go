@@ -6,6 +6,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/interp"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // turnedPart are the queries or keys of a layer on their way through the rotation.
@@ -101,7 +102,7 @@ func (w *turner) size(p turnedPart) int {
 }
 
 // run turns and compares.
-func (w *turner) run(c *Check) error {
+func (w *turner) run(c *report.Check) error {
 	length := w.s.info.MaxLength
 	programs := make([]*interp.Program, w.stride)
 	for i := range programs {
@@ -135,15 +136,15 @@ func (w *turner) run(c *Check) error {
 			if got == nil || got.Kind != interp.Float || len(got.F) != w.size(p)*n*p.attn.HeadDim {
 				return fmt.Errorf("layer %d: the turned %s are %v: expected %d heads of %d positions", p.layer, p.what, got, w.size(p), n)
 			}
-			limit := 2*tableLimit(p.attn.Rotary) + roundedLimit
-			c.Limit = max(c.Limit, Number(limit))
+			limit := 2*tableLimit(p.attn.Rotary) + report.RoundedLimit
+			c.Limit = max(c.Limit, report.Number(limit))
 			want.compare(p, w.size(p), got.F, from, n, limit, &worst, off)
 		}
 	}
 	c.Positions = length
-	c.MaxAbs, c.MaxRel = Number(worst.off), Number(worst.off)
+	c.MaxAbs, c.MaxRel = report.Number(worst.off), report.Number(worst.off)
 	if len(off) > 0 {
-		c.Verdict = Fail
+		c.Verdict = report.Fail
 		c.Detail = fmt.Sprintf("layer %d: %s of position %d do not turn as config.json's encoding does: coordinate %d is %.9g, expected %.9g; %d of %d positions are off",
 			worst.part.layer, worst.part.what, worst.position, worst.coordinate, worst.got, worst.want, len(off), length)
 	} else if w.stride > 1 {

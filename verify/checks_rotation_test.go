@@ -9,6 +9,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // TestRotationOfForms: whatever turns, every head of every layer turns by the
@@ -24,11 +25,11 @@ func TestRotationOfForms(t *testing.T) {
 					return // phases
 				}
 				w.heads, w.stride = stride == 1, stride
-				c := Check{Verdict: Pass}
+				c := report.Check{Verdict: report.Pass}
 				if err := w.run(&c); err != nil {
 					t.Fatal(err)
 				}
-				if c.Verdict != Pass || c.Positions != s.info.MaxLength || !(c.MaxAbs <= 1e-15) {
+				if c.Verdict != report.Pass || c.Positions != s.info.MaxLength || !(c.MaxAbs <= 1e-15) {
 					t.Errorf("stride %d: %s, %d positions, off by %.3g: %s", stride, c.Verdict, c.Positions, float64(c.MaxAbs), c.Detail)
 				}
 			}
@@ -57,11 +58,11 @@ func TestRotationStride(t *testing.T) {
 	for stride := 1; stride <= 2; stride++ {
 		w := s.turner()
 		w.stride = stride
-		c := Check{Verdict: Pass}
+		c := report.Check{Verdict: report.Pass}
 		if err := w.run(&c); err != nil {
 			t.Fatal(err)
 		}
-		if c.Verdict != Fail || !strings.Contains(c.Detail, "of position 337 do not turn") || !strings.Contains(c.Detail, "1 of 1500 positions") {
+		if c.Verdict != report.Fail || !strings.Contains(c.Detail, "of position 337 do not turn") || !strings.Contains(c.Detail, "1 of 1500 positions") {
 			t.Errorf("stride %d: %s %s", stride, c.Verdict, c.Detail)
 		}
 	}

@@ -1,8 +1,10 @@
 package verify
 
+import "github.com/pecvt/pecvt/verify/report"
+
 // prefill: the whole prompt in one call, no past.
 func (s *session) prefill(in Input, w want) error {
-	return s.all("prefill", w, func(r Runner) (*Logits, error) {
+	return s.all("prefill", w, func(r Runner) (*report.Logits, error) {
 		l, _, err := r.Run(s.ctx, in, nil)
 		return l, err
 	})
@@ -17,7 +19,7 @@ func (s *session) chunked(in Input, w want) error {
 		s.lack("chunked-prefill", "a prompt of one token cannot be divided")
 		return nil
 	}
-	return s.everyone("chunked-prefill", w, func(r Runner) (*Logits, error) { return inChunks(s.ctx, r, in, ends) })
+	return s.everyone("chunked-prefill", w, func(r Runner) (*report.Logits, error) { return inChunks(s.ctx, r, in, ends) })
 }
 
 // decode: the first tokens one at a time from an empty past, then all but the
@@ -32,7 +34,7 @@ func (s *session) decode(in Input, w want) error {
 		s.lack("decode", "a prompt of one token leaves none to decode")
 		return nil
 	}
-	return s.everyone("decode", w, func(r Runner) (*Logits, error) { return inChunks(s.ctx, r, in, cuts(n, at...)) })
+	return s.everyone("decode", w, func(r Runner) (*report.Logits, error) { return inChunks(s.ctx, r, in, cuts(n, at...)) })
 }
 
 // cuts returns the distinct piece ends inside (0, n), and n.

@@ -1,9 +1,12 @@
 package verify
 
-import "fmt"
+import (
+	"fmt"
+	"github.com/pecvt/pecvt/verify/report"
+)
 
 // nearTie tells of the first tokens that an answer within its limit changed.
-func nearTie(m Metrics) string {
+func nearTie(m report.Metrics) string {
 	t := m.Ties[0]
 	text := fmt.Sprintf("another first token at row %d, position %d: %d instead of %d, which the reference puts %.3g ahead (the logits there are off by up to %.3g)",
 		t.Row, t.Position, t.Got, t.Want, t.Margin, t.Error)
@@ -17,14 +20,14 @@ const nearTieBlame = "the two tokens are nearer to each other than the arithmeti
 
 // tooClose tells whether a position of the reference's answers is too near a tie
 // for float32 to keep its first token.
-func tooClose(l *Logits) bool {
+func tooClose(l *report.Logits) bool {
 	largest := 0.0
 	for _, x := range l.Data {
 		largest = max(largest, x, -x)
 	}
 	for i := range l.B * l.S {
 		row := l.Data[i*l.V : (i+1)*l.V]
-		top := row[argmax(row)]
+		top := row[report.ArgMax(row)]
 		for _, x := range row {
 			if x < top && top-x < closeMargin*largest {
 				return true
@@ -44,7 +47,7 @@ const prompts = 3
 // reference computes the float64 answers to the prompt. A generated prompt with
 // a near tie, which no float32 runtime has to get right, gives way to the next
 // seed's.
-func (s *session) reference() (Input, *Logits, error) {
+func (s *session) reference() (Input, *report.Logits, error) {
 	for try := 0; ; try++ {
 		in := prompt(s.ids, 0)
 		s.step("ref: prefill of %d tokens", len(s.ids[0]))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // weights checks the graph's weights against the checkpoint's, tensor by tensor:
@@ -18,7 +19,7 @@ import (
 // finite. Then source compares the files with those they were converted from.
 func (s *session) weights() error {
 	s.step("weights")
-	c := Check{Name: "weights", Runner: "ref", Against: GraphFile, Verdict: Pass}
+	c := report.Check{Name: "weights", Runner: "ref", Against: GraphFile, Verdict: report.Pass}
 	now, err := s.ckpt.Fingerprint()
 	if err != nil {
 		return err
@@ -40,17 +41,17 @@ func (s *session) weights() error {
 	}
 	switch {
 	case s.info.Weights != "" && s.info.Weights != now:
-		c.Verdict, c.Detail = Fail, fmt.Sprintf("%s: not what %s was emitted for", strings.Join(names, ", "), GraphFile)
+		c.Verdict, c.Detail = report.Fail, fmt.Sprintf("%s: not what %s was emitted for", strings.Join(names, ", "), GraphFile)
 		if stray != "" {
 			c.Detail += "; " + stray
 		}
 		c.Blame = "the tensor files or the graph were exchanged after the conversion: convert the source again, or emit the graph of what is there with pecvt export"
 	case stray != "":
-		c.Verdict, c.Detail, c.Blame = Fail, stray, "the emission is wrong, or the graph was changed after it: emit it again with pecvt export"
+		c.Verdict, c.Detail, c.Blame = report.Fail, stray, "the emission is wrong, or the graph was changed after it: emit it again with pecvt export"
 	case damaged != "":
-		c.Verdict, c.Detail, c.Blame = Fail, damaged, "the tensor files are damaged, here or already in the source: compare them with the source's"
+		c.Verdict, c.Detail, c.Blame = report.Fail, damaged, "the tensor files are damaged, here or already in the source: compare them with the source's"
 	case s.info.Weights == "":
-		c.Verdict, c.Detail = Skipped, "the graph does not say which tensor files it was emitted for: emit it again with pecvt export"
+		c.Verdict, c.Detail = report.Skipped, "the graph does not say which tensor files it was emitted for: emit it again with pecvt export"
 	}
 	s.add(c)
 	return s.sourceHashes()

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"github.com/pecvt/pecvt/verify/report"
 	"io"
 	"os"
 	"path/filepath"
@@ -34,7 +35,7 @@ func (s *session) sourceHashes() error {
 	if len(known) == 0 {
 		return nil
 	}
-	c := Check{Name: "source-weights", Runner: "ref", Against: ManifestFile, Verdict: Pass}
+	c := report.Check{Name: "source-weights", Runner: "ref", Against: ManifestFile, Verdict: report.Pass}
 	var rewritten []string
 	for _, f := range s.ckpt.Files {
 		name := filepath.Base(f.Path)
@@ -49,15 +50,15 @@ func (s *session) sourceHashes() error {
 		from := headers[f.HeaderSHA256()]
 		stock := len(m.Source.Manifest) == 0 && s.loaded.Extension == nil && slices.Contains(untouching, m.Flags.To) && m.Flags.Layout == "native"
 		if from != "" && stock {
-			c.Verdict = Fail
+			c.Verdict = report.Fail
 			c.Detail = fmt.Sprintf("%s has the tensors of the source's %s, but not their numbers: --to %s changes none (SHA-256 %s…)", name, from, m.Flags.To, sum[:12])
 			c.Blame = "a tensor was changed in the conversion or after it: convert the source again; verify --against names the tensor"
 			break
 		}
 		rewritten = append(rewritten, name)
 	}
-	if c.Verdict == Pass && len(rewritten) > 0 {
-		c.Verdict, c.Detail = Skipped, fmt.Sprintf("%s: written anew by the conversion; --against compares the numbers", strings.Join(rewritten, ", "))
+	if c.Verdict == report.Pass && len(rewritten) > 0 {
+		c.Verdict, c.Detail = report.Skipped, fmt.Sprintf("%s: written anew by the conversion; --against compares the numbers", strings.Join(rewritten, ", "))
 	}
 	s.add(c)
 	return nil

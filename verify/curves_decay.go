@@ -11,6 +11,7 @@ import (
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/ref"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // score is the mean score before softmax over layers and query heads as a
@@ -165,7 +166,7 @@ func phaseSteps(a *family.Attention, src family.Source) ([]float64, error) {
 // the size that a normalised head gives it), which shows the encoding alone,
 // and that of the prompt's mean query and mean key, which shows what the
 // weights make of it.
-func (s *session) decay(c *Curves) error {
+func (s *session) decay(c *report.Curves) error {
 	var ones []float64
 	none := func(m *family.Model) content {
 		return func(layer, _ int) (q, k []float64) {
@@ -194,11 +195,11 @@ func (s *session) decay(c *Curves) error {
 	}
 	for from := 0; from < s.info.MaxLength; {
 		to := min(max(from, int(float64(from)*1.05)), s.info.MaxLength-1)
-		row := DecayRow{From: from, To: to}
-		for i, into := range []*Number{&row.Score, &row.Source, &row.Prompt, &row.PromptSource} {
-			*into = Number(math.NaN())
+		row := report.DecayRow{From: from, To: to}
+		for i, into := range []*report.Number{&row.Score, &row.Source, &row.Prompt, &row.PromptSource} {
+			*into = report.Number(math.NaN())
 			if curves[i] != nil {
-				*into = Number(curves[i].mean(from, to))
+				*into = report.Number(curves[i].mean(from, to))
 			}
 		}
 		c.Decay = append(c.Decay, row)

@@ -6,39 +6,14 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
-// Facts are what a report says of the model beside its checks.
-type Facts struct {
-	DType   string `json:"dtype"`
-	Layers  int    `json:"layers"`
-	Hidden  int    `json:"hidden"`
-	Heads   int    `json:"heads"`
-	KVHeads int    `json:"kv_heads"`
-	HeadDim int    `json:"head_dim"`
-	Vocab   int    `json:"vocab"`
-	// Encoding names what the layers do, RopeType and Theta are config.json's.
-	Encoding  string  `json:"encoding"`
-	RopeType  string  `json:"rope_type,omitempty"`
-	Theta     float64 `json:"theta,omitempty"`
-	RotaryDim int     `json:"rotary_dim"`
-	// Turning counts the planes that turn, of Planes, in the first layer that
-	// has any.
-	Turning int `json:"turning"`
-	Planes  int `json:"planes"`
-	// AttentionFactor multiplies cos and sin; 1 is none.
-	AttentionFactor float64 `json:"attention_factor"`
-	Window          int     `json:"window,omitempty"`
-	TrainedLength   int     `json:"trained_length"`
-	// MaxLength is the length of the graph's tables.
-	MaxLength int `json:"max_length"`
-}
-
 // facts describes the model that the graph was emitted for.
-func (s *session) facts() *Facts {
+func (s *session) facts() *report.Facts {
 	m := s.model
 	a := &m.Blocks[0].Attn
-	f := &Facts{DType: m.DType.String(), Layers: len(m.Blocks), Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.HeadDim,
+	f := &report.Facts{DType: m.DType.String(), Layers: len(m.Blocks), Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.HeadDim,
 		Vocab: m.Vocab, Encoding: m.Encoding(), RopeType: m.Rope.Type, Theta: m.Rope.Theta, AttentionFactor: 1,
 		TrainedLength: m.TrainedLength, MaxLength: s.info.MaxLength}
 	for i := range m.Blocks {
@@ -76,7 +51,7 @@ func spectraOf(a *family.Attention) []posenc.Spectrum {
 }
 
 // spectrum lists the planes of every spectrum that is not a copy of one before.
-func (s *session) spectrum() (rows []PlaneRow, from string) {
+func (s *session) spectrum() (rows []report.PlaneRow, from string) {
 	type known struct{ now, before posenc.Spectrum }
 	var seen []known
 	for i := range s.model.Blocks {
@@ -118,19 +93,19 @@ func (s *session) planesBefore(layer, head int) (posenc.Spectrum, string) {
 
 // planeRows pairs a spectrum with the one before. A partial layout has fewer
 // planes: those of the same frequency are pairs there, the others are dropped.
-func (s *session) planeRows(layer, head int, now, before posenc.Spectrum) []PlaneRow {
+func (s *session) planeRows(layer, head int, now, before posenc.Spectrum) []report.PlaneRow {
 	if len(before.InvFreq) == 0 {
 		before = now
 	}
-	var rows []PlaneRow
+	var rows []report.PlaneRow
 	for p, source := range before.InvFreq {
 		at := p
 		if len(now.InvFreq) != len(before.InvFreq) {
 			at = slices.IndexFunc(now.InvFreq, func(f float64) bool { return near(f, source) })
 		}
-		row := PlaneRow{Layer: layer, Head: head, Plane: p, Source: Number(source), Band: posenc.BandOf(math.Abs(s.unscaled(before, p)), s.trained()).String()}
+		row := report.PlaneRow{Layer: layer, Head: head, Plane: p, Source: report.Number(source), Band: posenc.BandOf(math.Abs(s.unscaled(before, p)), s.trained()).String()}
 		if at >= 0 {
-			row.InvFreq = Number(now.InvFreq[at])
+			row.InvFreq = report.Number(now.InvFreq[at])
 		}
 		switch theta := float64(row.InvFreq); {
 		case at >= 0 && now.Removed != nil && now.Removed[at]:

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // diagnose says what the checks of the graph's own data found, so that a
@@ -14,7 +15,7 @@ import (
 // nothing.
 func (s *session) diagnose() string {
 	for _, c := range s.report.Checks {
-		if c.Verdict == Fail && (c.Name == "weights" || c.Name == "tables") {
+		if c.Verdict == report.Fail && (c.Name == "weights" || c.Name == "tables") {
 			return fmt.Sprintf("%s; see the check %s", c.Blame, c.Name)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // driftPiece is how many positions of both models are in memory at once.
@@ -29,7 +30,7 @@ func (s *session) drift() error {
 		return err
 	}
 	source := newRef(src, s.sourceCkpt)
-	d := &Drift{Source: s.sourceCkpt.Dir}
+	d := &report.Drift{Source: s.sourceCkpt.Dir}
 	var all bucket
 	var buckets, points []bucket
 	for row := range ids {
@@ -39,7 +40,7 @@ func (s *session) drift() error {
 			to := min(from+driftPiece, n)
 			s.step("drift: row %d of %d, positions %d to %d of %d", row+1, len(ids), from, to-1, n)
 			piece := in.slice(from, to)
-			var a, b *Logits
+			var a, b *report.Logits
 			if a, pastA, err = source.Run(s.ctx, piece, pastA); err != nil {
 				return fmt.Errorf("source: %w", err)
 			}
@@ -66,13 +67,13 @@ func (s *session) drift() error {
 	}
 	d.KL, d.Top1, d.MaxAbs = all.figures()
 	for k, b := range buckets {
-		row := DriftRow{From: bucketStart(k), To: min(bucketStart(k+1), n) - 1}
+		row := report.DriftRow{From: bucketStart(k), To: min(bucketStart(k+1), n) - 1}
 		row.KL, row.Top1, row.Max = b.figures()
 		d.Positions = append(d.Positions, row)
 	}
 	s.report.Drift = d
 	for position, b := range points {
-		point := DriftPoint{Position: position}
+		point := report.DriftPoint{Position: position}
 		point.KL, _, point.Max = b.figures()
 		s.curvesReport().Drift = append(s.curvesReport().Drift, point)
 	}
@@ -117,8 +118,8 @@ type bucket struct {
 
 func (b *bucket) add(p, q []float64) {
 	b.n++
-	b.kl += divergence(p, q)
-	if argmax(p) == argmax(q) {
+	b.kl += report.Divergence(p, q)
+	if report.ArgMax(p) == report.ArgMax(q) {
 		b.same++
 	}
 	for i := range p {
@@ -126,6 +127,6 @@ func (b *bucket) add(p, q []float64) {
 	}
 }
 
-func (b *bucket) figures() (kl, top1, largest Number) {
-	return Number(b.kl / float64(b.n)), Number(float64(b.same) / float64(b.n)), Number(b.max)
+func (b *bucket) figures() (kl, top1, largest report.Number) {
+	return report.Number(b.kl / float64(b.n)), report.Number(float64(b.same) / float64(b.n)), report.Number(b.max)
 }

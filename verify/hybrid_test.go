@@ -13,6 +13,7 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ort"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // qwen3 is the golden model with per-head norms, 4 query heads on 2 key/value
@@ -137,14 +138,14 @@ func TestHybrids(t *testing.T) {
 					return
 				}
 				s.tables()
-				if a := s.model.Blocks[0].Attn; s.report.Checks[0].Verdict != Pass && a.Phase == nil && a.Rotary.Dim > 0 {
+				if a := s.model.Blocks[0].Attn; s.report.Checks[0].Verdict != report.Pass && a.Phase == nil && a.Rotary.Dim > 0 {
 					t.Errorf("tables: %+v", s.report.Checks[0])
 				}
 				if err := s.runChecks(); err != nil {
 					t.Fatal(err)
 				}
 				for _, c := range s.report.Checks {
-					if c.Verdict == Fail {
+					if c.Verdict == report.Fail {
 						t.Errorf("%s of %s: %s", c.Name, c.Runner, c.Detail)
 					}
 				}
@@ -172,7 +173,7 @@ func newHybrid(t *testing.T, set func(a *family.Attention), form string) *sessio
 		t.Fatal(err)
 	}
 	s := &session{ctx: context.Background(), dir: dir, opts: Options{Provider: ort.ProviderCPU, OptLevel: ort.OptAll, Tokens: 30},
-		info: info, model: m, ckpt: ckpt, ref: newRef(m, ckpt), report: &Report{}}
+		info: info, model: m, ckpt: ckpt, ref: newRef(m, ckpt), report: &report.Report{}}
 	if s.ids, err = s.promptIDs(); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +216,7 @@ func TestLongSums(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m, err := Compare(later, first, nil)
+			m, err := report.Compare(later, first, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

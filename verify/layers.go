@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/verify/interp"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // firstLayer tells where the residual stream of the graph, in the interpreter,
@@ -105,5 +106,5 @@ func far(got, want []float64) bool {
 		}
 		worst, largest = max(worst, d), max(largest, math.Abs(w))
 	}
-	return worst > limit("float64")*largest
+	return worst > report.Float64.Limit()*largest
 }

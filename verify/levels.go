@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pecvt/pecvt/verify/ort"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // providers are the execution providers to verify on: the one asked for, else
@@ -44,7 +45,7 @@ func (s *session) openORTOn(provider string) {
 		begin := time.Now()
 		r, err := s.openORT(provider, s.opts.level())
 		if errors.Is(err, ort.ErrUnavailable) {
-			s.add(Check{Name: "load", Runner: "ort-" + provider, Verdict: Skipped, Seconds: Number(time.Since(begin).Seconds()),
+			s.add(report.Check{Name: "load", Runner: "ort-" + provider, Verdict: report.Skipped, Seconds: report.Number(time.Since(begin).Seconds()),
 				Detail: "not on this machine: --provider " + provider + " says what is missing"})
 			return
 		}
@@ -97,7 +98,7 @@ func (s *session) atLevel(runner, level string, in Input, w want) error {
 	s.step("open %s at optimisation level %s", runner, level)
 	r, err := s.openORT(strings.TrimPrefix(runner, "ort-"), level)
 	if err != nil {
-		s.add(Check{Name: "load", Runner: runner, Level: level, Verdict: Fail, Detail: reason(runner, err), Blame: s.diagnose()})
+		s.add(report.Check{Name: "load", Runner: runner, Level: level, Verdict: report.Fail, Detail: reason(runner, err), Blame: s.diagnose()})
 		return s.ctx.Err()
 	}
 	defer r.Close()
@@ -127,12 +128,12 @@ func (s *session) compareLevels() {
 	checks := s.report.Checks
 	for i := range checks {
 		c := &checks[i]
-		if c.Verdict != Fail || c.Level == "" {
+		if c.Verdict != report.Fail || c.Level == "" {
 			continue
 		}
 		var right []string
 		for _, o := range checks {
-			if o.Name == c.Name && o.Runner == c.Runner && o.Level != c.Level && o.Verdict == Pass && !slices.Contains(right, o.Level) {
+			if o.Name == c.Name && o.Runner == c.Runner && o.Level != c.Level && o.Verdict == report.Pass && !slices.Contains(right, o.Level) {
 				right = append(right, o.Level)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/verify/ref"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // maxPastBytes bounds a synthetic past of all layers, in float64.
@@ -72,7 +73,7 @@ func (s *session) syntheticPast(n int) (*past, string) {
 }
 
 // run gives a runner tokens that follow the past.
-func (p *past) run(ctx context.Context, r Runner, ids []int64) (*Logits, error) {
+func (p *past) run(ctx context.Context, r Runner, ids []int64) (*report.Logits, error) {
 	in := prompt([][]int64{ids}, int64(p.length))
 	seen := make([]int64, p.length)
 	for i := range seen {

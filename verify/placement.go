@@ -8,20 +8,8 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/verify/ort"
+	"github.com/pecvt/pecvt/verify/report"
 )
-
-// Placement is where ONNX Runtime ran the nodes of one session: a row per
-// provider.
-type Placement struct {
-	Runner string `json:"runner"`
-	Level  string `json:"level"`
-	// Provider is as the runtime spells it: "CPUExecutionProvider".
-	Provider string `json:"provider"`
-	// Nodes is how many nodes of the optimised graph ran there, Ops how many of
-	// each operator.
-	Nodes int            `json:"nodes"`
-	Ops   map[string]int `json:"ops"`
-}
 
 // providerNames are ONNX Runtime's own names of its execution providers.
 var providerNames = map[string]string{
@@ -55,9 +43,9 @@ func (s *session) placement(r Runner) {
 	if !ok || e.session.Runs() == 0 {
 		return // what never ran was placed nowhere; its own check says why
 	}
-	c := Check{Name: "placement", Runner: g.name, Level: g.level, Verdict: Pass, Against: strings.TrimPrefix(g.name, "ort-")}
+	c := report.Check{Name: "placement", Runner: g.name, Level: g.level, Verdict: report.Pass, Against: strings.TrimPrefix(g.name, "ort-")}
 	if e.session.Options().ProfileDir == "" {
-		c.Verdict, c.Detail = Incomplete, "where the nodes ran is not known: no folder for the runtime's profile can be made in "+os.TempDir()
+		c.Verdict, c.Detail = report.Incomplete, "where the nodes ran is not known: no folder for the runtime's profile can be made in "+os.TempDir()
 		c.Blame = "set TMPDIR to a folder that can be written to"
 		s.add(c)
 		return
@@ -72,14 +60,14 @@ func (s *session) placement(r Runner) {
 		runs, err = ort.NodeRuns(path)
 	}
 	if err != nil {
-		c.Verdict, c.Detail = Incomplete, "where the nodes ran is not known: "+reason(g.name, err)
+		c.Verdict, c.Detail = report.Incomplete, "where the nodes ran is not known: "+reason(g.name, err)
 		s.add(c)
 		return
 	}
 	rows, stray := place(runs, g.name, g.level)
 	s.report.Placement = append(s.report.Placement, rows...)
 	if len(stray) > 0 {
-		c.Verdict = Fail
+		c.Verdict = report.Fail
 		c.Detail = fmt.Sprintf("%d of %d nodes ran elsewhere: %s", len(stray), len(runs), strings.Join(stray[:min(len(stray), 3)], ", "))
 		c.Blame = fmt.Sprintf("ONNX Runtime %s has no kernel for these on %s and fell back in silence: use another version, or emit the graph in the other form (--attention)", s.report.Runtime, providerNames[g.name])
 	}
@@ -88,12 +76,12 @@ func (s *session) placement(r Runner) {
 
 // place sums node runs up by provider, and names those that ran on another than
 // the runner's.
-func place(runs []ort.NodeRun, runner, level string) (rows []Placement, stray []string) {
-	by := map[string]*Placement{}
+func place(runs []ort.NodeRun, runner, level string) (rows []report.Placement, stray []string) {
+	by := map[string]*report.Placement{}
 	for _, n := range runs {
 		p := by[n.Provider]
 		if p == nil {
-			p = &Placement{Runner: runner, Level: level, Provider: n.Provider, Ops: map[string]int{}}
+			p = &report.Placement{Runner: runner, Level: level, Provider: n.Provider, Ops: map[string]int{}}
 			by[n.Provider] = p
 		}
 		p.Nodes++
@@ -106,19 +94,4 @@ func place(runs []ort.NodeRun, runner, level string) (rows []Placement, stray []
 		rows = append(rows, *by[name])
 	}
 	return rows, stray
-}
-
-// placed is a line per runner: how many nodes ran on which provider, by level.
-func (r *Report) placed() []string {
-	var lines []string
-	last := ""
-	for _, p := range r.Placement {
-		text := fmt.Sprintf("%d nodes on %s (%s)", p.Nodes, strings.TrimSuffix(p.Provider, "ExecutionProvider"), p.Level)
-		if p.Runner != last {
-			lines, last = append(lines, p.Runner+": "+text), p.Runner
-			continue
-		}
-		lines[len(lines)-1] += ", " + text
-	}
-	return lines
 }

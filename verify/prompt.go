@@ -6,6 +6,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // generated returns one row of n token ids drawn uniformly from the
@@ -59,7 +60,7 @@ func readIDs(f *safetensors.File, vocab int) ([][]int64, error) {
 type golden struct {
 	file   *safetensors.File
 	ids    [][]int64
-	logits *Logits
+	logits *report.Logits
 }
 
 func openGolden(path string, vocab int) (*golden, error) {
@@ -80,7 +81,7 @@ func openGolden(path string, vocab int) (*golden, error) {
 }
 
 // values reads a float tensor of shape (rows, positions, width).
-func (g *golden) values(name string, width int) (*Logits, error) {
+func (g *golden) values(name string, width int) (*report.Logits, error) {
 	info, ok := g.file.Lookup(name)
 	if !ok {
 		return nil, fmt.Errorf("%s: tensor %q is missing: the given answers are read from it", g.file.Path, name)
@@ -93,7 +94,7 @@ func (g *golden) values(name string, width int) (*Logits, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Logits{B: int(rows), S: int(positions), V: width, Data: make([]float64, rows*positions*int64(width))}
+	l := &report.Logits{B: int(rows), S: int(positions), V: width, Data: make([]float64, rows*positions*int64(width))}
 	if err := tensor.Decode64(l.Data, raw, info.DType); err != nil {
 		return nil, fmt.Errorf("%s: tensor %q: %w", g.file.Path, name, err)
 	}

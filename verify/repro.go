@@ -19,6 +19,7 @@ import (
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ort"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // The files of a repro.
@@ -45,8 +46,8 @@ type reproManifest struct {
 	Between []string `json:"between,omitempty"`
 	// Float64 and Float32 bound max |got − want| / max |want| for a runner that
 	// computes so.
-	Float64 Number `json:"limit_float64"`
-	Float32 Number `json:"limit_float32"`
+	Float64 report.Number `json:"limit_float64"`
+	Float32 report.Number `json:"limit_float32"`
 }
 
 // isRepro tells whether dir is a folder that an extract was written to.
@@ -57,7 +58,7 @@ func isRepro(dir string) bool {
 
 // verifyRepro runs a repro's graph on its inputs and compares what comes out with
 // what should.
-func verifyRepro(ctx context.Context, dir string, opts Options) (*Report, error) {
+func verifyRepro(ctx context.Context, dir string, opts Options) (*report.Report, error) {
 	begin := time.Now()
 	for _, o := range [][2]string{{"--golden", opts.Golden}, {"--against", opts.Against}, {"--ids", opts.IDs}} {
 		if o[1] != "" {
@@ -90,8 +91,8 @@ func verifyRepro(ctx context.Context, dir string, opts Options) (*Report, error)
 	if len(expected) == 0 {
 		return nil, fmt.Errorf("repro: %s holds no tensor: nothing to compare with; extract it again with pecvt verify --bisect --extract", filepath.Join(dir, expectedFile))
 	}
-	s := &session{ctx: ctx, dir: dir, opts: opts, report: &Report{Schema: 1, Model: filepath.Base(absolute(dir)), Family: "repro of " + about.Model,
-		Encoding: fmt.Sprintf("node %s (%s)", about.Node, about.Op), Tokens: about.Tokens, Tolerances: Tolerances()}}
+	s := &session{ctx: ctx, dir: dir, opts: opts, report: &report.Report{Schema: 1, Model: filepath.Base(absolute(dir)), Family: "repro of " + about.Model,
+		Encoding: fmt.Sprintf("node %s (%s)", about.Node, about.Op), Tokens: about.Tokens, Tolerances: report.Tolerances()}}
 	s.repro("interp", "", about, expected, func() (map[string]*interp.Array, error) {
 		p, err := interp.Load(model, dir)
 		if err != nil {
@@ -114,8 +115,8 @@ func verifyRepro(ctx context.Context, dir string, opts Options) (*Report, error)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	s.report.settle()
-	s.report.Seconds = Number(time.Since(begin).Seconds())
+	s.report.Settle()
+	s.report.Seconds = report.Number(time.Since(begin).Seconds())
 	return s.report, nil
 }
 
@@ -168,13 +169,13 @@ func (s *session) reproORT(provider, level string, about *reproManifest, inputs,
 func (s *session) repro(runner, level string, about *reproManifest, expected map[string]*interp.Array, run func() (map[string]*interp.Array, error)) {
 	s.step("%s: %s", runner, about.Node)
 	begin := time.Now()
-	c := Check{Name: "repro", Runner: runner, Level: level, Against: about.Against, Limit: about.Float32, Verdict: Pass}
+	c := report.Check{Name: "repro", Runner: runner, Level: level, Against: about.Against, Limit: about.Float32, Verdict: report.Pass}
 	if runner == "interp" {
 		c.Limit = about.Float64
 	}
 	out, err := run()
 	if err != nil {
-		c.Verdict, c.Detail = Fail, reason(runner, err)
+		c.Verdict, c.Detail = report.Fail, reason(runner, err)
 	}
 	for _, name := range sortedKeys(expected) {
 		if err != nil {
@@ -183,26 +184,26 @@ func (s *session) repro(runner, level string, about *reproManifest, expected map
 		want := expected[name]
 		got := out[name]
 		if got == nil {
-			c.Verdict, c.Detail = Fail, fmt.Sprintf("output %q is missing", name)
+			c.Verdict, c.Detail = report.Fail, fmt.Sprintf("output %q is missing", name)
 			break
 		}
 		w := &wanted{shape: want.Shape, f: want.F, i: want.I, b: want.B}
 		off, worst := w.off(got)
 		c.Positions = max(c.Positions, about.Tokens)
 		if off > float64(c.MaxRel) {
-			c.MaxRel, c.MaxAbs = Number(off), Number(off*largest(want))
+			c.MaxRel, c.MaxAbs = report.Number(off), report.Number(off*largest(want))
 		}
-		if !(off <= float64(c.Limit)) && c.Verdict == Pass {
-			c.Verdict, c.Detail = Fail, fmt.Sprintf("output %s: %s", name, worst)
+		if !(off <= float64(c.Limit)) && c.Verdict == report.Pass {
+			c.Verdict, c.Detail = report.Fail, fmt.Sprintf("output %s: %s", name, worst)
 		}
 	}
-	if c.Verdict == Fail {
+	if c.Verdict == report.Fail {
 		c.Blame = fmt.Sprintf("given right inputs, %s (%s) of %s answers wrong", about.Node, about.Op, about.Model)
 		if len(about.Between) > 0 {
 			c.Blame = fmt.Sprintf("given right inputs, %s (%s) of %s or %s before it answers wrong", about.Node, about.Op, about.Model, oneOf(len(about.Between)))
 		}
 	}
-	c.Seconds = Number(time.Since(begin).Seconds())
+	c.Seconds = report.Number(time.Since(begin).Seconds())
 	s.add(c)
 }
 

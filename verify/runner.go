@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // Input is one call of a model: tokens of B rows, all S long.
@@ -18,18 +19,6 @@ type Input struct {
 // Batch returns the input's B and S.
 func (in Input) Batch() (b, s int) { return len(in.IDs), len(in.IDs[0]) }
 
-// Logits are a model's answers, row-major (B, S, V).
-type Logits struct {
-	B, S, V int
-	Data    []float64
-}
-
-// At returns the V logits of position s of row b.
-func (l *Logits) At(b, s int) []float64 {
-	i := (b*l.S + s) * l.V
-	return l.Data[i : i+l.V]
-}
-
 // State is a runner's own key/value cache; nil is an empty past.
 type State any
 
@@ -38,7 +27,7 @@ type Runner interface {
 	// Name is "ref", "interp", "ort-cpu" or "ort-cuda".
 	Name() string
 	// Run computes the logits of every position and the cache after them.
-	Run(ctx context.Context, in Input, past State) (*Logits, State, error)
+	Run(ctx context.Context, in Input, past State) (*report.Logits, State, error)
 	// Positions reports whether the runner takes explicit positions; one that
 	// does not counts them from the mask.
 	Positions() bool
@@ -72,9 +61,9 @@ func (in Input) slice(from, to int) Input {
 
 // inChunks runs an input piece by piece through the cache and joins the
 // answers. Pieces end at the given columns; the last must be the input's end.
-func inChunks(ctx context.Context, r Runner, in Input, ends []int) (*Logits, error) {
+func inChunks(ctx context.Context, r Runner, in Input, ends []int) (*report.Logits, error) {
 	b, s := in.Batch()
-	var all *Logits
+	var all *report.Logits
 	var past State
 	from := 0
 	for _, to := range ends {
@@ -83,7 +72,7 @@ func inChunks(ctx context.Context, r Runner, in Input, ends []int) (*Logits, err
 			return nil, fmt.Errorf("tokens %d to %d: %w", from, to-1, err)
 		}
 		if all == nil {
-			all = &Logits{B: b, S: s, V: part.V, Data: make([]float64, b*s*part.V)}
+			all = &report.Logits{B: b, S: s, V: part.V, Data: make([]float64, b*s*part.V)}
 		}
 		if part.B != b || part.S != to-from || part.V != all.V {
 			return nil, fmt.Errorf("tokens %d to %d: logits have shape [%d %d %d]", from, to-1, part.B, part.S, part.V)

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // engine executes a graph: integer inputs and float inputs by name, float
@@ -32,7 +33,7 @@ func (g *graphRunner) Name() string    { return g.name }
 func (g *graphRunner) Positions() bool { return g.info.Positions }
 func (g *graphRunner) Close() error    { return g.eng.close() }
 
-func (g *graphRunner) Run(ctx context.Context, in Input, past State) (*Logits, State, error) {
+func (g *graphRunner) Run(ctx context.Context, in Input, past State) (*report.Logits, State, error) {
 	b, s := in.Batch()
 	ints := map[string]array[int64]{
 		"input_ids":      flatten(in.IDs),
@@ -62,7 +63,7 @@ func (g *graphRunner) Run(ctx context.Context, in Input, past State) (*Logits, S
 			return nil, nil, fmt.Errorf("output %q is missing", c.Present)
 		}
 	}
-	return &Logits{B: b, S: s, V: int(logits.Shape[2]), Data: logits.Data}, present, nil
+	return &report.Logits{B: b, S: s, V: int(logits.Shape[2]), Data: logits.Data}, present, nil
 }
 
 // zeros makes a past of zeros.

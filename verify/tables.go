@@ -9,6 +9,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // tables compares every cosine and sine in the graph with the encoding that
@@ -16,7 +17,7 @@ import (
 // of positions, so tables that are one row off give the same logits, and a
 // prompt visits a few rows only.
 func (s *session) tables() {
-	c := Check{Name: "tables", Runner: "interp", Against: "config.json", Verdict: Pass}
+	c := report.Check{Name: "tables", Runner: "interp", Against: "config.json", Verdict: report.Pass}
 	stored := map[string]*onnxpb.TensorProto{}
 	for _, t := range s.info.Model.GetGraph().GetInitializer() {
 		stored[t.GetName()] = t
@@ -35,35 +36,35 @@ func (s *session) tables() {
 		seen[kind] = append(seen[kind], r)
 		cos, sin := stored[prefix+"/cos_table"], stored[prefix+"/sin_table"]
 		if cos == nil || sin == nil {
-			c.Verdict, c.Detail = Skipped, fmt.Sprintf("the graph has no tables %s/cos_table and sin_table", prefix)
+			c.Verdict, c.Detail = report.Skipped, fmt.Sprintf("the graph has no tables %s/cos_table and sin_table", prefix)
 			s.add(c)
 			return
 		}
 		found, err := compareTables(r, s.info.MaxLength, cos, sin)
 		if err != nil {
-			c.Verdict, c.Detail = Fail, fmt.Sprintf("layer %d: %v", i, err)
+			c.Verdict, c.Detail = report.Fail, fmt.Sprintf("layer %d: %v", i, err)
 			s.add(c)
 			return
 		}
 		c.Positions = s.info.MaxLength
-		c.Limit = max(c.Limit, Number(tableLimit(r)))
+		c.Limit = max(c.Limit, report.Number(tableLimit(r)))
 		if found.off > worst.off {
 			worst = found
 		}
 	}
 	phases, err := s.phaseRates(stored)
 	if err != nil {
-		c.Verdict, c.Detail = Fail, err.Error()
+		c.Verdict, c.Detail = report.Fail, err.Error()
 		c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
 		s.add(c)
 		return
 	}
 	if len(seen)+phases == 0 {
-		c.Verdict, c.Detail = Skipped, "the encoding has no tables: nothing turns"
+		c.Verdict, c.Detail = report.Skipped, "the encoding has no tables: nothing turns"
 	}
-	c.MaxAbs, c.MaxRel = Number(worst.off), Number(worst.off)
+	c.MaxAbs, c.MaxRel = report.Number(worst.off), report.Number(worst.off)
 	if worst.off > 0 && !(worst.off <= float64(c.Limit)) {
-		c.Verdict = Fail
+		c.Verdict = report.Fail
 		c.Detail = fmt.Sprintf("the %s of position %d, plane %d is %.9g: expected %.9g", worst.table, worst.row, worst.plane, worst.got, worst.want)
 		c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
 	}
@@ -128,7 +129,7 @@ func (s *session) phaseRates(stored map[string]*onnxpb.TensorProto) (int, error)
 		}
 		for p, theta := range want {
 			got := 2 * math.Pi * math.Float64frombits(binary.LittleEndian.Uint64(raw[8*p:]))
-			if !(math.Abs(got-theta) <= 4*roundoff["float64"]*math.Abs(theta)) {
+			if !(math.Abs(got-theta) <= 4*report.Float64.Roundoff()*math.Abs(theta)) {
 				return layers, fmt.Errorf("layer %d: plane %d turns by %.9g per unit of phase: expected %.9g", i, p, got, theta)
 			}
 		}
@@ -139,7 +140,7 @@ func (s *session) phaseRates(stored map[string]*onnxpb.TensorProto) (int, error)
 // tableLimit is what rounding to float32 may change: 2 u of the largest value,
 // of which one is the rounding and the other room for another sine function.
 func tableLimit(r posenc.Rotary) float64 {
-	return 2 * roundoff["float32"] * max(1, math.Abs(r.Gain))
+	return 2 * report.Float32.Roundoff() * max(1, math.Abs(r.Gain))
 }
 
 // entry is the number of a table that is farthest off; the first of equals.

@@ -13,6 +13,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/verify/ort"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // Options steer a verification. The zero value verifies with a generated
@@ -66,7 +67,7 @@ type session struct {
 	ckpt   *safetensors.Checkpoint
 	ref    *refRunner
 	others []Runner
-	report *Report
+	report *report.Report
 
 	ids   [][]int64 // one row
 	in    Input     // of ids
@@ -90,7 +91,7 @@ const defaultTokens = 48
 // Verify checks the folder dir, which holds a checkpoint and its model.onnx.
 // An error means that the verification could not be made; what it found is in
 // the report's verdict.
-func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
+func Verify(ctx context.Context, dir string, opts Options) (*report.Report, error) {
 	begin := time.Now()
 	if opts.Tokens == 0 {
 		opts.Tokens = defaultTokens
@@ -107,7 +108,7 @@ func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
 			return nil, err
 		}
 	}
-	s := &session{ctx: ctx, dir: dir, opts: opts, report: &Report{Schema: 1, Model: filepath.Base(absolute(dir)), Seed: opts.Seed, Tolerances: Tolerances()}}
+	s := &session{ctx: ctx, dir: dir, opts: opts, report: &report.Report{Schema: 1, Model: filepath.Base(absolute(dir)), Seed: opts.Seed, Tolerances: report.Tolerances()}}
 	defer s.close()
 	if err := s.open(); err != nil {
 		return nil, err
@@ -141,8 +142,8 @@ func Verify(ctx context.Context, dir string, opts Options) (*Report, error) {
 	if b := s.report.Bisect; b != nil && opts.Extract != "" && b.Extracted == "" {
 		b.Summary += "; no node to write to " + opts.Extract
 	}
-	s.report.settle()
-	s.report.Seconds = Number(time.Since(begin).Seconds())
+	s.report.Settle()
+	s.report.Seconds = report.Number(time.Since(begin).Seconds())
 	return s.report, nil
 }
 
@@ -267,21 +268,21 @@ func (s *session) start(name string, open func() (Runner, error)) {
 		s.others = append(s.others, r)
 		return
 	}
-	c := Check{Name: "load", Runner: name, Verdict: Fail, Detail: reason(name, err)}
+	c := report.Check{Name: "load", Runner: name, Verdict: report.Fail, Detail: reason(name, err)}
 	if !errors.Is(err, ort.ErrUnavailable) {
 		c.Blame = s.strayLink()
 		if c.Blame == "" {
 			c.Blame = s.diagnose()
 		}
 	} else {
-		c.Verdict = Unavailable
+		c.Verdict = report.Unavailable
 		for _, must := range s.opts.Require {
 			if strings.HasPrefix(name, must) {
-				c.Verdict, c.Detail = Fail, "required and unavailable: "+c.Detail
+				c.Verdict, c.Detail = report.Fail, "required and unavailable: "+c.Detail
 			}
 		}
 	}
-	s.report.Checks = append(s.report.Checks, c)
+	s.add(c)
 }
 
 func (s *session) close() {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // longestWindowedPrompt is the longest window that a longer generated prompt
@@ -59,7 +60,7 @@ func (s *session) window(ids [][]int64) error {
 
 // afterPast makes a check of tokens that follow a synthetic past.
 func (s *session) afterPast(check string, p *past, ids []int64) error {
-	run := func(r Runner) (*Logits, error) { return p.run(s.ctx, r, ids) }
+	run := func(r Runner) (*report.Logits, error) { return p.run(s.ctx, r, ids) }
 	s.step("ref: %s of %d", check, p.length)
 	logits, err := run(s.ref)
 	if err != nil {
@@ -106,17 +107,17 @@ func (s *session) windowSizes() {
 	for _, n := range s.info.Model.GetGraph().GetNode() {
 		nodes[n.GetName()] = n
 	}
-	c := Check{Name: "window-size", Runner: "interp", Against: "config.json", Verdict: Pass}
+	c := report.Check{Name: "window-size", Runner: "interp", Against: "config.json", Verdict: report.Pass}
 	any := false
 	for i := range s.model.Blocks {
 		want := s.model.Blocks[i].Attn.Window
 		got, found := s.graphWindow(nodes, i)
 		any = any || want > 0 || got > 0
 		switch {
-		case !found && c.Verdict == Pass:
-			c.Verdict, c.Detail = Skipped, fmt.Sprintf("layer %d: the graph does not name its attention and mask as pecvt does", i)
-		case found && got != want && c.Verdict != Fail:
-			c.Verdict, c.Detail = Fail, fmt.Sprintf("layer %d: the graph has %s, config.json %s", i, windowText(got), windowText(want))
+		case !found && c.Verdict == report.Pass:
+			c.Verdict, c.Detail = report.Skipped, fmt.Sprintf("layer %d: the graph does not name its attention and mask as pecvt does", i)
+		case found && got != want && c.Verdict != report.Fail:
+			c.Verdict, c.Detail = report.Fail, fmt.Sprintf("layer %d: the graph has %s, config.json %s", i, windowText(got), windowText(want))
 			c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
 		}
 	}

@@ -35,14 +35,15 @@ var arrows = map[string][]string{
 	"verify/interp":       {"onnxops/onnxpb", "convert/tensor"},
 	"verify/ort":          {"onnxops/onnxpb", "convert/tensor"},
 	"verify/ort/orttest":  {"verify/ort", "onnxops/onnxpb"},
-	"verify":              {"posenc", "convert/fsio", "convert/tensor", "convert/safetensors", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
+	"verify/report":       {},
+	"verify":              {"verify/report", "posenc", "convert/fsio", "convert/tensor", "convert/safetensors", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
 	"verify/eval/tokens":  {},
-	"verify/eval":         {"posenc", "convert/fsio", "convert/safetensors", "convert/family", "onnxops", "verify", "verify/ref", "verify/ort", "verify/eval/tokens"},
-	"verify/htmlreport":   {"verify"},
+	"verify/eval":         {"posenc", "convert/fsio", "convert/safetensors", "convert/family", "onnxops", "verify", "verify/report", "verify/ref", "verify/ort", "verify/eval/tokens"},
+	"verify/htmlreport":   {"verify/report"},
 	"cmd/pecvt":           {"posenc", "convert", "convert/family", "convert/safetensors", "convert/rewrite", "convert/retrofit", "onnxops", "onnxops/ops", "verify", "verify/ref", "verify/ort", "verify/eval", "verify/eval/tokens", "verify/htmlreport"},
 	"verify/mutants":      {"posenc", "convert", "convert/family", "convert/rewrite", "convert/safetensors", "convert/tensor", "onnxops", "onnxops/onnxpb", "verify", "verify/ort", "verify/ref"},
 	"verify/mutants/gen":  {"verify/mutants"},
-	"cmd/pecvt/gendocs":   {"posenc", "convert/family", "convert/rewrite", "onnxops/ops", "verify"},
+	"cmd/pecvt/gendocs":   {"posenc", "convert/family", "convert/rewrite", "onnxops/ops", "verify/report"},
 }
 
 // TestArrows keeps the packages' imports as the layout promises, and

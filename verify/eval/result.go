@@ -1,10 +1,12 @@
 package eval
 
-import "github.com/pecvt/pecvt/verify"
+import (
+	"github.com/pecvt/pecvt/verify/report"
+)
 
 // Number is a float64 that JSON writes as null when it is not finite; a figure
 // that was not measured is NaN.
-type Number = verify.Number
+type Number = report.Number
 
 // Interval is a 95% confidence interval; nil where there is none.
 type Interval *[2]Number

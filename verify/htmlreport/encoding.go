@@ -10,17 +10,17 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg/draw"
 
-	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // spectrum shows the wavelength of every plane, what became of it, and the
 // bands against the trained length.
-func spectrum(r *verify.Report) (figure, error) {
+func spectrum(r *report.Report) (figure, error) {
 	if r.Curves == nil || r.Facts == nil || len(r.Curves.Spectrum) == 0 {
 		return figure{}, nil
 	}
 	rows := r.Curves.Spectrum
-	first := slices.DeleteFunc(slices.Clone(rows), func(p verify.PlaneRow) bool { return p.Layer != rows[0].Layer || p.Head != rows[0].Head })
+	first := slices.DeleteFunc(slices.Clone(rows), func(p report.PlaneRow) bool { return p.Layer != rows[0].Layer || p.Head != rows[0].Head })
 	length := float64(r.Facts.TrainedLength)
 	var waves []float64
 	for _, p := range first {
@@ -132,7 +132,7 @@ func became(count map[string]int, more bool) string {
 func wavelength(theta float64) float64 { return 2 * math.Pi / math.Abs(theta) }
 
 // drift shows the distance from the source by position.
-func drift(r *verify.Report) (figure, error) {
+func drift(r *report.Report) (figure, error) {
 	if r.Drift == nil || len(r.Drift.Positions) == 0 {
 		return figure{}, nil
 	}
@@ -177,12 +177,12 @@ func drift(r *verify.Report) (figure, error) {
 	return f, err
 }
 
-func decayPlain(r *verify.Report) (figure, error)  { return decay(r, false) }
-func decayPrompt(r *verify.Report) (figure, error) { return decay(r, true) }
+func decayPlain(r *report.Report) (figure, error)  { return decay(r, false) }
+func decayPrompt(r *report.Report) (figure, error) { return decay(r, true) }
 
 // decay shows the score over the distance of query and key, before and after:
 // without content, or of the prompt's mean query and key.
-func decay(r *verify.Report, prompt bool) (figure, error) {
+func decay(r *report.Report, prompt bool) (figure, error) {
 	if r.Curves == nil {
 		return figure{}, nil
 	}

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 //go:embed page.html
@@ -32,7 +32,7 @@ type key struct{ Role, Kind, Label string }
 
 // page is what the template shows.
 type page struct {
-	Report   *verify.Report
+	Report   *report.Report
 	Style    template.CSS
 	Verdict  string
 	Sentence string
@@ -47,26 +47,26 @@ type fact struct{ Name, Value string }
 
 // finding is a check that did not pass.
 type finding struct {
-	verify.Check
+	report.Check
 	Runners string
 }
 
 var funcs = template.FuncMap{
-	"sci": func(n verify.Number) string { return sci(float64(n)) },
-	"percent": func(n verify.Number) string {
+	"sci": func(n report.Number) string { return sci(float64(n)) },
+	"percent": func(n report.Number) string {
 		return strconv.FormatFloat(100*float64(n), 'f', 1, 64) + " %"
 	},
 	"share":   share,
-	"seconds": func(n verify.Number) string { return strconv.FormatFloat(float64(n), 'f', 2, 64) + " s" },
-	"class":   func(v verify.Verdict) string { return class(string(v)) },
+	"seconds": func(n report.Number) string { return strconv.FormatFloat(float64(n), 'f', 2, 64) + " s" },
+	"class":   func(v report.Verdict) string { return class(string(v)) },
 }
 
 var pageTemplate = template.Must(template.New("page").Funcs(funcs).Parse(pageSource))
 
 // Write writes the report as a page.
-func Write(w io.Writer, r *verify.Report) error {
+func Write(w io.Writer, r *report.Report) error {
 	p := page{Report: r, Style: template.CSS(style), Verdict: string(r.Verdict), Sentence: sentence(r), Facts: facts(r), Findings: findings(r, false), LeftOut: findings(r, true)}
-	for _, draw := range []func(*verify.Report) (figure, error){byRunner, byPosition, byLayer, spectrum, drift, decayPlain, decayPrompt} {
+	for _, draw := range []func(*report.Report) (figure, error){byRunner, byPosition, byLayer, spectrum, drift, decayPlain, decayPrompt} {
 		f, err := draw(r)
 		switch {
 		case err != nil: // the checks are worth reading without it
@@ -79,13 +79,13 @@ func Write(w io.Writer, r *verify.Report) error {
 }
 
 // sentence says the verdict in words.
-func sentence(r *verify.Report) string {
+func sentence(r *report.Report) string {
 	switch r.Verdict {
-	case verify.Pass:
+	case report.Pass:
 		return "The checkpoint, the graph and the runtime give the same answers within the limits."
-	case verify.Fail:
+	case report.Fail:
 		return "At least one check is outside its limit: this model should not be released."
-	case verify.Ambiguous:
+	case report.Ambiguous:
 		return "Every error is within its limit, but a near tie has another first token: look before releasing."
 	default:
 		return "Nothing was found wrong, but not everything could be checked."
@@ -94,15 +94,15 @@ func sentence(r *verify.Report) string {
 
 // class is a verdict's class in the style sheet; one it does not know is bad.
 func class(verdict string) string {
-	switch v := verify.Verdict(verdict); v {
-	case verify.Pass, verify.Ambiguous, verify.Incomplete, verify.Unavailable, verify.Skipped, verify.Info:
+	switch v := report.Verdict(verdict); v {
+	case report.Pass, report.Ambiguous, report.Incomplete, report.Unavailable, report.Skipped, report.Info:
 		return verdict
 	}
 	return "fail"
 }
 
 // facts are the model and its encoding, in the order a reader asks for them.
-func facts(r *verify.Report) []fact {
+func facts(r *report.Report) []fact {
 	var out []fact
 	add := func(name, format string, args ...any) {
 		out = append(out, fact{name, fmt.Sprintf(format, args...)})
@@ -150,10 +150,10 @@ func facts(r *verify.Report) []fact {
 
 // findings are the checks that did not pass, or those that were left out, with
 // the runners that say the same thing together.
-func findings(r *verify.Report, skipped bool) []finding {
+func findings(r *report.Report, skipped bool) []finding {
 	var out []finding
 	for _, c := range r.Checks {
-		if c.Verdict == verify.Pass || c.Verdict == verify.Info || (c.Verdict == verify.Skipped) != skipped {
+		if c.Verdict == report.Pass || c.Verdict == report.Info || (c.Verdict == report.Skipped) != skipped {
 			continue
 		}
 		runner := c.Runner
@@ -186,7 +186,7 @@ func sci(x float64) string {
 }
 
 // share is how much of its limit a check used up, in words that fit a column.
-func share(c verify.Check) string {
+func share(c report.Check) string {
 	used := float64(c.MaxRel) / float64(c.Limit)
 	switch {
 	case math.IsNaN(used) || math.IsInf(used, 0):

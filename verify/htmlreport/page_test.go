@@ -9,35 +9,35 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // full is a report that has everything a page can show.
-func full() *verify.Report {
-	nan := verify.Number(math.NaN())
-	r := &verify.Report{Schema: 1, Version: "v1", Verdict: verify.Fail, Model: `m<script>alert(1)</script>`, Family: "llama", Encoding: "hope", Tokens: 4, Runtime: "1.32.0",
-		Warnings: []string{"a & b"}, Tolerances: verify.Tolerances(), Seconds: 3,
-		Facts:     &verify.Facts{DType: "F32", Layers: 2, Hidden: 8, Heads: 2, KVHeads: 1, HeadDim: 4, Vocab: 16, Encoding: "rope", RopeType: "default", Theta: 10000, RotaryDim: 4, Planes: 2, Turning: 1, AttentionFactor: 1, TrainedLength: 512, MaxLength: 600},
-		Placement: []verify.Placement{{Runner: "ort-cpu", Level: "all", Provider: "CPUExecutionProvider", Nodes: 7}},
-		Bisect:    &verify.Bisection{Check: "prefill", Runner: "interp", Against: "ref", Stage: "layer 1", Summary: "layer 1 is bad", Node: &verify.NodeFinding{Name: "/layers.1/Gemm", Op: "Gemm"}, Tensors: []verify.TensorFinding{{Name: "w", File: "model.safetensors", State: "bad"}}, Stages: []verify.StageError{{Runner: "interp", Stage: "layer 1", MaxRel: nan}}},
-		Drift:     &verify.Drift{Source: "/path/to/source", KL: 0.1, Top1: 0.5, Positions: []verify.DriftRow{{From: 0, To: 3, KL: 0.1, Top1: 0.5}}},
-		Curves: &verify.Curves{
-			ByLayer:  []verify.LayerError{{Runner: "interp", Layer: 0, MaxRel: 0, Limit: 1e-6}, {Runner: "interp", Layer: 1, MaxRel: nan, Limit: 1e-6}, {Runner: "interp", Layer: 2, MaxRel: 1e-7, Limit: 1e-6}},
-			Spectrum: []verify.PlaneRow{{Plane: 0, InvFreq: 1, Source: 1, State: "kept"}, {Plane: 1, InvFreq: 0, Source: 0.01, State: "dropped"}, {Plane: 2, InvFreq: 0.001, Source: 0.002, State: "scaled"}, {Plane: 3, Source: 0.001, State: "removed"}, {Plane: 4, State: "still"}},
-			Drift:    []verify.DriftPoint{{Position: 0, KL: 0}, {Position: 1, KL: 0.2}, {Position: 2, KL: nan}},
+func full() *report.Report {
+	nan := report.Number(math.NaN())
+	r := &report.Report{Schema: 1, Version: "v1", Verdict: report.Fail, Model: `m<script>alert(1)</script>`, Family: "llama", Encoding: "hope", Tokens: 4, Runtime: "1.32.0",
+		Warnings: []string{"a & b"}, Tolerances: report.Tolerances(), Seconds: 3,
+		Facts:     &report.Facts{DType: "F32", Layers: 2, Hidden: 8, Heads: 2, KVHeads: 1, HeadDim: 4, Vocab: 16, Encoding: "rope", RopeType: "default", Theta: 10000, RotaryDim: 4, Planes: 2, Turning: 1, AttentionFactor: 1, TrainedLength: 512, MaxLength: 600},
+		Placement: []report.Placement{{Runner: "ort-cpu", Level: "all", Provider: "CPUExecutionProvider", Nodes: 7}},
+		Bisect:    &report.Bisection{Check: "prefill", Runner: "interp", Against: "ref", Stage: "layer 1", Summary: "layer 1 is bad", Node: &report.NodeFinding{Name: "/layers.1/Gemm", Op: "Gemm"}, Tensors: []report.TensorFinding{{Name: "w", File: "model.safetensors", State: "bad"}}, Stages: []report.StageError{{Runner: "interp", Stage: "layer 1", MaxRel: nan}}},
+		Drift:     &report.Drift{Source: "/path/to/source", KL: 0.1, Top1: 0.5, Positions: []report.DriftRow{{From: 0, To: 3, KL: 0.1, Top1: 0.5}}},
+		Curves: &report.Curves{
+			ByLayer:  []report.LayerError{{Runner: "interp", Layer: 0, MaxRel: 0, Limit: 1e-6}, {Runner: "interp", Layer: 1, MaxRel: nan, Limit: 1e-6}, {Runner: "interp", Layer: 2, MaxRel: 1e-7, Limit: 1e-6}},
+			Spectrum: []report.PlaneRow{{Plane: 0, InvFreq: 1, Source: 1, State: "kept"}, {Plane: 1, InvFreq: 0, Source: 0.01, State: "dropped"}, {Plane: 2, InvFreq: 0.001, Source: 0.002, State: "scaled"}, {Plane: 3, Source: 0.001, State: "removed"}, {Plane: 4, State: "still"}},
+			Drift:    []report.DriftPoint{{Position: 0, KL: 0}, {Position: 1, KL: 0.2}, {Position: 2, KL: nan}},
 		}}
-	for i, v := range verify.Verdicts() {
-		r.Checks = append(r.Checks, verify.Check{Name: "check-" + string(v), Runner: []string{"interp", "ort-cpu"}[i%2], Verdict: v, MaxRel: verify.Number(math.Pow(10, float64(-i))), Limit: 1e-3, Positions: 4, Detail: "d <b>", Blame: "e"})
+	for i, v := range report.Verdicts() {
+		r.Checks = append(r.Checks, report.Check{Name: "check-" + string(v), Runner: []string{"interp", "ort-cpu"}[i%2], Verdict: v, MaxRel: report.Number(math.Pow(10, float64(-i))), Limit: 1e-3, Positions: 4, Detail: "d <b>", Blame: "e"})
 	}
-	r.Checks = append(r.Checks, verify.Check{Name: "infinite", Runner: "ref", Verdict: verify.Fail, MaxRel: verify.Number(math.Inf(1)), Limit: 1e-3, Positions: 4})
+	r.Checks = append(r.Checks, report.Check{Name: "infinite", Runner: "ref", Verdict: report.Fail, MaxRel: report.Number(math.Inf(1)), Limit: 1e-3, Positions: 4})
 	for i := range 3 {
-		r.Curves.ByPosition = append(r.Curves.ByPosition, verify.PositionError{Check: "prefill", Runner: "interp", Position: i * i * 100, MaxRel: []verify.Number{0, nan, 1}[i]})
-		r.Curves.Decay = append(r.Curves.Decay, verify.DecayRow{From: i, To: i, Score: verify.Number(i), Source: 1, Prompt: 2, PromptSource: nan})
+		r.Curves.ByPosition = append(r.Curves.ByPosition, report.PositionError{Check: "prefill", Runner: "interp", Position: i * i * 100, MaxRel: []report.Number{0, nan, 1}[i]})
+		r.Curves.Decay = append(r.Curves.Decay, report.DecayRow{From: i, To: i, Score: report.Number(i), Source: 1, Prompt: 2, PromptSource: nan})
 	}
 	return r
 }
 
-func render(t *testing.T, r *verify.Report) string {
+func render(t *testing.T, r *report.Report) string {
 	t.Helper()
 	var out bytes.Buffer
 	if err := Write(&out, r); err != nil {
@@ -90,11 +90,11 @@ func TestPage(t *testing.T) {
 
 // TestPageOfLittle: a report that holds next to nothing is a page all the same.
 func TestPageOfLittle(t *testing.T) {
-	for name, r := range map[string]*verify.Report{
-		"empty":  {Verdict: verify.Incomplete},
-		"curves": {Verdict: verify.Pass, Facts: &verify.Facts{}, Curves: &verify.Curves{}},
-		"zeros": {Verdict: verify.Pass, Checks: []verify.Check{{Name: "prefill", Runner: "ref", Limit: 1e-10, Positions: 1}},
-			Curves: &verify.Curves{ByPosition: []verify.PositionError{{Runner: "interp"}}, Decay: []verify.DecayRow{{}}}},
+	for name, r := range map[string]*report.Report{
+		"empty":  {Verdict: report.Incomplete},
+		"curves": {Verdict: report.Pass, Facts: &report.Facts{}, Curves: &report.Curves{}},
+		"zeros": {Verdict: report.Pass, Checks: []report.Check{{Name: "prefill", Runner: "ref", Limit: 1e-10, Positions: 1}},
+			Curves: &report.Curves{ByPosition: []report.PositionError{{Runner: "interp"}}, Decay: []report.DecayRow{{}}}},
 	} {
 		text := render(t, r)
 		if strings.Count(text, "<figure") != strings.Count(text, "<svg") || !strings.Contains(text, string(r.Verdict)) {
@@ -137,7 +137,7 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 	for used, want := range map[float64]string{0: "0 %", 1e-5: "< 0.1 %", 0.2: "20.0 %", 2: "200.0 %", 1e3: "1e+03 ×"} {
-		if got := share(verify.Check{MaxRel: verify.Number(used), Limit: 1}); got != want {
+		if got := share(report.Check{MaxRel: report.Number(used), Limit: 1}); got != want {
 			t.Errorf("share %v is %q, want %q", used, got, want)
 		}
 	}

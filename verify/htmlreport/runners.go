@@ -12,12 +12,12 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // runners lists the runners of a report in the order of their checks, the
 // reference last: what is proved comes first.
-func runners(r *verify.Report) []string {
+func runners(r *report.Report) []string {
 	var out []string
 	for _, c := range r.Checks {
 		if c.Limit > 0 && c.Positions > 0 && !slices.Contains(out, c.Runner) {
@@ -45,7 +45,7 @@ func colourOf(all []string, runner string) role {
 }
 
 // byRunner shows the error of every check and runner against its limit.
-func byRunner(r *verify.Report) (figure, error) {
+func byRunner(r *report.Report) (figure, error) {
 	all := runners(r)
 	var names []string
 	var values []float64
@@ -74,7 +74,7 @@ func byRunner(r *verify.Report) (figure, error) {
 				continue
 			}
 			at := plotter.XY{X: scale.at(float64(k.MaxRel)), Y: row(k.Name)}
-			if k.Verdict == verify.Fail {
+			if k.Verdict == report.Fail {
 				fails = append(fails, at)
 			} else {
 				dots = append(dots, at)
@@ -110,7 +110,7 @@ func byRunner(r *verify.Report) (figure, error) {
 	f := figure{Title: "Error by runner", Wide: true,
 		Caption: "Each dot is a check, each upright mark of its colour the limit. A pass keeps every dot left of its mark; the gap between them is what is left of the limit. Dots of one runner should stand in one column: a check that stands out to the right is the one to look at.",
 		Legend:  append(runnerLegend(all), key{Role: muted.name(), Kind: "tick", Label: "limit"})}
-	if slices.ContainsFunc(r.Checks, func(c verify.Check) bool { return c.Verdict == verify.Fail }) {
+	if slices.ContainsFunc(r.Checks, func(c report.Check) bool { return c.Verdict == report.Fail }) {
 		f.Legend = append(f.Legend, key{Role: bad.name(), Kind: "cross", Label: "failed"})
 	}
 	var err error
@@ -140,7 +140,7 @@ func runnerLegend(all []string) []key {
 }
 
 // byPosition shows the worst error of all checks at each position, per runner.
-func byPosition(r *verify.Report) (figure, error) {
+func byPosition(r *report.Report) (figure, error) {
 	if r.Curves == nil || len(r.Curves.ByPosition) == 0 {
 		return figure{}, nil
 	}
@@ -258,7 +258,7 @@ func addRuns(p *plot.Plot, by map[int]float64, scale logScale, c role) error {
 }
 
 // byLayer shows the error of the residual stream after each layer.
-func byLayer(r *verify.Report) (figure, error) {
+func byLayer(r *report.Report) (figure, error) {
 	if r.Curves == nil || len(r.Curves.ByLayer) == 0 {
 		return figure{}, nil
 	}

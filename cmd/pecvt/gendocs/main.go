@@ -35,7 +35,7 @@ func generate(root string) error {
 	if err := update(readme, []byte(after)); err != nil {
 		return err
 	}
-	schema, err := ReportSchema(filepath.Join(root, "verify"))
+	schema, err := ReportSchema(filepath.Join(root, "verify", "report"))
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // schemaVersion is the number that reports carry; a field that changes its
@@ -53,7 +53,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 }
 
 // ReportSchema is the JSON Schema of what `pecvt verify --json` prints, from
-// the types of package verify; dir holds its sources, whose comments become
+// the types of package report; dir holds its sources, whose comments become
 // descriptions.
 func ReportSchema(dir string) ([]byte, error) {
 	docs, err := comments(dir)
@@ -61,7 +61,7 @@ func ReportSchema(dir string) ([]byte, error) {
 		return nil, err
 	}
 	g := schemaMaker{docs: docs}
-	report, err := g.structure(reflect.TypeFor[verify.Report]())
+	report, err := g.structure(reflect.TypeFor[report.Report]())
 	if err != nil {
 		return nil, err
 	}
@@ -143,10 +143,10 @@ func (g *schemaMaker) of(t reflect.Type, optional bool) (object, error) {
 		return []string{name, "null"}
 	}
 	switch t {
-	case reflect.TypeFor[verify.Number]():
+	case reflect.TypeFor[report.Number]():
 		return object{{"type", []string{"number", "null"}}}, nil
-	case reflect.TypeFor[verify.Verdict]():
-		return object{{"enum", verify.Verdicts()}}, nil
+	case reflect.TypeFor[report.Verdict]():
+		return object{{"enum", report.Verdicts()}}, nil
 	}
 	switch t.Kind() {
 	case reflect.String:

@@ -6,13 +6,13 @@ import (
 )
 
 // TestSchemaIsCurrent fails when docs/verify.schema.json is behind the types of
-// package verify or their comments.
+// package report or their comments.
 func TestSchemaIsCurrent(t *testing.T) {
 	got, err := os.ReadFile("../../../docs/verify.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := ReportSchema("../../../verify")
+	want, err := ReportSchema("../../../verify/report")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/ops"
 	"github.com/pecvt/pecvt/posenc"
-	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // tables are the generated parts of README.md.
@@ -121,12 +121,12 @@ func opTable() string {
 
 func tolerances() string {
 	var rows [][]string
-	for _, t := range verify.Tolerances() {
+	for _, t := range report.Tolerances() {
 		limit := fmt.Sprintf("%.2g", float64(t.Limit))
 		if t.C > 0 {
 			limit = fmt.Sprintf("%g e, from %.2g to %.2g", float64(t.C), float64(t.Floor), float64(t.Cap))
 		}
-		rows = append(rows, []string{t.DType, limit, t.Why})
+		rows = append(rows, []string{string(t.DType), limit, t.Why})
 	}
 	return markdown([]string{"computed in", "limit of max abs / largest logit", "why"}, rows)
 }

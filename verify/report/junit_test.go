@@ -1,4 +1,4 @@
-package verify
+package report
 
 import (
 	"bytes"
@@ -93,7 +93,7 @@ func reportOf(verdicts ...Verdict) *Report {
 		}
 		r.Checks = append(r.Checks, c)
 	}
-	r.settle()
+	r.Settle()
 	return r
 }
 

@@ -1,17 +1,40 @@
-package verify
+package report
 
-import "math"
+import (
+	"fmt"
+	"math"
+	"strings"
+)
 
-// Unit roundoffs: half the distance from 1 to the next number.
-var roundoff = map[string]float64{
-	"float64": math.Pow(2, -53),
-	"float32": math.Pow(2, -24),
+// Arithmetic is the type that a runner computes in. It decides what an answer
+// may be off by: one that Tolerances has no row for cannot be judged.
+type Arithmetic string
+
+const (
+	Float64 Arithmetic = "float64"
+	Float32 Arithmetic = "float32"
+)
+
+// roundoffs are the unit roundoffs: half the distance from 1 to the next number.
+var roundoffs = map[Arithmetic]float64{
+	Float64: math.Pow(2, -53),
+	Float32: math.Pow(2, -24),
+}
+
+// Roundoff is u, the largest relative error of rounding a number to a. It
+// panics on an arithmetic that Tolerance refuses.
+func (a Arithmetic) Roundoff() float64 {
+	u, ok := roundoffs[a]
+	if !ok {
+		panic("report: no roundoff for " + string(a))
+	}
+	return u
 }
 
 // Tolerance is one row of the table of limits.
 type Tolerance struct {
 	// DType is the type a runner computes in.
-	DType string `json:"dtype"`
+	DType Arithmetic `json:"dtype"`
 	// Input says which tokens a row of a report is about: "prompt", "batch",
 	// "window", "long-past", "positions", "far-positions", "golden", or
 	// "golden-hidden.i" for the states of a layer.
@@ -33,14 +56,14 @@ type Tolerance struct {
 	Why string `json:"why"`
 }
 
-// capped tells whether the model, not the runner, is what makes the limit.
-func (t *Tolerance) capped() bool { return !(t.C*t.Baseline <= t.Cap) }
+// Capped tells whether the model, not the runner, is what makes the limit.
+func (t *Tolerance) Capped() bool { return !(t.C*t.Baseline <= t.Cap) }
 
 // The budget of float32: see Tolerances. Floors are in unit roundoffs.
 const (
-	budgetC      = 8
+	BudgetC      = 8
 	budgetFloor  = 64
-	loweredFloor = 512
+	LoweredFloor = 512
 	budgetCap    = 1e-3
 )
 
@@ -88,45 +111,40 @@ const (
 // is worse than cap/c is ill-conditioned in that precision: that is said, and an
 // answer past the cap fails for it.
 func Tolerances() []Tolerance {
-	u := roundoff["float32"]
+	u := Float32.Roundoff()
 	return []Tolerance{
-		{DType: "float64", Limit: Number(16 * u), Why: "16 u: float64 arithmetic over cos and sin tables rounded once to float32"},
-		{DType: "float32", C: budgetC, Floor: Number(budgetFloor * u), Cap: budgetCap, Limit: budgetCap,
+		{DType: Float64, Limit: Number(16 * u), Why: "16 u: float64 arithmetic over cos and sin tables rounded once to float32"},
+		{DType: Float32, C: BudgetC, Floor: Number(budgetFloor * u), Cap: budgetCap, Limit: budgetCap,
 			Why: "e: the error of a plain float32 run of the source on the same tokens; the floor is 64 u, and 512 u with lowered biases"},
 	}
 }
 
-// roundedLimit bounds max |got − want| / max |want| between two float64 runners
+// RoundedLimit bounds max |got − want| / max |want| between two float64 runners
 // of the same constants.
-const roundedLimit = 1e-9
+const RoundedLimit = 1e-9
 
-// row returns the table's row of a dtype; it panics on another.
-func row(dtype string) Tolerance {
+// Tolerance returns the table's row of an arithmetic; one without a row is an
+// error, not another's.
+func (a Arithmetic) Tolerance() (Tolerance, error) {
+	var known []string
 	for _, t := range Tolerances() {
-		if t.DType == dtype {
-			return t
+		if t.DType == a {
+			return t, nil
 		}
+		known = append(known, string(t.DType))
 	}
-	panic("verify: no tolerance for " + dtype)
+	return Tolerance{}, fmt.Errorf("arithmetic %q: no tolerance is known for it: expected %s", a, strings.Join(known, " or "))
 }
 
-// limit returns the limit for a dtype where no model's budget was measured: the
-// floor of a dtype that has one.
-func limit(dtype string) float64 {
-	t := row(dtype)
+// Limit is the limit for an arithmetic where no model's budget was measured: the
+// floor of one that has a floor. It panics on one that Tolerance refuses.
+func (a Arithmetic) Limit() float64 {
+	t, err := a.Tolerance()
+	if err != nil {
+		panic("report: " + err.Error())
+	}
 	if t.C > 0 {
 		return float64(t.Floor)
 	}
 	return float64(t.Limit)
-}
-
-// limitFor returns limit for what a runner computes in. compare gives a runner
-// in float32 the model's own budget instead.
-func limitFor(runner string) float64 {
-	switch runner {
-	case "ref", "interp":
-		return limit("float64")
-	default:
-		return limit("float32")
-	}
 }

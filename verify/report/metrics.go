@@ -1,4 +1,4 @@
-package verify
+package report
 
 import (
 	"fmt"
@@ -74,10 +74,10 @@ func Compare(got, want *Logits, keep func(b, s int) bool) (Metrics, error) {
 				gotSum += g[v] * g[v]
 				dot += g[v] * x
 			}
-			kl := divergence(w, g)
+			kl := Divergence(w, g)
 			m.KL += kl
 			m.MaxKL = max(m.MaxKL, kl)
-			first, got := argmax(w), argmax(g)
+			first, got := ArgMax(w), ArgMax(g)
 			if w[first] == w[got] {
 				same++
 			} else {
@@ -90,23 +90,23 @@ func Compare(got, want *Logits, keep func(b, s int) bool) (Metrics, error) {
 	}
 	m.KL /= float64(m.Positions)
 	m.Top1 = float64(same) / float64(m.Positions)
-	m.MaxRel = ratio(m.MaxAbs, largest)
-	m.NMSE = ratio(errSum, wantSum)
-	m.Cosine = ratio(dot, math.Sqrt(wantSum)*math.Sqrt(gotSum))
+	m.MaxRel = Ratio(m.MaxAbs, largest)
+	m.NMSE = Ratio(errSum, wantSum)
+	m.Cosine = Ratio(dot, math.Sqrt(wantSum)*math.Sqrt(gotSum))
 	return m, nil
 }
 
-// ratio is a/b, and 0 for 0/0.
-func ratio(a, b float64) float64 {
+// Ratio is a/b, and 0 for 0/0.
+func Ratio(a, b float64) float64 {
 	if a == 0 {
 		return 0
 	}
 	return a / b
 }
 
-// divergence is KL(softmax p ‖ softmax q) in nats, computed from log
+// Divergence is KL(softmax p ‖ softmax q) in nats, computed from log
 // probabilities so that it is exact for nearly equal rows.
-func divergence(p, q []float64) float64 {
+func Divergence(p, q []float64) float64 {
 	lp, lq := logSumExp(p), logSumExp(q)
 	kl := 0.0
 	for i := range p {
@@ -128,7 +128,7 @@ func logSumExp(x []float64) float64 {
 	return top + math.Log(sum)
 }
 
-func argmax(x []float64) int {
+func ArgMax(x []float64) int {
 	best := 0
 	for i, v := range x {
 		if v > x[best] {

@@ -1,4 +1,4 @@
-package verify
+package report
 
 import (
 	"encoding/json"
@@ -60,7 +60,7 @@ func TestCompareSeesWhatIsNotFinite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !math.IsInf(m.MaxRel, 1) || m.MaxRel <= limit("float32") {
+		if !math.IsInf(m.MaxRel, 1) || m.MaxRel <= Float32.Limit() {
 			t.Errorf("%v: max rel %v", bad, m.MaxRel)
 		}
 		if _, err := json.Marshal(Check{MaxRel: Number(m.MaxRel), KL: Number(m.KL)}); err != nil {
@@ -100,16 +100,58 @@ func TestSettle(t *testing.T) {
 		for _, v := range c.checks {
 			r.Checks = append(r.Checks, Check{Verdict: v})
 		}
-		if r.settle(); r.Verdict != c.want {
+		if r.Settle(); r.Verdict != c.want {
 			t.Errorf("%v: verdict %s, want %s", c.checks, r.Verdict, c.want)
 		}
 	}
 }
 
-func TestBuckets(t *testing.T) {
-	for p, k := range map[int]int{0: 0, 15: 0, 16: 1, 31: 1, 32: 2, 63: 2, 64: 3, 8191: 9} {
-		if got := bucketOf(p); got != k {
-			t.Errorf("position %d: bucket %d, want %d", p, got, k)
+// TestNearTies: a first token that changes within the error is a near tie, and
+// equal logits are one token.
+func TestNearTies(t *testing.T) {
+	logits := func(x ...float64) *Logits { return &Logits{B: 1, S: 1, V: len(x), Data: x} }
+	for _, tt := range []struct {
+		name      string
+		got, want *Logits
+		top1      float64
+		ties      int
+	}{
+		{"the same", logits(1, 2, 3), logits(1, 2, 3), 1, 0},
+		{"another token", logits(1, 3.001, 3), logits(1, 2.999, 3), 0, 1},
+		{"equal logits, the other one", logits(1, 2.9999, 3), logits(1, 3, 3), 1, 0},
+		{"equal in the answer only", logits(1, 3, 3), logits(1, 2.999, 3), 0, 1},
+	} {
+		m, err := Compare(tt.got, tt.want, nil)
+		if err != nil || m.Top1 != tt.top1 || len(m.Ties) != tt.ties {
+			t.Errorf("%s: top-1 %v, ties %+v, %v", tt.name, m.Top1, m.Ties, err)
+		}
+		for _, tie := range m.Ties {
+			if !(tie.Margin > 0 && tie.Margin <= 2*tie.Error) {
+				t.Errorf("%s: margin %v is beyond what an error of %v can turn", tt.name, tie.Margin, tie.Error)
+			}
+		}
+	}
+}
+
+// TestSettleAmbiguous: an ambiguous check is no pass, and any failure outweighs it.
+func TestSettleAmbiguous(t *testing.T) {
+	for _, tt := range []struct {
+		made []Verdict
+		want Verdict
+	}{
+		{[]Verdict{Pass, Ambiguous, Skipped}, Ambiguous},
+		{[]Verdict{Ambiguous, Fail}, Fail},
+		{[]Verdict{Unavailable, Ambiguous, Pass}, Ambiguous},
+		{[]Verdict{Pass, Unavailable}, Incomplete},
+		{[]Verdict{Skipped, Info}, Incomplete},
+		{[]Verdict{Pass, Skipped, Info}, Pass},
+	} {
+		r := &Report{}
+		for _, v := range tt.made {
+			r.Checks = append(r.Checks, Check{Verdict: v})
+		}
+		if r.Settle(); r.Verdict != tt.want {
+			t.Errorf("%v: %s, want %s", tt.made, r.Verdict, tt.want)
 		}
 	}
 }

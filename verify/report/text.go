@@ -1,6 +1,7 @@
-package verify
+package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -47,7 +48,7 @@ func (v Verdict) colour() string {
 }
 
 func (r *Report) writeText(w io.Writer, colour paint) error {
-	fmt.Fprintf(w, "model      %s (%s), %s", r.Model, r.Family, or(r.Encoding, "encoding not declared"))
+	fmt.Fprintf(w, "model      %s (%s), %s", r.Model, r.Family, cmp.Or(r.Encoding, "encoding not declared"))
 	if r.Attention != "" {
 		fmt.Fprintf(w, ", attention %s", r.Attention)
 	}
@@ -188,7 +189,7 @@ func (c Check) figures() string {
 	if !c.Judged() {
 		return ""
 	}
-	text := fmt.Sprintf("max rel %.3g (limit %.3g), max abs %.3g, %d positions against %s", float64(c.MaxRel), float64(c.Limit), float64(c.MaxAbs), c.Positions, or(c.Against, "ref"))
+	text := fmt.Sprintf("max rel %.3g (limit %.3g), max abs %.3g, %d positions against %s", float64(c.MaxRel), float64(c.Limit), float64(c.MaxAbs), c.Positions, cmp.Or(c.Against, "ref"))
 	if c.OfLogits() {
 		text += fmt.Sprintf(", KL %.3g nats, top-1 %.1f%%", float64(c.KL), 100*float64(c.Top1))
 	}
@@ -197,17 +198,4 @@ func (c Check) figures() string {
 
 // OfLogits tells whether a check compares logits, for which alone KL and top-1
 // mean something.
-func (c Check) OfLogits() bool {
-	switch c.Name {
-	case "tables", "window-size", "attributes", "metadata", interfaceCheck, "rotation", "repro":
-		return false
-	}
-	return !ofLaw(c.Name) && !strings.HasPrefix(c.Name, "golden-hidden")
-}
-
-func or(s, def string) string {
-	if s == "" {
-		return def
-	}
-	return s
-}
+func (c Check) OfLogits() bool { return !c.Other }

@@ -1,54 +1,4 @@
-package verify
-
-import (
-	"encoding/json"
-	"math"
-	"strconv"
-)
-
-// Verdict is the outcome of a check or of a whole verification.
-type Verdict string
-
-const (
-	Pass        Verdict = "pass"
-	Fail        Verdict = "fail"
-	Ambiguous   Verdict = "ambiguous" // within the limit, but a near tie has another first token: never a pass
-	Incomplete  Verdict = "incomplete"
-	Unavailable Verdict = "unavailable" // of a check: the machine lacks what it needs
-	Skipped     Verdict = "skipped"     // of a check: the graph's form rules it out; Detail says how
-	Info        Verdict = "info"        // of a check: a figure that is not judged
-)
-
-// Verdicts lists every verdict.
-func Verdicts() []Verdict {
-	return []Verdict{Pass, Fail, Ambiguous, Incomplete, Unavailable, Skipped, Info}
-}
-
-// Number is a float64 that JSON writes as null when it is not finite.
-type Number float64
-
-// MarshalJSON writes null for NaN and infinities, which JSON cannot hold.
-func (n Number) MarshalJSON() ([]byte, error) {
-	x := float64(n)
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return []byte("null"), nil
-	}
-	return strconv.AppendFloat(nil, x, 'g', -1, 64), nil
-}
-
-// UnmarshalJSON reads null as NaN.
-func (n *Number) UnmarshalJSON(b []byte) error {
-	if string(b) == "null" {
-		*n = Number(math.NaN())
-		return nil
-	}
-	var x float64
-	if err := json.Unmarshal(b, &x); err != nil {
-		return err
-	}
-	*n = Number(x)
-	return nil
-}
+package report
 
 // Check is one line of a report.
 type Check struct {
@@ -70,29 +20,11 @@ type Check struct {
 	Seconds   Number `json:"seconds"`
 	// Detail says what went wrong, or what a figure means.
 	Detail string `json:"detail,omitempty"`
+	// Other says that the figures are of other values than logits: KL and top-1
+	// mean nothing then.
+	Other bool `json:"-"`
 	// Blame says where to look for the cause of a failure.
 	Blame string `json:"blame,omitempty"`
-}
-
-// DriftRow is the distance of a converted model from its source at a range of
-// positions [From, To].
-type DriftRow struct {
-	From int    `json:"from"`
-	To   int    `json:"to"`
-	KL   Number `json:"kl"`
-	Top1 Number `json:"top1"`
-	Max  Number `json:"max_abs"`
-}
-
-// Drift is how far a conversion moved from its source. It is a property of the
-// encoding asked for, not of the arithmetic, and never decides the verdict.
-type Drift struct {
-	Source    string     `json:"source"`
-	Kind      string     `json:"kind,omitempty"`
-	KL        Number     `json:"kl"`
-	Top1      Number     `json:"top1"`
-	MaxAbs    Number     `json:"max_abs"`
-	Positions []DriftRow `json:"positions"`
 }
 
 // Report is a verification's result, and what --json prints.
@@ -126,10 +58,10 @@ type Report struct {
 	Seconds    Number      `json:"seconds"`
 }
 
-// settle derives the verdict: any failure fails, else any near tie is
+// Settle derives the verdict: any failure fails, else any near tie is
 // ambiguous, else any check that could not be made leaves the report
 // incomplete, and a report that judged nothing is no success.
-func (r *Report) settle() {
+func (r *Report) Settle() {
 	seen := map[Verdict]int{}
 	for _, c := range r.Checks {
 		seen[c.Verdict]++
@@ -144,4 +76,14 @@ func (r *Report) settle() {
 	default:
 		r.Verdict = Pass
 	}
+}
+
+// Failed tells whether a check failed.
+func (r *Report) Failed() bool {
+	for _, c := range r.Checks {
+		if c.Verdict == Fail {
+			return true
+		}
+	}
+	return false
 }

@@ -1,7 +1,7 @@
-// Command gendocs writes the generated parts of the documents: the tables of
-// README.md from the registries, between the markers <!-- table:NAME --> and
-// <!-- end:NAME -->, and docs/verify.schema.json from the types of a report. It
-// is run by `make gen`; a test fails when a file is behind.
+// Command gendocs writes the generated parts of the documents: tables from the
+// registries, between the markers <!-- table:NAME --> and <!-- end:NAME --> of
+// the files that documents.go lists, and docs/verify.schema.json from the types
+// of a report. It is run by `make gen`; a test fails when a file is behind.
 package main
 
 import (
@@ -23,17 +23,14 @@ func main() {
 
 // generate brings the documents of the repository at root up to date.
 func generate(root string) error {
-	readme := filepath.Join(root, "README.md")
-	before, err := os.ReadFile(readme)
-	if err != nil {
-		return err
-	}
-	after, err := Fill(string(before))
-	if err != nil {
-		return fmt.Errorf("%s: %w", readme, err)
-	}
-	if err := update(readme, []byte(after)); err != nil {
-		return err
+	for _, d := range documents() {
+		_, want, err := d.filled(root)
+		if err != nil {
+			return err
+		}
+		if err := update(filepath.Join(root, filepath.FromSlash(d.path)), []byte(want)); err != nil {
+			return err
+		}
 	}
 	schema, err := ReportSchema(filepath.Join(root, "verify", "report"))
 	if err != nil {

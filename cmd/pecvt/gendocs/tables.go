@@ -10,38 +10,6 @@ import (
 	"github.com/pecvt/pecvt/verify/report"
 )
 
-// tables are the generated parts of README.md.
-func tables() map[string]string {
-	return map[string]string{
-		"encodings":  encodings(),
-		"rewrites":   rewrites(),
-		"rewritehow": rewriteReasons(),
-		"families":   families(),
-		"ropetypes":  ropeTypes(),
-		"ops":        opTable(),
-		"tolerances": tolerances(),
-	}
-}
-
-// Fill replaces every generated part of a document. A marker that no table
-// answers to, or a table without a marker, is an error.
-func Fill(doc string) (string, error) {
-	all := tables()
-	for name, body := range all {
-		open, end := "<!-- table:"+name+" -->\n", "<!-- end:"+name+" -->"
-		i := strings.Index(doc, open)
-		j := strings.Index(doc, end)
-		if i < 0 || j < i {
-			return "", fmt.Errorf("markers of table %q are missing", name)
-		}
-		doc = doc[:i+len(open)] + body + doc[j:]
-	}
-	if strings.Count(doc, "<!-- table:") != len(all) {
-		return "", fmt.Errorf("a marker names no table, or one twice")
-	}
-	return doc, nil
-}
-
 // markdown lays out rows under a header.
 func markdown(header []string, rows [][]string) string {
 	var b strings.Builder
@@ -62,6 +30,15 @@ func paper(id string) string {
 		return ""
 	}
 	return "arXiv " + id
+}
+
+// encodingNames is the short table of README.md, encodings the one in full.
+func encodingNames() string {
+	var rows [][]string
+	for _, e := range posenc.Encodings() {
+		rows = append(rows, []string{"`" + e.Name + "`", e.Title})
+	}
+	return markdown([]string{"`--to`", "what it is"}, rows)
 }
 
 func encodings() string {
@@ -86,6 +63,15 @@ func encodings() string {
 		rows = append(rows, []string{"`" + e.Name + "`", e.Title, e.Angle, strings.Join(flags, ", "), paper(e.Paper)})
 	}
 	return markdown([]string{"`--to`", "what it is", "angle of plane p at position t, or bias b of key j for query i", "flags", "source"}, rows)
+}
+
+// familyNames is the list of README.md, families the table.
+func familyNames() string {
+	var names []string
+	for _, s := range family.Table() {
+		names = append(names, "`"+s.Name+"`")
+	}
+	return strings.Join(names, ", ") + "\n"
 }
 
 func families() string {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -184,6 +185,40 @@ func TestDocumentedFlags(t *testing.T) {
 				t.Errorf("no document tells of --%s of pecvt %s", f.Name, c.Name())
 			}
 		})
+	}
+}
+
+// TestDocumentedExitCodes: the tables of exit codes have every code, once.
+func TestDocumentedExitCodes(t *testing.T) {
+	want := []string{}
+	for _, code := range []int{exitOK, exitError, exitUsage, exitMismatch, exitUnsupported, exitIncomplete, exitAmbiguous, exitBudget, exitInterrupted} {
+		want = append(want, strconv.Itoa(code))
+	}
+	for _, doc := range []string{"README.md", "docs/reference.md"} {
+		_, after, found := strings.Cut(text(t, filepath.Join(repository, doc)), "\n## Exit codes\n")
+		if !found {
+			t.Errorf("%s has no exit codes", doc)
+			continue
+		}
+		section, _, _ := strings.Cut(after, "\n## ")
+		var got []string
+		for _, m := range regexp.MustCompile(`(?m)^\| (\d+) \| `).FindAllStringSubmatch(section, -1) {
+			got = append(got, m[1])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has the exit codes %v, want %v", doc, got, want)
+		}
+	}
+}
+
+// TestHelpNamesPages: the pages that the help of a verb points to are there.
+func TestHelpNamesPages(t *testing.T) {
+	for _, c := range verbs(&app{}) {
+		for _, page := range regexp.MustCompile(`docs/[a-z/-]+\.md`).FindAllString(c.Long, -1) {
+			if _, err := os.Stat(filepath.Join(repository, page)); err != nil {
+				t.Errorf("help of %s names %s: %v", c.Name(), page, err)
+			}
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -237,10 +238,11 @@ func (w *turner) feeds(group, from, n int) map[string]*interp.Array {
 		}
 		key := [2]int{w.size(p), p.attn.HeadDim}
 		if shared[key] == nil {
-			x := make([]float64, key[0]*n*key[1])
-			for i := range x {
-				x[i] = turnedNumber(i % key[1])
+			vector := make([]float64, key[1])
+			for i := range vector {
+				vector[i] = turnedNumber(i)
 			}
+			x := slices.Repeat(vector, key[0]*n)
 			shared[key] = interp.Floats(x, 1, key[0], n, key[1])
 		}
 		made[p.from] = shared[key]

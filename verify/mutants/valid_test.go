@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -19,7 +20,20 @@ import (
 	"github.com/pecvt/pecvt/verify"
 )
 
-var validSeed = flag.Uint64("valid-seed", 20261122, "seed of the random valid models")
+var validSeed = flag.Uint64("valid-seed", seed(), "seed of the random valid models")
+
+// seed is PECVT_SEED, by which `make test-long` draws other models each time.
+func seed() uint64 {
+	text, ok := os.LookupEnv("PECVT_SEED")
+	if !ok {
+		return 20261122
+	}
+	n, err := strconv.ParseUint(text, 0, 64)
+	if err != nil {
+		panic(fmt.Sprintf("PECVT_SEED: %v", err))
+	}
+	return n
+}
 
 // TestNoFalseAlarm converts, emits and verifies random valid models: a family,
 // sizes, a number type, an encoding, a form of the graph. Nothing is wrong with

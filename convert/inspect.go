@@ -85,15 +85,22 @@ func Inspect(path string) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	att := m.Blocks[0].Attn
+	att, mlp := &family.Attention{}, m.Blocks[0].MLP()
+	for _, a := range m.Attentions() { // the first
+		att = a
+		break
+	}
 	in := &Inspection{Schema: 1, Model: name, Family: m.Family, DType: m.DType.String(), Layers: len(m.Blocks),
-		Hidden: m.Hidden, Heads: att.Heads, KVHeads: att.KVHeads, HeadDim: att.HeadDim, Intermediate: m.Blocks[0].MLP.Down.Weight.Shape[1],
+		Hidden: m.Hidden, Heads: att.Heads, KVHeads: att.KVHeads, HeadDim: att.QKDim,
 		Vocab: m.Vocab, Tied: m.Tied, MaxPositions: m.MaxPositions, TrainedLength: m.TrainedLength, TrainedLengthFrom: m.TrainedLengthFrom,
 		Rope: RopeInfo{Type: m.Rope.Type, Theta: m.Rope.Theta, RotaryDim: att.Rotary.Dim, Pairing: att.Rotary.Pairing.String(),
 			Factor: m.Rope.Factor, AttentionFactor: att.Rotary.Gain},
 		Warnings: append([]string{}, m.Warnings...)}
-	for _, b := range m.Blocks {
-		in.Window = max(in.Window, b.Attn.Window)
+	if mlp != nil {
+		in.Intermediate = mlp.Down.Weight.Shape[1]
+	}
+	for _, a := range m.Attentions() {
+		in.Window = max(in.Window, a.Window)
 	}
 	for _, f := range ckpt.Files {
 		in.Files = append(in.Files, filepath.Base(f.Path))
@@ -111,14 +118,13 @@ func Inspect(path string) (*Inspection, error) {
 // What the rope keys do not declare is judged by its own frequencies.
 func (in *Inspection) spectrum(m *family.Model) {
 	in.Encoding = m.Encoding()
-	for i := range m.Blocks {
-		if b := m.Blocks[i].Attn.Bias; b != nil && b.Slopes != nil {
+	for _, a := range m.Attentions() {
+		if b := a.Bias; b != nil && b.Slopes != nil {
 			in.Slopes = b.Slopes
 			break
 		}
 	}
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for i, a := range m.Attentions() {
 		if a.Rotary.Dim == 0 {
 			continue
 		}

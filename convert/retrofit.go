@@ -72,7 +72,7 @@ func Students(m *family.Model, r *rewrite.Rewrite) ([]retrofit.Turn, error) {
 	}
 	if s := r.Options.Spectra; s != nil {
 		for l := range turns {
-			if m.Blocks[l].Attn.Rotary.Dim > 0 {
+			if m.Blocks[l].Attn().Rotary.Dim > 0 {
 				turns[l].InvFreq = s[l]
 			}
 		}

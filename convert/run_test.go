@@ -83,7 +83,7 @@ func checkSpectrum(t *testing.T, m *family.Model, p *convert.Plan) {
 			want = append(want, plane.After)
 		}
 	}
-	got := m.Blocks[0].Attn.Rotary.InvFreq
+	got := m.Blocks[0].Attn().Rotary.InvFreq
 	if len(got) != len(want) {
 		t.Fatalf("%d planes, want %d", len(got), len(want))
 	}

@@ -13,7 +13,7 @@ import (
 func (e *emitter) attention(i int, a *family.Attention, x, residual *graph.Value) *graph.Value {
 	if err := e.expressible(a); err != nil {
 		e.g.Fail(fmt.Errorf("layer %d: %w", i, err))
-		return residual
+		return x
 	}
 	if e.opts.Attention == AttentionORT {
 		return e.groupQueryAttention(i, a, x, residual)
@@ -25,7 +25,7 @@ func (e *emitter) attention(i int, a *family.Attention, x, residual *graph.Value
 // and names its present outputs.
 func (e *emitter) cache(i int, a *family.Attention, keyWidth int64) (past []*graph.Value, present []string) {
 	for _, kind := range []string{"key", "value"} {
-		width := int64(a.HeadDim)
+		width := int64(a.VDim)
 		if kind == "key" {
 			width = keyWidth
 		}
@@ -48,7 +48,7 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 	if add.score != nil {
 		mask = g.Op("Add", prefix+"/bias/masked/Add", []*graph.Value{mask, add.score})
 	}
-	width := int64(a.HeadDim)
+	width := int64(a.QKDim)
 	if g.Err() == nil {
 		width = k.Shape()[3].N
 	}
@@ -62,11 +62,9 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 	})
 	e.presents = append(e.presents, out[1:]...)
 	y := out[0]
-	if a.HeadNorm != nil {
-		y = e.norm(prefix+"/head_norm", y, a.HeadNorm)
-	}
+	y = e.norm(prefix+"/head_norm", y, a.HeadNorm)
 	y = g.Op("Transpose", prefix+"/out/Transpose", []*graph.Value{y}, graph.IntsAttr("perm", 0, 2, 1, 3))
-	y = g.Op("Reshape", prefix+"/out/Reshape", []*graph.Value{y, e.rows(a.Heads * a.HeadDim)})
+	y = g.Op("Reshape", prefix+"/out/Reshape", []*graph.Value{y, e.rows(a.Heads * a.VDim)})
 	return e.linearOnto(prefix+"/o_proj", residual, y, a.O)
 }
 

@@ -12,7 +12,7 @@ import (
 // and caches by itself.
 func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *graph.Value) *graph.Value {
 	g, prefix := e.g, fmt.Sprintf("/layers.%d/attn", i)
-	past, present := e.cache(i, a, int64(a.HeadDim))
+	past, present := e.cache(i, a, int64(a.QKDim))
 	q, k, v := e.flatHeads(prefix, a, x)
 	t := e.tables(a.Rotary)
 	attrs := []graph.Attr{
@@ -35,7 +35,7 @@ func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *g
 		Attrs: attrs,
 	})
 	e.presents = append(e.presents, out[1:]...)
-	y := g.Op("Reshape", prefix+"/out/Reshape", []*graph.Value{out[0], e.rows(a.Heads * a.HeadDim)})
+	y := g.Op("Reshape", prefix+"/out/Reshape", []*graph.Value{out[0], e.rows(a.Heads * a.VDim)})
 	return e.linearOnto(prefix+"/o_proj", residual, y, a.O)
 }
 
@@ -55,10 +55,12 @@ func (e *emitter) flatHeads(prefix string, a *family.Attention, x *graph.Value) 
 		p := prefix + "/" + part
 		v := e.linear(p+"_proj", x, l)
 		if norm != nil {
-			v = e.g.Op("Reshape", p+"_norm/Reshape", []*graph.Value{v, e.headShape(n, a.HeadDim)})
+			if norm.Size == a.QKDim {
+				v = e.g.Op("Reshape", p+"_norm/Reshape", []*graph.Value{v, e.headShape(n, a.QKDim)})
+			}
 			v = e.norm(p+"_norm", v, norm)
 		}
-		return e.g.Op("Reshape", p+"/Reshape", []*graph.Value{v, flat(n * a.HeadDim)})
+		return e.g.Op("Reshape", p+"/Reshape", []*graph.Value{v, flat(n * a.QKDim)})
 	}
 	return heads("q", a.Heads, a.Q, a.QNorm), heads("k", a.KVHeads, a.K, a.KNorm), heads("v", a.KVHeads, a.V, nil)
 }
@@ -77,7 +79,7 @@ func (e *emitter) packedHeads(prefix string, a *family.Attention, x *graph.Value
 		in = append(in, e.g.Op("Concat", prefix+"_proj/bias/Concat", biases, graph.IntAttr("axis", 0)))
 	}
 	y := e.g.Op("Gemm", prefix+"_proj/Gemm", in, graph.IntAttr("transB", 1))
-	return e.g.Op("Reshape", prefix+"/Reshape", []*graph.Value{y, flat((a.Heads + 2*a.KVHeads) * a.HeadDim)})
+	return e.g.Op("Reshape", prefix+"/Reshape", []*graph.Value{y, flat((a.Heads + 2*a.KVHeads) * a.QKDim)})
 }
 
 // paddedPlanes is the width of GroupQueryAttention's tables: the number of

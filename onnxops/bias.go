@@ -90,12 +90,20 @@ func checkBias(a *family.Attention, b *family.Bias) error {
 	case family.Forget:
 		return perHead("forget gates", int(b.Gate.Weight.Shape[0]))
 	case family.Path:
-		if b.P == nil && (b.PDim != a.HeadDim || b.Tie != "q" && b.Tie != "k" && b.Tie != "v") || b.PDim%2 != 0 || b.PDim < 2 {
-			return fmt.Errorf("bias: path vectors of %d numbers tied to %q: expected an even number, or q, k or v of head size %d", b.PDim, b.Tie, a.HeadDim)
+		if b.P == nil && (b.PDim != tieSize(a, b.Tie) || b.Tie != "q" && b.Tie != "k" && b.Tie != "v") || b.PDim%2 != 0 || b.PDim < 2 {
+			return fmt.Errorf("bias: path vectors of %d numbers tied to %q: expected an even number, or q, k or v of head size %d", b.PDim, b.Tie, tieSize(a, b.Tie))
 		}
 		return perHead("slopes", len(b.Slopes))
 	}
 	return unsupported("a bias of unknown kind %d", b.Kind)
+}
+
+// tieSize is the size of the vectors that path vectors are tied to.
+func tieSize(a *family.Attention, tie string) int {
+	if tie == "v" {
+		return a.VDim
+	}
+	return a.QKDim
 }
 
 // slopes are ALiBi's, as they act on the score.
@@ -119,7 +127,7 @@ func (e *emitter) gate(l *layer, side string, w [][]float64, unit float64) *grap
 	if side == "key" {
 		groups = a.KVHeads
 	}
-	share, d := a.Heads/groups, a.HeadDim
+	share, d := a.Heads/groups, a.QKDim
 	columns := make([]float64, a.Heads*d) // (groups, d, share)
 	rates := make([]float64, a.Heads)     // (groups, 1, share)
 	for h, row := range w {

@@ -139,13 +139,13 @@ func (e *emitter) pathTurning(planes int) turning {
 // repeated gives every query head the head that it reads of queries, keys or
 // values v.
 func (e *emitter) repeated(prefix string, a *family.Attention, part string, v *graph.Value) *graph.Value {
-	share := a.Heads / a.KVHeads
+	share, d := a.Heads/a.KVHeads, tieSize(a, part)
 	if part == "q" || share == 1 {
 		return v
 	}
 	v = e.g.Op("Unsqueeze", prefix+"/repeat/Unsqueeze", []*graph.Value{v, e.ints("axis2", 2)})
 	v = e.g.Op("Concat", prefix+"/repeat/Concat", slices.Repeat([]*graph.Value{v}, share), graph.IntAttr("axis", 2))
-	return e.g.Op("Reshape", prefix+"/repeat/Reshape", []*graph.Value{v, e.ints(fmt.Sprintf("repeat%dx%d", a.Heads, a.HeadDim), 0, int64(a.Heads), -1, int64(a.HeadDim))})
+	return e.g.Op("Reshape", prefix+"/repeat/Reshape", []*graph.Value{v, e.ints(fmt.Sprintf("repeat%dx%d", a.Heads, d), 0, int64(a.Heads), -1, int64(d))})
 }
 
 // keyPositions are the positions of all keys, (batch, total): the tokens up to

@@ -73,7 +73,7 @@ func TestCarried(t *testing.T) {
 		m, ckpt := load(t, "golden/"+name)
 		for i := range m.Blocks {
 			if name != tt.name {
-				m.Blocks[i].Attn.Bias.Slopes = []float64{math.Cbrt(.5), math.Cbrt(.25), .125, .0625}
+				m.Blocks[i].Attn().Bias.Slopes = []float64{math.Cbrt(.5), math.Cbrt(.25), .125, .0625}
 			}
 		}
 		model := exportOne(t, m, ckpt, Options{Bias: tt.form, MaxLength: tt.length})
@@ -132,11 +132,11 @@ func TestNotLowered(t *testing.T) {
 		a.Bias = &family.Bias{Kind: family.ALiBi, Slopes: []float64{0.3, 0.1, 0.03, 0.01}, RoundBF16: true}
 	}
 	path := func(a *family.Attention) {
-		a.Bias = &family.Bias{Kind: family.Path, Slopes: make([]float64, 4), Tie: "q", PDim: a.HeadDim, Eps: 0x1p-23}
+		a.Bias = &family.Bias{Kind: family.Path, Slopes: make([]float64, 4), Tie: "q", PDim: a.QKDim, Eps: 0x1p-23}
 	}
 	for name, set := range map[string]func(a *family.Attention){"rounded": rounded, "path": path} {
 		m, ckpt := load(t, "golden/qwen3")
-		set(&m.Blocks[1].Attn)
+		set(m.Blocks[1].Attn())
 		_, err := Export(m, ckpt, Options{Bias: BiasLowered})
 		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "layer 1") || !strings.Contains(err.Error(), "--bias mask") {
 			t.Errorf("%s: error %v", name, err)
@@ -148,15 +148,14 @@ func TestNotLowered(t *testing.T) {
 // TestBadBias: a bias that does not fit its layer is an error.
 func TestBadBias(t *testing.T) {
 	for want, b := range map[string]family.Bias{
-		"3 slopes for 4 heads":     {Kind: family.ALiBi, Slopes: make([]float64, 3)},
-		"no gate":                  {Kind: family.Gated, Slopes: make([]float64, 4)},
-		"1 gates for 4 heads":      {Kind: family.Gated, Slopes: make([]float64, 4), U: make([][]float64, 1)},
-		`8 numbers tied to "q"`:    {Kind: family.Path, Slopes: make([]float64, 4), Tie: "q", PDim: 8},
-		"that is ALiBi's alone":    {Kind: family.Gated, RoundBF16: true},
-		"a bias of unknown kind 9": {Kind: 9},
+		"3 slopes for 4 heads":  {Kind: family.ALiBi, Slopes: make([]float64, 3)},
+		"no gate":               {Kind: family.Gated, Slopes: make([]float64, 4)},
+		"1 gates for 4 heads":   {Kind: family.Gated, Slopes: make([]float64, 4), U: make([][]float64, 1)},
+		`8 numbers tied to "q"`: {Kind: family.Path, Slopes: make([]float64, 4), Tie: "q", PDim: 8},
+		"that is ALiBi's alone": {Kind: family.Gated, RoundBF16: true},
 	} {
 		m, ckpt := load(t, "golden/qwen3")
-		m.Blocks[0].Attn.Bias = &b
+		m.Blocks[0].Attn().Bias = &b
 		if _, err := Export(m, ckpt, Options{}); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "layer 0") {
 			t.Errorf("error %v, expected %q in it", err, want)
 		}

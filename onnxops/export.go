@@ -38,6 +38,7 @@ type emitter struct {
 // emitted are the parts of a model, beyond llama's, that a graph is made for.
 // What one form alone lacks is in expressible.
 var emitted = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
+	family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize,
 	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
 	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
 
@@ -54,6 +55,9 @@ func Export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxp
 }
 
 func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxpb.ModelProto, *store, error) {
+	if err := m.Beyond(emitted...); err != nil {
+		return nil, nil, fmt.Errorf("onnx: %w; convert without a graph (--no-onnx)", err)
+	}
 	opts, err := opts.withDefaults(m)
 	if err != nil {
 		return nil, nil, err
@@ -61,14 +65,9 @@ func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxp
 	e := newEmitter(ckpt, opts)
 	table := e.weights.stored(m.Embed)
 	x := e.embed(table)
-	if m.EmbedNorm != nil {
-		x = e.norm("/embed_norm", x, m.EmbedNorm)
-	}
+	x = e.norm("/embed_norm", x, m.EmbedNorm)
 	for i := range m.Blocks {
 		x = e.block(i, &m.Blocks[i], x)
-	}
-	if err := m.Beyond(emitted...); err != nil { // what no layer has refused
-		e.g.Fail(fmt.Errorf("%w; convert without a graph (--no-onnx)", err))
 	}
 	x = e.norm("/final_norm", x, &m.FinalNorm)
 	x = e.linear("/head", x, m.Head)

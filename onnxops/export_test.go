@@ -153,7 +153,7 @@ func checkStructure(t *testing.T, model *onnxpb.ModelProto) {
 // checkInterface compares inputs and outputs with what the package promises.
 func checkInterface(t *testing.T, m *family.Model, model *onnxpb.ModelProto, form string) {
 	t.Helper()
-	a := m.Blocks[0].Attn
+	a := m.Blocks[0].Attn()
 	want := []string{"input_ids INT64 [batch sequence]", "attention_mask INT64 [batch total]"}
 	if form == AttentionStandard {
 		want = append(want, "position_ids INT64 [batch sequence]")
@@ -161,8 +161,8 @@ func checkInterface(t *testing.T, m *family.Model, model *onnxpb.ModelProto, for
 	outs := []string{fmt.Sprintf("logits FLOAT [batch sequence %d]", m.Vocab)}
 	for i := range m.Blocks {
 		for _, kind := range []string{"key", "value"} {
-			want = append(want, fmt.Sprintf("past_key_values.%d.%s FLOAT [batch %d past %d]", i, kind, a.KVHeads, a.HeadDim))
-			outs = append(outs, fmt.Sprintf("present.%d.%s FLOAT [batch %d total %d]", i, kind, a.KVHeads, a.HeadDim))
+			want = append(want, fmt.Sprintf("past_key_values.%d.%s FLOAT [batch %d past %d]", i, kind, a.KVHeads, a.QKDim))
+			outs = append(outs, fmt.Sprintf("present.%d.%s FLOAT [batch %d total %d]", i, kind, a.KVHeads, a.QKDim))
 		}
 	}
 	describe := func(vs []*onnxpb.ValueInfoProto) (list []string) {
@@ -246,14 +246,14 @@ func TestNotInGroupQuery(t *testing.T) {
 	}{
 		{"spectra", func(a *family.Attention) { a.Spectra = &family.HeadSpectra{} }, "layer 1: spectra per head"},
 		{"phase", func(a *family.Attention) { a.Phase = &family.PhaseGate{} }, "layer 1: a contextual phase"},
-		{"bias", func(a *family.Attention) { a.Bias = &family.Bias{} }, "layer 1: an additive bias"},
+		{"bias", func(a *family.Attention) { a.Bias = &family.Bias{Kind: family.ALiBi} }, "layer 1: an additive bias"},
 		{"shift", func(a *family.Attention) { a.VShift = &family.Shift{} }, "layer 1: shifted keys or values"},
 		{"norm after", func(a *family.Attention) { a.NormAfter = true }, "layer 1: a norm after the rotation"},
 		{"head norm", func(a *family.Attention) { a.HeadNorm = a.QNorm }, "layer 1: a norm after the rotation"},
 	}
 	for _, tt := range tests {
 		m, ckpt := load(t, "golden/qwen3")
-		tt.set(&m.Blocks[1].Attn)
+		tt.set(m.Blocks[1].Attn())
 		_, err := Export(m, ckpt, Options{Attention: AttentionORT})
 		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "use --attention standard") {
 			t.Errorf("%s: error %v, expected %q in it", tt.name, err, tt.want)
@@ -266,7 +266,7 @@ func TestNotInGroupQuery(t *testing.T) {
 func TestNormOrder(t *testing.T) {
 	m, ckpt := load(t, "golden/qwen3")
 	for _, after := range []bool{false, true} {
-		a := &m.Blocks[0].Attn
+		a := m.Blocks[0].Attn()
 		a.NormAfter, a.HeadNorm = after, a.QNorm
 		model := exportOne(t, m, ckpt, Options{})
 		checkStructure(t, model)

@@ -7,6 +7,19 @@ import (
 
 // expressible says what of a layer the chosen form of graph has no nodes for.
 func (e *emitter) expressible(a *family.Attention) error {
+	for _, n := range []struct {
+		norm  *family.Norm
+		heads int
+		shift *family.Shift
+	}{{a.QNorm, a.Heads, nil}, {a.KNorm, a.KVHeads, a.KShift}} {
+		switch {
+		case n.norm == nil || n.norm.Size == a.QKDim:
+		case n.norm.Size != n.heads*a.QKDim:
+			return unsupported("a norm of %d numbers over %d heads of %d: expected one head or all of them", n.norm.Size, n.heads, a.QKDim)
+		case a.NormAfter || n.shift != nil:
+			return unsupported("a norm over all heads after the rotation or a shift")
+		}
+	}
 	if e.opts.Attention == AttentionORT {
 		return fitsGroupQuery(a)
 	}
@@ -26,6 +39,7 @@ func fitsGroupQuery(a *family.Attention) error {
 		{a.Spectra != nil, "spectra per head"},
 		{a.Phase != nil, "a contextual phase"},
 		{a.Bias != nil, "an additive bias"},
+		{a.VDim != a.QKDim, "values of another size than queries and keys"},
 		{a.KShift != nil || a.VShift != nil, "shifted keys or values"},
 	} {
 		if part.has {
@@ -36,9 +50,9 @@ func fitsGroupQuery(a *family.Attention) error {
 	if r.Planes() == 0 {
 		return unsupported("a layer without rotation does not fit GroupQueryAttention's rotating form" + advice)
 	}
-	if w := paddedPlanes(r); 2*w > a.HeadDim {
+	if w := paddedPlanes(r); 2*w > a.QKDim {
 		return unsupported("a rotary dimension of %d in heads of %d: GroupQueryAttention takes tables whose width is a multiple of 8 up to half the head size"+advice,
-			r.Dim, a.HeadDim)
+			r.Dim, a.QKDim)
 	} else if w != r.Planes() && r.Pairing == posenc.Halves {
 		return unsupported("a rotary dimension of %d in halves: GroupQueryAttention takes tables whose width is a multiple of 8, and a wider one would pair other coordinates"+advice,
 			r.Dim)

@@ -70,9 +70,12 @@ func GenAIConfig(m *family.Model, opts Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := m.Blocks[0].Attn
-	for i := range m.Blocks {
-		if b := m.Blocks[i].Attn; b.Heads != a.Heads || b.KVHeads != a.KVHeads || b.HeadDim != a.HeadDim {
+	if err := m.Beyond(emitted...); err != nil {
+		return nil, err
+	}
+	a := m.Blocks[0].Attn()
+	for i, b := range m.Attentions() {
+		if b.Heads != a.Heads || b.KVHeads != a.KVHeads || b.QKDim != a.QKDim {
 			return nil, unsupported("onnx: layer %d has other heads than layer 0: genai_config.json has one number for all; use --attention standard", i)
 		}
 	}
@@ -109,7 +112,7 @@ func GenAIConfig(m *family.Model, opts Options) ([]byte, error) {
 			Decoder: genAIDecoder{
 				SessionOptions: genAISession{LogID: "onnxruntime-genai", ProviderOptions: []any{}},
 				Filename:       ModelFile,
-				HeadSize:       a.HeadDim,
+				HeadSize:       a.QKDim,
 				HiddenSize:     m.Hidden,
 				Inputs: map[string]string{
 					"input_ids": "input_ids", "attention_mask": "attention_mask",

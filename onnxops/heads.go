@@ -32,13 +32,18 @@ func (e *emitter) heads(l *layer) (q, k, v *graph.Value) {
 
 func (e *emitter) headPart(l *layer, part string, n int, w family.Linear, s *family.Shift, norm *family.Norm, turns func() turning) *graph.Value {
 	a, p := l.attn, l.prefix+"/"+part
+	d := tieSize(a, part)
 	v := e.linear(p+"_proj", l.x, w)
-	v = e.g.Op("Reshape", p+"/Reshape", []*graph.Value{v, e.headShape(n, a.HeadDim)})
+	over := norm != nil && norm.Size != d // all heads together, before they part
+	if over {
+		v = e.norm(p+"_norm", v, norm)
+	}
+	v = e.g.Op("Reshape", p+"/Reshape", []*graph.Value{v, e.headShape(n, d)})
 	if s != nil {
 		v = e.shift(l, part, s, v)
 	}
 	after := norm != nil && a.NormAfter
-	if norm != nil && !after {
+	if norm != nil && !after && !over {
 		v = e.norm(p+"_norm", v, norm)
 	}
 	v = e.g.Op("Transpose", p+"/Transpose", []*graph.Value{v}, graph.IntsAttr("perm", 0, 2, 1, 3))

@@ -1,21 +1,32 @@
 package onnxops
 
 import (
-	"fmt"
-
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
 )
 
 // block emits one layer over x (batch*sequence, hidden).
 func (e *emitter) block(i int, b *family.Block, x *graph.Value) *graph.Value {
-	prefix := fmt.Sprintf("/layers.%d", i)
-	h := e.attention(i, &b.Attn, e.norm(prefix+"/attn_norm", x, &b.AttnNorm), x)
+	at := func(place string) string { return family.PathOf(i, place) }
+	h := e.joined(at("attn_residual"), x, at(family.AtAttnOut), b.AttnOutNorm, func(onto *graph.Value) *graph.Value {
+		return e.attention(i, b.Attn(), e.norm(at(family.AtAttnNorm), x, b.AttnNorm), onto)
+	})
 	in := h
 	if b.Parallel {
 		in = x
 	}
-	return e.mlp(prefix+"/mlp", &b.MLP, e.norm(prefix+"/mlp_norm", in, &b.MLPNorm), h)
+	return e.joined(at("output"), h, at(family.AtMLPOut), b.MLPOutNorm, func(onto *graph.Value) *graph.Value {
+		return e.mlp(at(family.AtMLP), b.MLP(), e.norm(at(family.AtMLPNorm), in, b.MLPNorm), onto)
+	})
+}
+
+// joined emits residual + a branch. Where the branch's output has no norm, the
+// branch adds the residual by itself, which saves a node; else it is given nil.
+func (e *emitter) joined(sum string, residual *graph.Value, prefix string, n *family.Norm, branch func(onto *graph.Value) *graph.Value) *graph.Value {
+	if n == nil {
+		return branch(residual)
+	}
+	return e.g.Op("Add", sum+"/Add", []*graph.Value{residual, e.norm(prefix, branch(nil), n)})
 }
 
 // linear emits W x + b over rows: Gemm on the weight as it is stored, (out, in).
@@ -27,9 +38,12 @@ func (e *emitter) linear(prefix string, x *graph.Value, l family.Linear) *graph.
 	return e.g.Op("Gemm", prefix+"/Gemm", in, graph.IntAttr("transB", 1))
 }
 
-// linearOnto emits residual + W x + b. Without a bias the residual takes its
+// linearOnto emits residual + W x + b; a nil residual is none. Without a bias the residual takes its
 // place in the Gemm, which saves a pass over it and a node.
 func (e *emitter) linearOnto(prefix string, residual, x *graph.Value, l family.Linear) *graph.Value {
+	if residual == nil {
+		return e.linear(prefix, x, l)
+	}
 	if l.Bias != nil {
 		return e.g.Op("Add", prefix+"/Add", []*graph.Value{residual, e.linear(prefix, x, l)})
 	}
@@ -37,8 +51,11 @@ func (e *emitter) linearOnto(prefix string, residual, x *graph.Value, l family.L
 	return e.g.Op("Gemm", prefix+"/Gemm", in, graph.IntAttr("transB", 1))
 }
 
-// norm normalises over the last axis.
+// norm normalises over the last axis; a nil norm leaves x.
 func (e *emitter) norm(prefix string, x *graph.Value, n *family.Norm) *graph.Value {
+	if n == nil {
+		return x
+	}
 	in := []*graph.Value{x, e.weights.float32(n.Weight)}
 	op := "RMSNormalization"
 	if n.Kind == family.LayerNorm {

@@ -100,8 +100,7 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 	if o.MaxLength < 1 || o.MaxLength > math.MaxInt32 {
 		return o, fmt.Errorf("onnx: maximum length %d: expected a positive number of positions; give one with --max-length", o.MaxLength)
 	}
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for i, a := range m.Attentions() {
 		planes := a.Rotary.Planes()
 		switch {
 		case a.Phase != nil:

@@ -13,7 +13,7 @@ import (
 // at either end of a call's tokens.
 func (e *emitter) shift(l *layer, part string, s *family.Shift, y *graph.Value) *graph.Value {
 	g, a := e.g, l.attn
-	n, d := a.KVHeads, a.HeadDim
+	n, d := a.KVHeads, tieSize(a, part)
 	prefix := l.prefix + "/" + part + "_shift"
 	name := map[string]string{"k": "last_key", "v": "last_value"}[part]
 	past, present := e.state(l.i, name, n, d)

@@ -3,7 +3,6 @@ package onnxops
 import (
 	"encoding/binary"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 
@@ -63,18 +62,17 @@ func TestTablePerRotation(t *testing.T) {
 		if initializer(model, "/rotary/cos_table") == nil || initializer(model, "/rotary.1/cos_table") != nil {
 			t.Errorf("%s: one rotation has not one table", form)
 		}
-		other := *m
-		other.Blocks = slices.Clone(m.Blocks)
-		spectrum := m.Blocks[1].Attn.Rotary.Spectrum.Clone()
+		other := m.Clone()
+		spectrum := m.Blocks[1].Attn().Rotary.Spectrum.Clone()
 		spectrum.InvFreq[0] /= 2
-		other.Blocks[1].Attn.Rotary.Spectrum = spectrum
-		model = exportOne(t, &other, ckpt, Options{Attention: form, MaxLength: 20})
+		other.Blocks[1].Attn().Rotary.Spectrum = spectrum
+		model = exportOne(t, other, ckpt, Options{Attention: form, MaxLength: 20})
 		checkStructure(t, model)
 		second := initializer(model, "/rotary.1/cos_table")
 		if second == nil {
 			t.Fatalf("%s: the second rotation has no table", form)
 		}
-		planes := m.Blocks[1].Attn.Rotary.Planes()
+		planes := m.Blocks[1].Attn().Rotary.Planes()
 		if got := floats(second.GetRawData())[planes]; got != float32(math.Cos(spectrum.InvFreq[0])) {
 			t.Errorf("%s: cos of plane 0 at 1: %v", form, got)
 		}
@@ -86,7 +84,7 @@ func TestTablePerRotation(t *testing.T) {
 func TestInterleavedForms(t *testing.T) {
 	m, ckpt := load(t, "golden/llama-gqa")
 	for i := range m.Blocks {
-		r := &m.Blocks[i].Attn.Rotary
+		r := &m.Blocks[i].Attn().Rotary
 		r.Pairing, r.Dim, r.InvFreq = posenc.Interleaved, 6, r.InvFreq[:3]
 	}
 	for form, op := range map[string]string{AttentionStandard: "Rotation", AttentionORT: "GroupQueryAttention"} {
@@ -111,7 +109,7 @@ func TestInterleavedForms(t *testing.T) {
 // fit GroupQueryAttention.
 func TestNoRotation(t *testing.T) {
 	m, ckpt := load(t, "golden/llama-gqa")
-	m.Blocks[1].Attn.Rotary = posenc.Rotary{Spectrum: posenc.Spectrum{Gain: 1}, HeadDim: m.Blocks[1].Attn.HeadDim}
+	m.Blocks[1].Attn().Rotary = posenc.Rotary{Spectrum: posenc.Spectrum{Gain: 1}, HeadDim: m.Blocks[1].Attn().QKDim}
 	rotations := 0
 	for _, n := range exportOne(t, m, ckpt, Options{}).GetGraph().GetNode() {
 		if n.GetOpType() == "Rotation" {

@@ -132,7 +132,7 @@ func TestTied(t *testing.T) {
 // TestRowRuns: rows that lie apart in a stored tensor are joined in the graph.
 func TestRowRuns(t *testing.T) {
 	m, ckpt := load(t, "golden/llama-gqa")
-	q := &m.Blocks[0].Attn.Q.Weight
+	q := &m.Blocks[0].Attn().Q.Weight
 	n := q.Shape[0]
 	q.Rows = []family.Range{{Begin: n / 2, End: n}, {Begin: 0, End: n / 4}, {Begin: n / 4, End: n / 2}}
 	model := exportOne(t, m, ckpt, Options{})

@@ -11,7 +11,7 @@ import (
 // node's name below it.
 func (e *expecter) ofAttention(n *onnxpb.NodeProto, step string, output, layer int) *counterpart {
 	b := &e.s.model.Blocks[layer]
-	a := &b.Attn
+	a := b.Attn()
 	tap := func(name string) string { return fmt.Sprintf("/layers.%d/attn/%s", layer, name) }
 	parts := projections(a)
 	context := "context"
@@ -26,11 +26,11 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, step string, output, layer i
 		if step == "Attention" {
 			return plain(tap("context"), func(f []float64) *wanted { return e.heads(f, a.Heads) })
 		}
-		return plain(tap("context"), func(f []float64) *wanted { return e.rows(f, e.b, e.n, a.Heads*a.HeadDim) })
+		return plain(tap("context"), func(f []float64) *wanted { return e.rows(f, e.b, e.n, a.Heads*a.VDim) })
 	case "head_norm/RMSNormalization", "head_norm/LayerNormalization":
 		return plain(tap("head_norm"), func(f []float64) *wanted { return e.heads(f, a.Heads) })
 	case "out/Transpose":
-		return plain(tap(context), func(f []float64) *wanted { return e.rows(f, e.b, e.n, a.Heads, a.HeadDim) })
+		return plain(tap(context), func(f []float64) *wanted { return e.rows(f, e.b, e.n, a.Heads, a.VDim) })
 	case "out/Reshape":
 		return plain(tap(context), e.flat)
 	case "o_proj/Gemm", "o_proj/Add":
@@ -74,7 +74,7 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, step string, output, layer i
 		last = letter + "_norm"
 	}
 	asHeads := func(f []float64) *wanted { return e.heads(f, p.heads) }
-	asTokens := func(f []float64) *wanted { return e.rows(f, e.b, e.n, p.heads, a.HeadDim) }
+	asTokens := func(f []float64) *wanted { return e.rows(f, e.b, e.n, p.heads, a.QKDim) }
 	switch {
 	case kind == "proj" && rest == "Gemm":
 		return plain(tap(letter+"_proj"), e.flat)
@@ -89,7 +89,7 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, step string, output, layer i
 	case kind != "":
 		return nil
 	case rest == "Reshape" && e.s.info.Attention == "ort":
-		return plain(tap(last), func(f []float64) *wanted { return e.rows(f, e.b, e.n, p.heads*a.HeadDim) })
+		return plain(tap(last), func(f []float64) *wanted { return e.rows(f, e.b, e.n, p.heads*a.QKDim) })
 	case rest == "Reshape":
 		return plain(tap(letter+"_proj"), asTokens)
 	case rest == "Transpose":
@@ -134,7 +134,7 @@ func (e *expecter) packed(tap func(string) string, split bool) *counterpart {
 // ofCache is what a layer's attention caches: keys as they meet in the score
 // (output 1) or values (output 2).
 func (e *expecter) ofCache(layer, output int) *counterpart {
-	a := &e.s.model.Blocks[layer].Attn
+	a := e.s.model.Blocks[layer].Attn()
 	letter := []string{"", "k", "v"}[min(output, 2)]
 	p := projections(a)[letter]
 	last := letter + "_proj"
@@ -170,7 +170,7 @@ func (e *expecter) wide(layer int) bool {
 	name := fmt.Sprintf("past_key_values.%d.key", layer)
 	for _, c := range e.s.info.Caches {
 		if c.Past == name {
-			return c.Dims[3] != int64(e.s.model.Blocks[layer].Attn.HeadDim)
+			return c.Dims[3] != int64(e.s.model.Blocks[layer].Attn().QKDim)
 		}
 	}
 	return true

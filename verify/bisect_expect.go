@@ -113,8 +113,8 @@ func (e *expecter) of(n *onnxpb.NodeProto, output int, layer int) *counterpart {
 func (e *expecter) ofBlock(n *onnxpb.NodeProto, step string, layer int) *counterpart {
 	b := &e.s.model.Blocks[layer]
 	tap := func(name string) string { return fmt.Sprintf("/layers.%d/%s", layer, name) }
-	inner, act := tap("mlp/up_proj"), b.MLP.Act
-	if b.MLP.Gated {
+	inner, act := tap("mlp/up_proj"), b.MLP().Act
+	if b.MLP().Gated {
 		inner = tap("mlp/gate_proj")
 	}
 	switch part, _, _ := strings.Cut(step, "/"); {
@@ -124,11 +124,11 @@ func (e *expecter) ofBlock(n *onnxpb.NodeProto, step string, layer int) *counter
 		return plain(tap(strings.TrimSuffix(step, "/Gemm")), e.flat)
 	case step == "mlp/act/Sigmoid":
 		return plain(inner, func(f []float64) *wanted { return e.flat(each(f, sigmoid)) })
-	case strings.HasPrefix(step, "mlp/act/") && !b.MLP.Gated, step == "mlp/Mul":
+	case strings.HasPrefix(step, "mlp/act/") && !b.MLP().Gated, step == "mlp/Mul":
 		return plain(tap("mlp/act"), e.flat)
 	case strings.HasPrefix(step, "mlp/act/") && activations[act] != nil:
 		return plain(inner, func(f []float64) *wanted { return e.flat(each(f, activations[act])) })
-	case step == "mlp/down_proj/Gemm" && b.MLP.Down.Bias != nil:
+	case step == "mlp/down_proj/Gemm" && b.MLP().Down.Bias != nil:
 		return plain(tap("mlp/down_proj"), e.flat)
 	case strings.HasPrefix(step, "mlp/down_proj/"):
 		return plain(tap("output"), e.flat)

@@ -48,8 +48,8 @@ func (s *session) weightOf(name string, input, layer int) *family.Weight {
 	}
 	b := &m.Blocks[layer]
 	if linear := map[string]*family.Linear{
-		"attn/q_proj/Gemm": &b.Attn.Q, "attn/k_proj/Gemm": &b.Attn.K, "attn/v_proj/Gemm": &b.Attn.V, "attn/o_proj/Gemm": &b.Attn.O,
-		"mlp/gate_proj/Gemm": &b.MLP.Gate, "mlp/up_proj/Gemm": &b.MLP.Up, "mlp/down_proj/Gemm": &b.MLP.Down,
+		"attn/q_proj/Gemm": &b.Attn().Q, "attn/k_proj/Gemm": &b.Attn().K, "attn/v_proj/Gemm": &b.Attn().V, "attn/o_proj/Gemm": &b.Attn().O,
+		"mlp/gate_proj/Gemm": &b.MLP().Gate, "mlp/up_proj/Gemm": &b.MLP().Up, "mlp/down_proj/Gemm": &b.MLP().Down,
 	}[step]; linear != nil {
 		return ofLinear(linear)
 	}
@@ -78,7 +78,7 @@ func (s *session) normOf(name string, layer int) *family.Norm {
 	}
 	b := &m.Blocks[layer]
 	return map[string]*family.Norm{
-		"attn_norm": &b.AttnNorm, "mlp_norm": &b.MLPNorm, "attn/q_norm": b.Attn.QNorm, "attn/k_norm": b.Attn.KNorm, "attn/head_norm": b.Attn.HeadNorm,
+		"attn_norm": b.AttnNorm, "mlp_norm": b.MLPNorm, "attn/q_norm": b.Attn().QNorm, "attn/k_norm": b.Attn().KNorm, "attn/head_norm": b.Attn().HeadNorm,
 	}[step]
 }
 
@@ -89,7 +89,7 @@ func (s *session) attributesOf(n node, layer int) []string {
 		should["epsilon"] = float64(float32(norm.Eps))
 	}
 	if layer >= 0 && layer < len(s.model.Blocks) {
-		a := &s.model.Blocks[layer].Attn
+		a := s.model.Blocks[layer].Attn()
 		switch n.GetOpType() {
 		case "Attention", "GroupQueryAttention":
 			should["scale"] = float64(float32(a.Scale))

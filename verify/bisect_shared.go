@@ -186,8 +186,7 @@ func (e *expecter) gathered(name string) (r posenc.Rotary, sin, ok bool) {
 func (s *session) rotaries() map[string]posenc.Rotary {
 	out := map[string]posenc.Rotary{}
 	seen := map[string][]posenc.Rotary{}
-	for i := range s.model.Blocks {
-		a := &s.model.Blocks[i].Attn
+	for _, a := range s.model.Attentions() {
 		r, prefix := a.Rotary, "/rotary"
 		if r.Dim == 0 || a.Phase != nil {
 			continue

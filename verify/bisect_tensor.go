@@ -195,7 +195,7 @@ func (s *session) judgeOrder(list []report.TensorFinding, layer int) {
 	if layer < 0 || layer >= len(s.model.Blocks) {
 		return
 	}
-	a := &s.model.Blocks[layer].Attn
+	a := s.model.Blocks[layer].Attn()
 	place := map[string]int{}
 	for i, l := range []family.Linear{a.Q, a.K, a.V} {
 		place[l.Weight.Tensor] = i

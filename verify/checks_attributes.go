@@ -70,10 +70,10 @@ func (s *session) wantedAttributes() map[string]numbers {
 	norm("/final_norm", &s.model.FinalNorm)
 	for i := range s.model.Blocks {
 		b := &s.model.Blocks[i]
-		a, prefix := &b.Attn, fmt.Sprintf("/layers.%d", i)
+		a, prefix := b.Attn(), fmt.Sprintf("/layers.%d", i)
 		at := prefix + "/attn"
-		norm(prefix+"/attn_norm", &b.AttnNorm)
-		norm(prefix+"/mlp_norm", &b.MLPNorm)
+		norm(prefix+"/attn_norm", b.AttnNorm)
+		norm(prefix+"/mlp_norm", b.MLPNorm)
 		norm(at+"/head_norm", a.HeadNorm)
 		for part, n := range map[string]*family.Norm{"q": a.QNorm, "k": a.KNorm} {
 			norm(at+"/"+part+"_norm", n)
@@ -98,7 +98,7 @@ func (s *session) wantedAttributes() map[string]numbers {
 			want[at+"/"+part+"/Rotation"] = numbers{"interleaved": interleaved, "rotary_embedding_dim": int64(a.Rotary.Dim)}
 		}
 		approximate := "none"
-		if b.MLP.Act == "gelu_tanh" {
+		if b.MLP().Act == "gelu_tanh" {
 			approximate = "tanh"
 		}
 		want[prefix+"/mlp/act/Gelu"] = numbers{"approximate": approximate}

@@ -63,7 +63,7 @@ func (s *session) wrongGenAI(raw []byte) string {
 	if err := json.Unmarshal(raw, &g); err != nil {
 		return fmt.Sprintf("%s: not JSON of its kind: %v", genAIFile, err)
 	}
-	d, a := g.Model.Decoder, &s.model.Blocks[0].Attn
+	d, a := g.Model.Decoder, s.model.Blocks[0].Attn()
 	if d.Filename != GraphFile {
 		return fmt.Sprintf("%s: filename is %q: expected %q", genAIFile, d.Filename, GraphFile)
 	}
@@ -71,7 +71,7 @@ func (s *session) wrongGenAI(raw []byte) string {
 		key       string
 		got, want int
 	}{
-		{"head_size", d.HeadSize, a.HeadDim}, {"hidden_size", d.Hidden, s.model.Hidden}, {"num_attention_heads", d.Heads, a.Heads},
+		{"head_size", d.HeadSize, a.QKDim}, {"hidden_size", d.Hidden, s.model.Hidden}, {"num_attention_heads", d.Heads, a.Heads},
 		{"num_key_value_heads", d.KVHeads, a.KVHeads}, {"num_hidden_layers", d.Layers, len(s.model.Blocks)}, {"vocab_size", g.Model.VocabSize, s.model.Vocab},
 	} {
 		if x.got != x.want {

@@ -77,7 +77,7 @@ func (s *session) noLaw(name, why string) {
 // broken returns the first reason that a layer gives.
 func (s *session) broken(why func(a *family.Attention) string) string {
 	for i := range s.model.Blocks {
-		if text := why(&s.model.Blocks[i].Attn); text != "" {
+		if text := why(s.model.Blocks[i].Attn()); text != "" {
 			return text
 		}
 	}

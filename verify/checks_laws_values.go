@@ -39,7 +39,7 @@ func tokenBound(a *family.Attention) string {
 // tables' end; the interpreter's queries meet the keys, and in every runner keys
 // meet keys.
 func (s *session) lawDistance() error {
-	a := &s.model.Blocks[0].Attn
+	a := s.model.Blocks[0].Attn()
 	if why := tokenBound(a); why != "" {
 		s.noLaw("law-distance", "no law of this encoding: "+why)
 		return nil
@@ -94,12 +94,12 @@ func (f *finding) distances(a *family.Attention, in Input, x, y headValues, what
 	share := max(x.shape[1]/y.shape[1], 1)
 	for h := range x.shape[1] {
 		product := func(b, i, j int) float64 {
-			return dot(own(x.at(b, h, i), a.HeadDim), own(y.at(b, h/share, j), a.HeadDim))
+			return dot(own(x.at(b, h, i), a.QKDim), own(y.at(b, h/share, j), a.QKDim))
 		}
 		norms := 0.0
 		for b := range x.shape[0] {
 			for i := range x.shape[2] {
-				u, v := own(x.at(b, h, i), a.HeadDim), own(y.at(b, h/share, i), a.HeadDim)
+				u, v := own(x.at(b, h, i), a.QKDim), own(y.at(b, h/share, i), a.QKDim)
 				norms = max(norms, math.Sqrt(dot(u, u)*dot(v, v)))
 			}
 		}
@@ -131,8 +131,8 @@ func dot(x, y []float64) float64 {
 // rotary dimension.
 func blindCoordinates(a *family.Attention, group int) []int {
 	r := a.Rotary
-	still := make([]bool, a.HeadDim)
-	for i := r.Dim; i < a.HeadDim; i++ {
+	still := make([]bool, a.QKDim)
+	for i := r.Dim; i < a.QKDim; i++ {
 		still[i] = true
 	}
 	for p := range r.Planes() {
@@ -163,8 +163,7 @@ func blindCoordinates(a *family.Attention, group int) []int {
 // must agree in every coordinate that does not turn.
 func (s *session) lawBlind() error {
 	any := false
-	for i := range s.model.Blocks {
-		a := &s.model.Blocks[i].Attn
+	for _, a := range s.model.Attentions() {
 		for g := range a.KVHeads {
 			any = any || len(blindCoordinates(a, g)) > 0
 		}
@@ -200,7 +199,7 @@ func (s *session) lawBlind() error {
 				return f, err
 			}
 			for i := range s.model.Blocks {
-				f.blind(&s.model.Blocks[i].Attn, a[i], b[i], second, fmt.Sprintf("layer %d: key", i))
+				f.blind(s.model.Blocks[i].Attn(), a[i], b[i], second, fmt.Sprintf("layer %d: key", i))
 			}
 			g, _ := r.(*graphRunner)
 			if g != s.interpreter() {
@@ -234,7 +233,7 @@ func (s *session) blindQueries(f *finding, g *graphRunner, first, second Input) 
 		x, okX := headsOf(a[meetings[i].query])
 		y, okY := headsOf(b[meetings[i].query])
 		if okX && okY {
-			f.blind(&s.model.Blocks[i].Attn, x, y, second, fmt.Sprintf("layer %d: query", i))
+			f.blind(s.model.Blocks[i].Attn(), x, y, second, fmt.Sprintf("layer %d: query", i))
 		}
 	}
 	return nil
@@ -246,14 +245,14 @@ func (f *finding) blind(a *family.Attention, x, y headValues, at Input, what str
 		return
 	}
 	f.positions = max(f.positions, x.shape[0])
-	if x.shape[1]%a.KVHeads != 0 || x.shape[3] < a.HeadDim {
-		f.at(math.Inf(1), "%ss are %d of size %d in the graph: config.json has %d heads on %d of size %d", what, x.shape[1], x.shape[3], a.Heads, a.KVHeads, a.HeadDim)
+	if x.shape[1]%a.KVHeads != 0 || x.shape[3] < a.QKDim {
+		f.at(math.Inf(1), "%ss are %d of size %d in the graph: config.json has %d heads on %d of size %d", what, x.shape[1], x.shape[3], a.Heads, a.KVHeads, a.QKDim)
 		return
 	}
 	for h := range x.shape[1] {
 		for _, i := range blindCoordinates(a, h*a.KVHeads/x.shape[1]) {
 			for b := range x.shape[0] {
-				u, v := own(x.at(b, h, 0), a.HeadDim), own(y.at(b, h, 0), a.HeadDim)
+				u, v := own(x.at(b, h, 0), a.QKDim), own(y.at(b, h, 0), a.QKDim)
 				off := math.Abs(u[i]-v[i]) / max(math.Sqrt(dot(u, u)), math.SmallestNonzeroFloat64)
 				f.at(off, "%s head %d, coordinate %d does not turn, and moves by %.3g of its length from position 0 to %d", what, h, i, off, at.Positions[b][0])
 			}
@@ -289,8 +288,7 @@ func (s *session) lawGates() error {
 		if err != nil {
 			return f, err
 		}
-		for i := range s.model.Blocks {
-			a := &s.model.Blocks[i].Attn
+		for i, a := range s.model.Attentions() {
 			if a.Bias == nil {
 				continue
 			}
@@ -303,10 +301,10 @@ func (s *session) lawGates() error {
 			if okQ && okK && (q.shape[1] != a.Heads || k.shape[1] != a.KVHeads) {
 				return finding{}, fmt.Errorf("layer %d: %d heads on %d in the graph: config.json has %d on %d", i, q.shape[1], k.shape[1], a.Heads, a.KVHeads)
 			}
-			if !okQ || !okK || q.shape[3] <= a.HeadDim {
+			if !okQ || !okK || q.shape[3] <= a.QKDim {
 				return finding{}, fmt.Errorf("layer %d: no bias is found in the graph, neither in its mask nor before its heads", i)
 			}
-			extra := q.shape[3] - a.HeadDim
+			extra := q.shape[3] - a.QKDim
 			f.gates(i, a.Heads, n, false, func(h, i, j int) float64 {
 				return a.Scale * dot(q.at(0, h, i)[:extra], k.at(0, h/(a.Heads/a.KVHeads), j)[:extra])
 			})

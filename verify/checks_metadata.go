@@ -167,8 +167,7 @@ func (s *session) unlikePlanes(length int, after []float64, gain float64) string
 	if err != nil {
 		return fmt.Sprintf("at length %d: %v", length, err)
 	}
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for i, a := range m.Attentions() {
 		if a.Rotary.Dim == 0 || a.Spectra != nil {
 			continue
 		}

@@ -29,7 +29,7 @@ func sweep(trained, rows int) []int {
 // bias, phases, shifts or a window, what it does depends on the tokens between.
 func (s *session) leaps() bool {
 	for i := range s.model.Blocks {
-		if a := &s.model.Blocks[i].Attn; a.Bias != nil || a.Phase != nil || a.KShift != nil || a.VShift != nil || a.Window > 0 {
+		if a := s.model.Blocks[i].Attn(); a.Bias != nil || a.Phase != nil || a.KShift != nil || a.VShift != nil || a.Window > 0 {
 			return false
 		}
 	}
@@ -149,9 +149,8 @@ const maxSweepBytes = 32 << 20
 // pastBytes is the size of a past of n positions, in float64.
 func (s *session) pastBytes(n int) int {
 	bytes := 0
-	for i := range s.model.Blocks {
-		a := &s.model.Blocks[i].Attn
-		bytes += 2 * 8 * a.KVHeads * a.HeadDim * n
+	for _, a := range s.model.Attentions() {
+		bytes += 2 * 8 * a.KVHeads * a.QKDim * n
 	}
 	return bytes
 }

@@ -142,7 +142,7 @@ func (s *session) rewritePrompt(m *family.Model) ref.Input {
 // sums reports biases and phases, which may count tokens.
 func sums(m *family.Model) bool {
 	for i := range m.Blocks {
-		if a := &m.Blocks[i].Attn; a.Bias != nil || a.Phase != nil {
+		if a := m.Blocks[i].Attn(); a.Bias != nil || a.Phase != nil {
 			return true
 		}
 	}

@@ -77,7 +77,7 @@ func (s *session) fusedTables() (nodes int, wrong string) {
 		if len(in) < 9 || stored[in[7]] == nil || stored[in[8]] == nil {
 			return nodes, fmt.Sprintf("layer %d: %s does not read cos and sin from tables of the graph", layer, n.GetName())
 		}
-		r := s.model.Blocks[layer].Attn.Rotary
+		r := s.model.Blocks[layer].Attn().Rotary
 		worst, err := compareTables(r, s.info.MaxLength, stored[in[7]], stored[in[8]])
 		switch {
 		case err != nil:

@@ -36,8 +36,7 @@ func (s *session) turner() *turner {
 		nodes[n.GetName()] = n
 	}
 	all, one := 0, 0
-	for i := range s.model.Blocks {
-		a := &s.model.Blocks[i].Attn
+	for i, a := range s.model.Attentions() {
 		prefix := fmt.Sprintf("/layers.%d/attn/", i)
 		attention := nodes[prefix+"Attention"]
 		if a.Phase != nil {
@@ -59,10 +58,10 @@ func (s *session) turner() *turner {
 				p.heads, p.what = a.KVHeads, "keys"
 			}
 			w.parts = append(w.parts, p)
-			all += p.heads * a.HeadDim
-			one += a.HeadDim
+			all += p.heads * a.QKDim
+			one += a.QKDim
 			if a.Spectra != nil {
-				one += (p.heads - 1) * a.HeadDim
+				one += (p.heads - 1) * a.QKDim
 			}
 		}
 	}
@@ -134,7 +133,7 @@ func (w *turner) run(c *report.Check) error {
 			if p.from == p.to { // nothing is between
 				got = feeds[p.from]
 			}
-			if got == nil || got.Kind != interp.Float || len(got.F) != w.size(p)*n*p.attn.HeadDim {
+			if got == nil || got.Kind != interp.Float || len(got.F) != w.size(p)*n*p.attn.QKDim {
 				return fmt.Errorf("layer %d: the turned %s are %v: expected %d heads of %d positions", p.layer, p.what, got, w.size(p), n)
 			}
 			limit := 2*tableLimit(p.attn.Rotary) + report.RoundedLimit
@@ -236,7 +235,7 @@ func (w *turner) feeds(group, from, n int) map[string]*interp.Array {
 		if p.layer%w.stride != group {
 			continue
 		}
-		key := [2]int{w.size(p), p.attn.HeadDim}
+		key := [2]int{w.size(p), p.attn.QKDim}
 		if shared[key] == nil {
 			vector := make([]float64, key[1])
 			for i := range vector {

@@ -57,7 +57,7 @@ func (t *turnedRows) of(r posenc.Rotary, from, n int) []float64 {
 
 // compare holds heads of n positions, (heads, n, HeadDim), against the encoding.
 func (t *turnedRows) compare(p turnedPart, heads int, got []float64, from, n int, limit float64, worst *turnedEntry, bad map[int]bool) {
-	d := p.attn.HeadDim
+	d := p.attn.QKDim
 	r := p.attn.Rotary
 	r.HeadDim = d
 	for h := range heads {

@@ -50,8 +50,7 @@ type content func(layer, head int) (q, k []float64)
 // does not.
 func scoreOf(m *family.Model, src family.Source, of content) (*score, error) {
 	s := &score{terms: map[float64][2]float64{}}
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for i, a := range m.Attentions() {
 		rates, err := biasRates(a, src)
 		if err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i, err)
@@ -170,10 +169,10 @@ func (s *session) decay(c *report.Curves) error {
 	var ones []float64
 	none := func(m *family.Model) content {
 		return func(layer, _ int) (q, k []float64) {
-			for len(ones) < m.Blocks[layer].Attn.HeadDim {
+			for len(ones) < m.Blocks[layer].Attn().QKDim {
 				ones = append(ones, 1)
 			}
-			v := ones[:m.Blocks[layer].Attn.HeadDim]
+			v := ones[:m.Blocks[layer].Attn().QKDim]
 			return v, v
 		}
 	}
@@ -216,7 +215,7 @@ func (s *session) promptScore(m *family.Model, ckpt *safetensors.Checkpoint) (*s
 	_, n := in.Batch()
 	means := map[string][]float64{} // "layer q" and "layer k", (heads, d)
 	for i := range m.Blocks {
-		if m.Blocks[i].Attn.NormAfter {
+		if m.Blocks[i].Attn().NormAfter {
 			return nil, nil
 		}
 	}
@@ -242,8 +241,8 @@ func (s *session) promptScore(m *family.Model, ckpt *safetensors.Checkpoint) (*s
 		return nil, err
 	}
 	return scoreOf(m, ckpt, func(layer, head int) (q, k []float64) {
-		a := &m.Blocks[layer].Attn
+		a := m.Blocks[layer].Attn()
 		group := head / (a.Heads / a.KVHeads)
-		return means[fmt.Sprint(layer, "q")][head*a.HeadDim:][:a.HeadDim], means[fmt.Sprint(layer, "k")][group*a.HeadDim:][:a.HeadDim]
+		return means[fmt.Sprint(layer, "q")][head*a.QKDim:][:a.QKDim], means[fmt.Sprint(layer, "k")][group*a.QKDim:][:a.QKDim]
 	})
 }

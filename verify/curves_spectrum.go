@@ -12,12 +12,11 @@ import (
 // facts describes the model that the graph was emitted for.
 func (s *session) facts() *report.Facts {
 	m := s.model
-	a := &m.Blocks[0].Attn
-	f := &report.Facts{DType: m.DType.String(), Layers: len(m.Blocks), Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.HeadDim,
+	a := m.Blocks[0].Attn()
+	f := &report.Facts{DType: m.DType.String(), Layers: len(m.Blocks), Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.QKDim,
 		Vocab: m.Vocab, Encoding: m.Encoding(), RopeType: m.Rope.Type, Theta: m.Rope.Theta, AttentionFactor: 1,
 		TrainedLength: m.TrainedLength, MaxLength: s.info.MaxLength}
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for _, a := range m.Attentions() {
 		f.Window = max(f.Window, a.Window)
 		if f.Planes > 0 || a.Rotary.Dim == 0 {
 			continue
@@ -55,7 +54,7 @@ func (s *session) spectrum() (rows []report.PlaneRow, from string) {
 	type known struct{ now, before posenc.Spectrum }
 	var seen []known
 	for i := range s.model.Blocks {
-		for g, now := range spectraOf(&s.model.Blocks[i].Attn) {
+		for g, now := range spectraOf(s.model.Blocks[i].Attn()) {
 			before, where := s.planesBefore(i, g)
 			if from == "" {
 				from = where
@@ -81,7 +80,7 @@ func sameSpectrum(a, b posenc.Spectrum) bool {
 // source's, else those of config.json's base, else (no base declared) none.
 func (s *session) planesBefore(layer, head int) (posenc.Spectrum, string) {
 	if s.source != nil && layer < len(s.source.Blocks) {
-		if list := spectraOf(&s.source.Blocks[layer].Attn); len(list) > 0 {
+		if list := spectraOf(s.source.Blocks[layer].Attn()); len(list) > 0 {
 			return list[min(head, len(list)-1)], "source"
 		}
 	}

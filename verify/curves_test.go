@@ -11,9 +11,9 @@ import (
 // TestScoreMean holds the closed form of a mean of scores against the sum of
 // the rotated products that it stands for.
 func TestScoreMean(t *testing.T) {
-	a := family.Attention{Heads: 2, KVHeads: 1, HeadDim: 6, Scale: 0.5, Bias: &family.Bias{Kind: family.ALiBi, Slopes: []float64{0.25, 0.75}},
+	a := &family.Attention{Heads: 2, KVHeads: 1, QKDim: 6, VDim: 6, Scale: 0.5, Bias: &family.Bias{Kind: family.ALiBi, Slopes: []float64{0.25, 0.75}},
 		Rotary: posenc.Rotary{HeadDim: 6, Dim: 4, Pairing: posenc.Halves, Spectrum: posenc.Spectrum{InvFreq: []float64{1, 0}, Gain: 1.25}}}
-	m := &family.Model{Blocks: []family.Block{{Attn: a}}}
+	m := &family.Model{Blocks: []family.Block{{Mixer: a}}}
 	q := [][]float64{{1, -2, 0.5, 3, 0.25, 1}, {0.5, 1, 2, -1, 1, 2}}
 	k := []float64{0.3, 1, -1, 2, 0.5, -0.5}
 	s, err := scoreOf(m, nil, func(_, h int) (qh, kh []float64) { return q[h], k })

@@ -67,16 +67,16 @@ var hybrids = map[string]func(a *family.Attention){
 		a.Bias = &family.Bias{Kind: family.ALiBi, Slopes: []float64{0.5, 0.25, 0.125, 0.0625}, RoundBF16: true}
 	},
 	"query gates": func(a *family.Attention) {
-		a.Bias = &family.Bias{Kind: family.Gated, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, V: randomRows(a.Heads, a.HeadDim)}
+		a.Bias = &family.Bias{Kind: family.Gated, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, V: randomRows(a.Heads, a.QKDim)}
 	},
 	"key gates, norms after the rotation": func(a *family.Attention) {
 		a.NormAfter = true
-		a.Bias = &family.Bias{Kind: family.Gated, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, U: randomRows(a.Heads, a.HeadDim)}
+		a.Bias = &family.Bias{Kind: family.Gated, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, U: randomRows(a.Heads, a.QKDim)}
 	},
 	"both gates, partial and interleaved": func(a *family.Attention) {
 		a.Rotary.Pairing, a.Rotary.Dim = posenc.Interleaved, 4
 		a.Rotary.InvFreq = a.Rotary.InvFreq[:2]
-		rows := randomRows(2*a.Heads, a.HeadDim)
+		rows := randomRows(2*a.Heads, a.QKDim)
 		a.Bias = &family.Bias{Kind: family.Gated, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, U: rows[:a.Heads], V: rows[a.Heads:]}
 	},
 	"forget gates in a window": func(a *family.Attention) {
@@ -85,14 +85,14 @@ var hybrids = map[string]func(a *family.Attention){
 		a.Bias = &family.Bias{Kind: family.Forget, Gate: &gate}
 	},
 	"path vectors of queries": func(a *family.Attention) {
-		a.Bias = &family.Bias{Kind: family.Path, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, Tie: "q", PDim: a.HeadDim, Eps: 0x1p-23}
+		a.Bias = &family.Bias{Kind: family.Path, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, Tie: "q", PDim: a.QKDim, Eps: 0x1p-23}
 	},
 	"path vectors of values, shifted": func(a *family.Attention) {
 		a.VShift = &family.Shift{Gate: rowsOf(a.Q.Weight, 5, a.KVHeads)}
-		a.Bias = &family.Bias{Kind: family.Path, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, Tie: "v", PDim: a.HeadDim, Eps: 0x1p-23}
+		a.Bias = &family.Bias{Kind: family.Path, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, Tie: "v", PDim: a.QKDim, Eps: 0x1p-23}
 	},
 	"path vectors projected": func(a *family.Attention) {
-		a.Bias = &family.Bias{Kind: family.Path, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, P: &a.Q, PDim: a.HeadDim, Eps: 0x1p-23}
+		a.Bias = &family.Bias{Kind: family.Path, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, P: &a.Q, PDim: a.QKDim, Eps: 0x1p-23}
 	},
 	"spectra per group": func(a *family.Attention) {
 		a.Spectra = &family.HeadSpectra{InvFreq: [][]float64{a.Rotary.InvFreq, make([]float64, a.Rotary.Planes())}}
@@ -134,11 +134,11 @@ func TestHybrids(t *testing.T) {
 			t.Run(name+"/"+form, func(t *testing.T) {
 				t.Parallel()
 				s := newHybrid(t, set, form)
-				if form == onnxops.BiasMask && s.model.Blocks[0].Attn.Bias == nil {
+				if form == onnxops.BiasMask && s.model.Blocks[0].Attn().Bias == nil {
 					return
 				}
 				s.tables()
-				if a := s.model.Blocks[0].Attn; s.report.Checks[0].Verdict != report.Pass && a.Phase == nil && a.Rotary.Dim > 0 {
+				if a := s.model.Blocks[0].Attn(); s.report.Checks[0].Verdict != report.Pass && a.Phase == nil && a.Rotary.Dim > 0 {
 					t.Errorf("tables: %+v", s.report.Checks[0])
 				}
 				if err := s.runChecks(); err != nil {
@@ -163,7 +163,7 @@ func newHybrid(t *testing.T, set func(a *family.Attention), form string) *sessio
 	dir := t.TempDir()
 	m, ckpt := qwen3(t, dir)
 	for i := range m.Blocks {
-		set(&m.Blocks[i].Attn)
+		set(m.Blocks[i].Attn())
 	}
 	if _, err := onnxops.Write(dir, m, ckpt, onnxops.Options{Bias: form, MaxLength: 1500, Encoding: "hybrid"}); err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ func (s *session) lengthDependence() error {
 		return fmt.Errorf("%s: %w", s.dir, err)
 	}
 	for i := range s.model.Blocks {
-		if reflect.DeepEqual(short.Blocks[i].Attn.Rotary.Spectrum, s.model.Blocks[i].Attn.Rotary.Spectrum) {
+		if reflect.DeepEqual(short.Blocks[i].Attn().Rotary.Spectrum, s.model.Blocks[i].Attn().Rotary.Spectrum) {
 			continue
 		}
 		up := s.model.TrainedLength

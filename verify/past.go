@@ -35,20 +35,19 @@ func (s *session) syntheticPast(n int) (*past, string) {
 		shapes[c.Past] = c.Dims
 	}
 	bytes := 0
-	for i := range s.model.Blocks {
-		a := &s.model.Blocks[i].Attn
+	for i, a := range s.model.Attentions() {
 		plain := a.Bias == nil && a.Phase == nil && a.KShift == nil && a.VShift == nil
 		for _, kind := range []string{"key", "value"} {
 			name := fmt.Sprintf("past_key_values.%d.%s", i, kind)
 			d := shapes[name]
-			plain = plain && len(d) == 4 && d[1] == int64(a.KVHeads) && d[2] == 0 && d[3] == int64(a.HeadDim)
+			plain = plain && len(d) == 4 && d[1] == int64(a.KVHeads) && d[2] == 0 && d[3] == int64(a.QKDim)
 			delete(shapes, name)
 		}
 		if !plain {
 			return nil, fmt.Sprintf("layer %d caches more than keys and values: a past cannot be made up", i)
 		}
-		p.dims = append(p.dims, [2]int64{int64(a.KVHeads), int64(a.HeadDim)})
-		bytes += 2 * 8 * a.KVHeads * a.HeadDim * n
+		p.dims = append(p.dims, [2]int64{int64(a.KVHeads), int64(a.QKDim)})
+		bytes += 2 * 8 * a.KVHeads * a.QKDim * n
 	}
 	if len(shapes) > 0 {
 		return nil, "the graph caches more than keys and values: a past cannot be made up"

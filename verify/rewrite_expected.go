@@ -175,8 +175,7 @@ func (s *session) expected(f flags) (*expectation, error) {
 		if err != nil {
 			return nil, fmt.Errorf("source: %w", err)
 		}
-		for i := range m.Blocks {
-			a := &m.Blocks[i].Attn
+		for i, a := range m.Attentions() {
 			if f.retrofit != nil && f.retrofit.Selection != nil {
 				err = f.retrofit.still(a, i)
 			} else if !asIs && enc.Target != nil {

@@ -17,9 +17,9 @@ import (
 // nothing but the rest.
 func sameRotation(got, want *family.Model) error {
 	for i := range want.Blocks {
-		a, b := &got.Blocks[i].Attn, &want.Blocks[i].Attn
-		if a.Heads != b.Heads || a.KVHeads != b.KVHeads || a.HeadDim != b.HeadDim {
-			return fmt.Errorf("layer %d: %d heads on %d of size %d: the source has %d on %d of size %d", i, a.Heads, a.KVHeads, a.HeadDim, b.Heads, b.KVHeads, b.HeadDim)
+		a, b := got.Blocks[i].Attn(), want.Blocks[i].Attn()
+		if a.Heads != b.Heads || a.KVHeads != b.KVHeads || a.QKDim != b.QKDim || a.VDim != b.VDim {
+			return fmt.Errorf("layer %d: %d heads on %d of sizes %d and %d: the source has %d on %d of %d and %d", i, a.Heads, a.KVHeads, a.QKDim, a.VDim, b.Heads, b.KVHeads, b.QKDim, b.VDim)
 		}
 		if a.Window != b.Window {
 			return fmt.Errorf("layer %d: %s: the source has %s", i, windowText(a.Window), windowText(b.Window))
@@ -89,11 +89,31 @@ func sameParts(got *family.Model, ours family.Source, want *family.Model, theirs
 			return err
 		}
 	}
-	for i := range want.Blocks {
-		for _, pair := range [][2]*family.Norm{{&got.Blocks[i].AttnNorm, &want.Blocks[i].AttnNorm}, {&got.Blocks[i].MLPNorm, &want.Blocks[i].MLPNorm}, {&got.FinalNorm, &want.FinalNorm}} {
-			if pair[0].Eps != pair[1].Eps || pair[0].Kind != pair[1].Kind {
-				return fmt.Errorf("layer %d: a norm's epsilon is %g: the source has %g", i, pair[0].Eps, pair[1].Eps)
-			}
+	return sameNorms(got, want)
+}
+
+// sameNorms compares what norms are beside their weights: no rewrite has a word
+// in that, of queries and keys neither.
+func sameNorms(got, want *family.Model) error {
+	theirs := map[string]*family.Norm{}
+	for _, p := range want.Parts() {
+		if n, ok := p.Of.(*family.Norm); ok {
+			theirs[p.Path()] = n
+		}
+	}
+	for _, p := range got.Parts() {
+		n, ok := p.Of.(*family.Norm)
+		if !ok {
+			continue
+		}
+		o := theirs[p.Path()]
+		switch {
+		case o == nil:
+			return fmt.Errorf("the result has %s, the source has none", p.Text())
+		case n.Kind != o.Kind || n.Size != o.Size:
+			return fmt.Errorf("%s is of kind %d over %d numbers: the source has %d over %d", p.Text(), n.Kind, n.Size, o.Kind, o.Size)
+		case n.Eps != o.Eps:
+			return fmt.Errorf("%s has epsilon %g: the source has %g", p.Text(), n.Eps, o.Eps)
 		}
 	}
 	return nil
@@ -105,7 +125,7 @@ func sameParts(got *family.Model, ours family.Source, want *family.Model, theirs
 // pass.
 func sameQueries(got *family.Model, ours family.Source, want *family.Model, theirs family.Source, refitted map[int]bool) error {
 	for i := range want.Blocks {
-		x, y := &got.Blocks[i].Attn, &want.Blocks[i].Attn
+		x, y := got.Blocks[i].Attn(), want.Blocks[i].Attn()
 		if refitted[i] || !samePlanes(x, y) {
 			continue
 		}
@@ -196,36 +216,21 @@ func samePart(a, b part) error {
 // parts lists them in the order of a forward pass.
 func parts(m *family.Model, src family.Source) []part {
 	var list []part
-	add := func(name string, w *family.Weight) {
-		if w != nil && w.Tensor != "" {
-			list = append(list, part{name, w, src})
+	for _, p := range m.Parts() {
+		switch p.Place {
+		case family.AtQ, family.AtK, family.AtQNorm, family.AtKNorm:
+			continue // rows may move
+		}
+		if p.Encoding {
+			continue
+		}
+		for _, w := range p.Weights {
+			name := p.Text()
+			if w.Name != "weight" {
+				name += "'s " + w.Name
+			}
+			list = append(list, part{name, w.Weight, src})
 		}
 	}
-	linear := func(name string, l *family.Linear) {
-		add(name, &l.Weight)
-		add(name+"'s bias", l.Bias)
-	}
-	norm := func(name string, n *family.Norm) {
-		if n != nil {
-			add(name, &n.Weight)
-			add(name+"'s bias", n.Bias)
-		}
-	}
-	add("the embedding", &m.Embed)
-	norm("the embedding's norm", m.EmbedNorm)
-	for i := range m.Blocks {
-		b := &m.Blocks[i]
-		at := fmt.Sprintf("layer %d: ", i)
-		norm(at+"the norm before attention", &b.AttnNorm)
-		linear(at+"the values' projection", &b.Attn.V)
-		norm(at+"the norm of heads", b.Attn.HeadNorm)
-		linear(at+"the output projection", &b.Attn.O)
-		norm(at+"the norm before the MLP", &b.MLPNorm)
-		linear(at+"the MLP's gate", &b.MLP.Gate)
-		linear(at+"the MLP's up projection", &b.MLP.Up)
-		linear(at+"the MLP's down projection", &b.MLP.Down)
-	}
-	norm("the final norm", &m.FinalNorm)
-	linear("the head", &m.Head)
 	return list
 }

@@ -54,7 +54,7 @@ func TestRewrittenModelsCompute(t *testing.T) {
 				}
 				want := logits(t, source, ids, func(m *family.Model) {
 					for i := range m.Blocks {
-						m.Blocks[i].Attn.Rotary.Spectrum = p.Rewrite().After.Clone()
+						m.Blocks[i].Attn().Rotary.Spectrum = p.Rewrite().After.Clone()
 					}
 				})
 				got := logits(t, o.Output, ids, func(*family.Model) {})

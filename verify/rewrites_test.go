@@ -107,7 +107,7 @@ func TestFalconRounds(t *testing.T) {
 	plain := logits(t, source, ids, func(*family.Model) {})
 	want := logits(t, source, ids, func(m *family.Model) {
 		for i := range m.Blocks {
-			m.Blocks[i].Attn.Bias.RoundBF16 = false // its slopes are powers of two
+			m.Blocks[i].Attn().Bias.RoundBF16 = false // its slopes are powers of two
 		}
 	})
 	for _, to := range []string{"grape-a", "fox", "grape-ap"} {
@@ -145,8 +145,7 @@ func TestHybridWithSlopes(t *testing.T) {
 	plain := logits(t, source, ids, func(*family.Model) {})
 	for _, slope := range []string{"alibi", "0.3"} {
 		want := logits(t, source, ids, func(m *family.Model) {
-			for i := range m.Blocks {
-				a := &m.Blocks[i].Attn
+			for _, a := range m.Attentions() {
 				slopes := make([]float64, a.Heads)
 				for h := range slopes {
 					slopes[h] = 0.3

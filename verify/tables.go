@@ -83,8 +83,7 @@ type layerTable struct {
 // path vectors of a bias.
 func (s *session) turning() []layerTable {
 	var list []layerTable
-	for i := range s.model.Blocks {
-		a := &s.model.Blocks[i].Attn
+	for i, a := range s.model.Attentions() {
 		if a.Bias != nil && a.Bias.Kind == family.Path {
 			path := posenc.Rotary{HeadDim: 2, Dim: 2, Spectrum: posenc.Spectrum{InvFreq: []float64{-1}, Gain: 1}}
 			list = append(list, layerTable{i, path, "/rotary_path"})
@@ -104,8 +103,7 @@ func (s *session) turning() []layerTable {
 // encoding's frequencies, and returns how many layers have such rates.
 func (s *session) phaseRates(stored map[string]*onnxpb.TensorProto) (int, error) {
 	layers := 0
-	for i := range s.model.Blocks {
-		a := &s.model.Blocks[i].Attn
+	for i, a := range s.model.Attentions() {
 		if a.Phase == nil || a.Rotary.Dim == 0 {
 			continue
 		}

@@ -18,7 +18,7 @@ const longestWindowedPrompt = 512
 func (s *session) windows() []int {
 	var list []int
 	for i := range s.model.Blocks {
-		if w := s.model.Blocks[i].Attn.Window; w > 0 {
+		if w := s.model.Blocks[i].Attn().Window; w > 0 {
 			list = append(list, w)
 		}
 	}
@@ -74,9 +74,8 @@ func (s *session) afterPast(check string, p *past, ids []int64) error {
 // keys are all near, and far positions are reached without keys between.
 func (s *session) longPast(ids [][]int64, n int) error {
 	perPosition := 0
-	for i := range s.model.Blocks {
-		a := &s.model.Blocks[i].Attn
-		perPosition += 2 * 8 * a.KVHeads * a.HeadDim
+	for _, a := range s.model.Attentions() {
+		perPosition += 2 * 8 * a.KVHeads * a.QKDim
 	}
 	size := min(longPastLength, longPastBytes/perPosition, s.info.MaxLength-n)
 	if size <= len(ids[0]) {
@@ -110,7 +109,7 @@ func (s *session) windowSizes() {
 	c := report.Check{Name: "window-size", Runner: "interp", Against: "config.json", Verdict: report.Pass}
 	any := false
 	for i := range s.model.Blocks {
-		want := s.model.Blocks[i].Attn.Window
+		want := s.model.Blocks[i].Attn().Window
 		got, found := s.graphWindow(nodes, i)
 		any = any || want > 0 || got > 0
 		switch {

@@ -94,7 +94,7 @@ func costsTime(m *family.Model, sequences [][]int64, planes, rows int, rate floa
 	}
 	heads := 0
 	for i := range m.Blocks {
-		heads += m.Blocks[i].Attn.Heads
+		heads += m.Blocks[i].Attn().Heads
 	}
 	return forwardFlops(m, sequences, false)/(rate*walkShare) + keys*float64(heads*planes)*costSeconds/float64(runtime.GOMAXPROCS(0))
 }

@@ -138,8 +138,7 @@ func newObject() *Object { return &Object{values: map[string]json.RawMessage{}} 
 // blockRotation has every layer that turns read its own frequencies.
 func (m *Model) blockRotation(b *RotationBlock) error {
 	turns := false
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for i, a := range m.Attentions() {
 		if a.Phase != nil {
 			return fmt.Errorf("rotation: the source's is contextual, which frequencies do not replace")
 		}
@@ -172,9 +171,8 @@ func (m *Model) blockRotation(b *RotationBlock) error {
 
 // blockBias gives every layer the block's bias.
 func (m *Model) blockBias(b *BiasBlock) {
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
-		heads, d, hidden := int64(a.Heads), int64(a.HeadDim), int64(m.Hidden)
+	for i, a := range m.Attentions() {
+		heads, d, hidden := int64(a.Heads), int64(a.QKDim), int64(m.Hidden)
 		bias := &Bias{Kind: b.Kind}
 		a.Bias = bias
 		slopes := func(name string) {

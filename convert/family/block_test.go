@@ -97,7 +97,7 @@ func TestBlockReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, second := m.Blocks[0].Attn, m.Blocks[1].Attn
+	first, second := m.Blocks[0].Attn(), m.Blocks[1].Attn()
 	if diff := cmp.Diff([][]float64{{1, -0.5}, {0.25, 0}}, first.Spectra.InvFreq); diff != "" {
 		t.Errorf("layer 0: %s", diff)
 	}
@@ -111,8 +111,8 @@ func TestBlockReads(t *testing.T) {
 		t.Errorf("bias: %s", diff)
 	}
 	own := m.Extension.Source
-	if own.Rope.Type != "default" || own.Blocks[0].Attn.Bias != nil || !cmp.Equal(own.Blocks[0].Attn.Rotary.InvFreq, []float64{1, 0.1}) {
-		t.Errorf("the source is %q with %v", own.Rope.Type, own.Blocks[0].Attn.Rotary.InvFreq)
+	if own.Rope.Type != "default" || own.Blocks[0].Attn().Bias != nil || !cmp.Equal(own.Blocks[0].Attn().Rotary.InvFreq, []float64{1, 0.1}) {
+		t.Errorf("the source is %q with %v", own.Rope.Type, own.Blocks[0].Attn().Rotary.InvFreq)
 	}
 }
 

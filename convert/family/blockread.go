@@ -24,6 +24,10 @@ func fromBlock(c *Config, has func(tensor string) bool) (*Model, error) {
 	m := *own
 	// the source's values are read into its own layers, which keep them
 	m.Blocks, m.Parameters, m.values = slices.Clone(own.Blocks), slices.Clone(own.Parameters), slices.Clone(own.values)
+	for i, a := range own.Attentions() {
+		c := *a
+		m.Blocks[i].Mixer = &c
+	}
 	e.Source = own
 	m.Extension = e
 	if e.Rotation != nil {
@@ -97,8 +101,7 @@ func (m *Model) warnOfSpectra() error {
 		return err
 	}
 	still, all := 0, 0
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for i, a := range m.Attentions() {
 		if a.Rotary.Dim == 0 {
 			continue
 		}

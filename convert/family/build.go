@@ -30,11 +30,8 @@ func build(r *reader, spec Spec) *Model {
 	}
 	b := builder{r: r, spec: spec, n: spec.Names, sizes: s, hidden: int64(m.Hidden)}
 	m.Embed = whole(b.n.Embed+".weight", int64(m.Vocab), b.hidden)
-	if b.n.EmbedNorm != "" {
-		norm := b.norm(spec.Norm, b.n.EmbedNorm, b.hidden)
-		m.EmbedNorm = &norm
-	}
-	m.FinalNorm = b.norm(spec.Norm, b.n.FinalNorm, b.hidden)
+	m.EmbedNorm = b.norm(spec.Norm, b.n.EmbedNorm, b.hidden)
+	m.FinalNorm = *b.norm(spec.Norm, b.n.FinalNorm, b.hidden)
 	m.Head = Linear{Weight: whole(b.n.Head+".weight", int64(m.Vocab), b.hidden)}
 	m.headName = m.Head.Weight.Tensor
 	if m.Tied {
@@ -81,21 +78,21 @@ type builder struct {
 
 // block makes the layer.
 func (b *builder) block(pos position, window int) Block {
-	block := Block{AttnNorm: b.norm(b.spec.Norm, b.n.AttnNorm, b.hidden), Attn: b.attention(pos, window), MLP: b.mlp(), Parallel: b.has(b.spec.Parallel)}
+	norm := func(template string) *Norm { return b.norm(b.spec.Norm, template, b.hidden) }
+	block := Block{AttnNorm: norm(b.n.AttnNorm), AttnOutNorm: norm(b.n.AttnOutNorm), MLPNorm: norm(b.n.MLPNorm), MLPOutNorm: norm(b.n.MLPOutNorm),
+		Mixer: b.attention(pos, window), FeedForward: b.mlp(), Parallel: b.has(b.spec.Parallel)}
 	if b.spec.SharedNorm {
-		block.MLPNorm = block.AttnNorm
-	} else {
-		block.MLPNorm = b.norm(b.spec.Norm, b.n.MLPNorm, b.hidden)
+		block.MLPNorm = norm(b.n.AttnNorm)
 	}
 	return block
 }
 
-func (b *builder) attention(pos position, window int) Attention {
+func (b *builder) attention(pos position, window int) *Attention {
 	d := int64(b.headDim)
 	q, k := int64(b.heads)*d, int64(b.kv)*d
 	rotary := pos.rotary
 	rotary.Spectrum = rotary.Spectrum.Clone()
-	a := Attention{Heads: b.heads, KVHeads: b.kv, HeadDim: b.headDim, Scale: 1 / math.Sqrt(float64(d)), Window: window, Rotary: rotary}
+	a := &Attention{Heads: b.heads, KVHeads: b.kv, QKDim: b.headDim, VDim: b.headDim, Scale: 1 / math.Sqrt(float64(d)), Window: window, Rotary: rotary}
 	if pos.bias != nil {
 		bias := *pos.bias
 		a.Bias = &bias
@@ -115,13 +112,13 @@ func (b *builder) attention(pos position, window int) Attention {
 	}
 	a.O = b.linear(b.n.O, b.has(b.spec.OBias), b.hidden, q)
 	if b.has(b.spec.QKNorm) {
-		qn, kn := b.norm(RMS, b.n.QNorm, d), b.norm(RMS, b.n.KNorm, d)
-		a.QNorm, a.KNorm, a.NormAfter = &qn, &kn, b.spec.NormAfter && rotary.Dim > 0
+		qn, kn := d, d
+		if b.spec.NormOverHeads {
+			qn, kn = q, k
+		}
+		a.QNorm, a.KNorm, a.NormAfter = b.norm(RMS, b.n.QNorm, qn), b.norm(RMS, b.n.KNorm, kn), b.spec.NormAfter && rotary.Dim > 0
 	}
-	if b.n.HeadNorm != "" {
-		norm := b.norm(RMS, b.n.HeadNorm, d)
-		a.HeadNorm = &norm
-	}
+	a.HeadNorm = b.norm(RMS, b.n.HeadNorm, d)
 	a.KShift, a.VShift = b.shift(b.n.KShift), b.shift(b.n.VShift)
 	return a
 }
@@ -145,9 +142,9 @@ func (b *builder) shift(template string) *Shift {
 	return &Shift{Gate: b.linear(template, false, int64(b.kv), b.hidden)}
 }
 
-func (b *builder) mlp() MLP {
+func (b *builder) mlp() *MLP {
 	bias, inner := b.has(b.spec.MLPBias), int64(b.inner)
-	m := MLP{Act: b.act, Gated: b.n.Gate != "" || b.n.GateUp != "", Down: b.linear(b.n.Down, bias, b.hidden, inner)}
+	m := &MLP{Act: b.act, Gated: b.n.Gate != "" || b.n.GateUp != "", Down: b.linear(b.n.Down, bias, b.hidden, inner)}
 	if b.n.GateUp != "" {
 		m.Gate, m.Up = b.part(b.n.GateUp, bias, b.hidden, 2*inner, Range{0, inner}), b.part(b.n.GateUp, bias, b.hidden, 2*inner, Range{inner, 2 * inner})
 		return m
@@ -167,9 +164,13 @@ func (b *builder) has(rule Rule) bool {
 	return rule.Always || (rule.Key != "" && b.r.boolOr(rule.Default, rule.Key))
 }
 
-func (b *builder) norm(kind NormKind, template string, n int64) Norm {
+// norm is a norm of n numbers, nil where there is no template of its name.
+func (b *builder) norm(kind NormKind, template string, n int64) *Norm {
+	if template == "" {
+		return nil
+	}
 	name := b.name(template)
-	norm := Norm{Kind: kind, Weight: whole(name+".weight", n), Eps: b.eps}
+	norm := &Norm{Kind: kind, Size: int(n), Weight: whole(name+".weight", n), Eps: b.eps}
 	if kind == LayerNorm && !b.spec.NoNormBias {
 		bias := whole(name+".bias", n)
 		norm.Bias = &bias

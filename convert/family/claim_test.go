@@ -134,7 +134,7 @@ func TestWeightRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := m.Blocks[0].Attn.K.Weight
+	w := m.Blocks[0].Attn().K.Weight
 	all, err := c.Float64(w.Tensor)
 	if err != nil {
 		t.Fatal(err)
@@ -184,11 +184,11 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		for i, b := range m.Blocks {
-			if err := b.Attn.Rotary.Check(); err != nil {
+			if err := b.Attn().Rotary.Check(); err != nil {
 				t.Fatalf("layer %d: %v", i, err)
 			}
-			if b.Attn.HeadDim <= 0 || b.Attn.KVHeads <= 0 || b.Attn.Heads%b.Attn.KVHeads != 0 {
-				t.Fatalf("layer %d: %d heads, %d key/value heads, head size %d", i, b.Attn.Heads, b.Attn.KVHeads, b.Attn.HeadDim)
+			if b.Attn().QKDim <= 0 || b.Attn().KVHeads <= 0 || b.Attn().Heads%b.Attn().KVHeads != 0 {
+				t.Fatalf("layer %d: %d heads, %d key/value heads, head size %d", i, b.Attn().Heads, b.Attn().KVHeads, b.Attn().QKDim)
 			}
 		}
 	})

@@ -152,7 +152,7 @@ func TestSpellingsOfOneEncoding(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, b := range m.Blocks {
-				for p, f := range b.Attn.Rotary.InvFreq {
+				for p, f := range b.Attn().Rotary.InvFreq {
 					if f != s.InvFreq[p] {
 						t.Errorf("layer %d, plane %d: %v, want %v", i, p, f, s.InvFreq[p])
 					}
@@ -202,7 +202,7 @@ func TestRopeTypesThroughAConfig(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, b := range m.Blocks {
-				r := b.Attn.Rotary
+				r := b.Attn().Rotary
 				if err := r.Check(); err != nil {
 					t.Fatal(err)
 				}
@@ -261,8 +261,8 @@ func TestWindows(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, b := range m.Blocks {
-				if b.Attn.Window != c.want[i] {
-					t.Errorf("layer %d has window %d, want %d", i, b.Attn.Window, c.want[i])
+				if b.Attn().Window != c.want[i] {
+					t.Errorf("layer %d has window %d, want %d", i, b.Attn().Window, c.want[i])
 				}
 			}
 		})
@@ -275,14 +275,14 @@ func TestPhi3(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := m.Blocks[1].Attn
-	if a.Rotary.Dim != 8 || a.HeadDim != 16 || m.TrainedLength != 32 {
-		t.Errorf("rotary dimension %d of %d, trained length %d; want 8 of 16, 32", a.Rotary.Dim, a.HeadDim, m.TrainedLength)
+	a := m.Blocks[1].Attn()
+	if a.Rotary.Dim != 8 || a.QKDim != 16 || m.TrainedLength != 32 {
+		t.Errorf("rotary dimension %d of %d, trained length %d; want 8 of 16, 32", a.Rotary.Dim, a.QKDim, m.TrainedLength)
 	}
 	if r := a.V.Weight.Rows; len(r) != 1 || r[0] != (family.Range{Begin: 96, End: 128}) {
 		t.Errorf("v is rows %v of the fused matrix, want 96 to 128", r)
 	}
-	if r := m.Blocks[0].MLP.Up.Weight.Rows; len(r) != 1 || r[0] != (family.Range{Begin: 96, End: 192}) {
+	if r := m.Blocks[0].MLP().Up.Weight.Rows; len(r) != 1 || r[0] != (family.Range{Begin: 96, End: 192}) {
 		t.Errorf("up is rows %v of the fused matrix, want 96 to 192", r)
 	}
 	long := `{"type":"su","short_factor":[1,1,1,1],"long_factor":[2,2,2,2]}`
@@ -293,8 +293,8 @@ func TestPhi3(t *testing.T) {
 	if m.Rope.Type != "longrope" || m.TrainedLength != 4096 { // Phi3Config's default
 		t.Errorf("rope type %s, trained length %d; want longrope, 4096", m.Rope.Type, m.TrainedLength)
 	}
-	if want := math.Sqrt(1 + math.Log(32)/math.Log(4096)); math.Abs(m.Blocks[0].Attn.Rotary.Gain-want) > 1e-15 {
-		t.Errorf("attention factor %v, want %v", m.Blocks[0].Attn.Rotary.Gain, want)
+	if want := math.Sqrt(1 + math.Log(32)/math.Log(4096)); math.Abs(m.Blocks[0].Attn().Rotary.Gain-want) > 1e-15 {
+		t.Errorf("attention factor %v, want %v", m.Blocks[0].Attn().Rotary.Gain, want)
 	}
 	edits["rope_scaling"] = `{"type":"linear","factor":2}`
 	if _, err = family.FromConfig(edited(t, dir, edits)); err == nil || !strings.Contains(err.Error(), "loaders of family phi3 take default and longrope alone") {

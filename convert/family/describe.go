@@ -14,8 +14,13 @@ func (s Spec) Describe() string {
 	add(s.Norm == LayerNorm && !s.NoNormBias, "LayerNorm")
 	add(s.Norm == LayerNorm && s.NoNormBias, "LayerNorm without biases")
 	add(s.Names.EmbedNorm != "", "norm after the embedding")
+	outputs := s.Names.AttnOutNorm != "" || s.Names.MLPOutNorm != ""
+	plain := s.Names.AttnNorm == "" || s.Names.MLPNorm == "" && !s.SharedNorm
+	add(outputs && !plain, "norms on the branches' outputs too")
+	add(outputs && plain, "norms on the branches' outputs alone")
 	add(s.QKVBias.Always, "biases on q, k, v")
-	add(s.QKNorm.Always, "RMS norm on q and k before the rotation")
+	add(s.QKNorm.Always && !s.NormOverHeads, "RMS norm on q and k before the rotation")
+	add(s.QKNorm.Always && s.NormOverHeads, "RMS norm on q and k over all heads before the rotation")
 	add(s.Window.Key != "", "sliding window")
 	add(s.Names.QKV != "" && !s.GroupedQKV, "fused q, k, v")
 	add(s.Names.QKV != "" && s.GroupedQKV, "q, k, v fused head by head")

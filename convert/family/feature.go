@@ -21,6 +21,10 @@ const (
 	ParallelBlocks    Feature = "attention and MLP side by side"
 	EmbeddingNorm     Feature = "a norm after the embedding"
 	UnrotatedLayers   Feature = "layers without rotation"
+	PlainBranchInput  Feature = "branches that read the stream without a norm"
+	BranchOutputNorms Feature = "norms of the branches' outputs"
+	NormOverHeads     Feature = "norms of queries and keys over all heads"
+	ValuesOfOtherSize Feature = "values of another size than queries and keys"
 	NormAfterRotation Feature = "norms of queries and keys after the rotation"
 	OutputHeadNorm    Feature = "a norm of each head's output"
 	SpectraPerHead    Feature = "spectra per head"
@@ -37,29 +41,8 @@ const (
 // Features lists what the model has, sorted.
 func (m *Model) Features() []Feature {
 	var list []Feature
-	add := func(has bool, f Feature) {
-		if has {
-			list = append(list, f)
-		}
-	}
-	add(m.EmbedNorm != nil, EmbeddingNorm)
-	for i := range m.Blocks {
-		b := &m.Blocks[i]
-		a := &b.Attn
-		add(b.AttnNorm.Kind == LayerNorm || b.MLPNorm.Kind == LayerNorm, LayerNorms)
-		add(b.Parallel, ParallelBlocks)
-		add(!b.MLP.Gated, UngatedMLP)
-		add(a.Rotary.Dim == 0, UnrotatedLayers)
-		add(a.NormAfter && (a.QNorm != nil || a.KNorm != nil), NormAfterRotation)
-		add(a.HeadNorm != nil, OutputHeadNorm)
-		add(a.Spectra != nil, SpectraPerHead)
-		add(a.Rotary.Dim > 0 && m.Rope.Type == "", SpectraPerLayer)
-		add(a.Phase != nil, ContextualPhase)
-		add(a.KShift != nil || a.VShift != nil, ShiftedKV)
-		if a.Bias != nil {
-			add(true, biasFeature(a.Bias.Kind))
-			add(a.Bias.RoundBF16 || a.Bias.BeforeScale, BiasRounded)
-		}
+	for _, p := range m.Parts() {
+		list = append(list, p.Features...)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
@@ -108,8 +91,7 @@ func (m *Model) Encoding() string {
 	if m.Rope.Type != "" && m.Rope.Type != "default" {
 		rotation = m.Rope.Type
 	}
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for _, a := range m.Attentions() {
 		turns := a.Rotary.Dim > 0
 		add(turns && a.Phase != nil, "grape-m-ctx")
 		learned := a.Spectra != nil || m.learned

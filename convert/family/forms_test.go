@@ -93,29 +93,29 @@ func TestForeignSpellings(t *testing.T) {
 			}},
 		"neox, transformers 4": {"gpt-neox", map[string]string{"rope_parameters": "", "rotary_pct": "0.5", "rotary_emb_base": "500"},
 			func(m *family.Model) bool {
-				return m.Blocks[0].Attn.Rotary.Dim == 8 && m.Rope.Theta == 500 && m.Warnings == nil
+				return m.Blocks[0].Attn().Rotary.Dim == 8 && m.Rope.Theta == 500 && m.Warnings == nil
 			}},
 		"neox, defaults": {"gpt-neox", map[string]string{"rope_parameters": "", "layer_norm_eps": "", "attention_bias": "", "use_parallel_residual": ""},
 			func(m *family.Model) bool {
-				return m.Blocks[0].Attn.Rotary.Dim == 4 && m.Rope.Theta == 10000 && m.Blocks[0].Parallel && m.Blocks[0].Attn.Q.Bias != nil && len(m.Warnings) == 1
+				return m.Blocks[0].Attn().Rotary.Dim == 4 && m.Rope.Theta == 10000 && m.Blocks[0].Parallel && m.Blocks[0].Attn().Q.Bias != nil && len(m.Warnings) == 1
 			}},
 		"mpt, no length": {"mpt", map[string]string{"max_seq_len": "", "layer_norm_epsilon": "", "attn_config": ""},
 			func(m *family.Model) bool { return m.MaxPositions == 2048 && m.FinalNorm.Eps == 1e-5 }},
 		"mpt, ratio": {"mpt", nil, func(m *family.Model) bool {
-			return m.Blocks[0].MLP.Up.Weight.Shape[0] == 256 && len(m.Warnings) == 1 && strings.Contains(m.Warnings[0], "expansion_ratio is 2")
+			return m.Blocks[0].MLP().Up.Weight.Shape[0] == 256 && len(m.Warnings) == 1 && strings.Contains(m.Warnings[0], "expansion_ratio is 2")
 		}},
 		"falcon, defaults": {"falcon-multiquery", map[string]string{"multi_query": "", "parallel_attn": "", "activation": "", "ffn_hidden_size": "", "bias": "", "rope_parameters": "null"},
 			func(m *family.Model) bool {
-				return m.Blocks[0].Attn.KVHeads == 1 && m.Blocks[0].MLP.Act == "gelu" && m.Blocks[0].MLP.Up.Weight.Shape[0] == 128
+				return m.Blocks[0].Attn().KVHeads == 1 && m.Blocks[0].MLP().Act == "gelu" && m.Blocks[0].MLP().Up.Weight.Shape[0] == 128
 			}},
 		"smollm3, every fourth": {"smollm3", map[string]string{"no_rope_layers": "", "layer_types": "", "max_window_layers": "28"},
 			func(m *family.Model) bool {
-				return m.Blocks[2].Attn.Rotary.Dim == 8 && m.Blocks[2].Attn.Window == 0 && m.Blocks[3].Attn.Rotary.Dim == 0 && m.Blocks[3].Attn.Window == 8
+				return m.Blocks[2].Attn().Rotary.Dim == 8 && m.Blocks[2].Attn().Window == 0 && m.Blocks[3].Attn().Rotary.Dim == 0 && m.Blocks[3].Attn().Window == 8
 			}},
 		"grape, official file names": {"grape-rope", map[string]string{"grape_variant": `"llama-mha-alibi"`},
 			func(m *family.Model) bool { return m.Encoding() == "alibi" }},
 		"grape, null scale": {"grape-m-ctx", map[string]string{"grape_ctx_omega_scale": "null", "grape_log_freq_scale": "4"},
-			func(m *family.Model) bool { return m.Blocks[0].Attn.Phase.C == 4 }},
+			func(m *family.Model) bool { return m.Blocks[0].Attn().Phase.C == 4 }},
 		"grape, frozen frequencies": {"grape-m-nonctx", map[string]string{"grape_learnable_freq": "false", "grape_log_freq_scale": "-3"},
 			func(m *family.Model) bool { return len(m.Parameters) == 2 }},
 	} {
@@ -238,7 +238,7 @@ func TestFeatures(t *testing.T) {
 		}
 	}
 	m, _ := open(t, "llama-gqa")
-	m.Blocks[1].Attn.Bias = &family.Bias{Kind: 77}
+	m.Blocks[1].Attn().Bias = &family.Bias{Kind: 77}
 	if err := m.Beyond(); err == nil || !strings.Contains(err.Error(), "unknown kind 77") {
 		t.Errorf("a bias of an unknown kind: %v", err)
 	}

@@ -167,8 +167,8 @@ func foxPosition(r *reader, m *Model, heads, headDim int) position {
 
 // foxGates adds each layer's forget gates.
 func foxGates(r *reader, m *Model) {
-	for i := range m.Blocks {
-		gate := m.layerLinear(i, "attn.core.fgate_proj", int64(m.Blocks[i].Attn.Heads), true)
-		m.Blocks[i].Attn.Bias.Gate = &gate
+	for i, a := range m.Attentions() {
+		gate := m.layerLinear(i, "attn.core.fgate_proj", int64(a.Heads), true)
+		a.Bias.Gate = &gate
 	}
 }

@@ -27,8 +27,7 @@ func grapeMContext(r *reader, m *Model) {
 		key = "grape_log_freq_scale"
 	}
 	c := positive(r, key, def)
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for i, a := range m.Attentions() {
 		rows := int64(1)
 		if r.boolOr(false, "grape_ctx_per_head") {
 			rows = int64(a.Heads)
@@ -41,8 +40,7 @@ func grapeMContext(r *reader, m *Model) {
 func (m *Model) learnedSpectra(r *reader, scale float64) {
 	shared := r.boolOr(true, "grape_share_across_heads")
 	m.learned = true
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for i, a := range m.Attentions() {
 		planes := a.Rotary.Planes()
 		a.Rotary.InvFreq = make([]float64, planes)
 		rows := [][]float64{a.Rotary.InvFreq}
@@ -69,8 +67,7 @@ func (m *Model) learnedSpectra(r *reader, scale float64) {
 // ALiBi's slope, u and v L2-normalised.
 func grapeA(name string, key, query bool) func(r *reader, m *Model) {
 	return func(r *reader, m *Model) {
-		for i := range m.Blocks {
-			a := &m.Blocks[i].Attn
+		for i, a := range m.Attentions() {
 			slopes := append([]float64(nil), a.Bias.Slopes...)
 			a.Bias.Slopes = make([]float64, a.Heads)
 			m.parameter(i, "attn."+name+".omega", []int64{int64(a.Heads)}, func(v []float64) error {
@@ -80,11 +77,11 @@ func grapeA(name string, key, query bool) func(r *reader, m *Model) {
 				return nil
 			})
 			if key {
-				a.Bias.U = grid(a.Heads, a.HeadDim)
+				a.Bias.U = grid(a.Heads, a.QKDim)
 				m.gates(i, "attn."+name+".u", a.Bias.U, normal(r, "keygated_u"))
 			}
 			if query {
-				a.Bias.V = grid(a.Heads, a.HeadDim)
+				a.Bias.V = grid(a.Heads, a.QKDim)
 				m.gates(i, "attn."+name+".v", a.Bias.V, normal(r, "querygated_v"))
 			}
 		}
@@ -131,11 +128,10 @@ func grapeAP(r *reader, m *Model) {
 		r.fail(unsupported("p_tie_mode %q%s", mode, posenc.Suggest(mode, []string{"none", "pqtie", "pktie", "pvtie"})))
 		return
 	}
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
-		size := r.sizeOr(a.HeadDim, "p_head_dim")
-		if size%2 != 0 || tie != "" && size != a.HeadDim {
-			r.fail(fmt.Errorf("p_head_dim is %d: expected an even number, and the head size %d where p is tied (p_tie_mode %q)", size, a.HeadDim, mode))
+	for i, a := range m.Attentions() {
+		size := r.sizeOr(a.QKDim, "p_head_dim")
+		if size%2 != 0 || tie != "" && size != a.QKDim {
+			r.fail(fmt.Errorf("p_head_dim is %d: expected an even number, and the head size %d where p is tied (p_tie_mode %q)", size, a.QKDim, mode))
 		}
 		if r.err != nil {
 			return

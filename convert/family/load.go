@@ -35,36 +35,17 @@ func Load(ckpt *safetensors.Checkpoint) (*Model, error) {
 	if err := m.warnOfSpectra(); err != nil {
 		return nil, fmt.Errorf("%s: %w", ckpt.Dir, err)
 	}
-	for _, l := range m.encodingLinears() {
-		for _, w := range []*Weight{&l.Weight, l.Bias} {
-			if w == nil {
-				continue
-			}
+	for _, p := range m.Parts() {
+		if !p.Encoding || p.Kind != KindLinear {
+			continue // values were read above
+		}
+		for _, w := range p.Weights {
 			if err := ckpt.CheckFinite(w.Tensor); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return m, nil
-}
-
-// encodingLinears lists the projections that the positional encoding reads the
-// layer's input through: gates of FoX, phases, and vectors of GRAPE-AP.
-func (m *Model) encodingLinears() []Linear {
-	var list []Linear
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
-		if a.Phase != nil {
-			list = append(list, a.Phase.Gate)
-		}
-		if b := a.Bias; b != nil && b.Gate != nil {
-			list = append(list, *b.Gate)
-		}
-		if b := a.Bias; b != nil && b.P != nil {
-			list = append(list, *b.P)
-		}
-	}
-	return list
 }
 
 // FromConfig builds the model a configuration describes, without looking at

@@ -12,7 +12,8 @@ import (
 //	h = x + Attn(AttnNorm(x));  y = h + MLP(MLPNorm(h))
 //
 // (or, Parallel, y = x + Attn(AttnNorm(x)) + MLP(MLPNorm(x))), and the logits
-// are Head(FinalNorm(y_last)).
+// are Head(FinalNorm(y_last)). Either branch may have another norm on its output,
+// or none before it. Parts lists all of it.
 type Model struct {
 	// Family is the row of the table, ModelType what config.json says.
 	Family, ModelType string
@@ -52,12 +53,31 @@ type Model struct {
 	values   []func(Source) error // read Parameters into the blocks
 }
 
-// Block is one layer.
+// Block is one layer. A nil norm is none.
 type Block struct {
-	AttnNorm, MLPNorm Norm
-	Attn              Attention
-	MLP               MLP
-	Parallel          bool
+	// AttnNorm and MLPNorm normalise what a branch reads, AttnOutNorm and
+	// MLPOutNorm its output before it joins the stream.
+	AttnNorm, AttnOutNorm, MLPNorm, MLPOutNorm *Norm
+	// Mixer is the branch that moves information between positions: *Attention,
+	// or another one. FeedForward is the one after it, or beside: *MLP, or another.
+	Mixer, FeedForward Branch
+	Parallel           bool
+	// Beside are parts that have no field here: of a layer that holds what nothing
+	// computes yet. They are claimed and described; whoever computes the layer
+	// refuses each by its kind and place.
+	Beside []Part
+}
+
+// Attn is the layer's attention, nil where another mixer takes its place.
+func (b *Block) Attn() *Attention {
+	a, _ := b.Mixer.(*Attention)
+	return a
+}
+
+// MLP is the layer's MLP, nil where another branch takes its place.
+func (b *Block) MLP() *MLP {
+	m, _ := b.FeedForward.(*MLP)
+	return m
 }
 
 // NormKind is a normalisation's formula.
@@ -70,9 +90,11 @@ const (
 	LayerNorm
 )
 
-// Norm normalises over the last axis.
+// Norm normalises Size neighbouring numbers at a time: the stream's, one head's,
+// or those of all heads together.
 type Norm struct {
 	Kind   NormKind
+	Size   int
 	Weight Weight
 	Bias   *Weight
 	Eps    float64
@@ -86,15 +108,17 @@ type Linear struct {
 
 // Attention is grouped-query attention: query head h reads key/value head
 // h / (Heads/KVHeads). Scores are Scale·<R_i q_i, R_j k_j>; query i sees key
-// j when 0 <= i − j, and i − j < Window where Window is not 0.
+// j when 0 <= i − j, and i − j < Window where Window is not 0. Queries and keys
+// have QKDim coordinates, of which R turns Rotary.Dim, values VDim.
 type Attention struct {
-	Heads, KVHeads, HeadDim int
-	Q, K, V, O              Linear
-	// QNorm and KNorm normalise each head over HeadDim before the rotation.
+	Heads, KVHeads, QKDim, VDim int
+	Q, K, V, O                  Linear
+	// QNorm and KNorm normalise queries and keys before the rotation, each head
+	// by itself (Size is QKDim) or all heads together (Heads·QKDim, KVHeads·QKDim).
 	QNorm, KNorm *Norm
 	// NormAfter: QNorm and KNorm come after the rotation.
 	NormAfter bool
-	// HeadNorm normalises each head's output over HeadDim; nil is none.
+	// HeadNorm normalises each head's output over VDim; nil is none.
 	HeadNorm *Norm
 	Scale    float64
 	Window   int
@@ -118,19 +142,18 @@ type MLP struct {
 // n positions. Only the rope types that depend on the length change; the
 // blocks are copied, the receiver stays.
 func (m *Model) AtLength(n int) (*Model, error) {
-	c := *m
-	c.Blocks = append([]Block(nil), m.Blocks...)
+	c := m.Clone()
 	if m.Rope.Type == "" {
-		return &c, nil
+		return c, nil
 	}
 	s, err := m.Rope.Spectrum(n)
 	if err != nil {
 		return nil, err
 	}
-	for i := range c.Blocks {
-		if c.Blocks[i].Attn.Rotary.Dim > 0 { // a layer without rotation stays so
-			c.Blocks[i].Attn.Rotary.Spectrum = s.Clone()
+	for _, a := range c.Attentions() {
+		if a.Rotary.Dim > 0 { // a layer without rotation stays so
+			a.Rotary.Spectrum = s.Clone()
 		}
 	}
-	return &c, nil
+	return c, nil
 }

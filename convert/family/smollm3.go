@@ -22,14 +22,13 @@ func smollm3Adjust(r *reader, m *Model) {
 		return
 	}
 	named := r.c.Has("layer_types")
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for i, a := range m.Attentions() {
 		plain := (i+1)%every == 0
 		if turns != nil {
 			plain = turns[i] == 0
 		}
 		if plain {
-			a.Rotary = still(a.HeadDim)
+			a.Rotary = still(a.QKDim)
 		}
 		if !named && !plain { // only layers without rotation have the window then
 			a.Window = 0

@@ -47,10 +47,11 @@ type Spec struct {
 	GroupedQKV bool
 	// OneKV: one key/value head serves all heads.
 	OneKV bool
-	// QKNorm: queries and keys are RMS-normalised per head; after the rotation
-	// with NormAfter, else before it.
-	QKNorm    Rule
-	NormAfter bool
+	// QKNorm: queries and keys are RMS-normalised, per head or, with
+	// NormOverHeads, over all of them; after the rotation with NormAfter, else
+	// before it.
+	QKNorm                   Rule
+	NormOverHeads, NormAfter bool
 	// Parallel: attention and MLP both read the layer's input. SharedNorm: and
 	// the same norm of it.
 	Parallel   Rule
@@ -91,11 +92,12 @@ type position struct {
 	bias   *Bias
 }
 
-// Names are templates of stored tensor names, without ".weight" or ".bias".
-// QKV and GateUp are fused matrices: rows of Q, K and V; of gate, then up.
+// Names are templates of stored tensor names, without ".weight" or ".bias"; an
+// empty one is of a part that the family does not have. QKV and GateUp are fused matrices: rows of Q, K and V; of gate, then up.
 type Names struct {
 	Embed, EmbedNorm, FinalNorm, Head string
-	AttnNorm, MLPNorm                 string
+	AttnNorm, AttnOutNorm             string
+	MLPNorm, MLPOutNorm               string
 	Q, K, V, QKV, O, QNorm, KNorm     string
 	KShift, VShift, HeadNorm          string
 	Gate, Up, GateUp, Down            string
@@ -184,10 +186,7 @@ func (n Names) with(edit func(*Names)) Names {
 
 // renamed returns the names after a change of prefix.
 func (n Names) renamed(c Rename) Names {
-	for _, p := range []*string{&n.Embed, &n.EmbedNorm, &n.FinalNorm, &n.Head, &n.AttnNorm, &n.MLPNorm, &n.Q, &n.K, &n.V, &n.QKV, &n.O,
-		&n.QNorm, &n.KNorm, &n.KShift, &n.VShift, &n.HeadNorm, &n.Gate, &n.Up, &n.GateUp, &n.Down} {
-		*p = c.apply(*p)
-	}
+	n.each(func(p *string) { *p = c.apply(*p) })
 	ignore := make([]string, len(n.Ignore))
 	for i, name := range n.Ignore {
 		ignore[i] = c.apply(name)

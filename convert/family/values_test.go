@@ -45,7 +45,7 @@ func TestValues(t *testing.T) {
 		if i >= len(m.Blocks) {
 			t.Fatalf("%d layers, want more", len(m.Blocks))
 		}
-		return &m.Blocks[i].Attn
+		return m.Blocks[i].Attn()
 	}
 	for name, layers := range want.Slopes {
 		m, _ := open(t, name)
@@ -92,7 +92,7 @@ func TestValues(t *testing.T) {
 			}
 		}
 	}
-	if m, _ := open(t, "grape-a-keygated"); m.Blocks[0].Attn.Bias.V != nil {
+	if m, _ := open(t, "grape-a-keygated"); m.Blocks[0].Attn().Bias.V != nil {
 		t.Error("grape-a-keygated has a query gate")
 	}
 }
@@ -103,7 +103,7 @@ func TestEncodings(t *testing.T) {
 		encoding string
 		check    func(m *family.Model) bool
 	}
-	first := func(m *family.Model) *family.Attention { return &m.Blocks[0].Attn }
+	first := func(m *family.Model) *family.Attention { return m.Blocks[0].Attn() }
 	for name, c := range map[string]fact{
 		"bloom": {"alibi", func(m *family.Model) bool {
 			return m.EmbedNorm != nil && m.EmbedNorm.Bias != nil && first(m).Rotary.Dim == 0
@@ -126,10 +126,10 @@ func TestEncodings(t *testing.T) {
 			return m.Blocks[0].Parallel && len(r) == 4 && r[1] == family.Range{Begin: 64, End: 80} && first(m).Rotary.Dim == 4
 		}},
 		"gpt-neox-serial": {"rope", func(m *family.Model) bool {
-			return !m.Blocks[0].Parallel && first(m).Q.Bias == nil && m.Blocks[0].MLP.Up.Bias != nil
+			return !m.Blocks[0].Parallel && first(m).Q.Bias == nil && m.Blocks[0].MLP().Up.Bias != nil
 		}},
 		"smollm3": {"rope + nope", func(m *family.Model) bool {
-			return first(m).Rotary.Dim == 8 && m.Blocks[1].Attn.Rotary.Dim == 0 && m.Blocks[1].Attn.Window == 8 && m.Blocks[3].Attn.Window == 0
+			return first(m).Rotary.Dim == 8 && m.Blocks[1].Attn().Rotary.Dim == 0 && m.Blocks[1].Attn().Window == 8 && m.Blocks[3].Attn().Window == 0
 		}},
 		"stablelm": {"rope", func(m *family.Model) bool {
 			return first(m).Rotary.Dim == 4 && first(m).Q.Bias != nil && first(m).O.Bias == nil

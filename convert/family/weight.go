@@ -66,66 +66,14 @@ func (w Weight) Float64(src Source) ([]float64, error) {
 	return out, nil
 }
 
-// Weights lists every weight the model reads, in the order of a forward pass,
-// then the Parameters; a tensor that serves twice, such as a tied head, is
-// listed twice.
+// Weights lists every weight the model reads, in the order of Parts; a tensor
+// that serves twice, such as a tied head, is listed twice.
 func (m *Model) Weights() []Weight {
-	l := &weightList{}
-	l.list = append(l.list, m.Embed)
-	l.norm(m.EmbedNorm)
-	for i := range m.Blocks {
-		b := &m.Blocks[i]
-		l.norm(&b.AttnNorm)
-		l.attention(&b.Attn)
-		l.norm(&b.MLPNorm)
-		l.linears(b.MLP.Gate, b.MLP.Up, b.MLP.Down)
-	}
-	l.norm(&m.FinalNorm)
-	l.linears(m.Head)
-	return append(l.list, m.Parameters...)
-}
-
-type weightList struct{ list []Weight }
-
-func (l *weightList) linears(list ...Linear) {
-	for _, v := range list {
-		if v.Weight.Tensor != "" {
-			l.list = append(l.list, v.Weight)
-		}
-		if v.Bias != nil {
-			l.list = append(l.list, *v.Bias)
+	var list []Weight
+	for _, p := range m.Parts() {
+		for _, w := range p.Weights {
+			list = append(list, *w.Weight)
 		}
 	}
-}
-
-func (l *weightList) norm(n *Norm) {
-	if n == nil {
-		return
-	}
-	l.list = append(l.list, n.Weight)
-	if n.Bias != nil {
-		l.list = append(l.list, *n.Bias)
-	}
-}
-
-func (l *weightList) attention(a *Attention) {
-	if a.Phase != nil {
-		l.linears(a.Phase.Gate)
-	}
-	l.linears(a.Q, a.K, a.V)
-	for _, s := range []*Shift{a.KShift, a.VShift} {
-		if s != nil {
-			l.linears(s.Gate)
-		}
-	}
-	l.norm(a.QNorm)
-	l.norm(a.KNorm)
-	if b := a.Bias; b != nil && b.Gate != nil {
-		l.linears(*b.Gate)
-	}
-	if b := a.Bias; b != nil && b.P != nil {
-		l.linears(*b.P)
-	}
-	l.norm(a.HeadNorm)
-	l.linears(a.O)
+	return list
 }

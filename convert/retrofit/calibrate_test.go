@@ -28,7 +28,7 @@ func calibrateStories(t testing.TB, ctx context.Context, path string, edit func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := m.Blocks[0].Attn.Rotary.Spectrum.Clone()
+	s := m.Blocks[0].Attn().Rotary.Spectrum.Clone()
 	clear(s.InvFreq[len(s.InvFreq)/2:])
 	student, err := With(turns, s, nil)
 	if err != nil {

@@ -21,8 +21,8 @@ func Flops(m *family.Model, source, student []Turn, sequences [][]int64, o Calib
 			continue
 		}
 		last = i
-		a := &m.Blocks[i].Attn
-		s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.HeadDim}
+		a := m.Blocks[i].Attn()
+		s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.QKDim}
 		for _, c := range classes(sequences) {
 			share := c.share
 			if o.Together {
@@ -51,17 +51,17 @@ func stepFlops(s *Shape, n, rows int) float64 {
 // LayerFlops is layer i of the source's forward pass over sequences, 2 flops for a
 // multiplication and its addition.
 func LayerFlops(m *family.Model, i int, sequences [][]int64) float64 {
-	b := &m.Blocks[i]
+	a := m.Blocks[i].Attn()
 	var weights float64
-	for _, l := range []family.Linear{b.Attn.Q, b.Attn.K, b.Attn.V, b.Attn.O, b.MLP.Gate, b.MLP.Up, b.MLP.Down} {
-		if len(l.Weight.Shape) == 2 {
+	for _, p := range m.PartsOf(i) {
+		if l, ok := p.Of.(*family.Linear); ok && !p.Encoding {
 			weights += float64(l.Weight.Shape[0]) * float64(l.Weight.Shape[1])
 		}
 	}
 	var sum float64
 	for _, s := range sequences {
 		t := float64(len(s))
-		sum += 2*weights*t + 2*t*t*float64(b.Attn.Heads*b.Attn.HeadDim)
+		sum += 2*weights*t + t*t*float64(a.Heads*(a.QKDim+a.VDim))
 	}
 	return sum
 }

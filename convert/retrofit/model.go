@@ -8,13 +8,25 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 )
 
+// known are the parts of a model, beyond llama's, whose scores are computed here,
+// or that the source's own forward pass computes alone. What depends on the
+// tokens is refused by turnOf, which says more.
+var known = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
+	family.PlainBranchInput, family.BranchOutputNorms, family.ValuesOfOtherSize, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer,
+	family.NormAfterRotation, family.ContextualPhase, family.ShiftedKV,
+	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
+
 // Turns returns how each layer of a model places positions. It refuses, with
-// an error that wraps posenc.ErrUnsupported, what depends on the tokens.
+// an error that wraps posenc.ErrUnsupported, what depends on the tokens and what
+// it does not know.
 // A layer without rotation has no planes.
 func Turns(m *family.Model) ([]Turn, error) {
+	if err := m.Beyond(known...); err != nil {
+		return nil, fmt.Errorf("select and calibrate: %w", err)
+	}
 	list := make([]Turn, len(m.Blocks))
 	for i := range m.Blocks {
-		t, err := turnOf(&m.Blocks[i].Attn)
+		t, err := turnOf(m.Blocks[i].Attn())
 		if err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
@@ -33,7 +45,7 @@ func turnOf(a *family.Attention) (Turn, error) {
 		return refuse("phases that tokens decide")
 	case a.KShift != nil:
 		return refuse("keys mixed with the ones before them")
-	case a.NormAfter && a.QNorm != nil:
+	case a.NormAfter && (a.QNorm != nil || a.KNorm != nil):
 		return refuse("norms of queries and keys after the rotation")
 	}
 	for g := range a.KVHeads {
@@ -91,8 +103,8 @@ func With(turns []Turn, s posenc.Spectrum, slopes []float64) ([]Turn, error) {
 
 // shapeOf reads the shape of layer i's scores and the weights of its norms.
 func shapeOf(m *family.Model, src family.Source, i int) (*Shape, error) {
-	a := &m.Blocks[i].Attn
-	s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.HeadDim, RotaryDim: a.Rotary.Dim,
+	a := m.Blocks[i].Attn()
+	s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.QKDim, RotaryDim: a.Rotary.Dim,
 		Pairing: a.Rotary.Pairing, Scale: a.Scale, Window: a.Window}
 	for _, n := range []struct {
 		from *family.Norm
@@ -115,7 +127,7 @@ func shapeOf(m *family.Model, src family.Source, i int) (*Shape, error) {
 
 // weightsOf decodes W_q, W_k and their biases.
 func weightsOf(m *family.Model, src family.Source, i int) (*Weights[float32], error) {
-	a := &m.Blocks[i].Attn
+	a := m.Blocks[i].Attn()
 	w := &Weights[float32]{}
 	for _, part := range []struct {
 		to   *[]float32

@@ -115,7 +115,7 @@ type newTensor struct {
 // newTensors writes a layer's weights into copies of the stored tensors that
 // hold them, whole ones or rows of a fused one, and rounds w to what they hold.
 func newTensors(m *family.Model, src family.Source, layer int, w *Weights[float32]) ([]newTensor, error) {
-	a := &m.Blocks[layer].Attn
+	a := m.Blocks[layer].Attn()
 	var list []newTensor
 	for _, part := range []struct {
 		values []float32

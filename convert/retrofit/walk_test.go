@@ -90,7 +90,7 @@ func (w *testWalk) norm(n *family.Norm, x []float32) []float32 {
 }
 
 func (w *testWalk) Input(layer int, x []float32) ([]float32, error) {
-	return w.norm(&w.m.Blocks[layer].AttnNorm, x), nil
+	return w.norm(w.m.Blocks[layer].AttnNorm, x), nil
 }
 
 func (w *testWalk) linear(l *family.Linear, x []float32) []float32 {
@@ -130,7 +130,7 @@ func (w *testWalk) Advance(layer int, x []float32) error {
 	}
 	l.queries(&q, h, rows)
 	l.keys(&k, h, n)
-	v := w.linear(&b.Attn.V, h)
+	v := w.linear(&b.Attn().V, h)
 	kv, width := s.KVHeads*d, s.Heads*d
 	vt := make([]float32, kv*n) // (kv heads · d, n)
 	transpose(vt, n, v, kv, n, kv)
@@ -153,18 +153,18 @@ func (w *testWalk) Advance(layer int, x []float32) error {
 		}
 		few(m, d, b.keys, 1, scores, b.keys, vt[g*d*n+b.first:], n, mixed[b.begin*width+head*d:], width)
 	})
-	for i, y := range w.linear(&b.Attn.O, mixed) {
+	for i, y := range w.linear(&b.Attn().O, mixed) {
 		x[i] += y
 	}
-	h = w.norm(&b.MLPNorm, x)
-	gate, up := w.linear(&b.MLP.Gate, h), w.linear(&b.MLP.Up, h)
+	h = w.norm(b.MLPNorm, x)
+	gate, up := w.linear(&b.MLP().Gate, h), w.linear(&b.MLP().Up, h)
 	spread(len(gate), func(begin, end int) {
 		for i := begin; i < end; i++ {
 			g := gate[i]
 			up[i] *= g / (1 + float32(math.Exp(float64(-g))))
 		}
 	})
-	for i, y := range w.linear(&b.MLP.Down, up) {
+	for i, y := range w.linear(&b.MLP().Down, up) {
 		x[i] += y
 	}
 	return nil
@@ -220,10 +220,8 @@ func perplexity(w *testWalk, ids []int64, n int) (float64, error) {
 
 // withTurns is a copy of a model that places positions otherwise.
 func withTurns(m *family.Model, turns []Turn) *family.Model {
-	c := *m
-	c.Blocks = append([]family.Block(nil), m.Blocks...)
-	for i := range c.Blocks {
-		a := &c.Blocks[i].Attn
+	c := m.Clone()
+	for i, a := range c.Attentions() {
 		a.Rotary.Spectrum.Gain, a.Rotary.Spectrum.Removed = turns[i].Gain, turns[i].Removed
 		a.Rotary.Spectrum.InvFreq = turns[i].InvFreq[0]
 		a.Spectra = &family.HeadSpectra{InvFreq: turns[i].InvFreq}
@@ -231,7 +229,7 @@ func withTurns(m *family.Model, turns []Turn) *family.Model {
 			a.Bias = &family.Bias{Kind: family.ALiBi, Slopes: turns[i].Slopes}
 		}
 	}
-	return &c
+	return c
 }
 
 // measureOn measures selections of a model on a text.

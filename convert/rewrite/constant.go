@@ -13,7 +13,7 @@ import (
 func (j job) constant() ([][]float64, error) {
 	all := make([][]float64, len(j.m.Blocks))
 	for i := range all {
-		a := &j.m.Blocks[i].Attn
+		a := j.m.Blocks[i].Attn()
 		if a.Bias == nil {
 			return nil, fmt.Errorf("layer %d has no bias where others have: %w", i, posenc.ErrUnsupported)
 		}

@@ -54,8 +54,7 @@ func (r *Rewrite) rotation(m *family.Model) (*family.RotationBlock, []Tensor, er
 	}
 	var added []Tensor
 	var gain *float64
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for i, a := range m.Attentions() {
 		if a.Rotary.Dim == 0 {
 			continue
 		}
@@ -150,8 +149,7 @@ func (r *Rewrite) layOut(own *family.Model, enc posenc.Encoding, before, declare
 // turn have the same one.
 func shared(m *family.Model) (posenc.Spectrum, error) {
 	var one *posenc.Spectrum
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for i, a := range m.Attentions() {
 		if a.Rotary.Dim == 0 {
 			continue
 		}
@@ -198,5 +196,10 @@ func reversed(s posenc.Spectrum) []int {
 // hasBias reports biases, which add nothing where the source counts as a
 // rotation.
 func hasBias(m *family.Model) bool {
-	return slices.ContainsFunc(m.Blocks, func(b family.Block) bool { return b.Attn.Bias != nil })
+	for _, a := range m.Attentions() {
+		if a.Bias != nil {
+			return true
+		}
+	}
+	return false
 }

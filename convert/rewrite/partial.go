@@ -65,11 +65,11 @@ func (r *Rewrite) partial(m *family.Model) error {
 // rotary is the rotation that all rotating layers share.
 func rotary(m *family.Model) posenc.Rotary {
 	for i := range m.Blocks {
-		if r := m.Blocks[i].Attn.Rotary; r.Dim > 0 {
+		if r := m.Blocks[i].Attn().Rotary; r.Dim > 0 {
 			return r
 		}
 	}
-	return m.Blocks[0].Attn.Rotary
+	return m.Blocks[0].Attn().Rotary
 }
 
 func (r *Rewrite) partialLoaders(cut bool) {
@@ -178,8 +178,7 @@ func (r *Rewrite) permute(m *family.Model, order []source) error {
 		return nil
 	}
 	e := edits{}
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for _, a := range m.Attentions() {
 		if a.Rotary.Dim == 0 {
 			continue // a layer without rotation keeps its order
 		}

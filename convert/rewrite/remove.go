@@ -8,12 +8,11 @@ import "github.com/pecvt/pecvt/convert/family"
 // change the mean that the other coordinates are divided by.
 func zeroQueries(m *family.Model, planes []int) []Edit {
 	e := edits{}
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for _, a := range m.Attentions() {
 		if a.Rotary.Dim == 0 {
 			continue // a layer without rotation has no planes to remove
 		}
-		order := make([]source, a.HeadDim)
+		order := make([]source, a.QKDim)
 		for j := range order {
 			order[j].row = j
 		}

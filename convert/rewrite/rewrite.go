@@ -91,6 +91,9 @@ func Make(m *family.Model, src family.Source, options Options) (*Rewrite, error)
 	if s := o.Scale; s.Kind != "" && s.Factor*float64(r.TrainLength) > maxLength {
 		return nil, fmt.Errorf("%w: --scale %s: %v times the trained length %d (%s) is over %d positions", ErrOptions, s, s.Factor, r.TrainLength, r.TrainLengthFrom, maxLength)
 	}
+	if err := m.Beyond(known...); err != nil {
+		return nil, fmt.Errorf("--to %s: %w; --to %s copies it", r.To, err, AsIs)
+	}
 	j := job{m: m, src: src, enc: enc, from: sourceOf(m)}
 	if m.Rope.Type == "" {
 		r.From = m.Encoding()

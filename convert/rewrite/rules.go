@@ -141,8 +141,7 @@ func Table() []Relation {
 // sourceOf says which kind of encoding a model has, over all its layers.
 func sourceOf(m *family.Model) string {
 	rotation, bias := fromNone, fromNone
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for _, a := range m.Attentions() {
 		switch {
 		case a.Phase != nil:
 			rotation = fromContext

@@ -94,7 +94,7 @@ func TestSlopesMustBeNumbers(t *testing.T) {
 		{-1, "layer 1, head 2: slope -1: expected none below 0", true},
 	} {
 		m := parse(t, bloomText)
-		a := &m.Blocks[1].Attn
+		a := m.Blocks[1].Attn()
 		a.Bias.Slopes = slices.Clone(a.Bias.Slopes)
 		a.Bias.Slopes[2] = c.slope
 		_, err := rewrite.Make(m, nil, rewrite.Options{To: "fox"})

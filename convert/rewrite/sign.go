@@ -13,8 +13,7 @@ import (
 // the mean does not.
 func forward(m *family.Model, planes []int) ([]Edit, error) {
 	e := edits{}
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for i, a := range m.Attentions() {
 		if a.Rotary.Dim == 0 {
 			continue
 		}
@@ -23,7 +22,7 @@ func forward(m *family.Model, planes []int) ([]Edit, error) {
 				return nil, fmt.Errorf("layer %d: a norm of queries or keys that a sign does not pass through: planes by −θ are %w there", i, posenc.ErrUnsupported)
 			}
 		}
-		order := make([]source, a.HeadDim)
+		order := make([]source, a.QKDim)
 		for j := range order {
 			order[j].row = j
 		}

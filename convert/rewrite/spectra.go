@@ -25,7 +25,7 @@ func (r *Rewrite) selected(j job) error {
 	still := make([]int, len(r.Unscaled))
 	heads := 0
 	for l := range m.Blocks {
-		if m.Blocks[l].Attn.Rotary.Dim == 0 {
+		if m.Blocks[l].Attn().Rotary.Dim == 0 {
 			continue
 		}
 		for _, row := range spectra[l] {
@@ -77,7 +77,7 @@ func (r *Rewrite) selected(j job) error {
 	}
 	next := 0
 	for l := range m.Blocks {
-		if m.Blocks[l].Attn.Rotary.Dim > 0 {
+		if m.Blocks[l].Attn().Rotary.Dim > 0 {
 			added[next].Values = slices.Concat(spectra[l]...)
 			next++
 		}
@@ -101,8 +101,7 @@ func (r *Rewrite) checkSpectra(j job) error {
 	case len(spectra) != len(m.Blocks):
 		return fmt.Errorf("%w: a selection for %d layers, the model has %d", ErrOptions, len(spectra), len(m.Blocks))
 	}
-	for l := range m.Blocks {
-		a := &m.Blocks[l].Attn
+	for l, a := range m.Attentions() {
 		if a.Rotary.Dim == 0 {
 			continue
 		}

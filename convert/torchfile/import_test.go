@@ -110,7 +110,7 @@ func TestImportedCheckpointLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Encoding() != "rope" || m.Blocks[0].Attn.HeadNorm == nil || len(m.Warnings) != 0 {
+	if m.Encoding() != "rope" || m.Blocks[0].Attn().HeadNorm == nil || len(m.Warnings) != 0 {
 		t.Errorf("loaded as %s, warnings %q", m.Encoding(), m.Warnings)
 	}
 	want := openCheckpoint(t, golden+"/model.safetensors")

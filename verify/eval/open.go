@@ -144,7 +144,7 @@ func (m *Model) sameSpectra(a, b int) (bool, error) {
 		return false, fmt.Errorf("%s: %w", m.Dir, err)
 	}
 	for i := range x.Blocks {
-		if !reflect.DeepEqual(x.Blocks[i].Attn.Rotary.Spectrum, y.Blocks[i].Attn.Rotary.Spectrum) {
+		if !reflect.DeepEqual(x.Blocks[i].Attn().Rotary.Spectrum, y.Blocks[i].Attn().Rotary.Spectrum) {
 			return false, nil
 		}
 	}

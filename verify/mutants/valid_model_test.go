@@ -81,8 +81,8 @@ func randomModel(t *testing.T, rng *rand.Rand, dir string) string {
 		loud = 3 + 3*rng.Float64() // scores grow by its square
 	}
 	writeWeights(t, rng, m, tp, golden, dir, dtype, loud)
-	a := m.Blocks[0].Attn
-	return fmt.Sprintf("%s %s, %d layers, %d heads on %d of %d, hidden %d, vocabulary %d, tied %v, loud %.1f", tp.golden, dtype, len(m.Blocks), a.Heads, a.KVHeads, a.HeadDim, m.Hidden, m.Vocab, m.Tied, loud)
+	a := m.Blocks[0].Attn()
+	return fmt.Sprintf("%s %s, %d layers, %d heads on %d of %d, hidden %d, vocabulary %d, tied %v, loud %.1f", tp.golden, dtype, len(m.Blocks), a.Heads, a.KVHeads, a.QKDim, m.Hidden, m.Vocab, m.Tied, loud)
 }
 
 // resize draws sizes and rope keys for a template.

@@ -15,12 +15,12 @@ import (
 const queryBlock = 32
 
 // attend writes softmax(scale · q kᵀ + extra) v to out; extra may be nil. q and out are
-// (batch, S, heads, d), keys and values (batch, kv heads, T, d); query i of S
-// has index T − S + i among the keys.
+// (batch, S, heads, d), keys and values (batch, kv heads, T, d), d being VDim for
+// values and out; query i of S has index T − S + i among the keys.
 func attend[T Float](ctx context.Context, a *family.Attention, in *batch, q, keys, values []T, extra *added, out []T, work *scratch[T]) error {
 	blocks := (in.seq + queryBlock - 1) / queryBlock
 	units := in.rows * a.Heads * blocks
-	small := in.tokens()*a.Heads*in.total()*a.HeadDim < smallWork
+	small := in.tokens()*a.Heads*in.total()*a.QKDim < smallWork
 	return parallel(ctx, units, small, func(worker, i int) error {
 		// Late blocks see the most keys: starting with them keeps the workers even.
 		block, h, b := blocks-1-i/(in.rows*a.Heads), i/in.rows%a.Heads, i%in.rows
@@ -32,7 +32,7 @@ func attend[T Float](ctx context.Context, a *family.Attention, in *batch, q, key
 
 // attendBlock does queries [begin, end) of one row and one head.
 func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, q, keys, values []T, extra *added, out []T, bufs *buffers[T], worker int) {
-	d, rows, total := a.HeadDim, end-begin, in.total()
+	d, rows, total := a.QKDim, end-begin, in.total()
 	first, last := firstKey(a.Window, in.past+begin), in.past+end
 	n := last - first
 	head := b*a.KVHeads + h/(a.Heads/a.KVHeads)
@@ -62,9 +62,11 @@ func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, 
 		}
 		softmax(row[from:to])
 	}
+	v := a.VDim
+	at = (head*total + first) * v
 	gemm(blas.NoTrans, 1, scores,
-		&general[T]{Rows: n, Cols: d, Stride: d, Data: values[at : at+n*d]},
-		&general[T]{Rows: rows, Cols: d, Stride: width, Data: out[from:]})
+		&general[T]{Rows: n, Cols: v, Stride: v, Data: values[at : at+n*v]},
+		&general[T]{Rows: rows, Cols: v, Stride: a.Heads * v, Data: out[(b*in.seq+begin)*a.Heads*v+h*v:]})
 }
 
 // firstKey is the first key that a query sees through a window.

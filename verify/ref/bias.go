@@ -12,7 +12,7 @@ import (
 // biased reports that a layer of the model adds a bias to its scores.
 func biased(m *family.Model) bool {
 	for i := range m.Blocks {
-		if m.Blocks[i].Attn.Bias != nil {
+		if m.Blocks[i].Attn().Bias != nil {
 			return true
 		}
 	}
@@ -72,8 +72,12 @@ func (r *RunnerOf[T]) newBias(a *family.Attention, b *family.Bias) (posenc.Bias,
 		}
 		ties := map[string]posenc.Tie{"q": posenc.TieQ, "k": posenc.TieK, "v": posenc.TieV}
 		tie, ok := ties[b.Tie]
-		if !ok || b.PDim != a.HeadDim {
-			return nil, fmt.Errorf("path vectors of %d numbers tied to %q: expected q, k or v of head size %d", b.PDim, b.Tie, a.HeadDim)
+		d := a.QKDim
+		if b.Tie == "v" {
+			d = a.VDim
+		}
+		if !ok || b.PDim != d {
+			return nil, fmt.Errorf("path vectors of %d numbers tied to %q: expected q, k or v of head size %d", b.PDim, b.Tie, d)
 		}
 		path.Tie = tie
 		return path, path.Check()
@@ -133,7 +137,7 @@ func (p *pass[T]) features(ctx context.Context, bias posenc.Bias, a *family.Atte
 	if wq+wk+sums == 0 {
 		return out, nil
 	}
-	in, d := p.in, a.HeadDim
+	in, d, dv := p.in, a.QKDim, a.VDim
 	x64, q64, k64, v64 := wide(x), wide(q), wide(k), wide(v)
 	out.query = make([]float64, in.rows*a.Heads*in.seq*wq)
 	out.key = extend(past.Features, in.rows*a.Heads, in.past, in.seq, wk)
@@ -156,7 +160,7 @@ func (p *pass[T]) features(ctx context.Context, bias posenc.Bias, a *family.Atte
 			query, key := out.query[(i*in.seq+s)*wq:][:wq], out.key[(i*in.total()+in.past+s)*wk:][:wk]
 			bias.Features(query, key, h, posenc.Token{
 				Pos: in.positions[t], X: x64[t*p.model.Hidden:][:p.model.Hidden],
-				Q: q64[(t*a.Heads+h)*d:][:d], K: k64[(t*a.KVHeads+g)*d:][:d], V: v64[(t*a.KVHeads+g)*d:][:d]}, state)
+				Q: q64[(t*a.Heads+h)*d:][:d], K: k64[(t*a.KVHeads+g)*d:][:d], V: v64[(t*a.KVHeads+g)*dv:][:dv]}, state)
 			round[T](query)
 			round[T](key)
 			round[T](state)

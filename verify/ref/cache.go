@@ -49,11 +49,11 @@ func (c *CacheOf[T]) check(m *family.Model, rows int) error {
 	if n := len(m.Blocks); len(c.Keys) != n || len(c.Values) != n || len(c.States) != n {
 		return fmt.Errorf("the cache has %d layers of keys, %d of values and %d of states, the model %d layers", len(c.Keys), len(c.Values), len(c.States), n)
 	}
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
-		if want := c.Batch * a.KVHeads * c.Length * a.HeadDim; len(c.Keys[i]) != want || len(c.Values[i]) != want {
-			return fmt.Errorf("layer %d of the cache has %d numbers of keys and %d of values: expected %d (%d rows, %d heads, %d positions, head size %d)",
-				i, len(c.Keys[i]), len(c.Values[i]), want, c.Batch, a.KVHeads, c.Length, a.HeadDim)
+	for i, a := range m.Attentions() {
+		heads := c.Batch * a.KVHeads * c.Length
+		if len(c.Keys[i]) != heads*a.QKDim || len(c.Values[i]) != heads*a.VDim {
+			return fmt.Errorf("layer %d of the cache has %d numbers of keys and %d of values: expected %d and %d (%d rows, %d heads, %d positions, head sizes %d and %d)",
+				i, len(c.Keys[i]), len(c.Values[i]), heads*a.QKDim, heads*a.VDim, c.Batch, a.KVHeads, c.Length, a.QKDim, a.VDim)
 		}
 	}
 	return nil
@@ -70,10 +70,10 @@ func (s *State) check(a *family.Attention, b posenc.Bias, rows, length int) erro
 		phases = rows * int(a.Phase.Gate.Weight.Shape[0])
 	}
 	if a.KShift != nil {
-		key = rows * a.KVHeads * a.HeadDim
+		key = rows * a.KVHeads * a.QKDim
 	}
 	if a.VShift != nil {
-		value = rows * a.KVHeads * a.HeadDim
+		value = rows * a.KVHeads * a.VDim
 	}
 	for _, part := range []struct {
 		what      string

@@ -67,7 +67,7 @@ func TestEncodingGoldens(t *testing.T) {
 			m, src := checkpoint(t, "golden/"+c.dir)
 			for i := range m.Blocks {
 				if c.edit != nil {
-					c.edit(&m.Blocks[i].Attn)
+					c.edit(m.Blocks[i].Attn())
 				}
 			}
 			g := readGolden(t, filepath.Join("golden", c.dir, c.golden+".safetensors"))

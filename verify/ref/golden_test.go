@@ -47,17 +47,16 @@ func converted(t testing.TB, m *family.Model, name, scale string) *family.Model 
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := *m
-	c.Blocks = append([]family.Block(nil), m.Blocks...)
-	for i := range c.Blocks {
-		r := &c.Blocks[i].Attn.Rotary
+	c := m.Clone()
+	for _, a := range c.Attentions() {
+		r := &a.Rotary
 		r.Spectrum, err = e.Target(posenc.Source{Declared: m.Rope, Unscaled: m.Rope.Base(), Current: r.Spectrum,
 			TrainedLength: m.TrainedLength, Scale: s})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	return &c
+	return c
 }
 
 // golden is what another program computed.

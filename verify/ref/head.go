@@ -8,7 +8,7 @@ import (
 // head normalises the residual stream and computes the logits asked for.
 func (p *pass[T]) head(ctx context.Context) error {
 	h, in := p.model.Hidden, p.in
-	if err := p.norm(&p.model.FinalNorm, p.x, p.x, h); err != nil {
+	if err := p.norm(&p.model.FinalNorm, p.x, p.x); err != nil {
 		return err
 	}
 	p.out.Final = p.x

@@ -18,8 +18,8 @@ type headVectors[T Float] struct {
 // heads projects x, (tokens, hidden), to queries, keys and values, then mixes
 // (KV-shift), normalises and turns them.
 func (p *pass[T]) heads(ctx context.Context, a *family.Attention, name string, x []T, bias posenc.Bias, past, next *State) (*headVectors[T], error) {
-	tokens, d := p.in.tokens(), a.HeadDim
-	out := &headVectors[T]{q: room(&p.work.q, tokens*a.Heads*d), k: room(&p.work.k, tokens*a.KVHeads*d), v: room(&p.work.v, tokens*a.KVHeads*d)}
+	tokens := p.in.tokens()
+	out := &headVectors[T]{q: room(&p.work.q, tokens*a.Heads*a.QKDim), k: room(&p.work.k, tokens*a.KVHeads*a.QKDim), v: room(&p.work.v, tokens*a.KVHeads*a.VDim)}
 	turn, err := p.turns(a, name, x, past, next)
 	if err != nil {
 		return nil, err
@@ -30,22 +30,22 @@ func (p *pass[T]) heads(ctx context.Context, a *family.Attention, name string, x
 		norm       *family.Norm
 		shift      *family.Shift
 		last, keep *[]float64
-		heads      int
+		heads, d   int
 		to         []T
 		token      *[]T
 	}{
-		{"q", &a.Q, a.QNorm, nil, nil, nil, a.Heads, out.q, &out.token[0]},
-		{"k", &a.K, a.KNorm, a.KShift, &past.LastKey, &next.LastKey, a.KVHeads, out.k, &out.token[1]},
-		{"v", &a.V, nil, a.VShift, &past.LastValue, &next.LastValue, a.KVHeads, out.v, nil},
+		{"q", &a.Q, a.QNorm, nil, nil, nil, a.Heads, a.QKDim, out.q, &out.token[0]},
+		{"k", &a.K, a.KNorm, a.KShift, &past.LastKey, &next.LastKey, a.KVHeads, a.QKDim, out.k, &out.token[1]},
+		{"v", &a.V, nil, a.VShift, &past.LastValue, &next.LastValue, a.KVHeads, a.VDim, out.v, nil},
 	}
 	for _, one := range parts {
-		tap := func(step string) { p.tap(name+"/"+one.letter+"_"+step, one.to, one.heads, d) }
+		tap := func(step string) { p.tap(name+"/"+one.letter+"_"+step, one.to, one.heads, one.d) }
 		if err := p.linear(ctx, one.linear, x, tokens, one.to, p.work); err != nil {
 			return nil, err
 		}
 		tap("proj")
 		if one.shift != nil {
-			if *one.keep, err = p.shift(one.shift, one.heads, d, x, one.to, *one.last); err != nil {
+			if *one.keep, err = p.shift(one.shift, one.heads, one.d, x, one.to, *one.last); err != nil {
 				return nil, err
 			}
 			tap("shift")
@@ -54,7 +54,7 @@ func (p *pass[T]) heads(ctx context.Context, a *family.Attention, name string, x
 			if one.norm == nil {
 				return nil
 			}
-			return p.norm(one.norm, y, y, d)
+			return p.norm(one.norm, y, y)
 		}
 		after := a.NormAfter && one.norm != nil && one.token != nil
 		if one.norm != nil && !after {

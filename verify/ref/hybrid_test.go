@@ -17,8 +17,7 @@ import (
 // signs, norms on either side of the rotation, a window, and the bias asked for.
 func hybrid(t testing.TB, dir string, after bool, edit func(a *family.Attention, w func(name string, from, rows int64) family.Weight)) (*family.Model, *safetensors.Checkpoint) {
 	m, src := checkpoint(t, dir)
-	for i := range m.Blocks {
-		a := &m.Blocks[i].Attn
+	for i, a := range m.Attentions() {
 		a.KVHeads, a.NormAfter, a.Window = 2, after, 11
 		half := func(l *family.Linear) {
 			l.Weight.Shape, l.Weight.Rows = []int64{32, 64}, []family.Range{{Begin: 8, End: 40}}
@@ -92,7 +91,7 @@ func TestHybrids(t *testing.T) {
 			}
 			for i := range m.Blocks {
 				prefix := fmt.Sprintf("/layers.%d/", i)
-				want := definition(t, r, &m.Blocks[i].Attn, func(name string) []float64 { return taps[prefix+name] }, 2, n)
+				want := definition(t, r, m.Blocks[i].Attn(), func(name string) []float64 { return taps[prefix+name] }, 2, n)
 				near(t, prefix+"attn/context", taps[prefix+"attn/context"], want, 1e-13)
 			}
 			inPieces(t, m, r, ids, whole, slices.Repeat([]int{1}, n))
@@ -117,7 +116,7 @@ func TestHybrids(t *testing.T) {
 func definition(t *testing.T, r *Runner, a *family.Attention, value func(string) []float64, batch, n int) []float64 {
 	t.Helper()
 	const hidden = 64
-	d, kv := a.HeadDim, a.KVHeads
+	d, kv := a.QKDim, a.KVHeads
 	x, qs, ks, vs := value("attn_norm"), value("attn/q_proj"), value("attn/k_proj"), value("attn/v_proj")
 	out := make([]float64, len(qs))
 	decode := func(w *family.Weight) []float64 {

@@ -155,7 +155,7 @@ func TestLinear(t *testing.T) {
 func TestAttend(t *testing.T) {
 	const rows, seq, past, heads, kv, d = 2, 70, 9, 4, 2, 6
 	for _, window := range []int{0, 1, 8, 75, 1000} {
-		a := family.Attention{Heads: heads, KVHeads: kv, HeadDim: d, Scale: 0.7, Window: window}
+		a := family.Attention{Heads: heads, KVHeads: kv, QKDim: d, VDim: d, Scale: 0.7, Window: window}
 		in := &batch{rows: rows, seq: seq, past: past, hidden: make([][]bool, rows)}
 		in.hidden[1] = make([]bool, seq+past)
 		for j := range 12 {
@@ -178,7 +178,7 @@ func TestAttend(t *testing.T) {
 }
 
 func plainAttention(a family.Attention, in *batch, b, i, h int, q, k, v, out []float64) {
-	d, total := a.HeadDim, in.total()
+	d, total := a.QKDim, in.total()
 	query := q[((b*in.seq+i)*a.Heads+h)*d:][:d]
 	var weights, sum = make([]float64, total), 0.0
 	for j := range weights {

@@ -370,9 +370,9 @@ func TestKeysAreWrittenOnce(t *testing.T) {
 			if len(short) == 0 {
 				return
 			}
-			rows := 2 * m.Blocks[0].Attn.Heads
+			rows := 2 * m.Blocks[0].Attn().Heads
 			if what != "features" {
-				rows = 2 * m.Blocks[0].Attn.KVHeads
+				rows = 2 * m.Blocks[0].Attn().KVHeads
 			}
 			width := len(short) / (rows * n)
 			for h := range rows {

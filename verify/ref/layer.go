@@ -60,7 +60,7 @@ func (p *pass[T]) embed(ctx context.Context) error {
 	p.release(p.model.Embed)
 	p.tap("/embed", p.x, h)
 	if n := p.model.EmbedNorm; n != nil {
-		if err := p.norm(n, p.x, p.x, h); err != nil {
+		if err := p.norm(n, p.x, p.x); err != nil {
 			return err
 		}
 		p.tap("/embed_norm", p.x, h)
@@ -77,12 +77,14 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 	name := fmt.Sprintf("/layers.%d", i)
 	n := len(p.x)
 	normed := room(&p.work.normed, n)
-	if err := p.norm(&b.AttnNorm, p.x, normed, h); err != nil {
+	if err := p.placedNorm(name+"/attn_norm", b.AttnNorm, p.x, normed); err != nil {
 		return err
 	}
-	p.tap(name+"/attn_norm", normed, h)
 	attn := room(&p.work.attn, n)
-	if err := p.attention(ctx, &b.Attn, name+"/attn", i, normed, attn); err != nil {
+	if err := p.attention(ctx, b.Attn(), name+"/attn", i, normed, attn); err != nil {
+		return err
+	}
+	if err := p.placedNorm(name+"/attn_out_norm", b.AttnOutNorm, attn, attn); err != nil {
 		return err
 	}
 	residual := p.x
@@ -90,12 +92,14 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 		add(p.x, attn)
 		p.tap(name+"/attn_residual", p.x, h)
 	}
-	if err := p.norm(&b.MLPNorm, residual, normed, h); err != nil {
+	if err := p.placedNorm(name+"/mlp_norm", b.MLPNorm, residual, normed); err != nil {
 		return err
 	}
-	p.tap(name+"/mlp_norm", normed, h)
 	mlp := normed // down's input is the inner activation: its output may land here
-	if err := p.mlp(ctx, &b.MLP, name+"/mlp", normed, mlp); err != nil {
+	if err := p.mlp(ctx, b.MLP(), name+"/mlp", normed, mlp); err != nil {
+		return err
+	}
+	if err := p.placedNorm(name+"/mlp_out_norm", b.MLPOutNorm, mlp, mlp); err != nil {
 		return err
 	}
 	if b.Parallel {
@@ -103,6 +107,17 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 	}
 	add(p.x, mlp)
 	p.tap(name+"/output", p.x, h)
+	return nil
+}
+
+// placedNorm normalises x into y, and taps what a norm that is there makes.
+func (p *pass[T]) placedNorm(name string, n *family.Norm, x, y []T) error {
+	if err := p.norm(n, x, y); err != nil {
+		return err
+	}
+	if n != nil {
+		p.tap(name, y, p.model.Hidden)
+	}
 	return nil
 }
 
@@ -114,7 +129,7 @@ func add[T Float](x, y []T) {
 
 // attention writes O(attend(Q x, K x, V x)) to y and extends the cache.
 func (p *pass[T]) attention(ctx context.Context, a *family.Attention, name string, layer int, x, y []T) error {
-	in, tokens, d := p.in, p.in.tokens(), a.HeadDim
+	in, tokens, d, dv := p.in, p.in.tokens(), a.QKDim, a.VDim
 	bias, err := p.bias(a)
 	if err != nil {
 		return err
@@ -139,21 +154,21 @@ func (p *pass[T]) attention(ctx context.Context, a *family.Attention, name strin
 		}
 	}
 	keys = extend(keys, in.rows*a.KVHeads, in.past, in.seq, d)
-	values = extend(values, in.rows*a.KVHeads, in.past, in.seq, d)
+	values = extend(values, in.rows*a.KVHeads, in.past, in.seq, dv)
 	store(keys, h.k, in.rows, a.KVHeads, in.past, in.seq, d)
-	store(values, h.v, in.rows, a.KVHeads, in.past, in.seq, d)
+	store(values, h.v, in.rows, a.KVHeads, in.past, in.seq, dv)
 	c := p.out.Cache
 	c.Keys, c.Values, c.States = append(c.Keys, keys), append(c.Values, values), append(c.States, next)
-	mixed := room(&p.work.context, tokens*a.Heads*d)
+	mixed := room(&p.work.context, tokens*a.Heads*dv)
 	if err := attend(ctx, a, in, h.q, keys, values, extra, mixed, p.work); err != nil {
 		return err
 	}
-	p.tap(name+"/context", mixed, a.Heads, d)
+	p.tap(name+"/context", mixed, a.Heads, dv)
 	if a.HeadNorm != nil {
-		if err := p.norm(a.HeadNorm, mixed, mixed, d); err != nil {
+		if err := p.norm(a.HeadNorm, mixed, mixed); err != nil {
 			return err
 		}
-		p.tap(name+"/head_norm", mixed, a.Heads, d)
+		p.tap(name+"/head_norm", mixed, a.Heads, dv)
 	}
 	if err := p.linear(ctx, &a.O, mixed, tokens, y, p.work); err != nil {
 		return err

@@ -1,10 +1,18 @@
 package ref
 
-import "github.com/pecvt/pecvt/convert/family"
+import (
+	"fmt"
 
-// norm normalises every row of dim numbers of x into y; the two may be the same
-// slice.
-func (r *RunnerOf[T]) norm(n *family.Norm, x, y []T, dim int) error {
+	"github.com/pecvt/pecvt/convert/family"
+)
+
+// norm normalises x into y, Size numbers at a time; the two may be the same
+// slice. A nil norm copies x.
+func (r *RunnerOf[T]) norm(n *family.Norm, x, y []T) error {
+	if n == nil {
+		copy(y, x)
+		return nil
+	}
 	weight, err := r.vector(&n.Weight)
 	if err != nil {
 		return err
@@ -13,8 +21,11 @@ func (r *RunnerOf[T]) norm(n *family.Norm, x, y []T, dim int) error {
 	if err != nil {
 		return err
 	}
-	for i := 0; i < len(x); i += dim {
-		normalise(n.Kind, n.Eps, x[i:i+dim], y[i:i+dim], weight, bias)
+	if len(weight) != n.Size || len(x)%n.Size != 0 {
+		return fmt.Errorf("tensor %q: %d weights for a norm of %d of %d numbers", n.Weight.Tensor, len(weight), n.Size, len(x))
+	}
+	for i := 0; i < len(x); i += n.Size {
+		normalise(n.Kind, n.Eps, x[i:i+n.Size], y[i:i+n.Size], weight, bias)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func TestBadEncodings(t *testing.T) {
 			}
 			if c.model != nil {
 				in.Past = nil
-				c.model(&m.Blocks[0].Attn)
+				c.model(m.Blocks[0].Attn())
 			}
 			_, err := r.Forward(context.Background(), in, Options{})
 			if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -55,8 +55,8 @@ func (w *Walk) Embed(ids []int64) ([]float32, error) {
 	return p.x, nil
 }
 
-// Input returns what W_q, W_k and W_v of a layer read: AttnNorm(x), (S, hidden),
-// for the residual stream x before the layer, which stays as it is.
+// Input returns what W_q, W_k and W_v of a layer read: AttnNorm(x), or x where
+// there is no norm, (S, hidden), for the residual stream x before the layer, which stays as it is.
 func (w *Walk) Input(layer int, x []float32) ([]float32, error) {
 	b, err := w.block(layer)
 	if err != nil {
@@ -65,7 +65,7 @@ func (w *Walk) Input(layer int, x []float32) ([]float32, error) {
 	out := make([]float32, len(x))
 	p, err := w.pass(nil, x)
 	if err == nil {
-		err = p.norm(&b.AttnNorm, x, out, w.r.model.Hidden)
+		err = p.norm(b.AttnNorm, x, out)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ref: layer %d: %w", layer, err)
@@ -102,7 +102,7 @@ func (w *Walk) Head(x []float32, from int) ([]float32, error) {
 	rows := append([]float32(nil), x[from*h:]...)
 	p, err := w.pass(nil, rows)
 	if err == nil {
-		err = p.norm(&w.r.model.FinalNorm, rows, rows, h)
+		err = p.norm(&w.r.model.FinalNorm, rows, rows)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ref: %w", err)

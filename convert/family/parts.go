@@ -1,0 +1,212 @@
+package family
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// Kind says what a part computes.
+type Kind string
+
+// The kinds.
+const (
+	KindLayer     Kind = "layer"     // a *Block: how its branches are joined
+	KindEmbedding Kind = "embedding" // a *Weight, (vocabulary, hidden)
+	KindNorm      Kind = "norm"      // a *Norm
+	KindLinear    Kind = "linear"    // a *Linear
+	KindAttention Kind = "attention" // an *Attention: its scores, beside the parts in it
+	KindBias      Kind = "bias"      // a *Bias, beside the projection it may read
+	KindMLP       Kind = "mlp"       // an *MLP: its activation
+	KindValues    Kind = "values"    // a *Weight whose elements went into other parts when the model was loaded
+)
+
+// Part is one piece of a model that holds weights or numbers, or that decides
+// how others are joined. [Model.Parts] is the only list of them: what claims,
+// computes, emits, rewrites or checks a model goes by it, and refuses by name
+// what it does not know ([Model.Beyond]).
+type Part struct {
+	Kind Kind
+	// Place is where it stands in its layer, such as "attn/q_norm"; "" is the
+	// layer itself. Outside of the layers it is the part's name.
+	Place string
+	// Layer counts from 0; it is −1 outside of the layers.
+	Layer int
+	// Of is the typed thing, as Kind says: a pointer into the model.
+	Of any
+	// Weights are what it reads of the checkpoint, in the order of Load's claims.
+	Weights []Role
+	// Numbers are those of the configuration that a graph holds in float32.
+	Numbers []Number
+	// Features are what it adds to llama's shape; an unknown place is one too.
+	Features []Feature
+	// Encoding: the positional encoding reads its weights.
+	Encoding bool
+}
+
+// Role is a weight as a part uses it: "weight" or "bias".
+type Role struct {
+	Name string
+	*Weight
+}
+
+// Number is one number of a configuration, or a list of them; the other is nil.
+type Number struct {
+	Name string
+	One  *float64
+	List []float64
+}
+
+// Edit replaces every number x by f(x).
+func (n Number) Edit(f func(x float64) float64) {
+	if n.One != nil {
+		*n.One = f(*n.One)
+	}
+	for i, x := range n.List {
+		n.List[i] = f(x)
+	}
+}
+
+// Path is the part's name in the whole model, such as "/layers.3/attn/q_norm";
+// nodes of graphs and values of the reference are named after it.
+func (p Part) Path() string { return PathOf(p.Layer, p.Place) }
+
+// PathOf is the name of a place in a layer, or outside of the layers (−1).
+func PathOf(layer int, place string) string {
+	switch {
+	case layer < 0:
+		return "/" + place
+	case place == "":
+		return fmt.Sprintf("/layers.%d", layer)
+	}
+	return fmt.Sprintf("/layers.%d/%s", layer, place)
+}
+
+// Text says in words what the part is: "layer 3: the queries' norm".
+func (p Part) Text() string {
+	text := fmt.Sprintf("the %s at %s", p.Kind, p.Place)
+	if s, ok := slotOf(p.Kind, p.Place); ok {
+		text = s.text
+	}
+	if p.Layer < 0 {
+		return text
+	}
+	return fmt.Sprintf("layer %d: %s", p.Layer, text)
+}
+
+// Branch is one of the two things a layer adds to the residual stream: it reads
+// the stream, normalised or not, and its output has the stream's size. Its first
+// part is the branch itself. *Attention and *MLP are those that pecvt computes;
+// any other is claimed, described and refused by the name of its kind.
+type Branch interface {
+	// Parts lists its parts in the order of a forward pass; Layer is not set.
+	Parts() []Part
+	// Copy returns a copy whose numbers may be edited.
+	Copy() Branch
+}
+
+// Parts lists the model's parts in the order of a forward pass, then the values
+// that were read when it was loaded.
+func (m *Model) Parts() []Part {
+	l := &partList{layer: -1}
+	l.add(Part{Kind: KindEmbedding, Place: AtEmbed, Of: &m.Embed, Weights: []Role{{"weight", &m.Embed}}})
+	l.norm(AtEmbedNorm, m.EmbedNorm)
+	for i := range m.Blocks {
+		l.block(m, i)
+	}
+	l.layer = -1
+	l.norm(AtFinalNorm, &m.FinalNorm)
+	l.add(m.Head.Part(AtHead))
+	for i := range m.Parameters {
+		w := &m.Parameters[i]
+		l.add(Part{Kind: KindValues, Place: AtValues, Of: w, Weights: []Role{{"weight", w}}})
+	}
+	return l.parts
+}
+
+// PartsOf lists the parts of layer i.
+func (m *Model) PartsOf(i int) []Part {
+	l := &partList{}
+	l.block(m, i)
+	return l.parts
+}
+
+// partList collects parts, and fills in what the table of slots says of them.
+type partList struct {
+	layer int
+	parts []Part
+}
+
+func (l *partList) add(parts ...Part) {
+	for _, p := range parts {
+		p.Layer = l.layer
+		s, known := slotOf(p.Kind, p.Place)
+		switch {
+		case !known:
+			p.Features = append(p.Features, Feature(fmt.Sprintf("a %s at %q", p.Kind, p.Place)))
+		case s.feature != "":
+			p.Features = append(p.Features, s.feature)
+		}
+		p.Encoding = p.Encoding || s.encoding
+		l.parts = append(l.parts, p)
+	}
+}
+
+func (l *partList) norm(place string, n *Norm) {
+	if n != nil {
+		l.add(n.Part(place))
+	}
+}
+
+// block adds layer i's parts.
+func (l *partList) block(m *Model, i int) {
+	b := &m.Blocks[i]
+	l.layer = i
+	layer := Part{Kind: KindLayer, Place: AtLayer, Of: b}
+	if b.Parallel {
+		layer.Features = append(layer.Features, ParallelBlocks)
+	}
+	if b.AttnNorm == nil || b.MLPNorm == nil {
+		layer.Features = append(layer.Features, PlainBranchInput)
+	}
+	if a := b.Attn(); a != nil && a.Rotary.Dim > 0 && m.Rope.Type == "" {
+		layer.Features = append(layer.Features, SpectraPerLayer)
+	}
+	l.add(layer)
+	l.norm(AtAttnNorm, b.AttnNorm)
+	l.add(b.Mixer.Parts()...)
+	l.norm(AtAttnOut, b.AttnOutNorm)
+	l.norm(AtMLPNorm, b.MLPNorm)
+	l.add(b.FeedForward.Parts()...)
+	l.norm(AtMLPOut, b.MLPOutNorm)
+	l.add(b.Beside...)
+}
+
+// Attentions walks the layers that have attention: what concerns positions
+// concerns them alone.
+func (m *Model) Attentions() iter.Seq2[int, *Attention] {
+	return func(yield func(int, *Attention) bool) {
+		for i := range m.Blocks {
+			if a := m.Blocks[i].Attn(); a != nil && !yield(i, a) {
+				return
+			}
+		}
+	}
+}
+
+// Clone returns a copy of the model whose layers, and the numbers in them, may
+// be edited. Weights, spectra per head and what Load still has to read stay the
+// original's.
+func (m *Model) Clone() *Model {
+	c := *m
+	c.EmbedNorm = m.EmbedNorm.copied()
+	c.Blocks = slices.Clone(m.Blocks)
+	for i := range c.Blocks {
+		b := &c.Blocks[i]
+		b.Mixer, b.FeedForward = b.Mixer.Copy(), b.FeedForward.Copy()
+		for _, n := range []**Norm{&b.AttnNorm, &b.AttnOutNorm, &b.MLPNorm, &b.MLPOutNorm} {
+			*n = (*n).copied()
+		}
+	}
+	return &c
+}

@@ -1,0 +1,154 @@
+package family
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Parts lists attention's parts; the projections that its encoding reads stand
+// where it reads them.
+func (a *Attention) Parts() []Part {
+	self := Part{Kind: KindAttention, Place: AtAttn, Of: a, Numbers: []Number{{Name: "scale", One: &a.Scale}}}
+	has := func(yes bool, f Feature) {
+		if yes {
+			self.Features = append(self.Features, f)
+		}
+	}
+	has(a.Rotary.Dim == 0, UnrotatedLayers)
+	has(a.NormAfter && (a.QNorm != nil || a.KNorm != nil), NormAfterRotation)
+	has(a.QNorm != nil && a.QNorm.Size != a.QKDim || a.KNorm != nil && a.KNorm.Size != a.QKDim, NormOverHeads)
+	has(a.VDim != a.QKDim, ValuesOfOtherSize)
+	has(a.Spectra != nil, SpectraPerHead)
+	has(a.Phase != nil, ContextualPhase)
+	l := rawParts{self}
+	if a.Phase != nil {
+		l.linear(AtPhaseGate, &a.Phase.Gate)
+	}
+	l.linear(AtQ, &a.Q)
+	l.linear(AtK, &a.K)
+	l.linear(AtV, &a.V)
+	if a.KShift != nil {
+		l.linear(AtKShift, &a.KShift.Gate)
+	}
+	if a.VShift != nil {
+		l.linear(AtVShift, &a.VShift.Gate)
+	}
+	l.norm(AtQNorm, a.QNorm)
+	l.norm(AtKNorm, a.KNorm)
+	if b := a.Bias; b != nil {
+		l = append(l, b.part())
+		l.linear(AtForgetGate, b.Gate)
+		l.linear(AtPathProj, b.P)
+	}
+	l.norm(AtHeadNorm, a.HeadNorm)
+	l.linear(AtO, &a.O)
+	return l
+}
+
+// Copy implements Branch: norms and the bias have numbers of their own.
+func (a *Attention) Copy() Branch {
+	c := *a
+	c.QNorm, c.KNorm, c.HeadNorm, c.Bias = a.QNorm.copied(), a.KNorm.copied(), a.HeadNorm.copied(), a.Bias.copied()
+	return &c
+}
+
+// Parts lists the MLP's parts.
+func (m *MLP) Parts() []Part {
+	self := Part{Kind: KindMLP, Place: AtMLP, Of: m}
+	if !m.Gated {
+		self.Features = []Feature{UngatedMLP}
+	}
+	l := rawParts{self}
+	l.linear(AtGate, &m.Gate)
+	l.linear(AtUp, &m.Up)
+	l.linear(AtDown, &m.Down)
+	return l
+}
+
+// Copy implements Branch.
+func (m *MLP) Copy() Branch {
+	c := *m
+	return &c
+}
+
+// rawParts are parts whose layer and slot are not filled in.
+type rawParts []Part
+
+func (l *rawParts) norm(place string, n *Norm) {
+	if n != nil {
+		*l = append(*l, n.Part(place))
+	}
+}
+
+func (l *rawParts) linear(place string, v *Linear) {
+	if v != nil && v.Weight.Tensor != "" {
+		*l = append(*l, v.Part(place))
+	}
+}
+
+// Part is the norm at a place.
+func (n *Norm) Part(place string) Part {
+	p := Part{Kind: KindNorm, Place: place, Of: n, Weights: []Role{{"weight", &n.Weight}}, Numbers: []Number{{Name: "epsilon", One: &n.Eps}}}
+	if n.Bias != nil {
+		p.Weights = append(p.Weights, Role{"bias", n.Bias})
+	}
+	switch n.Kind {
+	case RMS:
+	case LayerNorm:
+		p.Features = []Feature{LayerNorms}
+	default:
+		p.Features = []Feature{Feature(fmt.Sprintf("a norm of unknown kind %d", n.Kind))}
+	}
+	return p
+}
+
+func (n *Norm) copied() *Norm {
+	if n == nil {
+		return nil
+	}
+	c := *n
+	return &c
+}
+
+// Part is the linear at a place.
+func (l *Linear) Part(place string) Part {
+	p := Part{Kind: KindLinear, Place: place, Of: l, Weights: []Role{{"weight", &l.Weight}}}
+	if l.Bias != nil {
+		p.Weights = append(p.Weights, Role{"bias", l.Bias})
+	}
+	return p
+}
+
+func (b *Bias) part() Part {
+	p := Part{Kind: KindBias, Place: AtBias, Of: b, Numbers: []Number{{Name: "slope", List: b.Slopes}, {Name: "epsilon", One: &b.Eps}}}
+	for _, rows := range [][][]float64{b.U, b.V} {
+		for _, row := range rows {
+			p.Numbers = append(p.Numbers, Number{Name: "gate", List: row})
+		}
+	}
+	p.Features = []Feature{biasFeature(b.Kind)}
+	if b.RoundBF16 || b.BeforeScale {
+		p.Features = append(p.Features, BiasRounded)
+	}
+	return p
+}
+
+func (b *Bias) copied() *Bias {
+	if b == nil {
+		return nil
+	}
+	c := *b
+	c.Slopes, c.U, c.V = slices.Clone(b.Slopes), copiedRows(b.U), copiedRows(b.V)
+	return &c
+}
+
+func copiedRows(rows [][]float64) [][]float64 {
+	if rows == nil {
+		return nil
+	}
+	out := make([][]float64, len(rows))
+	for i, row := range rows {
+		out[i] = slices.Clone(row)
+	}
+	return out
+}

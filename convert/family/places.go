@@ -1,0 +1,103 @@
+package family
+
+// Places of parts. Those in a layer are below its "attn" or "mlp"; nodes of
+// graphs and values of the reference have these names too.
+const (
+	AtEmbed      = "embed"
+	AtEmbedNorm  = "embed_norm"
+	AtFinalNorm  = "final_norm"
+	AtHead       = "head"
+	AtValues     = "values"
+	AtLayer      = ""
+	AtAttnNorm   = "attn_norm"
+	AtAttn       = "attn"
+	AtPhaseGate  = "attn/phase_gate"
+	AtQ          = "attn/q_proj"
+	AtK          = "attn/k_proj"
+	AtV          = "attn/v_proj"
+	AtKShift     = "attn/k_shift_gate"
+	AtVShift     = "attn/v_shift_gate"
+	AtQNorm      = "attn/q_norm"
+	AtKNorm      = "attn/k_norm"
+	AtBias       = "attn/bias"
+	AtForgetGate = "attn/bias/forget_gate"
+	AtPathProj   = "attn/bias/path/proj"
+	AtHeadNorm   = "attn/head_norm"
+	AtO          = "attn/o_proj"
+	AtAttnOut    = "attn_out_norm"
+	AtMLPNorm    = "mlp_norm"
+	AtMLP        = "mlp"
+	AtGate       = "mlp/gate_proj"
+	AtUp         = "mlp/up_proj"
+	AtDown       = "mlp/down_proj"
+	AtMLPOut     = "mlp_out_norm"
+)
+
+// slot is a place that parts may stand at.
+type slot struct {
+	place string
+	kind  Kind
+	// text says what stands there.
+	text string
+	// names is the template of its stored name; nil where that is no template's.
+	names func(n *Names) *string
+	// feature is what a part there adds to llama's shape; "" is nothing.
+	feature Feature
+	// encoding: the positional encoding reads the weights.
+	encoding bool
+}
+
+// slots are the places pecvt knows, in the order of a forward pass. A part at
+// any other is a feature of its own, which nobody knows.
+var slots = []slot{
+	{place: AtEmbed, kind: KindEmbedding, text: "the embedding", names: func(n *Names) *string { return &n.Embed }},
+	{place: AtEmbedNorm, kind: KindNorm, text: "the embedding's norm", names: func(n *Names) *string { return &n.EmbedNorm }, feature: EmbeddingNorm},
+	{place: AtLayer, kind: KindLayer, text: "the layer"},
+	{place: AtAttnNorm, kind: KindNorm, text: "the norm before attention", names: func(n *Names) *string { return &n.AttnNorm }},
+	{place: AtAttn, kind: KindAttention, text: "attention"},
+	{place: AtPhaseGate, kind: KindLinear, text: "the phase's gate", encoding: true},
+	{place: AtQ, kind: KindLinear, text: "the queries' projection", names: func(n *Names) *string { return &n.Q }},
+	{place: AtK, kind: KindLinear, text: "the keys' projection", names: func(n *Names) *string { return &n.K }},
+	{place: AtV, kind: KindLinear, text: "the values' projection", names: func(n *Names) *string { return &n.V }},
+	{place: AtKShift, kind: KindLinear, text: "the keys' shift", names: func(n *Names) *string { return &n.KShift }, feature: ShiftedKV},
+	{place: AtVShift, kind: KindLinear, text: "the values' shift", names: func(n *Names) *string { return &n.VShift }, feature: ShiftedKV},
+	{place: AtQNorm, kind: KindNorm, text: "the queries' norm", names: func(n *Names) *string { return &n.QNorm }},
+	{place: AtKNorm, kind: KindNorm, text: "the keys' norm", names: func(n *Names) *string { return &n.KNorm }},
+	{place: AtBias, kind: KindBias, text: "the bias of scores"},
+	{place: AtForgetGate, kind: KindLinear, text: "the forget gate", encoding: true},
+	{place: AtPathProj, kind: KindLinear, text: "the path's projection", encoding: true},
+	{place: AtHeadNorm, kind: KindNorm, text: "the norm of heads", names: func(n *Names) *string { return &n.HeadNorm }, feature: OutputHeadNorm},
+	{place: AtO, kind: KindLinear, text: "the output projection", names: func(n *Names) *string { return &n.O }},
+	{place: AtAttnOut, kind: KindNorm, text: "the norm after attention", names: func(n *Names) *string { return &n.AttnOutNorm }, feature: BranchOutputNorms},
+	{place: AtMLPNorm, kind: KindNorm, text: "the norm before the MLP", names: func(n *Names) *string { return &n.MLPNorm }},
+	{place: AtMLP, kind: KindMLP, text: "the MLP"},
+	{place: AtGate, kind: KindLinear, text: "the MLP's gate", names: func(n *Names) *string { return &n.Gate }},
+	{place: AtUp, kind: KindLinear, text: "the MLP's up projection", names: func(n *Names) *string { return &n.Up }},
+	{place: AtDown, kind: KindLinear, text: "the MLP's down projection", names: func(n *Names) *string { return &n.Down }},
+	{place: AtMLPOut, kind: KindNorm, text: "the norm after the MLP", names: func(n *Names) *string { return &n.MLPOutNorm }, feature: BranchOutputNorms},
+	{place: AtFinalNorm, kind: KindNorm, text: "the final norm", names: func(n *Names) *string { return &n.FinalNorm }},
+	{place: AtHead, kind: KindLinear, text: "the head", names: func(n *Names) *string { return &n.Head }},
+	{place: AtValues, kind: KindValues, text: "values of the encoding", encoding: true},
+}
+
+// slotOf finds the row of a place; a part of another kind has none there.
+func slotOf(kind Kind, place string) (slot, bool) {
+	for _, s := range slots {
+		if s.place == place && s.kind == kind {
+			return s, true
+		}
+	}
+	return slot{}, false
+}
+
+// each calls f with every template of a stored name: those of the slots, and
+// the fused matrices, which are several of them in one.
+func (n *Names) each(f func(template *string)) {
+	for _, s := range slots {
+		if s.names != nil {
+			f(s.names(n))
+		}
+	}
+	f(&n.QKV)
+	f(&n.GateUp)
+}

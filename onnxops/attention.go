@@ -6,6 +6,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 )
 
 // attention emits residual + one layer's attention over x (batch*sequence,
@@ -24,14 +25,14 @@ func (e *emitter) attention(i int, a *family.Attention, x, residual *graph.Value
 // cache declares layer i's past keys, of keyWidth numbers a head, and values,
 // and names its present outputs.
 func (e *emitter) cache(i int, a *family.Attention, keyWidth int64) (past []*graph.Value, present []string) {
-	for _, kind := range []string{"key", "value"} {
+	for _, kind := range []string{names.Key, names.Value} {
 		width := int64(a.VDim)
-		if kind == "key" {
+		if kind == names.Key {
 			width = keyWidth
 		}
 		shape := graph.Of("batch", a.KVHeads, "past", width)
-		past = append(past, e.g.Input(fmt.Sprintf("past_key_values.%d.%s", i, kind), graph.Float, shape))
-		present = append(present, fmt.Sprintf("present.%d.%s", i, kind))
+		past = append(past, e.g.Input(names.Past(i, kind), graph.Float, shape))
+		present = append(present, names.Present(i, kind))
 	}
 	return past, present
 }
@@ -39,21 +40,21 @@ func (e *emitter) cache(i int, a *family.Attention, keyWidth int64) (past []*gra
 // standardAttention uses Attention of opset 23 over (batch, heads, positions,
 // head size).
 func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *graph.Value) *graph.Value {
-	g, prefix := e.g, fmt.Sprintf("/layers.%d/attn", i)
-	l := &layer{i: i, prefix: prefix, attn: a, x: x}
+	g, at := e.g, func(place string) string { return names.Layer(i, place) }
+	l := &layer{i: i, prefix: at(family.AtAttn), attn: a, x: x}
 	q, k, v := e.heads(l)
 	add := e.bias(l)
-	q, k = e.widened(prefix+"/q", q, add.query), e.widened(prefix+"/k", k, add.key)
+	q, k = e.widened(at(names.Q.Heads()), q, add.query), e.widened(at(names.K.Heads()), k, add.key)
 	mask := e.scoreMask(a.Window)
 	if add.score != nil {
-		mask = g.Op("Add", prefix+"/bias/masked/Add", []*graph.Value{mask, add.score})
+		mask = g.Op("Add", at(names.BiasMasked), []*graph.Value{mask, add.score})
 	}
 	width := int64(a.QKDim)
 	if g.Err() == nil {
 		width = k.Shape()[3].N
 	}
 	past, present := e.cache(i, a, width)
-	name := prefix + "/Attention"
+	name := at(names.Attention)
 	out := g.Add(graph.Node{
 		Op: "Attention", Name: name,
 		In:    []*graph.Value{q, k, v, mask, past[0], past[1]},
@@ -62,10 +63,10 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 	})
 	e.presents = append(e.presents, out[1:]...)
 	y := out[0]
-	y = e.norm(prefix+"/head_norm", y, a.HeadNorm)
-	y = g.Op("Transpose", prefix+"/out/Transpose", []*graph.Value{y}, graph.IntsAttr("perm", 0, 2, 1, 3))
-	y = g.Op("Reshape", prefix+"/out/Reshape", []*graph.Value{y, e.rows(a.Heads * a.VDim)})
-	return e.linearOnto(prefix+"/o_proj", residual, y, a.O)
+	y = e.norm(at(family.AtHeadNorm), y, a.HeadNorm)
+	y = g.Op("Transpose", at(names.Joined)+names.Transposed, []*graph.Value{y}, graph.IntsAttr("perm", 0, 2, 1, 3))
+	y = g.Op("Reshape", at(names.Joined)+names.Reshape, []*graph.Value{y, e.rows(a.Heads * a.VDim)})
+	return e.linearOnto(at(family.AtO), residual, y, a.O)
 }
 
 // widened puts extra coordinates before the heads v: a kernel that adds the
@@ -75,12 +76,12 @@ func (e *emitter) widened(prefix string, v *graph.Value, extra []*graph.Value) *
 	if len(extra) == 0 {
 		return v
 	}
-	return e.g.Op("Concat", prefix+"/widened/Concat", append(append([]*graph.Value(nil), extra...), v), graph.IntAttr("axis", 3))
+	return e.g.Op("Concat", prefix+names.Widened, append(append([]*graph.Value(nil), extra...), v), graph.IntAttr("axis", 3))
 }
 
 // headShape is the vector [batch, sequence, heads, size].
 func (e *emitter) headShape(heads, size int) *graph.Value {
-	name := fmt.Sprintf("/shape/heads%dx%d", heads, size)
+	name := names.HeadShape(heads, size)
 	return e.shape(name, int64(heads), int64(size))
 }
 

@@ -1,19 +1,18 @@
 package onnxops
 
 import (
-	"fmt"
-
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/posenc"
 )
 
 // groupQueryAttention uses com.microsoft GroupQueryAttention, which rotates
 // and caches by itself.
 func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *graph.Value) *graph.Value {
-	g, prefix := e.g, fmt.Sprintf("/layers.%d/attn", i)
+	g, at := e.g, func(place string) string { return names.Layer(i, place) }
 	past, present := e.cache(i, a, int64(a.QKDim))
-	q, k, v := e.flatHeads(prefix, a, x)
+	q, k, v := e.flatHeads(i, a, x)
 	t := e.tables(a.Rotary)
 	attrs := []graph.Attr{
 		graph.IntAttr("num_heads", a.Heads),
@@ -27,7 +26,7 @@ func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *g
 	if a.Window > 0 {
 		attrs = append(attrs, graph.IntAttr("local_window_size", a.Window))
 	}
-	name := prefix + "/GroupQueryAttention"
+	name := at(names.GroupQueryAttention)
 	out := g.Add(graph.Node{
 		Domain: graph.Microsoft, Op: "GroupQueryAttention", Name: name,
 		In:    []*graph.Value{q, k, v, past[0], past[1], e.lastKey, e.totalInt32, t.cos, t.sin},
@@ -35,38 +34,39 @@ func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *g
 		Attrs: attrs,
 	})
 	e.presents = append(e.presents, out[1:]...)
-	y := g.Op("Reshape", prefix+"/out/Reshape", []*graph.Value{out[0], e.rows(a.Heads * a.VDim)})
-	return e.linearOnto(prefix+"/o_proj", residual, y, a.O)
+	y := g.Op("Reshape", at(names.Joined)+names.Reshape, []*graph.Value{out[0], e.rows(a.Heads * a.VDim)})
+	return e.linearOnto(at(family.AtO), residual, y, a.O)
 }
 
 // flatHeads projects x to queries, keys and values of (batch, sequence, heads *
 // head size), or to all three side by side as the first, the others nil: one
 // Gemm on the joined weights, which are joined when the session loads. Norms of
 // queries and keys need them apart.
-func (e *emitter) flatHeads(prefix string, a *family.Attention, x *graph.Value) (q, k, v *graph.Value) {
+func (e *emitter) flatHeads(layer int, a *family.Attention, x *graph.Value) (q, k, v *graph.Value) {
 	flat := func(width int) *graph.Value {
-		return e.shape(fmt.Sprintf("/shape/flat%d", width), int64(width))
+		return e.shape(names.FlatShape(width), int64(width))
 	}
 	apart := a.QNorm != nil || a.KNorm != nil || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
 	if !apart {
-		return e.packedHeads(prefix+"/qkv", a, x, flat), nil, nil
+		return e.packedHeads(layer, a, x, flat), nil, nil
 	}
-	heads := func(part string, n int, l family.Linear, norm *family.Norm) *graph.Value {
-		p := prefix + "/" + part
-		v := e.linear(p+"_proj", x, l)
+	heads := func(side names.Side, n int, l family.Linear, norm *family.Norm) *graph.Value {
+		at := func(place string) string { return names.Layer(layer, place) }
+		v := e.linear(at(side.Proj()), x, l)
 		if norm != nil {
 			if norm.Size == a.QKDim {
-				v = e.g.Op("Reshape", p+"_norm/Reshape", []*graph.Value{v, e.headShape(n, a.QKDim)})
+				v = e.g.Op("Reshape", at(side.Norm())+names.Reshape, []*graph.Value{v, e.headShape(n, a.QKDim)})
 			}
-			v = e.norm(p+"_norm", v, norm)
+			v = e.norm(at(side.Norm()), v, norm)
 		}
-		return e.g.Op("Reshape", p+"/Reshape", []*graph.Value{v, flat(n * a.QKDim)})
+		return e.g.Op("Reshape", at(side.Heads())+names.Reshape, []*graph.Value{v, flat(n * a.QKDim)})
 	}
-	return heads("q", a.Heads, a.Q, a.QNorm), heads("k", a.KVHeads, a.K, a.KNorm), heads("v", a.KVHeads, a.V, nil)
+	return heads(names.Q, a.Heads, a.Q, a.QNorm), heads(names.K, a.KVHeads, a.K, a.KNorm), heads(names.V, a.KVHeads, a.V, nil)
 }
 
 // packedHeads is the form of flatHeads with one Gemm.
-func (e *emitter) packedHeads(prefix string, a *family.Attention, x *graph.Value, flat func(int) *graph.Value) *graph.Value {
+func (e *emitter) packedHeads(layer int, a *family.Attention, x *graph.Value, flat func(int) *graph.Value) *graph.Value {
+	proj := names.Layer(layer, names.PackedProj)
 	var weights, biases []*graph.Value
 	for _, l := range []family.Linear{a.Q, a.K, a.V} {
 		weights = append(weights, e.weights.float32(l.Weight))
@@ -74,12 +74,12 @@ func (e *emitter) packedHeads(prefix string, a *family.Attention, x *graph.Value
 			biases = append(biases, b)
 		}
 	}
-	in := []*graph.Value{x, e.g.Op("Concat", prefix+"_proj/weight/Concat", weights, graph.IntAttr("axis", 0))}
+	in := []*graph.Value{x, e.g.Op("Concat", proj+"/weight/Concat", weights, graph.IntAttr("axis", 0))}
 	if biases != nil {
-		in = append(in, e.g.Op("Concat", prefix+"_proj/bias/Concat", biases, graph.IntAttr("axis", 0)))
+		in = append(in, e.g.Op("Concat", proj+"/bias/Concat", biases, graph.IntAttr("axis", 0)))
 	}
-	y := e.g.Op("Gemm", prefix+"_proj/Gemm", in, graph.IntAttr("transB", 1))
-	return e.g.Op("Reshape", prefix+"/Reshape", []*graph.Value{y, flat((a.Heads + 2*a.KVHeads) * a.QKDim)})
+	y := e.g.Op("Gemm", names.Node(proj, "Gemm"), in, graph.IntAttr("transB", 1))
+	return e.g.Op("Reshape", names.Layer(layer, names.Packed)+names.Reshape, []*graph.Value{y, flat((a.Heads + 2*a.KVHeads) * a.QKDim)})
 }
 
 // paddedPlanes is the width of GroupQueryAttention's tables: the number of
@@ -92,7 +92,7 @@ func (e *emitter) ortLengths() {
 	g := e.g
 	n := g.Op("ReduceSum", "/lengths/ReduceSum", []*graph.Value{e.mask, e.ints("axis1", 1)}, graph.IntAttr("keepdims", 0))
 	n = g.Op("Sub", "/lengths/Sub", []*graph.Value{n, e.int64Scalar("1", 1)})
-	e.lastKey = g.Op("Cast", "/lengths/last_key/Cast", []*graph.Value{n}, graph.IntAttr("to", int(graph.Int32)))
+	e.lastKey = g.Op("Cast", names.LastKey, []*graph.Value{n}, graph.IntAttr("to", int(graph.Int32)))
 	t := g.Op("Squeeze", "/lengths/total/Squeeze", []*graph.Value{e.total(), e.ints("axis0", 0)})
-	e.totalInt32 = g.Op("Cast", "/lengths/total/Cast", []*graph.Value{t}, graph.IntAttr("to", int(graph.Int32)))
+	e.totalInt32 = g.Op("Cast", names.TotalInt, []*graph.Value{t}, graph.IntAttr("to", int(graph.Int32)))
 }

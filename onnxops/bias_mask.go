@@ -6,6 +6,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/ops"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -28,7 +29,7 @@ func (e *emitter) maskedBias(l *layer) *graph.Value {
 
 // relative is rate times distance. Gates of keys are cached.
 func (e *emitter) relative(l *layer) *graph.Value {
-	a, g, prefix := l.attn, e.g, l.prefix+"/bias"
+	a, g, prefix := l.attn, e.g, l.at(family.AtBias)
 	none := func(heads int) *graph.Value {
 		return e.floats(fmt.Sprintf("no_rate%d", heads), []int64{1, int64(heads), 1, 1}, make([]float64, heads))
 	}
@@ -92,10 +93,10 @@ func (e *emitter) roundedALiBi(l *layer) *graph.Value {
 
 // pathIntegral is GRAPE-AP, whose turned path vectors are cached.
 func (e *emitter) pathIntegral(l *layer) *graph.Value {
-	a, b, g, prefix := l.attn, l.attn.Bias, e.g, l.prefix+"/bias/path"
+	a, b, g, prefix := l.attn, l.attn.Bias, e.g, l.at(names.PathNorm)
 	var p *graph.Value
 	if b.P != nil {
-		p = e.linear(prefix+"/proj", l.x, *b.P)
+		p = e.linear(l.at(family.AtPathProj), l.x, *b.P)
 		p = g.Op("Reshape", prefix+"/Reshape", []*graph.Value{p, e.headShape(a.Heads, b.PDim)})
 		p = g.Op("Transpose", prefix+"/Transpose", []*graph.Value{p}, graph.IntsAttr("perm", 0, 2, 1, 3))
 	} else {
@@ -115,7 +116,7 @@ func (e *emitter) pathIntegral(l *layer) *graph.Value {
 	key = e.grown(l, "path", key)
 	seen := e.once("/mask/seen", func() *graph.Value {
 		base := e.maskBase()
-		return g.Op("And", "/mask/seen/And", []*graph.Value{base.causal, base.real})
+		return g.Op("And", names.MaskSeen, []*graph.Value{base.causal, base.real})
 	})
 	return g.Add(graph.Node{
 		Domain: ops.Domain, Op: "PathIntegralBias", Name: prefix + "/PathIntegralBias",
@@ -126,7 +127,7 @@ func (e *emitter) pathIntegral(l *layer) *graph.Value {
 // pathTurning turns every one of planes planes by −1 radian per position.
 func (e *emitter) pathTurning(planes int) turning {
 	r := posenc.Rotary{HeadDim: 2, Dim: 2, Spectrum: posenc.Spectrum{InvFreq: []float64{-1}, Gain: 1}}
-	t := e.tablesOf(&e.pathRotaries, "/rotary_path", r)
+	t := e.tablesOf(&e.pathRotaries, names.RotaryPath, r)
 	wide := func(name string, v *graph.Value) *graph.Value {
 		key := fmt.Sprintf("/rotary_path/%s/wide%d", name, planes)
 		return e.once(key, func() *graph.Value {

@@ -7,6 +7,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/onnxops/ops"
 )
@@ -65,15 +66,15 @@ func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxp
 	e := newEmitter(ckpt, opts)
 	table := e.weights.stored(m.Embed)
 	x := e.embed(table)
-	x = e.norm("/embed_norm", x, m.EmbedNorm)
+	x = e.norm(names.Outside(family.AtEmbedNorm), x, m.EmbedNorm)
 	for i := range m.Blocks {
 		x = e.block(i, &m.Blocks[i], x)
 	}
-	x = e.norm("/final_norm", x, &m.FinalNorm)
-	x = e.linear("/head", x, m.Head)
+	x = e.norm(names.Outside(family.AtFinalNorm), x, &m.FinalNorm)
+	x = e.linear(names.Outside(family.AtHead), x, m.Head)
 	logits := e.g.Add(graph.Node{
-		Op: "Reshape", Name: "/head/Reshape", Out: []string{"logits"},
-		In: []*graph.Value{x, e.shape("/shape/logits", int64(m.Vocab))},
+		Op: "Reshape", Name: names.HeadOut, Out: []string{names.Logits},
+		In: []*graph.Value{x, e.shape(names.LogitsShape, int64(m.Vocab))},
 	})[0]
 	e.g.Output(logits)
 	for _, p := range e.presents {
@@ -109,15 +110,15 @@ func newEmitter(ckpt *safetensors.Checkpoint, opts Options) *emitter {
 		weights: &store{g: g, ckpt: ckpt, mode: opts.Weights, cache: map[string]*graph.Value{}},
 	}
 	g.DefineSum(graph.Sym("total"), graph.Sym("past"), graph.Sym("sequence"))
-	e.ids = g.Input("input_ids", graph.Int64, graph.Of("batch", "sequence"))
-	e.mask = g.Input("attention_mask", graph.Int64, graph.Of("batch", "total"))
-	e.lengths = g.Op("Shape", "/lengths/Shape", []*graph.Value{e.ids})
+	e.ids = g.Input(names.InputIDs, graph.Int64, graph.Of("batch", "sequence"))
+	e.mask = g.Input(names.AttentionMask, graph.Int64, graph.Of("batch", "total"))
+	e.lengths = g.Op("Shape", names.Lengths, []*graph.Value{e.ids})
 	if opts.Attention == AttentionORT {
 		e.guarded = e.guardTotal()
 		e.ortLengths()
 		return e
 	}
-	e.positions = g.Input("position_ids", graph.Int64, graph.Of("batch", "sequence"))
+	e.positions = g.Input(names.PositionIDs, graph.Int64, graph.Of("batch", "sequence"))
 	e.guarded = e.guardPositions()
 	return e
 }
@@ -126,10 +127,10 @@ func newEmitter(ckpt *safetensors.Checkpoint, opts Options) *emitter {
 // the stored type and cast after, so that no float32 copy of the whole table is
 // kept for it.
 func (e *emitter) embed(table *graph.Value) *graph.Value {
-	ids := e.g.Op("Reshape", "/embed/Reshape", []*graph.Value{e.ids, e.ints("all", -1)})
-	x := e.g.Op("Gather", "/embed/Gather", []*graph.Value{table, ids})
+	ids := e.g.Op("Reshape", names.EmbedIDs, []*graph.Value{e.ids, e.ints("all", -1)})
+	x := e.g.Op("Gather", names.EmbedRows, []*graph.Value{table, ids})
 	if x.DType() == graph.Float || e.g.Err() != nil {
 		return x
 	}
-	return e.g.Op("Cast", "/embed/Cast", []*graph.Value{x}, graph.IntAttr("to", int(graph.Float)))
+	return e.g.Op("Cast", names.EmbedCast, []*graph.Value{x}, graph.IntAttr("to", int(graph.Float)))
 }

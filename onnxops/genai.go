@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
 )
 
 // genAI is genai_config.json as onnxruntime-genai 0.18 reads it.
@@ -115,12 +116,12 @@ func GenAIConfig(m *family.Model, opts Options) ([]byte, error) {
 				HeadSize:       a.QKDim,
 				HiddenSize:     m.Hidden,
 				Inputs: map[string]string{
-					"input_ids": "input_ids", "attention_mask": "attention_mask",
-					"past_key_names": "past_key_values.%d.key", "past_value_names": "past_key_values.%d.value",
+					"input_ids": names.InputIDs, "attention_mask": names.AttentionMask,
+					"past_key_names": names.PastPattern(names.Key), "past_value_names": names.PastPattern(names.Value),
 				},
 				Outputs: map[string]string{
-					"logits":            "logits",
-					"present_key_names": "present.%d.key", "present_value_names": "present.%d.value",
+					"logits":            names.Logits,
+					"present_key_names": names.PresentPattern(names.Key), "present_value_names": names.PresentPattern(names.Value),
 				},
 				Heads: a.Heads, Layers: len(m.Blocks), KVHeads: a.KVHeads,
 			},

@@ -2,6 +2,7 @@ package onnxops
 
 import (
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
@@ -16,10 +17,10 @@ import (
 func (e *emitter) guard(values ...*graph.Value) *graph.Value {
 	g := e.g
 	in := append(values, e.ints("zero", 0))
-	slack := g.Op("Min", "/guard/Min", in)
+	slack := g.Op("Min", names.GuardMin, in)
 	g.Assume(slack, graph.Fixed(0))
 	zero := &onnxpb.TensorProto{DataType: int32(graph.Int64), Dims: []int64{1}, RawData: make([]byte, 8)}
-	return g.Op("ConstantOfShape", "/guard/position_is_past_max_length/ConstantOfShape",
+	return g.Op("ConstantOfShape", names.GuardNode,
 		[]*graph.Value{slack}, graph.TensorAttr("value", zero))
 }
 
@@ -28,23 +29,23 @@ func (e *emitter) guardPositions() *graph.Value {
 	g := e.g
 	first := e.ints("axis0", 0)
 	bound := func(op string) *graph.Value {
-		v := g.Op(op, "/guard/position_ids/"+op, []*graph.Value{e.positions}, graph.IntAttr("keepdims", 0))
-		return g.Op("Unsqueeze", "/guard/position_ids/"+op+"/Unsqueeze", []*graph.Value{v, first})
+		v := g.Op(op, names.GuardPosition+op, []*graph.Value{e.positions}, graph.IntAttr("keepdims", 0))
+		return g.Op("Unsqueeze", names.GuardPosition+op+"/Unsqueeze", []*graph.Value{v, first})
 	}
 	last := e.ints("last_position", int64(e.opts.MaxLength)-1)
-	return e.guard(g.Op("Sub", "/guard/room/Sub", []*graph.Value{last, bound("ReduceMax")}), bound("ReduceMin"))
+	return e.guard(g.Op("Sub", names.GuardRoom, []*graph.Value{last, bound("ReduceMax")}), bound("ReduceMin"))
 }
 
 // guardTotal guards total <= MaxLength.
 func (e *emitter) guardTotal() *graph.Value {
 	limit := e.ints("max_length", int64(e.opts.MaxLength))
-	return e.guard(e.g.Op("Sub", "/guard/room/Sub", []*graph.Value{limit, e.total()}))
+	return e.guard(e.g.Op("Sub", names.GuardRoom, []*graph.Value{limit, e.total()}))
 }
 
 // total is the vector [total], from attention_mask's shape.
 func (e *emitter) total() *graph.Value {
 	if e.totalVec == nil {
-		e.totalVec = e.g.Op("Shape", "/total/Shape", []*graph.Value{e.mask}, graph.IntAttr("start", 1), graph.IntAttr("end", 2))
+		e.totalVec = e.g.Op("Shape", names.Total, []*graph.Value{e.mask}, graph.IntAttr("start", 1), graph.IntAttr("end", 2))
 	}
 	return e.totalVec
 }

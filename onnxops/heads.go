@@ -5,6 +5,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 )
 
 // layer is one layer's attention under way.
@@ -18,35 +19,39 @@ type layer struct {
 	token map[string]func() *graph.Value
 }
 
+// at is the name of a place in the layer.
+func (l *layer) at(place string) string { return names.Layer(l.i, place) }
+
 // heads projects x to queries, keys and values of (batch, heads, sequence, head
 // size), mixes (KV-shift), normalises and turns them.
 func (e *emitter) heads(l *layer) (q, k, v *graph.Value) {
 	a := l.attn
 	l.token = map[string]func() *graph.Value{}
 	turns := sync.OnceValue(func() turning { return e.turning(l) })
-	q = e.headPart(l, "q", a.Heads, a.Q, nil, a.QNorm, turns)
-	k = e.headPart(l, "k", a.KVHeads, a.K, a.KShift, a.KNorm, turns)
-	v = e.headPart(l, "v", a.KVHeads, a.V, a.VShift, nil, func() turning { return turning{} })
+	q = e.headPart(l, names.Q, a.Heads, a.Q, nil, a.QNorm, turns)
+	k = e.headPart(l, names.K, a.KVHeads, a.K, a.KShift, a.KNorm, turns)
+	v = e.headPart(l, names.V, a.KVHeads, a.V, a.VShift, nil, func() turning { return turning{} })
 	return q, k, v
 }
 
-func (e *emitter) headPart(l *layer, part string, n int, w family.Linear, s *family.Shift, norm *family.Norm, turns func() turning) *graph.Value {
-	a, p := l.attn, l.prefix+"/"+part
+func (e *emitter) headPart(l *layer, side names.Side, n int, w family.Linear, s *family.Shift, norm *family.Norm, turns func() turning) *graph.Value {
+	a, p := l.attn, l.at(side.Heads())
+	part := string(side)
 	d := tieSize(a, part)
-	v := e.linear(p+"_proj", l.x, w)
+	v := e.linear(l.at(side.Proj()), l.x, w)
 	over := norm != nil && norm.Size != d // all heads together, before they part
 	if over {
-		v = e.norm(p+"_norm", v, norm)
+		v = e.norm(l.at(side.Norm()), v, norm)
 	}
-	v = e.g.Op("Reshape", p+"/Reshape", []*graph.Value{v, e.headShape(n, d)})
+	v = e.g.Op("Reshape", p+names.Reshape, []*graph.Value{v, e.headShape(n, d)})
 	if s != nil {
-		v = e.shift(l, part, s, v)
+		v = e.shift(l, side, s, v)
 	}
 	after := norm != nil && a.NormAfter
 	if norm != nil && !after && !over {
-		v = e.norm(p+"_norm", v, norm)
+		v = e.norm(l.at(side.Norm()), v, norm)
 	}
-	v = e.g.Op("Transpose", p+"/Transpose", []*graph.Value{v}, graph.IntsAttr("perm", 0, 2, 1, 3))
+	v = e.g.Op("Transpose", p+names.Transposed, []*graph.Value{v}, graph.IntsAttr("perm", 0, 2, 1, 3))
 	token := v
 	l.token[part] = func() *graph.Value { return token }
 	t := turns()
@@ -54,11 +59,11 @@ func (e *emitter) headPart(l *layer, part string, n int, w family.Linear, s *fam
 		v = e.rotate(p, v, a, t)
 		if after {
 			plain := token
-			l.token[part] = func() *graph.Value { return e.norm(p+"_token_norm", plain, norm) }
+			l.token[part] = func() *graph.Value { return e.norm(l.at(side.TokenNorm()), plain, norm) }
 		}
 	}
 	if after {
-		v = e.norm(p+"_norm", v, norm)
+		v = e.norm(l.at(side.Norm()), v, norm)
 		if t.cos == nil {
 			token = v
 		}

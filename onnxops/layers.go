@@ -3,20 +3,21 @@ package onnxops
 import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 )
 
 // block emits one layer over x (batch*sequence, hidden).
 func (e *emitter) block(i int, b *family.Block, x *graph.Value) *graph.Value {
-	at := func(place string) string { return family.PathOf(i, place) }
-	h := e.joined(at("attn_residual"), x, at(family.AtAttnOut), b.AttnOutNorm, func(onto *graph.Value) *graph.Value {
+	at := func(place string) string { return names.Layer(i, place) }
+	h := e.joined(at(names.AttnResidual), x, at(family.AtAttnOut), b.AttnOutNorm, func(onto *graph.Value) *graph.Value {
 		return e.attention(i, b.Attn(), e.norm(at(family.AtAttnNorm), x, b.AttnNorm), onto)
 	})
 	in := h
 	if b.Parallel {
 		in = x
 	}
-	return e.joined(at("output"), h, at(family.AtMLPOut), b.MLPOutNorm, func(onto *graph.Value) *graph.Value {
-		return e.mlp(at(family.AtMLP), b.MLP(), e.norm(at(family.AtMLPNorm), in, b.MLPNorm), onto)
+	return e.joined(at(names.Output), h, at(family.AtMLPOut), b.MLPOutNorm, func(onto *graph.Value) *graph.Value {
+		return e.mlp(at, b.MLP(), e.norm(at(family.AtMLPNorm), in, b.MLPNorm), onto)
 	})
 }
 
@@ -67,15 +68,15 @@ func (e *emitter) norm(prefix string, x *graph.Value, n *family.Norm) *graph.Val
 	return e.g.Op(op, prefix+"/"+op, in, graph.IntAttr("axis", -1), graph.FloatAttr("epsilon", n.Eps))
 }
 
-// mlp emits residual + the feed-forward part over x.
-func (e *emitter) mlp(prefix string, m *family.MLP, x, residual *graph.Value) *graph.Value {
+// mlp emits residual + the MLP over x; at names its places.
+func (e *emitter) mlp(at func(place string) string, m *family.MLP, x, residual *graph.Value) *graph.Value {
 	if !m.Gated {
-		up := e.activation(prefix+"/act", m.Act, e.linear(prefix+"/up_proj", x, m.Up))
-		return e.linearOnto(prefix+"/down_proj", residual, up, m.Down)
+		up := e.activation(at(names.Act), m.Act, e.linear(at(family.AtUp), x, m.Up))
+		return e.linearOnto(at(family.AtDown), residual, up, m.Down)
 	}
-	gate := e.activation(prefix+"/act", m.Act, e.linear(prefix+"/gate_proj", x, m.Gate))
-	up := e.linear(prefix+"/up_proj", x, m.Up)
-	return e.linearOnto(prefix+"/down_proj", residual, e.g.Op("Mul", prefix+"/Mul", []*graph.Value{gate, up}), m.Down)
+	gate := e.activation(at(names.Act), m.Act, e.linear(at(family.AtGate), x, m.Gate))
+	up := e.linear(at(family.AtUp), x, m.Up)
+	return e.linearOnto(at(family.AtDown), residual, e.g.Op("Mul", names.Node(at(family.AtMLP), "Mul"), []*graph.Value{gate, up}), m.Down)
 }
 
 func (e *emitter) activation(prefix, act string, x *graph.Value) *graph.Value {

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 )
 
 // scoreMask returns the additive mask of (batch, 1, sequence, total) for a
@@ -15,20 +16,17 @@ func (e *emitter) scoreMask(window int) *graph.Value {
 	if m := e.masks[window]; m != nil {
 		return m
 	}
-	g, prefix := e.g, "/mask"
-	if window > 0 {
-		prefix = fmt.Sprintf("/mask.window%d", window)
-	}
+	g, prefix := e.g, names.MaskOf(window)
 	base := e.maskBase()
 	visible := base.causal
 	if window > 0 {
-		first := g.Op("Sub", prefix+"/first/Sub", []*graph.Value{base.query, e.int64Scalar(fmt.Sprintf("window%d", window), int64(window))})
-		inside := g.Op("Greater", prefix+"/inside/Greater", []*graph.Value{base.key, first})
-		visible = g.Op("And", prefix+"/inside/And", []*graph.Value{visible, inside})
+		first := g.Op("Sub", prefix+names.MaskFirst, []*graph.Value{base.query, e.int64Scalar(fmt.Sprintf("window%d", window), int64(window))})
+		inside := g.Op("Greater", prefix+names.MaskInside, []*graph.Value{base.key, first})
+		visible = g.Op("And", prefix+names.MaskInWindow, []*graph.Value{visible, inside})
 	}
-	visible = g.Op("And", prefix+"/real/And", []*graph.Value{visible, base.real})
-	visible = g.Op("Or", prefix+"/self/Or", []*graph.Value{visible, base.self})
-	m := g.Op("Where", prefix+"/Where", []*graph.Value{visible, e.scalar("seen", 0), e.scalar("unseen", -math.MaxFloat32)})
+	visible = g.Op("And", prefix+names.MaskVisible, []*graph.Value{visible, base.real})
+	visible = g.Op("Or", prefix+names.MaskOrItself, []*graph.Value{visible, base.self})
+	m := g.Op("Where", prefix+names.MaskScore, []*graph.Value{visible, e.scalar("seen", 0), e.scalar("unseen", -math.MaxFloat32)})
 	e.masks[window] = m
 	return m
 }
@@ -52,21 +50,21 @@ func (e *emitter) maskBase() *maskParts {
 	g := e.g
 	zero, one := e.int64Scalar("0", 0), e.int64Scalar("1", 1)
 	first := e.ints("axis0", 0)
-	total := g.Op("Squeeze", "/mask/total/Squeeze", []*graph.Value{e.total(), first})
-	length := g.Op("Shape", "/mask/sequence/Shape", []*graph.Value{e.ids}, graph.IntAttr("start", 1), graph.IntAttr("end", 2))
+	total := g.Op("Squeeze", names.MaskTotal, []*graph.Value{e.total(), first})
+	length := g.Op("Shape", names.MaskLength, []*graph.Value{e.ids}, graph.IntAttr("start", 1), graph.IntAttr("end", 2))
 	lengthVec := length
-	length = g.Op("Squeeze", "/mask/sequence/Squeeze", []*graph.Value{length, first})
-	past := g.Op("Sub", "/mask/past/Sub", []*graph.Value{total, length})
-	p := &maskParts{length: lengthVec, key: g.Op("Range", "/mask/key/Range", []*graph.Value{zero, total, one})}
-	step := g.Op("Range", "/mask/query/Range", []*graph.Value{zero, length, one})
+	length = g.Op("Squeeze", names.MaskSequence, []*graph.Value{length, first})
+	past := g.Op("Sub", names.MaskPast, []*graph.Value{total, length})
+	p := &maskParts{length: lengthVec, key: g.Op("Range", names.MaskKey, []*graph.Value{zero, total, one})}
+	step := g.Op("Range", names.MaskStep, []*graph.Value{zero, length, one})
 	p.step = step
-	step = g.Op("Add", "/mask/query/Add", []*graph.Value{step, past})
+	step = g.Op("Add", names.MaskIndex, []*graph.Value{step, past})
 	p.index = step
-	p.query = g.Op("Unsqueeze", "/mask/query/Unsqueeze", []*graph.Value{step, e.ints("axis1", 1)})
-	p.causal = g.Op("LessOrEqual", "/mask/causal/LessOrEqual", []*graph.Value{p.key, p.query})
-	p.self = g.Op("Equal", "/mask/self/Equal", []*graph.Value{p.key, p.query})
-	isReal := g.Op("Cast", "/mask/real/Cast", []*graph.Value{e.mask}, graph.IntAttr("to", int(graph.Bool)))
-	p.real = g.Op("Unsqueeze", "/mask/real/Unsqueeze", []*graph.Value{isReal, e.ints("axes12", 1, 2)})
+	p.query = g.Op("Unsqueeze", names.MaskQuery, []*graph.Value{step, e.ints("axis1", 1)})
+	p.causal = g.Op("LessOrEqual", names.MaskCausal, []*graph.Value{p.key, p.query})
+	p.self = g.Op("Equal", names.MaskSelf, []*graph.Value{p.key, p.query})
+	isReal := g.Op("Cast", names.MaskRealKeys, []*graph.Value{e.mask}, graph.IntAttr("to", int(graph.Bool)))
+	p.real = g.Op("Unsqueeze", names.MaskReal, []*graph.Value{isReal, e.ints("axes12", 1, 2)})
 	e.parts = p
 	return p
 }

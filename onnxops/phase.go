@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/ops"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -13,7 +14,7 @@ import (
 // in float64, taken to whole turns there, and only then rounded, so that the
 // angle's error is that of float32 within one turn however far the text.
 func (e *emitter) phaseTurning(l *layer) turning {
-	a, g, prefix := l.attn, e.g, l.prefix+"/phase"
+	a, g, prefix := l.attn, e.g, l.at(names.Phase)
 	n := int(a.Phase.Gate.Weight.Shape[0])
 	if n != 1 && n != a.KVHeads {
 		g.Fail(fmt.Errorf("layer %d: tensor %q has %d rows: expected 1 or one per key/value head (%d)", l.i, a.Phase.Gate.Weight.Tensor, n, a.KVHeads))
@@ -23,8 +24,8 @@ func (e *emitter) phaseTurning(l *layer) turning {
 	z = g.Op("Div", prefix+"/Div", []*graph.Value{z, e.scalar(fmt.Sprintf("phase_c%v", a.Phase.C), a.Phase.C)})
 	past, present := e.state(l.i, "phase", n, 2)
 	out := g.Add(graph.Node{
-		Domain: ops.Domain, Op: "ContextPhase", Name: prefix + "/ContextPhase",
-		In: []*graph.Value{z, e.real(), past}, Out: []string{prefix + "/ContextPhase_output_0", present},
+		Domain: ops.Domain, Op: "ContextPhase", Name: l.at(names.ContextPhase),
+		In: []*graph.Value{z, e.real(), past}, Out: []string{l.at(names.ContextPhase) + "_output_0", present},
 	})
 	e.presents = append(e.presents, out[1])
 	if a.Rotary.Dim == 0 {
@@ -41,7 +42,7 @@ func (e *emitter) phaseTurning(l *layer) turning {
 			turns = append(turns, theta/(2*math.Pi))
 		}
 	}
-	rate := e.g.Tensor(prefix+"/turns_per_position", graph.Double, []int64{1, int64(len(spectra)), 1, int64(w)}, doubleBytes(turns))
+	rate := e.g.Tensor(l.at(names.TurnsPerPosition), graph.Double, []int64{1, int64(len(spectra)), 1, int64(w)}, doubleBytes(turns))
 	v := g.Op("Unsqueeze", prefix+"/Unsqueeze", []*graph.Value{out[0], e.ints("axis3", 3)})
 	v = g.Op("Mul", prefix+"/turns/Mul", []*graph.Value{v, rate})
 	whole := g.Op("Floor", prefix+"/whole/Floor", []*graph.Value{g.Op("Add", prefix+"/whole/Add", []*graph.Value{v, e.half()})})

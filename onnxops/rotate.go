@@ -6,6 +6,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/ops"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -56,7 +57,7 @@ func (e *emitter) headTables(a *family.Attention) table {
 		r.InvFreq = append(r.InvFreq, s...)
 		r.Removed = append(r.Removed, a.Rotary.Removed...)
 	}
-	return e.tablesOf(&e.headRotaries, "/rotary_heads", r)
+	return e.tablesOf(&e.headRotaries, names.RotaryHeads, r)
 }
 
 // oneSpectrum reports whether the groups' spectra differ only in what planes are
@@ -87,7 +88,7 @@ func (e *emitter) maskedTurning(l *layer, base []float64, turns [][]bool) turnin
 	r := a.Rotary
 	r.Spectrum = r.Spectrum.Clone()
 	r.InvFreq = base
-	t := e.tablesOf(&e.headRotaries, "/rotary_heads", r)
+	t := e.tablesOf(&e.headRotaries, names.RotaryHeads, r)
 	same := true
 	var bits []byte
 	for _, group := range turns {
@@ -142,14 +143,14 @@ func (e *emitter) rotate(prefix string, x *graph.Value, a *family.Attention, t t
 	if e.g.Err() == nil && t.groups > 1 {
 		n = x.Shape()[1].N
 		share := n / int64(t.groups)
-		x = e.g.Op("Reshape", prefix+"/fold/Reshape", []*graph.Value{x, e.ints(fmt.Sprintf("fold%dx%d", share, r.HeadDim), -1, share, 0, int64(r.HeadDim))})
+		x = e.g.Op("Reshape", prefix+names.Fold, []*graph.Value{x, e.ints(fmt.Sprintf("fold%dx%d", share, r.HeadDim), -1, share, 0, int64(r.HeadDim))})
 	}
 	interleaved := 0
 	if r.Pairing == posenc.Interleaved {
 		interleaved = 1
 	}
 	y := e.g.Add(graph.Node{
-		Domain: ops.Domain, Op: "Rotation", Name: prefix + "/Rotation",
+		Domain: ops.Domain, Op: "Rotation", Name: prefix + names.Rotation,
 		In: []*graph.Value{x, t.cos, t.sin},
 		Attrs: []graph.Attr{
 			graph.IntAttr("interleaved", interleaved),
@@ -157,7 +158,7 @@ func (e *emitter) rotate(prefix string, x *graph.Value, a *family.Attention, t t
 		},
 	})[0]
 	if n > 0 {
-		y = e.g.Op("Reshape", prefix+"/unfold/Reshape", []*graph.Value{y, e.ints(fmt.Sprintf("fold%dx%d", n, r.HeadDim), -1, n, 0, int64(r.HeadDim))})
+		y = e.g.Op("Reshape", prefix+names.Unfold, []*graph.Value{y, e.ints(fmt.Sprintf("fold%dx%d", n, r.HeadDim), -1, n, 0, int64(r.HeadDim))})
 	}
 	return y
 }

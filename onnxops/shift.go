@@ -5,17 +5,18 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 )
 
 // shift mixes each head of y (batch, sequence, heads, head size) with that of
 // the token before: y_t ← a_t y_{t−1} + (1 − a_t) y_t, a_t = σ(W x_t + b). The
 // last token's y, unmixed, is the state. Padding is stepped over where it lies
 // at either end of a call's tokens.
-func (e *emitter) shift(l *layer, part string, s *family.Shift, y *graph.Value) *graph.Value {
+func (e *emitter) shift(l *layer, side names.Side, s *family.Shift, y *graph.Value) *graph.Value {
 	g, a := e.g, l.attn
-	n, d := a.KVHeads, tieSize(a, part)
-	prefix := l.prefix + "/" + part + "_shift"
-	name := map[string]string{"k": "last_key", "v": "last_value"}[part]
+	n, d := a.KVHeads, tieSize(a, string(side))
+	prefix := l.at(side.Shifted())
+	name := map[names.Side]string{names.K: "last_key", names.V: "last_value"}[side]
 	past, present := e.state(l.i, name, n, d)
 	last := g.Op("Unsqueeze", prefix+"/past/Unsqueeze", []*graph.Value{past, e.ints("axis1", 1)})
 	kept := g.Op("Where", prefix+"/kept/Where", []*graph.Value{e.realTokens(), y, last})

@@ -2,11 +2,11 @@ package onnxops
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 )
 
 // state declares what layer i carries from call to call besides keys and
@@ -17,8 +17,8 @@ func (e *emitter) state(i int, name string, dims ...int) (past *graph.Value, pre
 	for _, d := range dims {
 		shape = append(shape, graph.Fixed(d))
 	}
-	past = e.g.Input(fmt.Sprintf("past_state.%d.%s", i, name), graph.Float, shape)
-	return past, fmt.Sprintf("present_state.%d.%s", i, name)
+	past = e.g.Input(names.PastState(i, name), graph.Float, shape)
+	return past, names.PresentState(i, name)
 }
 
 // grown joins v (batch, heads, sequence, width) to what layer i's earlier calls
@@ -28,10 +28,10 @@ func (e *emitter) grown(l *layer, name string, v *graph.Value) *graph.Value {
 		return v
 	}
 	s := v.Shape()
-	past := e.g.Input(fmt.Sprintf("past_key_values.%d.%s", l.i, name), graph.Float, graph.Shape{s[0], s[1], graph.Sym("past"), s[3]})
+	past := e.g.Input(names.Past(l.i, name), graph.Float, graph.Shape{s[0], s[1], graph.Sym("past"), s[3]})
 	out := e.g.Add(graph.Node{
 		Op: "Concat", Name: l.prefix + "/bias/" + name + "/Concat", In: []*graph.Value{past, v},
-		Out: []string{fmt.Sprintf("present.%d.%s", l.i, name)}, Attrs: []graph.Attr{graph.IntAttr("axis", 2)},
+		Out: []string{names.Present(l.i, name)}, Attrs: []graph.Attr{graph.IntAttr("axis", 2)},
 	})
 	e.presents = append(e.presents, out[0])
 	return out[0]
@@ -41,7 +41,7 @@ func (e *emitter) grown(l *layer, name string, v *graph.Value) *graph.Value {
 func (e *emitter) gateLogits(l *layer, name string, w family.Linear, heads int) *graph.Value {
 	prefix := l.prefix + "/" + name
 	v := e.linear(prefix+"_gate", l.x, w)
-	v = e.g.Op("Reshape", prefix+"_gate/Reshape", []*graph.Value{v, e.shape(fmt.Sprintf("/shape/flat%d", heads), int64(heads))})
+	v = e.g.Op("Reshape", prefix+"_gate/Reshape", []*graph.Value{v, e.shape(names.FlatShape(heads), int64(heads))})
 	return e.g.Op("Transpose", prefix+"_gate/Transpose", []*graph.Value{v}, graph.IntsAttr("perm", 0, 2, 1))
 }
 

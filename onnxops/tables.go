@@ -2,12 +2,12 @@ package onnxops
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"reflect"
 	"sync"
 
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -20,7 +20,7 @@ type table struct {
 // tables returns the graph's cos and sin for a rotary layer, made once for each
 // distinct spectrum: (MaxLength, width) tables, or with position_ids the rows
 // gathered for this call, (batch, sequence, width).
-func (e *emitter) tables(r posenc.Rotary) table { return e.tablesOf(&e.rotaries, "/rotary", r) }
+func (e *emitter) tables(r posenc.Rotary) table { return e.tablesOf(&e.rotaries, names.Rotary, r) }
 
 // tablesOf is tables for a list of its own, named by prefix.
 func (e *emitter) tablesOf(list *[]table, prefix string, r posenc.Rotary) table {
@@ -29,9 +29,7 @@ func (e *emitter) tablesOf(list *[]table, prefix string, r posenc.Rotary) table 
 			return t
 		}
 	}
-	if n := len(*list); n > 0 {
-		prefix = fmt.Sprintf("%s.%d", prefix, n)
-	}
+	prefix = names.Nth(prefix, len(*list))
 	t := table{rotary: r}
 	width := r.Planes()
 	if e.opts.Attention == AttentionORT {
@@ -39,11 +37,11 @@ func (e *emitter) tablesOf(list *[]table, prefix string, r posenc.Rotary) table 
 	}
 	cos, sin := cosSin(r, e.opts.MaxLength, width)
 	dims := []int64{int64(e.opts.MaxLength), int64(width)}
-	t.cos = e.g.Tensor(prefix+"/cos_table", graph.Float, dims, cos)
-	t.sin = e.g.Tensor(prefix+"/sin_table", graph.Float, dims, sin)
+	t.cos = e.g.Tensor(prefix+names.CosTable, graph.Float, dims, cos)
+	t.sin = e.g.Tensor(prefix+names.SinTable, graph.Float, dims, sin)
 	if e.positions != nil {
-		t.cos = e.g.Op("Gather", prefix+"/cos/Gather", []*graph.Value{t.cos, e.positions})
-		t.sin = e.g.Op("Gather", prefix+"/sin/Gather", []*graph.Value{t.sin, e.positions})
+		t.cos = e.g.Op("Gather", prefix+names.CosRows, []*graph.Value{t.cos, e.positions})
+		t.sin = e.g.Op("Gather", prefix+names.SinRows, []*graph.Value{t.sin, e.positions})
 	}
 	*list = append(*list, t)
 	return t

@@ -3,6 +3,9 @@ package ref
 import (
 	"context"
 	"fmt"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
 )
 
 // head normalises the residual stream and computes the logits asked for.
@@ -12,7 +15,7 @@ func (p *pass[T]) head(ctx context.Context) error {
 		return err
 	}
 	p.out.Final = p.x
-	p.tap("/final_norm", p.x, h)
+	p.tap(names.Outside(family.AtFinalNorm), p.x, h)
 	if p.opts.KeepHidden {
 		p.out.Hidden = append(p.out.Hidden, append([]T(nil), p.x...))
 	}
@@ -32,7 +35,7 @@ func (p *pass[T]) head(ctx context.Context) error {
 		return err
 	}
 	if p.opts.Tap != nil {
-		p.opts.Tap("/logits", p.out.Logits, []int{in.rows, count, p.model.Vocab})
+		p.opts.Tap(names.LogitsTap, p.out.Logits, []int{in.rows, count, p.model.Vocab})
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -17,15 +18,15 @@ type headVectors[T Float] struct {
 
 // heads projects x, (tokens, hidden), to queries, keys and values, then mixes
 // (KV-shift), normalises and turns them.
-func (p *pass[T]) heads(ctx context.Context, a *family.Attention, name string, x []T, bias posenc.Bias, past, next *State) (*headVectors[T], error) {
+func (p *pass[T]) heads(ctx context.Context, a *family.Attention, at func(place string) string, x []T, bias posenc.Bias, past, next *State) (*headVectors[T], error) {
 	tokens := p.in.tokens()
 	out := &headVectors[T]{q: room(&p.work.q, tokens*a.Heads*a.QKDim), k: room(&p.work.k, tokens*a.KVHeads*a.QKDim), v: room(&p.work.v, tokens*a.KVHeads*a.VDim)}
-	turn, err := p.turns(a, name, x, past, next)
+	turn, err := p.turns(a, at, x, past, next)
 	if err != nil {
 		return nil, err
 	}
 	parts := []struct {
-		letter     string
+		side       names.Side
 		linear     *family.Linear
 		norm       *family.Norm
 		shift      *family.Shift
@@ -34,21 +35,21 @@ func (p *pass[T]) heads(ctx context.Context, a *family.Attention, name string, x
 		to         []T
 		token      *[]T
 	}{
-		{"q", &a.Q, a.QNorm, nil, nil, nil, a.Heads, a.QKDim, out.q, &out.token[0]},
-		{"k", &a.K, a.KNorm, a.KShift, &past.LastKey, &next.LastKey, a.KVHeads, a.QKDim, out.k, &out.token[1]},
-		{"v", &a.V, nil, a.VShift, &past.LastValue, &next.LastValue, a.KVHeads, a.VDim, out.v, nil},
+		{names.Q, &a.Q, a.QNorm, nil, nil, nil, a.Heads, a.QKDim, out.q, &out.token[0]},
+		{names.K, &a.K, a.KNorm, a.KShift, &past.LastKey, &next.LastKey, a.KVHeads, a.QKDim, out.k, &out.token[1]},
+		{names.V, &a.V, nil, a.VShift, &past.LastValue, &next.LastValue, a.KVHeads, a.VDim, out.v, nil},
 	}
 	for _, one := range parts {
-		tap := func(step string) { p.tap(name+"/"+one.letter+"_"+step, one.to, one.heads, one.d) }
+		tap := func(place string) { p.tap(at(place), one.to, one.heads, one.d) }
 		if err := p.linear(ctx, one.linear, x, tokens, one.to, p.work); err != nil {
 			return nil, err
 		}
-		tap("proj")
+		tap(one.side.Proj())
 		if one.shift != nil {
 			if *one.keep, err = p.shift(one.shift, one.heads, one.d, x, one.to, *one.last); err != nil {
 				return nil, err
 			}
-			tap("shift")
+			tap(one.side.Shifted())
 		}
 		normalise := func(y []T) error {
 			if one.norm == nil {
@@ -61,7 +62,7 @@ func (p *pass[T]) heads(ctx context.Context, a *family.Attention, name string, x
 			if err := normalise(one.to); err != nil {
 				return nil, err
 			}
-			tap("norm")
+			tap(one.side.Norm())
 		}
 		if one.token == nil {
 			continue
@@ -77,20 +78,20 @@ func (p *pass[T]) heads(ctx context.Context, a *family.Attention, name string, x
 		}
 		if turn != nil {
 			turn.rotate(&a.Rotary, one.to, one.heads)
-			tap("rotated")
+			tap(one.side.Rotated())
 		}
 		if after {
 			if err := normalise(one.to); err != nil {
 				return nil, err
 			}
-			tap("norm")
+			tap(one.side.Norm())
 		}
 	}
 	return out, nil
 }
 
 // turns returns the layer's table of cos and sin, nil where nothing turns.
-func (p *pass[T]) turns(a *family.Attention, name string, x []T, past, next *State) (*turns[T], error) {
+func (p *pass[T]) turns(a *family.Attention, at func(place string) string, x []T, past, next *State) (*turns[T], error) {
 	var phi []float64
 	if a.Phase != nil {
 		var err error
@@ -102,7 +103,7 @@ func (p *pass[T]) turns(a *family.Attention, name string, x []T, past, next *Sta
 			for i, v := range phi {
 				shown[i] = T(v)
 			}
-			p.tap(name+"/phase", shown, len(phi)/p.in.tokens())
+			p.tap(at(names.Phase), shown, len(phi)/p.in.tokens())
 		}
 	}
 	if a.Rotary.Planes() == 0 {

@@ -2,9 +2,9 @@ package ref
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
 )
 
 // pass is one forward pass under way.
@@ -58,12 +58,12 @@ func (p *pass[T]) embed(ctx context.Context) error {
 		}
 	}
 	p.release(p.model.Embed)
-	p.tap("/embed", p.x, h)
+	p.tap(names.Outside(family.AtEmbed), p.x, h)
 	if n := p.model.EmbedNorm; n != nil {
 		if err := p.norm(n, p.x, p.x); err != nil {
 			return err
 		}
-		p.tap("/embed_norm", p.x, h)
+		p.tap(names.Outside(family.AtEmbedNorm), p.x, h)
 	}
 	p.keep(0)
 	p.step()
@@ -74,39 +74,39 @@ func (p *pass[T]) embed(ctx context.Context) error {
 func (p *pass[T]) layer(ctx context.Context, i int) error {
 	b := &p.model.Blocks[i]
 	h := p.model.Hidden
-	name := fmt.Sprintf("/layers.%d", i)
+	at := func(place string) string { return names.Layer(i, place) }
 	n := len(p.x)
 	normed := room(&p.work.normed, n)
-	if err := p.placedNorm(name+"/attn_norm", b.AttnNorm, p.x, normed); err != nil {
+	if err := p.placedNorm(at(family.AtAttnNorm), b.AttnNorm, p.x, normed); err != nil {
 		return err
 	}
 	attn := room(&p.work.attn, n)
-	if err := p.attention(ctx, b.Attn(), name+"/attn", i, normed, attn); err != nil {
+	if err := p.attention(ctx, b.Attn(), at, i, normed, attn); err != nil {
 		return err
 	}
-	if err := p.placedNorm(name+"/attn_out_norm", b.AttnOutNorm, attn, attn); err != nil {
+	if err := p.placedNorm(at(family.AtAttnOut), b.AttnOutNorm, attn, attn); err != nil {
 		return err
 	}
 	residual := p.x
 	if !b.Parallel {
 		add(p.x, attn)
-		p.tap(name+"/attn_residual", p.x, h)
+		p.tap(at(names.AttnResidual), p.x, h)
 	}
-	if err := p.placedNorm(name+"/mlp_norm", b.MLPNorm, residual, normed); err != nil {
+	if err := p.placedNorm(at(family.AtMLPNorm), b.MLPNorm, residual, normed); err != nil {
 		return err
 	}
 	mlp := normed // down's input is the inner activation: its output may land here
-	if err := p.mlp(ctx, b.MLP(), name+"/mlp", normed, mlp); err != nil {
+	if err := p.mlp(ctx, b.MLP(), at, normed, mlp); err != nil {
 		return err
 	}
-	if err := p.placedNorm(name+"/mlp_out_norm", b.MLPOutNorm, mlp, mlp); err != nil {
+	if err := p.placedNorm(at(family.AtMLPOut), b.MLPOutNorm, mlp, mlp); err != nil {
 		return err
 	}
 	if b.Parallel {
 		add(p.x, attn)
 	}
 	add(p.x, mlp)
-	p.tap(name+"/output", p.x, h)
+	p.tap(at(names.Output), p.x, h)
 	return nil
 }
 
@@ -128,7 +128,7 @@ func add[T Float](x, y []T) {
 }
 
 // attention writes O(attend(Q x, K x, V x)) to y and extends the cache.
-func (p *pass[T]) attention(ctx context.Context, a *family.Attention, name string, layer int, x, y []T) error {
+func (p *pass[T]) attention(ctx context.Context, a *family.Attention, at func(place string) string, layer int, x, y []T) error {
 	in, tokens, d, dv := p.in, p.in.tokens(), a.QKDim, a.VDim
 	bias, err := p.bias(a)
 	if err != nil {
@@ -143,7 +143,7 @@ func (p *pass[T]) attention(ctx context.Context, a *family.Attention, name strin
 		}
 	}
 	var next State
-	h, err := p.heads(ctx, a, name, x, bias, &past, &next)
+	h, err := p.heads(ctx, a, at, x, bias, &past, &next)
 	if err != nil {
 		return err
 	}
@@ -163,16 +163,16 @@ func (p *pass[T]) attention(ctx context.Context, a *family.Attention, name strin
 	if err := attend(ctx, a, in, h.q, keys, values, extra, mixed, p.work); err != nil {
 		return err
 	}
-	p.tap(name+"/context", mixed, a.Heads, dv)
+	p.tap(at(names.Context), mixed, a.Heads, dv)
 	if a.HeadNorm != nil {
 		if err := p.norm(a.HeadNorm, mixed, mixed); err != nil {
 			return err
 		}
-		p.tap(name+"/head_norm", mixed, a.Heads, dv)
+		p.tap(at(family.AtHeadNorm), mixed, a.Heads, dv)
 	}
 	if err := p.linear(ctx, &a.O, mixed, tokens, y, p.work); err != nil {
 		return err
 	}
-	p.tap(name+"/o_proj", y, p.model.Hidden)
+	p.tap(at(family.AtO), y, p.model.Hidden)
 	return nil
 }

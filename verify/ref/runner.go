@@ -106,10 +106,10 @@ func room[T Float](s *[]T, n int) []T {
 // finite (named with its element), and the context's end. A position beyond any
 // declared length is no error.
 //
-// The names given to Options.Tap are, with their shapes, "/embed" (B, S,
-// hidden), "/embed_norm" where the family has one, and for layer i
+// The names given to Options.Tap (package names has them) are, with their shapes,
+// "/embed" (B, S, hidden), "/embed_norm" where the family has one, and for layer i
 //
-//	/layers.i/attn_norm        (B, S, hidden)
+//	/layers.i/attn_norm        (B, S, hidden), where there is one
 //	/layers.i/attn/phase       (B, S, phases): Φ, where the phase is contextual
 //	/layers.i/attn/q_proj      (B, S, heads, head size); k_proj, v_proj likewise
 //	/layers.i/attn/k_shift     the same, with KV-shift; v_shift likewise
@@ -119,12 +119,14 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/attn/context     (B, S, heads, head size): softmax(scores) v
 //	/layers.i/attn/head_norm   the same, where the family has one
 //	/layers.i/attn/o_proj      (B, S, hidden)
+//	/layers.i/attn_out_norm    the same, where there is one
 //	/layers.i/attn_residual    (B, S, hidden); absent in a parallel block
-//	/layers.i/mlp_norm         (B, S, hidden)
+//	/layers.i/mlp_norm         (B, S, hidden), where there is one
 //	/layers.i/mlp/gate_proj    (B, S, inner), where gated
 //	/layers.i/mlp/up_proj      (B, S, inner)
 //	/layers.i/mlp/act          (B, S, inner): what enters down_proj
 //	/layers.i/mlp/down_proj    (B, S, hidden)
+//	/layers.i/mlp_out_norm     the same, where there is one
 //	/layers.i/output           (B, S, hidden)
 //
 // and at last "/final_norm" (B, S, hidden) and "/logits" (B, Seq − From, vocab).

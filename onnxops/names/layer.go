@@ -1,0 +1,67 @@
+package names
+
+import "github.com/pecvt/pecvt/convert/family"
+
+// Places in a layer that are no parts: where branches join the stream, and
+// values within attention and the MLP.
+const (
+	AttnResidual = "attn_residual" // the stream after attention; not in a parallel block
+	Output       = "output"        // the stream after the layer
+	Context      = "attn/context"  // softmax(scores) v
+	Phase        = "attn/phase"    // Φ, where the phase is contextual
+	Act          = "mlp/act"       // what enters the down projection
+)
+
+// LogitsTap is the reference's name of the logits.
+const LogitsTap = "/" + Logits
+
+// Nodes of attention.
+const (
+	Attention           = "attn/Attention"
+	GroupQueryAttention = "attn/GroupQueryAttention"
+	Joined              = "attn/out"                      // heads side by side again: /Transpose, /Reshape
+	Packed              = "attn/qkv"                      // queries, keys and values of one product: /Reshape
+	PackedProj          = "attn/qkv_proj"                 // that product
+	BiasMasked          = "attn/bias/masked/Add"          // the mask with a bias in it
+	ContextPhase        = "attn/phase/ContextPhase"       // the running phase
+	PathNorm            = family.AtBias + "/path"         // the norm of path vectors
+	TurnsPerPosition    = "attn/phase/turns_per_position" // a table
+)
+
+// Side is one of queries, keys and values, by the letter that their names have.
+type Side string
+
+// The sides.
+const (
+	Q Side = "q"
+	K Side = "k"
+	V Side = "v"
+)
+
+// Proj is the place of the projection.
+func (s Side) Proj() string { return "attn/" + string(s) + "_proj" }
+
+// Norm is the place of the norm of queries or keys; TokenNorm that of a copy
+// which a bias reads where the norm comes after the rotation.
+func (s Side) Norm() string      { return "attn/" + string(s) + "_norm" }
+func (s Side) TokenNorm() string { return "attn/" + string(s) + "_token_norm" }
+
+// Shifted is the place of keys or values mixed with the ones before.
+func (s Side) Shifted() string { return "attn/" + string(s) + "_shift" }
+
+// Rotated names the turned heads among the reference's values.
+func (s Side) Rotated() string { return "attn/" + string(s) + "_rotated" }
+
+// Heads is the path of what splits and turns heads; its nodes are Split,
+// Transposed, Rotation, and Fold and Unfold around it, Widened after it.
+func (s Side) Heads() string { return "attn/" + string(s) }
+
+// Nodes below Heads.
+const (
+	Reshape    = "/Reshape"
+	Transposed = "/Transpose"
+	Rotation   = "/Rotation"
+	Fold       = "/fold/Reshape"
+	Unfold     = "/unfold/Reshape"
+	Widened    = "/widened/Concat"
+)

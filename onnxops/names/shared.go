@@ -1,0 +1,126 @@
+package names
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Nodes that all layers share, by what they make.
+const (
+	EmbedIDs  = "/embed/Reshape"
+	EmbedRows = "/embed/Gather"
+	EmbedCast = "/embed/Cast"
+	HeadRows  = "/head/Gemm"
+	HeadOut   = "/head/Reshape"
+
+	Lengths  = "/lengths/Shape" // [batch, sequence]
+	LastKey  = "/lengths/last_key/Cast"
+	TotalInt = "/lengths/total/Cast"
+	Total    = "/total/Shape" // [total]
+)
+
+// The guard of positions: GuardMin is 0 while every position is inside the
+// tables, and Guard then has an empty output; else the node whose name it begins
+// is an error.
+const (
+	GuardMin      = "/guard/Min"
+	Guard         = "/guard/position_is_past_max_length"
+	GuardNode     = Guard + "/ConstantOfShape"
+	GuardRoom     = "/guard/room/Sub"
+	GuardPosition = "/guard/position_ids/" // the smallest and largest one
+)
+
+// Nodes of the mask, by what they make.
+const (
+	MaskTotal    = "/mask/total/Squeeze"
+	MaskLength   = "/mask/sequence/Shape"
+	MaskSequence = "/mask/sequence/Squeeze"
+	MaskPast     = "/mask/past/Sub"
+	MaskStep     = "/mask/query/Range"
+	MaskKey      = "/mask/key/Range"
+	MaskIndex    = "/mask/query/Add"
+	MaskQuery    = "/mask/query/Unsqueeze"
+	MaskCausal   = "/mask/causal/LessOrEqual"
+	MaskSelf     = "/mask/self/Equal"
+	MaskRealKeys = "/mask/real/Cast"
+	MaskReal     = "/mask/real/Unsqueeze"
+	MaskSeen     = "/mask/seen/And"
+	maskPath     = "/mask"
+	maskOfWindow = "/mask.window"
+	MaskFirst    = "/first/Sub"      // below MaskOf: the first key that a window leaves
+	MaskInside   = "/inside/Greater" // a key is inside the window
+	MaskInWindow = "/inside/And"     // and not after the query
+	MaskVisible  = "/real/And"       // and a token
+	MaskOrItself = "/self/Or"        // or the query itself
+	MaskScore    = "/Where"          // 0 or the lowest float32
+)
+
+// MaskOf is the path of the mask of a window, 0 for none; its nodes are MaskFirst
+// to MaskScore.
+func MaskOf(window int) string {
+	if window == 0 {
+		return maskPath
+	}
+	return fmt.Sprint(maskOfWindow, window)
+}
+
+// WindowOf reads the name of a node of a window's mask: its window, and the node
+// below MaskOf.
+func WindowOf(name string) (window int, node string, ok bool) {
+	if rest, found := strings.CutPrefix(name, maskOfWindow); found {
+		number, node, _ := strings.Cut(rest, "/")
+		n, err := fmt.Sscan(number, &window)
+		return window, "/" + node, n == 1 && err == nil
+	}
+	node, found := strings.CutPrefix(name, maskPath)
+	return 0, node, found && strings.HasPrefix(node, "/")
+}
+
+// Tables of cosines and sines: those of one spectrum for all heads, of spectra
+// per head, and of the path vectors of a bias.
+const (
+	Rotary      = "/rotary"
+	RotaryHeads = "/rotary_heads"
+	RotaryPath  = "/rotary_path"
+)
+
+// Nth is the path of the n-th table of a kind, from 0.
+func Nth(path string, n int) string {
+	if n == 0 {
+		return path
+	}
+	return fmt.Sprintf("%s.%d", path, n)
+}
+
+// The tables below a path, and the nodes that take a call's rows of them.
+const (
+	CosTable = "/cos_table"
+	SinTable = "/sin_table"
+	CosRows  = "/cos/Gather"
+	SinRows  = "/sin/Gather"
+)
+
+// Shapes that a Reshape gives a call's tokens.
+const (
+	shapes      = "/shape/"
+	LogitsShape = shapes + "logits"
+	concat      = "/Concat"
+)
+
+// HeadShape is [batch, sequence, heads, size], FlatShape [batch, sequence, width].
+func HeadShape(heads, size int) string { return fmt.Sprintf("%sheads%dx%d", shapes, heads, size) }
+func FlatShape(width int) string       { return fmt.Sprintf("%sflat%d", shapes, width) }
+
+// ShapeTail reads the name of a shape, or of the node that makes it: what follows
+// batch and sequence; nil for another name, and for the logits'.
+func ShapeTail(name string) []int64 {
+	var n, d int64
+	name = strings.TrimSuffix(name, concat)
+	if k, _ := fmt.Sscanf(name, shapes+"heads%dx%d", &n, &d); k == 2 {
+		return []int64{n, d}
+	}
+	if k, _ := fmt.Sscanf(name, shapes+"flat%d", &n); k == 1 {
+		return []int64{n}
+	}
+	return nil
+}

@@ -46,7 +46,8 @@ var emitted = []family.Feature{family.LayerNorms, family.UngatedMLP, family.Para
 // Export returns the model as an ONNX graph. ckpt is the checkpoint that m was
 // loaded from; with WeightsExternal its files' names and offsets go into the
 // graph, with WeightsEmbed its mapped bytes, so it must stay open while the
-// result is in use.
+// result is in use. A rope type that depends on the length turns as it does for
+// sequences of opts.MaxLength, whatever length m is at.
 //
 // Errors wrap posenc.ErrUnsupported where a form cannot express the model; they
 // name the form that can.
@@ -61,6 +62,9 @@ func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxp
 	}
 	opts, err := opts.withDefaults(m)
 	if err != nil {
+		return nil, nil, err
+	}
+	if m, err = turnsFor(m, opts.MaxLength); err != nil {
 		return nil, nil, err
 	}
 	e := newEmitter(ckpt, opts)

@@ -47,17 +47,20 @@ const (
 )
 
 // Options chooses among the forms of a graph. The zero value is the standard
-// form with zero-copy weights.
+// form with zero-copy weights, over tables that are long enough for most uses.
 type Options struct {
 	Attention string // AttentionStandard ("") or AttentionORT
 	Bias      string // BiasAuto (""), BiasLowered or BiasMask
 	Weights   string // WeightsExternal (""), WeightsExternalCopy or WeightsEmbed
-	// MaxLength is the number of positions of the cos and sin tables;
-	// 0 is the model's max_position_embeddings.
+	// MaxLength is the number of positions of the cos and sin tables; the model
+	// turns as it does for sequences of that length. 0 is the model's
+	// max_position_embeddings, at least 4096; where the rotation changes with the
+	// length, the longest that runs as trained.
 	MaxLength int
 	// Version is pecvt's version, for the model's metadata.
 	Version string
-	// Encoding names the positional encoding, for the metadata.
+	// Encoding names the positional encoding, for the metadata; empty is the
+	// model's own name of it.
 	Encoding string
 }
 
@@ -76,13 +79,16 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 		o.Weights = WeightsExternal
 	}
 	if o.MaxLength == 0 {
-		o.MaxLength = m.MaxPositions
+		var err error
+		if o.MaxLength, err = tableLength(m); err != nil {
+			return o, err
+		}
 	}
 	if o.Version == "" {
 		o.Version = "devel"
 	}
 	if o.Encoding == "" {
-		o.Encoding = "rope"
+		o.Encoding = m.Encoding()
 	}
 	if a := o.Attention; a != AttentionStandard && a != AttentionORT {
 		return o, fmt.Errorf("onnx: attention form %q: expected %q or %q", a, AttentionStandard, AttentionORT)

@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/convert"
-	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify"
@@ -63,22 +61,10 @@ func (c conversion) try(t testing.TB) (string, error) {
 
 // emit writes the graph of the checkpoint in dir.
 func (c conversion) emit(dir string) error {
-	ckpt, err := safetensors.OpenCheckpoint(dir)
-	if err != nil {
-		return err
-	}
-	defer ckpt.Close()
-	m, err := family.Load(ckpt)
-	if err != nil {
-		return err
-	}
 	if c.maxLength == 0 {
 		c.maxLength = 600 // some rows past the longest prompt
 	}
-	if m, err = m.AtLength(c.maxLength); err != nil {
-		return err
-	}
-	_, err = onnxops.Write(dir, m, ckpt, onnxops.Options{Attention: c.attention, Weights: c.weights, MaxLength: c.maxLength, Version: "test", Encoding: m.Encoding()})
+	_, err := onnxops.Emit(dir, onnxops.Options{Attention: c.attention, Weights: c.weights, MaxLength: c.maxLength, Version: "test"})
 	return err
 }
 

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify"
@@ -98,19 +96,6 @@ func exportGolden(t *testing.T, model string, o onnxops.Options) (string, error)
 			t.Fatal(err)
 		}
 	}
-	ckpt, err := safetensors.OpenCheckpoint(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ckpt.Close()
-	m, err := family.Load(ckpt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m, err = m.AtLength(o.MaxLength); err != nil {
-		t.Fatal(err)
-	}
-	o.Encoding = m.Encoding()
-	_, err = onnxops.Write(dir, m, ckpt, o)
+	_, err := onnxops.Emit(dir, o)
 	return dir, err
 }

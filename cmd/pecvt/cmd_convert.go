@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pecvt/pecvt/convert"
-	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/retrofit"
-	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/onnxops"
 )
 
@@ -213,59 +210,9 @@ func stops(e convert.Encoding) string {
 // emit writes the graph of the checkpoint in dir.
 func emit(dir string, o onnxops.Options) (*graphResult, error) {
 	begin := time.Now()
-	ckpt, err := safetensors.OpenCheckpoint(dir)
+	e, err := onnxops.Emit(dir, o)
 	if err != nil {
 		return nil, err
 	}
-	defer ckpt.Close()
-	m, err := family.Load(ckpt)
-	if err != nil {
-		return nil, err
-	}
-	if o.MaxLength == 0 {
-		if o.MaxLength, err = tableLength(m); err != nil {
-			return nil, err
-		}
-	}
-	if m, err = m.AtLength(o.MaxLength); err != nil {
-		return nil, err
-	}
-	if o.Encoding == "" {
-		o.Encoding = m.Encoding()
-	}
-	files, err := onnxops.Write(dir, m, ckpt, o)
-	if err != nil {
-		return nil, err
-	}
-	return &graphResult{Files: files, Attention: o.Attention, Weights: o.Weights, Seconds: time.Since(begin).Seconds()}, nil
-}
-
-// roomyLength is the least default length of the tables: small models are run
-// past their trained length on purpose, and the rows cost a few kilobytes.
-const roomyLength = 4096
-
-// tableLength is the default number of positions in a graph's tables:
-// max_position_embeddings, and at least roomyLength. Where the rotation changes
-// with the length it is what runs as trained: the trained length, or, of dynamic
-// scaling, the length up to which nothing is scaled.
-func tableLength(m *family.Model) (int, error) {
-	roomy := max(m.MaxPositions, roomyLength)
-	if m.Rope.Type == "" { // nothing declared that could change with the length
-		return roomy, nil
-	}
-	trained, err := m.Rope.Spectrum(m.TrainedLength)
-	if err != nil {
-		return 0, err
-	}
-	longer, err := m.Rope.Spectrum(roomy)
-	if err != nil {
-		return 0, err
-	}
-	switch {
-	case slices.Equal(trained.InvFreq, longer.InvFreq):
-		return roomy, nil
-	case m.Rope.Type == "dynamic":
-		return m.MaxPositions, nil
-	}
-	return m.TrainedLength, nil
+	return &graphResult{Files: e.Files, Attention: e.Attention, Weights: e.Weights, Seconds: time.Since(begin).Seconds()}, nil
 }

@@ -6,9 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/pecvt/pecvt/convert"
-	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/rewrite"
-	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -121,19 +119,6 @@ func (b Base) length() int {
 
 // Emit writes the graph of the checkpoint in dir.
 func (b Base) Emit(dir string) error {
-	ckpt, err := safetensors.OpenCheckpoint(dir)
-	if err != nil {
-		return err
-	}
-	defer ckpt.Close()
-	m, err := family.Load(ckpt)
-	if err != nil {
-		return err
-	}
-	length := b.length()
-	if m, err = m.AtLength(length); err != nil {
-		return err
-	}
-	_, err = onnxops.Write(dir, m, ckpt, onnxops.Options{Attention: b.Attention, Bias: b.Bias, Weights: b.Weights, MaxLength: length, Version: "mutants", Encoding: m.Encoding()})
+	_, err := onnxops.Emit(dir, onnxops.Options{Attention: b.Attention, Bias: b.Bias, Weights: b.Weights, MaxLength: b.length(), Version: "mutants"})
 	return err
 }

@@ -1,4 +1,4 @@
-package main
+package onnxops
 
 import (
 	"testing"
@@ -34,5 +34,36 @@ func TestTableLength(t *testing.T) {
 		if got, err := tableLength(m); err != nil || got != c.want {
 			t.Errorf("%s: %d, %v; want %d", name, got, err, c.want)
 		}
+	}
+}
+
+// TestZeroOptions: the metadata names the model's own encoding and the length of
+// the tables, and a rotation that changes with the length is the one of that
+// length, whatever length the model was at.
+func TestZeroOptions(t *testing.T) {
+	for name, want := range map[string][2]string{
+		"golden/llama-gqa":     {"rope", "4096"},
+		"golden/bloom":         {"alibi", "4096"},
+		"golden/llama3-scaled": {"llama3", "4096"},
+	} {
+		m, ckpt := load(t, name)
+		got := map[string]string{}
+		for _, p := range exportOne(t, m, ckpt, Options{}).GetMetadataProps() {
+			got[p.GetKey()] = p.GetValue()
+		}
+		if got["pecvt.encoding"] != want[0] || got["pecvt.max_length"] != want[1] {
+			t.Errorf("%s: encoding %q, length %q; want %q", name, got["pecvt.encoding"], got["pecvt.max_length"], want)
+		}
+	}
+	m, ckpt := load(t, "golden/llama-gqa")
+	m.Rope.Type, m.Rope.Factor = "dynamic", 4
+	trained := exportOne(t, m, ckpt, Options{})
+	long := exportOne(t, m, ckpt, Options{MaxLength: 4 * m.MaxPositions})
+	if n := initializer(trained, "/rotary/cos_table").GetDims()[0]; n != int64(m.MaxPositions) {
+		t.Errorf("dynamic: %d rows, want %d", n, m.MaxPositions)
+	}
+	a, b := floats(initializer(trained, "/rotary/cos_table").GetRawData()), floats(initializer(long, "/rotary/cos_table").GetRawData())
+	if slow := 2*m.Blocks[0].Attn().Rotary.Planes() - 1; a[slow] >= b[slow] {
+		t.Errorf("dynamic: cos of the slowest plane at 1 is %v at the trained length and %v beyond it: it does not slow down", a[slow], b[slow])
 	}
 }

@@ -1,0 +1,93 @@
+package onnxops
+
+import (
+	"context"
+	"slices"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// Emitted is a graph that was written: its options with every default filled in,
+// and the names of its files, sorted.
+type Emitted struct {
+	Options
+	Files []string
+}
+
+// Emit writes the graph of the checkpoint in dir, a folder, into that folder; see
+// [Write] for the files. The zero Options are those of the command pecvt export.
+// Errors wrap posenc.ErrUnsupported where no graph of that form expresses the
+// model.
+func Emit(dir string, o Options) (*Emitted, error) {
+	ckpt, err := safetensors.OpenCheckpoint(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer ckpt.Close()
+	m, err := family.Load(ckpt)
+	if err != nil {
+		return nil, err
+	}
+	if o, err = o.withDefaults(m); err != nil {
+		return nil, err
+	}
+	files, err := Write(ckpt.Dir, m, ckpt, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Emitted{Options: o, Files: files}, nil
+}
+
+// Finish gives convert.RunOptions.Finish a function that emits the graph of the
+// result.
+func Finish(o Options) func(ctx context.Context, dir string) error {
+	return func(_ context.Context, dir string) error {
+		_, err := Emit(dir, o)
+		return err
+	}
+}
+
+// roomyLength is the least default length of the tables: small models are run
+// past their trained length on purpose, and the rows cost a few kilobytes.
+const roomyLength = 4096
+
+// tableLength is the default number of positions in a graph's tables:
+// max_position_embeddings, and at least roomyLength. Where the rotation changes
+// with the length it is what runs as trained: the trained length, or, of dynamic
+// scaling, the length up to which nothing is scaled.
+func tableLength(m *family.Model) (int, error) {
+	roomy := max(m.MaxPositions, roomyLength)
+	if m.Rope.Type == "" { // nothing declared that could change with the length
+		return roomy, nil
+	}
+	trained, err := m.Rope.Spectrum(m.TrainedLength)
+	if err != nil {
+		return 0, err
+	}
+	longer, err := m.Rope.Spectrum(roomy)
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case slices.Equal(trained.InvFreq, longer.InvFreq):
+		return roomy, nil
+	case m.Rope.Type == "dynamic":
+		return m.MaxPositions, nil
+	}
+	return m.TrainedLength, nil
+}
+
+// turnsFor is the model as it turns for sequences of up to n positions. Rotations
+// of the other rope types are taken from the blocks as they stand.
+func turnsFor(m *family.Model, n int) (*family.Model, error) {
+	if m.Rope.Type == "" {
+		return m, nil
+	}
+	t, err := posenc.FindRopeType(m.Rope.Type)
+	if err != nil || !t.ByLength {
+		return m, err
+	}
+	return m.AtLength(n)
+}

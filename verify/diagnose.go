@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/report"
 )
@@ -59,7 +60,7 @@ func (s *session) strayLink() string {
 	for _, f := range s.ckpt.Files {
 		name := filepath.Base(f.Path)
 		to, err := filepath.EvalSymlinks(filepath.Join(s.dir, name))
-		if err == nil && filepath.Dir(to) != absolute(dir) && filepath.Dir(to) != dir {
+		if err == nil && filepath.Dir(to) != fsio.Absolute(dir) && filepath.Dir(to) != dir {
 			return fmt.Sprintf("%s is a symbolic link to %s: a graph's weights must lie in its own folder; put the file there, or a hard link", name, to)
 		}
 	}

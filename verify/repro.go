@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -91,7 +92,7 @@ func verifyRepro(ctx context.Context, dir string, opts Options) (*report.Report,
 	if len(expected) == 0 {
 		return nil, fmt.Errorf("repro: %s holds no tensor: nothing to compare with; extract it again with pecvt verify --bisect --extract", filepath.Join(dir, expectedFile))
 	}
-	s := &session{ctx: ctx, dir: dir, opts: opts, report: &report.Report{Schema: 1, Model: filepath.Base(absolute(dir)), Family: "repro of " + about.Model,
+	s := &session{ctx: ctx, dir: dir, opts: opts, report: &report.Report{Schema: 1, Model: filepath.Base(fsio.Absolute(dir)), Family: "repro of " + about.Model,
 		Encoding: fmt.Sprintf("node %s (%s)", about.Node, about.Op), Tokens: about.Tokens, Tolerances: report.Tolerances()}}
 	s.repro("interp", "", about, expected, func() (map[string]*interp.Array, error) {
 		p, err := interp.Load(model, dir)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
@@ -108,7 +109,7 @@ func Verify(ctx context.Context, dir string, opts Options) (*report.Report, erro
 			return nil, err
 		}
 	}
-	s := &session{ctx: ctx, dir: dir, opts: opts, report: &report.Report{Schema: 1, Model: filepath.Base(absolute(dir)), Seed: opts.Seed, Tolerances: report.Tolerances()}}
+	s := &session{ctx: ctx, dir: dir, opts: opts, report: &report.Report{Schema: 1, Model: filepath.Base(fsio.Absolute(dir)), Seed: opts.Seed, Tolerances: report.Tolerances()}}
 	defer s.close()
 	if err := s.open(); err != nil {
 		return nil, err
@@ -161,13 +162,6 @@ func (s *session) answers() error {
 	s.placements()
 	s.report.Facts = s.facts()
 	return s.curves()
-}
-
-func absolute(dir string) string {
-	if a, err := filepath.Abs(dir); err == nil {
-		return a
-	}
-	return dir
 }
 
 // somethingToVerify makes sure that dir is a folder with a graph: nothing

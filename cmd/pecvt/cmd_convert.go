@@ -9,6 +9,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/retrofit"
+	"github.com/pecvt/pecvt/convert/tune"
 	"github.com/pecvt/pecvt/onnxops"
 )
 
@@ -22,7 +23,7 @@ type conversion struct {
 	// Retrofit is what was selected and calibrated, Expected how long that was
 	// thought to take, in seconds.
 	Retrofit *convert.Retrofit `json:"retrofit,omitempty"`
-	Expected *estimate         `json:"expected_seconds,omitempty"`
+	Expected *tune.Estimate    `json:"expected_seconds,omitempty"`
 	Seconds  float64           `json:"seconds"`
 }
 
@@ -37,7 +38,7 @@ type graphResult struct {
 func newConvert(a *app) *cobra.Command {
 	var f rewriteFlags
 	var g graphFlags
-	var r retrofitFlags
+	var r tuneFlags
 	var force, noONNX bool
 	cmd := &cobra.Command{
 		Use:   "convert MODEL --to ENCODING",
@@ -85,20 +86,18 @@ goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions
 
 // write plans and runs a conversion, and emits the graph into the result
 // before it takes its place.
-func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *onnxops.Options, r *retrofitFlags, force bool) error {
+func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *onnxops.Options, t *tuneFlags, force bool) error {
 	begin := time.Now()
 	u := newUI(a, cmd.ErrOrStderr())
 	defer u.close()
-	var job *retrofitJob
-	if r != nil && r.wanted() {
-		var err error
-		if job, err = a.retrofit(cmd.Context(), model, o, graph, r, force, u); err != nil {
+	var tuned *tune.Result
+	var plan *convert.Plan
+	var err error
+	if t != nil && t.wanted() {
+		if tuned, plan, err = a.tune(cmd.Context(), t.job(model, o, force), graph, u); err != nil {
 			return err
 		}
-		o.Retrofit = &job.result
-	}
-	plan, err := convert.NewPlan(model, o)
-	if err != nil {
+	} else if plan, err = convert.NewPlan(model, o); err != nil {
 		return err
 	}
 	for _, w := range plan.Warnings {
@@ -116,50 +115,64 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		u.step("wait for the disk")
 		return nil
 	}
-	done, err := convert.Run(cmd.Context(), plan, run)
+	var done *convert.Result
+	if tuned != nil {
+		done, err = tuned.Write(cmd.Context(), plan, run)
+	} else {
+		done, err = convert.Run(cmd.Context(), plan, run)
+	}
 	if err != nil {
-		if job != nil {
-			return job.work.left(err)
-		}
 		return err
 	}
 	u.close()
-	if job != nil {
-		result.Retrofit, result.Expected = &job.result, &job.estimate
-		if err := job.done(); err != nil {
-			return err
-		}
-	} else if !u.quiet {
-		for _, n := range costNotes(plan) {
-			u.note("note: " + n)
-		}
-	}
 	notes := plan.Notes
-	if job == nil {
-		plan.Notes = append(plan.Notes, costNotes(plan)...)
-	}
-	if job != nil {
-		plan.Notes = append(plan.Notes, job.notes...)
+	if tuned != nil {
+		result.Retrofit, result.Expected = tuned.Retrofit, &tuned.Estimate
+		for _, n := range tuned.Notes {
+			plan.Notes = append(plan.Notes, n.Naming(flagName))
+		}
+	} else {
+		costs := costNotes(plan)
+		for _, n := range costs {
+			if !u.quiet {
+				u.note("note: " + n)
+			}
+		}
+		plan.Notes = append(plan.Notes, costs...)
 	}
 	result.Placed = done.Files
 	result.Seconds = time.Since(begin).Seconds()
 	if a.json {
 		err = printJSON(cmd, result)
 	} else {
-		err = a.print(cmd, plan, &result, job, notes)
+		err = a.print(cmd, plan, &result, notes)
 	}
-	if err != nil || job == nil || r.picture == "" {
+	if err != nil || tuned == nil || t.picture == "" {
 		return err
 	}
 	// last: what it says of a full disk must not hide the figures
-	if err := drawSelection(r.picture, job.result.Selection, len(plan.Encoding.Planes)); err != nil {
+	if err := drawSelection(t.picture, tuned.Retrofit.Selection, len(plan.Encoding.Planes)); err != nil {
 		return fmt.Errorf("%s is complete, its picture is not: %w", plan.Output, err)
 	}
 	return nil
 }
 
+// tune selects and calibrates as the job says and plans its result.
+func (a *app) tune(ctx context.Context, j tune.Job, graph *onnxops.Options, u *ui) (*tune.Result, *convert.Plan, error) {
+	j.Expect, j.Progress = u.expect, u.stage
+	if graph != nil {
+		j.Rehearse = func(p *convert.Plan) error { return planGraph(p, *graph) }
+	}
+	r, err := j.Run(ctx)
+	if err != nil {
+		return nil, nil, inFlags(err)
+	}
+	p, err := r.Plan()
+	return r, p, err
+}
+
 // print says what a conversion did.
-func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, job *retrofitJob, notes []string) error {
+func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, notes []string) error {
 	e := plan.Encoding
 	w := cmd.OutOrStdout()
 	if cmd.Name() == "export" {
@@ -167,10 +180,11 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
 		return nil
 	}
-	planes, chosen := "", job != nil && job.result.Selection != nil
+	r := result.Retrofit
+	planes, chosen := "", r != nil && r.Selection != nil
 	switch {
-	case chosen && job.result.Selection.Granularity != retrofit.ByModel:
-		still, all := job.result.Selection.Stopped()
+	case chosen && r.Selection.Granularity != retrofit.ByModel:
+		still, all := r.Selection.Stopped()
 		planes = fmt.Sprintf("%d of %d (layer, key/value head, plane) below the cut (%s) stop turning, ", still, all, e.Cut)
 	case len(e.Planes) > 0:
 		planes = stops(e) + ", "
@@ -179,8 +193,8 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 	if e.Reason != "" && !chosen { // the lines below say it
 		fmt.Fprintf(w, "%s\n", e.Reason)
 	}
-	if job != nil {
-		writeRetrofit(w, &job.result)
+	if r != nil {
+		writeRetrofit(w, r)
 	}
 	for _, n := range notes {
 		fmt.Fprintf(w, "note: %s\n", n)

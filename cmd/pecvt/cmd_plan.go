@@ -41,12 +41,12 @@ definitions.`,
 			if err := sw.check(cmd, f.to); err != nil {
 				return err
 			}
+			if sw.sweep {
+				return a.printSweep(cmd, args[0], o, &sw)
+			}
 			p, err := convert.NewPlan(args[0], o)
 			if err != nil {
 				return err
-			}
-			if sw.sweep {
-				return a.printSweep(cmd, p, o, &sw)
 			}
 			graph, err := g.options(f.to)
 			if err != nil {
@@ -72,23 +72,23 @@ definitions.`,
 }
 
 // printSweep sweeps, prints and draws.
-func (a *app) printSweep(cmd *cobra.Command, p *convert.Plan, o convert.Options, f *sweepFlags) error {
+func (a *app) printSweep(cmd *cobra.Command, model string, o convert.Options, f *sweepFlags) error {
 	u := newUI(a, cmd.ErrOrStderr())
 	defer u.close()
-	s, err := a.sweep(cmd.Context(), p, o, f, u)
+	s, err := a.sweep(cmd.Context(), model, o, f, u)
 	u.close()
 	if err != nil {
 		return err
 	}
 	for _, path := range f.plots {
-		if err := s.plot(path); err != nil {
+		if err := plotSweep(path, s); err != nil {
 			return err
 		}
 	}
 	if a.json {
 		return printJSON(cmd, s)
 	}
-	return s.write(cmd.OutOrStdout())
+	return writeSweep(cmd.OutOrStdout(), s)
 }
 
 // planGraph adds the graph's files with their sizes: it is emitted from the

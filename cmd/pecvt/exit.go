@@ -10,6 +10,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/convert/tune"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/ort"
 )
@@ -70,10 +71,10 @@ func report(w io.Writer, asJSON bool, code int, err error) {
 		return
 	}
 	text := err.Error()
-	var kept keptError
+	var kept *tune.KeptError
 	switch {
 	case code == exitInterrupted && errors.As(err, &kept):
-		text = fmt.Sprintf("interrupted: what was computed is kept in %s, and the same command goes on from there", kept.dir)
+		text = fmt.Sprintf("interrupted: what was computed is kept in %s, and the same command goes on from there", kept.Folder)
 	case code == exitInterrupted:
 		text = "interrupted: nothing is left behind"
 	case errors.Is(err, rewrite.ErrOptions): // the option is at fault, not the model it was tried on

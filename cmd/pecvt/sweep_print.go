@@ -12,10 +12,11 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/pecvt/pecvt/convert/retrofit"
+	"github.com/pecvt/pecvt/convert/tune"
 )
 
 // write prints a sweep for people.
-func (s *sweep) write(w io.Writer) error {
+func writeSweep(w io.Writer, s *tune.SweepResult) error {
 	fmt.Fprintf(w, "length     L = %d (%s)\n", s.TrainLength, s.TrainLengthFrom)
 	for _, t := range s.Texts {
 		fmt.Fprintf(w, "%-10s tokens %d to %d of %s, at %d positions\n", t.Use, t.First, t.First+t.Tokens-1, t.Name, s.Length)
@@ -51,7 +52,7 @@ func (s *sweep) write(w io.Writer) error {
 		fmt.Fprintln(w, "cost: attention KL in nats when this plane alone stops turning, over layers and key/value heads")
 	}
 	fmt.Fprintln(w)
-	if err := s.writeCuts(w); err != nil {
+	if err := writeCuts(w, s); err != nil {
 		return err
 	}
 	for _, n := range s.Notes {
@@ -60,7 +61,7 @@ func (s *sweep) write(w io.Writer) error {
 	return nil
 }
 
-func (s *sweep) writeCuts(w io.Writer) error {
+func writeCuts(w io.Writer, s *tune.SweepResult) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "CUT\tDROPPED\t")
 	if s.Costs != nil {
@@ -104,17 +105,17 @@ var (
 
 // plot draws a sweep: the planes' costs, or without a text their angles, and
 // the cuts.
-func (s *sweep) plot(path string) error {
-	rows := [][]*plot.Plot{{s.planePanel()}}
+func plotSweep(path string, s *tune.SweepResult) error {
+	rows := [][]*plot.Plot{{planePanel(s)}}
 	if s.Costs != nil {
-		rows[0] = append(rows[0], s.cutPanel("predicted and measured drift", "nats", []sweepLine{
-			{"predicted: sum of attention KL", sweepBlue, func(c sweepCut) float64 { return *c.Predicted }},
-			{"measured: KL of the next token", sweepRed, func(c sweepCut) float64 { return measuredOf(c).KL }}}))
+		rows[0] = append(rows[0], cutPanel(s, "predicted and measured drift", "nats", []sweepLine{
+			{"predicted: sum of attention KL", sweepBlue, func(c tune.SweepCut) float64 { return *c.Predicted }},
+			{"measured: KL of the next token", sweepRed, func(c tune.SweepCut) float64 { return measuredOf(c).KL }}}))
 	}
 	if s.Source > 0 {
-		rows[0] = append(rows[0], s.cutPanel("perplexity", "perplexity", []sweepLine{
-			{"cut", sweepRed, func(c sweepCut) float64 { return measuredOf(c).PPL }},
-			{"source", color.Black, func(c sweepCut) float64 { return s.Source }}}))
+		rows[0] = append(rows[0], cutPanel(s, "perplexity", "perplexity", []sweepLine{
+			{"cut", sweepRed, func(c tune.SweepCut) float64 { return measuredOf(c).PPL }},
+			{"source", color.Black, func(c tune.SweepCut) float64 { return s.Source }}}))
 	}
 	return savePlots(path, rows, 13*vg.Centimeter, 9*vg.Centimeter)
 }
@@ -122,7 +123,7 @@ func (s *sweep) plot(path string) error {
 type measuredFig struct{ PPL, KL float64 }
 
 // measuredOf is NaN where nothing was measured.
-func measuredOf(c sweepCut) measuredFig {
+func measuredOf(c tune.SweepCut) measuredFig {
 	if c.Measured == nil {
 		return measuredFig{math.NaN(), math.NaN()}
 	}
@@ -157,29 +158,29 @@ func addLine(p *plot.Plot, name string, c color.Color, width vg.Length, xy plott
 	}
 }
 
-func (s *sweep) planePanel() *plot.Plot {
+func planePanel(s *tune.SweepResult) *plot.Plot {
 	p := newPlot()
 	p.Add(gridOf())
 	p.X.Label.Text = "plane"
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	if s.Costs == nil {
 		p.Title.Text, p.Y.Label.Text = fmt.Sprintf("largest angle at L = %d", s.TrainLength), "θL in radians"
-		s.planeLine(p, "θL", sweepBlue, 1.6, func(x sweepPlane) float64 { return x.Angle })
-		s.planeLine(p, "2π: a whole turn", color.Gray{0x80}, 1, func(sweepPlane) float64 { return 2 * math.Pi })
+		planeLine(s, p, "θL", sweepBlue, 1.6, func(x tune.SweepPlane) float64 { return x.Angle })
+		planeLine(s, p, "2π: a whole turn", color.Gray{0x80}, 1, func(tune.SweepPlane) float64 { return 2 * math.Pi })
 	} else {
 		p.Title.Text, p.Y.Label.Text = fmt.Sprintf("cost of a plane that stops turning, %d positions", s.Length), "attention KL in nats"
-		figure := func(f func(c *retrofit.PlaneSummary) float64) func(x sweepPlane) float64 {
-			return func(x sweepPlane) float64 {
+		figure := func(f func(c *retrofit.PlaneSummary) float64) func(x tune.SweepPlane) float64 {
+			return func(x tune.SweepPlane) float64 {
 				if x.Cost == nil {
 					return 0
 				}
 				return f(x.Cost)
 			}
 		}
-		s.planeLine(p, "greatest over layers and heads", sweepPale, 1, figure(func(c *retrofit.PlaneSummary) float64 { return c.Max }))
-		s.planeLine(p, "75% and 25%", sweepRed, 0.9, figure(func(c *retrofit.PlaneSummary) float64 { return c.Q75 }))
-		s.planeLine(p, "", sweepRed, 0.9, figure(func(c *retrofit.PlaneSummary) float64 { return c.Q25 }))
-		s.planeLine(p, "mean", sweepBlue, 1.6, figure(func(c *retrofit.PlaneSummary) float64 { return c.Mean }))
+		planeLine(s, p, "greatest over layers and heads", sweepPale, 1, figure(func(c *retrofit.PlaneSummary) float64 { return c.Max }))
+		planeLine(s, p, "75% and 25%", sweepRed, 0.9, figure(func(c *retrofit.PlaneSummary) float64 { return c.Q75 }))
+		planeLine(s, p, "", sweepRed, 0.9, figure(func(c *retrofit.PlaneSummary) float64 { return c.Q25 }))
+		planeLine(s, p, "mean", sweepBlue, 1.6, figure(func(c *retrofit.PlaneSummary) float64 { return c.Mean }))
 	}
 	for _, x := range s.Planes {
 		if x.Dropped && x.Plane > 0 && p.Y.Max > p.Y.Min { // the cut's edge
@@ -194,7 +195,7 @@ func (s *sweep) planePanel() *plot.Plot {
 	return p
 }
 
-func (s *sweep) planeLine(p *plot.Plot, name string, c color.Color, width vg.Length, f func(x sweepPlane) float64) {
+func planeLine(s *tune.SweepResult, p *plot.Plot, name string, c color.Color, width vg.Length, f func(x tune.SweepPlane) float64) {
 	xy := make(plotter.XYs, len(s.Planes))
 	for i, x := range s.Planes {
 		xy[i] = plotter.XY{X: float64(x.Plane), Y: f(x)}
@@ -206,10 +207,10 @@ func (s *sweep) planeLine(p *plot.Plot, name string, c color.Color, width vg.Len
 type sweepLine struct {
 	name string
 	c    color.Color
-	f    func(c sweepCut) float64
+	f    func(c tune.SweepCut) float64
 }
 
-func (s *sweep) cutPanel(title, y string, lines []sweepLine) *plot.Plot {
+func cutPanel(s *tune.SweepResult, title, y string, lines []sweepLine) *plot.Plot {
 	p := newPlot()
 	p.Add(gridOf())
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, "slowest planes that stop turning", y

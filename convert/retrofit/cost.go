@@ -11,7 +11,8 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 )
 
-const defaultCostRows = 40
+// DefaultCostRows is what CostOptions.Rows is by default.
+const DefaultCostRows = 40
 
 // CostOptions say how costs are measured.
 type CostOptions struct {
@@ -43,7 +44,7 @@ type Costs struct {
 // length: the length that must work, since costs grow with it.
 func MeasureCosts(ctx context.Context, m *family.Model, src family.Source, walk Walk, sequences [][]int64, planes []int, o CostOptions) (*Costs, error) {
 	if o.Rows == 0 {
-		o.Rows = defaultCostRows
+		o.Rows = DefaultCostRows
 	}
 	if len(sequences) == 0 || len(sequences[0]) < 8 {
 		return nil, fmt.Errorf("costs: expected a text of at least 8 tokens")

@@ -3,6 +3,7 @@ package retrofit
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 )
 
@@ -25,6 +26,11 @@ type Measured struct {
 	PPL       float64 `json:"ppl,omitempty"`
 	SourcePPL float64 `json:"source_ppl,omitempty"`
 	KL        float64 `json:"kl,omitempty"`
+}
+
+// String says what was found.
+func (m Measured) String() string {
+	return fmt.Sprintf("perplexity %.5g against the source's %.5g (%+.2f%%), KL %.3g nats", m.PPL, m.SourcePPL, 100*(m.PPL/m.SourcePPL-1), m.KL)
 }
 
 // MarshalJSON writes a figure that is not finite as null.

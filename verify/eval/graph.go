@@ -89,7 +89,7 @@ func placeWeights(ctx context.Context, ckpt *safetensors.Checkpoint, temp string
 	if temp == "" {
 		temp = os.TempDir()
 	}
-	for _, base := range []string{temp, filepath.Dir(absolute(ckpt.Dir))} {
+	for _, base := range []string{temp, filepath.Dir(fsio.Absolute(ckpt.Dir))} {
 		if dir, err := linkInto(ckpt, base); err == nil {
 			return dir, nil
 		}
@@ -123,11 +123,4 @@ func linkInto(ckpt *safetensors.Checkpoint, base string) (string, error) {
 		}
 	}
 	return dir, nil
-}
-
-func absolute(path string) string {
-	if a, err := filepath.Abs(path); err == nil {
-		return a
-	}
-	return path
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/convert/tune"
 	"github.com/pecvt/pecvt/onnxops"
 )
 
-// retrofitFlags choose and fit what a lossy conversion keeps.
-type retrofitFlags struct {
+// tuneFlags choose and fit what a lossy conversion keeps.
+type tuneFlags struct {
 	textFlags
 	selecting, granularity, bound, picture string
 	calibrate, overBudget                  bool
@@ -23,21 +24,11 @@ type retrofitFlags struct {
 	copies                                 float64 // of repeating, a share
 
 	budget *retrofit.Budget // of --select
-	limit  *retrofit.Budget // of the result, or nil
+	limit  *retrofit.Budget // of --budget, or nil
 	by     retrofit.Granularity
 }
 
-// defaultLimit bounds what a calibration may cost where nothing else is asked
-// for: a result that is worse by more than a quarter is no retrofit.
-const defaultLimit = "ppl=25%"
-
-// mostSteps bounds --steps; the steps of a layer are drawn at once.
-const mostSteps = 100_000
-
-// longestDefault is the longest length that is worked at without being asked.
-const longestDefault = 8192
-
-func (f *retrofitFlags) register(cmd *cobra.Command) {
+func (f *tuneFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.selecting, "select", "", "drop only planes that cost little, as many as `BUDGET` allows: ppl=1%, kl=0.01 (nats) or planes=75% (needs --text or --ids)")
 	flags.StringVar(&f.granularity, "granularity", string(retrofit.ByGroup), "what --select drops together: a plane in one key/value head (group), in a layer, or in the whole model (stock spelling)")
@@ -47,7 +38,7 @@ func (f *retrofitFlags) register(cmd *cobra.Command) {
 	flags.IntVar(&f.calibTokens, "calib-tokens", 0, "tokens that the calibration reads, about, and at least one sequence of each length (default: 16384, at least 4 times --calib-length; never what is measured on)")
 	flags.StringVar(&f.repeating, "calib-copies", "25%", "`SHARE` of the calibration's tokens that random strings take which stand twice, near and far, so that heads which copy are kept; 0% for the text alone")
 	flags.IntVar(&f.steps, "steps", 0, "steps of each layer (default: 96, above 4096 positions 192)")
-	flags.StringVar(&f.bound, "budget", "", "refuse a result that measures worse than `BUDGET`: ppl=5% or kl=0.05 (default: the one of --select; else "+defaultLimit+" with --calibrate)")
+	flags.StringVar(&f.bound, "budget", "", "refuse a result that measures worse than `BUDGET`: ppl=5% or kl=0.05 (default: the one of --select; else "+tune.DefaultBudget.String()+" with --calibrate)")
 	flags.BoolVar(&f.overBudget, "over-budget", false, "write the result even where it is over the budget")
 	flags.StringVar(&f.picture, "picture", "", "draw which planes --select drops where: `FILE`.png or FILE.svg")
 	f.textFlags.register(cmd)
@@ -57,15 +48,26 @@ func (f *retrofitFlags) register(cmd *cobra.Command) {
 }
 
 // wanted reports whether there is anything to do.
-func (f *retrofitFlags) wanted() bool { return f.selecting != "" || f.calibrate }
+func (f *tuneFlags) wanted() bool { return f.selecting != "" || f.calibrate }
 
-// searches reports whether the budget takes a series of measurements to meet.
-func (f *retrofitFlags) searches() bool {
-	return f.budget != nil && f.budget.Kind != retrofit.BudgetPlanes
+// job is what the flags ask for.
+func (f *tuneFlags) job(model string, o convert.Options, force bool) tune.Job {
+	j := tune.Job{Model: model, Options: o, Budget: f.limit, OverBudget: f.overBudget, Text: &f.textFlags, MeasureTokens: f.measureTokens,
+		Seed: f.seed, Engine: f.engine(), Force: force}
+	if f.budget != nil {
+		j.Select = &tune.Select{Budget: *f.budget, By: f.by, Length: f.selectLength}
+	}
+	if f.calibrate {
+		j.Calibrate = &tune.Calibrate{Length: f.calibLength, Tokens: f.calibTokens, Steps: f.steps, Copies: f.copies}
+		if f.copies == 0 {
+			j.Calibrate.Copies = tune.NoCopies
+		}
+	}
+	return j
 }
 
 // check refuses what cannot be meant and reads the budgets.
-func (f *retrofitFlags) check(cmd *cobra.Command, o convert.Options, graph onnxops.Options, noONNX bool) error {
+func (f *tuneFlags) check(cmd *cobra.Command, o convert.Options, graph onnxops.Options, noONNX bool) error {
 	changed := func(names ...string) string {
 		i := slices.IndexFunc(names, func(n string) bool { return cmd.Flags().Changed(n) })
 		if i < 0 {
@@ -106,8 +108,8 @@ func (f *retrofitFlags) check(cmd *cobra.Command, o convert.Options, graph onnxo
 			return usagef("--%s %d: expected %d or more", n.name, n.value, n.min)
 		}
 	}
-	if f.steps > mostSteps {
-		return usagef("--steps %d: at most %d; a fit of thousands of steps gains little on the one before", f.steps, mostSteps)
+	if f.steps > tune.MostSteps {
+		return usagef("--steps %d: at most %d; a fit of thousands of steps gains little on the one before", f.steps, tune.MostSteps)
 	}
 	var err error
 	if f.copies, err = retrofit.ParseShare(f.repeating); err != nil {
@@ -128,7 +130,7 @@ func (f *retrofitFlags) check(cmd *cobra.Command, o convert.Options, graph onnxo
 }
 
 // holds refuses what cannot hold the spectra that --select gives.
-func (f *retrofitFlags) holds(o convert.Options, graph onnxops.Options, noONNX bool) error {
+func (f *tuneFlags) holds(o convert.Options, graph onnxops.Options, noONNX bool) error {
 	if f.budget == nil {
 		return nil
 	}
@@ -150,7 +152,7 @@ func (f *retrofitFlags) holds(o convert.Options, graph onnxops.Options, noONNX b
 	return nil
 }
 
-func (f *retrofitFlags) budgets(to string) error {
+func (f *tuneFlags) budgets(to string) error {
 	if f.selecting != "" {
 		if to != "hope" {
 			return usagef("--select chooses among the planes of --to hope: --to %s has no choice", to)
@@ -160,23 +162,16 @@ func (f *retrofitFlags) budgets(to string) error {
 			return usagef("--select: %v", err)
 		}
 		f.budget = &b
-		if b.Kind != retrofit.BudgetPlanes {
-			f.limit = &b
-		}
 		if f.by, err = retrofit.ParseGranularity(f.granularity); err != nil {
 			return usagef("--granularity: %v", err)
 		}
 	}
-	text := f.bound
-	if text == "" && f.limit == nil && f.calibrate {
-		text = defaultLimit
-	}
-	if text == "" {
+	if f.bound == "" {
 		return nil
 	}
-	b, err := retrofit.ParseBudget(text)
+	b, err := retrofit.ParseBudget(f.bound)
 	if err == nil && b.Kind == retrofit.BudgetPlanes {
-		return usagef("--budget %s bounds what is measured: expected ppl=5%% or kl=0.05", text)
+		return usagef("--budget %s bounds what is measured: expected ppl=5%% or kl=0.05", f.bound)
 	}
 	if err != nil {
 		return usagef("--budget: %v", strings.TrimSpace(err.Error()))

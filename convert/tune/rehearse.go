@@ -1,4 +1,4 @@
-package main
+package tune
 
 import (
 	"fmt"
@@ -6,25 +6,23 @@ import (
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/retrofit"
-	"github.com/pecvt/pecvt/onnxops"
 )
 
 // rehearse plans, without any values, a result of the form that the work will
-// end in, and its graph where one is wanted: what cannot be written is known
-// before minutes of work.
-func (j *retrofitJob) rehearse(graph *onnxops.Options) error {
-	o := j.options
-	if j.flags.budget != nil {
-		if len(j.planes) == 0 {
-			return fmt.Errorf("select: no plane that turns is below the cut (%s, L %d): there is nothing to choose", o.Cut, j.plan.Encoding.TrainLength)
+// end in: what cannot be written is known before minutes of work.
+func (w *work) rehearse() error {
+	o := w.job.Options
+	if w.job.Select != nil {
+		if len(w.planes) == 0 {
+			return fmt.Errorf("select: no plane that turns is below the cut (%s, L %d): there is nothing to choose", o.Cut, w.plan.Encoding.TrainLength)
 		}
-		o.Spectra = sampleSpectra(j.turns, j.planes, j.flags.by)
+		o.Spectra = sampleSpectra(w.turns, w.planes, w.job.Select.By)
 	}
-	plan, err := convert.NewPlan(j.model, o)
-	if err != nil || graph == nil {
+	plan, err := convert.NewPlan(w.job.Model, o)
+	if err != nil || w.job.Rehearse == nil {
 		return err
 	}
-	return planGraph(plan, *graph)
+	return w.job.Rehearse(plan)
 }
 
 // sampleSpectra drop one choice of a granularity, the first; by model all that

@@ -42,7 +42,7 @@ func writeRetrofit(w io.Writer, r *convert.Retrofit) {
 		if r.OverBudget {
 			over = "; OVER the budget " + r.Budget
 		}
-		fmt.Fprintf(w, "measured: %s at %d positions%s\n", drift(*r.Measured), r.MeasuredLength, over)
+		fmt.Fprintf(w, "measured: %s at %d positions%s\n", *r.Measured, r.MeasuredLength, over)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
 )
@@ -96,11 +97,7 @@ func (s *state) save(layer int, r *LayerReport, tensors []newTensor) error {
 	if err != nil {
 		return fmt.Errorf("work folder: %w", err)
 	}
-	path := s.path(layer)
-	if err := os.WriteFile(path+".part", append(text, '\n'), 0o666); err != nil {
-		return fmt.Errorf("work folder: %w", err)
-	}
-	if err := os.Rename(path+".part", path); err != nil {
+	if err := fsio.WriteWhole(s.path(layer), append(text, '\n')); err != nil {
 		return fmt.Errorf("work folder: %w", err)
 	}
 	return nil

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pecvt/pecvt/convert/retrofit"
+	"github.com/pecvt/pecvt/convert/tune"
+)
+
+// flagNames are the flags that set the fields of a tune.Job or tune.Sweep.
+var flagNames = map[tune.Field]string{
+	tune.FieldTo:              "--to",
+	tune.FieldCut:             "--cut",
+	tune.FieldSelect:          "--select",
+	tune.FieldSelectLength:    "--select-length",
+	tune.FieldCalibrate:       "--calibrate",
+	tune.FieldCalibrateLength: "--calib-length",
+	tune.FieldCalibrateTokens: "--calib-tokens",
+	tune.FieldSweepLength:     "--length",
+}
+
+func flagName(f tune.Field) string { return flagNames[f] }
+
+// inFlags says an error of a job or a sweep in the command line's words.
+func inFlags(err error) error {
+	var field *tune.FieldError
+	var over *tune.BudgetError
+	text := ""
+	switch {
+	case errors.As(err, &field):
+		text = strings.Replace(err.Error(), field.Error(), field.Naming(flagName), 1)
+	case errors.As(err, &over):
+		hint := "more --steps or --calib-tokens, or fewer planes (--select) may help"
+		if !over.Calibrated {
+			hint = "a larger budget or --calibrate may help"
+		}
+		text = strings.Replace(err.Error(), over.Error(), fmt.Sprintf("%v; %s, and --over-budget writes it all the same", over, hint), 1)
+	default:
+		text = err.Error()
+	}
+	var kept *tune.KeptError
+	if errors.As(err, &kept) && errors.Is(err, retrofit.ErrBudget) {
+		text += ", from which the same command with --over-budget goes on"
+	}
+	if errors.Is(err, tune.ErrNothing) {
+		err = usageError{err}
+	}
+	return reworded{err, text}
+}
+
+// reworded is an error in other words.
+type reworded struct {
+	error
+	text string
+}
+
+func (e reworded) Error() string { return e.text }
+
+func (e reworded) Unwrap() error { return e.error }
+
+// expect prints how long work will take and what to know of it.
+func (u *ui) expect(e tune.Estimate, notes []tune.Message) {
+	if u.quiet {
+		return
+	}
+	for _, n := range notes {
+		u.note("note: " + n.Naming(flagName))
+	}
+	u.note(e.String())
+}
+
+// stage shows how far a job or a sweep is.
+func (u *ui) stage(p retrofit.Progress) { u.step(stageText(p)) }
+
+// stageText is one line of progress.
+func stageText(p retrofit.Progress) string {
+	rest := time.Duration(p.Seconds * float64(time.Second)).Round(time.Second)
+	var text string
+	switch p.Stage {
+	case tune.StageScore:
+		return fmt.Sprintf("measurement %d, %d%%, about %s left of it", p.Layer, 100*p.Step/p.Steps, rest)
+	case "calibrate":
+		text = fmt.Sprintf("calibrate layer %d of %d, step %d of %d", p.Layer, p.Layers, p.Step, p.Steps)
+		if p.After > 0 {
+			text += fmt.Sprintf(", attention KL %.3g to %.3g", p.Before, p.After)
+		}
+	case "measure":
+		text = fmt.Sprintf("measurement %d of at most %d", p.Layer, p.Layers)
+	case "costs":
+		text = fmt.Sprintf("costs of planes, layer %d of %d", p.Layer, p.Layers)
+	default:
+		text = fmt.Sprintf("%s, layer %d of %d", p.Stage, p.Layer, p.Layers)
+	}
+	if p.Seconds > 0 {
+		text += fmt.Sprintf(", about %s left", rest)
+	}
+	return text
+}

@@ -1,0 +1,124 @@
+package tune
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/retrofit"
+	"github.com/pecvt/pecvt/convert/safetensors"
+)
+
+// candidates measures what conversions of one model become. Each is written into
+// a temporary folder, its tensor files links where they do not change, and is
+// gone when it is measured.
+type candidates struct {
+	model    string
+	options  convert.Options
+	progress func(retrofit.Progress)
+
+	dir   string // temporary; holds the candidates and what the meter makes
+	meter Meter
+	done  int
+}
+
+// newCandidates makes the temporary folder in base, "" is the system's.
+func newCandidates(ctx context.Context, e Engine, model string, o convert.Options, sequences [][]int64, series bool, base string, progress func(retrofit.Progress)) (*candidates, error) {
+	dir, err := os.MkdirTemp(base, ".pecvt-measure-*")
+	if err != nil {
+		return nil, fmt.Errorf("measure: temporary folder: %w", err)
+	}
+	o.Hash, o.Copy = false, false
+	c := &candidates{model: model, options: o, progress: progress, dir: dir}
+	if c.meter, err = e.Meter(ctx, model, MeterOptions{Sequences: sequences, Series: series, Folder: dir}); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// close removes everything.
+func (c *candidates) close() {
+	if c.meter != nil {
+		c.meter.Close()
+	}
+	os.RemoveAll(c.dir)
+}
+
+// with measures what the conversion becomes with r.
+func (c *candidates) with(ctx context.Context, r *convert.Retrofit) (retrofit.Measured, error) {
+	o := c.options
+	o.Retrofit = r
+	return c.measure(ctx, o)
+}
+
+func (c *candidates) measure(ctx context.Context, o convert.Options) (retrofit.Measured, error) {
+	c.done++
+	o.Output = filepath.Join(c.dir, fmt.Sprintf("candidate-%d", c.done))
+	plan, err := convert.NewPlan(c.model, o)
+	if err != nil {
+		return retrofit.Measured{}, err
+	}
+	if _, err := convert.Run(ctx, plan, convert.RunOptions{}); err != nil {
+		return retrofit.Measured{}, err
+	}
+	defer os.RemoveAll(o.Output)
+	begin := time.Now()
+	m, err := c.meter.Measure(ctx, o.Output, func(done, total int) {
+		if c.progress != nil && done > 0 {
+			left := time.Since(begin).Seconds() / float64(done) * float64(total-done)
+			c.progress(retrofit.Progress{Stage: StageScore, Layer: c.done, Step: done, Steps: total, Seconds: left})
+		}
+	})
+	if err != nil {
+		return retrofit.Measured{}, err
+	}
+	return retrofit.Measured{PPL: sixDigits(m.PPL), SourcePPL: sixDigits(m.SourcePPL), KL: sixDigits(m.KL)}, nil
+}
+
+// sixDigits rounds a figure that goes into a manifest to what float32
+// arithmetic can tell.
+func sixDigits(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return x
+	}
+	y, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 6, 64), 64)
+	if err != nil {
+		return x
+	}
+	return y
+}
+
+// besides is a folder for temporary files that can hold links to a checkpoint's
+// files: the system's where that shares their file system, else the one that the
+// model's folder is in where that can be written to.
+func besides(ckpt *safetensors.Checkpoint) string {
+	beside := filepath.Dir(fsio.Absolute(ckpt.Dir))
+	for _, base := range []string{"", beside} {
+		dir, err := os.MkdirTemp(base, ".pecvt-measure-*")
+		if err != nil {
+			continue
+		}
+		err = os.Link(ckpt.Files[0].Path, filepath.Join(dir, "link"))
+		os.RemoveAll(dir)
+		if err == nil {
+			return base
+		}
+	}
+	return ""
+}
+
+// folderAbove is the nearest folder above path that exists.
+func folderAbove(path string) string {
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		if st, err := os.Stat(dir); err == nil && st.IsDir() || dir == filepath.Dir(dir) {
+			return dir
+		}
+	}
+}

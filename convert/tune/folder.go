@@ -1,0 +1,132 @@
+package tune
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/retrofit"
+)
+
+// folder is the one beside the target in which an interrupted job finds what it
+// had done: the selection here, and layer by layer the calibration, which is
+// package retrofit's.
+type folder struct{ dir string }
+
+// folderFor names the folder of a target.
+func folderFor(output string) folder { return folder{filepath.Clean(output) + ".calibration"} }
+
+// check refuses what is no folder, or none to write to, in its place.
+func (f folder) check(output string) error {
+	st, err := os.Stat(f.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && !st.IsDir() {
+		return fmt.Errorf("target %s: %s, which keeps its calibration until that is done, is no folder: move it away, or choose another target", output, f.dir)
+	}
+	if err == nil {
+		var dir string
+		if dir, err = os.MkdirTemp(f.dir, ".check-*"); err == nil {
+			return os.Remove(dir)
+		}
+	}
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return fmt.Errorf("target %s: cannot write to %s, which keeps its calibration until that is done: %w; choose another target", output, f.dir, err)
+}
+
+func (f folder) selection() string { return filepath.Join(f.dir, "selection.json") }
+
+// keeps reports whether anything was stored.
+func (f folder) keeps() bool {
+	entries, err := os.ReadDir(f.dir)
+	return err == nil && len(entries) > 0
+}
+
+// stored is a selection and what it was made from.
+type stored struct {
+	Key       string              `json:"key"`
+	Selection *retrofit.Selection `json:"selection"`
+}
+
+// keyOf names everything that decides a selection.
+func keyOf(parts ...any) (string, error) {
+	text, err := json.Marshal(parts)
+	if err != nil {
+		return "", fmt.Errorf("work folder: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// load returns the stored selection of that key; nil if there is none.
+func (f folder) load(key string, turns []retrofit.Turn) (*retrofit.Selection, error) {
+	text, err := os.ReadFile(f.selection())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("work folder: %w", err)
+	}
+	var s stored
+	if err := json.Unmarshal(text, &s); err != nil || s.Selection == nil {
+		return nil, fmt.Errorf("work folder: %s holds no selection: remove %s", f.selection(), f.dir)
+	}
+	if s.Key != key {
+		return nil, fmt.Errorf("work folder %s holds a selection of another model or text, or with other options: remove it, or choose another target", f.dir)
+	}
+	if err := s.Selection.Bind(turns); err != nil {
+		return nil, fmt.Errorf("work folder: %s: %w: remove %s", f.selection(), err, f.dir)
+	}
+	return s.Selection, nil
+}
+
+// save stores a selection, whole or not at all.
+func (f folder) save(key string, s *retrofit.Selection) error {
+	text, err := json.Marshal(stored{key, s})
+	if err == nil {
+		err = os.MkdirAll(f.dir, 0o777)
+	}
+	if err == nil {
+		err = fsio.WriteWhole(f.selection(), text)
+	}
+	if err != nil {
+		return fmt.Errorf("work folder: %w", err)
+	}
+	return nil
+}
+
+// left makes an error say that work was kept; a folder that holds nothing goes.
+func (f folder) left(err error) error {
+	if err == nil {
+		return nil
+	}
+	if !f.keeps() {
+		os.Remove(f.dir)
+		return err
+	}
+	return &KeptError{err, f.dir}
+}
+
+// KeptError is an error after which a work folder stays, from which the same job
+// goes on. One over the budget (retrofit.ErrBudget) goes on with OverBudget.
+type KeptError struct {
+	Err error
+	// Folder is where the work is.
+	Folder string
+}
+
+func (e *KeptError) Unwrap() error { return e.Err }
+
+func (e *KeptError) Error() string {
+	return fmt.Sprintf("%v; what was computed is kept in %s", e.Err, e.Folder)
+}

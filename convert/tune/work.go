@@ -1,0 +1,206 @@
+package tune
+
+import (
+	"context"
+	"slices"
+
+	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/retrofit"
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/convert/safetensors"
+)
+
+// work is a job under way.
+type work struct {
+	job    *Job
+	plan   *convert.Plan // without a retrofit
+	folder folder
+
+	ckpt  *safetensors.Checkpoint
+	m     *family.Model
+	turns []retrofit.Turn
+	text  *Text
+	parts *Division
+	tries *candidates
+
+	selectLength, calibrateLength int
+	planes                        []int
+	training                      [][]int64
+
+	estimate Estimate
+	result   convert.Retrofit
+	notes    []Message
+}
+
+// close frees what is open and takes temporary files away.
+func (w *work) close() {
+	if w.tries != nil {
+		w.tries.close()
+	}
+	if w.ckpt != nil {
+		w.ckpt.Close()
+	}
+}
+
+// plans decides the conversion without a retrofit, and whether its target can be
+// written.
+func (w *work) plans() (err error) {
+	j := w.job
+	if w.plan, err = convert.NewPlan(j.Model, j.Options); err != nil {
+		return err
+	}
+	if kind := w.plan.Encoding.Kind; kind != rewrite.Lossy {
+		return fieldError("%s %s is %s here: %w", FieldTo, j.Options.To, kind, ErrNothing)
+	}
+	if err := w.plan.CheckTarget(j.Force); err != nil { // known before minutes of work
+		return err
+	}
+	j.Options.Output = w.plan.Output
+	w.folder = folderFor(w.plan.Output)
+	return w.folder.check(w.plan.Output)
+}
+
+// open reads the model and the text, and divides that.
+func (w *work) open(ctx context.Context) (err error) {
+	j := w.job
+	if w.ckpt, err = safetensors.OpenCheckpoint(j.Model); err != nil {
+		return err
+	}
+	if w.m, err = family.Load(w.ckpt); err != nil {
+		return err
+	}
+	if w.turns, err = retrofit.Turns(w.m); err != nil {
+		return err
+	}
+	longest, err := w.lengths()
+	if err != nil {
+		return err
+	}
+	if w.text, err = j.Text.Tokens(ctx, w.ckpt.Dir, w.m.Vocab); err != nil {
+		return err
+	}
+	if w.parts, err = w.text.Divide(longest, j.MeasureTokens); err != nil {
+		return err
+	}
+	if j.Calibrate != nil {
+		if err := w.train(); err != nil {
+			return err
+		}
+	}
+	w.result.BOS = w.text.BOS
+	w.tries, err = newCandidates(ctx, j.Engine, j.Model, j.Options, w.parts.Measured, j.Select.searches(), folderAbove(w.plan.Output), j.Progress)
+	if err != nil {
+		return err
+	}
+	w.result.MeasuredBy = w.tries.meter.Runner()
+	for _, n := range w.tries.meter.Notes() {
+		w.notes = append(w.notes, Message{"%s", []any{n}})
+	}
+	if j.Calibrate != nil {
+		w.notes = append(w.notes, w.leftOut()...)
+	}
+	return nil
+}
+
+// lengths decides the lengths that are worked at, and the candidates of a
+// selection. The longest is also that of what is measured.
+func (w *work) lengths() (longest int, err error) {
+	usual := min(w.plan.Encoding.TrainLength, LongestDefault)
+	if s := w.job.Select; s != nil {
+		w.selectLength = orElse(s.Length, usual)
+		longest = w.selectLength
+		w.planes, err = retrofit.Below(w.turns, w.plan.Rewrite().Unscaled, w.job.Options.Cut, w.plan.Encoding.TrainLength)
+		if err != nil {
+			return 0, err
+		}
+	}
+	if c := w.job.Calibrate; c != nil {
+		w.calibrateLength = orElse(c.Length, usual)
+		longest = max(longest, w.calibrateLength)
+	}
+	if err := retrofit.SameAt(w.m, longest, w.m.MaxPositions, 2*w.m.TrainedLength); err != nil {
+		return 0, fieldError("%s and %s: %w", FieldSelect, FieldCalibrate, err)
+	}
+	return longest, nil
+}
+
+// train makes the sequences that the calibration reads.
+func (w *work) train() error {
+	c := w.job.Calibrate
+	all, rest := len(w.text.IDs), len(w.parts.Fit)
+	want := orElse(c.Tokens, min(max(16384, 4*w.calibrateLength), rest))
+	if want > rest {
+		return fieldError("the text has %d tokens, of which %d are measured on: %s %d asks for more than the rest; give more text", all, all-rest, FieldCalibrateTokens, want)
+	}
+	w.training = w.text.begun(retrofit.Repeat(retrofit.Sequences(w.parts.Fit, w.calibrateLength, want), c.Copies, w.job.Seed))
+	w.result.Copies = c.Copies
+	return nil
+}
+
+// leftOut says which of the calibration's lengths are left out.
+func (w *work) leftOut() []Message {
+	var list []Message
+	for _, part := range []struct {
+		of   int
+		name string
+	}{{4, "a quarter"}, {16, "a sixteenth"}} {
+		n := w.calibrateLength / part.of
+		if slices.ContainsFunc(w.training, func(s []int64) bool { return len(s) == n }) {
+			continue
+		}
+		why := "too short to fit attention on"
+		if n >= retrofit.Shortest {
+			why = "the text has no tokens left for them"
+		}
+		list = append(list, Message{"the calibration reads no sequences of %d positions, %s of %s %d: %s", []any{n, part.name, FieldCalibrateLength, w.calibrateLength, why}})
+	}
+	return list
+}
+
+func orElse(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}
+
+// calibrateOptions are those of every attempt.
+func (w *work) calibrateOptions() retrofit.CalibrateOptions {
+	steps := w.job.Calibrate.Steps
+	if steps == 0 {
+		steps = 96
+		if w.calibrateLength > 4096 {
+			steps = 192
+		}
+	}
+	return retrofit.CalibrateOptions{Steps: steps, Seed: w.job.Seed, Folder: w.folder.dir, Progress: w.job.Progress}
+}
+
+// expect fills in and tells how long it will take.
+func (w *work) expect() error {
+	j, e := w.job, &w.estimate
+	here := thisMachine()
+	e.Measurements = 2 // the source's and the result's
+	if j.Select != nil {
+		e.Costs = here.costs(w.m, w.parts.Costs(w.selectLength), len(w.planes))
+		if j.Select.searches() {
+			e.Measurements = 1 + retrofit.MostTrials
+			if j.Calibrate != nil {
+				e.Measurements++
+			}
+		}
+	}
+	if j.Calibrate != nil {
+		student, err := convert.Students(w.m, w.plan.Rewrite())
+		if err != nil {
+			return err
+		}
+		e.Calibrate = here.fit(w.m, w.turns, student, w.training, w.calibrateOptions())
+	}
+	e.Measure = float64(e.Measurements) * here.measure(w.m, w.parts.Measured, w.tries.meter.Share())
+	if j.Expect != nil {
+		j.Expect(*e, w.notes)
+	}
+	return nil
+}

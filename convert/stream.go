@@ -67,9 +67,6 @@ func (w *run) added(out *safetensors.Writer, info safetensors.Info, t *rewrite.T
 		return out.WriteTensorFrom(info.Name, io.LimitReader(zeros{}, info.Bytes()))
 	}
 	raw := make([]byte, info.Bytes())
-	if len(t.Values)*t.DType.Size() != len(raw) {
-		return fmt.Errorf("internal error: tensor %q of shape %v has %d values", t.Name, t.Shape, len(t.Values))
-	}
 	if err := tensor.Encode64(raw, t.Values, t.DType); err != nil {
 		return fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
@@ -130,7 +127,7 @@ func (r *rowReader) next() error {
 	}
 	r.current = io.NewSectionReader(whole, piece.Rows.Begin*row, piece.Count()*row)
 	if piece.Negate {
-		r.current = &negating{from: r.current, size: info.DType.Size()}
+		r.current = &negating{from: r.current, dtype: info.DType}
 	}
 	return nil
 }
@@ -143,22 +140,19 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// negating flips the sign bit of every element, the highest bit of its last
-// byte in every float dtype.
+// negating flips the sign of every element.
 type negating struct {
-	from io.Reader
-	size int
-	at   int // bytes read so far, modulo size
+	from  io.Reader
+	dtype tensor.DType
+	at    int64 // bytes read so far
 }
 
 func (n *negating) Read(p []byte) (int, error) {
 	got, err := n.from.Read(p)
-	for i := range p[:got] {
-		if n.at++; n.at == n.size {
-			p[i] ^= 0x80
-			n.at = 0
-		}
+	if !tensor.Negate(p[:got], n.dtype, n.at) {
+		return 0, fmt.Errorf("internal error: elements of %s have no sign to flip", n.dtype)
 	}
+	n.at += int64(got)
 	return got, err
 }
 

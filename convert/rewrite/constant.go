@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -48,14 +49,7 @@ func (j job) zeroWeight(w family.Weight) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	size := dtype.Size()
-	for i, b := range raw {
-		// −0 is 0, and the sign is in the last byte of an element
-		if b != 0 && (b != 0x80 || i%size != size-1) {
-			return false, nil
-		}
-	}
-	return true, nil
+	return tensor.AllZero(raw, dtype), nil
 }
 
 func zeroRows(rows [][]float64) bool {

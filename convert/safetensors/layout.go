@@ -26,6 +26,9 @@ func Layout(infos []Info) ([]Info, error) {
 		if !info.DType.Valid() {
 			return nil, fmt.Errorf("safetensors: tensor %q: %v is not a dtype", info.Name, info.DType)
 		}
+		if !info.DType.InHeader() {
+			return nil, fmt.Errorf("safetensors: tensor %q: a safetensors header has no dtype %v: decode it to a type of its own elements", info.Name, info.DType)
+		}
 		if seen[info.Name] || info.Name == metadataKey {
 			return nil, fmt.Errorf("safetensors: tensor %q: the name is taken", info.Name)
 		}

@@ -149,6 +149,7 @@ func TestLayoutErrors(t *testing.T) {
 		{"twice", []Info{{Name: "a", DType: tensor.U8}, {Name: "a", DType: tensor.U8}}, `tensor "a": the name is taken`},
 		{"reserved", []Info{{Name: "__metadata__", DType: tensor.U8}}, `tensor "__metadata__": the name is taken`},
 		{"no dtype", []Info{{Name: "a", DType: tensor.DType(77)}}, `DType(77) is not a dtype`},
+		{"block format", []Info{{Name: "a", DType: tensor.Q8_0, Shape: []int64{32}}}, `a safetensors header has no dtype Q8_0`},
 		{"negative", []Info{{Name: "a", DType: tensor.U8, Shape: []int64{-1}}}, "negative"},
 		{"rank", []Info{{Name: "a", DType: tensor.U8, Shape: make([]int64, 65)}}, "rank 65 is above 64"},
 		{"sum overflows", []Info{{Name: "a", DType: tensor.U8, Shape: []int64{1 << 62}}, {Name: "b", DType: tensor.U8, Shape: []int64{1 << 62}}}, `tensor "b": the file's size overflows`},

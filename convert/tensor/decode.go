@@ -13,8 +13,12 @@ func lengths(n, bytes int, d DType) error {
 	if !d.Valid() {
 		return fmt.Errorf("tensor: %v is not a dtype", d)
 	}
-	if bytes%d.Size() != 0 || bytes/d.Size() != n {
-		return fmt.Errorf("tensor: %d elements of %s need %d bytes, got %d", n, d, n*d.Size(), bytes)
+	elements, size := d.Unit()
+	if n%elements != 0 || bytes%size != 0 || bytes/size != n/elements {
+		if elements > 1 {
+			return fmt.Errorf("tensor: %d elements of %s, in blocks of %d, do not fit %d bytes, in blocks of %d", n, d, elements, bytes, size)
+		}
+		return fmt.Errorf("tensor: %d elements of %s need %d bytes, got %d", n, d, n*size, bytes)
 	}
 	return nil
 }
@@ -50,6 +54,8 @@ func Decode64(dst []float64, src []byte, d DType) error {
 		for i := range dst {
 			dst[i] = float64(e5m2Table[src[i]])
 		}
+	case Q8_0:
+		decodeQ8(dst, src)
 	default:
 		decodeInteger(dst, src, d)
 	}
@@ -87,6 +93,8 @@ func Decode32(dst []float32, src []byte, d DType) error {
 		for i := range dst {
 			dst[i] = e5m2Table[src[i]]
 		}
+	case Q8_0:
+		decodeQ8(dst, src)
 	default:
 		decodeInteger(dst, src, d)
 	}

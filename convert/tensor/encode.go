@@ -10,7 +10,8 @@ import (
 // rounding, to nearest, ties to even. Magnitudes beyond the largest finite value
 // become infinity, or NaN in F8E4M3, which has no infinity. An integer type or
 // Bool takes only values that it represents exactly; any other is an error that
-// names the element. It returns an error if dst does not hold exactly len(src)
+// names the element. A block format rounds twice, its scale and its codes, as its
+// own doc says. It returns an error if dst does not hold exactly len(src)
 // elements.
 func Encode64(dst []byte, src []float64, d DType) error { return encode(dst, src, d) }
 
@@ -47,6 +48,8 @@ func encode[F float32 | float64](dst []byte, src []F, d DType) error {
 		for i, x := range src {
 			dst[i] = byte(formatE5M2.round(float64(x)))
 		}
+	case Q8_0:
+		encodeQ8(dst, src)
 	default:
 		for i, x := range src {
 			if err := putInteger(dst[i*d.Size():], float64(x), d); err != nil {

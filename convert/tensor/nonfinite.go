@@ -1,10 +1,13 @@
 package tensor
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 // NonFinite looks for the first NaN or infinity among the little-endian elements
-// of src and gives its index. Integer types hold none. Bytes after the last
-// whole element are ignored.
+// of src and gives its index: the first of its block where a block's scale is not
+// finite. Integer types hold none. Bytes after the last whole element are ignored.
 func NonFinite(src []byte, d DType) (index int64, found bool) {
 	switch d {
 	case BF16:
@@ -30,6 +33,8 @@ func NonFinite(src []byte, d DType) (index int64, found bool) {
 				return int64(i), true
 			}
 		}
+	case Q8_0:
+		return nonFiniteQ8(src)
 	case F8E5M2:
 		for i, b := range src {
 			if b&0x7c == 0x7c {
@@ -57,4 +62,17 @@ func nonFinite16(src []byte, mask uint16) (int64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// At decodes the element with the given index among the little-endian elements of
+// src.
+func At(src []byte, d DType, index int64) (float64, error) {
+	elements, bytes := d.Unit()
+	unit, in := index/int64(elements), index%int64(elements)
+	values := make([]float64, elements)
+	if index < 0 || (unit+1)*int64(bytes) > int64(len(src)) {
+		return 0, fmt.Errorf("tensor: element %d of %s in %d bytes", index, d, len(src))
+	}
+	err := Decode64(values, src[unit*int64(bytes):(unit+1)*int64(bytes)], d)
+	return values[in], err
 }

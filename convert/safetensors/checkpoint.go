@@ -2,8 +2,10 @@ package safetensors
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,12 +14,12 @@ import (
 )
 
 // Checkpoint is a model's set of safetensors files: one, or the shards of an
-// index. Index and shards have been found to agree.
+// index. Index and shards have been found to agree. It is a store of tensors
+// (store.Store); its methods may be used from several goroutines, Close excepted.
 type Checkpoint struct {
-	Dir       string  // the folder of the files
-	Files     []*File // sorted by path
-	IndexPath string  // "" where the checkpoint has no index
-
+	dir    string
+	files  []*File // sorted by path
+	index  string  // "" where the checkpoint has no index
 	names  []string
 	fileOf map[string]*File
 }
@@ -35,9 +37,9 @@ func OpenCheckpoint(path string) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Checkpoint{Dir: filepath.Dir(found)}
+	c := &Checkpoint{dir: filepath.Dir(found)}
 	if strings.HasSuffix(found, indexSuffix) {
-		c.IndexPath = found
+		c.index = found
 		err = c.openShards()
 	} else {
 		err = c.openSingle(found)
@@ -55,7 +57,7 @@ func (c *Checkpoint) openSingle(path string) error {
 	if err != nil {
 		return err
 	}
-	c.Files = []*File{f}
+	c.files = []*File{f}
 	c.fileOf = make(map[string]*File, len(f.infos))
 	for _, info := range f.infos {
 		c.fileOf[info.Name] = f
@@ -64,21 +66,21 @@ func (c *Checkpoint) openSingle(path string) error {
 }
 
 func (c *Checkpoint) openShards() error {
-	weightMap, err := readIndex(c.IndexPath)
+	weightMap, err := readIndex(c.index)
 	if err != nil {
 		return err
 	}
 	c.fileOf = make(map[string]*File, len(weightMap))
 	shards := slices.Compact(slices.Sorted(maps.Values(weightMap)))
 	for _, shard := range shards {
-		f, err := Open(filepath.Join(c.Dir, shard))
+		f, err := Open(filepath.Join(c.dir, shard))
 		if errors.Is(err, fs.ErrNotExist) {
-			return formatErrorf(c.IndexPath, "", "shard %s is missing (%d shards are listed): download it", shard, len(shards))
+			return formatErrorf(c.index, "", "shard %s is missing (%d shards are listed): download it", shard, len(shards))
 		}
 		if err != nil {
 			return err
 		}
-		c.Files = append(c.Files, f)
+		c.files = append(c.files, f)
 		for _, info := range f.infos {
 			if other := c.fileOf[info.Name]; other != nil {
 				return formatErrorf(f.Path, info.Name, "also in %s: a tensor belongs to one shard", filepath.Base(other.Path))
@@ -94,42 +96,99 @@ func (c *Checkpoint) checkIndex(weightMap map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(weightMap)) {
 		f := c.fileOf[name]
 		if f == nil {
-			return formatErrorf(c.IndexPath, name, "listed in %s, but no shard holds it: index and shards are not of one checkpoint; download both again", weightMap[name])
+			return formatErrorf(c.index, name, "listed in %s, but no shard holds it: index and shards are not of one checkpoint; download both again", weightMap[name])
 		}
 		if in := filepath.Base(f.Path); in != weightMap[name] {
-			return formatErrorf(c.IndexPath, name, "listed in %s, but it is in %s: index and shards are not of one checkpoint; download both again", weightMap[name], in)
+			return formatErrorf(c.index, name, "listed in %s, but it is in %s: index and shards are not of one checkpoint; download both again", weightMap[name], in)
 		}
 	}
-	for _, f := range c.Files {
+	for _, f := range c.files {
 		for _, info := range f.infos {
 			if _, ok := weightMap[info.Name]; !ok {
-				return formatErrorf(f.Path, info.Name, "not listed in %s: index and shards are not of one checkpoint; download both again", filepath.Base(c.IndexPath))
+				return formatErrorf(f.Path, info.Name, "not listed in %s: index and shards are not of one checkpoint; download both again", filepath.Base(c.index))
 			}
 		}
 	}
 	return nil
 }
 
+// Root is the folder of the files.
+func (c *Checkpoint) Root() string { return c.dir }
+
+// FS gives the files of that folder.
+func (c *Checkpoint) FS() fs.FS { return os.DirFS(c.dir) }
+
+// IndexPath is the index that lists the shards, "" where there is none.
+func (c *Checkpoint) IndexPath() string { return c.index }
+
+// Shards lists the open files, sorted by path. The caller must not change it.
+func (c *Checkpoint) Shards() []*File { return c.files }
+
+// Files describes the files, in the order of Shards.
+func (c *Checkpoint) Files() []tensor.File {
+	list := make([]tensor.File, len(c.files))
+	for i, f := range c.files {
+		names := make([]string, len(f.infos))
+		for j, info := range f.infos {
+			names[j] = info.Name
+		}
+		list[i] = tensor.File{Path: f.Path, Format: Format, Size: f.size, DataStart: f.dataStart, HeaderSHA256: f.headerSum, Metadata: f.Metadata(), Tensors: names}
+	}
+	return list
+}
+
 // Names lists all tensors, sorted. The caller must not change it.
 func (c *Checkpoint) Names() []string { return c.names }
 
-// Lookup finds a tensor by its name, and the file that holds it.
-func (c *Checkpoint) Lookup(name string) (Info, *File, bool) {
+// Lookup finds a tensor by its name.
+func (c *Checkpoint) Lookup(name string) (tensor.Info, bool) {
 	f := c.fileOf[name]
 	if f == nil {
-		return Info{}, nil, false
+		return tensor.Info{}, false
 	}
 	info, ok := f.Lookup(name)
-	return info, f, ok
+	return tensor.Info{Name: info.Name, DType: info.DType, Shape: info.Shape}, ok
+}
+
+// Place says where in which file a tensor's bytes lie.
+func (c *Checkpoint) Place(name string) (tensor.Place, bool) {
+	f := c.fileOf[name]
+	if f == nil {
+		return tensor.Place{}, false
+	}
+	info, ok := f.Lookup(name)
+	return tensor.Place{File: f.Path, Offset: f.dataStart + info.Begin, Length: info.Bytes()}, ok
 }
 
 // Bytes gives the data of a tensor; see [File.Bytes].
 func (c *Checkpoint) Bytes(name string) ([]byte, error) {
+	return ofFile(c, name, func(f *File) ([]byte, error) { return f.Bytes(name) })
+}
+
+// Read gives the bytes [begin, end) of a tensor; see [File.Read].
+func (c *Checkpoint) Read(name string, begin, end int64) ([]byte, error) {
+	return ofFile(c, name, func(f *File) ([]byte, error) { return f.Read(name, begin, end) })
+}
+
+// Section gives a reader of a tensor's data; see [File.Section].
+func (c *Checkpoint) Section(name string) (*io.SectionReader, error) {
+	return ofFile(c, name, func(f *File) (*io.SectionReader, error) { return f.Section(name) })
+}
+
+// Walk goes through the data of a tensor; see [File.Walk].
+func (c *Checkpoint) Walk(name string, visit func(offset int64, piece []byte) error) error {
+	_, err := ofFile(c, name, func(f *File) (struct{}, error) { return struct{}{}, f.Walk(name, visit) })
+	return err
+}
+
+// ofFile asks the file that holds a tensor.
+func ofFile[T any](c *Checkpoint, name string, ask func(*File) (T, error)) (T, error) {
 	f := c.fileOf[name]
 	if f == nil {
-		return nil, c.noTensor(name)
+		var none T
+		return none, c.noTensor(name)
 	}
-	return f.Bytes(name)
+	return ask(f)
 }
 
 // Release gives back the mapped pages of a tensor; see [File.Release].
@@ -152,13 +211,13 @@ func (c *Checkpoint) Float32(name string) ([]float32, error) {
 }
 
 func decodeTensor[F float32 | float64](c *Checkpoint, name string, decode func([]F, []byte, tensor.DType) error) ([]F, error) {
-	info, f, ok := c.Lookup(name)
+	info, ok := c.Lookup(name)
 	if !ok {
 		return nil, c.noTensor(name)
 	}
 	size := int64(info.DType.Size())
 	out := make([]F, info.Bytes()/size)
-	err := f.Walk(name, func(offset int64, piece []byte) error {
+	err := c.Walk(name, func(offset int64, piece []byte) error {
 		first, n := offset/size, int64(len(piece))/size
 		return decode(out[first:first+n], piece, info.DType)
 	})
@@ -171,19 +230,19 @@ func decodeTensor[F float32 | float64](c *Checkpoint, name string, decode func([
 // Close closes every file.
 func (c *Checkpoint) Close() error {
 	var errs []error
-	for _, f := range c.Files {
+	for _, f := range c.files {
 		errs = append(errs, f.Close())
 	}
-	c.Files, c.fileOf, c.names = nil, nil, nil
+	c.files, c.fileOf, c.names = nil, nil, nil
 	return errors.Join(errs...)
 }
 
 func (c *Checkpoint) noTensor(name string) error {
-	where := c.Dir
-	if c.IndexPath != "" {
-		where = c.IndexPath
-	} else if len(c.Files) == 1 {
-		where = c.Files[0].Path
+	where := c.dir
+	if c.index != "" {
+		where = c.index
+	} else if len(c.files) == 1 {
+		where = c.files[0].Path
 	}
 	return formatErrorf(where, name, "the checkpoint has no such tensor")
 }

@@ -30,12 +30,13 @@ func TestShardedCheckpoint(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		if got := strings.Join(c.Names(), " "); got != "a b c" || c.Dir != dir || c.IndexPath != idx || len(c.Files) != 2 {
-			t.Errorf("names %q, dir %s, index %s, %d files", got, c.Dir, c.IndexPath, len(c.Files))
+		if got := strings.Join(c.Names(), " "); got != "a b c" || c.Root() != dir || c.IndexPath() != idx || len(c.Files()) != 2 {
+			t.Errorf("names %q, dir %s, index %s, %d files", got, c.Root(), c.IndexPath(), len(c.Files()))
 		}
-		info, f, ok := c.Lookup("c")
-		if !ok || info.DType != tensor.F32 || filepath.Base(f.Path) != "model-00002-of-00002.safetensors" {
-			t.Errorf("c: %+v in %v", info, f)
+		info, ok := c.Lookup("c")
+		place, _ := c.Place("c")
+		if !ok || info.DType != tensor.F32 || filepath.Base(place.File) != "model-00002-of-00002.safetensors" {
+			t.Errorf("c: %+v in %v", info, place)
 		}
 		f64, err := c.Float64("b")
 		if err != nil || len(f64) != 2 || f64[0] != 1 || f64[1] != 1 {
@@ -206,9 +207,9 @@ func TestLocate(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer ckpt.Close()
-			got := ckpt.IndexPath
+			got := ckpt.IndexPath()
 			if got == "" {
-				got = ckpt.Files[0].Path
+				got = ckpt.Shards()[0].Path
 			}
 			if filepath.Base(got) != c.want {
 				t.Errorf("found %s, want %s", got, c.want)

@@ -15,6 +15,9 @@ import (
 	"github.com/pecvt/pecvt/convert/fsio"
 )
 
+// Format is what tensor.File calls the files of this package.
+const Format = "safetensors"
+
 // File is an open safetensors file whose header has passed every check. Its
 // methods may be used from several goroutines, Close excepted.
 type File struct {
@@ -160,16 +163,28 @@ func (f *File) Bytes(name string) ([]byte, error) {
 	if !ok {
 		return nil, f.noTensor(name)
 	}
+	return f.Read(name, 0, info.Bytes())
+}
+
+// Read is [File.Bytes] for the bytes [begin, end) of a tensor.
+func (f *File) Read(name string, begin, end int64) ([]byte, error) {
+	info, ok := f.Lookup(name)
+	if !ok {
+		return nil, f.noTensor(name)
+	}
+	if begin < 0 || end < begin || end > info.Bytes() {
+		return nil, formatErrorf(f.Path, name, "bytes %d to %d of %d: the tensor has no such bytes", begin, end, info.Bytes())
+	}
 	if f.views != nil {
 		v, ok := f.views.Tensor(name)
 		if !ok {
 			return nil, f.noTensor(name)
 		}
-		// The library's slice goes on to the end of the file: an append by the
-		// caller would write to the map.
-		return slices.Clip(v.Data()), nil
+		// With its capacity the slice would go on to the end of the file: an
+		// append by the caller would write to the map.
+		return v.Data()[begin:end:end], nil
 	}
-	begin, end := f.dataStart+info.Begin, f.dataStart+info.End
+	begin, end = f.dataStart+info.Begin+begin, f.dataStart+info.Begin+end
 	if f.mapped != nil {
 		return f.mapped.Data()[begin:end:end], nil
 	}
@@ -178,7 +193,8 @@ func (f *File) Bytes(name string) ([]byte, error) {
 }
 
 // Section gives a reader of a tensor's data that reads the file rather than the
-// map, for streaming with a small buffer.
+// map, for streaming with a small buffer. What it reads from ([io.SectionReader.Outer])
+// is an [os.File].
 func (f *File) Section(name string) (*io.SectionReader, error) {
 	info, ok := f.Lookup(name)
 	if !ok {

@@ -26,7 +26,7 @@ func (f *File) Fingerprint() (string, error) {
 // order. File names do not count.
 func (c *Checkpoint) Fingerprint() (string, error) {
 	h := sha256.New()
-	for _, f := range c.Files {
+	for _, f := range c.files {
 		if err := f.sample(h); err != nil {
 			return "", err
 		}

@@ -37,11 +37,15 @@ func TestFullFileSystem(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer source.Close()
+	section, err := source.Section("w")
+	if err != nil {
+		t.Fatal(err)
+	}
 	path := filepath.Join(small, "m.safetensors")
 	for name, write := range map[string]func(w *Writer) error{
 		"bytes":  func(w *Writer) error { return w.WriteTensor("w", data) },
 		"reader": func(w *Writer) error { return w.WriteTensorFrom("w", strings.NewReader(string(data))) },
-		"copy":   func(w *Writer) error { return w.CopyTensor(context.Background(), "w", source, "w") },
+		"copy":   func(w *Writer) error { return w.CopyTensor(context.Background(), "w", tensor.U8, section) },
 	} {
 		w, err := Create(path, []Info{{Name: "w", DType: tensor.U8, Shape: []int64{1 << 20}}}, nil)
 		if err != nil {

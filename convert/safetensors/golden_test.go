@@ -33,17 +33,18 @@ func TestOpenEveryGolden(t *testing.T) {
 			continue
 		}
 		for _, name := range f.Names() {
-			info, file, _ := f.Lookup(name)
+			info, _ := f.Lookup(name)
+			place, _ := f.Place(name)
 			data, err := f.Bytes(name)
 			if err != nil || int64(len(data)) != info.Bytes() {
 				t.Errorf("%s: %s: %d bytes, %v", path, name, len(data), err)
 			}
 			raw := make([]byte, info.Bytes())
-			on, err := os.Open(file.Path)
+			on, err := os.Open(place.File)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := on.ReadAt(raw, file.DataStart()+info.Begin); err != nil || string(raw) != string(data) {
+			if _, err := on.ReadAt(raw, place.Offset); err != nil || string(raw) != string(data) {
 				t.Errorf("%s: %s: the map does not hold the file's bytes (%v)", path, name, err)
 			}
 			on.Close()

@@ -134,8 +134,8 @@ func TestShardsRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if len(c.Files) != len(shards) || len(c.Names()) != 23 || c.Files[0].Metadata()["format"] != "pt" {
-		t.Errorf("%d files, %d tensors, metadata %v", len(c.Files), len(c.Names()), c.Files[0].Metadata())
+	if len(c.Files()) != len(shards) || len(c.Names()) != 23 || c.Shards()[0].Metadata()["format"] != "pt" {
+		t.Errorf("%d files, %d tensors, metadata %v", len(c.Files()), len(c.Names()), c.Shards()[0].Metadata())
 	}
 	v, err := c.Float64("layer.22")
 	if err != nil || len(v) != 22 || v[21] != 0x6261 {

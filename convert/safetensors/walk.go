@@ -1,7 +1,5 @@
 package safetensors
 
-import "github.com/pecvt/pecvt/convert/tensor"
-
 // walkPiece is what Walk hands out at a time: a multiple of every element's
 // size, and large enough for the cost of giving its pages back not to show.
 const walkPiece = 4 << 20
@@ -38,38 +36,4 @@ func (f *File) Walk(name string, visit func(offset int64, piece []byte) error) e
 		}
 	}
 	return nil
-}
-
-// CheckFinite looks for a NaN or an infinity in a tensor, in the memory of
-// [File.Walk], and returns a [FormatError] that gives the element's index and
-// its value. Integer tensors pass.
-func (f *File) CheckFinite(name string) error {
-	info, ok := f.Lookup(name)
-	if !ok {
-		return f.noTensor(name)
-	}
-	if !info.DType.IsFloat() {
-		return nil
-	}
-	size := int64(info.DType.Size())
-	return f.Walk(name, func(offset int64, piece []byte) error {
-		i, found := tensor.NonFinite(piece, info.DType)
-		if !found {
-			return nil
-		}
-		value := make([]float64, 1)
-		if err := tensor.Decode64(value, piece[i*size:(i+1)*size], info.DType); err != nil {
-			return err
-		}
-		return formatErrorf(f.Path, name, "element %d of shape %v is %v: the weights are damaged or the training diverged", offset/size+i, info.Shape, value[0])
-	})
-}
-
-// CheckFinite is [File.CheckFinite] for the file that holds the tensor.
-func (c *Checkpoint) CheckFinite(name string) error {
-	f := c.fileOf[name]
-	if f == nil {
-		return c.noTensor(name)
-	}
-	return f.CheckFinite(name)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/tensor"
 )
 
 // Writer writes one safetensors file tensor by tensor, in the order of the infos
@@ -109,29 +110,23 @@ func (w *Writer) WriteTensorFrom(name string, r io.Reader) error {
 	return nil
 }
 
-// CopyTensor writes the data of the next tensor from the tensor sourceName of an
-// open file, in the kernel where both are files and the system can.
-func (w *Writer) CopyTensor(ctx context.Context, name string, source *File, sourceName string) error {
+// CopyTensor writes the data of the next tensor from that of a stored one of type
+// d, in the kernel where both lie in files and the system can.
+func (w *Writer) CopyTensor(ctx context.Context, name string, d tensor.DType, from *io.SectionReader) error {
 	info, err := w.turn(name)
 	if err != nil {
 		return err
 	}
-	from, ok := source.Lookup(sourceName)
-	if !ok {
-		return w.fail(name, source.noTensor(sourceName))
+	if from.Size() != info.Bytes() || d != info.DType {
+		return w.fail(name, fmt.Errorf("%s of %d bytes cannot be written as %s of %d", d, from.Size(), info.DType, info.Bytes()))
 	}
-	if from.Bytes() != info.Bytes() || from.DType != info.DType {
-		return w.fail(name, fmt.Errorf("%s of %d bytes cannot be written as %s of %d", from.DType, from.Bytes(), info.DType, info.Bytes()))
-	}
+	outer, offset, size := from.Outer()
+	src, stored := outer.(*os.File)
 	dst, ok := w.w.(*os.File)
-	if !ok {
-		r, err := source.Section(sourceName)
-		if err != nil {
-			return w.fail(name, err)
-		}
-		return w.WriteTensorFrom(name, r)
+	if !ok || !stored {
+		return w.WriteTensorFrom(name, from)
 	}
-	if err := fsio.CopyRange(ctx, dst, source.f, source.dataStart+from.Begin, from.Bytes(), nil); err != nil {
+	if err := fsio.CopyRange(ctx, dst, src, offset, size, nil); err != nil {
 		w.err = fmt.Errorf("safetensors: tensor %q: %w", name, err)
 		return w.err
 	}

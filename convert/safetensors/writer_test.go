@@ -188,6 +188,14 @@ func TestCopyTensor(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer source.Close()
+	section := func(name string) *io.SectionReader {
+		t.Helper()
+		r, err := source.Section(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
 	infos := []Info{{Name: "new.z", DType: tensor.F32, Shape: []int64{2}}, {Name: "own", DType: tensor.U8, Shape: []int64{3}}, {Name: "x", DType: tensor.F32, Shape: []int64{1, 2}}}
 	fill := func(w *Writer, err error) {
 		t.Helper()
@@ -195,9 +203,9 @@ func TestCopyTensor(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, step := range []error{
-			w.CopyTensor(context.Background(), "new.z", source, "z"),
+			w.CopyTensor(context.Background(), "new.z", tensor.F32, section("z")),
 			w.WriteTensor("own", []byte("own")),
-			w.CopyTensor(context.Background(), "x", source, "x"),
+			w.CopyTensor(context.Background(), "x", tensor.F32, section("x")),
 			w.Close(),
 		} {
 			if step != nil {
@@ -228,18 +236,16 @@ func TestCopyTensor(t *testing.T) {
 
 	for _, c := range []struct {
 		info Info
-		from string
 		want string
 	}{
-		{Info{Name: "x", DType: tensor.F32, Shape: []int64{2}}, "nothing", "no such tensor"},
-		{Info{Name: "x", DType: tensor.F32, Shape: []int64{3}}, "x", "F32 of 8 bytes cannot be written as F32 of 12"},
-		{Info{Name: "x", DType: tensor.I32, Shape: []int64{2}}, "x", "cannot be written as I32"},
+		{Info{Name: "x", DType: tensor.F32, Shape: []int64{3}}, "F32 of 8 bytes cannot be written as F32 of 12"},
+		{Info{Name: "x", DType: tensor.I32, Shape: []int64{2}}, "cannot be written as I32"},
 	} {
 		w, err := NewWriter(io.Discard, []Info{c.info}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.CopyTensor(context.Background(), "x", source, c.from); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := w.CopyTensor(context.Background(), "x", tensor.F32, section("x")); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want %q", err, c.want)
 		}
 	}

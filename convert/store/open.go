@@ -1,0 +1,58 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/safetensors"
+)
+
+var _ Store = (*safetensors.Checkpoint)(nil)
+
+// kind is a way in which tensors are stored.
+type kind struct {
+	name string
+	// accepts is what of a path it can open, in words.
+	accepts string
+	// holds tells whether a path, or the folder it is, holds this kind.
+	holds func(path string, isDir bool) bool
+	open  func(path string) (Store, error)
+}
+
+// kinds are asked in order; a folder that none claims is the first's to explain.
+var kinds = []kind{
+	{
+		name:    safetensors.Format,
+		accepts: "a folder, a .safetensors file or a *.safetensors.index.json",
+		holds: func(path string, isDir bool) bool {
+			return isDir || strings.HasSuffix(path, ".safetensors") || strings.HasSuffix(path, ".safetensors.index.json")
+		},
+		open: func(path string) (Store, error) {
+			c, err := safetensors.OpenCheckpoint(path)
+			if err != nil {
+				return nil, err
+			}
+			return c, nil
+		},
+	},
+}
+
+// Open opens the tensors of a model by its folder or one of its files, whatever
+// their kind. What no kind reads is an error that lists what each does.
+func Open(path string) (Store, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	for _, k := range kinds {
+		if k.holds(path, info.IsDir()) {
+			return k.open(path)
+		}
+	}
+	var list []string
+	for _, k := range kinds {
+		list = append(list, k.accepts+" ("+k.name+")")
+	}
+	return nil, fmt.Errorf("store: %s: expected %s", path, strings.Join(list, ", or "))
+}

@@ -78,7 +78,7 @@ func TestBlockInShards(t *testing.T) {
 	if err != nil || len(beta) != 4 || beta[0] != 0 {
 		t.Errorf("β is %v (%v), want 4 zeros", beta, err)
 	}
-	info, _, ok := c.Lookup("pecvt.layers.1.bias.path.weight")
+	info, ok := c.Lookup("pecvt.layers.1.bias.path.weight")
 	if !ok || info.Shape[0] != 64 || info.Shape[1] != 64 {
 		t.Errorf("projection of shape %v", info.Shape)
 	}

@@ -6,7 +6,8 @@ import (
 	"path/filepath"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -72,16 +73,21 @@ type Plane struct {
 
 // Inspect reads a model's headers and configuration; no weight is read.
 func Inspect(path string) (*Inspection, error) {
-	ckpt, err := safetensors.OpenCheckpoint(path)
+	src, err := store.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer ckpt.Close()
-	m, err := family.Load(ckpt)
-	if err != nil {
-		return nil, err
-	}
+	defer src.Close()
 	name, err := modelName(path)
+	if err != nil {
+		return nil, err
+	}
+	return InspectStore(name, src)
+}
+
+// InspectStore is [Inspect] for a model's store, under a name.
+func InspectStore(name string, src store.Store) (*Inspection, error) {
+	m, err := family.Load(src)
 	if err != nil {
 		return nil, err
 	}
@@ -102,12 +108,17 @@ func Inspect(path string) (*Inspection, error) {
 	for _, a := range m.Attentions() {
 		in.Window = max(in.Window, a.Window)
 	}
-	for _, f := range ckpt.Files {
+	for _, f := range src.Files() {
 		in.Files = append(in.Files, filepath.Base(f.Path))
-		for _, t := range f.Tensors() {
-			in.Bytes += t.End - t.Begin
-			in.Parameters += (t.End - t.Begin) / int64(t.DType.Size())
+	}
+	for _, name := range src.Names() {
+		info, _ := src.Lookup(name)
+		n, err := tensor.Elements(info.Shape)
+		if err != nil {
+			return nil, store.Errorf(src, name, "%w", err)
 		}
+		in.Bytes += info.Bytes()
+		in.Parameters += n
 	}
 	in.spectrum(m)
 	in.Warnings = append(in.Warnings, spectrumWarnings(m, in.Planes)...)

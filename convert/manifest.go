@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 )
 
 // manifestName is the file that describes how a folder was made.
@@ -93,17 +93,17 @@ type sourceFile struct {
 }
 
 // identify reads who the source is; content hashes come when the plan is run.
-func (p *Plan) identify(ckpt *safetensors.Checkpoint, m *family.Model) error {
+func (p *Plan) identify(src store.Store, m *family.Model) error {
 	name, err := modelName(p.Model)
 	if err != nil {
 		return err
 	}
 	id := sourceIdentity{Name: name}
-	if ckpt.IndexPath != "" {
-		id.index = filepath.Base(ckpt.IndexPath)
+	if index := src.IndexPath(); index != "" {
+		id.index = filepath.Base(index)
 	}
-	for _, f := range ckpt.Files {
-		file := sourceFile{Name: filepath.Base(f.Path), Bytes: f.Size(), HeaderSHA256: f.HeaderSHA256()}
+	for _, f := range src.Files() {
+		file := sourceFile{Name: filepath.Base(f.Path), Bytes: f.Size, HeaderSHA256: f.HeaderSHA256}
 		if p.options.Hash {
 			file.SHA256 = noHash
 		}

@@ -39,7 +39,7 @@ func TestManifest(t *testing.T) {
 	}
 	sum := sha256.Sum256(data)
 	f := m.Source.Files[0]
-	if f.SHA256 != hex.EncodeToString(sum[:]) || f.Bytes != int64(len(data)) || f.HeaderSHA256 != open(t, source).Files[0].HeaderSHA256() {
+	if f.SHA256 != hex.EncodeToString(sum[:]) || f.Bytes != int64(len(data)) || f.HeaderSHA256 != open(t, source).Files()[0].HeaderSHA256 {
 		t.Errorf("source file %+v", f)
 	}
 	if m.Schema != convert.ManifestSchema || m.Tool != "pecvt 1.2.3" || m.Source.Name != "llama-gqa" {

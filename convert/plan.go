@@ -8,7 +8,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/rewrite"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -108,29 +108,29 @@ type Plan struct {
 // NewPlan reads a model's configuration and headers and decides the
 // conversion. Path is a folder, a .safetensors file or an index.
 func NewPlan(path string, o Options) (*Plan, error) {
-	ckpt, err := safetensors.OpenCheckpoint(path)
+	src, err := store.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer ckpt.Close()
-	m, err := family.Load(ckpt)
+	defer src.Close()
+	m, err := family.Load(src)
 	if err != nil {
 		return nil, err
 	}
 	if o.Spectra, err = o.Retrofit.spectra(m, o.Spectra); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	r, err := rewrite.Make(m, ckpt, o.Rewrite())
+	r, err := rewrite.Make(m, src, o.Rewrite())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	replaced, err := openOverlay(o.Retrofit, ckpt, m, r)
+	replaced, err := openOverlay(o.Retrofit, src, m, r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	defer replaced.Close()
 	o = o.With(r.Options)
-	p := &Plan{Model: path, Output: o.Output, options: o, rewrite: r, dir: ckpt.Dir, replaced: replaced.names(),
+	p := &Plan{Model: path, Output: o.Output, options: o, rewrite: r, dir: src.Root(), replaced: replaced.names(),
 		Notes: append([]string{}, r.Notes...), Warnings: append([]string{}, m.Warnings...), LeftBehind: []string{}}
 	if info, err := os.Stat(path); err == nil {
 		p.fromFile = !info.IsDir()
@@ -150,10 +150,10 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	case r.Untrained != "":
 		p.Encoding.Reason += "; " + r.Untrained
 	}
-	if err := p.identify(ckpt, m); err != nil {
+	if err := p.identify(src, m); err != nil {
 		return nil, err
 	}
-	if err := p.planTensors(ckpt, m); err != nil {
+	if err := p.planTensors(src, m); err != nil {
 		return nil, err
 	}
 	if err := p.planConfig(m); err != nil {

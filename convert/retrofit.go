@@ -3,12 +3,14 @@ package convert
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 )
 
 // Retrofit is what a selection of planes and a calibration bring into a
@@ -98,7 +100,7 @@ type overlay struct {
 // openOverlay opens what a calibration wrote and checks that it fits the
 // source, and the rewrite where that is given. Without a calibration it is
 // empty.
-func openOverlay(r *Retrofit, ckpt *safetensors.Checkpoint, m *family.Model, made *rewrite.Rewrite) (_ *overlay, err error) {
+func openOverlay(r *Retrofit, src store.Store, m *family.Model, made *rewrite.Rewrite) (_ *overlay, err error) {
 	o := &overlay{tensor: map[string]*safetensors.File{}}
 	if r == nil || r.Calibration == nil {
 		return o, nil
@@ -124,7 +126,7 @@ func openOverlay(r *Retrofit, ckpt *safetensors.Checkpoint, m *family.Model, mad
 		}
 		o.files = append(o.files, f)
 		for _, info := range f.Tensors() {
-			own, _, ok := ckpt.Lookup(info.Name)
+			own, ok := src.Lookup(info.Name)
 			if !ok || own.DType != info.DType || !slices.Equal(own.Shape, info.Shape) {
 				return o, fmt.Errorf("%s: tensor %q is %s %v, the source has %s %v: it belongs to another model", path, info.Name, info.DType, info.Shape, own.DType, own.Shape)
 			}
@@ -153,11 +155,19 @@ func (o *overlay) names() map[string]bool {
 	return list
 }
 
-// lookup finds a tensor's bytes: the calibrated ones before the source's.
-func (w *run) lookup(name string) (safetensors.Info, *safetensors.File, bool) {
-	if f := w.replaced.tensor[name]; f != nil {
-		info, ok := f.Lookup(name)
-		return info, f, ok
+// section reads a tensor's bytes: the calibrated ones before the source's, whose
+// type and shape they share.
+func (w *run) section(name string) (store.Info, *io.SectionReader, error) {
+	info, ok := w.src.Lookup(name)
+	if !ok {
+		return info, nil, store.Missing(w.src, name)
 	}
-	return w.ckpt.Lookup(name)
+	var r *io.SectionReader
+	var err error
+	if f := w.replaced.tensor[name]; f != nil {
+		r, err = f.Section(name)
+	} else {
+		r, err = w.src.Section(name)
+	}
+	return info, r, err
 }

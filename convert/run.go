@@ -7,9 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert/fsio"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 )
 
 // RunOptions say how a plan is carried out; they do not change its bytes.
@@ -58,17 +59,17 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 		return nil, err
 	}
 	defer t.discard() // also on a panic
-	ckpt, err := p.reopen()
+	src, err := p.reopen()
 	if err != nil {
 		return nil, err
 	}
-	defer ckpt.Close()
-	replaced, err := openOverlay(p.options.Retrofit, ckpt, nil, nil)
+	defer src.Close()
+	replaced, err := openOverlay(p.options.Retrofit, src, nil, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer replaced.Close()
-	w := &run{replaced: replaced, ctx: ctx, plan: p, ckpt: ckpt, dir: t.temporary, progress: o.Progress, linked: map[string]bool{}}
+	w := &run{replaced: replaced, ctx: ctx, plan: p, src: src, dir: t.temporary, progress: o.Progress, linked: map[string]bool{}}
 	for _, f := range p.Files {
 		w.at = f.Name
 		how, err := w.file(f)
@@ -89,7 +90,7 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, interrupted(ctx, err)
 	}
-	if err := ckpt.Close(); err != nil { // some systems rename no folder with open files
+	if err := src.Close(); err != nil { // some systems rename no folder with open files
 		return nil, fmt.Errorf("source: %w", err)
 	}
 	if err := t.commit(o.Durable, w.linked); err != nil {
@@ -108,27 +109,26 @@ func interrupted(ctx context.Context, err error) error {
 }
 
 // reopen opens the source again and checks that it is the one planned for.
-func (p *Plan) reopen() (*safetensors.Checkpoint, error) {
-	ckpt, err := safetensors.OpenCheckpoint(p.Model)
+func (p *Plan) reopen() (store.Store, error) {
+	src, err := store.Open(p.Model)
 	if err != nil {
 		return nil, err
 	}
-	changed := len(ckpt.Files) != len(p.source.Files)
-	for i, f := range ckpt.Files {
-		changed = changed || f.Size() != p.source.Files[i].Bytes || f.HeaderSHA256() != p.source.Files[i].HeaderSHA256
-	}
-	if changed {
-		ckpt.Close()
+	same := slices.EqualFunc(src.Files(), p.source.Files, func(f store.File, planned sourceFile) bool {
+		return f.Size == planned.Bytes && f.HeaderSHA256 == planned.HeaderSHA256
+	})
+	if !same {
+		src.Close()
 		return nil, fmt.Errorf("%s: the checkpoint changed after it was planned for: run again", p.Model)
 	}
-	return ckpt, nil
+	return src, nil
 }
 
 // run is one conversion under way.
 type run struct {
 	ctx      context.Context
 	plan     *Plan
-	ckpt     *safetensors.Checkpoint
+	src      store.Store
 	replaced *overlay
 	dir      string
 	progress func(Progress)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 )
 
 // Skeleton writes into dir what the plan's result looks like without its
@@ -15,13 +16,14 @@ import (
 // before anything is converted; the holes take no space where the file system
 // has sparse files.
 func (p *Plan) Skeleton(dir string) error {
-	ckpt, err := p.reopen()
+	src, err := p.reopen()
 	if err != nil {
 		return err
 	}
-	defer ckpt.Close()
+	defer src.Close()
+	files := src.Files()
 	for _, t := range p.tensors {
-		header, err := p.headerOf(ckpt, t)
+		header, err := p.headerOf(files, t)
 		if err != nil {
 			return err
 		}
@@ -36,7 +38,7 @@ func (p *Plan) Skeleton(dir string) error {
 		if p.sizeOf(indexName) == 0 {
 			return nil
 		}
-		if p.index, err = os.ReadFile(ckpt.IndexPath); err != nil {
+		if p.index, err = os.ReadFile(src.IndexPath()); err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
 	}
@@ -45,12 +47,12 @@ func (p *Plan) Skeleton(dir string) error {
 
 // headerOf returns the first bytes of a tensor file of the result, up to its
 // data.
-func (p *Plan) headerOf(ckpt *safetensors.Checkpoint, t tensorFile) ([]byte, error) {
+func (p *Plan) headerOf(files []store.File, t tensorFile) ([]byte, error) {
 	if t.from < 0 {
 		return safetensors.Header(t.infos, t.metadata)
 	}
-	src := ckpt.Files[t.from]
-	header := make([]byte, src.DataStart())
+	src := files[t.from]
+	header := make([]byte, src.DataStart)
 	f, err := os.Open(src.Path)
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)

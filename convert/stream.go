@@ -10,6 +10,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
 )
 
@@ -36,7 +37,7 @@ func (w *run) tensors(name, dst string) (err error) {
 	}()
 	for _, info := range g.infos {
 		if e := g.edits[info.Name]; e != nil {
-			r := &rowReader{ctx: w.ctx, lookup: w.lookup, pieces: e.Pieces, report: w.report}
+			r := &rowReader{ctx: w.ctx, section: w.section, pieces: e.Pieces, report: w.report}
 			if err := out.WriteTensorFrom(info.Name, r); err != nil {
 				return err
 			}
@@ -48,11 +49,11 @@ func (w *run) tensors(name, dst string) (err error) {
 			}
 			continue
 		}
-		_, file, ok := w.lookup(info.Name)
-		if !ok {
-			return fmt.Errorf("internal error: tensor %q is planned and not in the source", info.Name)
+		from, section, err := w.section(info.Name)
+		if err != nil {
+			return err
 		}
-		if err := out.CopyTensor(w.ctx, info.Name, file, info.Name); err != nil {
+		if err := out.CopyTensor(w.ctx, info.Name, from.DType, section); err != nil {
 			return err
 		}
 		w.report(info.Bytes())
@@ -76,10 +77,10 @@ func (w *run) added(out *safetensors.Writer, info safetensors.Info, t *rewrite.T
 // rowReader reads runs of rows one after the other, straight from the files, so
 // that no tensor is held in memory.
 type rowReader struct {
-	ctx    context.Context
-	lookup func(name string) (safetensors.Info, *safetensors.File, bool)
-	pieces []rewrite.Piece
-	report func(int64)
+	ctx     context.Context
+	section func(name string) (store.Info, *io.SectionReader, error)
+	pieces  []rewrite.Piece
+	report  func(int64)
 	// current is the rest of the piece being read; zero bytes if left counts.
 	current io.Reader
 }
@@ -112,20 +113,19 @@ func (r *rowReader) Read(p []byte) (int, error) {
 func (r *rowReader) next() error {
 	piece := r.pieces[0]
 	r.pieces = r.pieces[1:]
-	info, file, ok := r.lookup(piece.Tensor)
-	if !ok || info.Shape[0] == 0 {
-		return fmt.Errorf("internal error: rows of %q, which has none", piece.Tensor)
-	}
-	row := info.Bytes() / info.Shape[0]
-	if piece.Zero {
-		r.current = io.LimitReader(zeros{}, piece.Count()*row)
-		return nil
-	}
-	whole, err := file.Section(piece.Tensor)
+	info, whole, err := r.section(piece.Tensor)
 	if err != nil {
 		return err
 	}
-	r.current = io.NewSectionReader(whole, piece.Rows.Begin*row, piece.Count()*row)
+	from, to, err := tensor.RowBytes(info.DType, info.Shape, piece.Rows.Begin, piece.Rows.End)
+	if err != nil {
+		return fmt.Errorf("tensor %q: %w", piece.Tensor, err)
+	}
+	if piece.Zero {
+		r.current = io.LimitReader(zeros{}, to-from)
+		return nil
+	}
+	r.current = io.NewSectionReader(whole, from, to-from)
 	if piece.Negate {
 		r.current = &negating{from: r.current, dtype: info.DType}
 	}

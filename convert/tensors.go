@@ -8,6 +8,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 )
 
 // tensorFile is one tensor file of the result.
@@ -28,8 +29,8 @@ const (
 )
 
 // planTensors decides the tensor files and their index.
-func (p *Plan) planTensors(ckpt *safetensors.Checkpoint, m *family.Model) error {
-	groups, err := p.groups(ckpt, m)
+func (p *Plan) planTensors(src store.Store, m *family.Model) error {
+	groups, err := p.groups(src, m)
 	if err != nil {
 		return err
 	}
@@ -37,12 +38,13 @@ func (p *Plan) planTensors(ckpt *safetensors.Checkpoint, m *family.Model) error 
 		return err
 	}
 	for _, name := range m.Ignored {
-		if _, _, stored := ckpt.Lookup(name); stored {
+		if _, stored := src.Lookup(name); stored {
 			p.Notes = append(p.Notes, fmt.Sprintf("the source stores tensors that carry no weight (such as %s): loaders pass over them, and files that are written anew leave them out", name))
 			break
 		}
 	}
-	unchanged := len(groups) == len(ckpt.Files)
+	files := src.Files()
+	unchanged := len(groups) == len(files)
 	var shards []safetensors.Shard
 	for i := range groups {
 		g := &groups[i]
@@ -59,8 +61,8 @@ func (p *Plan) planTensors(ckpt *safetensors.Checkpoint, m *family.Model) error 
 			}
 		}
 		if g.from >= 0 {
-			src := ckpt.Files[g.from]
-			f.Action, f.Source, f.Bytes = p.place(), filepath.Base(src.Path), src.Size()
+			from := files[g.from]
+			f.Action, f.Source, f.Bytes = p.place(), filepath.Base(from.Path), from.Size
 			unchanged = unchanged && f.Source == g.name
 		} else {
 			header, err := safetensors.Header(g.infos, g.metadata)
@@ -73,7 +75,7 @@ func (p *Plan) planTensors(ckpt *safetensors.Checkpoint, m *family.Model) error 
 		shards = append(shards, safetensors.Shard{File: g.name, Infos: g.infos, Bytes: data})
 	}
 	p.tensors = groups
-	return p.planIndex(ckpt, shards, unchanged)
+	return p.planIndex(src, shards, unchanged)
 }
 
 func (p *Plan) place() Action {
@@ -85,11 +87,11 @@ func (p *Plan) place() Action {
 
 // planIndex writes an index for several files; the source's own one where it
 // already says the same.
-func (p *Plan) planIndex(ckpt *safetensors.Checkpoint, shards []safetensors.Shard, unchanged bool) error {
+func (p *Plan) planIndex(src store.Store, shards []safetensors.Shard, unchanged bool) error {
 	if len(shards) < 2 {
 		return nil
 	}
-	if unchanged && filepath.Base(ckpt.IndexPath) == indexName {
+	if unchanged && filepath.Base(src.IndexPath()) == indexName {
 		return p.addCopy(indexName, indexName)
 	}
 	var err error
@@ -101,7 +103,7 @@ func (p *Plan) planIndex(ckpt *safetensors.Checkpoint, shards []safetensors.Shar
 }
 
 // groups lists the result's tensors, source file by source file.
-func (p *Plan) groups(ckpt *safetensors.Checkpoint, m *family.Model) ([]tensorFile, error) {
+func (p *Plan) groups(src store.Store, m *family.Model) ([]tensorFile, error) {
 	byName := map[string]*rewrite.Edit{}  // by the result's name
 	byFirst := map[string]*rewrite.Edit{} // by the tensor whose place it takes
 	added := map[string]*rewrite.Tensor{}
@@ -121,11 +123,17 @@ func (p *Plan) groups(ckpt *safetensors.Checkpoint, m *family.Model) ([]tensorFi
 		last.infos = append(last.infos, safetensors.Info{Name: t.Name, DType: t.DType, Shape: t.Shape})
 	}
 	var groups []tensorFile
-	for i, f := range ckpt.Files {
-		g := tensorFile{from: i, edits: byName, added: added, metadata: f.Metadata()}
-		for _, info := range f.Tensors() {
+	var err error
+	for i, f := range src.Files() {
+		g := tensorFile{from: i, edits: byName, added: added, metadata: f.Metadata}
+		if f.Format != safetensors.Format { // what is written is safetensors
+			g.from, g.metadata = -1, nil
+		}
+		for _, name := range f.Tensors {
+			stored, _ := src.Lookup(name)
+			info := safetensors.Info{Name: name, DType: stored.DType, Shape: stored.Shape}
 			if e := byFirst[info.Name]; e != nil {
-				edited, err := editInfo(ckpt, e)
+				edited, err := editInfo(src, e)
 				if err != nil {
 					return nil, err
 				}
@@ -144,13 +152,15 @@ func (p *Plan) groups(ckpt *safetensors.Checkpoint, m *family.Model) ([]tensorFi
 		if g.from < 0 {
 			g.infos = slices.DeleteFunc(g.infos, func(i safetensors.Info) bool { return slices.Contains(m.Ignored, i.Name) })
 		}
+		if g.infos, err = safetensors.Layout(g.infos); err != nil {
+			return nil, err
+		}
 		if len(g.infos) > 0 {
 			groups = append(groups, g)
 		}
 	}
 	// what is new has a file of its own, so that the others can be links
 	if last.infos != nil {
-		var err error
 		if last.infos, err = safetensors.Layout(last.infos); err != nil {
 			return nil, err
 		}
@@ -203,11 +213,11 @@ func (p *Plan) reshard(groups []tensorFile) ([]tensorFile, error) {
 }
 
 // editInfo finds an edited tensor's dtype and checks that its pieces fit.
-func editInfo(ckpt *safetensors.Checkpoint, e *rewrite.Edit) (safetensors.Info, error) {
+func editInfo(src store.Store, e *rewrite.Edit) (safetensors.Info, error) {
 	out := safetensors.Info{Name: e.Name, Shape: e.Shape}
 	var rows int64
 	for i, piece := range e.Pieces {
-		info, f, ok := ckpt.Lookup(piece.Tensor)
+		info, ok := src.Lookup(piece.Tensor)
 		if !ok {
 			return out, fmt.Errorf("tensor %q: needs %q, which the checkpoint lacks", e.Name, piece.Tensor)
 		}
@@ -215,7 +225,7 @@ func editInfo(ckpt *safetensors.Checkpoint, e *rewrite.Edit) (safetensors.Info, 
 			out.DType = info.DType
 		}
 		if info.DType != out.DType {
-			return out, fmt.Errorf("%s: tensor %q is %s and %q is %s: they cannot share %q; convert the checkpoint to one dtype, or use --layout native", f.Path, e.Pieces[0].Tensor, out.DType, piece.Tensor, info.DType, e.Name)
+			return out, fmt.Errorf("%s: tensor %q is %s and %q is %s: they cannot share %q; convert the checkpoint to one dtype, or use --layout native", store.Where(src, piece.Tensor), e.Pieces[0].Tensor, out.DType, piece.Tensor, info.DType, e.Name)
 		}
 		if len(info.Shape) != len(e.Shape) || !slices.Equal(info.Shape[1:], e.Shape[1:]) || piece.Rows.Begin < 0 || piece.Rows.End > info.Shape[0] {
 			return out, fmt.Errorf("internal error: tensor %q of shape %v: rows %v of %q of shape %v do not fit", e.Name, e.Shape, piece.Rows, piece.Tensor, info.Shape)

@@ -20,7 +20,7 @@ import (
 // counted from a first row.
 func headRow(t *testing.T, c *safetensors.Checkpoint, name string, first, h, j int) []byte {
 	t.Helper()
-	info, _, ok := c.Lookup(name)
+	info, ok := c.Lookup(name)
 	if !ok {
 		t.Fatalf("no tensor %s", name)
 	}
@@ -86,7 +86,7 @@ func TestPartialRows(t *testing.T) {
 		}
 		// every tensor that both have under one name and that is no query or key stays
 		for _, n := range dst.Names() {
-			if _, _, both := src.Lookup(n); !both || strings.Contains(n, "q_") || strings.Contains(n, "k_") {
+			if _, both := src.Lookup(n); !both || strings.Contains(n, "q_") || strings.Contains(n, "k_") {
 				continue
 			}
 			if !bytes.Equal(raw(t, src, n), raw(t, dst, n)) {
@@ -144,7 +144,7 @@ func TestRemovedPlanesAreZero(t *testing.T) {
 	}
 	for i, f := range p.Files[:3] {
 		holds := false
-		for _, info := range src.Files[i].Tensors() {
+		for _, info := range src.Shards()[i].Tensors() {
 			holds = holds || strings.Contains(info.Name, "q_proj")
 		}
 		if holds != (f.Action == convert.Rewrite) || holds != (f.Edited > 0) {
@@ -162,7 +162,7 @@ func TestShards(t *testing.T) {
 			out, p, _ := produce(t, source, convert.Options{To: "hope", MaxShardSize: limit})
 			dst := open(t, out)
 			sameTensors(t, open(t, source), dst, nil)
-			for _, f := range dst.Files {
+			for _, f := range dst.Shards() {
 				var size int64
 				for _, info := range f.Tensors() {
 					size += info.Bytes()
@@ -177,7 +177,7 @@ func TestShards(t *testing.T) {
 			if limit == 1<<40 && p.Files[0].Action != convert.Link {
 				t.Errorf("%s: files under the limit are not linked: %+v", name, p.Files[0])
 			}
-			if index := filepath.Base(dst.IndexPath); len(dst.Files) > 1 && index != "model.safetensors.index.json" {
+			if index := filepath.Base(dst.IndexPath()); len(dst.Shards()) > 1 && index != "model.safetensors.index.json" {
 				t.Errorf("index %s", index)
 			}
 		}
@@ -218,7 +218,7 @@ func TestOddFileNames(t *testing.T) {
 func TestMixedDTypes(t *testing.T) {
 	source := golden(t, "llama-gqa")
 	src := open(t, source)
-	infos := append([]safetensors.Info(nil), src.Files[0].Tensors()...)
+	infos := append([]safetensors.Info(nil), src.Shards()[0].Tensors()...)
 	path := filepath.Join(source, "mixed.safetensors")
 	for i := range infos {
 		if strings.HasSuffix(infos[i].Name, "layers.1.self_attn.k_proj.weight") {
@@ -253,7 +253,7 @@ func TestIgnoredTensors(t *testing.T) {
 	source := golden(t, "llama-gqa")
 	src := open(t, source)
 	buffer := "model.layers.0.self_attn.rotary_emb.inv_freq"
-	infos := append(append([]safetensors.Info(nil), src.Files[0].Tensors()...), safetensors.Info{Name: buffer, DType: src.Files[0].Tensors()[0].DType, Shape: []int64{8}})
+	infos := append(append([]safetensors.Info(nil), src.Shards()[0].Tensors()...), safetensors.Info{Name: buffer, DType: src.Shards()[0].Tensors()[0].DType, Shape: []int64{8}})
 	path := filepath.Join(source, "old.safetensors")
 	w, err := safetensors.Create(path, infos, nil)
 	if err != nil {
@@ -273,7 +273,7 @@ func TestIgnoredTensors(t *testing.T) {
 	}
 	for name, stays := range map[string]bool{"hope": true, "hope-ab3": false} {
 		out, p, _ := produce(t, path, to(name))
-		if _, _, has := open(t, out).Lookup(buffer); has != stays {
+		if _, has := open(t, out).Lookup(buffer); has != stays {
 			t.Errorf("--to %s: buffer there %v, want %v", name, has, stays)
 		}
 		if !strings.Contains(strings.Join(p.Notes, "\n"), buffer) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -21,19 +21,19 @@ type Emitted struct {
 // Errors wrap posenc.ErrUnsupported where no graph of that form expresses the
 // model.
 func Emit(dir string, o Options) (*Emitted, error) {
-	ckpt, err := safetensors.OpenCheckpoint(dir)
+	src, err := store.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer ckpt.Close()
-	m, err := family.Load(ckpt)
+	defer src.Close()
+	m, err := family.Load(src)
 	if err != nil {
 		return nil, err
 	}
 	if o, err = o.withDefaults(m); err != nil {
 		return nil, err
 	}
-	files, err := Write(ckpt.Dir, m, ckpt, o)
+	files, err := Write(src.Root(), m, src, o)
 	if err != nil {
 		return nil, err
 	}

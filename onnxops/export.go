@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/graph"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -17,7 +17,7 @@ import (
 type emitter struct {
 	g       *graph.Graph
 	opts    Options
-	weights *store
+	weights *initializers
 
 	ids, mask, positions *graph.Value // inputs; positions is nil with AttentionORT
 	lengths              *graph.Value // the vector [batch, sequence]
@@ -43,20 +43,20 @@ var emitted = []family.Feature{family.LayerNorms, family.UngatedMLP, family.Para
 	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
 	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
 
-// Export returns the model as an ONNX graph. ckpt is the checkpoint that m was
-// loaded from; with WeightsExternal its files' names and offsets go into the
+// Export returns the model as an ONNX graph. src is the store that m was loaded
+// from; with WeightsExternal its files' names and offsets go into the
 // graph, with WeightsEmbed its mapped bytes, so it must stay open while the
 // result is in use. A rope type that depends on the length turns as it does for
 // sequences of opts.MaxLength, whatever length m is at.
 //
 // Errors wrap posenc.ErrUnsupported where a form cannot express the model; they
 // name the form that can.
-func Export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxpb.ModelProto, error) {
-	model, _, err := export(m, ckpt, opts)
+func Export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto, error) {
+	model, _, err := export(m, src, opts)
 	return model, err
 }
 
-func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxpb.ModelProto, *store, error) {
+func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto, *initializers, error) {
 	if err := m.Beyond(emitted...); err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w; convert without a graph (--no-onnx)", err)
 	}
@@ -67,7 +67,7 @@ func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxp
 	if m, err = turnsFor(m, opts.MaxLength); err != nil {
 		return nil, nil, err
 	}
-	e := newEmitter(ckpt, opts)
+	e := newEmitter(src, opts)
 	table := e.weights.stored(m.Embed)
 	x := e.embed(table)
 	x = e.norm(names.Outside(family.AtEmbedNorm), x, m.EmbedNorm)
@@ -84,7 +84,7 @@ func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxp
 	for _, p := range e.presents {
 		e.g.Output(p)
 	}
-	weights, err := ckpt.Fingerprint()
+	weights, err := src.Fingerprint()
 	if err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}
@@ -107,11 +107,11 @@ func export(m *family.Model, ckpt *safetensors.Checkpoint, opts Options) (*onnxp
 }
 
 // newEmitter declares the inputs and what every layer shares.
-func newEmitter(ckpt *safetensors.Checkpoint, opts Options) *emitter {
+func newEmitter(src store.Store, opts Options) *emitter {
 	g := graph.New("pecvt", ops.Opset, ops.Functions()...)
 	e := &emitter{
 		g: g, opts: opts, consts: map[string]*graph.Value{}, named: map[string]int{}, masks: map[int]*graph.Value{},
-		weights: &store{g: g, ckpt: ckpt, mode: opts.Weights, cache: map[string]*graph.Value{}},
+		weights: &initializers{g: g, src: src, mode: opts.Weights, cache: map[string]*graph.Value{}},
 	}
 	g.DefineSum(graph.Sym("total"), graph.Sym("past"), graph.Sym("sequence"))
 	e.ids = g.Input(names.InputIDs, graph.Int64, graph.Of("batch", "sequence"))

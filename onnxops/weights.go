@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/graph"
 )
@@ -13,10 +13,10 @@ import (
 // dataAlign is the alignment of tensors in model.onnx.data, in bytes.
 const dataAlign = 64
 
-// store turns weights into initializers, each stored tensor once.
-type store struct {
+// initializers turns weights into initializers, each stored tensor once.
+type initializers struct {
 	g     *graph.Graph
-	ckpt  *safetensors.Checkpoint
+	src   store.Store
 	mode  string
 	cache map[string]*graph.Value
 	data  []chunk // for model.onnx.data, in order
@@ -36,7 +36,7 @@ var onnxTypes = map[tensor.DType]graph.DType{
 }
 
 // float32 returns the weight as float32, cast once where it is stored otherwise.
-func (s *store) float32(w family.Weight) *graph.Value {
+func (s *initializers) float32(w family.Weight) *graph.Value {
 	v := s.stored(w)
 	if v.DType() == graph.Float || s.g.Err() != nil {
 		return v
@@ -51,7 +51,7 @@ func (s *store) float32(w family.Weight) *graph.Value {
 }
 
 // optional is float32 for a weight that may be absent.
-func (s *store) optional(w *family.Weight) *graph.Value {
+func (s *initializers) optional(w *family.Weight) *graph.Value {
 	if w == nil {
 		return nil
 	}
@@ -60,31 +60,31 @@ func (s *store) optional(w *family.Weight) *graph.Value {
 
 // stored returns the weight in its stored type: one initializer for a whole
 // tensor or for one run of its rows, else the runs joined.
-func (s *store) stored(w family.Weight) *graph.Value {
-	info, file, ok := s.ckpt.Lookup(w.Tensor)
-	if !ok {
-		s.g.Fail(fmt.Errorf("tensor %q is not in the checkpoint", w.Tensor))
-		return &graph.Value{}
-	}
-	if _, ok := onnxTypes[info.DType]; !ok {
-		s.g.Fail(unsupported("%s: tensor %q is %s: weights may be BF16, F16, F32 or F64; convert the checkpoint to one of these first",
-			file.Path, w.Tensor, info.DType))
-		return &graph.Value{}
+func (s *initializers) stored(w family.Weight) *graph.Value {
+	info, ok := s.src.Lookup(w.Tensor)
+	switch _, known := onnxTypes[info.DType]; {
+	case !ok:
+		return s.fail(store.Missing(s.src, w.Tensor))
+	case w.Scales != nil:
+		return s.fail(unsupported("%s: tensor %q is %s with its scales in %q: weights must be stored as their numbers; convert the checkpoint to BF16, F16, F32 or F64 first",
+			store.Where(s.src, w.Tensor), w.Tensor, info.DType, w.Scales.Tensor))
+	case !known:
+		return s.fail(unsupported("%s: tensor %q is %s: weights may be BF16, F16, F32 or F64; convert the checkpoint to one of these first",
+			store.Where(s.src, w.Tensor), w.Tensor, info.DType))
 	}
 	runs := mergeRuns(w.Rows)
 	if len(runs) == 0 {
-		return s.initializer(w.Tensor, w.Shape, info, file, 0, info.End-info.Begin)
+		return s.initializer(w.Tensor, w.Shape, info, 0, info.Bytes())
 	}
-	row := (info.End - info.Begin) / info.Shape[0]
 	parts := make([]*graph.Value, len(runs))
 	for i, r := range runs {
-		if r.Begin < 0 || r.End > info.Shape[0] {
-			s.g.Fail(fmt.Errorf("tensor %q: rows %d to %d of %d", w.Tensor, r.Begin, r.End, info.Shape[0]))
-			return &graph.Value{}
+		begin, end, err := tensor.RowBytes(info.DType, info.Shape, r.Begin, r.End)
+		if err != nil {
+			return s.fail(store.Errorf(s.src, w.Tensor, "%w", err))
 		}
 		shape := append([]int64{r.End - r.Begin}, w.Shape[1:]...)
 		name := fmt.Sprintf("%s[%d:%d]", w.Tensor, r.Begin, r.End)
-		parts[i] = s.initializer(name, shape, info, file, r.Begin*row, r.End*row)
+		parts[i] = s.initializer(name, shape, info, begin, end)
 	}
 	if len(parts) == 1 {
 		return parts[0]
@@ -112,28 +112,35 @@ func mergeRuns(rows []family.Range) []family.Range {
 }
 
 // initializer adds bytes begin to end of a stored tensor as an initializer.
-func (s *store) initializer(name string, shape []int64, info safetensors.Info, file *safetensors.File, begin, end int64) *graph.Value {
+func (s *initializers) initializer(name string, shape []int64, info store.Info, begin, end int64) *graph.Value {
 	if v := s.cache[name]; v != nil {
 		return v
 	}
 	var v *graph.Value
 	switch s.mode {
 	case WeightsEmbed:
-		raw, err := s.ckpt.Bytes(info.Name)
+		raw, err := s.src.Read(info.Name, begin, end)
 		if err != nil {
-			s.g.Fail(err)
-			return &graph.Value{}
+			return s.fail(err)
 		}
-		v = s.g.Tensor(name, onnxTypes[info.DType], shape, raw[begin:end])
+		v = s.g.Tensor(name, onnxTypes[info.DType], shape, raw)
 	case WeightsExternalCopy:
 		s.end = (s.end + dataAlign - 1) / dataAlign * dataAlign
 		s.data = append(s.data, chunk{tensor: info.Name, begin: begin, end: end, offset: s.end})
 		v = s.g.External(name, onnxTypes[info.DType], shape, DataFile, s.end, end-begin)
 		s.end += end - begin
 	default:
-		offset := file.DataStart() + info.Begin + begin
-		v = s.g.External(name, onnxTypes[info.DType], shape, filepath.Base(file.Path), offset, end-begin)
+		at, ok := s.src.Place(info.Name)
+		if !ok {
+			return s.fail(unsupported("%s: tensor %q lies in no file that a graph could read it from: embed the weights or copy them", s.src.Root(), info.Name))
+		}
+		v = s.g.External(name, onnxTypes[info.DType], shape, filepath.Base(at.File), at.Offset+begin, end-begin)
 	}
 	s.cache[name] = v
 	return v
+}
+
+func (s *initializers) fail(err error) *graph.Value {
+	s.g.Fail(err)
+	return &graph.Value{}
 }

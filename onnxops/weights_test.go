@@ -54,7 +54,7 @@ func TestWeightBytes(t *testing.T) {
 			}
 			weightDir := dir
 			if mode == WeightsExternal {
-				weightDir = ckpt.Dir
+				weightDir = ckpt.Root()
 			}
 			raw, err := os.ReadFile(filepath.Join(dir, ModelFile))
 			if err != nil {
@@ -158,7 +158,7 @@ func TestFP8(t *testing.T) {
 	m, src := load(t, "golden/llama-tied-bf16")
 	path := filepath.Join(t.TempDir(), "model.safetensors")
 	infos := []safetensors.Info{}
-	for _, f := range src.Files {
+	for _, f := range src.Shards() {
 		infos = append(infos, f.Tensors()...)
 	}
 	for i := range infos {

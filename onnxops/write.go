@@ -13,24 +13,24 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
 // Write exports the model into dir: model.onnx, model.onnx.data with
 // WeightsExternalCopy, genai_config.json with AttentionORT. It returns the names
-// of the files written, sorted. With WeightsExternal the checkpoint's files must
+// of the files written, sorted. With WeightsExternal the store's files must
 // be put into dir too, as files or hard links: ONNX Runtime refuses symbolic
 // links and folders above.
 //
-// Weights are streamed from the checkpoint; what is held in memory is the graph
+// Weights are streamed from the store; what is held in memory is the graph
 // with its tables.
-func Write(dir string, m *family.Model, ckpt *safetensors.Checkpoint, opts Options) ([]string, error) {
+func Write(dir string, m *family.Model, src store.Store, opts Options) ([]string, error) {
 	opts, err := opts.withDefaults(m)
 	if err != nil {
 		return nil, err
 	}
-	model, weights, err := export(m, ckpt, opts)
+	model, weights, err := export(m, src, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -84,21 +84,21 @@ func writeFile(path string, fill func(io.Writer) error) error {
 }
 
 // writeData streams model.onnx.data.
-func (s *store) writeData(w io.Writer) error {
+func (s *initializers) writeData(w io.Writer) error {
 	var at int64
 	for _, c := range s.data {
-		raw, err := s.ckpt.Bytes(c.tensor)
+		raw, err := s.src.Read(c.tensor, c.begin, c.end)
 		if err != nil {
 			return err
 		}
 		if _, err := w.Write(make([]byte, c.offset-at)); err != nil {
 			return err
 		}
-		if _, err := w.Write(raw[c.begin:c.end]); err != nil {
+		if _, err := w.Write(raw); err != nil {
 			return err
 		}
 		at = c.offset + c.end - c.begin
-		s.ckpt.Release(c.tensor)
+		s.src.Release(c.tensor)
 	}
 	return nil
 }

@@ -218,7 +218,7 @@ func open(t *testing.T, name, file string) weights {
 }
 
 func (w weights) has(name string) bool {
-	_, _, ok := w.Lookup(name)
+	_, ok := w.Lookup(name)
 	return ok
 }
 
@@ -234,7 +234,7 @@ func (w weights) vec(name string) []float64 {
 // mat reads a tensor as a matrix; one of rank 1 is a row.
 func (w weights) mat(name string) posenc.Matrix {
 	w.t.Helper()
-	info, _, _ := w.Lookup(name)
+	info, _ := w.Lookup(name)
 	m := posenc.Matrix{Rows: 1, Data: w.vec(name)}
 	if len(info.Shape) > 1 {
 		m.Rows = int(info.Shape[0])

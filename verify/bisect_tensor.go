@@ -88,14 +88,10 @@ func (s *session) locate(t *onnxpb.TensorProto, input int) report.TensorFinding 
 		return f
 	}
 	f.File, f.Begin, f.End = location, offset, offset+length
-	for _, file := range s.ckpt.Files {
-		if filepath.Base(file.Path) != location {
-			continue
-		}
-		for _, info := range file.Tensors() {
-			if at := offset - file.DataStart(); at >= info.Begin && at < info.End {
-				f.Tensor = info.Name
-			}
+	for _, name := range s.ckpt.Names() {
+		at, ok := s.ckpt.Place(name)
+		if ok && filepath.Base(at.File) == location && offset >= at.Offset && offset < at.Offset+at.Length {
+			f.Tensor = name
 		}
 	}
 	return f
@@ -174,7 +170,7 @@ func (s *session) judgeByName(f *report.TensorFinding, t *onnxpb.TensorProto) {
 			weight.Tensor, weight.Rows = weight.Tensor[:at], []family.Range{{Begin: a, End: b}}
 		}
 	}
-	if _, _, ok := s.ckpt.Lookup(weight.Tensor); !ok {
+	if _, ok := s.ckpt.Lookup(weight.Tensor); !ok {
 		return
 	}
 	off, note, err := s.compareWeight([]*onnxpb.TensorProto{t}, &weight)
@@ -217,27 +213,15 @@ func (s *session) judgeOrder(list []report.TensorFinding, layer int) {
 // compareWeight reads initialisers, joined, beside the checkpoint's weight, a
 // piece at a time: max |got − want| / max |want|.
 func (s *session) compareWeight(sources []*onnxpb.TensorProto, should *family.Weight) (off float64, note string, err error) {
-	info, _, ok := s.ckpt.Lookup(should.Tensor)
-	if !ok {
-		return 0, "", fmt.Errorf("tensor %q is not in the checkpoint", should.Tensor)
-	}
-	raw, err := s.ckpt.Bytes(should.Tensor)
+	raw, dtype, err := should.Bytes(s.ckpt)
 	if err != nil {
 		return 0, "", err
 	}
 	defer s.ckpt.Release(should.Tensor)
-	var want []io.Reader
-	if len(should.Rows) == 0 {
-		want = append(want, bytes.NewReader(raw))
-	}
-	for _, r := range should.Rows {
-		row := int64(len(raw)) / info.Shape[0]
-		want = append(want, bytes.NewReader(raw[r.Begin*row:r.End*row]))
-	}
 	var got []io.Reader
 	for _, t := range sources {
-		if d := dtypes[t.GetDataType()]; d != info.DType {
-			return 0, "", fmt.Errorf("its elements are %s: expected %s", d, info.DType)
+		if d := dtypes[t.GetDataType()]; d != dtype {
+			return 0, "", fmt.Errorf("its elements are %s: expected %s", d, dtype)
 		}
 		location, offset, length := external(t)
 		if location == "" {
@@ -251,7 +235,7 @@ func (s *session) compareWeight(sources []*onnxpb.TensorProto, should *family.We
 		defer f.Close()
 		got = append(got, io.NewSectionReader(f, offset, length))
 	}
-	return compareReaders(io.MultiReader(got...), io.MultiReader(want...), info.DType)
+	return compareReaders(io.MultiReader(got...), bytes.NewReader(raw), dtype)
 }
 
 func compareReaders(got, want io.Reader, d tensor.DType) (off float64, note string, err error) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/verify/report"
 )
 
@@ -25,7 +25,7 @@ func (s *session) weights() error {
 		return err
 	}
 	var names []string
-	for _, f := range s.ckpt.Files {
+	for _, f := range s.ckpt.Files() {
 		names = append(names, filepath.Base(f.Path))
 	}
 	stray := s.strayWeight()
@@ -70,8 +70,8 @@ func (s *session) damagedWeight() (string, error) {
 			continue
 		}
 		seen[w.Tensor] = true
-		var bad *safetensors.FormatError
-		if err := s.ckpt.CheckFinite(w.Tensor); errors.As(err, &bad) {
+		var bad *store.NotFiniteError
+		if err := store.CheckFinite(s.ckpt, w.Tensor); errors.As(err, &bad) {
 			return bad.Error(), nil
 		} else if err != nil {
 			return "", err
@@ -97,11 +97,7 @@ var errNotZero = errors.New("not zero")
 
 // zero tells whether a tensor holds nothing but zero bytes.
 func (s *session) zero(name string) (bool, error) {
-	_, file, ok := s.ckpt.Lookup(name)
-	if !ok {
-		return false, fmt.Errorf("tensor %q is not in the checkpoint", name)
-	}
-	err := file.Walk(name, func(_ int64, piece []byte) error {
+	err := s.ckpt.Walk(name, func(_ int64, piece []byte) error {
 		for _, b := range piece {
 			if b != 0 {
 				return errNotZero

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
@@ -20,33 +20,32 @@ var onnxTypes = map[tensor.DType]onnxpb.TensorProto_DataType{
 
 // piece is what an initializer of the graph is of the checkpoint: rows of a tensor.
 type piece struct {
-	info  safetensors.Info
-	file  *safetensors.File
+	info  store.Info
 	rows  family.Range
 	whole bool
 }
 
 // pieceOf reads an initializer's name: a tensor's, or rows of one, name[begin:end].
 func (s *session) pieceOf(name string) (piece, bool) {
-	if info, file, ok := s.ckpt.Lookup(name); ok {
+	if info, ok := s.ckpt.Lookup(name); ok {
 		n := int64(1)
 		if len(info.Shape) > 0 {
 			n = info.Shape[0]
 		}
-		return piece{info, file, family.Range{Begin: 0, End: n}, true}, true
+		return piece{info, family.Range{Begin: 0, End: n}, true}, true
 	}
 	at := strings.LastIndexByte(name, '[')
 	if at <= 0 || !strings.HasSuffix(name, "]") {
 		return piece{}, false
 	}
-	info, file, ok := s.ckpt.Lookup(name[:at])
+	info, ok := s.ckpt.Lookup(name[:at])
 	first, last, cut := strings.Cut(name[at+1:len(name)-1], ":")
 	begin, err1 := strconv.ParseInt(first, 10, 64)
 	end, err2 := strconv.ParseInt(last, 10, 64)
 	if !ok || !cut || err1 != nil || err2 != nil || len(info.Shape) == 0 || begin < 0 || end < begin || end > info.Shape[0] {
 		return piece{}, false
 	}
-	return piece{info, file, family.Range{Begin: begin, End: end}, false}, true
+	return piece{info, family.Range{Begin: begin, End: end}, false}, true
 }
 
 // shape is the piece's shape as stored.

@@ -37,7 +37,7 @@ func (s *session) sourceHashes() error {
 	}
 	c := report.Check{Name: "source-weights", Runner: "ref", Against: ManifestFile, Verdict: report.Pass}
 	var rewritten []string
-	for _, f := range s.ckpt.Files {
+	for _, f := range s.ckpt.Files() {
 		name := filepath.Base(f.Path)
 		s.step("hash %s", name)
 		sum, err := s.sha256(f.Path)
@@ -47,7 +47,7 @@ func (s *session) sourceHashes() error {
 		if known[sum] != "" {
 			continue
 		}
-		from := headers[f.HeaderSHA256()]
+		from := headers[f.HeaderSHA256]
 		stock := len(m.Source.Manifest) == 0 && s.loaded.Extension == nil && slices.Contains(untouching, m.Flags.To) && m.Flags.Layout == "native"
 		if from != "" && stock {
 			c.Verdict = report.Fail

@@ -9,22 +9,22 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
 // behind finds the stored tensor that a weight of the graph is, NAME or its rows
 // NAME[begin:end], and at which byte of it the weight begins.
-func (s *session) behind(weight string) (info safetensors.Info, file *safetensors.File, from int64, ok bool) {
-	info, file, ok = s.ckpt.Lookup(weight)
+func (s *session) behind(weight string) (info store.Info, from int64, ok bool) {
+	info, ok = s.ckpt.Lookup(weight)
 	if at := strings.LastIndexByte(weight, '['); !ok && at > 0 {
-		if info, file, ok = s.ckpt.Lookup(weight[:at]); ok && len(info.Shape) > 0 && info.Shape[0] > 0 {
+		if info, ok = s.ckpt.Lookup(weight[:at]); ok && len(info.Shape) > 0 && info.Shape[0] > 0 {
 			begin, _, _ := strings.Cut(weight[at+1:], ":")
 			row, _ := strconv.ParseInt(begin, 10, 64)
-			from = row * ((info.End - info.Begin) / info.Shape[0])
+			from = row * (info.Bytes() / info.Shape[0])
 		}
 	}
-	return info, file, from, ok
+	return info, from, ok
 }
 
 // strayCopy compares the graph's own copy of a weight, in model.onnx or a file
@@ -32,11 +32,11 @@ func (s *session) behind(weight string) (info safetensors.Info, file *safetensor
 // it is no weight of the checkpoint. A prompt reads few rows of an embedding, so
 // no logit need tell of a copy that is damaged.
 func (s *session) strayCopy(t *onnxpb.TensorProto, location string, offset, length int64) string {
-	info, _, from, ok := s.behind(t.GetName())
+	info, from, ok := s.behind(t.GetName())
 	if !ok {
 		return ""
 	}
-	stored, err := s.ckpt.Bytes(info.Name)
+	stored, err := store.Bytes(s.ckpt, info.Name)
 	if err != nil {
 		return err.Error()
 	}

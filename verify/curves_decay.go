@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/ref"
 	"github.com/pecvt/pecvt/verify/report"
@@ -210,7 +210,7 @@ func (s *session) decay(c *report.Curves) error {
 // promptScore is the score of the mean query and the mean key over the tokens
 // of the prompt, before the rotation and after the norms; nil where norms come
 // after it.
-func (s *session) promptScore(m *family.Model, ckpt *safetensors.Checkpoint) (*score, error) {
+func (s *session) promptScore(m *family.Model, ckpt store.Store) (*score, error) {
 	in := s.sample()
 	_, n := in.Batch()
 	means := map[string][]float64{} // "layer q" and "layer k", (heads, d)

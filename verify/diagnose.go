@@ -3,10 +3,12 @@ package verify
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/report"
 )
@@ -29,25 +31,33 @@ func (s *session) diagnose() string {
 func (s *session) strayWeight() string {
 	for _, t := range s.info.Model.GetGraph().GetInitializer() {
 		location, offset, length := external(t)
-		if !strings.HasSuffix(location, ".safetensors") {
+		if !strings.HasSuffix(location, ".safetensors") && !s.stores(location) {
 			if found := s.strayCopy(t, location, offset, length); found != "" {
 				return found
 			}
 			continue
 		}
 		name := t.GetName()
-		info, file, from, ok := s.behind(name)
+		info, from, ok := s.behind(name)
+		at, placed := s.ckpt.Place(info.Name)
 		switch {
 		case !ok:
 			return fmt.Sprintf("the graph's weight %q is no tensor of the checkpoint", name)
-		case filepath.Base(file.Path) != location:
-			return fmt.Sprintf("the graph takes %q from %s, the checkpoint has it in %s", name, location, filepath.Base(file.Path))
-		case offset != file.DataStart()+info.Begin+from || offset+length > file.DataStart()+info.End:
+		case !placed:
+			return fmt.Sprintf("the graph takes %q from %s, the checkpoint has it in no file", name, location)
+		case filepath.Base(at.File) != location:
+			return fmt.Sprintf("the graph takes %q from %s, the checkpoint has it in %s", name, location, filepath.Base(at.File))
+		case offset != at.Offset+from || offset+length > at.Offset+at.Length:
 			return fmt.Sprintf("the graph takes %q from bytes %d to %d of %s, whose header has it at %d to %d",
-				name, offset, offset+length, location, file.DataStart()+info.Begin+from, file.DataStart()+info.End)
+				name, offset, offset+length, location, at.Offset+from, at.Offset+at.Length)
 		}
 	}
 	return ""
+}
+
+// stores tells whether a file of that name is one of the checkpoint's.
+func (s *session) stores(name string) bool {
+	return slices.ContainsFunc(s.ckpt.Files(), func(f store.File) bool { return filepath.Base(f.Path) == name })
 }
 
 // strayLink finds a tensor file that is a symbolic link out of the folder:
@@ -57,7 +67,7 @@ func (s *session) strayLink() string {
 	if err != nil {
 		return ""
 	}
-	for _, f := range s.ckpt.Files {
+	for _, f := range s.ckpt.Files() {
 		name := filepath.Base(f.Path)
 		to, err := filepath.EvalSymlinks(filepath.Join(s.dir, name))
 		if err == nil && filepath.Dir(to) != fsio.Absolute(dir) && filepath.Dir(to) != dir {

@@ -30,7 +30,7 @@ func (s *session) drift() error {
 		return err
 	}
 	source := newRef(src, s.sourceCkpt)
-	d := &report.Drift{Source: s.sourceCkpt.Dir}
+	d := &report.Drift{Source: s.sourceCkpt.Root()}
 	var all bucket
 	var buckets, points []bucket
 	for row := range ids {

@@ -118,7 +118,7 @@ func (s *session) manifestFlags() (f flags, why string, err error) {
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return f, "", fmt.Errorf("%w: %w", errManifest, err)
 	}
-	config, err := os.ReadFile(filepath.Join(s.sourceCkpt.Dir, "config.json"))
+	config, err := os.ReadFile(filepath.Join(s.sourceCkpt.Root(), "config.json"))
 	if err != nil {
 		return f, "", fmt.Errorf("--against: %w", err)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/fsio"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
 )
@@ -65,7 +65,7 @@ type session struct {
 	info   *graphInfo
 	model  *family.Model // at the graph's length
 	loaded *family.Model // as the checkpoint declares it
-	ckpt   *safetensors.Checkpoint
+	ckpt   store.Store
 	ref    *refRunner
 	others []Runner
 	report *report.Report
@@ -77,7 +77,7 @@ type session struct {
 	leftOut string
 	// source and sourceCkpt are what the drift is measured from, or nil.
 	source     *family.Model
-	sourceCkpt *safetensors.Checkpoint
+	sourceCkpt store.Store
 	leaves     *string // what firstLayer found
 	synthetic  *past   // the last one made, or nil
 	budgets
@@ -190,7 +190,7 @@ func (s *session) open() (err error) {
 	if s.info, err = readGraph(s.dir); err != nil {
 		return err
 	}
-	if s.ckpt, err = safetensors.OpenCheckpoint(s.dir); err != nil {
+	if s.ckpt, err = store.Open(s.dir); err != nil {
 		return err
 	}
 	loaded, err := family.Load(s.ckpt)
@@ -227,7 +227,7 @@ func (s *session) openInputs() (err error) {
 	if s.opts.Against == "" {
 		return nil
 	}
-	if s.sourceCkpt, err = safetensors.OpenCheckpoint(s.opts.Against); err != nil {
+	if s.sourceCkpt, err = store.Open(s.opts.Against); err != nil {
 		return fmt.Errorf("--against: %w", err)
 	}
 	if s.source, err = family.Load(s.sourceCkpt); err != nil {

@@ -1,8 +1,10 @@
 package family
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -19,14 +21,18 @@ type Config struct {
 }
 
 // LoadConfig reads config.json from a checkpoint's folder.
-func LoadConfig(dir string) (*Config, error) {
-	path := filepath.Join(dir, "config.json")
-	f, err := os.Open(path)
+func LoadConfig(dir string) (*Config, error) { return loadConfig(dir, os.DirFS(dir)) }
+
+// loadConfig reads config.json from the files of a store that lies at root.
+func loadConfig(root string, files fs.FS) (*Config, error) {
+	const name = "config.json"
+	path := filepath.Join(root, name)
+	f, err := files.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: no config.json beside the checkpoint: the model's sizes and rotary parameters are read from it; put it there", path)
+	}
 	if err != nil {
-		if os.IsNotExist(err) {
-			return nil, fmt.Errorf("%s: no config.json beside the checkpoint: the model's sizes and rotary parameters are read from it; put it there", path)
-		}
-		return nil, fmt.Errorf("config: %w", err)
+		return nil, fmt.Errorf("%s: %w", root, err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxConfigBytes+1))

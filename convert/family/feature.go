@@ -36,6 +36,7 @@ const (
 	BiasGated         Feature = "gated biases (GRAPE-A)"
 	BiasForget        Feature = "forget gates (FoX)"
 	BiasPath          Feature = "path biases (GRAPE-AP)"
+	ScaledWeights     Feature = "weights with scales in tensors of their own"
 )
 
 // Features lists what the model has, sorted.
@@ -43,6 +44,11 @@ func (m *Model) Features() []Feature {
 	var list []Feature
 	for _, p := range m.Parts() {
 		list = append(list, p.Features...)
+		for _, w := range p.Weights {
+			if w.Scales != nil {
+				list = append(list, ScaledWeights)
+			}
+		}
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

@@ -4,43 +4,43 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// Load reads the configuration beside a checkpoint, builds the model it
+// Load reads the configuration beside a store of tensors, builds the model it
 // describes, claims every stored tensor exactly once and reads the small
 // tensors whose values belong to the model (Parameters). A NaN or an infinity
 // among those, or in a projection that the encoding reads, is an error.
-func Load(ckpt *safetensors.Checkpoint) (*Model, error) {
-	c, err := LoadConfig(ckpt.Dir)
+func Load(s store.Store) (*Model, error) {
+	c, err := loadConfig(s.Root(), s.FS())
 	if err != nil {
 		return nil, err
 	}
 	m, err := fromConfig(c, func(tensor string) bool {
-		_, _, ok := ckpt.Lookup(tensor)
+		_, ok := s.Lookup(tensor)
 		return ok
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := m.claim(ckpt); err != nil {
+	if err := m.claim(s); err != nil {
 		return nil, err
 	}
 	for _, read := range m.values {
-		if err := read(ckpt); err != nil {
-			return nil, fmt.Errorf("%s: %w", ckpt.Dir, err)
+		if err := read(s); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.Root(), err)
 		}
 	}
 	if err := m.warnOfSpectra(); err != nil {
-		return nil, fmt.Errorf("%s: %w", ckpt.Dir, err)
+		return nil, fmt.Errorf("%s: %w", s.Root(), err)
 	}
 	for _, p := range m.Parts() {
 		if !p.Encoding || p.Kind != KindLinear {
 			continue // values were read above
 		}
 		for _, w := range p.Weights {
-			if err := ckpt.CheckFinite(w.Tensor); err != nil {
+			if err := store.CheckFinite(s, w.Tensor); err != nil {
 				return nil, err
 			}
 		}

@@ -1,10 +1,9 @@
 package family
 
 import (
-	"fmt"
-
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/posenc"
 )
 
 // Range is the half-open range of rows [Begin, End).
@@ -20,50 +19,83 @@ type Weight struct {
 	Rows []Range
 	// Stored is the stored tensor's shape.
 	Stored []int64
+	// Scales, where not nil, make numbers of what the tensor stores.
+	Scales *Scales
 }
 
-// Source gives access to stored tensors; *safetensors.Checkpoint is one.
-type Source interface {
-	Lookup(name string) (safetensors.Info, *safetensors.File, bool)
-	Bytes(name string) ([]byte, error)
-}
+// Source gives access to stored tensors; every store is one.
+type Source = store.Reader
 
-// Bytes returns the weight's elements as stored, little-endian, row by row.
-// A weight that is the whole tensor is not copied and must not be written to.
-func (w Weight) Bytes(src Source) ([]byte, tensor.DType, error) {
-	info, _, ok := src.Lookup(w.Tensor)
+// Codes returns the weight's elements as stored, little-endian, row by row,
+// without its Scales. A weight that is the whole tensor, or one run of its rows,
+// is not copied and must not be written to. Rows that the tensor does not have,
+// or that cut a block of a block format, are an error.
+func (w Weight) Codes(src Source) ([]byte, tensor.DType, error) {
+	info, ok := src.Lookup(w.Tensor)
 	if !ok {
-		return nil, 0, fmt.Errorf("tensor %q is not in the checkpoint", w.Tensor)
+		return nil, 0, store.Missing(src, w.Tensor)
 	}
-	raw, err := src.Bytes(w.Tensor)
-	if err != nil || w.Rows == nil {
+	if w.Rows == nil {
+		raw, err := store.Bytes(src, w.Tensor)
 		return raw, info.DType, err
 	}
-	row := int64(len(raw)) / w.Stored[0]
 	var out []byte
 	for _, r := range w.Rows {
-		if r.Begin < 0 || r.End < r.Begin || r.End > w.Stored[0] {
-			return nil, 0, fmt.Errorf("tensor %q: rows %d to %d of %d", w.Tensor, r.Begin, r.End, w.Stored[0])
+		raw, err := store.ReadRows(src, w.Tensor, r.Begin, r.End)
+		if err != nil || len(w.Rows) == 1 {
+			return raw, info.DType, err
 		}
-		if len(w.Rows) == 1 {
-			return raw[r.Begin*row : r.End*row], info.DType, nil
-		}
-		out = append(out, raw[r.Begin*row:r.End*row]...)
+		out = append(out, raw...)
 	}
 	return out, info.DType, nil
 }
 
+// Bytes is [Weight.Codes] for a weight whose elements are the numbers themselves:
+// one with Scales is an error.
+func (w Weight) Bytes(src Source) ([]byte, tensor.DType, error) {
+	if w.Scales != nil {
+		return nil, 0, store.Errorf(src, w.Tensor, "its numbers are its codes times the scales in tensor %q, so its bytes are %w by themselves", w.Scales.Tensor, posenc.ErrUnsupported)
+	}
+	return w.Codes(src)
+}
+
 // Float64 returns the weight's elements decoded into a fresh slice.
-func (w Weight) Float64(src Source) ([]float64, error) {
-	raw, dtype, err := w.Bytes(src)
+func (w Weight) Float64(src Source) ([]float64, error) { return decoded[float64](w, src) }
+
+// Float32 is [Weight.Float64] to float32; see [tensor.Decode32] for what it rounds.
+func (w Weight) Float32(src Source) ([]float32, error) { return decoded[float32](w, src) }
+
+func decoded[T float32 | float64](w Weight, src Source) ([]T, error) {
+	raw, dtype, err := w.Codes(src)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]float64, len(raw)/dtype.Size())
-	if err := tensor.Decode64(out, raw, dtype); err != nil {
-		return nil, fmt.Errorf("tensor %q: %w", w.Tensor, err)
+	n, err := tensor.Count(dtype, int64(len(raw)))
+	if err != nil {
+		return nil, store.Errorf(src, w.Tensor, "%w", err)
 	}
-	return out, nil
+	out := make([]T, n)
+	return out, Decode(w, src, out, raw, dtype, 0)
+}
+
+// Decode makes numbers of a weight's codes: raw, of type d, are its rows from
+// first on and are decoded to dst. It is the one place that knows how a weight's
+// numbers are stored: the codec of the type, then the weight's Scales.
+func Decode[T float32 | float64](w Weight, src Source, dst []T, raw []byte, d tensor.DType, first int64) error {
+	var err error
+	switch dst := any(dst).(type) {
+	case []float64:
+		err = tensor.Decode64(dst, raw, d)
+	case []float32:
+		err = tensor.Decode32(dst, raw, d)
+	}
+	if err == nil && w.Scales != nil {
+		err = scale(w, src, dst, first)
+	}
+	if err != nil {
+		return store.Errorf(src, w.Tensor, "%w", err)
+	}
+	return nil
 }
 
 // Weights lists every weight the model reads, in the order of Parts; a tensor

@@ -14,6 +14,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
 )
 
@@ -123,11 +124,8 @@ func newTensors(m *family.Model, src family.Source, layer int, w *Weights[float3
 		}
 		n := slices.IndexFunc(list, func(t newTensor) bool { return t.info.Name == part.at.Tensor })
 		if n < 0 {
-			info, _, ok := src.Lookup(part.at.Tensor)
-			if !ok {
-				return nil, fmt.Errorf("tensor %q is not in the checkpoint", part.at.Tensor)
-			}
-			raw, err := src.Bytes(part.at.Tensor)
+			info, _ := src.Lookup(part.at.Tensor)
+			raw, err := store.Bytes(src, part.at.Tensor)
 			if err != nil {
 				return nil, err
 			}
@@ -153,12 +151,18 @@ func (t *newTensor) put(w *family.Weight, values []float32) error {
 	if rows == nil {
 		rows = []family.Range{{Begin: 0, End: w.Stored[0]}}
 	}
-	size := t.info.DType.Size()
-	width := len(t.data) / size / int(w.Stored[0])
+	width, err := tensor.Elements(w.Stored[1:])
+	if err != nil {
+		return err
+	}
 	at := 0
 	for _, r := range rows {
-		n := int(r.End-r.Begin) * width
-		raw := t.data[int(r.Begin)*width*size:][:n*size]
+		n := int((r.End - r.Begin) * width)
+		from, to, err := tensor.RowBytes(t.info.DType, w.Stored, r.Begin, r.End)
+		if err != nil {
+			return err
+		}
+		raw := t.data[from:to]
 		if err := tensor.Encode32(raw, values[at:at+n], t.info.DType); err != nil {
 			return err
 		}
@@ -221,11 +225,11 @@ func (j *job) fingerprint() (string, error) {
 func Contents(m *family.Model, src family.Source) (string, error) {
 	sum := sha256.New()
 	for _, w := range m.Weights() {
-		info, _, ok := src.Lookup(w.Tensor)
+		info, ok := src.Lookup(w.Tensor)
 		if !ok { // a tied head that is not stored
 			continue
 		}
-		raw, err := src.Bytes(w.Tensor)
+		raw, err := store.Bytes(src, w.Tensor)
 		if err != nil {
 			return "", err
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -137,21 +136,9 @@ func weightsOf(m *family.Model, src family.Source, i int) (*Weights[float32], er
 			continue
 		}
 		var err error
-		if *part.to, err = float32s(part.from, src); err != nil {
+		if *part.to, err = part.from.Float32(src); err != nil {
 			return nil, err
 		}
 	}
 	return w, nil
-}
-
-func float32s(w *family.Weight, src family.Source) ([]float32, error) {
-	raw, dtype, err := w.Bytes(src)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]float32, len(raw)/dtype.Size())
-	if err := tensor.Decode32(out, raw, dtype); err != nil {
-		return nil, fmt.Errorf("tensor %q: %w", w.Tensor, err)
-	}
-	return out, nil
 }

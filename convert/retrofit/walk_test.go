@@ -49,7 +49,7 @@ func (w *testWalk) weight(v *family.Weight) []float32 {
 	if x, ok := w.cache[key]; ok {
 		return x
 	}
-	x, err := float32s(v, w.src)
+	x, err := v.Float32(w.src)
 	if err != nil {
 		panic(err)
 	}

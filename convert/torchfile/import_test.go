@@ -34,8 +34,8 @@ func same(t *testing.T, got, want *safetensors.Checkpoint) {
 		t.Fatalf("tensors %v, want %v", got.Names(), want.Names())
 	}
 	for _, name := range want.Names() {
-		g, _, _ := got.Lookup(name)
-		w, _, _ := want.Lookup(name)
+		g, _ := got.Lookup(name)
+		w, _ := want.Lookup(name)
 		if g.DType != w.DType || !slices.Equal(g.Shape, w.Shape) {
 			t.Errorf("%s is %s %v, want %s %v", name, g.DType, g.Shape, w.DType, w.Shape)
 			continue
@@ -103,8 +103,8 @@ func TestImportedCheckpointLoads(t *testing.T) {
 		t.Errorf("files %q", result.Files)
 	}
 	ckpt := openCheckpoint(t, to)
-	if len(ckpt.Files) < 2 || ckpt.IndexPath == "" {
-		t.Errorf("%d files, index %q: want shards", len(ckpt.Files), ckpt.IndexPath)
+	if len(ckpt.Shards()) < 2 || ckpt.IndexPath() == "" {
+		t.Errorf("%d files, index %q: want shards", len(ckpt.Shards()), ckpt.IndexPath())
 	}
 	m, err := family.Load(ckpt)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/retrofit"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 )
 
 // candidates measures what conversions of one model become. Each is written into
@@ -98,14 +98,16 @@ func sixDigits(x float64) float64 {
 // besides is a folder for temporary files that can hold links to a checkpoint's
 // files: the system's where that shares their file system, else the one that the
 // model's folder is in where that can be written to.
-func besides(ckpt *safetensors.Checkpoint) string {
-	beside := filepath.Dir(fsio.Absolute(ckpt.Dir))
+func besides(ckpt store.Store) string {
+	beside := filepath.Dir(fsio.Absolute(ckpt.Root()))
 	for _, base := range []string{"", beside} {
 		dir, err := os.MkdirTemp(base, ".pecvt-measure-*")
 		if err != nil {
 			continue
 		}
-		err = os.Link(ckpt.Files[0].Path, filepath.Join(dir, "link"))
+		if files := ckpt.Files(); len(files) > 0 {
+			err = os.Link(files[0].Path, filepath.Join(dir, "link"))
+		}
 		os.RemoveAll(dir)
 		if err == nil {
 			return base

@@ -8,7 +8,7 @@ import (
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/retrofit"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -68,7 +68,7 @@ func (j Sweep) Run(ctx context.Context) (*SweepResult, error) {
 	if err != nil || j.Text == nil {
 		return s, err
 	}
-	ckpt, err := safetensors.OpenCheckpoint(j.Model)
+	ckpt, err := store.Open(j.Model)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (j Sweep) Run(ctx context.Context) (*SweepResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, parts, err := j.divide(ctx, s, ckpt.Dir, m)
+	text, parts, err := j.divide(ctx, s, ckpt.Root(), m)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 )
 
 // work is a job under way.
@@ -17,7 +17,7 @@ type work struct {
 	plan   *convert.Plan // without a retrofit
 	folder folder
 
-	ckpt  *safetensors.Checkpoint
+	ckpt  store.Store
 	m     *family.Model
 	turns []retrofit.Turn
 	text  *Text
@@ -64,7 +64,7 @@ func (w *work) plans() (err error) {
 // open reads the model and the text, and divides that.
 func (w *work) open(ctx context.Context) (err error) {
 	j := w.job
-	if w.ckpt, err = safetensors.OpenCheckpoint(j.Model); err != nil {
+	if w.ckpt, err = store.Open(j.Model); err != nil {
 		return err
 	}
 	if w.m, err = family.Load(w.ckpt); err != nil {
@@ -77,7 +77,7 @@ func (w *work) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if w.text, err = j.Text.Tokens(ctx, w.ckpt.Dir, w.m.Vocab); err != nil {
+	if w.text, err = j.Text.Tokens(ctx, w.ckpt.Root(), w.m.Vocab); err != nil {
 		return err
 	}
 	if w.parts, err = w.text.Divide(longest, j.MeasureTokens); err != nil {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/fsio"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/ort"
@@ -85,11 +85,11 @@ func temporaryGraph(ctx context.Context, m *Model, at *family.Model, length int)
 // placeWeights puts the checkpoint's files into a new folder: as hard links in
 // the temporary folder, else beside the model, which shares its file system, else
 // as copies in the temporary folder.
-func placeWeights(ctx context.Context, ckpt *safetensors.Checkpoint, temp string) (string, error) {
+func placeWeights(ctx context.Context, ckpt store.Store, temp string) (string, error) {
 	if temp == "" {
 		temp = os.TempDir()
 	}
-	for _, base := range []string{temp, filepath.Dir(fsio.Absolute(ckpt.Dir))} {
+	for _, base := range []string{temp, filepath.Dir(fsio.Absolute(ckpt.Root()))} {
 		if dir, err := linkInto(ckpt, base); err == nil {
 			return dir, nil
 		}
@@ -98,7 +98,7 @@ func placeWeights(ctx context.Context, ckpt *safetensors.Checkpoint, temp string
 	if err != nil {
 		return "", fmt.Errorf("eval: temporary graph: %w", err)
 	}
-	for _, f := range ckpt.Files {
+	for _, f := range ckpt.Files() {
 		if _, err := fsio.Link(ctx, f.Path, filepath.Join(dir, filepath.Base(f.Path)), nil); err != nil {
 			os.RemoveAll(dir)
 			return "", fmt.Errorf("eval: temporary graph: %w", err)
@@ -107,12 +107,12 @@ func placeWeights(ctx context.Context, ckpt *safetensors.Checkpoint, temp string
 	return dir, nil
 }
 
-func linkInto(ckpt *safetensors.Checkpoint, base string) (string, error) {
+func linkInto(ckpt store.Store, base string) (string, error) {
 	dir, err := os.MkdirTemp(base, "pecvt-eval-*")
 	if err != nil {
 		return "", err
 	}
-	for _, f := range ckpt.Files {
+	for _, f := range ckpt.Files() {
 		real, err := filepath.EvalSymlinks(f.Path)
 		if err == nil {
 			err = os.Link(real, filepath.Join(dir, filepath.Base(f.Path)))

@@ -8,7 +8,7 @@ import (
 	"reflect"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/ort"
 )
@@ -25,7 +25,7 @@ type Model struct {
 	Runner, Runtime, Note string
 
 	opts   Options
-	ckpt   *safetensors.Checkpoint
+	ckpt   store.Store
 	loaded *family.Model
 	run    runner
 	length int // the length whose spectrum run has
@@ -58,14 +58,14 @@ func Open(ctx context.Context, dir string, opts Options) (*Model, error) {
 			m.Note = "the Go reference runs it, slowly: " + why.Reason + "; " + why.Remedy
 		}
 	}
-	if m.ckpt, err = safetensors.OpenCheckpoint(dir); err != nil {
+	if m.ckpt, err = store.Open(dir); err != nil {
 		return nil, err
 	}
 	if m.loaded, err = family.Load(m.ckpt); err != nil {
 		m.ckpt.Close()
 		return nil, err
 	}
-	m.Dir = m.ckpt.Dir
+	m.Dir = m.ckpt.Root()
 	m.Name = filepath.Base(m.Dir)
 	if a, err := filepath.Abs(m.Dir); err == nil {
 		m.Name = filepath.Base(a)

@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/ref"
 )
@@ -65,8 +65,8 @@ type refRunner struct {
 	past *ref.CacheOf[float32]
 }
 
-func newRef(m *family.Model, ckpt *safetensors.Checkpoint) *refRunner {
-	return &refRunner{r: ref.New32(m, ckpt)}
+func newRef(m *family.Model, src store.Store) *refRunner {
+	return &refRunner{r: ref.New32(m, src)}
 }
 
 func (r *refRunner) begin()     { r.past = nil }

@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/verify/ref"
 )
 
@@ -36,7 +36,7 @@ func distance(ctx context.Context, changed, right string, length int) (float64, 
 }
 
 func spread(ctx context.Context, dir string, length int) ([]float64, error) {
-	ckpt, err := safetensors.OpenCheckpoint(dir)
+	ckpt, err := store.Open(dir)
 	if err != nil {
 		return nil, err
 	}

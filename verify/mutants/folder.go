@@ -11,7 +11,7 @@ import (
 	"sort"
 	"strconv"
 
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
 )
 
@@ -71,41 +71,40 @@ func (f *Folder) replace(name, old, with string) {
 func (f *Folder) config(old, with string) { f.replace("config.json", old, with) }
 
 // where finds a tensor's file and its place in it.
-func (f *Folder) where(name string) (file string, info safetensors.Info, start int64) {
-	return locate(f.dir, name)
-}
+func (f *Folder) where(name string) (store.Info, store.Place) { return locate(f.dir, name) }
 
-func locate(dir, name string) (file string, info safetensors.Info, start int64) {
-	c, err := safetensors.OpenCheckpoint(dir)
+func locate(dir, name string) (store.Info, store.Place) {
+	s, err := store.Open(dir)
 	check(err)
-	defer c.Close()
-	info, in, ok := c.Lookup(name)
-	if !ok {
-		fail("no tensor %q among %v", name, c.Names())
+	defer s.Close()
+	info, ok := s.Lookup(name)
+	at, placed := s.Place(name)
+	if !ok || !placed {
+		fail("no tensor %q among %v", name, s.Names())
 	}
-	return in.Path, info, in.DataStart()
+	return info, at
 }
 
 // tensorBytes are a tensor's bytes in a folder.
 func tensorBytes(dir, name string) []byte {
-	path, info, start := locate(dir, name)
-	data, err := os.ReadFile(path)
+	_, at := locate(dir, name)
+	data, err := os.ReadFile(at.File)
 	check(err)
-	return bytes.Clone(data[start+info.Begin : start+info.End])
+	return bytes.Clone(data[at.Offset : at.Offset+at.Length])
 }
 
 // raw changes a tensor's bytes in place.
-func (f *Folder) raw(name string, change func(b []byte, info safetensors.Info)) {
-	path, info, start := f.where(name)
-	data, err := os.ReadFile(path)
+func (f *Folder) raw(name string, change func(b []byte, info store.Info)) {
+	info, at := f.where(name)
+	data, err := os.ReadFile(at.File)
 	check(err)
-	change(data[start+info.Begin:start+info.End], info)
-	check(os.WriteFile(path, data, 0o666))
+	change(data[at.Offset:at.Offset+at.Length], info)
+	check(os.WriteFile(at.File, data, 0o666))
 }
 
 // values changes a tensor's numbers in place; they are rounded to its type.
-func (f *Folder) values(name string, change func(x []float64, info safetensors.Info)) {
-	f.raw(name, func(b []byte, info safetensors.Info) {
+func (f *Folder) values(name string, change func(x []float64, info store.Info)) {
+	f.raw(name, func(b []byte, info store.Info) {
 		x := make([]float64, len(b)/info.DType.Size())
 		check(tensor.Decode64(x, b, info.DType))
 		change(x, info)
@@ -115,7 +114,7 @@ func (f *Folder) values(name string, change func(x []float64, info safetensors.I
 
 // scale multiplies a tensor's numbers from one index to another.
 func (f *Folder) scale(name string, from, to int, by float64) {
-	f.values(name, func(x []float64, _ safetensors.Info) {
+	f.values(name, func(x []float64, _ store.Info) {
 		for i := from; i < to; i++ {
 			x[i] *= by
 		}
@@ -124,7 +123,7 @@ func (f *Folder) scale(name string, from, to int, by float64) {
 
 // rowsMoved lets row i of a matrix be its row order(i).
 func (f *Folder) rowsMoved(name string, order func(i int) int) {
-	f.raw(name, func(b []byte, info safetensors.Info) {
+	f.raw(name, func(b []byte, info store.Info) {
 		moved(b, int(info.Shape[0]), order)
 	})
 }
@@ -140,7 +139,7 @@ func moved(b []byte, rows int, order func(i int) int) {
 
 // transpose turns a square matrix over.
 func (f *Folder) transpose(name string) {
-	f.values(name, func(x []float64, info safetensors.Info) {
+	f.values(name, func(x []float64, info store.Info) {
 		n := int(info.Shape[0])
 		if len(info.Shape) != 2 || info.Shape[1] != info.Shape[0] {
 			fail("tensor %q has shape %v: not square", name, info.Shape)
@@ -159,14 +158,14 @@ func (f *Folder) exchange(a, b string) {
 	if len(x) != len(y) {
 		fail("%q has %d bytes, %q %d", a, len(x), b, len(y))
 	}
-	f.raw(a, func(to []byte, _ safetensors.Info) { copy(to, y) })
-	f.raw(b, func(to []byte, _ safetensors.Info) { copy(to, x) })
+	f.raw(a, func(to []byte, _ store.Info) { copy(to, y) })
+	f.raw(b, func(to []byte, _ store.Info) { copy(to, x) })
 }
 
 // restore puts a tensor's bytes back as the source has them.
 func (f *Folder) restore(name string) {
 	old := tensorBytes(f.source(), name)
-	f.raw(name, func(to []byte, _ safetensors.Info) {
+	f.raw(name, func(to []byte, _ store.Info) {
 		if copy(to, old) != len(old) {
 			fail("tensor %q has another size in the source", name)
 		}

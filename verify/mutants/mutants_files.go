@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 )
 
 // fileMutants are what happens to a folder after the conversion.
@@ -15,10 +15,10 @@ func fileMutants() []Mutant {
 	const same = "graph and checkpoint still agree: both read the changed file"
 	return []Mutant{
 		inFiles("file-zeroed", "llama-hope", "k_proj's bytes are 0", func(f *Folder) {
-			f.raw(k0, func(b []byte, _ safetensors.Info) { clear(b) })
+			f.raw(k0, func(b []byte, _ store.Info) { clear(b) })
 		}).still(same),
 		inFiles("file-zeroed-deep-inside", "llama-hope", "the second half of up_proj's bytes is 0", func(f *Folder) {
-			f.raw("model.layers.1.mlp.up_proj.weight", func(b []byte, _ safetensors.Info) { clear(b[len(b)/2:]) })
+			f.raw("model.layers.1.mlp.up_proj.weight", func(b []byte, _ store.Info) { clear(b[len(b)/2:]) })
 		}).still(same),
 		inFiles("file-rows-permuted", "stories-hope", "two rows deep inside o_proj change places", func(f *Folder) {
 			f.rowsMoved("model.layers.4.self_attn.o_proj.weight", func(i int) int {
@@ -33,13 +33,13 @@ func fileMutants() []Mutant {
 		}).still(same),
 		inFiles("file-transposed", "llama-hope", "o_proj's bytes are transposed", func(f *Folder) { f.transpose("model.layers.0.self_attn.o_proj.weight") }).still(same),
 		inFiles("file-one-number", "llama-hope", "one number deep inside an unseen token's embedding is 0.01 off", func(f *Folder) {
-			f.values("model.embed_tokens.weight", func(x []float64, _ safetensors.Info) { x[unseenToken*64+1] += 0.01 })
+			f.values("model.embed_tokens.weight", func(x []float64, _ store.Info) { x[unseenToken*64+1] += 0.01 })
 		}).still(same),
 		inFiles("file-bit-flip", "qwen2", "one bit of a number in the middle of down_proj flips", func(f *Folder) {
-			f.raw("model.layers.1.mlp.down_proj.weight", func(b []byte, _ safetensors.Info) { b[len(b)/2+2] ^= 0x40 })
+			f.raw("model.layers.1.mlp.down_proj.weight", func(b []byte, _ store.Info) { b[len(b)/2+2] ^= 0x40 })
 		}).still(same),
 		inFiles("file-not-finite", "llama-hope", "a number of v_proj is NaN", func(f *Folder) {
-			f.raw(v0, func(b []byte, _ safetensors.Info) {
+			f.raw(v0, func(b []byte, _ store.Info) {
 				binary.LittleEndian.PutUint32(b[4000:], math.Float32bits(float32(math.NaN())))
 			})
 		}).still("every logit would be NaN: the reference refuses the weight"),

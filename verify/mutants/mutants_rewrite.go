@@ -3,7 +3,7 @@ package mutants
 import (
 	"math"
 
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 )
 
 // rewriteMutants get the encoding of the result wrong, and its graph with it.
@@ -47,7 +47,7 @@ func rewriteMutants() []Mutant {
 		inResult("ablation-not-removed", "llama-hope-ab3", "layer 1's query rows of removed planes are not zeroed", func(f *Folder) { f.restore("model.layers.1.self_attn.q_proj.weight") }),
 		inResult("ablation-norm-not-zeroed", "qwen3-ab3", "layer 0's query norm of removed planes is not zeroed", func(f *Folder) { f.restore("model.layers.0.self_attn.q_norm.weight") }),
 		inResult("ablation-removes-a-kept-plane", "llama-hope-ab3", "the query row of a kept plane is zeroed in one head", func(f *Folder) {
-			f.raw("model.layers.0.self_attn.q_proj.weight", func(b []byte, _ safetensors.Info) { clear(b[16*256 : 17*256]) })
+			f.raw("model.layers.0.self_attn.q_proj.weight", func(b []byte, _ store.Info) { clear(b[16*256 : 17*256]) })
 		}),
 		inResult("frequency-of-one-head", "llama-grape-m", "θ of plane 2 of key/value head 1 is 0.1 % too large", func(f *Folder) { f.scale(theta0, 10, 11, 1.001) }),
 		inResult("rotation-sign", "llama-grape-m", "every plane of layer 0 turns by −θ", func(f *Folder) { f.scale(theta0, 0, 16, -1) }),
@@ -55,7 +55,7 @@ func rewriteMutants() []Mutant {
 		inResult("heads-reversed", "bloom-fox", "the heads' constants are in the reverse order", func(f *Folder) { f.reversed(fox) }),
 		inResult("gate-constant-sign", "bloom-fox", "c has the other sign", func(f *Folder) { f.scale(fox, 0, 4, -1) }),
 		inResult("gate-not-constant", "bloom-fox", "the gates' weight is not 0", func(f *Folder) {
-			f.values("pecvt.layers.1.bias.gate.weight", func(x []float64, _ safetensors.Info) {
+			f.values("pecvt.layers.1.bias.gate.weight", func(x []float64, _ store.Info) {
 				for i := range x {
 					x[i] = 0.05 * float64(i%7-3)
 				}
@@ -63,7 +63,7 @@ func rewriteMutants() []Mutant {
 		}),
 		inResult("slope-not-over-ln-2", "bloom-grape-a", "ω is β instead of β/ln 2", func(f *Folder) { f.scale("pecvt.layers.0.bias.omega", 0, 4, math.Ln2) }),
 		inResult("slope-of-one-path", "bloom-grape-ap", "β of head 2 is that of head 1", func(f *Folder) {
-			f.values("pecvt.layers.1.bias.beta", func(x []float64, _ safetensors.Info) { x[2] = x[1] })
+			f.values("pecvt.layers.1.bias.beta", func(x []float64, _ store.Info) { x[2] = x[1] })
 		}),
 		inResult("slope-doubled", "llama-hybrid", "the hybrid's slopes are twice ALiBi's", func(f *Folder) { f.scale("pecvt.layers.0.bias.slope", 0, 4, 2) }),
 		inResult("slopes-reversed", "llama-hybrid", "the hybrid's slopes are in the reverse order", func(f *Folder) { f.reversed("pecvt.layers.1.bias.slope") }),
@@ -80,7 +80,7 @@ func rewriteWeightMutants() []Mutant {
 	return []Mutant{
 		inResult("rows-of-queries-alone", "llama-hope-partial", "the rows of a head's keys move, those of its queries do not", func(f *Folder) {
 			queries := tensorBytes(f.source(), q0)
-			f.raw(fused, func(b []byte, _ safetensors.Info) { copy(b, queries) })
+			f.raw(fused, func(b []byte, _ store.Info) { copy(b, queries) })
 		}),
 		inResult("halves-swapped-in-rows", "llama-hope-partial", "first and second coordinates of the kept planes change places in one head's queries", func(f *Folder) {
 			f.rowsMoved(fused, func(i int) int {
@@ -105,7 +105,7 @@ func rewriteWeightMutants() []Mutant {
 			f.rowsMoved("model.layers.1.mlp.gate_up_proj.weight", func(i int) int { return (i + 96) % 192 })
 		}),
 		inResult("result-zeroed", "llama-hope", "k_proj of layer 1 is written as zeros", func(f *Folder) {
-			f.raw("model.layers.1.self_attn.k_proj.weight", func(b []byte, _ safetensors.Info) { clear(b) })
+			f.raw("model.layers.1.self_attn.k_proj.weight", func(b []byte, _ store.Info) { clear(b) })
 		}),
 		inResult("result-transposed", "qwen2", "o_proj, which is square, is written transposed", func(f *Folder) { f.transpose(o0) }),
 		inResult("result-layers-swapped", "stories-hope", "down_proj of layers 1 and 2 change places", func(f *Folder) {
@@ -115,17 +115,17 @@ func rewriteWeightMutants() []Mutant {
 			f.rowsMoved("model.layers.0.self_attn.v_proj.weight", func(i int) int { return (i + 1) % 32 })
 		}),
 		inResult("result-bias-lost", "qwen2", "the bias of k_proj is written as zeros", func(f *Folder) {
-			f.raw("model.layers.0.self_attn.k_proj.bias", func(b []byte, _ safetensors.Info) { clear(b) })
+			f.raw("model.layers.0.self_attn.k_proj.bias", func(b []byte, _ store.Info) { clear(b) })
 		}),
 		inResult("result-rounded", "llama-rope", "the embedding is rounded to bfloat16", func(f *Folder) {
-			f.values("model.embed_tokens.weight", func(x []float64, _ safetensors.Info) {
+			f.values("model.embed_tokens.weight", func(x []float64, _ store.Info) {
 				for i := range x {
 					x[i] = float64(math.Float32frombits((math.Float32bits(float32(x[i])) + 0x8000) &^ 0xffff))
 				}
 			})
 		}),
 		inResult("result-one-number", "llama-hope", "one number of an unseen token's embedding is 0.01 off", func(f *Folder) {
-			f.values("model.embed_tokens.weight", func(x []float64, _ safetensors.Info) { x[unseenToken*64+1] += 0.01 })
+			f.values("model.embed_tokens.weight", func(x []float64, _ store.Info) { x[unseenToken*64+1] += 0.01 })
 		}).still("no prompt of the checks holds the token: logits show it to its users alone"),
 		inResult("head-untied", "llama-tied", "the head is written as a tensor of its own, of other numbers", func(f *Folder) { f.untie() }),
 	}
@@ -133,7 +133,7 @@ func rewriteWeightMutants() []Mutant {
 
 // reversed reverses a vector.
 func (f *Folder) reversed(name string) {
-	f.values(name, func(x []float64, _ safetensors.Info) {
+	f.values(name, func(x []float64, _ store.Info) {
 		for i := range len(x) / 2 {
 			x[i], x[len(x)-1-i] = x[len(x)-1-i], x[i]
 		}

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/ref"
 )
@@ -77,7 +77,7 @@ func naiveIDs(vocab int) []int64 {
 
 // naiveReference are the logits of the model that the graph is meant to be.
 func naiveReference(ctx context.Context, dir string) (logits []float64, vocab int, err error) {
-	ckpt, err := safetensors.OpenCheckpoint(dir)
+	ckpt, err := store.Open(dir)
 	if err != nil {
 		return nil, 0, err
 	}

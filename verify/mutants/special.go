@@ -87,10 +87,10 @@ func (f *Folder) header(file string, change func(h map[string]json.RawMessage)) 
 
 // exchangeNames swaps two tensors' entries in a header of the same length.
 func (f *Folder) exchangeNames(a, b string) {
-	path, _, start := f.where(a)
-	file := filepath.Base(path)
+	_, at := f.where(a)
+	file := filepath.Base(at.File)
 	data := f.read(file)
-	n := int(start) - 8
+	n := int(binary.LittleEndian.Uint64(data))
 	var header map[string]json.RawMessage
 	check(json.Unmarshal(data[8:8+n], &header))
 	header[a], header[b] = header[b], header[a]
@@ -105,12 +105,12 @@ func (f *Folder) exchangeNames(a, b string) {
 
 // untie stores a head beside the embedding it was tied to, its rows one further.
 func (f *Folder) untie() {
-	path, info, start := f.where("model.embed_tokens.weight")
-	file := filepath.Base(path)
+	info, at := f.where("model.embed_tokens.weight")
+	file := filepath.Base(at.File)
 	head := tensorBytes(f.dir, "model.embed_tokens.weight")
 	moved(head, int(info.Shape[0]), func(i int) int { return (i + 1) % int(info.Shape[0]) })
 	data := f.read(file)
-	end := int64(len(data)) - start
+	end := int64(len(data)) - 8 - int64(binary.LittleEndian.Uint64(data))
 	f.write(file, append(data, head...))
 	f.header(file, func(h map[string]json.RawMessage) {
 		shape, err := json.Marshal(info.Shape)

@@ -14,7 +14,7 @@ import (
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/rewrite"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify"
@@ -160,7 +160,7 @@ func randomConversion(t *testing.T, rng *rand.Rand, source, out string) string {
 // randomGraph emits a graph in a form that the model takes.
 func randomGraph(t *testing.T, rng *rand.Rand, dir string) string {
 	t.Helper()
-	ckpt, err := safetensors.OpenCheckpoint(dir)
+	ckpt, err := store.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

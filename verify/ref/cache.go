@@ -97,9 +97,9 @@ func extend[T Float](old []T, heads, past, seq, d int) []T {
 	return out
 }
 
-// store writes rows, of shape (batch, seq, heads, d), behind the past of room,
+// fill writes rows, of shape (batch, seq, heads, d), behind the past of room,
 // of shape (batch, heads, past+seq, d).
-func store[T Float](room, rows []T, batch, heads, past, seq, d int) {
+func fill[T Float](room, rows []T, batch, heads, past, seq, d int) {
 	total := past + seq
 	for b := range batch {
 		for s := range seq {

@@ -207,7 +207,7 @@ func TestDecodeBoth(t *testing.T) {
 		if err := tensor.Encode64(raw, values, d); err != nil {
 			t.Fatal(err)
 		}
-		s := &stored{raw: raw, dtype: d, rows: 2, cols: 3}
+		s := &stored{raw: raw, dtype: d, rows: 2, cols: 3, row: len(raw) / 2}
 		long, short := make([]float64, 3), make([]float32, 3)
 		if err := decode(s, long, 1, 2); err != nil {
 			t.Fatal(err)

@@ -146,14 +146,17 @@ type patched struct {
 	value   float64
 }
 
-func (p patched) Bytes(name string) ([]byte, error) {
-	raw, err := p.Source.Bytes(name)
-	if err != nil || name != p.name {
-		return raw, err
+func (p patched) Read(name string, begin, end int64) ([]byte, error) {
+	info, _ := p.Lookup(name)
+	raw, err := p.Source.Read(name, 0, info.Bytes())
+	if err != nil {
+		return nil, err
 	}
-	info, _, _ := p.Lookup(name)
+	if name != p.name {
+		return raw[begin:end], nil
+	}
 	raw = slices.Clone(raw)
-	return raw, tensor.Encode64(raw[p.element*info.DType.Size():][:info.DType.Size()], []float64{p.value}, info.DType)
+	return raw[begin:end], tensor.Encode64(raw[p.element*info.DType.Size():][:info.DType.Size()], []float64{p.value}, info.DType)
 }
 
 func TestNonFiniteWeight(t *testing.T) {
@@ -182,18 +185,6 @@ func TestNonFiniteWeight(t *testing.T) {
 				t.Errorf("%s: error %v, want %q in it", c.name, err, c.want)
 			}
 		}
-	}
-}
-
-func TestStoredRow(t *testing.T) {
-	rows := []family.Range{{Begin: 10, End: 12}, {Begin: 0, End: 3}}
-	for row, want := range []int64{10, 11, 0, 1, 2} {
-		if got := storedRow(rows, int64(row)); got != want {
-			t.Errorf("row %d is stored row %d, want %d", row, got, want)
-		}
-	}
-	if got := storedRow(nil, 7); got != 7 {
-		t.Errorf("row 7 of a whole tensor is stored row %d", got)
 	}
 }
 

@@ -28,7 +28,7 @@ func hybrid(t testing.TB, dir string, after bool, edit func(a *family.Attention,
 		a.Spectra = &family.HeadSpectra{InvFreq: [][]float64{{-1, -0.3, -0.1, 0, 0.02, 0.7}, {0.4, 0.2, 0, -0.9, -0.05, 0.001}}}
 		edit(a, func(name string, from, rows int64) family.Weight {
 			name = fmt.Sprintf("transformer.h.%d.%s.weight", i, name)
-			info, _, ok := src.Lookup(name)
+			info, ok := src.Lookup(name)
 			if !ok {
 				t.Fatalf("no tensor %q", name)
 			}

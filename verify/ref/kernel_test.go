@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -107,15 +107,19 @@ func TestRotateAgreesWithPosenc(t *testing.T) {
 // memory is a checkpoint of float64 tensors in memory.
 type memory map[string][]float64
 
-func (m memory) Lookup(name string) (safetensors.Info, *safetensors.File, bool) {
+func (m memory) Lookup(name string) (store.Info, bool) {
 	v, ok := m[name]
-	return safetensors.Info{Name: name, DType: tensor.F64, Shape: []int64{int64(len(v))}}, nil, ok
+	return store.Info{Name: name, DType: tensor.F64, Shape: []int64{int64(len(v))}}, ok
 }
 
-func (m memory) Bytes(name string) ([]byte, error) {
+func (m memory) Read(name string, begin, end int64) ([]byte, error) {
 	out := make([]byte, 8*len(m[name]))
-	return out, tensor.Encode64(out, m[name], tensor.F64)
+	return out[begin:end], tensor.Encode64(out, m[name], tensor.F64)
 }
+
+func (m memory) Place(string) (store.Place, bool) { return store.Place{}, false }
+
+func (m memory) Release(string) {}
 
 func random(n int) []float64 {
 	rng := rand.New(rand.NewPCG(1, uint64(n)))

@@ -155,8 +155,8 @@ func (p *pass[T]) attention(ctx context.Context, a *family.Attention, at func(pl
 	}
 	keys = extend(keys, in.rows*a.KVHeads, in.past, in.seq, d)
 	values = extend(values, in.rows*a.KVHeads, in.past, in.seq, dv)
-	store(keys, h.k, in.rows, a.KVHeads, in.past, in.seq, d)
-	store(values, h.v, in.rows, a.KVHeads, in.past, in.seq, dv)
+	fill(keys, h.k, in.rows, a.KVHeads, in.past, in.seq, d)
+	fill(values, h.v, in.rows, a.KVHeads, in.past, in.seq, dv)
 	c := p.out.Cache
 	c.Keys, c.Values, c.States = append(c.Keys, keys), append(c.Values, values), append(c.States, next)
 	mixed := room(&p.work.context, tokens*a.Heads*dv)

@@ -259,3 +259,42 @@ func TestReadmeRecipes(t *testing.T) {
 		}
 	}
 }
+
+// TestReadmeProgram: README.md's program prints what README.md says.
+func TestReadmeProgram(t *testing.T) {
+	readme := text(t, repository+"/README.md")
+	_, after, found := strings.Cut(readme, "\n```go\n")
+	program, after, closed := strings.Cut(after, "\n```\n")
+	_, after, printed := strings.Cut(after, "\n```\n")
+	want, _, _ := strings.Cut(after, "```")
+	if !found || !closed || !printed {
+		t.Fatal("README.md has no program with its output")
+	}
+	dir := t.TempDir()
+	main := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(main, []byte(program+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"vet", main}
+	if !testing.Short() {
+		lib, err := ort.Load("")
+		if err != nil && os.Getenv("PECVT_REQUIRE_ORT") == "1" {
+			t.Fatal(err)
+		}
+		if err != nil {
+			t.Skipf("the program requires ONNX Runtime: %v", err)
+		}
+		t.Setenv(ort.EnvLibrary, lib.Path)
+		model := "testdata/models/stories260K"
+		args = []string{"run", main, model, filepath.Join(dir, "out"), model + "/sampled.safetensors"}
+	}
+	cmd := exec.Command("go", args...)
+	cmd.Dir = repository
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	if !testing.Short() && string(out) != want {
+		t.Errorf("README.md's program prints\n%s\nand README.md says\n%s", out, want)
+	}
+}

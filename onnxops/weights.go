@@ -65,9 +65,6 @@ func (s *initializers) stored(w family.Weight) *graph.Value {
 	switch _, known := onnxTypes[info.DType]; {
 	case !ok:
 		return s.fail(store.Missing(s.src, w.Tensor))
-	case w.Scales != nil:
-		return s.fail(unsupported("%s: tensor %q is %s with its scales in %q: weights must be stored as their numbers; convert the checkpoint to BF16, F16, F32 or F64 first",
-			store.Where(s.src, w.Tensor), w.Tensor, info.DType, w.Scales.Tensor))
 	case !known:
 		return s.fail(unsupported("%s: tensor %q is %s: weights may be BF16, F16, F32 or F64; convert the checkpoint to one of these first",
 			store.Where(s.src, w.Tensor), w.Tensor, info.DType))

@@ -129,6 +129,9 @@ func newJob(m *family.Model, src family.Source, walk Walk, student []Turn, seque
 	if err != nil {
 		return nil, err
 	}
+	if err := writable(m, src); err != nil {
+		return nil, err
+	}
 	switch {
 	case len(student) != len(source):
 		return nil, fmt.Errorf("%d layers of the target, the source has %d", len(student), len(source))

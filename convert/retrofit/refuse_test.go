@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/store/storetest"
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -69,6 +72,40 @@ func TestBadInput(t *testing.T) {
 	cancel()
 	if _, err := MeasureCosts(stopped, m, src, w, some, []int{3}, CostOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// TestBlockFormats: weights of a block format serve for costs, and are not fitted.
+func TestBlockFormats(t *testing.T) {
+	_, src := open(t, "models/stories260K")
+	blocks, err := storetest.Copy(src, func(name string, v *storetest.Tensor) error {
+		if strings.Contains(name, "k_proj") {
+			return v.Encode(tensor.Q8_0)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := family.Load(blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	turns, err := Turns(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	some := [][]int64{make([]int64, 32)}
+	_, err = Calibrate(context.Background(), m, blocks, nil, turns, some, CalibrateOptions{Folder: t.TempDir()})
+	if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), `k_proj.weight": it is Q8_0`) {
+		t.Errorf("fitted to blocks: %v", err)
+	}
+	w, err := newTestWalk(m, blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := MeasureCosts(context.Background(), m, blocks, w, some, []int{3}, CostOptions{}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package retrofit
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -29,6 +30,13 @@ type Trial struct {
 	Dropped int `json:"dropped"`
 	Measured
 	Within bool `json:"within"`
+}
+
+// MarshalJSON writes what Measured's, which is promoted, would leave out.
+func (t Trial) MarshalJSON() ([]byte, error) {
+	fields := t.figures()
+	fields["dropped"], fields["within"] = t.Dropped, t.Within
+	return json.Marshal(fields)
 }
 
 // Selection says which planes turn where. It is what the manifest keeps.

@@ -35,16 +35,21 @@ func (m Measured) String() string {
 
 // MarshalJSON writes a figure that is not finite as null.
 func (m Measured) MarshalJSON() ([]byte, error) {
-	figures := map[string]*float64{}
+	return json.Marshal(m.figures()) // in the order of names
+}
+
+// figures are those that were measured; null is one that is not finite.
+func (m Measured) figures() map[string]any {
+	figures := map[string]any{}
 	for name, x := range map[string]float64{"ppl": m.PPL, "source_ppl": m.SourcePPL, "kl": m.KL} {
 		switch {
 		case math.IsNaN(x) || math.IsInf(x, 0):
 			figures[name] = nil
 		case x != 0:
-			figures[name] = &x
+			figures[name] = x
 		}
 	}
-	return json.Marshal(figures) // in the order of names
+	return figures
 }
 
 // Measure runs the model with the selection's spectra over a text that Costs

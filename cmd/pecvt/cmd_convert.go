@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,6 +13,7 @@ import (
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/tune"
 	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/verify/eval"
 )
 
 // conversion is what convert and export print with --json.
@@ -151,7 +154,10 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		return err
 	}
 	// last: what it says of a full disk must not hide the figures
-	if err := drawSelection(t.picture, tuned.Retrofit.Selection, len(plan.Encoding.Planes)); err != nil {
+	err = writeOutFile(t.picture, func(w io.Writer) error {
+		return eval.PlotSelection(w, filepath.Ext(t.picture), tuned.Retrofit.Selection, len(plan.Encoding.Planes))
+	})
+	if err != nil {
 		return fmt.Errorf("%s is complete, its picture is not: %w", plan.Output, err)
 	}
 	return nil

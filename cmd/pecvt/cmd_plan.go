@@ -11,6 +11,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/verify/eval"
 )
 
 func newPlan(a *app) *cobra.Command {
@@ -81,7 +82,7 @@ func (a *app) printSweep(cmd *cobra.Command, model string, o convert.Options, f 
 		return err
 	}
 	for _, path := range f.plots {
-		if err := plotSweep(path, s); err != nil {
+		if err := writeOutFile(path, func(w io.Writer) error { return eval.PlotSweep(w, filepath.Ext(path), s) }); err != nil {
 			return err
 		}
 	}

@@ -61,7 +61,7 @@ func (r *Report) Plot(w io.Writer, kind string) error {
 		}
 		rows = append(rows, row)
 	}
-	return WritePanels(w, kind, rows, panelWidth, panelHeight)
+	return writePanels(w, kind, rows, panelWidth, panelHeight)
 }
 
 func curvesByLength(results []*Result, f func(x *Result) (Number, Interval)) []curve {
@@ -140,9 +140,7 @@ func (p panel) draw(legend bool) (*plot.Plot, error) {
 		a.Label.TextStyle.Font.Size, a.Tick.Label.Font.Size = 10, 9
 		a.Padding = 6
 	}
-	grid := plotter.NewGrid()
-	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{0xE0}, color.Gray{0xE0}
-	g.Add(grid)
+	g.Add(gridOf())
 	colour := 0
 	lo, hi := math.Inf(1), math.Inf(-1)
 	left, right := math.Inf(1), math.Inf(-1)
@@ -207,9 +205,9 @@ type errorBars struct {
 	plotter.YErrors
 }
 
-// WritePanels draws rows of panels of one size into one picture: kind is ".png"
+// writePanels draws rows of panels of one size into one picture: kind is ".png"
 // or ".svg".
-func WritePanels(w io.Writer, kind string, rows [][]*plot.Plot, width, height vg.Length) error {
+func writePanels(w io.Writer, kind string, rows [][]*plot.Plot, width, height vg.Length) error {
 	width, height = width*vg.Length(len(rows[0])), height*vg.Length(len(rows))
 	var canvas vg.CanvasWriterTo
 	switch strings.ToLower(kind) {

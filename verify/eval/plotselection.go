@@ -1,10 +1,9 @@
-package main
+package eval
 
 import (
 	"fmt"
 	"image/color"
 	"io"
-	"path/filepath"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -12,14 +11,12 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/pecvt/pecvt/convert/retrofit"
-	"github.com/pecvt/pecvt/verify/eval"
 )
 
-const sansFont = "Sans" // of the Liberation fonts that are built in
-
-// drawSelection draws which planes stop turning where: a row for each layer, a
-// column for each plane, the shade is the share of the layer's key/value heads.
-func drawSelection(path string, s *retrofit.Selection, planes int) error {
+// PlotSelection draws which of a model's planes stop turning where: a row for
+// each layer, a column for each plane, the shade is the share of the layer's
+// key/value heads; kind is ".png" or ".svg".
+func PlotSelection(w io.Writer, kind string, s *retrofit.Selection, planes int) error {
 	groups := 0
 	for _, g := range s.Costs.Cost {
 		groups = max(groups, len(g))
@@ -68,17 +65,17 @@ func drawSelection(path string, s *retrofit.Selection, planes int) error {
 	p.Legend.Padding = 3
 	width := max(14*vg.Centimeter, vg.Length(planes)*0.42*vg.Centimeter+3*vg.Centimeter)
 	height := max(8*vg.Centimeter, vg.Length(len(s.Costs.Cost))*0.34*vg.Centimeter+3*vg.Centimeter)
-	return savePlots(path, [][]*plot.Plot{{p}}, width, height)
+	return writePanels(w, kind, [][]*plot.Plot{{p}}, width, height)
 }
 
 // newPlot is an empty panel in the pictures' style.
 func newPlot() *plot.Plot {
 	p := plot.New()
 	p.Title.TextStyle.Font.Size, p.Title.Padding = 11, 8
-	p.Title.TextStyle.Font.Variant, p.Legend.TextStyle.Font.Variant = sansFont, sansFont
+	p.Title.TextStyle.Font.Variant, p.Legend.TextStyle.Font.Variant = sans, sans
 	p.Legend.TextStyle.Font.Size = 9
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
-		a.Label.TextStyle.Font.Variant, a.Tick.Label.Font.Variant = sansFont, sansFont
+		a.Label.TextStyle.Font.Variant, a.Tick.Label.Font.Variant = sans, sans
 		a.Label.TextStyle.Font.Size, a.Tick.Label.Font.Size = 10, 8
 		a.Padding = 4
 	}
@@ -143,12 +140,4 @@ func gridOf() *plotter.Grid {
 	g := plotter.NewGrid()
 	g.Vertical.Color, g.Horizontal.Color = color.Gray{0xE0}, color.Gray{0xE0}
 	return g
-}
-
-// savePlots writes rows of panels of one size as PNG or SVG, by the path's
-// ending.
-func savePlots(path string, rows [][]*plot.Plot, width, height vg.Length) error {
-	return writeOutFile(path, func(w io.Writer) error {
-		return eval.WritePanels(w, filepath.Ext(path), rows, width, height)
-	})
 }

@@ -128,7 +128,7 @@ func cutPanel(s *tune.SweepResult, title, y string, lines []sweepLine) *plot.Plo
 	p := newPlot()
 	p.Add(gridOf())
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, "slowest planes that stop turning", y
-	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades{}
 	for _, l := range lines {
 		xy := make(plotter.XYs, len(s.Cuts))
 		for i, c := range s.Cuts {

@@ -11,7 +11,7 @@ import (
 )
 
 // reports are what the files begin with that are written by a flag.
-var reports = []string{"<!doctype html", "<?xml", "<svg", "\x89png"}
+var reports = []string{"<!doctype html", "<?xml", "<svg", "\x89PNG"}
 
 // olderReport tells whether the file at path may give way: an empty one, or one
 // of the kind that goes there. Weights, graphs and notes may not.
@@ -27,7 +27,7 @@ func olderReport(path string) error {
 		return nil
 	}
 	for _, begin := range reports {
-		if strings.HasPrefix(strings.ToLower(string(head[:n])), begin) {
+		if text := string(head[:n]); strings.HasPrefix(text, begin) || strings.HasPrefix(strings.ToLower(text), begin) {
 			return nil
 		}
 	}

@@ -58,12 +58,9 @@ func (e *emitter) norm(prefix string, x *graph.Value, n *family.Norm) *graph.Val
 		return x
 	}
 	in := []*graph.Value{x, e.weights.float32(n.Weight)}
-	op := "RMSNormalization"
-	if n.Kind == family.LayerNorm {
-		op = "LayerNormalization"
-		if b := e.weights.optional(n.Bias); b != nil {
-			in = append(in, b)
-		}
+	op := names.NormOp(n)
+	if b := e.weights.optional(n.Bias); b != nil {
+		in = append(in, b)
 	}
 	return e.g.Op(op, prefix+"/"+op, in, graph.IntAttr("axis", -1), graph.FloatAttr("epsilon", n.Eps))
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/report"
 	"strings"
 )
@@ -123,7 +124,7 @@ func (s *session) refused(r Runner, position int, err error, otherwise string) s
 
 // guardNode is the graph's node whose output has a negative length once a
 // position is past the tables.
-const guardNode = "/guard/position_is_past_max_length"
+const guardNode = names.Guard
 
 // ofPosition tells whether an error comes from the graph's guard of positions,
 // or from looking a position up in a table. ONNX Runtime does not always name
@@ -138,5 +139,5 @@ func (s *session) ofPosition(err error) bool {
 		}
 	}
 	return strings.Contains(text, guardNode) || strings.Contains(text, "is outside the table of") ||
-		strings.Contains(text, "/rotary") && strings.Contains(text, "Gather")
+		strings.Contains(text, names.Rotary) && strings.Contains(text, "Gather")
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
@@ -58,7 +59,7 @@ func (s *session) law(name string, r Runner, lim float64, run func() (finding, e
 	case err != nil:
 		c.Verdict, c.Detail = report.Fail, reason(r.Name(), err)
 	case f.positions == 0:
-		c.Verdict, c.Detail = report.Skipped, "the graph does not name its attention as pecvt does"
+		c.Verdict, c.Detail = report.Incomplete, unnamed(names.Layer(0, names.Attention)+", or the like of another layer")
 	case !(f.off <= lim):
 		c.Verdict, c.Detail = report.Fail, f.where
 	}
@@ -76,8 +77,8 @@ func (s *session) noLaw(name, why string) {
 
 // broken returns the first reason that a layer gives.
 func (s *session) broken(why func(a *family.Attention) string) string {
-	for i := range s.model.Blocks {
-		if text := why(s.model.Blocks[i].Attn()); text != "" {
+	for _, a := range s.model.Attentions() {
+		if text := why(a); text != "" {
 			return text
 		}
 	}
@@ -123,15 +124,15 @@ type meeting struct{ query, key, bias string }
 func (s *session) meetings() map[int]meeting {
 	list := map[int]meeting{}
 	for _, n := range s.info.Model.GetGraph().GetNode() {
-		var layer int
-		if _, err := fmt.Sscanf(n.GetName(), "/layers.%d/attn/", &layer); err != nil {
+		layer, place := names.Split(n.GetName())
+		if layer < 0 || len(n.GetInput()) < 2 {
 			continue
 		}
 		m := list[layer]
-		switch prefix := fmt.Sprintf("/layers.%d/attn/", layer); {
-		case n.GetName() == prefix+"Attention" && len(n.GetInput()) > 1:
+		switch place {
+		case names.Attention:
 			m.query, m.key = n.GetInput()[0], n.GetInput()[1]
-		case n.GetName() == prefix+"bias/masked/Add" && len(n.GetInput()) > 1:
+		case names.BiasMasked:
 			m.bias = n.GetInput()[1]
 		}
 		list[layer] = m
@@ -189,7 +190,7 @@ func (s *session) cachedKeys(r Runner, in Input) (map[int]headValues, error) {
 	caches, _ := state.(map[string]any)
 	keys := map[int]headValues{}
 	for i := range s.model.Blocks {
-		if v, ok := headsOf(caches[fmt.Sprintf("present.%d.key", i)]); ok {
+		if v, ok := headsOf(caches[names.Present(i, names.Key)]); ok {
 			keys[i] = v
 		}
 	}

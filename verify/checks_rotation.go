@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/report"
 )
@@ -35,6 +36,11 @@ func (s *session) rotation() error {
 		return nil
 	}
 	w := s.turner()
+	if w.missing != "" {
+		c.Verdict, c.Detail = report.Incomplete, unnamed(w.missing)
+		s.add(c)
+		return nil
+	}
 	if why := w.unturned; len(w.parts) == 0 {
 		c.Verdict, c.Detail = report.Skipped, why
 		s.add(c)
@@ -65,12 +71,12 @@ func (s *session) fusedTables() (nodes int, wrong string) {
 		stored[t.GetName()] = t
 	}
 	for _, n := range s.info.Model.GetGraph().GetNode() {
-		var layer int
 		if n.GetOpType() != "GroupQueryAttention" {
 			continue
 		}
 		nodes++
-		if _, err := fmt.Sscanf(n.GetName(), "/layers.%d/attn/", &layer); err != nil || layer < 0 || layer >= len(s.model.Blocks) {
+		layer, place := names.Split(n.GetName())
+		if place != names.GroupQueryAttention || layer < 0 || layer >= len(s.model.Blocks) || s.model.Blocks[layer].Attn() == nil {
 			return nodes, fmt.Sprintf("%s: expected the name of a layer of the model", n.GetName())
 		}
 		in := n.GetInput()

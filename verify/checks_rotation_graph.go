@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/report"
@@ -23,7 +24,8 @@ type turner struct {
 	s        *session
 	plan     *plan
 	parts    []turnedPart
-	unturned string // why parts are missing
+	unturned string // why there are no parts
+	missing  string // the node of a part that is not found by its name
 	heads    bool   // all of them
 	stride   int    // each position is seen in every stride-th layer
 }
@@ -37,24 +39,23 @@ func (s *session) turner() *turner {
 	}
 	all, one := 0, 0
 	for i, a := range s.model.Attentions() {
-		prefix := fmt.Sprintf("/layers.%d/attn/", i)
-		attention := nodes[prefix+"Attention"]
+		attention := nodes[names.Layer(i, names.Attention)]
 		if a.Phase != nil {
 			w.unturned = "the phase depends on the tokens, not on positions alone"
 			continue
 		}
 		if attention == nil || len(attention.GetInput()) < 2 {
-			w.unturned = "the attention node turns by the tables itself"
+			w.missing = names.Layer(i, names.Attention)
 			continue
 		}
-		for input, part := range []string{"q", "k"} {
-			split := nodes[prefix+part+"/Transpose"]
+		for input, side := range []names.Side{names.Q, names.K} {
+			split := nodes[names.Layer(i, side.Heads())+names.Transposed]
 			if split == nil || len(split.GetOutput()) != 1 {
-				w.unturned = "the graph does not name its nodes as pecvt does"
+				w.missing = names.Layer(i, side.Heads()) + names.Transposed
 				continue
 			}
-			p := turnedPart{i, a.Heads, "queries", split.GetOutput()[0], w.before(attention.GetInput()[input], prefix+part, a), a}
-			if part == "k" {
+			p := turnedPart{i, a.Heads, "queries", split.GetOutput()[0], w.before(attention.GetInput()[input], i, side, a), a}
+			if side == names.K {
 				p.heads, p.what = a.KVHeads, "keys"
 			}
 			w.parts = append(w.parts, p)
@@ -74,7 +75,7 @@ func (s *session) turner() *turner {
 
 // before walks from what attention takes back past what comes after the rotation:
 // coordinates of a bias, and a norm.
-func (w *turner) before(value, prefix string, a *family.Attention) string {
+func (w *turner) before(value string, layer int, side names.Side, a *family.Attention) string {
 	for {
 		i, ok := w.plan.maker[value]
 		if !ok {
@@ -83,9 +84,9 @@ func (w *turner) before(value, prefix string, a *family.Attention) string {
 		n := w.plan.nodes[i]
 		in := n.GetInput()
 		switch name := n.GetName(); {
-		case name == prefix+"/widened/Concat" && len(in) > 0:
+		case name == names.Layer(layer, side.Heads())+names.Widened && len(in) > 0:
 			value = in[len(in)-1]
-		case a.NormAfter && name == prefix+"_norm/"+n.GetOpType() && len(in) > 0:
+		case a.NormAfter && name == names.Node(names.Layer(layer, side.Norm()), n.GetOpType()) && len(in) > 0:
 			value = in[0]
 		default:
 			return value

@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/report"
@@ -30,13 +31,12 @@ func (s *session) tables() {
 		if knownRotary(seen[kind], r) {
 			continue
 		}
-		if n := len(seen[kind]); n > 0 {
-			prefix = fmt.Sprintf("%s.%d", kind, n)
-		}
+		prefix = names.Nth(kind, len(seen[kind]))
 		seen[kind] = append(seen[kind], r)
-		cos, sin := stored[prefix+"/cos_table"], stored[prefix+"/sin_table"]
+		cos, sin := stored[prefix+names.CosTable], stored[prefix+names.SinTable]
 		if cos == nil || sin == nil {
-			c.Verdict, c.Detail = report.Skipped, fmt.Sprintf("the graph has no tables %s/cos_table and sin_table", prefix)
+			c.Verdict = report.Incomplete
+			c.Detail = fmt.Sprintf("the graph has no tables %s%s and %s, which layer %d turns by: names were changed or stripped after the emission: emit the graph again with pecvt export", prefix, names.CosTable, names.SinTable, i)
 			s.add(c)
 			return
 		}
@@ -52,7 +52,12 @@ func (s *session) tables() {
 			worst = found
 		}
 	}
-	phases, err := s.phaseRates(stored)
+	phases, missing, err := s.phaseRates(stored)
+	if missing != "" {
+		c.Verdict, c.Detail = report.Incomplete, unnamed(missing)
+		s.add(c)
+		return
+	}
 	if err != nil {
 		c.Verdict, c.Detail = report.Fail, err.Error()
 		c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
@@ -86,31 +91,31 @@ func (s *session) turning() []layerTable {
 	for i, a := range s.model.Attentions() {
 		if a.Bias != nil && a.Bias.Kind == family.Path {
 			path := posenc.Rotary{HeadDim: 2, Dim: 2, Spectrum: posenc.Spectrum{InvFreq: []float64{-1}, Gain: 1}}
-			list = append(list, layerTable{i, path, "/rotary_path"})
+			list = append(list, layerTable{i, path, names.RotaryPath})
 		}
 		switch {
 		case a.Rotary.Dim == 0 || a.Phase != nil: // phases have no tables
 		case a.Spectra != nil:
-			list = append(list, layerTable{i, spectraTable(a), "/rotary_heads"})
+			list = append(list, layerTable{i, spectraTable(a), names.RotaryHeads})
 		default:
-			list = append(list, layerTable{i, a.Rotary, "/rotary"})
+			list = append(list, layerTable{i, a.Rotary, names.Rotary})
 		}
 	}
 	return list
 }
 
 // phaseRates compares what the graph multiplies phases by, in turns, with the
-// encoding's frequencies, and returns how many layers have such rates.
-func (s *session) phaseRates(stored map[string]*onnxpb.TensorProto) (int, error) {
-	layers := 0
+// encoding's frequencies, and returns how many layers have such rates, and the
+// table that is not there by its name.
+func (s *session) phaseRates(stored map[string]*onnxpb.TensorProto) (layers int, missing string, err error) {
 	for i, a := range s.model.Attentions() {
 		if a.Phase == nil || a.Rotary.Dim == 0 {
 			continue
 		}
-		name := fmt.Sprintf("/layers.%d/attn/phase/turns_per_position", i)
+		name := names.Layer(i, names.TurnsPerPosition)
 		t := stored[name]
 		if t == nil {
-			continue
+			return layers, name, nil
 		}
 		layers++
 		var want []float64
@@ -123,16 +128,16 @@ func (s *session) phaseRates(stored map[string]*onnxpb.TensorProto) (int, error)
 		}
 		raw := t.GetRawData()
 		if len(raw) != 8*len(want) {
-			return layers, fmt.Errorf("layer %d: %s has %d bytes: expected %d frequencies of 8", i, name, len(raw), len(want))
+			return layers, "", fmt.Errorf("layer %d: %s has %d bytes: expected %d frequencies of 8", i, name, len(raw), len(want))
 		}
 		for p, theta := range want {
 			got := 2 * math.Pi * math.Float64frombits(binary.LittleEndian.Uint64(raw[8*p:]))
 			if !(math.Abs(got-theta) <= 4*report.Float64.Roundoff()*math.Abs(theta)) {
-				return layers, fmt.Errorf("layer %d: plane %d turns by %.9g per unit of phase: expected %.9g", i, p, got, theta)
+				return layers, "", fmt.Errorf("layer %d: plane %d turns by %.9g per unit of phase: expected %.9g", i, p, got, theta)
 			}
 		}
 	}
-	return layers, nil
+	return layers, "", nil
 }
 
 // tableLimit is what rounding to float32 may change: 2 u of the largest value,

@@ -65,3 +65,11 @@ const (
 	Unfold     = "/unfold/Reshape"
 	Widened    = "/widened/Concat"
 )
+
+// NormOp is the operator that normalises.
+func NormOp(n *family.Norm) string {
+	if n.Kind == family.LayerNorm {
+		return "LayerNormalization"
+	}
+	return "RMSNormalization"
+}

@@ -47,8 +47,9 @@ var arrows = map[string][]string{
 	"verify/mutants/gen":  {"verify/mutants"},
 	"cmd/pecvt/gendocs":   {"posenc", "convert/family", "convert/rewrite", "onnxops/ops", "verify/report"},
 
-	"convert/store":           {"convert/tensor", "convert/safetensors"},
-	"convert/store/storetest": {"convert/store", "convert/tensor"},
+	"convert/store":             {"convert/tensor", "convert/safetensors"},
+	"convert/family/familytest": {"posenc", "convert/family"},
+	"convert/store/storetest":   {"convert/store", "convert/tensor"},
 }
 
 // TestArrows keeps the packages' imports as the layout promises, and

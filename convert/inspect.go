@@ -91,6 +91,24 @@ func InspectStore(name string, src store.Store) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
+	in := inspection(m, name)
+	for _, f := range src.Files() {
+		in.Files = append(in.Files, filepath.Base(f.Path))
+	}
+	for _, name := range src.Names() {
+		info, _ := src.Lookup(name)
+		n, err := tensor.Elements(info.Shape)
+		if err != nil {
+			return nil, store.Errorf(src, name, "%w", err)
+		}
+		in.Bytes += info.Bytes()
+		in.Parameters += n
+	}
+	return in, nil
+}
+
+// inspection describes a model without its files.
+func inspection(m *family.Model, name string) *Inspection {
 	att, mlp := &family.Attention{}, m.Blocks[0].MLP()
 	for _, a := range m.Attentions() { // the first
 		att = a
@@ -108,21 +126,12 @@ func InspectStore(name string, src store.Store) (*Inspection, error) {
 	for _, a := range m.Attentions() {
 		in.Window = max(in.Window, a.Window)
 	}
-	for _, f := range src.Files() {
-		in.Files = append(in.Files, filepath.Base(f.Path))
-	}
-	for _, name := range src.Names() {
-		info, _ := src.Lookup(name)
-		n, err := tensor.Elements(info.Shape)
-		if err != nil {
-			return nil, store.Errorf(src, name, "%w", err)
-		}
-		in.Bytes += info.Bytes()
-		in.Parameters += n
-	}
 	in.spectrum(m)
 	in.Warnings = append(in.Warnings, spectrumWarnings(m, in.Planes)...)
-	return in, nil
+	if err := m.Beyond(family.Named()...); err != nil {
+		in.Warnings = append(in.Warnings, fmt.Sprintf("no command computes this model, --to as-is copies it: %v", err))
+	}
+	return in
 }
 
 // spectrum describes the first layer that turns and the first that has slopes.

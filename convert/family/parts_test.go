@@ -1,6 +1,7 @@
 package family_test
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -90,6 +91,23 @@ func TestCloneKeepsNumbers(t *testing.T) {
 		}
 		if after := sum(); after != before || edited == 0 {
 			t.Errorf("%s: %d numbers of a copy were edited, and the model's sum went from %v to %v", dir, edited, before, after)
+		}
+	}
+}
+
+// TestGoldensHaveNamedParts: nothing of the models at hand is unknown.
+func TestGoldensHaveNamedParts(t *testing.T) {
+	dirs, err := filepath.Glob("../../testdata/golden/*/config.json")
+	if err != nil || len(dirs) < 30 {
+		t.Fatalf("%d models: %v", len(dirs), err)
+	}
+	for _, c := range dirs {
+		m, err := load(t, filepath.Dir(c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Beyond(family.Named()...); err != nil {
+			t.Errorf("%s: %v", filepath.Dir(c), err)
 		}
 	}
 }

@@ -43,6 +43,9 @@ func (s *session) rewritten() error {
 	case why != "":
 		c.Verdict, c.Detail = report.Skipped, why
 	}
+	if err := s.unknownParts(); err != nil && c.Verdict == report.Pass {
+		c.Verdict, c.Detail = report.Incomplete, err.Error()
+	}
 	if c.Verdict != report.Pass {
 		s.add(c)
 		return nil
@@ -63,6 +66,22 @@ func (s *session) rewritten() error {
 	}
 	s.add(c)
 	return nil
+}
+
+// rewritable are the parts of a model, beyond llama's, that a conversion is known
+// to change or to leave as they are.
+var rewritable = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
+	family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize,
+	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
+	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
+
+// unknownParts names what of the source or the result no rewrite is known to
+// leave alone.
+func (s *session) unknownParts() error {
+	if err := s.source.Beyond(rewritable...); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	return s.loaded.Beyond(rewritable...)
 }
 
 // compareRewrite compares the loaded result with the expected model; the queries
@@ -141,8 +160,8 @@ func (s *session) rewritePrompt(m *family.Model) ref.Input {
 
 // sums reports biases and phases, which may count tokens.
 func sums(m *family.Model) bool {
-	for i := range m.Blocks {
-		if a := m.Blocks[i].Attn(); a.Bias != nil || a.Phase != nil {
+	for _, a := range m.Attentions() {
+		if a.Bias != nil || a.Phase != nil {
 			return true
 		}
 	}

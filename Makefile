@@ -4,6 +4,7 @@
 GO ?= go
 FUZZTIME ?= 30s
 BENCH ?= .
+GENERATE ?= ./...
 BENCHTIME ?= 1s
 # Tests of properties draw their cases from a seed: a fixed one, so that a red run
 # is the change's fault; `make test-long` draws another each time and prints it.
@@ -39,7 +40,7 @@ test-long: ort ## the slow tests too, and cases that no run had before (SEED=...
 	@echo "seed $(SEED)"
 	PECVT_REQUIRE_ORT=1 PECVT_LONG=1 RAPID_SEED=$(SEED) PECVT_SEED=$(SEED) $(GO) test -timeout 60m ./... || { echo "seed $(SEED)"; exit 1; }
 
-check: fmt vet lint cross tidy gen-check race ## all that is checked but not tested
+check: fmt vet lint cross tidy gen-check race ## all that is checked but not tested (.ci/run: this, then test)
 
 fmt: ## gofmt would change nothing
 	@out=$$(gofmt -l cmd convert onnxops posenc verify); \
@@ -65,7 +66,7 @@ tidy: ## go.mod and go.sum are what the imports need
 gen: ort ## generate again what is generated (needs protoc for onnxops/onnxpb)
 	@command -v protoc >/dev/null || { echo "gen: protoc is not on the path; install protobuf's compiler (Debian: protobuf-compiler)"; exit 1; }
 	$(GO) build -o $(TOOLS)/protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go
-	PATH="$(TOOLS):$$PATH" $(GO) generate ./...
+	PATH="$(TOOLS):$$PATH" $(GO) generate $(GENERATE)
 
 gen-check: ## generated files are up to date
 	@GO='$(GO)' MAKE='$(MAKE)' .ci/gen-check.sh

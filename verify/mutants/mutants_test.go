@@ -2,7 +2,11 @@ package mutants
 
 import (
 	"os"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/ort/orttest"
@@ -11,11 +15,19 @@ import (
 const testdata = "../../testdata"
 
 // TestMutants plants every mutant: verification has to find each by a named
-// check, and each has to compute something else or say why it is a fault.
+// check, and each has to compute something else or say why it is a fault. Where
+// all of them ran, docs/mutants.md has to tell the same.
 func TestMutants(t *testing.T) {
 	present := runtimePresent(t)
 	r := Runner{Testdata: testdata, Scratch: t.TempDir()}
-	for i, m := range Mutants() {
+	list := Mutants()
+	results := make([]Result, len(list))
+	t.Cleanup(func() {
+		if present && !slices.ContainsFunc(results, func(r Result) bool { return r.Mutant.Name == "" }) {
+			current(t, Table(results))
+		}
+	})
+	for i, m := range list {
 		if testing.Short() && i%8 != 0 {
 			continue
 		}
@@ -25,6 +37,7 @@ func TestMutants(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			results[i] = got
 			if !got.Caught() && !present && m.Name == "weight-rounded-to-f16" {
 				t.Skip("casts round in ONNX Runtime alone, whose library is not here")
 			}
@@ -39,6 +52,19 @@ func TestMutants(t *testing.T) {
 			}
 			t.Logf("%v, exit code %d, moves %.2g: %s; allclose: %v", got.All, got.Exit, got.Moved, got.Detail, got.Naive.Seen)
 		})
+	}
+}
+
+// current tells how docs/mutants.md and a table differ.
+func current(t *testing.T, table string) {
+	t.Helper()
+	const path = "../../docs/mutants.md"
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(data), "\n"), strings.Split(table, "\n")); diff != "" {
+		t.Errorf("%s is out of date (make mutants writes it):\n%s", path, diff)
 	}
 }
 

@@ -2,7 +2,6 @@ package ort
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,16 +28,8 @@ func NodeRuns(profilePath string) ([]NodeRun, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ort: profile: %w", err)
 	}
-	var events []struct {
-		Category string `json:"cat"`
-		Name     string `json:"name"`
-		Micros   int64  `json:"dur"`
-		Args     struct {
-			Op       string `json:"op_name"`
-			Provider string `json:"provider"`
-		} `json:"args"`
-	}
-	if err := json.Unmarshal(text, &events); err != nil {
+	events, err := readEvents(text)
+	if err != nil {
 		return nil, fmt.Errorf("ort: profile %s: %w", profilePath, err)
 	}
 	const suffix = "_kernel_time"

@@ -15,7 +15,7 @@ import (
 // runner, and most nodes have a counterpart.
 func TestEveryNodeHasItsCounterpart(t *testing.T) {
 	look := func(t *testing.T, dir string, least float64) {
-		nodes, compared, bad, without, err := verify.EveryNode(dir, verify.Options{Provider: "cpu", OptLevel: "all", Tokens: 24})
+		nodes, compared, bad, without, err := verify.EveryNode(dir, verify.Options{Provider: "cpu", OptLevel: "all", Tokens: 24, Threads: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

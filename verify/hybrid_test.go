@@ -172,7 +172,7 @@ func newHybrid(t *testing.T, set func(a *family.Attention), form string) *sessio
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{ctx: context.Background(), dir: dir, opts: Options{Provider: ort.ProviderCPU, OptLevel: ort.OptAll, Tokens: 30},
+	s := &session{ctx: context.Background(), dir: dir, opts: Options{Provider: ort.ProviderCPU, OptLevel: ort.OptAll, Tokens: 30, Threads: 1},
 		info: info, model: m, ckpt: ckpt, ref: newRef(m, ckpt), report: &report.Report{}}
 	if s.ids, err = s.promptIDs(); err != nil {
 		t.Fatal(err)

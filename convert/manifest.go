@@ -35,8 +35,8 @@ type Manifest struct {
 	// Files are the converted checkpoint's, without pecvt.json itself.
 	Files []ManifestFile `json:"files"`
 	Notes []string       `json:"notes"`
-	// Retrofit records a selection or a calibration.
-	Retrofit *Retrofit `json:"retrofit,omitempty"`
+	// Tuning records a selection or a calibration.
+	Tuning *Tuning `json:"retrofit,omitempty"`
 }
 
 // Flags are the options that decide the result.
@@ -69,7 +69,7 @@ func (p *Plan) hashed(f FilePlan) bool {
 	if f.Tensors == 0 {
 		return true
 	}
-	return f.Action == Rewrite && (p.options.Hash || p.options.Retrofit != nil)
+	return f.Action == Rewrite && (p.options.Hash || p.options.Tuning != nil)
 }
 
 // sourceIdentity says which checkpoint a result comes from.
@@ -166,7 +166,7 @@ func (p *Plan) renderManifest(hash func(name string) (string, error)) ([]byte, e
 	if version == "" {
 		version = "devel"
 	}
-	man := Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: p.Encoding, Notes: p.Notes, Retrofit: o.Retrofit,
+	man := Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: p.Encoding, Notes: p.Notes, Tuning: o.Tuning,
 		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Slope: o.Slope, Layout: o.Layout, Spelling: o.Spelling, MaxShardSize: o.MaxShardSize}}
 	for _, f := range p.Files {
 		if f.Name == manifestName {

@@ -22,12 +22,12 @@ type Options struct {
 	// Slope is what a hybrid's bias starts with; see rewrite.Options.
 	Slope string
 	// Spectra, where not nil, are the inverse frequencies of every layer,
-	// key/value head and plane, each the source's or 0; Retrofit's Selection
+	// key/value head and plane, each the source's or 0; Tuning's Selection
 	// brings its own.
 	Spectra [][][]float64
 
-	// Retrofit is what a selection or a calibration brings; nil is nothing.
-	Retrofit *Retrofit
+	// Tuning is what a selection or a calibration brings; nil is nothing.
+	Tuning *Tuning
 	// Output is the target folder; empty is <model's name>-<encoding> in the
 	// current folder, or beside the model where that folder lies in it.
 	Output string

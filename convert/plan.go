@@ -117,14 +117,14 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Spectra, err = o.Retrofit.spectra(m, o.Spectra); err != nil {
+	if o.Spectra, err = o.Tuning.spectra(m, o.Spectra); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	r, err := rewrite.Make(m, src, o.Rewrite())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	replaced, err := openOverlay(o.Retrofit, src, m, r)
+	replaced, err := openOverlay(o.Tuning, src, m, r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -145,7 +145,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	}
 	p.Encoding = describe(m, r)
 	switch {
-	case o.Retrofit != nil && o.Retrofit.Calibration != nil:
+	case o.Tuning != nil && o.Tuning.Calibration != nil:
 		p.Encoding.Reason += "; W_q and W_k were refitted to the source's own attention"
 	case r.Untrained != "":
 		p.Encoding.Reason += "; " + r.Untrained

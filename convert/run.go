@@ -64,7 +64,7 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 		return nil, err
 	}
 	defer src.Close()
-	replaced, err := openOverlay(p.options.Retrofit, src, nil, nil)
+	replaced, err := openOverlay(p.options.Tuning, src, nil, nil)
 	if err != nil {
 		return nil, err
 	}

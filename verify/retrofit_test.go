@@ -63,7 +63,7 @@ func TestSelectAndCalibrate(t *testing.T) {
 	if len(c.Files) < 3 {
 		t.Errorf("%d layers of 5 kept: %+v", len(c.Files), c.Layers)
 	}
-	o.Retrofit = &convert.Retrofit{Selection: s, Calibration: c}
+	o.Tuning = &convert.Tuning{Selection: s, Calibration: c}
 	plan, err := convert.NewPlan(source, o)
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func TestSelectionVerifies(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := filepath.Join(t.TempDir(), "out")
-		plan, err := convert.NewPlan(source, convert.Options{To: "hope", Retrofit: &convert.Retrofit{Selection: s}, Output: out, Copy: true})
+		plan, err := convert.NewPlan(source, convert.Options{To: "hope", Tuning: &convert.Tuning{Selection: s}, Output: out, Copy: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,11 +23,11 @@ type conversion struct {
 	// rewritten or written.
 	Placed []convert.ResultFile `json:"placed"`
 	Graph  *graphResult         `json:"graph,omitempty"`
-	// Retrofit is what was selected and calibrated, Expected how long that was
+	// Tuning is what was selected and calibrated, Expected how long that was
 	// thought to take, in seconds.
-	Retrofit *convert.Retrofit `json:"retrofit,omitempty"`
-	Expected *tune.Estimate    `json:"expected_seconds,omitempty"`
-	Seconds  float64           `json:"seconds"`
+	Tuning   *convert.Tuning `json:"retrofit,omitempty"`
+	Expected *tune.Estimate  `json:"expected_seconds,omitempty"`
+	Seconds  float64         `json:"seconds"`
 }
 
 // graphResult describes the emitted graph.
@@ -130,7 +130,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	u.close()
 	notes := plan.Notes
 	if tuned != nil {
-		result.Retrofit, result.Expected = tuned.Retrofit, &tuned.Estimate
+		result.Tuning, result.Expected = tuned.Tuning, &tuned.Estimate
 		for _, n := range tuned.Notes {
 			plan.Notes = append(plan.Notes, n.Naming(flagName))
 		}
@@ -155,7 +155,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	}
 	// last: what it says of a full disk must not hide the figures
 	err = writeOutFile(t.picture, func(w io.Writer) error {
-		return eval.PlotSelection(w, filepath.Ext(t.picture), tuned.Retrofit.Selection, len(plan.Encoding.Planes))
+		return eval.PlotSelection(w, filepath.Ext(t.picture), tuned.Tuning.Selection, len(plan.Encoding.Planes))
 	})
 	if err != nil {
 		return fmt.Errorf("%s is complete, its picture is not: %w", plan.Output, err)
@@ -186,7 +186,7 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
 		return nil
 	}
-	r := result.Retrofit
+	r := result.Tuning
 	planes, chosen := "", r != nil && r.Selection != nil
 	switch {
 	case chosen && r.Selection.Granularity != retrofit.ByModel:
@@ -200,7 +200,7 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 		fmt.Fprintf(w, "%s\n", e.Reason)
 	}
 	if r != nil {
-		writeRetrofit(w, r)
+		writeTuning(w, r)
 	}
 	for _, n := range notes {
 		fmt.Fprintf(w, "note: %s\n", n)

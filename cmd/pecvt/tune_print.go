@@ -10,8 +10,8 @@ import (
 	"github.com/pecvt/pecvt/convert/rewrite"
 )
 
-// writeRetrofit prints what was selected, calibrated and measured.
-func writeRetrofit(w io.Writer, r *convert.Retrofit) {
+// writeTuning prints what was selected, calibrated and measured.
+func writeTuning(w io.Writer, r *convert.Tuning) {
 	if s := r.Selection; s != nil {
 		within := "within"
 		if n := len(s.Trials); n > 0 && !slices.ContainsFunc(s.Trials, func(t retrofit.Trial) bool { return t.Within }) {

@@ -52,9 +52,9 @@ func (c *candidates) close() {
 }
 
 // with measures what the conversion becomes with r.
-func (c *candidates) with(ctx context.Context, r *convert.Retrofit) (retrofit.Measured, error) {
+func (c *candidates) with(ctx context.Context, r *convert.Tuning) (retrofit.Measured, error) {
 	o := c.options
-	o.Retrofit = r
+	o.Tuning = r
 	return c.measure(ctx, o)
 }
 

@@ -82,13 +82,13 @@ func ExampleJob() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, l := range r.Retrofit.Calibration.Layers {
+	for _, l := range r.Tuning.Calibration.Layers {
 		fmt.Printf("layer %d: attention KL falls: %t\n", l.Layer, l.Kept)
 	}
-	for _, t := range r.Retrofit.Texts {
+	for _, t := range r.Tuning.Texts {
 		fmt.Printf("%s: %d tokens of %s\n", t.Use, t.Tokens, t.Name)
 	}
-	fmt.Println("measured by", r.Retrofit.MeasuredBy, "at", r.Retrofit.MeasuredLength, "positions")
+	fmt.Println("measured by", r.Tuning.MeasuredBy, "at", r.Tuning.MeasuredLength, "positions")
 	// Output:
 	// note: the calibration reads no sequences of 4 positions, a sixteenth of Calibrate.Length 64: too short to fit attention on
 	// layer 0: attention KL falls: true

@@ -29,7 +29,7 @@ var ErrNothing = errors.New("there is nothing to select or to calibrate")
 // measures what comes of it.
 type Job struct {
 	// Model is what convert.NewPlan takes, Options are the conversion's. Their
-	// Retrofit is what the job makes.
+	// Tuning is what the job makes.
 	Model   string
 	Options convert.Options
 	// Select and Calibrate say what is to be done; nil leaves it out.
@@ -200,6 +200,6 @@ func (j Job) Run(ctx context.Context) (*Result, error) {
 		return nil, w.folder.left(err)
 	}
 	o := j.Options
-	o.Retrofit = &w.result
-	return &Result{Retrofit: &w.result, Estimate: w.estimate, Notes: w.notes, model: j.Model, options: o, force: j.Force, folder: w.folder}, nil
+	o.Tuning = &w.result
+	return &Result{Tuning: &w.result, Estimate: w.estimate, Notes: w.notes, model: j.Model, options: o, force: j.Force, folder: w.folder}, nil
 }

@@ -81,7 +81,7 @@ func TestInterruptedJob(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := whole.Retrofit.Selection; s == nil || len(s.Dropped) == 0 {
+	if s := whole.Tuning.Selection; s == nil || len(s.Dropped) == 0 {
 		t.Errorf("nothing was selected: %+v", s)
 	}
 
@@ -137,8 +137,8 @@ func TestInterruptedJob(t *testing.T) {
 			t.Errorf("%s differs", name)
 		}
 	}
-	if parts.Retrofit.Measured.PPL != whole.Retrofit.Measured.PPL {
-		t.Errorf("measured %v and %v", parts.Retrofit.Measured, whole.Retrofit.Measured)
+	if parts.Tuning.Measured.PPL != whole.Tuning.Measured.PPL {
+		t.Errorf("measured %v and %v", parts.Tuning.Measured, whole.Tuning.Measured)
 	}
 	if _, err := os.Stat(kept.Folder); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the work folder stays: %v", err)

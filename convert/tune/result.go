@@ -11,8 +11,8 @@ import (
 
 // Result is what a job found, and can be written once.
 type Result struct {
-	// Retrofit is what was chosen, fitted and measured, as the manifest keeps it.
-	Retrofit *convert.Retrofit
+	// Tuning is what was chosen, fitted and measured, as the manifest keeps it.
+	Tuning *convert.Tuning
 	// Estimate and Notes are what Job.Expect was told.
 	Estimate Estimate
 	Notes    []Message

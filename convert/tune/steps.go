@@ -79,7 +79,7 @@ func (w *work) selection(ctx context.Context, sequences [][]int64) (*retrofit.Se
 	var measure retrofit.Measure
 	if j.Select.searches() {
 		measure = func(ctx context.Context, s *retrofit.Selection) (retrofit.Measured, error) {
-			return w.tries.with(ctx, &convert.Retrofit{Selection: s})
+			return w.tries.with(ctx, &convert.Tuning{Selection: s})
 		}
 	}
 	return retrofit.Select(ctx, c, w.turns, measure, retrofit.SelectOptions{Budget: j.Select.Budget, Granularity: j.Select.By, Force: j.OverBudget, Progress: j.Progress})
@@ -88,7 +88,7 @@ func (w *work) selection(ctx context.Context, sequences [][]int64) (*retrofit.Se
 // calibrate refits the layers to what the conversion turns by.
 func (w *work) calibrate(ctx context.Context) error {
 	o := w.job.Options
-	o.Retrofit = &convert.Retrofit{Selection: w.result.Selection}
+	o.Tuning = &convert.Tuning{Selection: w.result.Selection}
 	plan, err := convert.NewPlan(w.job.Model, o)
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ type work struct {
 	training                      [][]int64
 
 	estimate Estimate
-	result   convert.Retrofit
+	result   convert.Tuning
 	notes    []Message
 }
 

@@ -91,7 +91,7 @@ func TestSelectionReadsBack(t *testing.T) {
 		m, _ := load(t, source)
 		s := selection(t, m, c.by, c.planes, c.share)
 		o := to("hope")
-		o.Retrofit = &convert.Retrofit{Selection: s}
+		o.Tuning = &convert.Tuning{Selection: s}
 		out, p, _ := produce(t, source, o)
 		if p.Encoding.Spelling != c.spelling {
 			t.Errorf("%s by %s: spelling %s, want %s", c.name, c.by, p.Encoding.Spelling, c.spelling)
@@ -119,7 +119,7 @@ func TestSelectionReadsBack(t *testing.T) {
 		if err := json.Unmarshal(text, &man); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(s.Dropped, man.Retrofit.Selection.Dropped); diff != "" {
+		if diff := cmp.Diff(s.Dropped, man.Tuning.Selection.Dropped); diff != "" {
 			t.Errorf("%s: manifest: %s", c.name, diff)
 		}
 		kind := rewrite.Lossy
@@ -137,7 +137,7 @@ func TestMixedPlanes(t *testing.T) {
 	source := golden(t, "llama-gqa")
 	m, _ := load(t, source)
 	o := to("hope")
-	o.Retrofit = &convert.Retrofit{Selection: selection(t, m, retrofit.ByGroup, []int{6, 7}, .5)}
+	o.Tuning = &convert.Tuning{Selection: selection(t, m, retrofit.ByGroup, []int{6, 7}, .5)}
 	p := plan(t, source, o)
 	var mixed, still int
 	for _, x := range p.Encoding.Planes {
@@ -168,7 +168,7 @@ func TestSelectionRefused(t *testing.T) {
 		{func(o *convert.Options) { o.Spelling = "longrope" }, "no rope type has them"},
 	} {
 		o := to("hope")
-		o.Retrofit = &convert.Retrofit{Selection: selection(t, m, retrofit.ByGroup, []int{6, 7}, .5)}
+		o.Tuning = &convert.Tuning{Selection: selection(t, m, retrofit.ByGroup, []int{6, 7}, .5)}
 		c.edit(&o)
 		if _, err := convert.NewPlan(source, o); err == nil || !strings.Contains(err.Error(), c.fault) {
 			t.Errorf("%v, expected %q", err, c.fault)
@@ -176,7 +176,7 @@ func TestSelectionRefused(t *testing.T) {
 	}
 	other := golden(t, "llama-sharded-f16")
 	o := to("hope")
-	o.Retrofit = &convert.Retrofit{Selection: selection(t, m, retrofit.ByGroup, []int{6, 7}, .5)}
+	o.Tuning = &convert.Tuning{Selection: selection(t, m, retrofit.ByGroup, []int{6, 7}, .5)}
 	if _, err := convert.NewPlan(other, o); err == nil {
 		t.Error("a selection of another model was taken")
 	}
@@ -232,7 +232,7 @@ func TestCalibratedTensors(t *testing.T) {
 	} {
 		source := golden(t, c.name)
 		cal := calibrated(t, source, c.o)
-		o := convert.Options{Retrofit: &convert.Retrofit{Calibration: cal}}.With(c.o)
+		o := convert.Options{Tuning: &convert.Tuning{Calibration: cal}}.With(c.o)
 		out, _, _ := produce(t, source, o)
 		src, dst := open(t, source), open(t, out)
 		fitted := map[string]*safetensors.File{}
@@ -273,7 +273,7 @@ func TestCalibratedRows(t *testing.T) {
 	source := golden(t, "llama-gqa")
 	o := partial()
 	cal := calibrated(t, source, o.Rewrite())
-	o.Retrofit = &convert.Retrofit{Calibration: cal}
+	o.Tuning = &convert.Tuning{Calibration: cal}
 	out, _, _ := produce(t, source, o)
 	dst := open(t, out)
 	fitted, err := safetensors.OpenCheckpoint(cal.Files[0])
@@ -303,7 +303,7 @@ func TestCalibratedRows(t *testing.T) {
 	source = golden(t, "llama-gqa")
 	o = to("hope-ab3")
 	cal = calibrated(t, source, o.Rewrite())
-	o.Retrofit = &convert.Retrofit{Calibration: cal}
+	o.Tuning = &convert.Tuning{Calibration: cal}
 	out, _, _ = produce(t, source, o)
 	dst = open(t, out)
 	other, err := safetensors.OpenCheckpoint(cal.Files[0])
@@ -329,12 +329,12 @@ func TestCalibrationOfAnother(t *testing.T) {
 	source := golden(t, "llama-gqa")
 	cal := calibrated(t, source, rewrite.Options{To: "nope"})
 	o := to("hope")
-	o.Retrofit = &convert.Retrofit{Calibration: cal}
+	o.Tuning = &convert.Tuning{Calibration: cal}
 	if _, err := convert.NewPlan(source, o); err == nil || !strings.Contains(err.Error(), "for another rotation") {
 		t.Errorf("another rotation: %v", err)
 	}
 	o = to("nope")
-	o.Retrofit = &convert.Retrofit{Calibration: cal}
+	o.Tuning = &convert.Tuning{Calibration: cal}
 	if _, err := convert.NewPlan(golden(t, "llama-tied-bf16"), o); err == nil {
 		t.Error("another model's calibration was taken")
 	}

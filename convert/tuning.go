@@ -13,9 +13,9 @@ import (
 	"github.com/pecvt/pecvt/convert/store"
 )
 
-// Retrofit is what a selection of planes and a calibration bring into a
+// Tuning is what a selection of planes and a calibration bring into a
 // conversion, as the manifest keeps it.
-type Retrofit struct {
+type Tuning struct {
 	// Texts are what was measured on.
 	Texts []Text `json:"texts,omitempty"`
 	// BOS is the token before every sequence of them, nil where there was none.
@@ -49,7 +49,7 @@ type Text struct {
 }
 
 // spectra are those of the selection, or the ones given where there is none.
-func (r *Retrofit) spectra(m *family.Model, given [][][]float64) ([][][]float64, error) {
+func (r *Tuning) spectra(m *family.Model, given [][][]float64) ([][][]float64, error) {
 	if r == nil || r.Selection == nil {
 		return given, nil
 	}
@@ -100,7 +100,7 @@ type overlay struct {
 // openOverlay opens what a calibration wrote and checks that it fits the
 // source, and the rewrite where that is given. Without a calibration it is
 // empty.
-func openOverlay(r *Retrofit, src store.Store, m *family.Model, made *rewrite.Rewrite) (_ *overlay, err error) {
+func openOverlay(r *Tuning, src store.Store, m *family.Model, made *rewrite.Rewrite) (_ *overlay, err error) {
 	o := &overlay{tensor: map[string]*safetensors.File{}}
 	if r == nil || r.Calibration == nil {
 		return o, nil

@@ -3,7 +3,9 @@ package verify
 import (
 	"io"
 
+	"github.com/pecvt/pecvt/verify/ref"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // What a caller of Verify meets; package report has the rest.
@@ -34,3 +36,9 @@ const (
 func WriteJUnitError(w io.Writer, model string, cause error) error {
 	return report.WriteJUnitError(w, model, cause)
 }
+
+// ReadIDs reads tokens from a file: see run.ReadIDs.
+func ReadIDs(path string, vocab int) ([][]int64, error) { return run.ReadIDs(path, vocab) }
+
+// BLAS names the library that multiplies the reference's matrices.
+func BLAS() string { return ref.BLAS() }

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/pecvt/pecvt/verify/ref"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // defaultMaxMem bounds the values that a bisection holds at a time.
@@ -41,7 +41,7 @@ func (s *session) bisect() error {
 	for _, f := range s.toFollow() {
 		b, err := s.follow(f)
 		if errors.Is(err, errWalk) && s.ctx.Err() == nil { // the checks and their verdict stand
-			b, err = &report.Bisection{Check: f.check, Runner: f.runner.name, Summary: fmt.Sprintf("%s, check %s, cannot be looked into: %v", f.runner.name, f.check, err)}, nil
+			b, err = &report.Bisection{Check: f.check, Runner: f.runner.Name(), Summary: fmt.Sprintf("%s, check %s, cannot be looked into: %v", f.runner.Name(), f.check, err)}, nil
 		}
 		if err != nil {
 			return err
@@ -71,7 +71,7 @@ func (s *session) bisect() error {
 func (s *session) toFollow() []failure {
 	var graph, runtime []failure
 	for _, f := range s.failures {
-		if f.runner.name == "interp" {
+		if exact(f.runner) {
 			graph = append(graph, f)
 		} else if len(runtime) == 0 {
 			runtime = append(runtime, f)
@@ -85,11 +85,8 @@ func (s *session) toFollow() []failure {
 	}
 	var all []failure
 	for _, r := range s.others {
-		if g, ok := r.(*graphRunner); ok {
-			all = append(all, failure{"prefill", g, func(r Runner) (*report.Logits, error) {
-				l, _, err := r.Run(s.ctx, s.in, nil)
-				return l, err
-			}, 0})
+		if t, ok := run.AsTapper(r); ok {
+			all = append(all, failure{"prefill", t, run.Prefill(s.ctx, s.in), 0})
 		}
 	}
 	return all
@@ -99,7 +96,7 @@ func (s *session) toFollow() []failure {
 // cannot be made, where the graph is not to blame.
 var (
 	errFound = errors.New("found")
-	errWalk  = errors.New("bisect")
+	errWalk  = run.ErrTap
 )
 
 // follow makes a check again, looking into the graph as it runs.
@@ -108,12 +105,11 @@ func (s *session) follow(f failure) (*report.Bisection, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
 	// At the budget first; where a check fails and no value leaves it (small
 	// errors add up on the way to the logits), at what rounding alone can do.
 	for _, limit := range w.limits() {
 		w.begin(limit)
-		_, err := f.run(w)
+		_, err := f.ask(w)
 		if s.ctx.Err() != nil {
 			return nil, s.ctx.Err()
 		}
@@ -121,7 +117,7 @@ func (s *session) follow(f failure) (*report.Bisection, error) {
 			return nil, err
 		}
 		if err != nil && !errors.Is(err, errFound) {
-			w.found.Summary = fmt.Sprintf("the walk ends in an error of %s: %s", f.runner.name, reason(f.runner.name, err))
+			w.found.Summary = fmt.Sprintf("the walk ends in an error of %s: %s", f.runner.Name(), reason(f.runner.Name(), err))
 			w.found.Stage = "a call that fails"
 		}
 		if w.found.Stage != "" {
@@ -143,11 +139,10 @@ type walk struct {
 	s      *session
 	check  string
 	failed bool
-	runner *graphRunner
-	tap    tapper
+	runner run.Tapper
 	oracle oracle
 	stages []section
-	plan   *plan
+	plan   *run.Plan
 
 	given float64 // the failed check's limit
 	limit float64
@@ -162,33 +157,27 @@ type walk struct {
 }
 
 // both is a cache as the oracle and the graph have it.
-type both struct{ oracle, graph State }
+type both struct{ oracle, graph run.State }
 
 func (s *session) newWalk(f failure) (*walk, error) {
-	w := &walk{s: s, check: f.check, runner: f.runner, given: f.limit, tap: s.tapperOf(f.runner)}
+	w := &walk{s: s, check: f.check, runner: f.runner, given: f.limit}
 	for _, g := range s.failures {
 		w.failed = w.failed || g.check == f.check && g.runner == f.runner
 	}
-	w.plan = newPlan(s.info.Model)
-	w.stages = w.plan.stages(len(s.model.Blocks))
-	w.oracle = &refOracle{s: s, plan: w.plan, ref: s.ref.rounded()}
-	if f.runner.name != "interp" {
-		if o := s.interpOracle(); o != nil {
+	w.plan = run.NewPlan(s.info.Model)
+	w.stages = stagesOf(w.plan, len(s.model.Blocks))
+	w.oracle = &refOracle{s: s, plan: w.plan, ref: s.ref.Rounded()}
+	if !exact(f.runner) {
+		if o := s.graphOracle(); o != nil {
 			w.oracle = o
 		}
 	}
 	return w, nil
 }
 
-func (w *walk) close() {
-	if w.tap != nil {
-		w.tap.close()
-	}
-}
-
 func (w *walk) limits() []float64 {
-	budget := valueLimit(w.runner.name)
-	if w.runner.name != "interp" {
+	budget := valueLimit(w.runner.Arithmetic())
+	if !exact(w.runner) {
 		budget = max(budget, w.given)
 	}
 	if !w.failed {
@@ -197,33 +186,49 @@ func (w *walk) limits() []float64 {
 	return []float64{budget, budget / 100}
 }
 
-// valueLimit is the budget of a value between: that of logits for the
-// interpreter, and for float32 336 u, which is √n·u over the roundings of a
-// forward pass (30 layers, inner products of a few thousand terms), or the
-// failed check's own limit where that is wider.
-func valueLimit(runner string) float64 {
-	if runner == "interp" {
-		return limitFor(runner)
+// valueLimit is the budget of a value between: that of logits for float64, and
+// for float32 336 u, which is √n·u over the roundings of a forward pass (30
+// layers, inner products of a few thousand terms), or the failed check's own
+// limit where that is wider.
+func valueLimit(a report.Arithmetic) float64 {
+	if a == report.Float64 {
+		return a.Limit()
 	}
-	return 336 * report.Float32.Roundoff()
+	return 336 * a.Roundoff()
 }
+
+// exact tells whether a runner computes in float64: what it gets wrong is the
+// graph's doing.
+func exact(r run.Runner) bool { return r.Arithmetic() == report.Float64 }
 
 func (w *walk) begin(limit float64) {
 	w.limit, w.call = limit, 0
-	w.found = &report.Bisection{Check: w.check, Runner: w.runner.name, Against: w.oracle.name(), Limit: report.Number(limit)}
+	w.found = &report.Bisection{Check: w.check, Runner: w.runner.Name(), Against: w.oracle.name(), Limit: report.Number(limit)}
 }
 
 func (w *walk) Name() string    { return w.runner.Name() }
 func (w *walk) Positions() bool { return w.runner.Positions() }
 func (w *walk) Close() error    { return nil }
 
+// Arithmetic is that of the runner.
+func (w *walk) Arithmetic() report.Arithmetic { return w.runner.Arithmetic() }
+
+// TakePast makes a state of a past that no runner computed, for both.
+func (w *walk) TakePast(p *run.Past) run.State {
+	b := both{oracle: w.oracle.takePast(p)}
+	if t, ok := w.runner.(run.PastTaker); ok {
+		b.graph = t.TakePast(p)
+	}
+	return b
+}
+
 // Run makes one call: what the stages hand on first, then the nodes of the
 // first bad one.
-func (w *walk) Run(ctx context.Context, in Input, past State) (*report.Logits, State, error) {
+func (w *walk) Run(ctx context.Context, in run.Input, past run.State) (*report.Logits, run.State, error) {
 	w.call++
 	w.found.Call = w.call
 	w.tokens = len(in.IDs) * len(in.IDs[0])
-	caches := w.split(past)
+	caches, _ := past.(both)
 	logits, after, bad, err := w.layers(ctx, in, caches)
 	if err != nil {
 		return nil, nil, err
@@ -236,22 +241,4 @@ func (w *walk) Run(ctx context.Context, in Input, past State) (*report.Logits, S
 		return nil, nil, err
 	}
 	return nil, nil, errFound
-}
-
-// split takes a past apart; one that no runner computed comes as ref's.
-func (w *walk) split(past State) both {
-	switch p := past.(type) {
-	case both:
-		return p
-	case *ref.Cache:
-		b := both{oracle: p}
-		if w.s.synthetic != nil {
-			b.graph = w.s.synthetic.state(w.runner)
-			if r := w.oracle.graph(); r != nil {
-				b.oracle = w.s.synthetic.state(r)
-			}
-		}
-		return b
-	}
-	return both{}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/verify/interp"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // maxAlone bounds how many nodes are computed again by themselves.
@@ -21,8 +22,8 @@ func (w *walk) origins(inside []int, found map[string]measured) []int {
 	}
 	var list []int
 	for _, i := range inside {
-		n := w.plan.nodes[i]
-		if slices.ContainsFunc(outputs(n), bad) && !slices.ContainsFunc(n.GetInput(), bad) {
+		n := w.plan.Nodes[i]
+		if slices.ContainsFunc(run.Outputs(n), bad) && !slices.ContainsFunc(n.GetInput(), bad) {
 			list = append(list, i)
 		}
 	}
@@ -35,12 +36,12 @@ func (w *walk) origins(inside []int, found map[string]measured) []int {
 // runtime: a node that rounds or divides may magnify errors that are within the
 // budget, and is right by itself. Where all are, the first is picked and exact is
 // set.
-func (w *walk) culprit(ctx context.Context, in Input, caches both, inside []int, found map[string]measured) (first int, exact bool, err error) {
+func (w *walk) culprit(ctx context.Context, in run.Input, caches both, inside []int, found map[string]measured) (first int, exact bool, err error) {
 	list := w.origins(inside, found)
 	if len(list) == 0 {
 		return -1, false, nil
 	}
-	if w.oracle.graph() == nil {
+	if !w.oracle.ofGraph() {
 		return list[0], false, nil
 	}
 	for _, i := range list[:min(len(list), maxAlone)] {
@@ -60,14 +61,14 @@ func (w *walk) culprit(ctx context.Context, in Input, caches both, inside []int,
 
 // alone computes a node in float64 from what it read in the runtime, and returns
 // how far what came out of it there is from that.
-func (w *walk) alone(ctx context.Context, in Input, caches both, i int) (float64, error) {
-	w.s.step("%s: %s by itself", w.runner.name, w.plan.nodes[i].GetName())
+func (w *walk) alone(ctx context.Context, in run.Input, caches both, i int) (float64, error) {
+	w.s.step("%s: %s by itself", w.runner.Name(), w.plan.Nodes[i].GetName())
 	part := w.closed([]int{i})
 	enter, weights := w.boundary(part)
-	leave := outputs(w.plan.nodes[i])
+	leave := run.Outputs(w.plan.Nodes[i])
 	got := map[string]*interp.Array{}
-	ask := slices.DeleteFunc(append(slices.Clone(enter), leave...), func(v string) bool { return w.plan.inputs[v] })
-	_, _, err := w.tap.tapped(ctx, in, caches.graph, ask, func(name string, a *interp.Array) error {
+	ask := slices.DeleteFunc(append(slices.Clone(enter), leave...), func(v string) bool { return w.plan.Inputs[v] })
+	_, _, err := w.runner.Tap(ctx, in, caches.graph, ask, func(name string, a *interp.Array) error {
 		got[name] = a
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/ref"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // counterpart says how a value of the graph follows from what ref computes: the
@@ -20,12 +21,12 @@ type counterpart struct {
 // expecter knows the counterparts of one call's values.
 type expecter struct {
 	s         *session
-	in        Input
+	in        run.Input
 	b, n, old int // batch, tokens, past
 	cache     *ref.Cache
 }
 
-func newExpecter(s *session, in Input, past *ref.Cache) *expecter {
+func newExpecter(s *session, in run.Input, past *ref.Cache) *expecter {
 	e := &expecter{s: s, in: in, cache: past}
 	e.b, e.n = in.Batch()
 	if past != nil {

@@ -3,17 +3,10 @@ package verify
 import (
 	"context"
 	"fmt"
-	"github.com/pecvt/pecvt/verify/report"
-	"testing"
-)
 
-// GiveRuntime makes ONNX Runtime read another graph of the folder while a test
-// runs: what is wrong with it is then wrong in the runtime alone.
-func GiveRuntime(t *testing.T, graph string) {
-	old := ortGraph
-	ortGraph = graph
-	t.Cleanup(func() { ortGraph = old })
-}
+	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
+)
 
 // EveryNode compares every node of every stage, in two calls on a batch with
 // padding on the left: how many nodes there are and how many have a counterpart,
@@ -29,7 +22,7 @@ func EveryNode(dir string, opts Options) (nodes, compared map[string]int, bad, w
 	}
 	nodes, compared = map[string]int{}, map[string]int{}
 	long := s.ids[0][:24]
-	in := prompt([][]int64{long, long}, 0)
+	in := run.Prompt([][]int64{long, long}, 0)
 	for i := range long {
 		in.IDs[1] = append([]int64(nil), long...)
 		in.Mask[1][i], in.Positions[1][i] = 1, int64(max(i-5, 0))
@@ -39,17 +32,16 @@ func EveryNode(dir string, opts Options) (nodes, compared map[string]int, bad, w
 	}
 	for _, r := range s.others {
 		if !r.Positions() {
-			in = prompt([][]int64{long}, 0)
+			in = run.Prompt([][]int64{long}, 0)
 		}
 		s.in = in
-		w, err := s.newWalk(failure{"every node", r.(*graphRunner), nil, 0})
+		w, err := s.newWalk(failure{"every node", r.(run.Tapper), nil, 0})
 		if err != nil {
 			return nil, nil, nil, nil, err
 		}
 		w.begin(w.limits()[0])
 		e := &everyNode{w, nodes, compared, nil, nil}
-		_, err = inChunks(s.ctx, e, in, []int{15, 24})
-		w.close()
+		_, err = run.InChunks(s.ctx, e, in, []int{15, 24})
 		if err != nil {
 			return nil, nil, nil, nil, err
 		}
@@ -68,16 +60,16 @@ type everyNode struct {
 	bad, without    []string
 }
 
-func (e *everyNode) Run(ctx context.Context, in Input, past State) (*report.Logits, State, error) {
+func (e *everyNode) Run(ctx context.Context, in run.Input, past run.State) (*report.Logits, run.State, error) {
 	w := e.walk
 	w.call++
-	caches := w.split(past)
+	caches, _ := past.(both)
 	logits, after, first, err := w.layers(ctx, in, caches)
 	if err != nil {
 		return nil, nil, err
 	}
 	if first >= 0 {
-		e.bad = append(e.bad, fmt.Sprintf("%s: call %d: %s: %+v", w.runner.name, w.call, w.stages[first].name, w.found.Stages))
+		e.bad = append(e.bad, fmt.Sprintf("%s: call %d: %s: %+v", w.runner.Name(), w.call, w.stages[first].name, w.found.Stages))
 	}
 	for _, st := range w.stages {
 		w.found.Node = nil
@@ -85,21 +77,21 @@ func (e *everyNode) Run(ctx context.Context, in Input, past State) (*report.Logi
 		if err := w.nodes(ctx, in, caches, st); err != nil {
 			return nil, nil, err
 		}
-		e.nodes[w.runner.name] += w.found.Nodes
-		e.compared[w.runner.name] += w.found.Compared
+		e.nodes[w.runner.Name()] += w.found.Nodes
+		e.compared[w.runner.Name()] += w.found.Compared
 		if w.call == 1 {
-			for _, i := range w.plan.inside(st) {
+			for _, i := range nodesOf(w.plan, st) {
 				known := false
-				for _, v := range outputs(w.plan.nodes[i]) {
+				for _, v := range run.Outputs(w.plan.Nodes[i]) {
 					known = known || w.oracle.has(in, caches.oracle, v, st.layer)
 				}
 				if !known {
-					e.without = append(e.without, w.plan.nodes[i].GetName())
+					e.without = append(e.without, w.plan.Nodes[i].GetName())
 				}
 			}
 		}
 		if n := w.found.Node; n != nil && !w.found.Magnified {
-			e.bad = append(e.bad, fmt.Sprintf("%s: call %d: %s: %s: %+v", w.runner.name, w.call, st.name, n.Name, n.Outputs))
+			e.bad = append(e.bad, fmt.Sprintf("%s: call %d: %s: %s: %+v", w.runner.Name(), w.call, st.name, n.Name, n.Outputs))
 		}
 	}
 	return logits, after, nil

@@ -8,33 +8,36 @@ import (
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ref"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // oracle knows what values of the graph should be.
 type oracle interface {
 	name() string
-	// graph is the oracle's own runner of a graph, nil for ref.
-	graph() *graphRunner
+	// ofGraph tells that it is a run of the graph, not of the model.
+	ofGraph() bool
+	takePast(*run.Past) run.State
 	// has tells whether it knows a node's output, in a stage of the given layer.
-	has(in Input, past State, value string, layer int) bool
+	has(in run.Input, past run.State, value string, layer int) bool
 	// collect computes the named values, as many from the first on as fit into
 	// room bytes; at least one does or it is an error. layerOf tells the stage's
 	// layer. What it answers itself comes back too, unless only is set.
-	collect(ctx context.Context, in Input, past State, names []string, layerOf func(string) int, room int64, only bool) (map[string]*wanted, *report.Logits, State, error)
+	collect(ctx context.Context, in run.Input, past run.State, names []string, layerOf func(string) int, room int64, only bool) (map[string]*wanted, *report.Logits, run.State, error)
 }
 
 // refOracle is ref with the graph's constants.
 type refOracle struct {
 	s    *session
-	plan *plan
-	ref  *refRunner
+	plan *run.Plan
+	ref  *run.Ref
 }
 
-func (o *refOracle) name() string        { return "ref" }
-func (o *refOracle) graph() *graphRunner { return nil }
+func (o *refOracle) name() string                   { return o.ref.Name() }
+func (o *refOracle) ofGraph() bool                  { return false }
+func (o *refOracle) takePast(p *run.Past) run.State { return o.ref.TakePast(p) }
 
 func (o *refOracle) counterpart(e *expecter, value string, layer int) *counterpart {
-	i, ok := o.plan.maker[value]
+	i, ok := o.plan.Maker[value]
 	if !ok {
 		return nil
 	}
@@ -44,22 +47,20 @@ func (o *refOracle) counterpart(e *expecter, value string, layer int) *counterpa
 	if n, _ := fmt.Sscanf(value, "present.%d.%s", &of, &kind); n == 2 && (kind == "key" || kind == "value") && of < len(o.s.model.Blocks) {
 		return e.ofCache(of, map[string]int{"key": 1, "value": 2}[kind])
 	}
-	for k, out := range o.plan.nodes[i].GetOutput() {
+	for k, out := range o.plan.Nodes[i].GetOutput() {
 		if out == value {
-			return e.of(o.plan.nodes[i], k, layer)
+			return e.of(o.plan.Nodes[i], k, layer)
 		}
 	}
 	return nil
 }
 
-func (o *refOracle) has(in Input, past State, value string, layer int) bool {
-	cache, _ := past.(*ref.Cache)
-	return o.counterpart(newExpecter(o.s, in, cache), value, layer) != nil
+func (o *refOracle) has(in run.Input, past run.State, value string, layer int) bool {
+	return o.counterpart(newExpecter(o.s, in, o.ref.Cache(past)), value, layer) != nil
 }
 
-func (o *refOracle) collect(ctx context.Context, in Input, past State, names []string, layerOf func(string) int, room int64, only bool) (map[string]*wanted, *report.Logits, State, error) {
-	cache, _ := past.(*ref.Cache)
-	e := newExpecter(o.s, in, cache)
+func (o *refOracle) collect(ctx context.Context, in run.Input, past run.State, names []string, layerOf func(string) int, room int64, only bool) (map[string]*wanted, *report.Logits, run.State, error) {
+	e := newExpecter(o.s, in, o.ref.Cache(past))
 	users := map[string]int{} // tap → how many counterparts wait for it
 	parts := map[string]*counterpart{}
 	var order []string
@@ -130,7 +131,7 @@ func (o *refOracle) collect(ctx context.Context, in Input, past State, names []s
 			}
 		}
 	}
-	got, err := o.ref.r.Forward(inner, ref.Input{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask, Past: cache}, opts)
+	got, err := o.ref.Forward(inner, in, past, opts)
 	if err != nil && (ctx.Err() != nil || inner.Err() == nil) {
 		return nil, nil, nil, err
 	}
@@ -154,37 +155,36 @@ func tooLittle(need int64) error {
 	return fmt.Errorf("one value takes %d MiB: raise --max-mem, or bisect a shorter prompt (--tokens)", need>>20+1)
 }
 
-// interpOracle is the interpreter on the same graph, for faults of a runtime.
-type interpOracle struct {
-	runner *graphRunner
-	tap    interpTapper
-	plan   *plan
+// graphOracle is a run of the same graph in float64, for faults of a runtime.
+type graphOracle struct {
+	runner run.Tapper
+	plan   *run.Plan
 }
 
-// interpOracle returns the interpreter as an oracle, nil where there is none or
-// where it is wrong itself.
-func (s *session) interpOracle() oracle {
-	for _, r := range s.others {
-		g, ok := r.(*graphRunner)
-		if !ok || g.name != "interp" {
-			continue
-		}
-		if eng, ok := g.eng.(*interpEngine); ok {
-			return &interpOracle{g, interpTapper{g, eng}, newPlan(s.info.Model)}
-		}
+// graphOracle returns the interpreter as an oracle, nil where there is none.
+func (s *session) graphOracle() oracle {
+	if t := run.Exact(s.others); t != nil {
+		return &graphOracle{t, run.NewPlan(s.info.Model)}
 	}
 	return nil
 }
 
-func (o *interpOracle) name() string        { return "interp" }
-func (o *interpOracle) graph() *graphRunner { return o.runner }
+func (o *graphOracle) name() string  { return o.runner.Name() }
+func (o *graphOracle) ofGraph() bool { return true }
 
-func (o *interpOracle) has(_ Input, _ State, value string, _ int) bool {
-	_, made := o.plan.maker[value]
-	return made && !o.plan.fixed[value]
+func (o *graphOracle) takePast(p *run.Past) run.State {
+	if t, ok := o.runner.(run.PastTaker); ok {
+		return t.TakePast(p)
+	}
+	return nil
 }
 
-func (o *interpOracle) collect(ctx context.Context, in Input, past State, names []string, _ func(string) int, room int64, only bool) (map[string]*wanted, *report.Logits, State, error) {
+func (o *graphOracle) has(_ run.Input, _ run.State, value string, _ int) bool {
+	_, made := o.plan.Maker[value]
+	return made && !o.plan.Fixed[value]
+}
+
+func (o *graphOracle) collect(ctx context.Context, in run.Input, past run.State, names []string, _ func(string) int, room int64, only bool) (map[string]*wanted, *report.Logits, run.State, error) {
 	out := map[string]*wanted{}
 	left := map[string]bool{}
 	for _, n := range names {
@@ -196,7 +196,7 @@ func (o *interpOracle) collect(ctx context.Context, in Input, past State, names 
 	}
 	var used, refused int64
 	done := errors.New("collected")
-	logits, after, err := o.tap.tapped(ctx, in, past, names, func(name string, a *interp.Array) error {
+	logits, after, err := o.runner.Tap(ctx, in, past, names, func(name string, a *interp.Array) error {
 		w := &wanted{shape: a.Shape, keep: keepOf(in, old, a.Shape)}
 		switch a.Kind {
 		case interp.Float:
@@ -235,7 +235,7 @@ func (o *interpOracle) collect(ctx context.Context, in Input, past State, names 
 // keepOf tells which elements of a value belong to tokens, by its shape alone:
 // (batch·tokens, …), (batch, tokens, …) and (batch, heads, tokens, …). A shape
 // of another kind counts in full. Without padding everything counts.
-func keepOf(in Input, old int, shape []int) func(k int) bool {
+func keepOf(in run.Input, old int, shape []int) func(k int) bool {
 	padded := false
 	for _, row := range in.Mask {
 		for _, v := range row {

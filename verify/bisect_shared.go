@@ -7,6 +7,7 @@ import (
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // ofShared are the counterparts of what layers share: tables, masks and lengths,
@@ -21,7 +22,7 @@ func (e *expecter) ofShared(n *onnxpb.NodeProto) *counterpart {
 	}
 	switch name {
 	case "/embed/Reshape":
-		return made(&wanted{shape: []int{e.b * e.n}, i: flatten(e.in.IDs).Data})
+		return made(&wanted{shape: []int{e.b * e.n}, i: run.Flatten(e.in.IDs).Data})
 	case "/lengths/Shape":
 		return made(&wanted{shape: []int{2}, i: []int64{int64(e.b), int64(e.n)}})
 	case "/total/Shape":
@@ -185,24 +186,10 @@ func (e *expecter) gathered(name string) (r posenc.Rotary, sin, ok bool) {
 // rotaries are the rotations that the graph's tables hold, by the tables' names.
 func (s *session) rotaries() map[string]posenc.Rotary {
 	out := map[string]posenc.Rotary{}
-	seen := map[string][]posenc.Rotary{}
-	for _, a := range s.model.Attentions() {
-		r, prefix := a.Rotary, "/rotary"
-		if r.Dim == 0 || a.Phase != nil {
-			continue
+	for _, t := range run.Tables(s.model) {
+		if t.OfHeads() {
+			out[t.Name] = t.Rotary
 		}
-		if a.Spectra != nil {
-			r, prefix = spectraTable(a), "/rotary_heads"
-		}
-		if knownRotary(seen[prefix], r) {
-			continue
-		}
-		kind := prefix
-		if n := len(seen[kind]); n > 0 {
-			prefix = fmt.Sprintf("%s.%d", kind, n)
-		}
-		seen[kind] = append(seen[kind], r)
-		out[prefix] = r
 	}
 	return out
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 type node = *onnxpb.NodeProto
@@ -35,12 +36,12 @@ func (w *walk) tensor(n node, input int, value string, layer int) []report.Tenso
 	var sources []*onnxpb.TensorProto
 	var visit func(v string)
 	visit = func(v string) {
-		if t := w.plan.weights[v]; t != nil {
+		if t := w.plan.Weights[v]; t != nil {
 			sources = append(sources, t)
 			return
 		}
-		if i, ok := w.plan.maker[v]; ok {
-			for _, in := range w.plan.nodes[i].GetInput() {
+		if i, ok := w.plan.Maker[v]; ok {
+			for _, in := range w.plan.Nodes[i].GetInput() {
 				visit(in)
 			}
 		}
@@ -79,8 +80,8 @@ func (w *walk) tensor(n node, input int, value string, layer int) []report.Tenso
 
 // locate says where an initialiser's data lie.
 func (s *session) locate(t *onnxpb.TensorProto, input int) report.TensorFinding {
-	f := report.TensorFinding{Name: t.GetName(), Input: input, File: GraphFile, State: report.StateNone}
-	location, offset, length := external(t)
+	f := report.TensorFinding{Name: t.GetName(), Input: input, File: run.GraphFile, State: report.StateNone}
+	location, offset, length := run.External(t)
 	if location == "" {
 		if v := small(t); v != "" {
 			f.Note = v
@@ -223,7 +224,7 @@ func (s *session) compareWeight(sources []*onnxpb.TensorProto, should *family.We
 		if d := dtypes[t.GetDataType()]; d != dtype {
 			return 0, "", fmt.Errorf("its elements are %s: expected %s", d, dtype)
 		}
-		location, offset, length := external(t)
+		location, offset, length := run.External(t)
 		if location == "" {
 			got = append(got, bytes.NewReader(t.GetRawData()))
 			continue

@@ -2,9 +2,11 @@ package verify
 
 import (
 	"fmt"
-	"github.com/pecvt/pecvt/verify/report"
 	"slices"
 	"strings"
+
+	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // conclude puts what was found into words, and says what to do.
@@ -60,8 +62,8 @@ func (s *session) advice(b *report.Bisection) string {
 		case t.State != report.StateBad:
 		case strings.HasPrefix(t.Note, joinedAfter):
 			return fmt.Sprintf("%s of the fused weight is joined in the wrong place: emit the graph again with pecvt export; if it comes out the same, the emission is at fault", t.Name)
-		case t.File == GraphFile:
-			return fmt.Sprintf("the constant %s in %s is wrong: emit the graph again with pecvt export; if it comes out the same, the emission is at fault", t.Name, GraphFile)
+		case t.File == run.GraphFile:
+			return fmt.Sprintf("the constant %s in %s is wrong: emit the graph again with pecvt export; if it comes out the same, the emission is at fault", t.Name, run.GraphFile)
 		default:
 			return fmt.Sprintf("the graph reads bytes %d to %d of %s for %s: emit it again with pecvt export, and compare the file with the one that was converted", t.Begin, t.End, t.File, t.Name)
 		}
@@ -74,7 +76,7 @@ func (s *session) advice(b *report.Bisection) string {
 	if len(b.Node.Wiring) > 0 {
 		return fmt.Sprintf("%s: emit the graph again with pecvt export; if it comes out the same, the emission is at fault", strings.Join(b.Node.Wiring, "; "))
 	}
-	if b.Against == "interp" {
+	if b.Against != run.RefName {
 		return "the interpreter computes the same node right: compare with --opt-level disabled, and report it to ONNX Runtime with a repro (--extract DIR)"
 	}
 	what := "its inputs are right and its output is not"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // measured is what the walk keeps of a value that it compared.
@@ -20,7 +21,7 @@ type measured struct {
 // With only unset it also returns what the oracle and the graph answer. seen,
 // where not nil, is shown each value beside what it should be, and stop ends the
 // work after a group.
-func (w *walk) compareValues(ctx context.Context, in Input, caches both, names []string, only bool,
+func (w *walk) compareValues(ctx context.Context, in run.Input, caches both, names []string, only bool,
 	seen func(name string, got *interp.Array, want *wanted), stop func(map[string]measured) bool) (map[string]measured, *report.Logits, both, error) {
 	result := map[string]measured{}
 	var logits *report.Logits
@@ -39,7 +40,7 @@ func (w *walk) compareValues(ctx context.Context, in Input, caches both, names [
 				rest = append(rest, n)
 			}
 		}
-		got, graphAfter, err := w.tap.tapped(ctx, in, caches.graph, group, func(name string, a *interp.Array) error {
+		got, graphAfter, err := w.runner.Tap(ctx, in, caches.graph, group, func(name string, a *interp.Array) error {
 			off, worst := want[name].off(a)
 			result[name] = measured{off, worst}
 			if seen != nil {
@@ -64,8 +65,8 @@ func (w *walk) compareValues(ctx context.Context, in Input, caches both, names [
 
 // layers compares what the stages hand on and returns the first bad one, −1
 // where none is.
-func (w *walk) layers(ctx context.Context, in Input, caches both) (*report.Logits, both, int, error) {
-	w.s.step("%s: %s, call %d: layer by layer against %s", w.runner.name, w.check, w.call, w.oracle.name())
+func (w *walk) layers(ctx context.Context, in run.Input, caches both) (*report.Logits, both, int, error) {
+	w.s.step("%s: %s, call %d: layer by layer against %s", w.runner.Name(), w.check, w.call, w.oracle.name())
 	w.layer = map[string]int{}
 	var names []string
 	for _, st := range w.stages {
@@ -94,7 +95,7 @@ func (w *walk) layers(ctx context.Context, in Input, caches both) (*report.Logit
 		w.streams[v] = report.Number(x.off)
 	}
 	for i, st := range w.stages {
-		row := report.StageError{Runner: w.runner.name, Stage: st.name, Call: w.call, Limit: report.Number(w.limit)}
+		row := report.StageError{Runner: w.runner.Name(), Stage: st.name, Call: w.call, Limit: report.Number(w.limit)}
 		any := false
 		for _, v := range st.to {
 			if x, ok := found[v]; ok && (!any || x.off > float64(row.MaxRel)) {
@@ -115,7 +116,7 @@ func (w *walk) layers(ctx context.Context, in Input, caches both) (*report.Logit
 // digits tells a cache of keys with coordinates of a bias before them. Those are
 // numbers in parts, of which only the sum is the same in another precision.
 func (w *walk) digits(value string, layer int) bool {
-	return w.oracle.graph() != nil && layer >= 0 && value == fmt.Sprintf("present.%d.key", layer) && (&expecter{s: w.s}).wide(layer)
+	return w.oracle.ofGraph() && layer >= 0 && value == fmt.Sprintf("present.%d.key", layer) && (&expecter{s: w.s}).wide(layer)
 }
 
 // keep records a stage's error, the largest of its calls; that of the call where
@@ -133,13 +134,13 @@ func (w *walk) keep(row report.StageError) {
 }
 
 // nodes finds the first node of a stage whose output leaves the budget.
-func (w *walk) nodes(ctx context.Context, in Input, caches both, st section) error {
-	w.s.step("%s: %s, call %d: the nodes of %s", w.runner.name, w.check, w.call, st.name)
-	inside := w.plan.inside(st)
+func (w *walk) nodes(ctx context.Context, in run.Input, caches both, st section) error {
+	w.s.step("%s: %s, call %d: the nodes of %s", w.runner.Name(), w.check, w.call, st.name)
+	inside := nodesOf(w.plan, st)
 	w.layer = map[string]int{}
 	var names []string
 	for _, i := range inside {
-		for _, v := range outputs(w.plan.nodes[i]) {
+		for _, v := range run.Outputs(w.plan.Nodes[i]) {
 			w.layer[v] = st.layer
 			if w.oracle.has(in, caches.oracle, v, st.layer) {
 				names = append(names, v)
@@ -152,7 +153,7 @@ func (w *walk) nodes(ctx context.Context, in Input, caches both, st section) err
 	}
 	w.found.Nodes = len(inside)
 	for _, i := range inside {
-		if slices.ContainsFunc(outputs(w.plan.nodes[i]), func(v string) bool { _, ok := found[v]; return ok }) {
+		if slices.ContainsFunc(run.Outputs(w.plan.Nodes[i]), func(v string) bool { _, ok := found[v]; return ok }) {
 			w.found.Compared++
 		}
 	}
@@ -176,8 +177,8 @@ func (w *walk) nodes(ctx context.Context, in Input, caches both, st section) err
 func (w *walk) about() reproManifest {
 	b := w.found
 	m := reproManifest{Schema: 1, Model: w.s.report.Model, Check: b.Check, Runner: b.Runner, Call: b.Call, Against: b.Against, Stage: b.Stage,
-		Node: b.Node.Name, Op: b.Node.Op, Between: b.Between, Tokens: w.tokens, Float64: report.Number(limitFor("interp")), Float32: report.Number(valueLimit("ort"))}
-	if b.Runner == "interp" {
+		Node: b.Node.Name, Op: b.Node.Op, Between: b.Between, Tokens: w.tokens, Float64: report.Number(report.Float64.Limit()), Float32: report.Number(valueLimit(report.Float32))}
+	if exact(w.runner) {
 		m.Float64 = b.Limit
 	} else {
 		m.Float32 = b.Limit
@@ -188,8 +189,8 @@ func (w *walk) about() reproManifest {
 // name writes down the node found: what goes in and comes out, the tensors behind
 // it, and what lies before it that could not be compared, which it returns.
 func (w *walk) name(first int, st section, found map[string]measured) []int {
-	n := w.plan.nodes[first]
-	f := &report.NodeFinding{Name: n.GetName(), Op: opOf(n), Attributes: w.s.attributesOf(n, st.layer)}
+	n := w.plan.Nodes[first]
+	f := &report.NodeFinding{Name: n.GetName(), Op: run.OpName(n), Attributes: w.s.attributesOf(n, st.layer)}
 	for i, v := range n.GetInput() {
 		if v != "" {
 			in := w.input(n, i, v, st, found)
@@ -201,7 +202,7 @@ func (w *walk) name(first int, st section, found map[string]measured) []int {
 		}
 	}
 	f.Wiring = append(f.Wiring, w.s.lacking(n, st.layer)...)
-	for _, v := range outputs(n) {
+	for _, v := range run.Outputs(n) {
 		f.Outputs = append(f.Outputs, w.value(v, found))
 	}
 	w.found.Node = f
@@ -222,14 +223,14 @@ func (w *walk) value(v string, found map[string]measured) report.ValueFinding {
 // input is what is known of a node's input.
 func (w *walk) input(n node, i int, v string, st section, found map[string]measured) report.ValueFinding {
 	switch {
-	case w.plan.inputs[v]:
+	case w.plan.Inputs[v]:
 		return report.ValueFinding{Name: v, Kind: "input", State: report.StateGood}
-	case w.plan.fixed[v]:
+	case w.plan.Fixed[v]:
 		t := w.tensor(n, i, v, st.layer)
 		w.found.Tensors = append(w.found.Tensors, t...)
 		out := report.ValueFinding{Name: v, Kind: "constant", State: report.StateNone}
 		for _, one := range t {
-			if one.File != GraphFile {
+			if one.File != run.GraphFile {
 				out.Kind = "weight"
 			}
 			switch {
@@ -254,10 +255,10 @@ func (w *walk) between(first int, st section, found map[string]measured) []int {
 	done, good := map[string]bool{}, map[string]bool{}
 	var visit func(i int)
 	visit = func(i int) {
-		n := w.plan.nodes[i]
+		n := w.plan.Nodes[i]
 		for k, v := range n.GetInput() {
-			maker, made := w.plan.maker[v]
-			if !made || done[v] || w.plan.fixed[v] || v == st.from || k > 0 && i != first && shapes(n) {
+			maker, made := w.plan.Maker[v]
+			if !made || done[v] || w.plan.Fixed[v] || v == st.from || k > 0 && i != first && shapes(n) {
 				continue
 			}
 			done[v] = true
@@ -265,7 +266,7 @@ func (w *walk) between(first int, st section, found map[string]measured) []int {
 				good[v] = true
 				continue
 			}
-			if k > 0 && shapes(n) && found[outputs(n)[0]].worst != "" && !wrongShape(found[outputs(n)[0]]) {
+			if k > 0 && shapes(n) && found[run.Outputs(n)[0]].worst != "" && !wrongShape(found[run.Outputs(n)[0]]) {
 				continue // what is wrong is not the shape
 			}
 			if !slices.Contains(list, maker) {
@@ -277,7 +278,7 @@ func (w *walk) between(first int, st section, found map[string]measured) []int {
 	visit(first)
 	slices.Sort(list)
 	for _, i := range list {
-		w.found.Between = append(w.found.Between, fmt.Sprintf("%s (%s)", w.plan.nodes[i].GetName(), opOf(w.plan.nodes[i])))
+		w.found.Between = append(w.found.Between, fmt.Sprintf("%s (%s)", w.plan.Nodes[i].GetName(), run.OpName(w.plan.Nodes[i])))
 	}
 	if len(list) > 0 {
 		w.found.Good = sortedKeys(good)

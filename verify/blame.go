@@ -2,25 +2,31 @@ package verify
 
 import (
 	"fmt"
-	"github.com/pecvt/pecvt/verify/report"
 	"strings"
+
+	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // blame says where to look, from what the other runners made of the same
 // check, what this runner made of others, and the graph's own data.
-func (s *session) blame(check, runner string) string {
+func (s *session) blame(check string, r run.Runner) string {
 	golden := strings.HasPrefix(check, "golden")
+	runner, graph := r.Name(), ""
+	if t := run.Exact(s.others); t != nil {
+		graph = t.Name()
+	}
 	switch {
-	case runner == "ref" && golden:
+	case runner == run.RefName && golden:
 		return "ref disagrees with the given answers: the checkpoint, its configuration or the given file is not what it is taken for"
-	case runner == "ref":
+	case runner == run.RefName:
 		return "the reference contradicts itself: a fault of pecvt, please report it"
-	case golden && s.verdictOf(check, "ref") == report.Fail:
+	case golden && s.verdictOf(check, run.RefName) == report.Fail:
 		if s.verdictOf("prefill", runner) == report.Pass {
 			return "ref gives the same other answer: the checkpoint, its configuration or the given file is not what it is taken for"
 		}
-	case runner != "interp" && s.verdictOf(check, "interp") == report.Pass:
-		return fmt.Sprintf("the interpreter runs the same graph right: a matter of ONNX Runtime %s (optimisation level %s)", s.report.Runtime, s.opts.level()) + s.next()
+	case runner != graph && s.verdictOf(check, graph) == report.Pass:
+		return fmt.Sprintf("the interpreter runs the same graph right: a matter of %s", run.Describe(r)) + s.next()
 	}
 	if found := s.diagnose(); found != "" {
 		return found

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // TestBlame: who is to blame for a failed check follows from the others.
@@ -39,8 +40,8 @@ func TestBlame(t *testing.T) {
 		{"golden of a wrong graph", "golden", "interp", []report.Check{pass("golden", "ref"), fail("prefill", "interp")}, "the emission is wrong"},
 		{"golden of ort alone", "golden", "ort-cpu", []report.Check{pass("golden", "ref"), pass("golden", "interp")}, "a matter of ONNX Runtime"},
 	} {
-		s := &session{info: &graphInfo{Model: &onnxpb.ModelProto{}}, opts: Options{OptLevel: "all"}, report: &report.Report{Runtime: "9.9", Checks: c.made}}
-		if got := s.blame(c.check, c.runner); !strings.Contains(got, c.want) {
+		s := &session{info: &run.GraphInfo{Model: &onnxpb.ModelProto{}}, opts: Options{OptLevel: "all"}, others: []run.Runner{named("interp")}, report: &report.Report{Checks: c.made}}
+		if got := s.blame(c.check, named(c.runner)); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q in it", c.name, got, c.want)
 		}
 	}

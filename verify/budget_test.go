@@ -72,7 +72,7 @@ func TestBudget(t *testing.T) {
 			if err != nil {
 				continue // a form that cannot express it: others test that it says so
 			}
-			list := figures(fmt.Sprintf("%s/%s%s", model, o.Bias, o.Attention), run(t, dir, verify.Options{OptLevel: "all"}))
+			list := figures(fmt.Sprintf("%s/%s%s", model, o.Bias, o.Attention), verified(t, dir, verify.Options{OptLevel: "all"}))
 			for _, f := range list {
 				t.Logf("%s: %.3g of a plain %.3g: %.2f", f.name, f.error, f.baseline, f.error/f.baseline)
 			}
@@ -89,7 +89,7 @@ func TestBudgetOfTheSource(t *testing.T) {
 	source := filepath.Join(fixtures, "golden/llama-gqa")
 	for _, to := range []string{"rope", "grape-m", "hope"} {
 		dir := conversion{model: "golden/llama-gqa", to: to}.write(t)
-		alone, against := run(t, dir, verify.Options{OptLevel: "all"}), run(t, dir, verify.Options{OptLevel: "all", Against: source})
+		alone, against := verified(t, dir, verify.Options{OptLevel: "all"}), verified(t, dir, verify.Options{OptLevel: "all", Against: source})
 		if alone.Verdict != against.Verdict {
 			t.Errorf("%s: %s alone, %s with its source", to, alone.Verdict, against.Verdict)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // want is the reference's answer to an input, computed once per check.
@@ -38,7 +39,7 @@ func (s *session) runChecks() error {
 	s.add(report.Check{Name: "reference", Runner: "ref", Verdict: report.Info, Positions: len(ids[0]), Seconds: report.Number(time.Since(begin).Seconds()),
 		Detail: fmt.Sprintf("forward pass of %d tokens in float64", len(ids[0])) + s.leftOut})
 	w := want{logits: logits, from: "ref"}
-	for _, check := range []func(Input, want) error{s.prefill, s.chunked, s.decode, s.batches} {
+	for _, check := range []func(run.Input, want) error{s.prefill, s.chunked, s.decode, s.batches} {
 		if err := check(in, w); err != nil {
 			return err
 		}
@@ -89,14 +90,14 @@ func (s *session) promptIDs() ([][]int64, error) {
 		s.warn("the graph's tables hold %d positions: a prompt of %d tokens instead of %d", s.info.MaxLength, n, s.opts.Tokens)
 	}
 	if s.opts.IDs == "" {
-		return generated(n, s.model.Vocab, s.opts.Seed), nil
+		return run.RandomIDs(n, s.model.Vocab, s.opts.Seed), nil
 	}
 	f, err := safetensors.Open(s.opts.IDs)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	rows, err := readIDs(f, s.model.Vocab)
+	rows, err := run.IDsOf(f, s.model.Vocab)
 	if err != nil {
 		return nil, err
 	}
@@ -124,15 +125,15 @@ func ofOther(name string) bool {
 // compare runs one runner and records how far its answer is from the wanted
 // one. Only a cancelled context is an error: whatever else a runner does wrong
 // is a finding.
-func (s *session) compare(name string, r Runner, w want, lim float64, run func(Runner) (*report.Logits, error)) error {
-	lim, err := s.budget(name, r, w, lim, run)
+func (s *session) compare(name string, r run.Runner, w want, lim float64, ask run.Question) error {
+	lim, err := s.budget(name, r, w, lim, ask)
 	if err != nil {
 		return err
 	}
 	s.step("%s: %s", r.Name(), name)
 	begin := time.Now()
-	c := report.Check{Name: name, Runner: r.Name(), Level: levelOf(r), Against: w.from, Limit: report.Number(lim)}
-	got, err := run(r)
+	c := report.Check{Name: name, Runner: r.Name(), Level: run.LevelOf(r), Against: w.from, Limit: report.Number(lim)}
+	got, err := ask(r)
 	if s.ctx.Err() != nil {
 		return s.ctx.Err()
 	}
@@ -143,8 +144,8 @@ func (s *session) compare(name string, r Runner, w want, lim float64, run func(R
 	}
 	if err != nil {
 		c.Verdict, c.Detail = report.Fail, reason(r.Name(), err)
-		s.failedWith(name, r, run, lim)
-		c.Blame = s.blame(name, r.Name())
+		s.failedWith(name, r, ask, lim)
+		c.Blame = s.blame(name, r)
 		s.add(c)
 		return nil
 	}
@@ -153,16 +154,16 @@ func (s *session) compare(name string, r Runner, w want, lim float64, run func(R
 	c.KL, c.Top1, c.Positions = report.Number(m.KL), report.Number(m.Top1), m.Positions
 	c.Verdict = report.Pass
 	if !(m.MaxRel <= lim) {
-		detail, err := s.rounding(r, w, got, run)
+		detail, err := s.rounding(r, w, got, ask)
 		if err != nil {
 			return err
 		}
 		if c.Detail = detail; detail == "" {
 			c.Verdict = report.Fail
 			c.Detail = fmt.Sprintf("off by %.3g of the largest value at row %d, %s (limit %.3g)", m.MaxRel, m.WorstRow, w.position(m.WorstRow, m.WorstPosition), lim)
-			s.failedWith(name, r, run, lim)
+			s.failedWith(name, r, ask, lim)
 			if c.Blame = s.beyondCap(name, r, w); c.Blame == "" {
-				c.Blame = s.blame(name, r.Name())
+				c.Blame = s.blame(name, r)
 			}
 		}
 	}
@@ -177,12 +178,12 @@ func (s *session) compare(name string, r Runner, w want, lim float64, run func(R
 // that of the reference with the graph's constants rounded to float32, to the
 // digits of float64: then it says so, else "". Only a cancelled context is an
 // error.
-func (s *session) rounding(r Runner, w want, got *report.Logits, run func(Runner) (*report.Logits, error)) (string, error) {
-	if r.Name() != "interp" || w.from != "ref" {
+func (s *session) rounding(r run.Runner, w want, got *report.Logits, ask run.Question) (string, error) {
+	if !exact(r) || w.from != "ref" {
 		return "", nil
 	}
 	s.step("ref: with the graph's rounded constants")
-	rounded, err := run(s.ref.rounded())
+	rounded, err := ask(s.ref.Rounded())
 	if s.ctx.Err() != nil {
 		return "", s.ctx.Err()
 	}
@@ -195,7 +196,7 @@ func (s *session) rounding(r Runner, w want, got *report.Logits, run func(Runner
 	}
 	if !(m.MaxRel <= report.RoundedLimit) {
 		if w.logits == nil {
-			if w.logits, err = run(s.ref); err != nil {
+			if w.logits, err = ask(s.ref); err != nil {
 				return "", s.ctx.Err()
 			}
 		}
@@ -228,9 +229,9 @@ func (s *session) biasRounding(w want, got, rounded *report.Logits) string {
 }
 
 // all runs a check on every runner but ref.
-func (s *session) all(name string, w want, run func(Runner) (*report.Logits, error)) error {
+func (s *session) all(name string, w want, ask run.Question) error {
 	for _, r := range s.others {
-		if err := s.compare(name, r, w, limitFor(r.Name()), run); err != nil {
+		if err := s.compare(name, r, w, r.Arithmetic().Limit(), ask); err != nil {
 			return err
 		}
 	}
@@ -238,13 +239,13 @@ func (s *session) all(name string, w want, run func(Runner) (*report.Logits, err
 }
 
 // everyone runs a check on ref as well, once, against its own prefill.
-func (s *session) everyone(name string, w want, run func(Runner) (*report.Logits, error)) error {
+func (s *session) everyone(name string, w want, ask run.Question) error {
 	if s.verdictOf(name, "ref") == "" {
-		if err := s.compare(name, s.ref, w, selfLimit, run); err != nil {
+		if err := s.compare(name, s.ref, w, selfLimit, ask); err != nil {
 			return err
 		}
 	}
-	return s.all(name, w, run)
+	return s.all(name, w, ask)
 }
 
 // selfLimit bounds what the order of additions can change between two float64
@@ -252,14 +253,14 @@ func (s *session) everyone(name string, w want, run func(Runner) (*report.Logits
 const selfLimit = 1.2e-10
 
 // skip records a check that the graph's form rules out.
-func (s *session) skip(name string, r Runner, why string) {
-	s.add(report.Check{Name: name, Runner: r.Name(), Level: levelOf(r), Verdict: report.Skipped, Detail: why})
+func (s *session) skip(name string, r run.Runner, why string) {
+	s.add(report.Check{Name: name, Runner: r.Name(), Level: run.LevelOf(r), Verdict: report.Skipped, Detail: why})
 }
 
 // lack records for every runner a check that a prompt of one token cannot
 // make: the encoding is not seen to work without it, so it is no pass.
 func (s *session) lack(name, why string) {
-	for _, r := range append([]Runner{s.ref}, s.others...) {
+	for _, r := range append([]run.Runner{s.ref}, s.others...) {
 		s.add(report.Check{Name: name, Runner: r.Name(), Verdict: report.Incomplete, Detail: why + "; ask for a longer one (--tokens, --ids), or emit the graph with a larger --max-length"})
 	}
 }

@@ -1,6 +1,9 @@
 package verify
 
-import "github.com/pecvt/pecvt/verify/report"
+import (
+	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
+)
 
 // rows are prompts of a batch: each with tokens and a length of its own, so that
 // a row that reads another's shows.
@@ -17,7 +20,7 @@ const decodeSteps = 3
 
 // batchRows makes three rows out of the prompt, once: turned, so that no two
 // begin alike, and of uneven lengths.
-func (s *session) batchRows(in Input, w want) (*rows, error) {
+func (s *session) batchRows(in run.Input, w want) (*rows, error) {
 	if s.rows != nil {
 		return s.rows, nil
 	}
@@ -34,7 +37,7 @@ func (s *session) batchRows(in Input, w want) (*rows, error) {
 		if i > 0 || length < n {
 			s.step("ref: row %d of a batch", i)
 			var err error
-			if l, _, err = s.ref.Run(s.ctx, prompt([][]int64{ids}, 0), nil); err != nil {
+			if l, _, err = s.ref.Run(s.ctx, run.Prompt([][]int64{ids}, 0), nil); err != nil {
 				return nil, err
 			}
 		}
@@ -55,7 +58,7 @@ const (
 
 // batch lays rows out with steps columns of real tokens behind a padded part,
 // and the answers wanted. Without padding every row is cut to the shortest.
-func (b *rows) batch(to side, steps int) (Input, want) {
+func (b *rows) batch(to side, steps int) (run.Input, want) {
 	width, shortest := 0, len(b.ids[0])
 	for _, ids := range b.ids {
 		width, shortest = max(width, len(ids)), min(shortest, len(ids))
@@ -66,7 +69,7 @@ func (b *rows) batch(to side, steps int) (Input, want) {
 	case steps == 0: // the longest row is padded too, as to a multiple of some width
 		width++
 	}
-	var in Input
+	var in run.Input
 	w := want{logits: &report.Logits{B: len(b.ids), S: width, V: b.want[0].V}, from: "ref"}
 	w.logits.Data = make([]float64, w.logits.B*w.logits.S*w.logits.V)
 	for row, ids := range b.ids {
@@ -102,8 +105,8 @@ func (b *rows) batch(to side, steps int) (Input, want) {
 
 // batches runs three rows at once: equally long, padded on either side, and
 // decoding after each.
-func (s *session) batches(in Input, w want) error {
-	for _, check := range []func(Input, want) error{s.batched, s.leftPadding, s.rightPadding, s.leftDecode, s.rightDecode} {
+func (s *session) batches(in run.Input, w want) error {
+	for _, check := range []func(run.Input, want) error{s.batched, s.leftPadding, s.rightPadding, s.leftDecode, s.rightDecode} {
 		if err := check(in, w); err != nil {
 			return err
 		}
@@ -113,23 +116,23 @@ func (s *session) batches(in Input, w want) error {
 
 // batched: three rows without padding, and steps after them. (Pieces of a batch
 // after a past are in left-padding-decode: GroupQueryAttention has none.)
-func (s *session) batched(in Input, w want) error {
+func (s *session) batched(in run.Input, w want) error {
 	return s.padded("batch", in, w, noPadding, 0, func(n int) []int { return cuts(n, n-2, n-1) })
 }
 
 // leftPadding: rows of three lengths that end together, in one call.
-func (s *session) leftPadding(in Input, w want) error {
+func (s *session) leftPadding(in run.Input, w want) error {
 	return s.padded("left-padding", in, w, onTheLeft, 0, func(n int) []int { return cuts(n) })
 }
 
 // rightPadding: rows of three lengths that begin together, in one call.
-func (s *session) rightPadding(in Input, w want) error {
+func (s *session) rightPadding(in run.Input, w want) error {
 	return s.padded("right-padding", in, w, onTheRight, 0, func(n int) []int { return cuts(n) })
 }
 
 // leftDecode: a batch padded on the left in two pieces, the first of which is
 // nothing but padding in the shortest row, then steps of the whole batch.
-func (s *session) leftDecode(in Input, w want) error {
+func (s *session) leftDecode(in run.Input, w want) error {
 	return s.padded("left-padding-decode", in, w, onTheLeft, decodeSteps, func(n int) []int {
 		return cuts(n, n/3, n-3, n-2, n-1)
 	})
@@ -137,7 +140,7 @@ func (s *session) leftDecode(in Input, w want) error {
 
 // rightDecode: steps of a batch after its prompts were padded on the right, so
 // that padding lies in the midst of the past.
-func (s *session) rightDecode(in Input, w want) error {
+func (s *session) rightDecode(in run.Input, w want) error {
 	if _, n := in.Batch(); n > 1 && len(s.windows()) > 0 {
 		for _, r := range s.others {
 			s.skip("right-padding-decode", r, "a sliding window counts columns, and padding in the midst of the past fills it: pad on the left")
@@ -151,7 +154,7 @@ func (s *session) rightDecode(in Input, w want) error {
 
 // padded runs a batch in the pieces given by ends. Padding must change no logit
 // of a real token, and no row another.
-func (s *session) padded(name string, in Input, w want, to side, steps int, ends func(n int) []int) error {
+func (s *session) padded(name string, in run.Input, w want, to side, steps int, ends func(n int) []int) error {
 	if _, n := in.Batch(); n < 2 {
 		s.lack(name, "a prompt of one token has no shorter one")
 		return nil
@@ -165,9 +168,9 @@ func (s *session) padded(name string, in Input, w want, to side, steps int, ends
 	}
 	batch, wanted := b.batch(to, steps)
 	_, n := batch.Batch()
-	run := func(r Runner) (*report.Logits, error) { return inChunks(s.ctx, r, batch, ends(n)) }
+	ask := func(r run.Runner) (*report.Logits, error) { return run.InChunks(s.ctx, r, batch, ends(n)) }
 	if s.verdictOf(name, "ref") == "" {
-		if err := s.compare(name, s.ref, wanted, selfLimit, run); err != nil {
+		if err := s.compare(name, s.ref, wanted, selfLimit, ask); err != nil {
 			return err
 		}
 	}
@@ -176,7 +179,7 @@ func (s *session) padded(name string, in Input, w want, to side, steps int, ends
 			s.skip(name, r, "a graph without position_ids counts positions from the mask's sum: pad on the right")
 			continue
 		}
-		if err := s.compare(name, r, wanted, limitFor(r.Name()), run); err != nil {
+		if err := s.compare(name, r, wanted, r.Arithmetic().Limit(), ask); err != nil {
 			return err
 		}
 	}

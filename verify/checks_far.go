@@ -2,9 +2,11 @@ package verify
 
 import (
 	"fmt"
+	"strings"
+
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/report"
-	"strings"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // farPositions: a prompt that ends on the cos and sin tables' last row. A
@@ -13,31 +15,28 @@ import (
 func (s *session) farPositions(ids [][]int64) error {
 	n := min(len(ids[0]), 16)
 	start := s.info.MaxLength - n
-	in := prompt([][]int64{ids[0][:n]}, int64(start))
+	in := run.Prompt([][]int64{ids[0][:n]}, int64(start))
 	answers := map[bool]*report.Logits{} // ref's, by whether positions are given
 	for _, r := range s.others {
-		run := func(r Runner) (*report.Logits, error) {
-			l, _, err := r.Run(s.ctx, in, nil)
-			return l, err
-		}
+		ask := run.Prefill(s.ctx, in)
 		if !r.Positions() {
-			p, why := s.syntheticPast(start)
+			p, why := s.pastFor(r, start)
 			if p == nil {
 				s.skip("far-positions", r, "the graph takes no position_ids, and "+why)
 				continue
 			}
-			run = func(r Runner) (*report.Logits, error) { return p.run(s.ctx, r, ids[0][:n]) }
+			ask = func(r run.Runner) (*report.Logits, error) { return p.Run(s.ctx, r, ids[0][:n]) }
 		}
 		logits := answers[r.Positions()]
 		if logits == nil {
 			s.step("ref: far positions")
 			var err error
-			if logits, err = run(s.ref); err != nil {
+			if logits, err = ask(s.ref); err != nil {
 				return err
 			}
 			answers[r.Positions()] = logits
 		}
-		if err := s.compare("far-positions", r, want{logits: logits, from: "ref", first: start}, limitFor(r.Name()), run); err != nil {
+		if err := s.compare("far-positions", r, want{logits: logits, from: "ref", first: start}, r.Arithmetic().Limit(), ask); err != nil {
 			return err
 		}
 	}
@@ -51,22 +50,22 @@ func (s *session) tableEnd(ids [][]int64) error {
 	length := s.info.MaxLength
 	for _, r := range s.others {
 		past := func() error {
-			_, _, err := r.Run(s.ctx, prompt([][]int64{ids[0][:1]}, int64(length)), nil)
+			_, _, err := r.Run(s.ctx, run.Prompt([][]int64{ids[0][:1]}, int64(length)), nil)
 			return err
 		}
 		if !r.Positions() {
-			p, why := s.syntheticPast(length)
+			p, why := s.pastFor(r, length)
 			if p == nil {
 				s.skip("table-end", r, "the graph takes no position_ids, and "+why)
 				continue
 			}
 			past = func() error {
-				_, err := p.run(s.ctx, r, ids[0][:1])
+				_, err := p.Run(s.ctx, r, ids[0][:1])
 				return err
 			}
 		}
 		s.step("%s: table-end", r.Name())
-		c := report.Check{Name: "table-end", Runner: r.Name(), Level: levelOf(r), Verdict: report.Pass, Against: "an error", Positions: 1}
+		c := report.Check{Name: "table-end", Runner: r.Name(), Level: run.LevelOf(r), Verdict: report.Pass, Against: "an error", Positions: 1}
 		c.Detail = s.refused(r, length, past(), "the key goes on unrotated")
 		if c.Detail == "" && r.Positions() && s.ctx.Err() == nil {
 			c.Detail = s.outsideCorners(r, ids[0])
@@ -86,7 +85,7 @@ func (s *session) tableEnd(ids [][]int64) error {
 // middle of a batch, before their first row and past their last: a guard that looks at one
 // row or one column of the positions misses it in another. It tells of the first
 // that is not refused, "" where all are.
-func (s *session) outsideCorners(r Runner, ids []int64) string {
+func (s *session) outsideCorners(r run.Runner, ids []int64) string {
 	const rows = 3
 	n := min(len(ids), 3, s.info.MaxLength)
 	for _, outside := range []struct {
@@ -98,7 +97,7 @@ func (s *session) outsideCorners(r Runner, ids []int64) string {
 			for i := range list {
 				list[i] = ids[:n]
 			}
-			in := prompt(list, 0)
+			in := run.Prompt(list, 0)
 			in.Positions[corner[0]][corner[1]] = int64(outside.position)
 			_, _, err := r.Run(s.ctx, in, nil)
 			if s.ctx.Err() != nil {
@@ -114,12 +113,12 @@ func (s *session) outsideCorners(r Runner, ids []int64) string {
 
 // refused tells what is wrong with the error that a position outside the tables
 // gave, "" where it is the right one.
-func (s *session) refused(r Runner, position int, err error, otherwise string) string {
+func (s *session) refused(r run.Runner, position int, err error, otherwise string) string {
 	where := fmt.Sprintf("position %d of a table of %d rows", position, s.info.MaxLength)
 	switch {
 	case err == nil:
 		return fmt.Sprintf("%s: %v: %s", where, errNoFailure, otherwise)
-	case r.Name() == "interp" && !strings.Contains(err.Error(), guardNode):
+	case run.NamesNodes(r) && !strings.Contains(err.Error(), guardNode):
 		return fmt.Sprintf("%s is an error, but not of the graph's guard: the tables are left to refuse it, which they do on the CPU alone: %s", where, reason(r.Name(), err))
 	case !s.ofPosition(err):
 		return fmt.Sprintf("%s is an error, but not of the position: %s", where, reason(r.Name(), err))

@@ -3,11 +3,12 @@ package verify
 import (
 	"errors"
 	"fmt"
-	"github.com/pecvt/pecvt/verify/report"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // files compares the folder with what pecvt.json lists of it: every file is

@@ -60,7 +60,7 @@ func TestFiles(t *testing.T) {
 			if tt.damage != nil {
 				tt.damage(t, dir)
 			}
-			r := run(t, dir, verify.Options{ORTLibrary: noLibrary})
+			r := verified(t, dir, verify.Options{ORTLibrary: noLibrary})
 			c, ok := verify.Check{}, false
 			for _, x := range r.Checks {
 				if x.Name == tt.check {
@@ -82,7 +82,7 @@ func TestFiles(t *testing.T) {
 // what was written finds a change in them.
 func TestWrittenWeights(t *testing.T) {
 	dir := conversion{model: "golden/llama-gqa", to: "hope", layout: "partial", hash: true}.write(t)
-	if c, ok := find(run(t, dir, verify.Options{ORTLibrary: noLibrary}), "files", "ref"); !ok || c.Verdict != verify.Pass {
+	if c, ok := find(verified(t, dir, verify.Options{ORTLibrary: noLibrary}), "files", "ref"); !ok || c.Verdict != verify.Pass {
 		t.Fatalf("as written: %s %s", c.Verdict, c.Detail)
 	}
 	path := filepath.Join(dir, "model.safetensors")
@@ -94,7 +94,7 @@ func TestWrittenWeights(t *testing.T) {
 	if err := os.WriteFile(path, raw, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	c, ok := find(run(t, dir, verify.Options{ORTLibrary: noLibrary}), "files", "ref")
+	c, ok := find(verified(t, dir, verify.Options{ORTLibrary: noLibrary}), "files", "ref")
 	if !ok || c.Verdict != verify.Fail || !strings.Contains(c.Detail, "model.safetensors is not what was converted") {
 		t.Errorf("%s %s", c.Verdict, c.Detail)
 	}

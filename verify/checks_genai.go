@@ -14,6 +14,7 @@ import (
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // genAIFile is what onnxruntime-genai reads of a folder.
@@ -49,7 +50,7 @@ func (s *session) genAI() error {
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
-	c := report.Check{Name: "genai", Runner: "interp", Against: GraphFile, Verdict: report.Pass}
+	c := report.Check{Name: "genai", Runner: "interp", Against: run.GraphFile, Verdict: report.Pass}
 	if c.Detail = s.wrongGenAI(raw); c.Detail != "" {
 		c.Verdict, c.Blame = report.Fail, genAIFile+" is of another graph, or was changed: emit the graph again with pecvt export"
 	}
@@ -64,8 +65,8 @@ func (s *session) wrongGenAI(raw []byte) string {
 		return fmt.Sprintf("%s: not JSON of its kind: %v", genAIFile, err)
 	}
 	d, a := g.Model.Decoder, s.model.Blocks[0].Attn()
-	if d.Filename != GraphFile {
-		return fmt.Sprintf("%s: filename is %q: expected %q", genAIFile, d.Filename, GraphFile)
+	if d.Filename != run.GraphFile {
+		return fmt.Sprintf("%s: filename is %q: expected %q", genAIFile, d.Filename, run.GraphFile)
 	}
 	for _, x := range []struct {
 		key       string

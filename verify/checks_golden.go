@@ -1,27 +1,25 @@
 package verify
 
 import (
-	"context"
 	"fmt"
+
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // golden compares every runner with a file of given logits, and ref with the
 // hidden states in it.
 func (s *session) golden() error {
 	g := s.given
-	in := prompt(g.ids, 0)
-	w := want{logits: g.logits, from: "golden"}
-	run := func(r Runner) (*report.Logits, error) {
-		l, _, err := r.Run(s.ctx, in, nil)
-		return l, err
-	}
+	in := run.Prompt(g.Ids, 0)
+	w := want{logits: g.Logits, from: "golden"}
+	ask := run.Prefill(s.ctx, in)
 	// The answers were computed in float32 themselves: compare gives them its budget.
-	if err := s.compare("golden", s.ref, w, report.Float32.Limit(), run); err != nil {
+	if err := s.compare("golden", s.ref, w, report.Float32.Limit(), ask); err != nil {
 		return err
 	}
 	for _, r := range s.others {
-		if err := s.compare("golden", r, w, report.Float32.Limit(), run); err != nil {
+		if err := s.compare("golden", r, w, report.Float32.Limit(), ask); err != nil {
 			return err
 		}
 	}
@@ -31,20 +29,22 @@ func (s *session) golden() error {
 // goldenHidden compares ref's residual stream layer by layer. A file with one
 // state fewer than there are here begins with the first layer's output, and its
 // last one has not passed the final norm: there is none here to compare it with.
-func (s *session) goldenHidden(g *golden, in Input) error {
-	if _, ok := g.file.Lookup("hidden.0"); !ok {
+func (s *session) goldenHidden(g *run.Golden, in run.Input) error {
+	if _, ok := g.File.Lookup("hidden.0"); !ok {
 		return nil
 	}
-	states := map[Runner][]*report.Logits{}
-	hidden := func(r Runner) ([]*report.Logits, error) {
+	states := map[run.Runner][]*report.Logits{}
+	hidden := func(r run.Runner) ([]*report.Logits, error) {
 		if states[r] == nil {
-			list, err := r.(interface {
-				Hidden(context.Context, Input) ([]*report.Logits, error)
-			}).Hidden(s.ctx, in)
+			h, ok := run.AsHiddenStater(r)
+			if !ok {
+				return nil, fmt.Errorf("%s does not show its residual stream", r.Name())
+			}
+			list, err := h.Hidden(s.ctx, in)
 			if err != nil {
 				return nil, err
 			}
-			if _, ok := g.file.Lookup(fmt.Sprintf("hidden.%d", len(list)-1)); !ok {
+			if _, ok := g.File.Lookup(fmt.Sprintf("hidden.%d", len(list)-1)); !ok {
 				list = list[1 : len(list)-1]
 			}
 			states[r] = list
@@ -57,14 +57,14 @@ func (s *session) goldenHidden(g *golden, in Input) error {
 	}
 	for i := range ours {
 		name := fmt.Sprintf("hidden.%d", i)
-		if _, ok := g.file.Lookup(name); !ok {
+		if _, ok := g.File.Lookup(name); !ok {
 			continue
 		}
-		given, err := g.values(name, s.model.Hidden)
+		given, err := g.Values(name, s.model.Hidden)
 		if err != nil {
 			return err
 		}
-		run := func(r Runner) (*report.Logits, error) {
+		ask := func(r run.Runner) (*report.Logits, error) {
 			list, err := hidden(r)
 			if err != nil {
 				return nil, err
@@ -74,7 +74,7 @@ func (s *session) goldenHidden(g *golden, in Input) error {
 			}
 			return list[i], nil
 		}
-		if err := s.compare("golden-"+name, s.ref, want{logits: given, from: "golden"}, report.Float32.Limit(), run); err != nil {
+		if err := s.compare("golden-"+name, s.ref, want{logits: given, from: "golden"}, report.Float32.Limit(), ask); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ func TestInterface(t *testing.T) {
 			dir := hopeLlama.write(t)
 			graphFault(tt.plant)(t, dir)
 			extract := filepath.Join(t.TempDir(), "repro")
-			r := run(t, dir, verify.Options{Extract: extract, Curves: true})
+			r := verified(t, dir, verify.Options{Extract: extract, Curves: true})
 			failed := 0
 			for _, c := range r.Checks {
 				if c.Verdict == verify.Fail {
@@ -102,7 +102,7 @@ func TestMetadata(t *testing.T) {
 			t.Parallel()
 			dir := hopeLlama.write(t)
 			tt.plant(t, dir)
-			c, ok := find(run(t, dir, verify.Options{}), "metadata", "interp")
+			c, ok := find(verified(t, dir, verify.Options{}), "metadata", "interp")
 			want := verify.Pass
 			if tt.detail != "" {
 				want = verify.Fail

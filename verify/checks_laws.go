@@ -9,8 +9,8 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/interp"
-	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // laws holds the emitted graph against what its encoding promises, with no
@@ -31,6 +31,7 @@ type finding struct {
 	off       float64
 	where     string
 	positions int
+	closed    bool // the runner does not show what it caches
 }
 
 // at notes a departure.
@@ -45,11 +46,11 @@ func (f *finding) at(off float64, format string, args ...any) {
 
 // law runs one law on one runner and records what it found. Only a cancelled
 // context is an error.
-func (s *session) law(name string, r Runner, lim float64, run func() (finding, error)) error {
+func (s *session) law(name string, r run.Runner, lim float64, ask func() (finding, error)) error {
 	s.step("%s: %s", r.Name(), name)
 	begin := time.Now()
-	c := report.Check{Name: name, Runner: r.Name(), Level: levelOf(r), Against: "itself", Verdict: report.Pass, Limit: report.Number(lim)}
-	f, err := run()
+	c := report.Check{Name: name, Runner: r.Name(), Level: run.LevelOf(r), Against: "itself", Verdict: report.Pass, Limit: report.Number(lim)}
+	f, err := ask()
 	if s.ctx.Err() != nil {
 		return s.ctx.Err()
 	}
@@ -58,13 +59,15 @@ func (s *session) law(name string, r Runner, lim float64, run func() (finding, e
 	switch {
 	case err != nil:
 		c.Verdict, c.Detail = report.Fail, reason(r.Name(), err)
+	case f.closed:
+		c.Verdict, c.Detail = report.Skipped, r.Name()+" does not show its caches"
 	case f.positions == 0:
 		c.Verdict, c.Detail = report.Incomplete, unnamed(names.Layer(0, names.Attention)+", or the like of another layer")
 	case !(f.off <= lim):
 		c.Verdict, c.Detail = report.Fail, f.where
 	}
 	if c.Verdict == report.Fail {
-		c.Blame = s.blame(name, r.Name())
+		c.Blame = s.blame(name, r)
 	}
 	s.add(c)
 	return nil
@@ -87,32 +90,18 @@ func (s *session) broken(why func(a *family.Attention) string) string {
 
 // twoLimits bounds the distance of two answers of one runner: each may be its
 // limit away from the truth.
-func (s *session) twoLimits(check string, r Runner, run func(Runner) (*report.Logits, error)) (float64, error) {
-	one, err := s.budget(check, r, want{from: "ref"}, limitFor(r.Name()), run)
+func (s *session) twoLimits(check string, r run.Runner, ask run.Question) (float64, error) {
+	one, err := s.budget(check, r, want{from: "ref"}, r.Arithmetic().Limit(), ask)
 	return 2 * one, err
 }
 
-// interpreter returns the runner that shows the values between, or nil.
-func (s *session) interpreter() *graphRunner {
-	for _, r := range s.others {
-		if g, ok := r.(*graphRunner); ok && g.name == "interp" {
-			return g
-		}
-	}
-	return nil
-}
-
-// tapped runs the interpreter and returns the values asked for, by name.
-func (s *session) tapped(g *graphRunner, in Input, names map[string]bool) (map[string]*interp.Array, error) {
+// tapped runs a runner and returns the values asked for, by name.
+func (s *session) tapped(t run.Tapper, in run.Input, names map[string]bool) (map[string]*interp.Array, error) {
 	found := map[string]*interp.Array{}
-	e := g.eng.(*interpEngine)
-	e.tap = func(name string, a *interp.Array) {
-		if names[name] {
-			found[name] = a
-		}
-	}
-	defer func() { e.tap = nil }()
-	_, _, err := g.Run(s.ctx, in, nil)
+	_, _, err := t.Tap(s.ctx, in, nil, sortedKeys(names), func(name string, a *interp.Array) error {
+		found[name] = a
+		return nil
+	})
 	return found, err
 }
 
@@ -154,40 +143,28 @@ func (v headValues) at(b, h, s int) []float64 {
 // own are the last d coordinates of a head: those in front of them are a bias's.
 func own(x []float64, d int) []float64 { return x[max(len(x)-d, 0):] }
 
-// headsOf reads a value of four axes from a run, whichever runner made it.
-func headsOf(v any) (headValues, bool) {
+// headsOf reads a value of four axes.
+func headsOf(a *interp.Array) (headValues, bool) {
 	var out headValues
-	switch a := v.(type) {
-	case *interp.Array:
-		if a == nil || len(a.Shape) != 4 || a.F == nil {
-			return out, false
-		}
-		copy(out.shape[:], a.Shape)
-		out.data = a.F
-	case ort.Tensor:
-		if len(a.Shape) != 4 || a.F32 == nil {
-			return out, false
-		}
-		for i, n := range a.Shape {
-			out.shape[i] = int(n)
-		}
-		out.data = make([]float64, len(a.F32))
-		for i, x := range a.F32 {
-			out.data[i] = float64(x)
-		}
-	default:
+	if a == nil || len(a.Shape) != 4 || a.F == nil {
 		return out, false
 	}
+	copy(out.shape[:], a.Shape)
+	out.data = a.F
 	return out, true
 }
 
-// cachedKeys runs an input and returns the keys of each layer's cache.
-func (s *session) cachedKeys(r Runner, in Input) (map[int]headValues, error) {
+// cachedKeys runs an input and returns the keys of each layer's cache, nil where a
+// runner does not show its caches.
+func (s *session) cachedKeys(r run.Runner, in run.Input) (map[int]headValues, error) {
 	_, state, err := r.Run(s.ctx, in, nil)
 	if err != nil {
 		return nil, err
 	}
-	caches, _ := state.(map[string]any)
+	caches, open, err := run.Caches(r, state)
+	if err != nil || !open {
+		return nil, err
+	}
 	keys := map[int]headValues{}
 	for i := range s.model.Blocks {
 		if v, ok := headsOf(caches[names.Present(i, names.Key)]); ok {

@@ -6,15 +6,16 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // causalLimit bounds what later tokens may change in earlier logits: nothing but
 // the order of additions.
-func causalLimit(runner string) float64 {
-	if runner == "interp" {
+func causalLimit(a report.Arithmetic) float64 {
+	if a == report.Float64 {
 		return selfLimit
 	}
-	return 4 * report.Float32.Roundoff()
+	return 4 * a.Roundoff()
 }
 
 // lawCausal: the logits of a prefix are the same whatever follows it.
@@ -31,12 +32,12 @@ func (s *session) lawCausal() error {
 		other[i] = (other[i] + 1 + int64(i)) % int64(s.model.Vocab)
 	}
 	for _, r := range s.others {
-		err := s.law("law-causal", r, causalLimit(r.Name()), func() (f finding, err error) {
-			a, _, err := r.Run(s.ctx, prompt([][]int64{ids[:n]}, 0), nil)
+		err := s.law("law-causal", r, causalLimit(r.Arithmetic()), func() (f finding, err error) {
+			a, _, err := r.Run(s.ctx, run.Prompt([][]int64{ids[:n]}, 0), nil)
 			if err != nil {
 				return f, err
 			}
-			b, _, err := r.Run(s.ctx, prompt([][]int64{other}, 0), nil)
+			b, _, err := r.Run(s.ctx, run.Prompt([][]int64{other}, 0), nil)
 			if err != nil {
 				return f, err
 			}
@@ -95,14 +96,8 @@ func (s *session) lawShift() error {
 	}
 	ids := [][]int64{s.in.IDs[0][:n]}
 	shift := int64(s.info.MaxLength - n)
-	near := func(r Runner) (*report.Logits, error) {
-		l, _, err := r.Run(s.ctx, prompt(ids, 0), nil)
-		return l, err
-	}
-	far := func(r Runner) (*report.Logits, error) {
-		l, _, err := r.Run(s.ctx, prompt(ids, shift), nil)
-		return l, err
-	}
+	near := run.Prefill(s.ctx, run.Prompt(ids, 0))
+	far := run.Prefill(s.ctx, run.Prompt(ids, shift))
 	for _, r := range s.others {
 		lim, err := s.twoLimits("far-positions", r, far)
 		if err != nil {
@@ -135,8 +130,8 @@ func (s *session) lawShift() error {
 
 // roundedAlike tells whether an answer of the interpreter is the reference's with
 // the graph's rounded constants.
-func (s *session) roundedAlike(r Runner, got *report.Logits, run func(Runner) (*report.Logits, error)) bool {
-	text, err := s.rounding(r, want{from: "ref"}, got, run)
+func (s *session) roundedAlike(r run.Runner, got *report.Logits, ask run.Question) bool {
+	text, err := s.rounding(r, want{from: "ref"}, got, ask)
 	return err == nil && text != ""
 }
 

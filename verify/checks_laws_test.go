@@ -257,7 +257,7 @@ func TestPlanted(t *testing.T) {
 	for _, f := range planted {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			r := run(t, f.dir(t), verify.Options{OptLevel: "all"})
+			r := verified(t, f.dir(t), verify.Options{OptLevel: "all"})
 			if r.Verdict != verify.Fail {
 				t.Errorf("verdict %s", r.Verdict)
 			}
@@ -314,7 +314,7 @@ func TestLaws(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := run(t, dir, verify.Options{OptLevel: "all"})
+			r := verified(t, dir, verify.Options{OptLevel: "all"})
 			for name, want := range map[string]verify.Verdict{"law-causal": yes, "law-shift": tt.shift, "law-distance": tt.distance, "law-blind": tt.blind, "law-gates": tt.gates, "positions": yes} {
 				c, made := find(r, name, "interp")
 				if !made || c.Verdict != want || want == no && !strings.Contains(c.Detail, "no law of this encoding: ") {

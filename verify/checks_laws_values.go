@@ -8,15 +8,16 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // lawLimit bounds a law on values of the graph, relative to the largest of them:
 // tables hold float32, and a product of two vectors rounds every term.
-func lawLimit(runner string) float64 {
-	if runner == "interp" {
+func lawLimit(a report.Arithmetic) float64 {
+	if a == report.Float64 {
 		return 16 * report.Float32.Roundoff()
 	}
-	return 64 * report.Float32.Roundoff()
+	return 64 * a.Roundoff()
 }
 
 // tokenBound says why equal tokens at different places are different keys.
@@ -50,15 +51,15 @@ func (s *session) lawDistance() error {
 		return nil
 	}
 	row := slices.Repeat([]int64{s.in.IDs[0][0]}, n)
-	in := prompt([][]int64{row}, 0)
+	in := run.Prompt([][]int64{row}, 0)
 	if s.info.Positions {
-		two := prompt([][]int64{row}, int64(s.info.MaxLength-n))
-		in = Input{IDs: [][]int64{row, row}, Positions: append(in.Positions, two.Positions...), Mask: append(in.Mask, two.Mask...)}
+		two := run.Prompt([][]int64{row}, int64(s.info.MaxLength-n))
+		in = run.Input{IDs: [][]int64{row, row}, Positions: append(in.Positions, two.Positions...), Mask: append(in.Mask, two.Mask...)}
 	}
 	for _, r := range s.others {
-		err := s.law("law-distance", r, lawLimit(r.Name()), func() (f finding, err error) {
+		err := s.law("law-distance", r, lawLimit(r.Arithmetic()), func() (f finding, err error) {
 			keys, err := s.cachedKeys(r, in)
-			if err != nil {
+			if f.closed = keys == nil; err != nil {
 				return f, err
 			}
 			k, ok := keys[0]
@@ -67,9 +68,8 @@ func (s *session) lawDistance() error {
 			}
 			f.positions = n * len(in.IDs)
 			f.distances(a, in, k, k, "keys")
-			g, _ := r.(*graphRunner)
-			m := s.meetings()[0]
-			if g != s.interpreter() || m.query == "" {
+			g, m := run.Exact(s.others), s.meetings()[0]
+			if r != run.Runner(g) || m.query == "" {
 				return f, nil
 			}
 			found, err := s.tapped(g, in, map[string]bool{m.query: true})
@@ -90,7 +90,7 @@ func (s *session) lawDistance() error {
 
 // distances notes how far products of heads x and y are from being a function of
 // the distance.
-func (f *finding) distances(a *family.Attention, in Input, x, y headValues, what string) {
+func (f *finding) distances(a *family.Attention, in run.Input, x, y headValues, what string) {
 	share := max(x.shape[1]/y.shape[1], 1)
 	for h := range x.shape[1] {
 		product := func(b, i, j int) float64 {
@@ -180,18 +180,18 @@ func (s *session) lawBlind() error {
 		return nil
 	}
 	n := min(8, len(s.in.IDs[0]))
-	var first, second Input
+	var first, second run.Input
 	for i := range n {
-		one := prompt([][]int64{{s.in.IDs[0][i]}}, 0)
-		two := prompt(one.IDs, int64(1+i*(s.info.MaxLength-2)/max(n-1, 1)))
-		for to, from := range map[*Input]Input{&first: one, &second: two} {
+		one := run.Prompt([][]int64{{s.in.IDs[0][i]}}, 0)
+		two := run.Prompt(one.IDs, int64(1+i*(s.info.MaxLength-2)/max(n-1, 1)))
+		for to, from := range map[*run.Input]run.Input{&first: one, &second: two} {
 			to.IDs, to.Positions, to.Mask = append(to.IDs, from.IDs...), append(to.Positions, from.Positions...), append(to.Mask, from.Mask...)
 		}
 	}
 	for _, r := range s.others {
-		err := s.law("law-blind", r, lawLimit(r.Name()), func() (f finding, err error) {
+		err := s.law("law-blind", r, lawLimit(r.Arithmetic()), func() (f finding, err error) {
 			a, err := s.cachedKeys(r, first)
-			if err != nil {
+			if f.closed = a == nil; err != nil {
 				return f, err
 			}
 			b, err := s.cachedKeys(r, second)
@@ -201,8 +201,8 @@ func (s *session) lawBlind() error {
 			for i := range s.model.Blocks {
 				f.blind(s.model.Blocks[i].Attn(), a[i], b[i], second, fmt.Sprintf("layer %d: key", i))
 			}
-			g, _ := r.(*graphRunner)
-			if g != s.interpreter() {
+			g := run.Exact(s.others)
+			if r != run.Runner(g) {
 				return f, nil
 			}
 			return f, s.blindQueries(&f, g, first, second)
@@ -215,7 +215,7 @@ func (s *session) lawBlind() error {
 }
 
 // blindQueries is lawBlind for the queries of every layer that can be tapped.
-func (s *session) blindQueries(f *finding, g *graphRunner, first, second Input) error {
+func (s *session) blindQueries(f *finding, g run.Tapper, first, second run.Input) error {
 	names := map[string]bool{}
 	meetings := s.meetings()
 	for _, m := range meetings {
@@ -240,7 +240,7 @@ func (s *session) blindQueries(f *finding, g *graphRunner, first, second Input) 
 }
 
 // blind notes coordinates that see positions.
-func (f *finding) blind(a *family.Attention, x, y headValues, at Input, what string) {
+func (f *finding) blind(a *family.Attention, x, y headValues, at run.Input, what string) {
 	if len(x.data) == 0 || x.shape != y.shape {
 		return
 	}
@@ -264,7 +264,7 @@ func (f *finding) blind(a *family.Attention, x, y headValues, at Input, what str
 // every query and visible key. Of a bias in coordinates of the heads, which is
 // known up to a term of the query's own, the bias at distance 0 is taken off.
 func (s *session) lawGates() error {
-	g := s.interpreter()
+	g := run.Exact(s.others)
 	if g == nil {
 		return nil
 	}
@@ -278,8 +278,8 @@ func (s *session) lawGates() error {
 		return nil
 	}
 	n := min(len(s.in.IDs[0]), shiftTokens)
-	in := prompt([][]int64{s.in.IDs[0][:n]}, 0)
-	return s.law("law-gates", g, lawLimit(g.name), func() (f finding, err error) {
+	in := run.Prompt([][]int64{s.in.IDs[0][:n]}, 0)
+	return s.law("law-gates", g, lawLimit(g.Arithmetic()), func() (f finding, err error) {
 		names, meetings := map[string]bool{}, s.meetings()
 		for _, m := range meetings {
 			names[m.query], names[m.key], names[m.bias] = true, true, true

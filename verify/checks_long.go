@@ -3,14 +3,13 @@ package verify
 import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 const (
 	// longPrompt is the length of a prompt that shows what a short one cannot: a
 	// range or a mask that ends, and kernels that a runtime keeps for more rows.
 	longPrompt = 160
-	// longInterp bounds the weights of a model that the interpreter runs it on.
-	longInterp = 16 << 20
 	// longSeed sets its tokens apart from the prompt's.
 	longSeed = 0x10001
 )
@@ -19,7 +18,7 @@ const (
 const longCheck = "long-prefill"
 
 // longAnswer is ref's answer to the longer prompt, computed once.
-func (s *session) longAnswer(in Input) (*report.Logits, error) {
+func (s *session) longAnswer(in run.Input) (*report.Logits, error) {
 	if s.longer.logits == nil {
 		s.step("ref: prefill of %d tokens", len(in.IDs[0]))
 		l, _, err := s.ref.Run(s.ctx, in, nil)
@@ -32,12 +31,12 @@ func (s *session) longAnswer(in Input) (*report.Logits, error) {
 }
 
 // longInput is the longer prompt, false where the prompt is as long.
-func (s *session) longInput() (Input, bool) {
+func (s *session) longInput() (run.Input, bool) {
 	n := min(longPrompt, s.info.MaxLength)
 	if n <= len(s.ids[0]) {
-		return Input{}, false
+		return run.Input{}, false
 	}
-	return prompt(generated(n, s.model.Vocab, s.report.Seed+longSeed), 0), true
+	return run.Prompt(run.RandomIDs(n, s.model.Vocab, s.report.Seed+longSeed), 0), true
 }
 
 // longPrefill: a longer prompt in one call. Tokens whose first two answers are
@@ -48,21 +47,18 @@ func (s *session) longPrefill() error {
 	if !ok {
 		return nil
 	}
-	run := func(r Runner) (*report.Logits, error) {
-		l, _, err := r.Run(s.ctx, in, nil)
-		return l, err
-	}
+	ask := run.Prefill(s.ctx, in)
 	logits, err := s.longAnswer(in)
 	if err != nil {
 		return err
 	}
 	w := want{logits: logits, from: "ref", keep: farFromTies(logits)}
 	for _, r := range s.others {
-		if r.Name() == "interp" && weightCount(s.model) > longInterp {
+		if run.TooLarge(r, weightCount(s.model)) {
 			s.skip(longCheck, r, "the interpreter would take long for a model of this size; ONNX Runtime runs it")
 			continue
 		}
-		if err := s.compare(longCheck, r, w, limitFor(r.Name()), run); err != nil {
+		if err := s.compare(longCheck, r, w, r.Arithmetic().Limit(), ask); err != nil {
 			return err
 		}
 	}

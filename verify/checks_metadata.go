@@ -13,6 +13,7 @@ import (
 
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // metadata holds against each other what the folder's files say of the encoding:
@@ -48,9 +49,9 @@ func (s *session) wrongMetadata(m *told) string {
 		_, err := posenc.FindEncoding(got)
 		switch {
 		case m != nil:
-			return fmt.Sprintf("%s says that its encoding is %q, %s %q, config.json %q", GraphFile, got, ManifestFile, m.Encoding.To, names[0])
+			return fmt.Sprintf("%s says that its encoding is %q, %s %q, config.json %q", run.GraphFile, got, ManifestFile, m.Encoding.To, names[0])
 		case err != nil:
-			return fmt.Sprintf("%s says that its encoding is %q, config.json %q", GraphFile, got, names[0])
+			return fmt.Sprintf("%s says that its encoding is %q, config.json %q", run.GraphFile, got, names[0])
 		}
 	}
 	form := "standard"
@@ -60,7 +61,7 @@ func (s *session) wrongMetadata(m *told) string {
 		}
 	}
 	if s.info.Attention != form {
-		return fmt.Sprintf("%s says that its attention is %q, its nodes are %q", GraphFile, s.info.Attention, form)
+		return fmt.Sprintf("%s says that its attention is %q, its nodes are %q", run.GraphFile, s.info.Attention, form)
 	}
 	return ""
 }

@@ -2,9 +2,11 @@ package verify
 
 import (
 	"fmt"
-	"github.com/pecvt/pecvt/verify/report"
 	"slices"
 	"strings"
+
+	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // sweepTokens is the length of the prompt at each position of the sweep.
@@ -56,7 +58,7 @@ func ending(p, n int, leaps bool) []int64 {
 func (s *session) positions(ids [][]int64) error {
 	list := sweep(s.model.TrainedLength, s.info.MaxLength)
 	n := min(sweepTokens, len(ids[0]), s.info.MaxLength)
-	in := prompt(slices.Repeat([][]int64{ids[0][:n]}, len(list)), 0)
+	in := run.Prompt(slices.Repeat([][]int64{ids[0][:n]}, len(list)), 0)
 	for row, p := range list {
 		in.Positions[row] = ending(p, n, s.leaps())
 	}
@@ -69,18 +71,15 @@ func (s *session) positions(ids [][]int64) error {
 			}
 			continue
 		}
-		run := func(r Runner) (*report.Logits, error) {
-			l, _, err := r.Run(s.ctx, in, nil)
-			return l, err
-		}
+		ask := run.Prefill(s.ctx, in)
 		if logits == nil {
 			s.step("ref: positions %d to %d", list[0], list[len(list)-1])
 			var err error
-			if logits, err = run(s.ref); err != nil {
+			if logits, err = ask(s.ref); err != nil {
 				return err
 			}
 		}
-		if err := s.compare("positions", r, want{logits: logits, from: "ref", at: at}, limitFor(r.Name()), run); err != nil {
+		if err := s.compare("positions", r, want{logits: logits, from: "ref", at: at}, r.Arithmetic().Limit(), ask); err != nil {
 			return err
 		}
 	}
@@ -89,7 +88,7 @@ func (s *session) positions(ids [][]int64) error {
 
 // positionsByPast is the sweep for a graph that counts positions itself: it
 // follows synthetic pasts, as long as they are small.
-func (s *session) positionsByPast(r Runner, ids []int64, list []int) error {
+func (s *session) positionsByPast(r run.Runner, ids []int64, list []int) error {
 	var reached []int
 	var left []string
 	why := ""
@@ -100,7 +99,7 @@ func (s *session) positionsByPast(r Runner, ids []int64, list []int) error {
 		}
 		reason := fmt.Sprintf("a past of %d positions takes more than %d MiB", start, maxSweepBytes>>20)
 		if s.pastBytes(start) <= maxSweepBytes {
-			_, reason = s.syntheticPast(start)
+			_, reason = s.pastFor(r, start)
 		}
 		if reason == "" {
 			reached = append(reached, start)
@@ -115,14 +114,14 @@ func (s *session) positionsByPast(r Runner, ids []int64, list []int) error {
 		s.skip("positions", r, "the graph takes no position_ids, and "+why)
 		return nil
 	}
-	run := func(r Runner) (*report.Logits, error) {
+	ask := func(r run.Runner) (*report.Logits, error) {
 		var all *report.Logits
 		for row, start := range reached {
 			p, why := s.syntheticPast(start)
 			if p == nil {
 				return nil, fmt.Errorf("position %d: %s", start, why)
 			}
-			l, err := p.run(s.ctx, r, ids)
+			l, err := p.Run(s.ctx, r, ids)
 			if err != nil {
 				return nil, fmt.Errorf("position %d: %w", start, err)
 			}
@@ -134,12 +133,12 @@ func (s *session) positionsByPast(r Runner, ids []int64, list []int) error {
 		return all, nil
 	}
 	s.step("ref: positions")
-	logits, err := run(s.ref)
+	logits, err := ask(s.ref)
 	if err != nil {
 		return err
 	}
 	at := func(row, col int) int64 { return int64(reached[row] + col) }
-	return s.compare("positions", r, want{logits: logits, from: "ref", at: at}, limitFor(r.Name()), run)
+	return s.compare("positions", r, want{logits: logits, from: "ref", at: at}, r.Arithmetic().Limit(), ask)
 }
 
 // maxSweepBytes bounds a synthetic past of the sweep, in float64: there are

@@ -9,6 +9,7 @@ import (
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // turnedPart are the queries or keys of a layer on their way through the rotation.
@@ -22,7 +23,7 @@ type turnedPart struct {
 // turner is the part of a graph that turns queries and keys.
 type turner struct {
 	s        *session
-	plan     *plan
+	plan     *run.Plan
 	parts    []turnedPart
 	unturned string // why there are no parts
 	missing  string // the node of a part that is not found by its name
@@ -32,9 +33,9 @@ type turner struct {
 
 // turner finds it.
 func (s *session) turner() *turner {
-	w := &turner{s: s, plan: newPlan(s.info.Model), heads: true, stride: 1, unturned: "no layer turns by tables of the graph"}
+	w := &turner{s: s, plan: run.NewPlan(s.info.Model), heads: true, stride: 1, unturned: "no layer turns by tables of the graph"}
 	nodes := map[string]*onnxpb.NodeProto{}
-	for _, n := range w.plan.nodes {
+	for _, n := range w.plan.Nodes {
 		nodes[n.GetName()] = n
 	}
 	all, one := 0, 0
@@ -77,11 +78,11 @@ func (s *session) turner() *turner {
 // coordinates of a bias, and a norm.
 func (w *turner) before(value string, layer int, side names.Side, a *family.Attention) string {
 	for {
-		i, ok := w.plan.maker[value]
+		i, ok := w.plan.Maker[value]
 		if !ok {
 			return value
 		}
-		n := w.plan.nodes[i]
+		n := w.plan.Nodes[i]
 		in := n.GetInput()
 		switch name := n.GetName(); {
 		case name == names.Layer(layer, side.Heads())+names.Widened && len(in) > 0:
@@ -176,7 +177,7 @@ func (w *turner) program(group int) (*interp.Program, error) {
 	entry, need, read := map[string]bool{}, map[int]bool{}, map[string]bool{}
 	var visit func(value string)
 	visit = func(value string) {
-		i, ok := w.plan.maker[value]
+		i, ok := w.plan.Maker[value]
 		if entry[value] || !ok {
 			read[value] = true
 			return
@@ -185,7 +186,7 @@ func (w *turner) program(group int) (*interp.Program, error) {
 			return
 		}
 		need[i] = true
-		for _, in := range w.plan.nodes[i].GetInput() {
+		for _, in := range w.plan.Nodes[i].GetInput() {
 			visit(in)
 		}
 	}
@@ -204,7 +205,7 @@ func (w *turner) program(group int) (*interp.Program, error) {
 	if len(g.Output) == 0 {
 		return nil, nil
 	}
-	for i, n := range w.plan.nodes {
+	for i, n := range w.plan.Nodes {
 		if need[i] {
 			g.Node = append(g.Node, n)
 		}
@@ -255,9 +256,9 @@ func (w *turner) feeds(group, from, n int) map[string]*interp.Array {
 	made["input_ids"] = interp.Ints(zeros, 1, n)
 	made["attention_mask"] = interp.Ints(ones, 1, n)
 	for _, c := range w.s.info.Caches {
-		shape := dims(c.Dims)
+		shape := run.Dims(c.Dims)
 		shape[0] = 1
-		count := int(size(c.Dims[1:]))
+		count := int(run.Elements(c.Dims[1:]))
 		made[c.Past] = interp.Floats(make([]float64, count), shape...)
 	}
 	return made

@@ -1,30 +1,30 @@
 package verify
 
-import "github.com/pecvt/pecvt/verify/report"
+import (
+	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
+)
 
 // prefill: the whole prompt in one call, no past.
-func (s *session) prefill(in Input, w want) error {
-	return s.all("prefill", w, func(r Runner) (*report.Logits, error) {
-		l, _, err := r.Run(s.ctx, in, nil)
-		return l, err
-	})
+func (s *session) prefill(in run.Input, w want) error {
+	return s.all("prefill", w, run.Prefill(s.ctx, in))
 }
 
 // chunked: the prompt through the cache in uneven pieces, the first of one token
 // and the next of two.
-func (s *session) chunked(in Input, w want) error {
+func (s *session) chunked(in run.Input, w want) error {
 	_, n := in.Batch()
 	ends := cuts(n, 1, 3, n/3, n/2+1, n-5)
 	if len(ends) < 2 {
 		s.lack("chunked-prefill", "a prompt of one token cannot be divided")
 		return nil
 	}
-	return s.everyone("chunked-prefill", w, func(r Runner) (*report.Logits, error) { return inChunks(s.ctx, r, in, ends) })
+	return s.everyone("chunked-prefill", w, func(r run.Runner) (*report.Logits, error) { return run.InChunks(s.ctx, r, in, ends) })
 }
 
 // decode: the first tokens one at a time from an empty past, then all but the
 // last in one call, and those one at a time again.
-func (s *session) decode(in Input, w want) error {
+func (s *session) decode(in run.Input, w want) error {
 	_, n := in.Batch()
 	at := []int{1, 2}
 	for i := max(n-8, 1); i < n; i++ {
@@ -34,7 +34,7 @@ func (s *session) decode(in Input, w want) error {
 		s.lack("decode", "a prompt of one token leaves none to decode")
 		return nil
 	}
-	return s.everyone("decode", w, func(r Runner) (*report.Logits, error) { return inChunks(s.ctx, r, in, cuts(n, at...)) })
+	return s.everyone("decode", w, func(r run.Runner) (*report.Logits, error) { return run.InChunks(s.ctx, r, in, cuts(n, at...)) })
 }
 
 // cuts returns the distinct piece ends inside (0, n), and n.

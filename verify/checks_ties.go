@@ -2,7 +2,9 @@ package verify
 
 import (
 	"fmt"
+
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // nearTie tells of the first tokens that an answer within its limit changed.
@@ -47,15 +49,15 @@ const prompts = 3
 // reference computes the float64 answers to the prompt. A generated prompt with
 // a near tie, which no float32 runtime has to get right, gives way to the next
 // seed's.
-func (s *session) reference() (Input, *report.Logits, error) {
+func (s *session) reference() (run.Input, *report.Logits, error) {
 	for try := 0; ; try++ {
-		in := prompt(s.ids, 0)
+		in := run.Prompt(s.ids, 0)
 		s.step("ref: prefill of %d tokens", len(s.ids[0]))
 		l, _, err := s.ref.Run(s.ctx, in, nil)
 		if err != nil || s.opts.IDs != "" || try == prompts-1 || !tooClose(l) {
 			return in, l, err
 		}
 		s.report.Seed++
-		s.ids = generated(len(s.ids[0]), s.model.Vocab, s.report.Seed)
+		s.ids = run.RandomIDs(len(s.ids[0]), s.model.Vocab, s.report.Seed)
 	}
 }

@@ -63,7 +63,7 @@ func TestAmbiguous(t *testing.T) {
 			if err := c.emit(dir); err != nil {
 				t.Fatal(err)
 			}
-			r := run(t, dir, verify.Options{OptLevel: "all", Tokens: 64})
+			r := verified(t, dir, verify.Options{OptLevel: "all", Tokens: 64})
 			if r.Verdict != tt.want {
 				t.Errorf("verdict %s, want %s", r.Verdict, tt.want)
 			}
@@ -98,7 +98,7 @@ func TestLevels(t *testing.T) {
 		level string
 		want  []string
 	}{{"", []string{"all", "disabled", "basic", "extended"}}, {"basic", []string{"basic"}}} {
-		r := run(t, dir, verify.Options{OptLevel: tt.level, Provider: "cpu"})
+		r := verified(t, dir, verify.Options{OptLevel: tt.level, Provider: "cpu"})
 		if r.Verdict != verify.Pass {
 			t.Errorf("level %q: verdict %s", tt.level, r.Verdict)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // weights checks the graph's weights against the checkpoint's, tensor by tensor:
@@ -19,7 +20,7 @@ import (
 // finite. Then source compares the files with those they were converted from.
 func (s *session) weights() error {
 	s.step("weights")
-	c := report.Check{Name: "weights", Runner: "ref", Against: GraphFile, Verdict: report.Pass}
+	c := report.Check{Name: "weights", Runner: "ref", Against: run.GraphFile, Verdict: report.Pass}
 	now, err := s.ckpt.Fingerprint()
 	if err != nil {
 		return err
@@ -41,7 +42,7 @@ func (s *session) weights() error {
 	}
 	switch {
 	case s.info.Weights != "" && s.info.Weights != now:
-		c.Verdict, c.Detail = report.Fail, fmt.Sprintf("%s: not what %s was emitted for", strings.Join(names, ", "), GraphFile)
+		c.Verdict, c.Detail = report.Fail, fmt.Sprintf("%s: not what %s was emitted for", strings.Join(names, ", "), run.GraphFile)
 		if stray != "" {
 			c.Detail += "; " + stray
 		}

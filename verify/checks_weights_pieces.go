@@ -10,6 +10,7 @@ import (
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // onnxTypes are ONNX's names of the types that weights may have.
@@ -76,7 +77,7 @@ func (s *session) unlikeWeight() string {
 			continue // a constant of the graph's own, or what strayWeight tells of
 		}
 		begin, end := p.bytes()
-		location, _, length := external(t)
+		location, _, length := run.External(t)
 		if want := onnxTypes[p.info.DType]; t.GetDataType() != int32(want) {
 			return fmt.Sprintf("the graph has %q as %s, the checkpoint as %s", name, onnxpb.TensorProto_DataType(t.GetDataType()), p.info.DType)
 		}

@@ -4,12 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"github.com/pecvt/pecvt/verify/report"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // untouching are the values of --to that leave a stock source's tensors as they

@@ -92,7 +92,7 @@ func TestWeights(t *testing.T) {
 			t.Parallel()
 			dir := conversion{model: "golden/llama-gqa", to: "hope", weights: tt.weights}.write(t)
 			tt.plant(t, dir)
-			c, _ := find(run(t, dir, verify.Options{OptLevel: "all"}), "weights", "ref")
+			c, _ := find(verified(t, dir, verify.Options{OptLevel: "all"}), "weights", "ref")
 			if c.Verdict != verify.Fail || !strings.Contains(c.Detail, tt.detail) || c.Blame == "" {
 				t.Errorf("%s %q (%q), want a failure with %q", c.Verdict, c.Detail, c.Blame, tt.detail)
 			}
@@ -130,7 +130,7 @@ func TestSourceWeights(t *testing.T) {
 			if err := (conversion{to: tt.to}).emit(out); err != nil {
 				t.Fatal(err)
 			}
-			r := run(t, out, verify.Options{OptLevel: "all"})
+			r := verified(t, out, verify.Options{OptLevel: "all"})
 			c, made := find(r, "source-weights", "ref")
 			if !made || c.Verdict != tt.want || tt.want != verify.Pass && c.Detail == "" {
 				t.Errorf("%q, want %s: %s", c.Verdict, tt.want, c.Detail)
@@ -167,7 +167,7 @@ func TestZeros(t *testing.T) {
 	if err := c.emit(dir); err != nil {
 		t.Fatal(err)
 	}
-	r := run(t, dir, verify.Options{OptLevel: "all"})
+	r := verified(t, dir, verify.Options{OptLevel: "all"})
 	if w := strings.Join(r.Warnings, "\n"); !strings.Contains(w, name+`" holds nothing but zeros`) {
 		t.Errorf("warnings %q", w)
 	}

@@ -17,7 +17,7 @@ import (
 const fixtures = "../testdata"
 
 // conversion is one way from a bundled checkpoint to a folder that can be
-// verified.
+// run.
 type conversion struct {
 	model     string // below testdata
 	to        string
@@ -82,13 +82,13 @@ func runtimePresent(t testing.TB) bool {
 	return err == nil
 }
 
-// run verifies a folder that can be.
+// verified verifies a folder that can be.
 //
 // ONNX Runtime computes with one thread, where o asks for no other number: tests
 // run side by side, and the threads that a session adds spin while they wait, a
 // third of all time spent. TestZeroValue and TestBisectOfTheRuntime leave it to
 // the runtime.
-func run(t testing.TB, dir string, o verify.Options) *verify.Report {
+func verified(t testing.TB, dir string, o verify.Options) *verify.Report {
 	t.Helper()
 	if o.Threads == 0 {
 		o.Threads = 1

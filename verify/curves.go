@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 const (
@@ -90,17 +90,21 @@ func (s *session) curves() error {
 }
 
 // sample is the input that layers and mean queries are measured on.
-func (s *session) sample() Input {
+func (s *session) sample() run.Input {
 	_, n := s.in.Batch()
-	return s.in.slice(0, min(n, curveTokens))
+	return s.in.Slice(0, min(n, curveTokens))
 }
 
 // layerErrors compares the residual stream of the graph, in the interpreter,
 // with the reference's.
 func (s *session) layerErrors(c *report.Curves) error {
 	in := s.sample()
-	got, err := s.graphHidden(in)
-	if err != nil || got == nil {
+	runner := run.Exact(s.others)
+	if runner == nil {
+		return nil
+	}
+	got, err := s.residualsOf(runner, in)
+	if err != nil {
 		return err
 	}
 	want, err := s.ref.Hidden(s.ctx, in)
@@ -109,7 +113,7 @@ func (s *session) layerErrors(c *report.Curves) error {
 	}
 	for i, w := range want {
 		if len(got[i]) == len(w.Data) {
-			c.ByLayer = append(c.ByLayer, report.LayerError{Runner: "interp", Layer: i, Name: hiddenName(i, len(want)-1), MaxRel: report.Number(farthest(got[i], w.Data)), Limit: report.Number(limitFor("interp"))})
+			c.ByLayer = append(c.ByLayer, report.LayerError{Runner: runner.Name(), Layer: i, Name: hiddenName(i, len(want)-1), MaxRel: report.Number(farthest(got[i], w.Data)), Limit: report.Number(runner.Arithmetic().Limit())})
 		}
 	}
 	return nil
@@ -137,26 +141,4 @@ func farthest(got, want []float64) float64 {
 		largest = math.Max(largest, math.Abs(w))
 	}
 	return report.Ratio(worst, largest)
-}
-
-// graphHidden returns the residual stream of the graph in the interpreter, as
-// refRunner.Hidden numbers it; nil where the interpreter does not run.
-func (s *session) graphHidden(in Input) (map[int][]float64, error) {
-	for _, r := range s.others {
-		g, ok := r.(*graphRunner)
-		if !ok || g.name != "interp" {
-			continue
-		}
-		stages, found := s.residuals(), map[int][]float64{}
-		eng := g.eng.(*interpEngine)
-		eng.tap = func(name string, a *interp.Array) {
-			if i, ok := stages[name]; ok {
-				found[i] = a.F
-			}
-		}
-		_, _, err := g.Run(s.ctx, in, nil)
-		eng.tap = nil
-		return found, err
-	}
-	return nil, nil
 }

@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/store"
-	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // diagnose says what the checks of the graph's own data found, so that a
@@ -30,7 +29,7 @@ func (s *session) diagnose() string {
 // its bytes; "" where there is none.
 func (s *session) strayWeight() string {
 	for _, t := range s.info.Model.GetGraph().GetInitializer() {
-		location, offset, length := external(t)
+		location, offset, length := run.External(t)
 		if !strings.HasSuffix(location, ".safetensors") && !s.stores(location) {
 			if found := s.strayCopy(t, location, offset, length); found != "" {
 				return found
@@ -75,19 +74,4 @@ func (s *session) strayLink() string {
 		}
 	}
 	return ""
-}
-
-// external returns where an initializer's data lie, "" for data of its own.
-func external(t *onnxpb.TensorProto) (location string, offset, length int64) {
-	for _, e := range t.GetExternalData() {
-		switch e.GetKey() {
-		case "location":
-			location = e.GetValue()
-		case "offset":
-			offset, _ = strconv.ParseInt(e.GetValue(), 10, 64)
-		case "length":
-			length, _ = strconv.ParseInt(e.GetValue(), 10, 64)
-		}
-	}
-	return location, offset, length
 }

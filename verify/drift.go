@@ -6,6 +6,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // driftPiece is how many positions of both models are in memory at once.
@@ -29,17 +30,17 @@ func (s *session) drift() error {
 	if err != nil {
 		return err
 	}
-	source := newRef(src, s.sourceCkpt)
+	source := run.NewRef(src, s.sourceCkpt)
 	d := &report.Drift{Source: s.sourceCkpt.Root()}
 	var all bucket
 	var buckets, points []bucket
 	for row := range ids {
-		in := prompt([][]int64{ids[row][:n]}, 0)
-		var pastA, pastB State
+		in := run.Prompt([][]int64{ids[row][:n]}, 0)
+		var pastA, pastB run.State
 		for from := 0; from < n; from += driftPiece {
 			to := min(from+driftPiece, n)
 			s.step("drift: row %d of %d, positions %d to %d of %d", row+1, len(ids), from, to-1, n)
-			piece := in.slice(from, to)
+			piece := in.Slice(from, to)
 			var a, b *report.Logits
 			if a, pastA, err = source.Run(s.ctx, piece, pastA); err != nil {
 				return fmt.Errorf("source: %w", err)
@@ -91,7 +92,7 @@ func (s *session) driftIDs() ([][]int64, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return readIDs(f, s.model.Vocab)
+	return run.IDsOf(f, s.model.Vocab)
 }
 
 // bucketOf puts position p into ranges 0–15, 16–31, 32–63, 64–127, …

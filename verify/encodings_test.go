@@ -16,6 +16,7 @@ import (
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // TestEncodings emits every golden model beyond llama's shape in each form that
@@ -76,7 +77,7 @@ func TestEncodings(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					r := run(t, dir, verify.Options{Golden: filepath.Join(fixtures, "golden", tt.model, "golden.safetensors")})
+					r := verified(t, dir, verify.Options{Golden: filepath.Join(fixtures, "golden", tt.model, "golden.safetensors")})
 					checks := 0
 					for _, c := range r.Checks {
 						if c.Verdict == verify.Fail {
@@ -105,7 +106,7 @@ func TestEncodings(t *testing.T) {
 func sameNodes(t *testing.T, a, b string) {
 	t.Helper()
 	list := func(dir string) (names []string) {
-		data, err := os.ReadFile(filepath.Join(dir, verify.GraphFile))
+		data, err := os.ReadFile(filepath.Join(dir, run.GraphFile))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/interp"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // extract is the part of a graph around a fault, with what goes into it and what
@@ -25,12 +26,12 @@ type extract struct {
 // extract cuts the nodes found out of the graph: first, and those before it that
 // could not be told good from bad. What goes in is what the oracle says, so that
 // the fault is in the part alone; where it says nothing, it is what the graph has.
-func (w *walk) extract(ctx context.Context, in Input, caches both, st section, first int, nodes []int) (*extract, error) {
-	w.s.step("extract %s", w.plan.nodes[first].GetName())
+func (w *walk) extract(ctx context.Context, in run.Input, caches both, st section, first int, nodes []int) (*extract, error) {
+	w.s.step("extract %s", w.plan.Nodes[first].GetName())
 	part := w.closed(append(slices.Clone(nodes), first))
 	enter, weights := w.boundary(part)
 	var leave, ask []string
-	for _, v := range outputs(w.plan.nodes[first]) {
+	for _, v := range run.Outputs(w.plan.Nodes[first]) {
 		if w.oracle.has(in, caches.oracle, v, st.layer) {
 			leave = append(leave, v)
 		}
@@ -41,7 +42,7 @@ func (w *walk) extract(ctx context.Context, in Input, caches both, st section, f
 		if v == st.from && st.layer >= 0 {
 			w.layer[v] = st.layer - 1
 		}
-		if !w.plan.inputs[v] {
+		if !w.plan.Inputs[v] {
 			ask = append(ask, v)
 		}
 	}
@@ -77,16 +78,16 @@ func (w *walk) extract(ctx context.Context, in Input, caches both, st section, f
 func (w *walk) boundary(part []int) (enter []string, weights map[string]bool) {
 	made := map[string]bool{}
 	for _, i := range part {
-		for _, v := range outputs(w.plan.nodes[i]) {
+		for _, v := range run.Outputs(w.plan.Nodes[i]) {
 			made[v] = true
 		}
 	}
 	weights = map[string]bool{}
 	for _, i := range part {
-		for _, v := range w.plan.nodes[i].GetInput() {
+		for _, v := range w.plan.Nodes[i].GetInput() {
 			switch {
 			case v == "" || made[v] || slices.Contains(enter, v):
-			case w.plan.weights[v] != nil:
+			case w.plan.Weights[v] != nil:
 				weights[v] = true
 			default:
 				enter = append(enter, v)
@@ -105,8 +106,8 @@ func (w *walk) closed(nodes []int) []int {
 			return
 		}
 		have[i] = true
-		for _, v := range w.plan.nodes[i].GetInput() {
-			if k, ok := w.plan.maker[v]; ok && w.plan.fixed[v] {
+		for _, v := range w.plan.Nodes[i].GetInput() {
+			if k, ok := w.plan.Maker[v]; ok && w.plan.Fixed[v] {
 				visit(k)
 			}
 		}
@@ -115,7 +116,7 @@ func (w *walk) closed(nodes []int) []int {
 		visit(i)
 	}
 	var list []int
-	for i := range w.plan.nodes {
+	for i := range w.plan.Nodes {
 		if have[i] {
 			list = append(list, i)
 		}
@@ -124,9 +125,9 @@ func (w *walk) closed(nodes []int) []int {
 }
 
 // values are what the graph has and what the oracle says of named values.
-func (w *walk) values(ctx context.Context, in Input, caches both, names []string) (map[string]*interp.Array, map[string]*wanted, error) {
+func (w *walk) values(ctx context.Context, in run.Input, caches both, names []string) (map[string]*interp.Array, map[string]*wanted, error) {
 	got := map[string]*interp.Array{}
-	_, _, err := w.tap.tapped(ctx, in, caches.graph, names, func(name string, a *interp.Array) error {
+	_, _, err := w.runner.Tap(ctx, in, caches.graph, names, func(name string, a *interp.Array) error {
 		got[name] = a
 		return nil
 	})
@@ -150,25 +151,25 @@ func (w *walk) values(ctx context.Context, in Input, caches both, names []string
 }
 
 // feeds are the graph's inputs of a call.
-func (w *walk) feeds(in Input, caches both) map[string]*interp.Array {
+func (w *walk) feeds(in run.Input, caches both) map[string]*interp.Array {
 	ints := func(rows [][]int64) *interp.Array {
-		a := flatten(rows)
-		return interp.Ints(a.Data, dims(a.Shape)...)
+		a := run.Flatten(rows)
+		return interp.Ints(a.Data, run.Dims(a.Shape)...)
 	}
 	out := map[string]*interp.Array{"input_ids": ints(in.IDs), "attention_mask": ints(in.Mask)}
 	if w.s.info.Positions {
 		out["position_ids"] = ints(in.Positions)
 	}
-	past, _ := caches.graph.(map[string]any)
+	for name, a := range w.s.info.EmptyCaches(len(in.IDs)) {
+		out[name] = a
+	}
+	if caches.graph == nil {
+		return out
+	}
+	past, _, err := run.Caches(w.runner, caches.graph)
 	for _, c := range w.s.info.Caches {
-		var v any
-		if past != nil {
-			v = past[c.Present]
-		} else {
-			v = zeros(w.runner.eng, append([]int64{int64(len(in.IDs))}, c.Dims[1:]...))
-		}
-		if a, err := asArray(v); err == nil {
-			out[c.Past] = a
+		if delete(out, c.Past); err == nil && past[c.Present] != nil {
+			out[c.Past] = past[c.Present]
 		}
 	}
 	return out
@@ -209,12 +210,12 @@ func merged[T any](got, want []T, keep func(int) bool) []T {
 
 // cut makes a graph of nodes of its own, weights embedded.
 func (w *walk) cut(part []int, enter, leave []string, weights map[string]bool, x *extract) (*onnxpb.ModelProto, error) {
-	from := w.plan.model
+	from := w.plan.Model
 	g := &onnxpb.GraphProto{Name: "repro"}
 	called := map[string]bool{}
 	for _, i := range part {
-		g.Node = append(g.Node, w.plan.nodes[i])
-		called[w.plan.nodes[i].GetDomain()] = true
+		g.Node = append(g.Node, w.plan.Nodes[i])
+		called[w.plan.Nodes[i].GetDomain()] = true
 	}
 	for _, v := range enter {
 		info := w.declared(v, x.inputs[v])
@@ -256,7 +257,7 @@ func (w *walk) cut(part []int, enter, leave []string, weights map[string]bool, x
 // declared is a value of the graph as an input or output, with the shape it has.
 func (w *walk) declared(name string, a *interp.Array) *onnxpb.ValueInfoProto {
 	elem := map[interp.Kind]onnxpb.TensorProto_DataType{interp.Float: onnxpb.TensorProto_FLOAT, interp.Int: onnxpb.TensorProto_INT64, interp.Bool: onnxpb.TensorProto_BOOL}[a.Kind]
-	if t := w.plan.types[name]; t != nil {
+	if t := w.plan.Types[name]; t != nil {
 		elem = onnxpb.TensorProto_DataType(t.GetType().GetTensorType().GetElemType())
 	}
 	shape := &onnxpb.TensorShapeProto{}
@@ -269,7 +270,7 @@ func (w *walk) declared(name string, a *interp.Array) *onnxpb.ValueInfoProto {
 
 // embedded is an initialiser with its data inside.
 func embedded(dir string, t *onnxpb.TensorProto) (*onnxpb.TensorProto, error) {
-	location, offset, length := external(t)
+	location, offset, length := run.External(t)
 	if location == "" {
 		return t, nil
 	}

@@ -10,7 +10,9 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/ort/orttest"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 var onCPU = verify.Options{Provider: "cpu", OptLevel: "all"}
@@ -166,9 +168,9 @@ func TestBisectOfTheRuntime(t *testing.T) {
 			if err := os.Rename(filepath.Join(dir, "good.onnx"), filepath.Join(dir, "model.onnx")); err != nil {
 				t.Fatal(err)
 			}
-			verify.GiveRuntime(t, "runtime.onnx")
 			opts := onCPU
 			opts.Bisect = true
+			opts.Runners = graphAndRuntime(t, dir, "runtime.onnx")
 			r, err := verify.Verify(context.Background(), dir, opts)
 			if err != nil {
 				t.Fatal(err)
@@ -179,6 +181,11 @@ func TestBisectOfTheRuntime(t *testing.T) {
 			}
 			if !strings.Contains(b.Advice, "the interpreter computes the same node right") {
 				t.Errorf("advice %q", b.Advice)
+			}
+			for _, r := range opts.Runners {
+				if err := r.Close(); err != nil {
+					t.Error(err)
+				}
 			}
 			left, err := filepath.Glob(filepath.Join(dir, ".pecvt-*"))
 			if err != nil || len(left) > 0 {
@@ -273,4 +280,23 @@ func copyFile(t *testing.T, from, to string) {
 	if err := os.WriteFile(to, data, 0o666); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// graphAndRuntime are the interpreter on a folder's graph, and ONNX Runtime on
+// another graph of it: what is wrong with that is wrong in the runtime alone.
+func graphAndRuntime(t *testing.T, dir, graph string) []run.Runner {
+	t.Helper()
+	info, err := run.ReadGraph(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := run.OpenInterp(dir, info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := run.OpenORT(dir, graph, info, ort.Options{Provider: ort.ProviderCPU, OptLevel: ort.OptAll})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []run.Runner{i, o}
 }

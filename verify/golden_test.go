@@ -83,7 +83,7 @@ func TestGolden(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					wantComplete(t, run(t, dir, verify.Options{Golden: golden}), attention, g.layers, present)
+					wantComplete(t, verified(t, dir, verify.Options{Golden: golden}), attention, g.layers, present)
 				})
 			}
 		}
@@ -103,7 +103,7 @@ func TestHopeOfFamilies(t *testing.T) {
 			t.Run(name+"/"+layout, func(t *testing.T) {
 				t.Parallel()
 				c := conversion{model: "golden/" + name, to: "hope", layout: layout}
-				wantComplete(t, run(t, c.write(t), verify.Options{}), onnxops.AttentionStandard, noGolden, present)
+				wantComplete(t, verified(t, c.write(t), verify.Options{}), onnxops.AttentionStandard, noGolden, present)
 			})
 		}
 	}
@@ -117,7 +117,7 @@ func TestWeightPlaces(t *testing.T) {
 			t.Run(weights+"/"+filepath.Base(model), func(t *testing.T) {
 				t.Parallel()
 				c := conversion{model: model, to: "rope", weights: weights}
-				wantComplete(t, run(t, c.write(t), verify.Options{}), onnxops.AttentionStandard, noGolden, present)
+				wantComplete(t, verified(t, c.write(t), verify.Options{}), onnxops.AttentionStandard, noGolden, present)
 			})
 		}
 	}
@@ -233,7 +233,7 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 // incomplete and says why.
 func TestOneToken(t *testing.T) {
 	runtimePresent(t)
-	r := run(t, hopeLlama.write(t), verify.Options{Tokens: 1})
+	r := verified(t, hopeLlama.write(t), verify.Options{Tokens: 1})
 	if r.Verdict != verify.Incomplete || r.Tokens != 1 {
 		t.Errorf("verdict %s of %d tokens", r.Verdict, r.Tokens)
 	}

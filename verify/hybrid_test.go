@@ -14,6 +14,7 @@ import (
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // qwen3 is the golden model with per-head norms, 4 query heads on 2 key/value
@@ -168,12 +169,12 @@ func newHybrid(t *testing.T, set func(a *family.Attention), form string) *sessio
 	if _, err := onnxops.Write(dir, m, ckpt, onnxops.Options{Bias: form, MaxLength: 1500, Encoding: "hybrid"}); err != nil {
 		t.Fatal(err)
 	}
-	info, err := readGraph(dir)
+	info, err := run.ReadGraph(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &session{ctx: context.Background(), dir: dir, opts: Options{Provider: ort.ProviderCPU, OptLevel: ort.OptAll, Tokens: 30, Threads: 1},
-		info: info, model: m, ckpt: ckpt, ref: newRef(m, ckpt), report: &report.Report{}}
+		info: info, model: m, ckpt: ckpt, ref: run.NewRef(m, ckpt), report: &report.Report{}}
 	if s.ids, err = s.promptIDs(); err != nil {
 		t.Fatal(err)
 	}
@@ -196,23 +197,28 @@ func TestLongSums(t *testing.T) {
 	set := hybrids["phases per group with spectra, forget gates, shifts"]
 	for _, form := range []string{onnxops.BiasLowered, onnxops.BiasMask} {
 		s := newHybrid(t, set, form)
-		in := prompt(s.ids, 0)
+		in := run.Prompt(s.ids, 0)
 		for _, r := range s.others {
-			g := r.(*graphRunner)
+			g := r.(interface {
+				run.Runner
+				run.CacheReader
+			})
 			first, _, err := g.Run(s.ctx, in, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			past := map[string]any{}
-			for _, c := range g.info.Caches {
-				dims := append([]int64{1}, c.Dims[1:]...)
-				past[c.Present] = zeros(g.eng, dims)
-				value := map[string]float64{"forget": -100000.37, "phase": 100000.37}[filepath.Ext(c.Past)[1:]]
-				if len(dims) == 3 && dims[2] == 2 && value != 0 {
-					past[c.Present] = constantState(g, dims, value)
+			past := map[string]*interp.Array{}
+			for name, a := range s.info.EmptyCaches(1) {
+				value := map[string]float64{"forget": -100000.37, "phase": 100000.37}[filepath.Ext(name)[1:]]
+				if len(a.Shape) == 3 && a.Shape[2] == 2 && value != 0 { // a running sum as high and low part
+					high := float64(float32(value))
+					for i := 0; i < len(a.F); i += 2 {
+						a.F[i], a.F[i+1] = high, float64(float32(value-high))
+					}
 				}
+				past[presentOf(s, name)] = a
 			}
-			later, _, err := g.Run(s.ctx, in, past)
+			later, _, err := g.Run(s.ctx, in, g.State(past))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -228,21 +234,12 @@ func TestLongSums(t *testing.T) {
 	}
 }
 
-// constantState is a running sum as high and low part.
-func constantState(g *graphRunner, dims []int64, v float64) any {
-	high := float32(v)
-	low := float32(v - float64(high))
-	switch e := zeros(g.eng, dims).(type) {
-	case ort.Tensor:
-		for i := 0; i < len(e.F32); i += 2 {
-			e.F32[i], e.F32[i+1] = high, low
+// presentOf is the output that an input takes.
+func presentOf(s *session, past string) string {
+	for _, c := range s.info.Caches {
+		if c.Past == past {
+			return c.Present
 		}
-		return e
-	case *interp.Array:
-		for i := 0; i < len(e.F); i += 2 {
-			e.F[i], e.F[i+1] = float64(high), float64(low)
-		}
-		return e
 	}
-	return nil
+	return ""
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // firstLayer tells where the residual stream of the graph, in the interpreter,
@@ -21,33 +22,19 @@ func (s *session) firstLayer() string {
 }
 
 func (s *session) compareLayers() string {
-	var runner *graphRunner
-	for _, r := range s.others {
-		if g, ok := r.(*graphRunner); ok && g.name == "interp" {
-			runner = g
-		}
-	}
+	runner := run.Exact(s.others)
 	if runner == nil || len(s.in.IDs) == 0 {
 		return ""
 	}
-	s.step("interp: layer by layer")
+	s.step("%s: layer by layer", runner.Name())
 	// Of the rounded constants' effect, which grows with the scores, nothing is to
 	// be blamed on a layer.
-	hidden, err := s.ref.rounded().Hidden(s.ctx, s.in)
+	hidden, err := s.ref.Rounded().Hidden(s.ctx, s.in)
 	if err != nil {
 		return ""
 	}
 	last := len(s.model.Blocks)
-	stages := s.residuals()
-	found := map[int][]float64{} // as hidden is numbered
-	eng := runner.eng.(*interpEngine)
-	eng.tap = func(name string, a *interp.Array) {
-		if i, ok := stages[name]; ok {
-			found[i] = a.F
-		}
-	}
-	_, _, err = runner.Run(s.ctx, s.in, nil)
-	eng.tap = nil
+	found, err := s.residualsOf(runner, s.in)
 	for i := 0; i <= last && i < len(hidden); i++ {
 		got, ok := found[i]
 		if !ok || len(got) != len(hidden[i].Data) {
@@ -64,6 +51,17 @@ func (s *session) compareLayers() string {
 		return ""
 	}
 	return "; it first shows in the head"
+}
+
+// residualsOf runs a graph and returns its residual stream, as Ref.Hidden numbers
+// it, as far as the run came.
+func (s *session) residualsOf(t run.Tapper, in run.Input) (map[int][]float64, error) {
+	stages, found := s.residuals(), map[int][]float64{}
+	_, _, err := t.Tap(s.ctx, in, nil, sortedKeys(stages), func(name string, a *interp.Array) error {
+		found[stages[name]] = a.F
+		return nil
+	})
+	return found, err
 }
 
 // residuals maps values of the graph to the hidden states they should be: what

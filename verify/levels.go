@@ -8,6 +8,7 @@ import (
 
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // providers are the execution providers to verify on: the one asked for, else
@@ -27,14 +28,6 @@ func (o Options) level() string {
 	return ort.OptAll
 }
 
-// levelOf is a runner's optimisation level, "" for one without.
-func levelOf(r Runner) string {
-	if g, ok := r.(*graphRunner); ok {
-		return g.level
-	}
-	return ""
-}
-
 // openORTOn starts ONNX Runtime on a provider at the level that every check
 // runs at. A provider that nobody asked for may be missing.
 func (s *session) openORTOn(provider string) {
@@ -45,17 +38,17 @@ func (s *session) openORTOn(provider string) {
 		begin := time.Now()
 		r, err := s.openORT(provider, s.opts.level())
 		if errors.Is(err, ort.ErrUnavailable) {
-			s.add(report.Check{Name: "load", Runner: "ort-" + provider, Verdict: report.Skipped, Seconds: report.Number(time.Since(begin).Seconds()),
+			s.add(report.Check{Name: "load", Runner: run.ORTName(provider), Verdict: report.Skipped, Seconds: report.Number(time.Since(begin).Seconds()),
 				Detail: "not on this machine: --provider " + provider + " says what is missing"})
 			return
 		}
-		s.start("ort-"+provider, func() (Runner, error) { return r, err })
+		s.start(run.ORTName(provider), func() (run.Runner, error) { return r, err })
 		return
 	}
-	s.start("ort-"+provider, func() (Runner, error) { return s.openORT(provider, s.opts.level()) })
+	s.start(run.ORTName(provider), func() (run.Runner, error) { return s.openORT(provider, s.opts.level()) })
 }
 
-func (s *session) openORT(provider, level string) (Runner, error) {
+func (s *session) openORT(provider, level string) (run.Runner, error) {
 	lib, err := ort.Load(s.opts.ORTLibrary)
 	if err != nil {
 		return nil, err
@@ -64,28 +57,26 @@ func (s *session) openORT(provider, level string) (Runner, error) {
 		s.step("onnx runtime %s from %s (%s)", lib.Version, lib.Path, lib.Source)
 	}
 	s.report.Runtime, s.report.RuntimePath = lib.Version, lib.Path
-	return newORT(s.dir, s.info, ort.Options{Provider: provider, OptLevel: level, Threads: s.opts.Threads, ProfileDir: s.profileDir()})
+	return run.OpenORT(s.dir, run.GraphFile, s.info, ort.Options{Provider: provider, OptLevel: level, Threads: s.opts.Threads, ProfileDir: s.profileDir()})
 }
 
 // levels runs the graph at the optimisation levels that the other checks do not
 // run at, on every provider: a prompt, decode steps after it, and a padded batch.
 // A fusion can change what a graph computes.
-func (s *session) levels(in Input, w want) error {
+func (s *session) levels(in run.Input, w want) error {
 	if s.opts.OptLevel != "" {
 		return nil
 	}
-	var at []Runner
 	for _, r := range s.others {
-		if strings.HasPrefix(r.Name(), "ort-") {
-			at = append(at, r)
+		l, ok := run.AsLeveler(r)
+		if !ok {
+			continue
 		}
-	}
-	for _, main := range at {
-		for _, level := range ort.OptLevels() {
-			if level == levelOf(main) {
+		for _, level := range l.Levels() {
+			if level == l.Level() {
 				continue
 			}
-			if err := s.atLevel(main.Name(), level, in, w); err != nil {
+			if err := s.atLevel(r.Name(), l, level, in, w); err != nil {
 				return err
 			}
 		}
@@ -94,18 +85,18 @@ func (s *session) levels(in Input, w want) error {
 }
 
 // atLevel opens a session at a level, runs it and closes it.
-func (s *session) atLevel(runner, level string, in Input, w want) error {
+func (s *session) atLevel(runner string, l run.Leveler, level string, in run.Input, w want) error {
 	s.step("open %s at optimisation level %s", runner, level)
-	r, err := s.openORT(strings.TrimPrefix(runner, "ort-"), level)
+	r, err := l.AtLevel(level)
 	if err != nil {
 		s.add(report.Check{Name: "load", Runner: runner, Level: level, Verdict: report.Fail, Detail: reason(runner, err), Blame: s.diagnose()})
 		return s.ctx.Err()
 	}
 	defer r.Close()
 	others := s.others
-	s.others = []Runner{r}
+	s.others = []run.Runner{r}
 	defer func() { s.others = others }()
-	for _, check := range []func(Input, want) error{s.prefill, s.decode, s.rightDecode} {
+	for _, check := range []func(run.Input, want) error{s.prefill, s.decode, s.rightDecode} {
 		if err := check(in, w); err != nil {
 			return err
 		}

@@ -14,14 +14,14 @@ func TestPlace(t *testing.T) {
 		{Node: "/a", Op: "Gemm", Provider: "CUDAExecutionProvider"},
 		{Node: "/b", Op: "Gemm", Provider: "CUDAExecutionProvider"},
 		{Node: "/c", Op: "Attention", Provider: "CPUExecutionProvider"},
-	}, "ort-cuda", "all")
+	}, "CUDAExecutionProvider", "ort-cuda", "all")
 	if len(rows) != 2 || rows[0].Provider != "CPUExecutionProvider" || rows[0].Nodes != 1 || rows[1].Nodes != 2 || rows[1].Ops["Gemm"] != 2 || rows[1].Level != "all" {
 		t.Errorf("%+v", rows)
 	}
 	if len(stray) != 1 || !strings.Contains(stray[0], "/c (Attention, on CPUExecutionProvider)") {
 		t.Errorf("%q", stray)
 	}
-	if _, stray := place([]ort.NodeRun{{Node: "/a", Op: "Gemm", Provider: "CPUExecutionProvider"}}, "ort-cpu", "all"); len(stray) > 0 {
+	if _, stray := place([]ort.NodeRun{{Node: "/a", Op: "Gemm", Provider: "CPUExecutionProvider"}}, "CPUExecutionProvider", "ort-cpu", "all"); len(stray) > 0 {
 		t.Errorf("on the CPU as asked: %q", stray)
 	}
 }

@@ -35,7 +35,7 @@ func TestLongPast(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got := verdicts(run(t, dir, verify.Options{}), "long-past")
+		got := verdicts(verified(t, dir, verify.Options{}), "long-past")
 		if got["interp"] != want || present && got["ort-cpu"] != want {
 			t.Errorf("fault %v: long-past is %v, want %s", fault, got, want)
 		}
@@ -72,7 +72,7 @@ func TestOneNumber(t *testing.T) {
 			if err := os.WriteFile(path, data, 0o666); err != nil {
 				t.Fatal(err)
 			}
-			r := run(t, dir, verify.Options{Bisect: true, Against: filepath.Join("..", "testdata", "golden", "llama-gqa")})
+			r := verified(t, dir, verify.Options{Bisect: true, Against: filepath.Join("..", "testdata", "golden", "llama-gqa")})
 			if r.Verdict != verify.Fail || r.Bisect == nil {
 				t.Errorf("verdict %s, bisection %v", r.Verdict, r.Bisect)
 			}

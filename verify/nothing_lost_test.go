@@ -34,7 +34,7 @@ func TestFiguresWithoutAnAnswer(t *testing.T) {
 	if err := os.WriteFile(path, raw, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	r := run(t, dir, verify.Options{Curves: true, Bisect: true})
+	r := verified(t, dir, verify.Options{Curves: true, Bisect: true})
 	if c, _ := find(r, "weights", "ref"); r.Verdict != verify.Fail || c.Verdict != verify.Fail {
 		t.Errorf("%s, weights %s", r.Verdict, c.Verdict)
 	}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -9,13 +10,8 @@ import (
 
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
-
-// providerNames are ONNX Runtime's own names of its execution providers.
-var providerNames = map[string]string{
-	"ort-" + ort.ProviderCPU:  "CPUExecutionProvider",
-	"ort-" + ort.ProviderCUDA: "CUDAExecutionProvider",
-}
 
 // profileDir is a folder for sessions' profiles, removed when the verification
 // ends; "" where there can be none.
@@ -34,49 +30,42 @@ func (s *session) profileDir() string {
 // placement closes a runner of ONNX Runtime, whose profile is complete then, and
 // checks that every node of it ran on the provider that was asked for. A runner
 // of another kind is left as it is.
-func (s *session) placement(r Runner) {
-	g, ok := r.(*graphRunner)
-	if !ok {
-		return
-	}
-	e, ok := g.eng.(ortEngine)
-	if !ok || e.session.Runs() == 0 {
+func (s *session) placement(r run.Runner) {
+	p, ok := run.AsPlacer(r)
+	if !ok || !p.Ran() {
 		return // what never ran was placed nowhere; its own check says why
 	}
-	c := report.Check{Name: "placement", Runner: g.name, Level: g.level, Verdict: report.Pass, Against: strings.TrimPrefix(g.name, "ort-")}
-	if e.session.Options().ProfileDir == "" {
+	short, full := p.Wanted()
+	c := report.Check{Name: "placement", Runner: r.Name(), Level: run.LevelOf(r), Verdict: report.Pass, Against: short}
+	runs, err := p.Placed()
+	switch {
+	case errors.Is(err, run.ErrNoProfile) && s.opts.Runners != nil:
+		c.Verdict, c.Detail = report.Skipped, "the runner was opened without a profile of where its nodes run"
+		s.add(c)
+		return
+	case errors.Is(err, run.ErrNoProfile):
 		c.Verdict, c.Detail = report.Incomplete, "where the nodes ran is not known: no folder for the runtime's profile can be made in "+os.TempDir()
 		c.Blame = "set TMPDIR to a folder that can be written to"
 		s.add(c)
 		return
-	}
-	var path string
-	err := g.Close()
-	if err == nil {
-		path, err = e.session.Profile()
-	}
-	var runs []ort.NodeRun
-	if err == nil {
-		runs, err = ort.NodeRuns(path)
-	}
-	if err != nil {
-		c.Verdict, c.Detail = report.Incomplete, "where the nodes ran is not known: "+reason(g.name, err)
+	case err != nil:
+		c.Verdict, c.Detail = report.Incomplete, "where the nodes ran is not known: "+reason(r.Name(), err)
 		s.add(c)
 		return
 	}
-	rows, stray := place(runs, g.name, g.level)
+	rows, stray := place(runs, full, r.Name(), run.LevelOf(r))
 	s.report.Placement = append(s.report.Placement, rows...)
 	if len(stray) > 0 {
 		c.Verdict = report.Fail
 		c.Detail = fmt.Sprintf("%d of %d nodes ran elsewhere: %s", len(stray), len(runs), strings.Join(stray[:min(len(stray), 3)], ", "))
-		c.Blame = fmt.Sprintf("ONNX Runtime %s has no kernel for these on %s and fell back in silence: use another version, or emit the graph in the other form (--attention)", s.report.Runtime, providerNames[g.name])
+		c.Blame = fmt.Sprintf("%s has no kernel for these on %s and fell back in silence: use another version, or emit the graph in the other form (--attention)", run.Describe(r), full)
 	}
 	s.add(c)
 }
 
 // place sums node runs up by provider, and names those that ran on another than
 // the runner's.
-func place(runs []ort.NodeRun, runner, level string) (rows []report.Placement, stray []string) {
+func place(runs []ort.NodeRun, provider, runner, level string) (rows []report.Placement, stray []string) {
 	by := map[string]*report.Placement{}
 	for _, n := range runs {
 		p := by[n.Provider]
@@ -86,7 +75,7 @@ func place(runs []ort.NodeRun, runner, level string) (rows []report.Placement, s
 		}
 		p.Nodes++
 		p.Ops[n.Op]++
-		if n.Provider != providerNames[runner] {
+		if n.Provider != provider {
 			stray = append(stray, fmt.Sprintf("%s (%s, on %s)", n.Node, n.Op, n.Provider))
 		}
 	}

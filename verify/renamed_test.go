@@ -71,13 +71,13 @@ func TestRenamedNodes(t *testing.T) {
 		{model: "golden/qwen3", to: "hope"},
 	} {
 		o := verify.Options{Tokens: 12}
-		before := run(t, c.write(t), o)
+		before := verified(t, c.write(t), o)
 		for name, rename := range renames {
 			t.Run(filepath.Base(c.model)+c.attention+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				dir := c.write(t)
 				renameNodes(t, dir, name == "tables", rename)
-				after := run(t, dir, o)
+				after := verified(t, dir, o)
 				for _, b := range before.Checks {
 					a, ok := find(after, b.Name, b.Runner)
 					switch {

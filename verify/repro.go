@@ -21,6 +21,7 @@ import (
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // The files of a repro.
@@ -30,7 +31,7 @@ const (
 	expectedFile = "expected.safetensors"
 )
 
-var reproFiles = []string{ReproFile, GraphFile, inputsFile, expectedFile}
+var reproFiles = []string{ReproFile, run.GraphFile, inputsFile, expectedFile}
 
 // reproManifest says where a repro was taken from, and what it is judged by.
 type reproManifest struct {
@@ -73,13 +74,13 @@ func verifyRepro(ctx context.Context, dir string, opts Options) (*report.Report,
 	if err != nil {
 		return nil, err
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, GraphFile))
+	raw, err := os.ReadFile(filepath.Join(dir, run.GraphFile))
 	if err != nil {
 		return nil, fmt.Errorf("repro: %w", err)
 	}
 	model := &onnxpb.ModelProto{}
 	if err := proto.Unmarshal(raw, model); err != nil || model.GetGraph() == nil {
-		return nil, fmt.Errorf("repro: %s: not an ONNX model, or a damaged one: extract it again with pecvt verify --bisect --extract", filepath.Join(dir, GraphFile))
+		return nil, fmt.Errorf("repro: %s: not an ONNX model, or a damaged one: extract it again with pecvt verify --bisect --extract", filepath.Join(dir, run.GraphFile))
 	}
 	inputs, err := readArrays(filepath.Join(dir, inputsFile))
 	if err != nil {
@@ -128,11 +129,11 @@ func (s *session) reproORT(provider, level string, about *reproManifest, inputs,
 	var session *ort.Session
 	if err == nil {
 		s.report.Runtime, s.report.RuntimePath = lib.Version, lib.Path
-		session, err = ort.Open(filepath.Join(s.dir, GraphFile), ort.Options{Provider: provider, OptLevel: level})
+		session, err = ort.Open(filepath.Join(s.dir, run.GraphFile), ort.Options{Provider: provider, OptLevel: level})
 	}
 	if errors.Is(err, ort.ErrUnavailable) {
 		if provider == ort.ProviderCPU || s.opts.Provider != "" {
-			s.start("ort-"+provider, func() (Runner, error) { return nil, err })
+			s.start("ort-"+provider, func() (run.Runner, error) { return nil, err })
 		}
 		return false
 	}
@@ -147,7 +148,7 @@ func (s *session) reproORT(provider, level string, about *reproManifest, inputs,
 			if a == nil {
 				return nil, fmt.Errorf("input %q is not in %s", v.Name, inputsFile)
 			}
-			if feeds[v.Name], err = tensorOf(a, v.DType); err != nil {
+			if feeds[v.Name], err = run.TensorOf(a, v.DType); err != nil {
 				return nil, fmt.Errorf("input %q: %w", v.Name, err)
 			}
 		}
@@ -157,7 +158,7 @@ func (s *session) reproORT(provider, level string, about *reproManifest, inputs,
 		}
 		arrays := map[string]*interp.Array{}
 		for name, t := range out {
-			if arrays[name], err = arrayOf(t); err != nil {
+			if arrays[name], err = run.ArrayOf(t); err != nil {
 				return nil, err
 			}
 		}
@@ -167,14 +168,14 @@ func (s *session) reproORT(provider, level string, about *reproManifest, inputs,
 }
 
 // repro makes one runner's check: the output that is farthest off decides.
-func (s *session) repro(runner, level string, about *reproManifest, expected map[string]*interp.Array, run func() (map[string]*interp.Array, error)) {
+func (s *session) repro(runner, level string, about *reproManifest, expected map[string]*interp.Array, ask func() (map[string]*interp.Array, error)) {
 	s.step("%s: %s", runner, about.Node)
 	begin := time.Now()
 	c := report.Check{Name: "repro", Runner: runner, Level: level, Against: about.Against, Limit: about.Float32, Verdict: report.Pass}
 	if runner == "interp" {
 		c.Limit = about.Float64
 	}
-	out, err := run()
+	out, err := ask()
 	if err != nil {
 		c.Verdict, c.Detail = report.Fail, reason(runner, err)
 	}
@@ -254,7 +255,7 @@ func readArrays(path string) (map[string]*interp.Array, error) {
 				return nil, fmt.Errorf("repro: %s: %w", path, err)
 			}
 		}
-		if out[info.Name], err = arrayOf(t); err != nil {
+		if out[info.Name], err = run.ArrayOf(t); err != nil {
 			return nil, fmt.Errorf("repro: %s: tensor %q: %w", path, info.Name, err)
 		}
 	}

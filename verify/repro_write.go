@@ -1,12 +1,10 @@
 package verify
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 
@@ -15,7 +13,7 @@ import (
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/verify/interp"
-	"github.com/pecvt/pecvt/verify/ort"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // write puts an extract into a folder, whole or not at all.
@@ -50,7 +48,7 @@ func (x *extract) write(dir string, force bool) (err error) {
 	for _, f := range []struct {
 		name string
 		data []byte
-	}{{GraphFile, raw}, {ReproFile, append(about, '\n')}} {
+	}{{run.GraphFile, raw}, {ReproFile, append(about, '\n')}} {
 		if err := os.WriteFile(filepath.Join(temporary, f.name), f.data, 0o666); err != nil {
 			return fmt.Errorf("target %s: %w", dir, err)
 		}
@@ -98,62 +96,9 @@ func writeArrays(path string, values map[string]*interp.Array) error {
 		return err
 	}
 	for _, n := range names {
-		if err := w.WriteTensor(n, littleEndian(values[n])); err != nil {
+		if err := w.WriteTensor(n, run.LittleEndian(values[n])); err != nil {
 			return errors.Join(err, w.Close())
 		}
 	}
 	return w.Close()
-}
-
-func littleEndian(a *interp.Array) []byte {
-	var out []byte
-	for _, x := range a.F {
-		out = binary.LittleEndian.AppendUint64(out, math.Float64bits(x))
-	}
-	for _, x := range a.I {
-		out = binary.LittleEndian.AppendUint64(out, uint64(x))
-	}
-	for _, x := range a.B {
-		bit := byte(0)
-		if x {
-			bit = 1
-		}
-		out = append(out, bit)
-	}
-	return out
-}
-
-// asArray is a value of an engine's cache.
-func asArray(v any) (*interp.Array, error) {
-	switch v := v.(type) {
-	case *interp.Array:
-		return v, nil
-	case ort.Tensor:
-		return arrayOf(v)
-	}
-	return nil, fmt.Errorf("a cache of type %T", v)
-}
-
-// tensorOf is a value as an input of ONNX Runtime, rounded to its type.
-func tensorOf(a *interp.Array, d tensor.DType) (ort.Tensor, error) {
-	shape := make([]int64, len(a.Shape))
-	for i, n := range a.Shape {
-		shape[i] = int64(n)
-	}
-	switch {
-	case a.Kind == interp.Float && d == tensor.F32:
-		f := make([]float32, len(a.F))
-		for i, x := range a.F {
-			f[i] = float32(x)
-		}
-		return ort.Float32(f, shape...), nil
-	case a.Kind == interp.Float && d.IsFloat():
-		raw := make([]byte, len(a.F)*d.Size())
-		return ort.Raw(d, raw, shape...), tensor.Encode64(raw, a.F, d)
-	case a.Kind == interp.Int && d == tensor.I64:
-		return ort.Int64(a.I, shape...), nil
-	case a.Kind == interp.Bool && d == tensor.Bool:
-		return ort.Raw(d, littleEndian(a), shape...), nil
-	}
-	return ort.Tensor{}, fmt.Errorf("it is %v, the graph takes %s", a, d)
 }

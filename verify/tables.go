@@ -4,13 +4,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"reflect"
 
-	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // tables compares every cosine and sine in the graph with the encoding that
@@ -23,16 +22,10 @@ func (s *session) tables() {
 	for _, t := range s.info.Model.GetGraph().GetInitializer() {
 		stored[t.GetName()] = t
 	}
-	seen := map[string][]posenc.Rotary{}
 	var worst entry
-	for _, l := range s.turning() {
-		i, r, prefix := l.layer, l.rotary, l.prefix
-		kind := prefix
-		if knownRotary(seen[kind], r) {
-			continue
-		}
-		prefix = names.Nth(kind, len(seen[kind]))
-		seen[kind] = append(seen[kind], r)
+	list := run.Tables(s.model)
+	for _, t := range list {
+		i, r, prefix := t.Layer, t.Rotary, t.Name
 		cos, sin := stored[prefix+names.CosTable], stored[prefix+names.SinTable]
 		if cos == nil || sin == nil {
 			c.Verdict = report.Incomplete
@@ -64,7 +57,7 @@ func (s *session) tables() {
 		s.add(c)
 		return
 	}
-	if len(seen)+phases == 0 {
+	if len(list)+phases == 0 {
 		c.Verdict, c.Detail = report.Skipped, "the encoding has no tables: nothing turns"
 	}
 	c.MaxAbs, c.MaxRel = report.Number(worst.off), report.Number(worst.off)
@@ -74,34 +67,6 @@ func (s *session) tables() {
 		c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
 	}
 	s.add(c)
-}
-
-// layerTable is a rotation that a layer takes from a table of the graph, and what
-// the table's name begins with.
-type layerTable struct {
-	layer  int
-	rotary posenc.Rotary
-	prefix string
-}
-
-// turning lists the tables of every layer: of its queries and keys, and of the
-// path vectors of a bias.
-func (s *session) turning() []layerTable {
-	var list []layerTable
-	for i, a := range s.model.Attentions() {
-		if a.Bias != nil && a.Bias.Kind == family.Path {
-			path := posenc.Rotary{HeadDim: 2, Dim: 2, Spectrum: posenc.Spectrum{InvFreq: []float64{-1}, Gain: 1}}
-			list = append(list, layerTable{i, path, names.RotaryPath})
-		}
-		switch {
-		case a.Rotary.Dim == 0 || a.Phase != nil: // phases have no tables
-		case a.Spectra != nil:
-			list = append(list, layerTable{i, spectraTable(a), names.RotaryHeads})
-		default:
-			list = append(list, layerTable{i, a.Rotary, names.Rotary})
-		}
-	}
-	return list
 }
 
 // phaseRates compares what the graph multiplies phases by, in turns, with the
@@ -185,39 +150,4 @@ func compareTables(r posenc.Rotary, rows int, cos, sin *onnxpb.TensorProto) (ent
 		}
 	}
 	return worst, nil
-}
-
-// spectraTable is the table of a layer with spectra per head: the planes of all
-// groups side by side, or, where the groups differ only in which planes turn, the
-// common spectrum (the rest is in the graph's nodes).
-func spectraTable(a *family.Attention) posenc.Rotary {
-	one := a.Rotary
-	one.Spectrum = a.Rotary.Spectrum.Clone()
-	one.InvFreq = make([]float64, a.Rotary.Planes())
-	all := posenc.Rotary{HeadDim: 2 * one.Planes() * len(a.Spectra.InvFreq), Pairing: one.Pairing}
-	all.Dim, all.Gain = all.HeadDim, one.Gain
-	common := true
-	for _, group := range a.Spectra.InvFreq {
-		all.InvFreq = append(all.InvFreq, group...)
-		all.Removed = append(all.Removed, one.Removed...)
-		for p, theta := range group {
-			common = common && (theta == 0 || one.InvFreq[p] == 0 || one.InvFreq[p] == theta)
-			if theta != 0 {
-				one.InvFreq[p] = theta
-			}
-		}
-	}
-	if common {
-		return one
-	}
-	return all
-}
-
-func knownRotary(seen []posenc.Rotary, r posenc.Rotary) bool {
-	for _, o := range seen {
-		if reflect.DeepEqual(o, r) {
-			return true
-		}
-	}
-	return false
 }

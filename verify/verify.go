@@ -15,6 +15,7 @@ import (
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // Options steer a verification. The zero value verifies with a generated
@@ -40,6 +41,12 @@ type Options struct {
 	// Threads is how many threads ONNX Runtime computes a node with; 0 leaves it
 	// to the runtime.
 	Threads int
+	// Runners answer for the graph in place of the interpreter and ONNX Runtime,
+	// where not nil. They are opened on the folder by the caller (package run has
+	// the two), and closed by it; the options of ONNX Runtime are then not for
+	// them. A name of two of them, or "ref", is an error, and so is one whose
+	// arithmetic no tolerance is known for.
+	Runners []run.Runner
 	// Require names runners whose absence is a failure: "ort".
 	Require []string
 	// Bisect looks for the node where the graph's values leave the budget, and
@@ -62,24 +69,24 @@ type session struct {
 	ctx    context.Context
 	dir    string
 	opts   Options
-	info   *graphInfo
+	info   *run.GraphInfo
 	model  *family.Model // at the graph's length
 	loaded *family.Model // as the checkpoint declares it
 	ckpt   store.Store
-	ref    *refRunner
-	others []Runner
+	ref    *run.Ref
+	others []run.Runner
 	report *report.Report
 
-	ids   [][]int64 // one row
-	in    Input     // of ids
-	given *golden   // nil without one
+	ids   [][]int64   // one row
+	in    run.Input   // of ids
+	given *run.Golden // nil without one
 	// leftOut says of which rows ids is a part, "" where it is all.
 	leftOut string
 	// source and sourceCkpt are what the drift is measured from, or nil.
 	source     *family.Model
 	sourceCkpt store.Store
-	leaves     *string // what firstLayer found
-	synthetic  *past   // the last one made, or nil
+	leaves     *string   // what firstLayer found
+	synthetic  *run.Past // the last one made, or nil
 	budgets
 	made
 	failures []failure // for the bisection
@@ -177,8 +184,8 @@ func somethingToVerify(dir string) error {
 	if !st.IsDir() {
 		return fmt.Errorf("verify: %s is a file: expected the folder that convert or export wrote", dir)
 	}
-	if _, err := os.Stat(filepath.Join(dir, GraphFile)); errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("verify: %s holds no %s: nothing to verify; emit the graph with pecvt convert (without --no-onnx) or pecvt export", dir, GraphFile)
+	if _, err := os.Stat(filepath.Join(dir, run.GraphFile)); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("verify: %s holds no %s: nothing to verify; emit the graph with pecvt convert (without --no-onnx) or pecvt export", dir, run.GraphFile)
 	} else if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
@@ -187,7 +194,7 @@ func somethingToVerify(dir string) error {
 
 // open reads the graph and the checkpoint and starts the runners.
 func (s *session) open() (err error) {
-	if s.info, err = readGraph(s.dir); err != nil {
+	if s.info, err = run.ReadGraph(s.dir); err != nil {
 		return err
 	}
 	if s.ckpt, err = store.Open(s.dir); err != nil {
@@ -202,12 +209,12 @@ func (s *session) open() (err error) {
 		return fmt.Errorf("%s: %w", s.dir, err)
 	}
 	if n := len(s.model.Blocks); n != s.info.Layers {
-		return fmt.Errorf("%s has caches for %d layers, the checkpoint has %d: the graph belongs to another checkpoint; emit it again with pecvt export", filepath.Join(s.dir, GraphFile), s.info.Layers, n)
+		return fmt.Errorf("%s has caches for %d layers, the checkpoint has %d: the graph belongs to another checkpoint; emit it again with pecvt export", filepath.Join(s.dir, run.GraphFile), s.info.Layers, n)
 	}
 	r := s.report
 	r.Family, r.Warnings = s.model.Family, s.model.Warnings
 	r.Encoding, r.Attention = s.info.Encoding, s.info.Attention
-	s.ref = newRef(s.model, s.ckpt)
+	s.ref = run.NewRef(s.model, s.ckpt)
 	return nil
 }
 
@@ -217,10 +224,10 @@ func (s *session) openInputs() (err error) {
 		return err
 	}
 	if s.opts.Golden != "" {
-		if s.given, err = openGolden(s.opts.Golden, s.model.Vocab); err != nil {
+		if s.given, err = run.OpenGolden(s.opts.Golden, s.model.Vocab); err != nil {
 			return err
 		}
-		if n := len(s.given.ids[0]); n > s.info.MaxLength {
+		if n := len(s.given.Ids[0]); n > s.info.MaxLength {
 			return fmt.Errorf("%s: %d positions, but the graph's tables hold %d: emit it with --max-length %d", s.opts.Golden, n, s.info.MaxLength, n)
 		}
 	}
@@ -241,10 +248,37 @@ func (s *session) openInputs() (err error) {
 
 // openRunners starts the runners.
 func (s *session) openRunners() error {
-	s.start("interp", func() (Runner, error) { return newInterp(s.dir, s.info) })
+	if s.opts.Runners != nil {
+		return s.admit(s.opts.Runners)
+	}
+	s.start(run.InterpName, func() (run.Runner, error) { return run.OpenInterp(s.dir, s.info) })
 	for _, provider := range s.opts.providers() {
 		s.openORTOn(provider)
 	}
+	return s.ctx.Err()
+}
+
+// admit takes runners that the caller opened.
+func (s *session) admit(list []run.Runner) error {
+	names := map[string]bool{run.RefName: true}
+	for _, r := range list {
+		if names[r.Name()] {
+			return fmt.Errorf("runner %q: the name is another's: expected one of its own", r.Name())
+		}
+		names[r.Name()] = true
+		a := r.Arithmetic()
+		if _, err := a.Tolerance(); err != nil {
+			return fmt.Errorf("runner %q: %w", r.Name(), err)
+		}
+		if !rounds(a) {
+			continue
+		}
+		models := s.measuredOn()
+		if _, err := models[0].in(a); err != nil {
+			return fmt.Errorf("runner %q: %w", r.Name(), err)
+		}
+	}
+	s.others = slices.Clone(list)
 	return s.ctx.Err()
 }
 
@@ -255,7 +289,7 @@ func (s *session) warn(format string, args ...any) {
 }
 
 // start opens a runner and records what keeps it from running.
-func (s *session) start(name string, open func() (Runner, error)) {
+func (s *session) start(name string, open func() (run.Runner, error)) {
 	s.step("open %s", name)
 	r, err := open()
 	if err == nil {
@@ -280,8 +314,10 @@ func (s *session) start(name string, open func() (Runner, error)) {
 }
 
 func (s *session) close() {
-	for _, r := range s.others {
-		r.Close()
+	if s.opts.Runners == nil {
+		for _, r := range s.others {
+			r.Close()
+		}
 	}
 	if s.profiles != "" {
 		os.RemoveAll(s.profiles)
@@ -293,6 +329,6 @@ func (s *session) close() {
 		s.sourceCkpt.Close()
 	}
 	if s.given != nil {
-		s.given.file.Close()
+		s.given.File.Close()
 	}
 }

@@ -27,7 +27,7 @@ func TestZeroOptions(t *testing.T) {
 		if _, err := convert.Run(context.Background(), plan, convert.RunOptions{Finish: onnxops.Finish(onnxops.Options{})}); err != nil {
 			t.Fatal(err)
 		}
-		if r := run(t, out, verify.Options{}); r.Verdict != want {
+		if r := verified(t, out, verify.Options{}); r.Verdict != want {
 			t.Errorf("%s: %s, want %s", to, r.Verdict, want)
 			r.WriteText(os.Stdout)
 		}

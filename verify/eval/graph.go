@@ -13,8 +13,8 @@ import (
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops"
-	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/ort"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // openGraph opens the folder's own graph where it holds n positions of this
@@ -32,7 +32,7 @@ func openGraph(ctx context.Context, m *Model, at *family.Model, n, length int) (
 		}
 		clean = func() { os.RemoveAll(dir) }
 	}
-	g, err := verify.OpenGraph(dir, opts)
+	g, err := run.OpenGraph(dir, opts)
 	if err != nil {
 		clean()
 		return nil, err
@@ -48,10 +48,10 @@ func openGraph(ctx context.Context, m *Model, at *family.Model, n, length int) (
 // ownGraphFits tells whether the folder's graph belongs to its tensor files and
 // turns sequences of n tokens as the configuration says.
 func ownGraphFits(m *Model, n int) (bool, error) {
-	if _, err := os.Stat(filepath.Join(m.Dir, verify.GraphFile)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(m.Dir, run.GraphFile)); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	meta, err := verify.ReadGraphMeta(m.Dir)
+	meta, err := run.ReadGraphMeta(m.Dir)
 	if err != nil {
 		return false, err
 	}

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/eval"
 	"github.com/pecvt/pecvt/verify/ort/orttest"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 const (
@@ -87,7 +87,7 @@ func write(t *testing.T, path string, raw []byte) {
 // cut makes sequences of n tokens of the bundled ids.
 func cut(t *testing.T, n int) [][]int64 {
 	t.Helper()
-	rows, err := verify.ReadIDs(storyIDs, 512)
+	rows, err := run.ReadIDs(storyIDs, 512)
 	if err != nil {
 		t.Fatal(err)
 	}

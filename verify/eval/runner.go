@@ -6,8 +6,8 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
-	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/ref"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // runner computes the logits of one sequence at a time, piece by piece.
@@ -36,8 +36,8 @@ func (l *logits) row(i int, buf []float64) {
 
 // graphRunner runs an emitted graph in ONNX Runtime.
 type graphRunner struct {
-	graph *verify.Graph
-	past  verify.State
+	graph *run.Graph
+	past  run.State
 	from  int
 	clean func() // removes what was made for it
 }

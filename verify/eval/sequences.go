@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"unicode/utf8"
 
-	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/eval/tokens"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // readRows returns the rows that sequences are cut from: one for each text, or
@@ -16,7 +16,7 @@ import (
 func readRows(ctx context.Context, c *Config, models []*Model) (rows [][]int64, tokenizer string, err error) {
 	vocab := models[0].Vocab
 	if c.IDs != "" {
-		rows, err = verify.ReadIDs(c.IDs, vocab)
+		rows, err = run.ReadIDs(c.IDs, vocab)
 		return rows, "", err
 	}
 	tk, err := findTokenizer(c.Tokenizer, models)

@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/tune"
-	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/eval/tokens"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // Texts are the files that a job of package tune reads: UTF-8 texts, or ids.
@@ -35,7 +35,7 @@ func (t Texts) Tokens(ctx context.Context, dir string, vocab int) (*tune.Text, e
 	}
 	s := &tune.Text{}
 	if t.IDs != "" {
-		rows, err := verify.ReadIDs(t.IDs, vocab)
+		rows, err := run.ReadIDs(t.IDs, vocab)
 		if err != nil {
 			return nil, err
 		}

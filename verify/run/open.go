@@ -1,4 +1,4 @@
-package verify
+package run
 
 import (
 	"context"
@@ -22,7 +22,7 @@ type GraphMeta struct {
 // ReadGraphMeta reads the metadata of model.onnx in a folder, and refuses a
 // graph that pecvt did not emit.
 func ReadGraphMeta(dir string) (GraphMeta, error) {
-	info, err := readGraph(dir)
+	info, err := ReadGraph(dir)
 	if err != nil {
 		return GraphMeta{}, err
 	}
@@ -32,14 +32,14 @@ func ReadGraphMeta(dir string) (GraphMeta, error) {
 // Graph is an emitted graph opened in ONNX Runtime for long runs over one row:
 // logits stay the runtime's float32, and no check is made of them.
 type Graph struct {
-	info    *graphInfo
+	info    *GraphInfo
 	session *ort.Session
 }
 
 // OpenGraph opens model.onnx of a folder. The library must be loaded
 // ([ort.Load]).
 func OpenGraph(dir string, opts ort.Options) (*Graph, error) {
-	info, err := readGraph(dir)
+	info, err := ReadGraph(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (g *Graph) Close() error { return g.session.Close() }
 // and past what the call before returned (nil at position 0). It returns the
 // logits, row-major (len(ids), vocabulary), in memory that the caller owns.
 func (g *Graph) Run(ctx context.Context, ids []int64, from int, past State) (logits []float32, present State, err error) {
-	in := prompt([][]int64{ids}, int64(from))
+	in := Prompt([][]int64{ids}, int64(from))
 	mask := make([]int64, from+len(ids))
 	for i := range mask {
 		mask[i] = 1
@@ -79,7 +79,7 @@ func (g *Graph) Run(ctx context.Context, ids []int64, from int, past State) (log
 			continue
 		}
 		shape := append([]int64{1}, c.Dims[1:]...)
-		feeds[c.Past] = ort.Float32(make([]float32, size(shape)), shape...)
+		feeds[c.Past] = ort.Float32(make([]float32, Elements(shape)), shape...)
 	}
 	out, err := g.session.RunContext(ctx, feeds)
 	if err != nil {
@@ -109,5 +109,5 @@ func ReadIDs(path string, vocab int) ([][]int64, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return readIDs(f, vocab)
+	return IDsOf(f, vocab)
 }

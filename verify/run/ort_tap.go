@@ -1,4 +1,4 @@
-package verify
+package run
 
 import (
 	"context"
@@ -12,67 +12,28 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/pecvt/pecvt/convert/fsio"
-	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
 )
 
-// tapper runs a graph and shows values of it.
-type tapper interface {
-	// tapped answers as the graph does, and shows the named values; an error of
-	// show ends it.
-	tapped(ctx context.Context, in Input, past State, names []string, show func(name string, a *interp.Array) error) (*report.Logits, State, error)
-	close()
+// ErrTap says that values cannot be shown, where the graph is not to blame.
+var ErrTap = errors.New("bisect")
+
+// Tap runs a copy of the graph that has the named values as outputs. It is opened
+// once for calls that name the same, and closed with the runner.
+func (r *ORT) Tap(ctx context.Context, in Input, past State, names []string, show func(string, *interp.Array) error) (*report.Logits, State, error) {
+	if r.shown == nil {
+		r.shown = &shownGraph{info: r.info, session: r.session}
+	}
+	return r.shown.tapped(ctx, in, past, names, show)
 }
 
-// tapperOf returns the way to look into a runner, nil where there is none.
-func (s *session) tapperOf(g *graphRunner) tapper {
-	switch eng := g.eng.(type) {
-	case *interpEngine:
-		return interpTapper{g, eng}
-	case ortEngine:
-		return &ortTapper{s: s, runner: g, session: eng.session}
-	}
-	return nil
-}
-
-// interpTapper shows values as the interpreter computes them: nothing is kept.
-type interpTapper struct {
-	runner *graphRunner
-	eng    *interpEngine
-}
-
-func (t interpTapper) close() {}
-
-func (t interpTapper) tapped(ctx context.Context, in Input, past State, names []string, show func(string, *interp.Array) error) (*report.Logits, State, error) {
-	want := map[string]bool{}
-	for _, n := range names {
-		want[n] = true
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	t.eng.tap = func(name string, a *interp.Array) {
-		if want[name] && ctx.Err() == nil {
-			if err := show(name, a); err != nil {
-				cancel(err)
-			}
-		}
-	}
-	defer func() { t.eng.tap = nil }()
-	logits, after, err := t.runner.Run(ctx, in, past)
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	return logits, after, err
-}
-
-// ortTapper runs a copy of the graph whose values asked for are outputs too. The
+// shownGraph is a copy of the graph whose values asked for are outputs too. The
 // copy lies in a folder of its own, with hard links to the tensor files.
-type ortTapper struct {
-	s       *session
-	runner  *graphRunner
+type shownGraph struct {
+	info    *GraphInfo
 	session *ort.Session
 	dir     string
 	opened  *ort.Session
@@ -85,7 +46,7 @@ type ortTapper struct {
 // takes.
 const shownSuffix = "/shown"
 
-func (t *ortTapper) close() {
+func (t *shownGraph) close() {
 	if t.opened != nil {
 		t.opened.Close()
 	}
@@ -94,7 +55,7 @@ func (t *ortTapper) close() {
 	}
 }
 
-func (t *ortTapper) tapped(ctx context.Context, in Input, past State, names []string, show func(string, *interp.Array) error) (*report.Logits, State, error) {
+func (t *shownGraph) tapped(ctx context.Context, in Input, past State, names []string, show func(string, *interp.Array) error) (*report.Logits, State, error) {
 	if t.opened == nil || !slices.Equal(names, t.names) {
 		if err := t.open(names); err != nil {
 			return nil, nil, err
@@ -104,7 +65,7 @@ func (t *ortTapper) tapped(ctx context.Context, in Input, past State, names []st
 	for _, n := range t.extra {
 		eng.extra[n] = true
 	}
-	g := &graphRunner{name: t.runner.name, info: t.runner.info, eng: eng}
+	g := &graphRunner{info: t.info, eng: eng}
 	logits, after, err := g.Run(ctx, in, past)
 	if err != nil {
 		return nil, nil, err
@@ -116,7 +77,7 @@ func (t *ortTapper) tapped(ctx context.Context, in Input, past State, names []st
 				continue
 			}
 		}
-		a, err := arrayOf(v)
+		a, err := ArrayOf(v)
 		if err != nil {
 			return nil, nil, fmt.Errorf("value %q: %w", n, err)
 		}
@@ -161,18 +122,18 @@ func (e *shownEngine) run(ctx context.Context, ints map[string]array[int64], pas
 }
 
 // open writes the copy and opens it as the runner's session was.
-func (t *ortTapper) open(names []string) error {
+func (t *shownGraph) open(names []string) error {
 	if t.opened != nil {
 		t.opened.Close()
 		t.opened = nil
 	}
 	raw, err := os.ReadFile(t.session.Path())
 	if err != nil {
-		return fmt.Errorf("%w: %w", errWalk, err)
+		return fmt.Errorf("%w: %w", ErrTap, err)
 	}
 	model := &onnxpb.ModelProto{}
 	if err := proto.Unmarshal(raw, model); err != nil {
-		return fmt.Errorf("%w: %s: %w", errWalk, t.session.Path(), err)
+		return fmt.Errorf("%w: %s: %w", ErrTap, t.session.Path(), err)
 	}
 	if t.dir == "" {
 		if t.dir, err = beside(filepath.Dir(t.session.Path()), model); err != nil {
@@ -180,7 +141,7 @@ func (t *ortTapper) open(names []string) error {
 		}
 	}
 	g := model.GetGraph()
-	types := newPlan(model).types
+	types := NewPlan(model).Types
 	t.names, t.extra, t.bools = slices.Clone(names), nil, map[string]bool{}
 	isOutput := map[string]bool{}
 	for _, out := range g.GetOutput() {
@@ -206,11 +167,11 @@ func (t *ortTapper) open(names []string) error {
 		isOutput[n] = true
 	}
 	if raw, err = (proto.MarshalOptions{Deterministic: true}).Marshal(model); err != nil {
-		return fmt.Errorf("%w: %w", errWalk, err)
+		return fmt.Errorf("%w: %w", ErrTap, err)
 	}
 	path := filepath.Join(t.dir, GraphFile)
 	if err := os.WriteFile(path, raw, 0o666); err != nil {
-		return fmt.Errorf("%w: %w", errWalk, err)
+		return fmt.Errorf("%w: %w", ErrTap, err)
 	}
 	options := t.session.Options()
 	options.ProfileDir = ""
@@ -244,12 +205,12 @@ func beside(source string, m *onnxpb.ModelProto) (string, error) {
 	dir, err := os.MkdirTemp(source, ".pecvt-bisect-")
 	if err != nil {
 		if dir, err = os.MkdirTemp("", "pecvt-bisect-"); err != nil {
-			return "", fmt.Errorf("%w: %w", errWalk, err)
+			return "", fmt.Errorf("%w: %w", ErrTap, err)
 		}
 	}
 	done := map[string]bool{}
 	for _, t := range m.GetGraph().GetInitializer() {
-		location, _, _ := external(t)
+		location, _, _ := External(t)
 		if location == "" || done[location] {
 			continue
 		}
@@ -260,38 +221,8 @@ func beside(source string, m *onnxpb.ModelProto) (string, error) {
 			_, err = fsio.Link(context.Background(), filepath.Join(source, location), filepath.Join(dir, location), nil)
 		}
 		if err != nil {
-			return "", errors.Join(fmt.Errorf("%w: %w", errWalk, err), os.RemoveAll(dir))
+			return "", errors.Join(fmt.Errorf("%w: %w", ErrTap, err), os.RemoveAll(dir))
 		}
 	}
 	return dir, nil
-}
-
-// arrayOf is a tensor as the interpreter has values.
-func arrayOf(t ort.Tensor) (*interp.Array, error) {
-	shape := dims(t.Shape)
-	n, err := tensor.Elements(t.Shape)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case t.DType == tensor.F32:
-		f := make([]float64, len(t.F32))
-		for i, x := range t.F32 {
-			f[i] = float64(x)
-		}
-		return interp.Floats(f, shape...), nil
-	case t.DType == tensor.I64:
-		return interp.Ints(t.I64, shape...), nil
-	case t.DType == tensor.Bool:
-		b := make([]bool, n)
-		for i := range b {
-			b[i] = t.Bytes[i] != 0
-		}
-		return interp.Bools(b, shape...), nil
-	case t.DType.IsFloat():
-		f := make([]float64, n)
-		return interp.Floats(f, shape...), tensor.Decode64(f, t.Bytes, t.DType)
-	}
-	i := make([]int64, n)
-	return interp.Ints(i, shape...), tensor.DecodeInt64(i, t.Bytes, t.DType)
 }

@@ -1,4 +1,4 @@
-package verify
+package run
 
 import (
 	"fmt"
@@ -9,10 +9,10 @@ import (
 	"github.com/pecvt/pecvt/verify/report"
 )
 
-// generated returns one row of n token ids drawn uniformly from the
+// RandomIDs returns one row of n token ids drawn uniformly from the
 // vocabulary, its first and last id among them where there is room: an embedding
 // cut short or clamped shows there. The same seed gives the same row.
-func generated(n, vocab int, seed int64) [][]int64 {
+func RandomIDs(n, vocab int, seed int64) [][]int64 {
 	rng := rand.New(rand.NewPCG(uint64(seed), 0x9e3779b97f4a7c15))
 	row := make([]int64, n)
 	for i := range row {
@@ -24,8 +24,8 @@ func generated(n, vocab int, seed int64) [][]int64 {
 	return [][]int64{row}
 }
 
-// readIDs reads the (rows, positions) integers of the tensor input_ids.
-func readIDs(f *safetensors.File, vocab int) ([][]int64, error) {
+// IDsOf reads the (rows, positions) integers of the tensor input_ids.
+func IDsOf(f *safetensors.File, vocab int) ([][]int64, error) {
 	info, ok := f.Lookup("input_ids")
 	if !ok {
 		return nil, fmt.Errorf("%s: tensor \"input_ids\" is missing: token ids are read from it", f.Path)
@@ -54,49 +54,49 @@ func readIDs(f *safetensors.File, vocab int) ([][]int64, error) {
 	return rows, nil
 }
 
-// golden is a file of given answers: input_ids (rows, positions), logits
+// Golden is a file of given answers: input_ids (rows, positions), logits
 // (rows, positions, vocabulary), and hidden.i of shape (rows, positions,
 // hidden) where there are some.
-type golden struct {
-	file   *safetensors.File
-	ids    [][]int64
-	logits *report.Logits
+type Golden struct {
+	File   *safetensors.File
+	Ids    [][]int64
+	Logits *report.Logits
 }
 
-func openGolden(path string, vocab int) (*golden, error) {
+func OpenGolden(path string, vocab int) (*Golden, error) {
 	f, err := safetensors.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	g := &golden{file: f}
-	if g.ids, err = readIDs(f, vocab); err != nil {
+	g := &Golden{File: f}
+	if g.Ids, err = IDsOf(f, vocab); err != nil {
 		f.Close()
 		return nil, err
 	}
-	if g.logits, err = g.values("logits", vocab); err != nil {
+	if g.Logits, err = g.Values("logits", vocab); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return g, nil
 }
 
-// values reads a float tensor of shape (rows, positions, width).
-func (g *golden) values(name string, width int) (*report.Logits, error) {
-	info, ok := g.file.Lookup(name)
+// Values reads a float tensor of shape (rows, positions, width).
+func (g *Golden) Values(name string, width int) (*report.Logits, error) {
+	info, ok := g.File.Lookup(name)
 	if !ok {
-		return nil, fmt.Errorf("%s: tensor %q is missing: the given answers are read from it", g.file.Path, name)
+		return nil, fmt.Errorf("%s: tensor %q is missing: the given answers are read from it", g.File.Path, name)
 	}
-	rows, positions := int64(len(g.ids)), int64(len(g.ids[0]))
+	rows, positions := int64(len(g.Ids)), int64(len(g.Ids[0]))
 	if len(info.Shape) != 3 || info.Shape[0] != rows || info.Shape[1] != positions || info.Shape[2] != int64(width) {
-		return nil, fmt.Errorf("%s: tensor %q has shape %v: expected [%d %d %d], as input_ids and the model have it", g.file.Path, name, info.Shape, rows, positions, width)
+		return nil, fmt.Errorf("%s: tensor %q has shape %v: expected [%d %d %d], as input_ids and the model have it", g.File.Path, name, info.Shape, rows, positions, width)
 	}
-	raw, err := g.file.Bytes(name)
+	raw, err := g.File.Bytes(name)
 	if err != nil {
 		return nil, err
 	}
 	l := &report.Logits{B: int(rows), S: int(positions), V: width, Data: make([]float64, rows*positions*int64(width))}
 	if err := tensor.Decode64(l.Data, raw, info.DType); err != nil {
-		return nil, fmt.Errorf("%s: tensor %q: %w", g.file.Path, name, err)
+		return nil, fmt.Errorf("%s: tensor %q: %w", g.File.Path, name, err)
 	}
 	return l, nil
 }

@@ -1,8 +1,9 @@
-package verify
+package run
 
 import (
 	"context"
 	"fmt"
+
 	"github.com/pecvt/pecvt/verify/report"
 )
 
@@ -19,13 +20,17 @@ type Input struct {
 // Batch returns the input's B and S.
 func (in Input) Batch() (b, s int) { return len(in.IDs), len(in.IDs[0]) }
 
-// State is a runner's own key/value cache; nil is an empty past.
+// State is what a runner keeps from one call to the next, its own and no other's;
+// nil is an empty past. Who has it can hand it back, and nothing else.
 type State any
 
-// Runner answers for a model. Runners are not safe for concurrent use.
+// Runner answers for a model. Runners are not safe for concurrent use. What one
+// can do beside it says in the interfaces of capability.go.
 type Runner interface {
-	// Name is "ref", "interp", "ort-cpu" or "ort-cuda".
+	// Name is what a report calls it: "ref", "interp", "ort-cpu".
 	Name() string
+	// Arithmetic is what it computes in, from which its limits follow.
+	Arithmetic() report.Arithmetic
 	// Run computes the logits of every position and the cache after them.
 	Run(ctx context.Context, in Input, past State) (*report.Logits, State, error)
 	// Positions reports whether the runner takes explicit positions; one that
@@ -34,8 +39,31 @@ type Runner interface {
 	Close() error
 }
 
-// prompt makes an input without padding whose first position is start.
-func prompt(ids [][]int64, start int64) Input {
+// The names of the runners that are part of pecvt. One of ONNX Runtime is
+// called after its provider.
+const (
+	RefName    = "ref"
+	InterpName = "interp"
+	ortPrefix  = "ort-"
+)
+
+// ORTName is the name of the runner of ONNX Runtime on a provider.
+func ORTName(provider string) string { return ortPrefix + provider }
+
+// Question is what any runner can be asked: the logits of some input, in one call
+// or in pieces.
+type Question func(Runner) (*report.Logits, error)
+
+// Prefill asks for an input in one call.
+func Prefill(ctx context.Context, in Input) Question {
+	return func(r Runner) (*report.Logits, error) {
+		l, _, err := r.Run(ctx, in, nil)
+		return l, err
+	}
+}
+
+// Prompt makes an input without padding whose first position is start.
+func Prompt(ids [][]int64, start int64) Input {
 	in := Input{IDs: ids}
 	for _, row := range ids {
 		pos, mask := make([]int64, len(row)), make([]int64, len(row))
@@ -48,8 +76,8 @@ func prompt(ids [][]int64, start int64) Input {
 	return in
 }
 
-// slice takes columns [from, to) of an input whose past are the columns before.
-func (in Input) slice(from, to int) Input {
+// Slice takes columns [from, to) of an input whose past are the columns before.
+func (in Input) Slice(from, to int) Input {
 	var out Input
 	for b := range in.IDs {
 		out.IDs = append(out.IDs, in.IDs[b][from:to])
@@ -59,15 +87,15 @@ func (in Input) slice(from, to int) Input {
 	return out
 }
 
-// inChunks runs an input piece by piece through the cache and joins the
+// InChunks runs an input piece by piece through the cache and joins the
 // answers. Pieces end at the given columns; the last must be the input's end.
-func inChunks(ctx context.Context, r Runner, in Input, ends []int) (*report.Logits, error) {
+func InChunks(ctx context.Context, r Runner, in Input, ends []int) (*report.Logits, error) {
 	b, s := in.Batch()
 	var all *report.Logits
 	var past State
 	from := 0
 	for _, to := range ends {
-		part, next, err := r.Run(ctx, in.slice(from, to), past)
+		part, next, err := r.Run(ctx, in.Slice(from, to), past)
 		if err != nil {
 			return nil, fmt.Errorf("tokens %d to %d: %w", from, to-1, err)
 		}

@@ -1,4 +1,4 @@
-package verify
+package run
 
 import (
 	"fmt"
@@ -15,8 +15,8 @@ import (
 // GraphFile is the name of the graph in a converted folder.
 const GraphFile = "model.onnx"
 
-// graphInfo is what a graph's interface and metadata say of it.
-type graphInfo struct {
+// GraphInfo is what a graph's interface and metadata say of it.
+type GraphInfo struct {
 	Model *onnxpb.ModelProto
 	// Encoding, Attention, MaxLength and Weights (the fingerprint of the tensor
 	// files it was emitted for) come from the graph's metadata.
@@ -30,8 +30,8 @@ type graphInfo struct {
 	Positions bool
 }
 
-// readGraph decodes model.onnx in a folder (the weights stay outside).
-func readGraph(dir string) (*graphInfo, error) {
+// ReadGraph decodes model.onnx in a folder (the weights stay outside).
+func ReadGraph(dir string) (*GraphInfo, error) {
 	path := filepath.Join(dir, GraphFile)
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -44,7 +44,7 @@ func readGraph(dir string) (*graphInfo, error) {
 	if m.GetGraph() == nil || len(m.GetGraph().GetOutput()) == 0 {
 		return nil, fmt.Errorf("%s: no graph in it: the file is empty or truncated; emit it again with pecvt export", path)
 	}
-	g := &graphInfo{Model: m}
+	g := &GraphInfo{Model: m}
 	for _, p := range m.GetMetadataProps() {
 		switch p.GetKey() {
 		case "pecvt.encoding":

@@ -26,20 +26,26 @@ func flagName(f tune.Field) string { return flagNames[f] }
 
 // inFlags says an error of a job or a sweep in the command line's words.
 func inFlags(err error) error {
+	text := err.Error()
+	say := func(part error, words string) { text = strings.Replace(text, part.Error(), words, 1) }
 	var field *tune.FieldError
 	var over *tune.BudgetError
-	text := ""
+	var cheapest *retrofit.CheapestError
 	switch {
 	case errors.As(err, &field):
-		text = strings.Replace(err.Error(), field.Error(), field.Naming(flagName), 1)
+		say(field, field.Naming(flagName))
 	case errors.As(err, &over):
 		hint := "more --steps or --calib-tokens, or fewer planes (--select) may help"
 		if !over.Calibrated {
 			hint = "a larger budget or --calibrate may help"
 		}
-		text = strings.Replace(err.Error(), over.Error(), fmt.Sprintf("%v; %s, and --over-budget writes it all the same", over, hint), 1)
-	default:
-		text = err.Error()
+		say(over, fmt.Sprintf("%v; %s, and --over-budget writes it all the same", over, hint))
+	case errors.As(err, &cheapest):
+		finer := " or a finer granularity"
+		if cheapest.Granularity == retrofit.ByGroup {
+			finer = ""
+		}
+		say(cheapest, fmt.Sprintf("%v; a larger budget%s may help, and --over-budget drops it all the same; to drop more and repair it, give planes=90%% with --calibrate", cheapest, finer))
 	}
 	var kept *tune.KeptError
 	if errors.As(err, &kept) && errors.Is(err, retrofit.ErrBudget) {

@@ -109,13 +109,8 @@ func (b *bisection) run(ctx context.Context) (*Selection, error) {
 		}
 	}
 	if low == 0 {
-		what := fmt.Sprintf("select: not even the cheapest of %d choices (%s) is within %s: %s", n, b.ranking[0], b.options.Budget, b.options.Budget.format(first.Measured))
-		finer := " or a finer granularity"
-		if b.options.Granularity == ByGroup {
-			finer = ""
-		}
 		if !b.options.Force {
-			return nil, fmt.Errorf("%s: %w; a larger budget%s may help, and --over-budget drops it all the same; to drop more and repair it, give planes=90%% with --calibrate", what, ErrBudget, finer)
+			return nil, &CheapestError{Choices: n, Choice: b.ranking[0], Granularity: b.options.Granularity, Budget: b.options.Budget, Measured: first.Measured}
 		}
 		low, best = 1, first.Measured
 	}
@@ -153,4 +148,22 @@ func (c Choice) String() string {
 		return fmt.Sprintf("layer %d, plane %d", c.Layer, c.Plane)
 	}
 	return fmt.Sprintf("layer %d, key/value head %d, plane %d", c.Layer, c.Group, c.Plane)
+}
+
+// CheapestError says that not even one choice is within the budget. It matches
+// ErrBudget; SelectOptions.Force takes that choice all the same.
+type CheapestError struct {
+	// Choice is the cheapest of Choices, and Measured what dropping it alone
+	// costs.
+	Choices     int
+	Choice      Choice
+	Granularity Granularity
+	Budget      Budget
+	Measured    Measured
+}
+
+func (e *CheapestError) Unwrap() error { return ErrBudget }
+
+func (e *CheapestError) Error() string {
+	return fmt.Sprintf("select: not even the cheapest of %d choices (%s) is within %s: %s: %v", e.Choices, e.Choice, e.Budget, e.Budget.format(e.Measured), ErrBudget)
 }

@@ -38,6 +38,9 @@ func (a ALiBi) Check() error {
 	if err := checkFinite("alibi: the slope", a.Slope); err != nil {
 		return err
 	}
+	if a.Factor == 0 {
+		return fmt.Errorf("alibi: factor 0 adds nothing: expected 1, or what the slopes are multiplied by")
+	}
 	return checkFinite("alibi: the factor", []float64{a.Factor})
 }
 

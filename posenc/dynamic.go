@@ -12,6 +12,9 @@ func dynamicSpectrum(p RopeParams, length int) (Spectrum, error) {
 	if !(p.Factor > 0) {
 		return Spectrum{}, fmt.Errorf("factor %v: expected a positive number", p.Factor)
 	}
+	if p.MaxPositions <= 0 {
+		return Spectrum{}, fmt.Errorf("max_position_embeddings %d: expected a positive number", p.MaxPositions)
+	}
 	if length <= p.MaxPositions {
 		return defaultSpectrum(p, length)
 	}

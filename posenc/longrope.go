@@ -10,6 +10,9 @@ import (
 // that crosses that border meets keys turned by the other table; pecvt fixes
 // one of the two per graph.
 func longropeSpectrum(p RopeParams, length int) (Spectrum, error) {
+	if p.TrainedLength <= 0 {
+		return Spectrum{}, fmt.Errorf("original_max_position_embeddings %d: expected a positive number", p.TrainedLength)
+	}
 	inv := p.Base()
 	factors, key := p.ShortFactor, "short_factor"
 	if length > p.TrainedLength {

@@ -32,7 +32,7 @@ func proportionalSpectrum(p RopeParams, _ int) (Spectrum, error) {
 		return Spectrum{}, fmt.Errorf("factor %v: expected a positive number", p.Factor)
 	}
 	inv := p.Base()
-	kept := ProportionalPlanes(p.Partial, p.HeadDim)
+	kept := ProportionalPlanes(p.Share(), p.HeadDim)
 	for i := range inv {
 		inv[i] /= factor
 		if i >= kept {

@@ -12,7 +12,8 @@ type RopeParams struct {
 	Type string
 	// Theta is the base of θ_p = Theta^(−2p/r).
 	Theta float64
-	// HeadDim is the head size d, Partial the share of it that is rotary.
+	// HeadDim is the head size d, Partial the share of it that is rotary: 0 is
+	// all of it, as without the key, NoPlanes a declared 0.
 	HeadDim int
 	Partial float64
 	// Factor is the scaling factor s.
@@ -32,13 +33,36 @@ type RopeParams struct {
 	ShortFactor, LongFactor []float64
 }
 
-// RotaryDim returns r = int(HeadDim · Partial), as transformers rounds it.
+// NoPlanes is the RopeParams.Partial of a configuration that declares the share
+// 0: no plane turns.
+const NoPlanes = -1
+
+// Share returns the rotary share of the head, from 0 to 1, as a configuration
+// declares it.
+func (p RopeParams) Share() float64 {
+	switch p.Partial {
+	case 0:
+		return 1
+	case NoPlanes:
+		return 0
+	}
+	return p.Partial
+}
+
+// SetShare sets Partial to a share from 0 to 1 as a configuration declares it.
+func (p *RopeParams) SetShare(x float64) {
+	if p.Partial = x; x == 0 {
+		p.Partial = NoPlanes
+	}
+}
+
+// RotaryDim returns r = int(HeadDim · share), as transformers rounds it.
 // The type "proportional" always spans the whole head.
 func (p RopeParams) RotaryDim() int {
 	if p.Type == "proportional" {
 		return p.HeadDim
 	}
-	return int(float64(p.HeadDim) * p.Partial)
+	return int(float64(p.HeadDim) * p.Share())
 }
 
 // Base returns the unscaled inverse frequencies θ_p = Theta^(−2p/r) that the
@@ -60,11 +84,11 @@ func (p RopeParams) Spectrum(length int) (Spectrum, error) {
 	if !(p.Theta > 0) || math.IsInf(p.Theta, 0) {
 		return Spectrum{}, fmt.Errorf("rope_theta %v: expected a positive number", p.Theta)
 	}
-	if !(p.Partial >= 0 && p.Partial <= 1) {
-		return Spectrum{}, fmt.Errorf("partial_rotary_factor %v: expected a number from 0 to 1", p.Partial)
+	if share := p.Share(); !(share >= 0 && share <= 1) {
+		return Spectrum{}, fmt.Errorf("partial_rotary_factor %v: expected a number from 0 to 1", share)
 	}
 	if r := p.RotaryDim(); r%2 != 0 {
-		return Spectrum{}, fmt.Errorf("partial_rotary_factor %v of head size %d makes %d rotary coordinates: expected an even number", p.Partial, p.HeadDim, r)
+		return Spectrum{}, fmt.Errorf("partial_rotary_factor %v of head size %d makes %d rotary coordinates: expected an even number", p.Share(), p.HeadDim, r)
 	}
 	s, err := row.Spectrum(p, length)
 	if err != nil {

@@ -46,11 +46,13 @@ func or[T any](p *T, def T) T {
 
 func (c ropeCase) params() RopeParams {
 	r := c.Rope
-	return RopeParams{Type: r.Type, Theta: r.Theta, HeadDim: c.HeadDim, Partial: or(r.Partial, 1), Factor: r.Factor,
+	p := RopeParams{Type: r.Type, Theta: r.Theta, HeadDim: c.HeadDim, Factor: r.Factor,
 		TrainedLength: r.TrainedLength, MaxPositions: c.MaxPositions, AttentionFactor: r.AttentionFactor,
 		BetaFast: or(r.BetaFast, 32), BetaSlow: or(r.BetaSlow, 1), MScale: r.MScale, MScaleAllDim: r.MScaleAllDim,
 		Truncate: or(r.Truncate, true), LowFreqFactor: r.LowFreqFactor, HighFreqFactor: r.HighFreqFactor,
 		ShortFactor: r.ShortFactor, LongFactor: r.LongFactor}
+	p.SetShare(or(r.Partial, 1))
+	return p
 }
 
 func ropeCases(t *testing.T) []ropeCase {

@@ -93,6 +93,8 @@ func (r Rotary) Check() error {
 		return fmt.Errorf("rotary: %d removal marks for %d planes", len(r.Removed), r.Planes())
 	case math.IsNaN(r.Gain) || math.IsInf(r.Gain, 0):
 		return fmt.Errorf("rotary: attention factor %v: expected a finite number", r.Gain)
+	case r.Gain == 0 && r.Dim > 0:
+		return fmt.Errorf("rotary: attention factor 0 makes every score 0: expected 1 where there is none")
 	}
 	for p, f := range r.InvFreq {
 		if math.IsNaN(f) || math.IsInf(f, 0) {

@@ -21,7 +21,7 @@ import (
 // Options steer a verification. The zero value verifies with a generated
 // prompt on the CPU provider.
 type Options struct {
-	// Tokens is the length of the generated prompt; 0 is 48. Seed makes it.
+	// Tokens is the length of the generated prompt; 0 is 48. Seed makes it; 0 is 1.
 	Tokens int
 	Seed   int64
 	// IDs, where not empty, is a safetensors file whose input_ids are used
@@ -103,6 +103,9 @@ func Verify(ctx context.Context, dir string, opts Options) (*report.Report, erro
 	begin := time.Now()
 	if opts.Tokens == 0 {
 		opts.Tokens = defaultTokens
+	}
+	if opts.Seed == 0 {
+		opts.Seed = 1
 	}
 	if err := somethingToVerify(dir); err != nil {
 		return nil, err

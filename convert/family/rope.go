@@ -62,9 +62,7 @@ func readRope(m *Model, headDim int, def ropeDefaults) error {
 	}
 	p := posenc.RopeParams{Type: "default", Theta: def.Theta, Partial: def.Partial, HeadDim: headDim,
 		MaxPositions: m.MaxPositions, BetaFast: 32, BetaSlow: 1, Truncate: true}
-	if p.Partial == 0 {
-		p.Partial = 1
-	}
+	share := p.Share()
 	name, _, err := dict.Text("rope_type")
 	if err != nil {
 		return at(err)
@@ -91,14 +89,18 @@ func readRope(m *Model, headDim int, def ropeDefaults) error {
 	if err := checkKeys(dict, row); err != nil {
 		return at(err)
 	}
-	if err := floats(c.Object, map[string]*float64{def.ThetaKey: &p.Theta, def.PartialKey: &p.Partial}); err != nil {
+	if err := floats(c.Object, map[string]*float64{def.ThetaKey: &p.Theta, def.PartialKey: &share}); err != nil {
 		return err
 	}
 	for _, o := range []*Object{c.Object, dict} { // the dictionary has the last word
-		if err := floats(o, map[string]*float64{"rope_theta": &p.Theta, "partial_rotary_factor": &p.Partial}); err != nil {
+		if err := floats(o, map[string]*float64{"rope_theta": &p.Theta, "partial_rotary_factor": &share}); err != nil {
 			return err
 		}
 	}
+	if share < 0 {
+		return at(fmt.Errorf("partial_rotary_factor %v: expected a number from 0 to 1", share))
+	}
+	p.SetShare(share)
 	if c.Has("rope_theta") && dict.Has("rope_theta") {
 		outer, _, _ := c.Float("rope_theta")
 		if outer != p.Theta {

@@ -146,10 +146,10 @@ func (s Spec) checkRope(p posenc.RopeParams) error {
 		return fmt.Errorf("rope type %q: loaders of family %s take %s alone: %w", p.Type, s.Name, strings.Join(s.RopeTypes, " and "), posenc.ErrUnsupported)
 	}
 	if p.Type == "default" && p.RotaryDim() != p.HeadDim && !s.ReadsPartial {
-		return fmt.Errorf("partial_rotary_factor %v: loaders of family %s disagree on it (transformers 5 ignores it where the rope type is \"default\", others read it): %w; remove the key if all %d coordinates turn", p.Partial, s.Name, posenc.ErrUnsupported, p.HeadDim)
+		return fmt.Errorf("partial_rotary_factor %v: loaders of family %s disagree on it (transformers 5 ignores it where the rope type is \"default\", others read it): %w; remove the key if all %d coordinates turn", p.Share(), s.Name, posenc.ErrUnsupported, p.HeadDim)
 	}
 	if p.Type != "default" && p.Type != "proportional" && p.RotaryDim() != p.HeadDim && !s.ReadsPartial && !s.ownPartial(p.Type) {
-		return fmt.Errorf("rope type %q with partial_rotary_factor %v: loaders of family %s make a table of %d coordinates for heads of %d and stop with a shape error: %w; remove the key if all %d coordinates turn", p.Type, p.Partial, s.Name, p.RotaryDim(), p.HeadDim, posenc.ErrUnsupported, p.HeadDim)
+		return fmt.Errorf("rope type %q with partial_rotary_factor %v: loaders of family %s make a table of %d coordinates for heads of %d and stop with a shape error: %w; remove the key if all %d coordinates turn", p.Type, p.Share(), s.Name, p.RotaryDim(), p.HeadDim, posenc.ErrUnsupported, p.HeadDim)
 	}
 	return nil
 }

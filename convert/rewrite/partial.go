@@ -102,10 +102,11 @@ func (r *Rewrite) partialSpelling(m *family.Model, spec, target family.Spec, kep
 	if k == len(r.Unscaled) {
 		p.Theta = m.Rope.Theta
 	}
-	var ok bool
-	if p.Partial, ok = share(2*k, d, func(x float64) int { return int(float64(d) * x) }); !ok {
+	x, ok := share(2*k, d, func(x float64) int { return int(float64(d) * x) })
+	if !ok {
 		return p, speller{}, fmt.Errorf("no partial_rotary_factor survives rounding to %d of %d coordinates: %w", 2*k, d, posenc.ErrUnsupported)
 	}
+	p.SetShare(x)
 	s := speller{source: p, scale: r.Options.Scale, allowed: target.RopeTypes, why: takes(target), want: only(r.After, kept),
 		trainLength: r.TrainLength, maxPositions: r.MaxPositions}
 	if spec.PartialLayout == "" && 2*k < d {

@@ -30,7 +30,7 @@ func writeRope(c *family.Object, source, p posenc.RopeParams, outer bool) error 
 		setFloat(c, "rope_theta", p.Theta)
 	}
 	if outer || c.Has("partial_rotary_factor") && p.Type != "proportional" {
-		setFloat(c, "partial_rotary_factor", p.Partial)
+		setFloat(c, "partial_rotary_factor", p.Share())
 	}
 	if c.Has(original) && readsOriginal(p.Type) {
 		setNumber(c, original, float64(p.TrainedLength))
@@ -75,7 +75,7 @@ func ropeDict(old *family.Object, p posenc.RopeParams, newer, outer bool) *famil
 	for _, v := range values {
 		stays[v.key] = true
 	}
-	inner := p.Type == "proportional" || outer || d.Has("partial_rotary_factor") && p.Partial != 1
+	inner := p.Type == "proportional" || outer || d.Has("partial_rotary_factor") && p.Share() != 1
 	if inner {
 		stays["partial_rotary_factor"] = true
 	}
@@ -89,7 +89,7 @@ func ropeDict(old *family.Object, p posenc.RopeParams, newer, outer bool) *famil
 		setFloat(d, "rope_theta", p.Theta)
 	}
 	if inner {
-		setFloat(d, "partial_rotary_factor", p.Partial)
+		setFloat(d, "partial_rotary_factor", p.Share())
 	}
 	for _, v := range values {
 		switch x := v.value.(type) {

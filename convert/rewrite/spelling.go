@@ -179,7 +179,7 @@ func (s speller) proportional(p posenc.RopeParams, reason *error) []posenc.RopeP
 		*reason = fmt.Errorf("it has no attention factor, %v is wanted", s.want.Gain)
 		return nil
 	}
-	p.Partial = share
+	p.SetShare(share)
 	return append([]posenc.RopeParams{p}, s.withFactors(p)...)
 }
 

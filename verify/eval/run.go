@@ -23,14 +23,14 @@ type Config struct {
 	// BOS puts bos_token_id of the first model's config.json before every
 	// sequence, as its token 0. Without it a sequence is text alone.
 	BOS bool
-	// Lengths are the T of sequences; Sequences is N for each, 0 as many as
-	// there are, at most 8.
+	// Lengths are the T of sequences, none is 512 and 2048; Sequences is N for
+	// each, 0 as many as there are, at most 8.
 	Lengths   []int
 	Sequences int
 	// Last is k of the last-k perplexity: 0 is 512, and never more than T/4.
 	Last int
 	// Copy is the number of strings of CopyTokens tokens (0: 32) that are probed
-	// at each distance; 0 leaves the copy probe out. Seed makes the strings.
+	// at each distance; 0 leaves the copy probe out. Seed makes the strings; 0 is 1.
 	Copy, CopyTokens int
 	Seed             int64
 	// Options are those of every model; Length is set.
@@ -124,7 +124,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.CopyTokens == 0 {
 		c.CopyTokens = defaultCopyTokens
 	}
-	c.Lengths = slices.Clone(c.Lengths)
+	if c.Seed == 0 {
+		c.Seed = 1
+	}
+	if c.Lengths = slices.Clone(c.Lengths); len(c.Lengths) == 0 {
+		c.Lengths = []int{512, 2048}
+	}
 	slices.Sort(c.Lengths)
 	c.Lengths = slices.Compact(c.Lengths)
 	switch {

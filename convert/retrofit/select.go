@@ -56,6 +56,9 @@ func Select(ctx context.Context, c *Costs, turns []Turn, measure Measure, o Sele
 		}
 		return out, nil
 	}
+	if k := o.Budget.Kind; k != BudgetPPL && k != BudgetKL {
+		return nil, fmt.Errorf("select: budget %q: expected %s, %s or %s", k, BudgetPPL, BudgetKL, BudgetPlanes)
+	}
 	if measure == nil {
 		return nil, fmt.Errorf("select: budget %s needs a measure: give a text, or use planes=75%%", o.Budget)
 	}

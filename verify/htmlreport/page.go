@@ -65,6 +65,9 @@ var pageTemplate = template.Must(template.New("page").Funcs(funcs).Parse(pageSou
 
 // Write writes the report as a page.
 func Write(w io.Writer, r *report.Report) error {
+	if r == nil || r.Verdict == "" {
+		return fmt.Errorf("html report: the report has no verdict: it is not one of a verification")
+	}
 	p := page{Report: r, Style: template.CSS(style), Verdict: string(r.Verdict), Sentence: sentence(r), Facts: facts(r), Findings: findings(r, false), LeftOut: findings(r, true)}
 	for _, draw := range []func(*report.Report) (figure, error){byRunner, byPosition, byLayer, spectrum, drift, decayPlain, decayPrompt} {
 		f, err := draw(r)

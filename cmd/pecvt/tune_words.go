@@ -22,7 +22,12 @@ var flagNames = map[tune.Field]string{
 	tune.FieldSweepLength:     "--length",
 }
 
-func flagName(f tune.Field) string { return flagNames[f] }
+func flagName(f tune.Field) string {
+	if name := flagNames[f]; name != "" {
+		return name
+	}
+	return string(f)
+}
 
 // inFlags says an error of a job or a sweep in the command line's words.
 func inFlags(err error) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/posenctest"
 )
 
 var cases = []string{"llama-gqa", "llama-tied-bf16", "llama-sharded-f16", "llama3-scaled", "mistral", "qwen2", "qwen3", "phi3"}
@@ -22,11 +23,24 @@ var cases = []string{"llama-gqa", "llama-tied-bf16", "llama-sharded-f16", "llama
 // that what is on disk is what was planned, that it loads with the planned
 // spectrum, and that the source is as it was.
 func TestEveryGolden(t *testing.T) {
+	all := []convert.Options{partial(), {To: "hope", Copy: true, Hash: true}, {To: "hope-ab3", MaxShardSize: 60000}}
+	for _, w := range posenctest.Spectral() {
+		if w.Cut == "" && (w.Scale == "" || strings.HasPrefix(w.Scale, w.To)) { // a scaling where one must be
+			o := to(w.To)
+			var err error
+			if o.Scale, err = posenc.ParseScale(w.Scale); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, o)
+		}
+	}
 	for _, name := range cases {
 		source := golden(t, name)
 		before := snapshot(t, source)
-		for i, o := range []convert.Options{to("rope"), to("hope"), to("hope-ab1"), to("hope-ab3"), to("p-rope"), to("nope"), partial(),
-			{To: "hope", Copy: true, Hash: true}, {To: "hope-ab3", MaxShardSize: 60000}} {
+		for i, o := range all {
+			if name == "llama3-scaled" && o.Scale.Kind != "" {
+				continue // scaling twice is refused
+			}
 			t.Run(fmt.Sprintf("%s/%d-%s", name, i, o.To), func(t *testing.T) {
 				if name == "phi3" && o.Cut.Kind == posenc.CutKeep {
 					o.Cut.Keep = 2 // of four planes

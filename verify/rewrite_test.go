@@ -11,6 +11,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/posenctest"
 	"github.com/pecvt/pecvt/verify/ref"
 )
 
@@ -24,25 +25,33 @@ func TestRewrittenModelsCompute(t *testing.T) {
 	for i := range ids[0] {
 		ids[0][i] = int64(i*37+11) % 128
 	}
+	type way struct {
+		posenctest.Way
+		spelling string
+	}
+	ways := []way{{posenctest.Way{To: "hope"}, "longrope"}, {posenctest.Way{To: "rope", Layout: "partial"}, ""}}
+	for _, w := range posenctest.Spectral() {
+		ways = append(ways, way{w, ""})
+		if w.Cut != "" {
+			w.Layout = "partial"
+			ways = append(ways, way{w, ""})
+		}
+	}
 	for _, name := range []string{"llama-gqa", "llama-tied-bf16", "llama-sharded-f16", "llama3-scaled", "mistral", "qwen2", "qwen3", "phi3"} {
 		source := filepath.Join("..", "testdata", "golden", name)
-		for _, c := range []struct{ to, cut, scale, layout, spelling string }{
-			{to: "rope"}, {to: "hope"}, {to: "hope", spelling: "longrope"}, {to: "hope-ab1"}, {to: "hope-ab2"}, {to: "hope-ab3"}, {to: "p-rope"}, {to: "nope"},
-			{to: "pi", scale: "pi:4"}, {to: "yarn", scale: "yarn:4"}, {to: "hope", scale: "pi:4"}, {to: "hope", scale: "yarn:4"}, {to: "hope-ab3", scale: "yarn:4"},
-			{to: "rope", layout: "partial"}, {to: "hope", cut: "k=3", layout: "partial"}, {to: "hope", cut: "k=2", scale: "pi:4", layout: "partial"},
-		} {
-			if name == "llama3-scaled" && c.scale != "" {
+		for _, c := range ways {
+			if name == "llama3-scaled" && c.Scale != "" {
 				continue // scaling twice is refused
 			}
-			t.Run(fmt.Sprintf("%s/%s %s %s %s %s", name, c.to, c.cut, c.scale, c.layout, c.spelling), func(t *testing.T) {
-				o := convert.Options{To: c.to, Layout: c.layout, Spelling: c.spelling, Output: filepath.Join(t.TempDir(), "out")}
+			t.Run(fmt.Sprintf("%s/%s %s", name, c, c.spelling), func(t *testing.T) {
+				o := convert.Options{To: c.To, Layout: c.Layout, Spelling: c.spelling, Output: filepath.Join(t.TempDir(), "out")}
 				var err error
-				if c.cut != "" {
-					if o.Cut, err = posenc.ParseCut(c.cut); err != nil {
+				if c.Cut != "" {
+					if o.Cut, err = posenc.ParseCut(c.Cut); err != nil {
 						t.Fatal(err)
 					}
 				}
-				if o.Scale, err = posenc.ParseScale(c.scale); err != nil {
+				if o.Scale, err = posenc.ParseScale(c.Scale); err != nil {
 					t.Fatal(err)
 				}
 				p, err := convert.NewPlan(source, o)

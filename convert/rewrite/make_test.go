@@ -13,6 +13,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/posenctest"
 )
 
 // model builds a model of 2 layers, 4 heads, 2 key/value heads, d 16 from a
@@ -350,10 +351,10 @@ func TestBundledCheckpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 		done := 0
-		for _, to := range []string{"rope", "hope", "hope-ab1", "hope-ab2", "hope-ab3", "p-rope", "nope", "pi scale=pi:4", "yarn scale=yarn:4", "hope scale=pi:4", "hope scale=yarn:4", "hope cut=k=3"} {
+		for _, to := range posenctest.Spectral() {
 			for _, spelling := range rewrite.Spellings() {
 				for _, layout := range rewrite.Layouts() {
-					_, err := rewrite.Make(parse(t, string(text)), nil, options(t, to+" spelling="+spelling+" layout="+layout))
+					_, err := rewrite.Make(parse(t, string(text)), nil, options(t, fmt.Sprintf("%s spelling=%s layout=%s", to, spelling, layout)))
 					if err == nil {
 						done++
 					} else if !errors.Is(err, posenc.ErrUnsupported) {

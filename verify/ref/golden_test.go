@@ -132,35 +132,39 @@ func relative(t tb, got, want []float64) float64 {
 	return diff / scale
 }
 
+const gqa, stories = "golden/llama-gqa", "models/stories260K"
+
+// goldenCases are the checkpoints, as they are and converted, whose hidden.i is
+// the residual stream.
+var goldenCases = []struct{ dir, golden, to, scale string }{
+	{"golden/llama-tied-bf16", "golden.safetensors", "rope", ""},
+	{"golden/llama-sharded-f16", "golden.safetensors", "rope", ""},
+	{"golden/llama3-scaled", "golden.safetensors", "rope", ""},
+	{"golden/mistral", "golden.safetensors", "rope", ""},
+	{"golden/qwen2", "golden.safetensors", "rope", ""},
+	{"golden/qwen3", "golden.safetensors", "rope", ""},
+	{"golden/phi3", "golden.safetensors", "rope", ""},
+	{"golden/gpt-neox", "golden.safetensors", "rope", ""},
+	{"golden/starcoder2", "golden.safetensors", "rope", ""},
+	{gqa, "golden/rope.safetensors", "rope", ""},
+	{gqa, "golden/hope.safetensors", "hope", ""},
+	{gqa, "golden/hope-ab1.safetensors", "hope-ab1", ""},
+	{gqa, "golden/hope-ab2.safetensors", "hope-ab2", ""},
+	{gqa, "golden/hope-ab3.safetensors", "hope-ab3", ""},
+	{gqa, "golden/p-rope.safetensors", "p-rope", ""},
+	{gqa, "golden/nope.safetensors", "nope", ""},
+	{gqa, "golden/rope-pi4.safetensors", "pi", "pi:4"},
+	{gqa, "golden/rope-yarn4.safetensors", "yarn", "yarn:4"},
+	{gqa, "golden/hope-pi4.safetensors", "hope", "pi:4"},
+	{gqa, "golden/hope-yarn4.safetensors", "hope", "yarn:4"},
+	{stories, "golden/rope.safetensors", "rope", ""},
+	{stories, "golden/hope.safetensors", "hope", ""},
+	{stories, "golden/hope-ab1.safetensors", "hope-ab1", ""},
+	{stories, "golden/hope-ab2.safetensors", "hope-ab2", ""},
+}
+
 func TestGolden(t *testing.T) {
-	const gqa, stories = "golden/llama-gqa", "models/stories260K"
-	cases := []struct{ dir, golden, to, scale string }{
-		{"golden/llama-tied-bf16", "golden.safetensors", "rope", ""},
-		{"golden/llama-sharded-f16", "golden.safetensors", "rope", ""},
-		{"golden/llama3-scaled", "golden.safetensors", "rope", ""},
-		{"golden/mistral", "golden.safetensors", "rope", ""},
-		{"golden/qwen2", "golden.safetensors", "rope", ""},
-		{"golden/qwen3", "golden.safetensors", "rope", ""},
-		{"golden/phi3", "golden.safetensors", "rope", ""},
-		{"golden/gpt-neox", "golden.safetensors", "rope", ""},
-		{"golden/starcoder2", "golden.safetensors", "rope", ""},
-		{gqa, "golden/rope.safetensors", "rope", ""},
-		{gqa, "golden/hope.safetensors", "hope", ""},
-		{gqa, "golden/hope-ab1.safetensors", "hope-ab1", ""},
-		{gqa, "golden/hope-ab2.safetensors", "hope-ab2", ""},
-		{gqa, "golden/hope-ab3.safetensors", "hope-ab3", ""},
-		{gqa, "golden/p-rope.safetensors", "p-rope", ""},
-		{gqa, "golden/nope.safetensors", "nope", ""},
-		{gqa, "golden/rope-pi4.safetensors", "pi", "pi:4"},
-		{gqa, "golden/rope-yarn4.safetensors", "yarn", "yarn:4"},
-		{gqa, "golden/hope-pi4.safetensors", "hope", "pi:4"},
-		{gqa, "golden/hope-yarn4.safetensors", "hope", "yarn:4"},
-		{stories, "golden/rope.safetensors", "rope", ""},
-		{stories, "golden/hope.safetensors", "hope", ""},
-		{stories, "golden/hope-ab1.safetensors", "hope-ab1", ""},
-		{stories, "golden/hope-ab2.safetensors", "hope-ab2", ""},
-	}
-	for _, c := range cases {
+	for _, c := range goldenCases {
 		t.Run(filepath.Base(c.dir)+"/"+strings.TrimSuffix(filepath.Base(c.golden), ".safetensors"), func(t *testing.T) {
 			m, src := checkpoint(t, c.dir)
 			g := readGolden(t, filepath.Join(c.dir, c.golden))
@@ -187,5 +191,32 @@ func TestGolden(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestEveryGoldenIsCompared: what another program computed is of no use where no
+// test reads it.
+func TestEveryGoldenIsCompared(t *testing.T) {
+	compared := map[string]bool{}
+	for _, c := range goldenCases {
+		compared[c.dir+"/"+c.golden] = true
+	}
+	for _, c := range encodingCases {
+		compared["golden/"+c.dir+"/"+c.golden+".safetensors"] = true
+	}
+	for _, pattern := range []string{"golden/*/golden*.safetensors", "*/*/golden/*.safetensors"} {
+		found, err := filepath.Glob(filepath.Join(testdata, pattern))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, found, err)
+		}
+		for _, path := range found {
+			name, err := filepath.Rel(testdata, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !compared[filepath.ToSlash(name)] {
+				t.Errorf("testdata/%s: no test compares it with the reference: add a row to goldenCases or encodingCases (verify/ref)", name)
+			}
+		}
 	}
 }

@@ -39,6 +39,20 @@ var (
 func TestExactRewrites(t *testing.T) {
 	type way struct{ to, slope, back string }
 	var table strings.Builder
+	walked := map[string]bool{}
+	defer func() {
+		for _, e := range posenc.Encodings() {
+			for _, variant := range append([]string{""}, e.Variants...) {
+				name := strings.TrimSuffix(e.Name+":"+variant, ":")
+				if first := len(e.Variants) > 0 && variant == e.Variants[0]; first { // what the name alone means
+					name = e.Name
+				}
+				if e.Target == nil && !walked[name] {
+					t.Errorf("--to %s is in no exact rewrite that is computed: add it to the ways of TestExactRewrites (an encoding that one spectrum says needs none: TestRewrittenModelsCompute walks those)", name)
+				}
+			}
+		}
+	}()
 	for _, set := range []struct {
 		models []string
 		ways   []way
@@ -50,6 +64,7 @@ func TestExactRewrites(t *testing.T) {
 			ids := tokens(t, filepath.Join(fixtures, name), 40)
 			want := logits(t, filepath.Join(fixtures, name), ids, func(*family.Model) {})
 			for _, w := range set.ways {
+				walked[w.to], walked[w.back] = true, true
 				t.Run(fmt.Sprintf("%s/%s", filepath.Base(name), w.to), func(t *testing.T) {
 					kind := rewrite.Exact
 					if name == "golden/falcon-alibi" {

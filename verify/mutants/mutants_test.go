@@ -25,6 +25,9 @@ func TestMutants(t *testing.T) {
 	t.Cleanup(func() {
 		if present && !slices.ContainsFunc(results, func(r Result) bool { return r.Mutant.Name == "" }) {
 			current(t, Table(results))
+			for _, name := range unproved(results) {
+				t.Errorf("check %q finds no mutant: plant one (verify/mutants/mutants_*.go), or name the test that makes it fail (provedElsewhere)", name)
+			}
 		}
 	})
 	for i, m := range list {

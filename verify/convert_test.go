@@ -86,8 +86,7 @@ func runtimePresent(t testing.TB) bool {
 //
 // ONNX Runtime computes with one thread, where o asks for no other number: tests
 // run side by side, and the threads that a session adds spin while they wait, a
-// third of all time spent. TestZeroValue and TestBisectOfTheRuntime leave it to
-// the runtime.
+// third of all time spent. TestBisectOfTheRuntime leaves it to the runtime.
 func verified(t testing.TB, dir string, o verify.Options) *verify.Report {
 	t.Helper()
 	if o.Threads == 0 {

@@ -45,7 +45,7 @@ func TestRopeTypes(t *testing.T) {
 			if _, err := onnxops.Emit(dir, onnxops.Options{MaxLength: 600, Version: "test"}); err != nil {
 				t.Fatal(err)
 			}
-			r := run(t, dir, verify.Options{OptLevel: "all"})
+			r := verified(t, dir, verify.Options{OptLevel: "all"})
 			for _, c := range r.Checks {
 				if c.Verdict == verify.Fail {
 					t.Errorf("%s of %s: %s %s", c.Name, c.Runner, c.Detail, c.Blame)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
 )
@@ -31,6 +32,10 @@ func (s *session) bisect() error {
 	}
 	if s.verdictOf(interfaceCheck, "interp") == report.Fail {
 		s.report.Bisect = &report.Bisection{Summary: "the graph's inputs or outputs are wrong, and nothing of it was run: see the check " + interfaceCheck}
+		return nil
+	}
+	if err := s.model.Beyond(bisected...); err != nil {
+		s.report.Bisect = &report.Bisection{Summary: "the bisection does not know all parts of the model, and would take an innocent node for a bad one: " + err.Error()}
 		return nil
 	}
 	if len(s.in.IDs) == 0 || s.verdictOf("reference", "ref") == report.Fail {
@@ -63,9 +68,19 @@ func (s *session) bisect() error {
 		return nil
 	}
 	s.conclude(result)
+	if _, missing := stagesOf(run.NewPlan(s.info.Model), s.model); missing != "" {
+		result.Summary += fmt.Sprintf("; the graph has no node %s, so it is looked into as one stage, by the values whose names are known: names were changed or stripped after the emission", missing)
+	}
 	s.report.Bisect = result
 	return nil
 }
+
+// bisected are the parts of a model, beyond llama's, of which it is known what
+// values their nodes have.
+var bisected = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
+	family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize,
+	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
+	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
 
 // toFollow lists what to walk through, the most telling first.
 func (s *session) toFollow() []failure {
@@ -165,7 +180,7 @@ func (s *session) newWalk(f failure) (*walk, error) {
 		w.failed = w.failed || g.check == f.check && g.runner == f.runner
 	}
 	w.plan = run.NewPlan(s.info.Model)
-	w.stages = stagesOf(w.plan, len(s.model.Blocks))
+	w.stages, _ = stagesOf(w.plan, s.model) // bisect tells of what is missing
 	w.oracle = &refOracle{s: s, plan: w.plan, ref: s.ref.Rounded()}
 	if !exact(f.runner) {
 		if o := s.graphOracle(); o != nil {

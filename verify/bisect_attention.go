@@ -1,105 +1,105 @@
 package verify
 
 import (
-	"fmt"
-	"strings"
-
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
-// ofAttention are the counterparts within a layer's attention; step is the
-// node's name below it.
-func (e *expecter) ofAttention(n *onnxpb.NodeProto, step string, output, layer int) *counterpart {
+// ofAttention are the counterparts within a layer's attention; place is the
+// node's name in its layer.
+func (e *expecter) ofAttention(n *onnxpb.NodeProto, place string, output, layer int) *counterpart {
 	b := &e.s.model.Blocks[layer]
 	a := b.Attn()
-	tap := func(name string) string { return fmt.Sprintf("/layers.%d/attn/%s", layer, name) }
-	parts := projections(a)
-	context := "context"
-	if a.HeadNorm != nil {
-		context = "head_norm"
+	if a == nil {
+		return nil
 	}
-	switch step {
-	case "Attention", "GroupQueryAttention":
+	tap := func(place string) string { return names.Layer(layer, place) }
+	context := names.Context
+	if a.HeadNorm != nil {
+		context = family.AtHeadNorm
+	}
+	if n.GetName() == names.Sum(layer, b, false) {
+		return e.afterAttention(b, layer)
+	}
+	switch place {
+	case names.Attention, names.GroupQueryAttention:
 		if output > 0 {
 			return e.ofCache(layer, output)
 		}
-		if step == "Attention" {
-			return plain(tap("context"), func(f []float64) *wanted { return e.heads(f, a.Heads) })
+		if place == names.Attention {
+			return plain(tap(names.Context), func(f []float64) *wanted { return e.heads(f, a.Heads) })
 		}
-		return plain(tap("context"), func(f []float64) *wanted { return e.rows(f, e.b, e.n, a.Heads*a.VDim) })
-	case "head_norm/RMSNormalization", "head_norm/LayerNormalization":
-		return plain(tap("head_norm"), func(f []float64) *wanted { return e.heads(f, a.Heads) })
-	case "out/Transpose":
+		return plain(tap(names.Context), func(f []float64) *wanted { return e.rows(f, e.b, e.n, a.Heads*a.VDim) })
+	case names.Joined + names.Transposed:
 		return plain(tap(context), func(f []float64) *wanted { return e.rows(f, e.b, e.n, a.Heads, a.VDim) })
-	case "out/Reshape":
+	case names.Joined + names.Reshape:
 		return plain(tap(context), e.flat)
-	case "o_proj/Gemm", "o_proj/Add":
-		switch {
-		case step == "o_proj/Gemm" && a.O.Bias != nil:
-			return plain(tap("o_proj"), e.flat)
-		case !b.Parallel:
-			return plain(fmt.Sprintf("/layers.%d/attn_residual", layer), e.flat)
-		}
-		x, y := e.stream(layer), tap("o_proj")
-		return &counterpart{[]string{x, y}, func(t map[string][]float64) *wanted {
-			sum := append([]float64(nil), t[x]...)
-			for i, v := range t[y] {
-				sum[i] += v
-			}
-			return e.flat(sum)
-		}}
-	case "qkv_proj/Gemm", "qkv/Reshape":
-		return e.packed(tap, step == "qkv/Reshape")
-	case "phase/ContextPhase":
+	case names.Node(family.AtO, "Gemm"):
+		return plain(tap(family.AtO), e.flat)
+	case names.Node(names.PackedProj, "Gemm"), names.Packed + names.Reshape:
+		return e.packed(tap, place == names.Packed+names.Reshape)
+	case names.ContextPhase:
 		if output > 0 {
 			return nil
 		}
-		return plain(tap("phase"), func(f []float64) *wanted {
+		return plain(tap(names.Phase), func(f []float64) *wanted {
 			w := e.heads(f, len(f)/(e.b*e.n)) // (batch, phases, tokens, 1)
 			w.shape = w.shape[:3]
 			return w
 		})
 	}
-	part, rest, _ := strings.Cut(step, "/")
-	letter, kind, _ := strings.Cut(part, "_")
-	p, ok := parts[letter]
-	if !ok {
-		return nil
+	if p, ok := e.s.partOf(n.GetName()); ok && p.Place == family.AtHeadNorm {
+		return plain(p.Path(), func(f []float64) *wanted { return e.heads(f, a.Heads) })
 	}
-	last := letter + "_proj" // before the rotation
-	if p.shift {
-		last = letter + "_shift"
+	for _, p := range projections(a) {
+		if c := e.ofProjection(p, place, tap); c != nil {
+			return c
+		}
 	}
-	if p.norm && !a.NormAfter {
-		last = letter + "_norm"
-	}
+	return nil
+}
+
+// ofProjection are the counterparts of what makes queries, keys or values.
+func (e *expecter) ofProjection(p projection, place string, tap func(string) string) *counterpart {
 	asHeads := func(f []float64) *wanted { return e.heads(f, p.heads) }
-	asTokens := func(f []float64) *wanted { return e.rows(f, e.b, e.n, p.heads, a.QKDim) }
-	switch {
-	case kind == "proj" && rest == "Gemm":
-		return plain(tap(letter+"_proj"), e.flat)
-	case kind == "norm" && rest == "Reshape":
-		return plain(tap(letter+"_proj"), asTokens)
-	case kind == "norm" && a.NormAfter:
-		return plain(tap(letter+"_norm"), asHeads)
-	case kind == "norm":
-		return plain(tap(letter+"_norm"), asTokens)
-	case kind == "shift" && rest == "Add":
-		return plain(tap(letter+"_shift"), asTokens)
-	case kind != "":
-		return nil
-	case rest == "Reshape" && e.s.info.Attention == "ort":
-		return plain(tap(last), func(f []float64) *wanted { return e.rows(f, e.b, e.n, p.heads*a.QKDim) })
-	case rest == "Reshape":
-		return plain(tap(letter+"_proj"), asTokens)
-	case rest == "Transpose":
-		return plain(tap(last), asHeads)
-	case rest == "fold/Reshape":
-		return plain(tap(last), anyShape(asHeads))
-	case rest == "Rotation":
-		return plain(tap(letter+"_rotated"), anyShape(asHeads))
-	case rest == "unfold/Reshape":
-		return plain(tap(letter+"_rotated"), asHeads)
+	asTokens := func(f []float64) *wanted { return e.rows(f, e.b, e.n, p.heads, p.d) }
+	norm := ""
+	if p.norm != nil {
+		norm = names.Node(p.side.Norm(), names.NormOp(p.norm))
+	}
+	heads := p.side.Heads()
+	switch place {
+	case names.Node(p.side.Proj(), "Gemm"):
+		return plain(tap(p.side.Proj()), e.flat)
+	case p.side.Norm() + names.Reshape:
+		return plain(tap(p.side.Proj()), asTokens)
+	case norm:
+		switch {
+		case p.over():
+			return plain(tap(p.side.Norm()), e.flat)
+		case p.after:
+			return plain(tap(p.side.Norm()), asHeads)
+		}
+		return plain(tap(p.side.Norm()), asTokens)
+	case names.Node(p.side.Shifted(), "Add"):
+		return plain(tap(p.side.Shifted()), asTokens)
+	case heads + names.Reshape:
+		switch {
+		case e.s.info.Attention == "ort":
+			return plain(tap(p.unturned()), func(f []float64) *wanted { return e.rows(f, e.b, e.n, p.heads*p.d) })
+		case p.over():
+			return plain(tap(p.side.Norm()), asTokens)
+		}
+		return plain(tap(p.side.Proj()), asTokens)
+	case heads + names.Transposed:
+		return plain(tap(p.unturned()), asHeads)
+	case heads + names.Fold:
+		return plain(tap(p.unturned()), anyShape(asHeads))
+	case heads + names.Rotation:
+		return plain(tap(p.side.Rotated()), anyShape(asHeads))
+	case heads + names.Unfold:
+		return plain(tap(p.side.Rotated()), asHeads)
 	}
 	return nil
 }
@@ -115,11 +115,11 @@ func anyShape(make func(f []float64) *wanted) func(f []float64) *wanted {
 
 // packed are queries, keys and values side by side.
 func (e *expecter) packed(tap func(string) string, split bool) *counterpart {
-	names := []string{tap("q_proj"), tap("k_proj"), tap("v_proj")}
-	return &counterpart{names, func(t map[string][]float64) *wanted {
+	taps := []string{tap(names.Q.Proj()), tap(names.K.Proj()), tap(names.V.Proj())}
+	return &counterpart{taps, func(t map[string][]float64) *wanted {
 		var all []float64
 		for row := range e.b * e.n {
-			for _, name := range names {
+			for _, name := range taps {
 				w := len(t[name]) / (e.b * e.n)
 				all = append(all, t[name][row*w:(row+1)*w]...)
 			}
@@ -135,29 +135,29 @@ func (e *expecter) packed(tap func(string) string, split bool) *counterpart {
 // (output 1) or values (output 2).
 func (e *expecter) ofCache(layer, output int) *counterpart {
 	a := e.s.model.Blocks[layer].Attn()
-	letter := []string{"", "k", "v"}[min(output, 2)]
-	p := projections(a)[letter]
-	last := letter + "_proj"
-	if p.shift {
-		last = letter + "_shift"
+	if a == nil {
+		return nil
 	}
-	if p.norm && !a.NormAfter {
-		last = letter + "_norm"
+	side, of := names.K, names.Key
+	if output > 1 {
+		side, of = names.V, names.Value
 	}
-	if letter == "k" && a.Rotary.Planes() > 0 {
-		last = letter + "_rotated"
+	p := projections(a)[side]
+	last := p.unturned()
+	switch {
+	case p.norm != nil && p.after:
+		last = side.Norm()
+	case side == names.K && a.Rotary.Planes() > 0:
+		last = side.Rotated()
 	}
-	if p.norm && a.NormAfter {
-		last = letter + "_norm"
-	}
-	if letter == "k" && e.wide(layer) {
+	if side == names.K && e.wide(layer) {
 		return nil // a bias put coordinates of its own before each key
 	}
-	return plain(fmt.Sprintf("/layers.%d/attn/%s", layer, last), func(f []float64) *wanted {
+	return plain(names.Layer(layer, last), func(f []float64) *wanted {
 		var past []float64
 		if e.cache != nil {
 			past = e.cache.Keys[layer]
-			if letter == "v" {
+			if of == names.Value {
 				past = e.cache.Values[layer]
 			}
 		}
@@ -167,7 +167,7 @@ func (e *expecter) ofCache(layer, output int) *counterpart {
 
 // wide tells keys that are cached with more coordinates than the model's.
 func (e *expecter) wide(layer int) bool {
-	name := fmt.Sprintf("past_key_values.%d.key", layer)
+	name := names.Past(layer, names.Key)
 	for _, c := range e.s.info.Caches {
 		if c.Past == name {
 			return c.Dims[3] != int64(e.s.model.Blocks[layer].Attn().QKDim)

@@ -1,11 +1,11 @@
 package verify
 
 import (
-	"fmt"
 	"math"
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/ref"
 	"github.com/pecvt/pecvt/verify/run"
@@ -90,51 +90,80 @@ func plain(tap string, make func(f []float64) *wanted) *counterpart {
 // of the kind. layer is the stage's.
 func (e *expecter) of(n *onnxpb.NodeProto, output int, layer int) *counterpart {
 	name := n.GetName()
-	prefix := fmt.Sprintf("/layers.%d", layer)
-	switch {
-	case layer >= 0 && layer < len(e.s.model.Blocks) && strings.HasPrefix(name, prefix+"/attn/"):
-		return e.ofAttention(n, strings.TrimPrefix(name, prefix+"/attn/"), output, layer)
-	case layer >= 0 && layer < len(e.s.model.Blocks) && strings.HasPrefix(name, prefix+"/"):
-		return e.ofBlock(n, strings.TrimPrefix(name, prefix+"/"), layer)
-	case name == "/embed/Gather", name == "/embed/Cast":
-		return plain("/embed", e.flat)
-	case strings.HasPrefix(name, "/embed_norm/"):
-		return plain("/embed_norm", e.flat)
-	case strings.HasPrefix(name, "/final_norm/"):
-		return plain("/final_norm", e.flat)
-	case name == "/head/Gemm":
-		return plain("/logits", e.flat)
-	case name == "/head/Reshape":
-		return plain("/logits", func(f []float64) *wanted { return e.rows(f, e.b, e.n, len(f)/(e.b*e.n)) })
+	if of, place := names.Split(name); of >= 0 {
+		switch {
+		case of != layer || layer >= len(e.s.model.Blocks):
+			return nil
+		case strings.HasPrefix(place, family.AtAttn+"/"):
+			return e.ofAttention(n, place, output, layer)
+		}
+		return e.ofBlock(n, place, layer)
+	}
+	switch name {
+	case names.EmbedRows, names.EmbedCast:
+		return plain(names.Outside(family.AtEmbed), e.flat)
+	case names.HeadRows:
+		return plain(names.LogitsTap, e.flat)
+	case names.HeadOut:
+		return plain(names.LogitsTap, func(f []float64) *wanted { return e.rows(f, e.b, e.n, len(f)/(e.b*e.n)) })
+	}
+	if p, ok := e.s.partOf(name); ok && p.Kind == family.KindNorm {
+		return plain(p.Path(), e.flat)
 	}
 	return e.ofShared(n)
 }
 
-// ofBlock are the counterparts outside of attention.
-func (e *expecter) ofBlock(n *onnxpb.NodeProto, step string, layer int) *counterpart {
+// ofBlock are the counterparts outside of attention; place is the node's name in
+// its layer.
+func (e *expecter) ofBlock(n *onnxpb.NodeProto, place string, layer int) *counterpart {
 	b := &e.s.model.Blocks[layer]
-	tap := func(name string) string { return fmt.Sprintf("/layers.%d/%s", layer, name) }
-	inner, act := tap("mlp/up_proj"), b.MLP().Act
-	if b.MLP().Gated {
-		inner = tap("mlp/gate_proj")
+	tap := func(place string) string { return names.Layer(layer, place) }
+	if p, ok := e.s.partOf(n.GetName()); ok && p.Kind == family.KindNorm {
+		return plain(p.Path(), e.flat)
 	}
-	switch part, _, _ := strings.Cut(step, "/"); {
-	case part == "attn_norm" || part == "mlp_norm":
-		return plain(tap(part), e.flat)
-	case step == "mlp/gate_proj/Gemm", step == "mlp/up_proj/Gemm":
-		return plain(tap(strings.TrimSuffix(step, "/Gemm")), e.flat)
-	case step == "mlp/act/Sigmoid":
+	switch name := n.GetName(); {
+	case name == names.Sum(layer, b, false):
+		return e.afterAttention(b, layer)
+	case name == names.Sum(layer, b, true):
+		return plain(tap(names.Output), e.flat)
+	case b.MLP() == nil:
+		return nil
+	}
+	inner, act := tap(family.AtUp), b.MLP().Act
+	if b.MLP().Gated {
+		inner = tap(family.AtGate)
+	}
+	inAct := strings.HasPrefix(place, names.Act+"/")
+	switch {
+	case place == names.Node(family.AtGate, "Gemm"), place == names.Node(family.AtUp, "Gemm"), place == names.Node(family.AtDown, "Gemm"):
+		return plain(tap(strings.TrimSuffix(place, "/Gemm")), e.flat)
+	case place == names.Node(names.Act, "Sigmoid"):
 		return plain(inner, func(f []float64) *wanted { return e.flat(each(f, sigmoid)) })
-	case strings.HasPrefix(step, "mlp/act/") && !b.MLP().Gated, step == "mlp/Mul":
-		return plain(tap("mlp/act"), e.flat)
-	case strings.HasPrefix(step, "mlp/act/") && activations[act] != nil:
+	case inAct && !b.MLP().Gated, place == names.Node(family.AtMLP, "Mul"):
+		return plain(tap(names.Act), e.flat)
+	case inAct && activations[act] != nil:
 		return plain(inner, func(f []float64) *wanted { return e.flat(each(f, activations[act])) })
-	case step == "mlp/down_proj/Gemm" && b.MLP().Down.Bias != nil:
-		return plain(tap("mlp/down_proj"), e.flat)
-	case strings.HasPrefix(step, "mlp/down_proj/"):
-		return plain(tap("output"), e.flat)
 	}
 	return nil
+}
+
+// afterAttention is the stream once attention's output is added: in a parallel
+// block, before the MLP's is, which the reference does not pause at.
+func (e *expecter) afterAttention(b *family.Block, layer int) *counterpart {
+	if !b.Parallel {
+		return plain(names.Layer(layer, names.AttnResidual), e.flat)
+	}
+	x, y := e.stream(layer), names.Layer(layer, family.AtO)
+	if b.AttnOutNorm != nil {
+		y = names.Layer(layer, family.AtAttnOut)
+	}
+	return &counterpart{[]string{x, y}, func(t map[string][]float64) *wanted {
+		sum := append([]float64(nil), t[x]...)
+		for i, v := range t[y] {
+			sum[i] += v
+		}
+		return e.flat(sum)
+	}}
 }
 
 func each(f []float64, g func(float64) float64) []float64 {
@@ -159,29 +188,41 @@ var activations = map[string]func(float64) float64{
 func (e *expecter) stream(layer int) string {
 	switch {
 	case layer > 0:
-		return fmt.Sprintf("/layers.%d/output", layer-1)
+		return names.Layer(layer-1, names.Output)
 	case e.s.model.EmbedNorm != nil:
-		return "/embed_norm"
+		return names.Outside(family.AtEmbedNorm)
 	}
-	return "/embed"
+	return names.Outside(family.AtEmbed)
 }
 
-// projections are a layer's parts of attention that project the normed input.
-func projections(a *family.Attention) map[string]struct {
-	linear *family.Linear
-	heads  int
-	shift  bool
-	norm   bool
-} {
-	type part = struct {
-		linear *family.Linear
-		heads  int
-		shift  bool
-		norm   bool
+// projection is one of queries, keys and values: what is between the layer's
+// input and where they meet.
+type projection struct {
+	side     names.Side
+	heads, d int
+	shift    bool
+	norm     *family.Norm
+	after    bool // the norm comes after the rotation
+}
+
+func projections(a *family.Attention) map[names.Side]projection {
+	return map[names.Side]projection{
+		names.Q: {names.Q, a.Heads, a.QKDim, false, a.QNorm, a.NormAfter},
+		names.K: {names.K, a.KVHeads, a.QKDim, a.KShift != nil, a.KNorm, a.NormAfter},
+		names.V: {names.V, a.KVHeads, a.VDim, a.VShift != nil, nil, false},
 	}
-	return map[string]part{
-		"q": {&a.Q, a.Heads, false, a.QNorm != nil},
-		"k": {&a.K, a.KVHeads, a.KShift != nil, a.KNorm != nil},
-		"v": {&a.V, a.KVHeads, a.VShift != nil, false},
+}
+
+// over tells a norm over all heads together, which comes before they part.
+func (p projection) over() bool { return p.norm != nil && p.norm.Size != p.d }
+
+// unturned is the place of the value that the rotation turns.
+func (p projection) unturned() string {
+	switch {
+	case p.norm != nil && !p.after:
+		return p.side.Norm()
+	case p.shift:
+		return p.side.Shifted()
 	}
+	return p.side.Proj()
 }

@@ -5,91 +5,85 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
+// partOf is the part of the model that a node computes, by its name.
+func (s *session) partOf(node string) (family.Part, bool) {
+	at := strings.LastIndexByte(node, '/')
+	if at < 0 {
+		return family.Part{}, false
+	}
+	if s.parts == nil {
+		s.parts = map[string]family.Part{}
+		for _, p := range s.model.Parts() {
+			s.parts[p.Path()] = p
+			for _, side := range []names.Side{names.Q, names.K} {
+				if p.Place == side.Norm() {
+					s.parts[names.Layer(p.Layer, side.TokenNorm())] = p
+				}
+			}
+		}
+	}
+	p, ok := s.parts[node[:at]]
+	return p, ok
+}
+
 // weightOf is the checkpoint's weight that an input of a node should be, nil
 // where the node's name does not tell.
-func (s *session) weightOf(name string, input, layer int) *family.Weight {
-	m := s.model
-	ofNorm := func(n *family.Norm) *family.Weight {
-		switch {
-		case n == nil:
-			return nil
-		case input == 1:
-			return &n.Weight
-		case input == 2:
-			return n.Bias
+func (s *session) weightOf(name string, input int) *family.Weight {
+	p, ok := s.partOf(name)
+	if !ok {
+		return nil
+	}
+	weight := func(role string) *family.Weight {
+		for _, w := range p.Weights {
+			if w.Name == role {
+				return w.Weight
+			}
 		}
 		return nil
 	}
-	ofLinear := func(l *family.Linear) *family.Weight {
-		switch input {
-		case 1:
-			return &l.Weight
-		case 2:
-			return l.Bias
-		}
-		return nil
-	}
+	op := name[strings.LastIndexByte(name, '/')+1:]
 	switch {
-	case name == "/embed/Gather" && input == 0:
-		return &m.Embed
-	case name == "/head/Gemm":
-		return ofLinear(&m.Head)
-	case strings.HasPrefix(name, "/embed_norm/"):
-		return ofNorm(m.EmbedNorm)
-	case strings.HasPrefix(name, "/final_norm/"):
-		return ofNorm(&m.FinalNorm)
-	}
-	step, ok := strings.CutPrefix(name, fmt.Sprintf("/layers.%d/", layer))
-	if !ok || layer < 0 || layer >= len(m.Blocks) {
+	case p.Kind == family.KindEmbedding && name == names.EmbedRows && input == 0:
+		return weight("weight")
+	case p.Kind != family.KindNorm && (p.Kind != family.KindLinear || op != "Gemm"):
 		return nil
-	}
-	b := &m.Blocks[layer]
-	if linear := map[string]*family.Linear{
-		"attn/q_proj/Gemm": &b.Attn().Q, "attn/k_proj/Gemm": &b.Attn().K, "attn/v_proj/Gemm": &b.Attn().V, "attn/o_proj/Gemm": &b.Attn().O,
-		"mlp/gate_proj/Gemm": &b.MLP().Gate, "mlp/up_proj/Gemm": &b.MLP().Up, "mlp/down_proj/Gemm": &b.MLP().Down,
-	}[step]; linear != nil {
-		return ofLinear(linear)
-	}
-	if n := s.normOf(name, layer); n != nil {
-		return ofNorm(n)
+	case input == 1:
+		return weight("weight")
+	case input == 2:
+		return weight("bias")
 	}
 	return nil
 }
 
-// normOf is the norm that a node of a layer computes, nil for other nodes.
-func (s *session) normOf(name string, layer int) *family.Norm {
-	m := s.model
-	at := strings.LastIndexByte(name, '/')
-	if at < 0 || !strings.HasSuffix(name, "Normalization") {
+// normOf is the norm that a node computes, nil for other nodes.
+func (s *session) normOf(name string) *family.Norm {
+	p, _ := s.partOf(name)
+	n, _ := p.Of.(*family.Norm)
+	if n == nil || !strings.HasSuffix(name, "Normalization") {
 		return nil
 	}
-	switch name[:at] {
-	case "/final_norm":
-		return &m.FinalNorm
-	case "/embed_norm":
-		return m.EmbedNorm
-	}
-	step, ok := strings.CutPrefix(name[:at], fmt.Sprintf("/layers.%d/", layer))
-	if !ok || layer < 0 || layer >= len(m.Blocks) {
+	return n
+}
+
+// attentionOf is a stage's attention, nil where it has none.
+func (s *session) attentionOf(layer int) *family.Attention {
+	if layer < 0 || layer >= len(s.model.Blocks) {
 		return nil
 	}
-	b := &m.Blocks[layer]
-	return map[string]*family.Norm{
-		"attn_norm": b.AttnNorm, "mlp_norm": b.MLPNorm, "attn/q_norm": b.Attn().QNorm, "attn/k_norm": b.Attn().KNorm, "attn/head_norm": b.Attn().HeadNorm,
-	}[step]
+	return s.model.Blocks[layer].Attn()
 }
 
 // attributesOf spells a node's attributes; one that is not the model's says so.
 func (s *session) attributesOf(n node, layer int) []string {
 	should := map[string]float64{}
-	if norm := s.normOf(n.GetName(), layer); norm != nil {
+	if norm := s.normOf(n.GetName()); norm != nil {
 		should["epsilon"] = float64(float32(norm.Eps))
 	}
-	if layer >= 0 && layer < len(s.model.Blocks) {
-		a := s.model.Blocks[layer].Attn()
+	if a := s.attentionOf(layer); a != nil {
 		switch n.GetOpType() {
 		case "Attention", "GroupQueryAttention":
 			should["scale"] = float64(float32(a.Scale))
@@ -144,9 +138,9 @@ func (s *session) wired(n node, input, layer int) string {
 			}
 		}
 	case "Attention":
-		return map[int]string{4: fmt.Sprintf("past_key_values.%d.key", layer), 5: fmt.Sprintf("past_key_values.%d.value", layer)}[input]
+		return map[int]string{4: names.Past(layer, names.Key), 5: names.Past(layer, names.Value)}[input]
 	case "GroupQueryAttention":
-		return map[int]string{3: fmt.Sprintf("past_key_values.%d.key", layer), 4: fmt.Sprintf("past_key_values.%d.value", layer)}[input]
+		return map[int]string{3: names.Past(layer, names.Key), 4: names.Past(layer, names.Value)}[input]
 	}
 	return ""
 }
@@ -159,8 +153,8 @@ func at(n node, input int) string {
 }
 
 // lacking tells of weights that the model has and a node does not read.
-func (s *session) lacking(n node, layer int) []string {
-	if b := s.weightOf(n.GetName(), 2, layer); b != nil && at(n, 2) == "" {
+func (s *session) lacking(n node) []string {
+	if b := s.weightOf(n.GetName(), 2); b != nil && at(n, 2) == "" {
 		return []string{fmt.Sprintf("the node has no input 2: the model has a bias here, %s", b.Tensor)}
 	}
 	return nil

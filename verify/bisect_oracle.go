@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ref"
 	"github.com/pecvt/pecvt/verify/report"
@@ -25,6 +26,9 @@ type oracle interface {
 	collect(ctx context.Context, in run.Input, past run.State, names []string, layerOf func(string) int, room int64, only bool) (map[string]*wanted, *report.Logits, run.State, error)
 }
 
+// logitsTap is what the reference calls its answer.
+const logitsTap = names.LogitsTap
+
 // refOracle is ref with the graph's constants.
 type refOracle struct {
 	s    *session
@@ -42,10 +46,8 @@ func (o *refOracle) counterpart(e *expecter, value string, layer int) *counterpa
 		return nil
 	}
 	// What is cached is known by the interface, whatever node makes it.
-	var of int
-	var kind string
-	if n, _ := fmt.Sscanf(value, "present.%d.%s", &of, &kind); n == 2 && (kind == "key" || kind == "value") && of < len(o.s.model.Blocks) {
-		return e.ofCache(of, map[string]int{"key": 1, "value": 2}[kind])
+	if of, kind, ok := names.CacheOf(value); ok && (value == names.Present(of, names.Key) || value == names.Present(of, names.Value)) && of < len(o.s.model.Blocks) {
+		return e.ofCache(of, map[string]int{names.Key: 1, names.Value: 2}[kind])
 	}
 	for k, out := range o.plan.Nodes[i].GetOutput() {
 		if out == value {
@@ -119,7 +121,7 @@ func (o *refOracle) collect(ctx context.Context, in run.Input, past run.State, n
 	finish() // what follows from the input alone
 	b, s := in.Batch()
 	opts := ref.Options{Tap: tap}
-	if only && users["/logits"] == 0 {
+	if only && users[logitsTap] == 0 {
 		opts.LogitsFrom = s
 	}
 	inner, cancel := context.WithCancel(ctx)

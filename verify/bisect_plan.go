@@ -2,8 +2,9 @@ package verify
 
 import (
 	"fmt"
-	"strings"
 
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/run"
 )
 
@@ -17,44 +18,36 @@ type section struct {
 	to   []string
 }
 
-// stagesOf divides a graph where its layers' first norms read the residual
-// stream. A graph whose nodes are not named so is one stage.
-func stagesOf(p *run.Plan, layers int) []section {
-	stream := make([]string, layers+1)
+// stagesOf divides a graph where the residual stream goes from layer to layer.
+// missing is the node that is not found by its name: the graph is one stage then.
+func stagesOf(p *run.Plan, m *family.Model) (list []section, missing string) {
+	stream, missing := streams(m, p.Nodes)
+	layers := len(m.Blocks)
 	presents := make([][]string, layers)
 	logits := ""
-	for _, n := range p.Nodes {
-		layer := 0
-		name := n.GetName()
-		_, err := fmt.Sscanf(name, "/layers.%d/attn_norm/", &layer)
-		switch {
-		case len(n.GetInput()) == 0 || !strings.Contains(n.GetOpType(), "Normalization"):
-		case err == nil && layer < layers:
-			stream[layer] = n.GetInput()[0]
-		case strings.HasPrefix(name, "/final_norm/"):
-			stream[layers] = n.GetInput()[0]
-		}
-	}
 	var all []string
 	for _, out := range p.Model.GetGraph().GetOutput() {
-		name, layer := out.GetName(), 0
+		name := out.GetName()
 		all = append(all, name)
-		if _, err := fmt.Sscanf(name, "present.%d.", &layer); err == nil && layer < layers {
+		if layer, kind, ok := names.CacheOf(name); ok && name == names.Present(layer, kind) && layer < layers {
 			presents[layer] = append(presents[layer], name)
 		} else if logits == "" {
 			logits = name
 		}
 	}
-	for _, v := range stream {
-		if v == "" || p.Inputs[v] {
-			return []section{{name: "graph", to: all}}
+	for i, v := range stream {
+		if missing == "" && p.Inputs[v] {
+			missing = fmt.Sprintf("that hands layer %d the residual stream", i)
 		}
 	}
-	list := []section{{name: "embedding", layer: -1, to: []string{stream[0]}}}
+	if missing != "" {
+		return []section{{name: "graph", to: all}}, missing
+	}
+	list = []section{{name: "embedding", layer: -1, to: []string{stream[0]}}}
 	for i := range layers {
 		list = append(list, section{name: fmt.Sprintf("layer %d", i), layer: i, from: stream[i], to: append([]string{stream[i+1]}, presents[i]...)})
 	}
-	return append(list, section{name: "head", layer: layers, from: stream[layers], to: []string{logits}})
+	return append(list, section{name: "head", layer: layers, from: stream[layers], to: []string{logits}}), ""
 }
 
 // nodesOf lists the nodes that a stage's outputs need beyond what goes in, and

@@ -1,10 +1,10 @@
 package verify
 
 import (
-	"fmt"
 	"math"
 	"strings"
 
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/run"
@@ -21,73 +21,65 @@ func (e *expecter) ofShared(n *onnxpb.NodeProto) *counterpart {
 		return &counterpart{nil, func(map[string][]float64) *wanted { return e.turns(r, sin) }}
 	}
 	switch name {
-	case "/embed/Reshape":
+	case names.EmbedIDs:
 		return made(&wanted{shape: []int{e.b * e.n}, i: run.Flatten(e.in.IDs).Data})
-	case "/lengths/Shape":
+	case names.Lengths:
 		return made(&wanted{shape: []int{2}, i: []int64{int64(e.b), int64(e.n)}})
-	case "/total/Shape":
+	case names.Total:
 		return made(&wanted{shape: []int{1}, i: []int64{int64(e.total())}})
-	case "/guard/Min":
+	case names.GuardMin:
 		return made(&wanted{shape: []int{1}, i: []int64{0}})
-	case "/guard/position_is_past_max_length/ConstantOfShape":
+	case names.GuardNode:
 		return made(&wanted{shape: []int{0}, i: []int64{}})
-	case "/mask/total/Squeeze":
+	case names.MaskTotal:
 		return made(&wanted{shape: []int{}, i: []int64{int64(e.total())}})
-	case "/mask/sequence/Shape":
+	case names.MaskLength:
 		return made(&wanted{shape: []int{1}, i: []int64{int64(e.n)}})
-	case "/mask/sequence/Squeeze":
+	case names.MaskSequence:
 		return made(&wanted{shape: []int{}, i: []int64{int64(e.n)}})
-	case "/mask/past/Sub":
+	case names.MaskPast:
 		return made(&wanted{shape: []int{}, i: []int64{int64(e.old)}})
-	case "/mask/query/Range":
+	case names.MaskStep:
 		return made(&wanted{shape: []int{e.n}, i: counted(0, e.n)})
-	case "/mask/key/Range":
+	case names.MaskKey:
 		return made(&wanted{shape: []int{e.total()}, i: counted(0, e.total())})
-	case "/mask/query/Add":
+	case names.MaskIndex:
 		return made(&wanted{shape: []int{e.n}, i: counted(e.old, e.n)})
-	case "/mask/query/Unsqueeze":
+	case names.MaskQuery:
 		return made(&wanted{shape: []int{e.n, 1}, i: counted(e.old, e.n)})
-	case "/mask/causal/LessOrEqual":
+	case names.MaskCausal:
 		return made(e.pairs(func(i, j int) bool { return j <= i }))
-	case "/mask/self/Equal":
+	case names.MaskSelf:
 		return made(e.pairs(func(i, j int) bool { return j == i }))
-	case "/mask/real/Cast":
+	case names.MaskRealKeys:
 		return made(e.realKeys(e.b, e.total()))
-	case "/mask/real/Unsqueeze":
+	case names.MaskReal:
 		return made(e.realKeys(e.b, 1, 1, e.total()))
-	case "/lengths/last_key/Cast":
+	case names.LastKey:
 		return made(e.lastKeys())
-	case "/lengths/total/Cast":
+	case names.TotalInt:
 		return made(&wanted{i: []int64{int64(e.total())}})
 	}
-	if rest, ok := strings.CutPrefix(name, "/shape/"); ok {
-		if tail := e.shapeTail(strings.TrimSuffix(rest, "/Concat")); tail != nil {
-			return made(&wanted{shape: []int{2 + len(tail)}, i: append([]int64{int64(e.b), int64(e.n)}, tail...)})
-		}
+	if tail := e.shapeTail(name); tail != nil {
+		return made(&wanted{shape: []int{2 + len(tail)}, i: append([]int64{int64(e.b), int64(e.n)}, tail...)})
 	}
-	window, step := 0, ""
-	if rest, ok := strings.CutPrefix(name, "/mask.window"); ok {
-		number, after, _ := strings.Cut(rest, "/")
-		if _, err := fmt.Sscanf(number, "%d", &window); err != nil {
-			return nil
-		}
-		step = after
-	} else if step, ok = strings.CutPrefix(name, "/mask/"); !ok {
+	window, step, ok := names.WindowOf(name)
+	if !ok {
 		return nil
 	}
 	within := func(i, j int) bool { return j <= i && (window == 0 || i-j < window) }
 	switch step {
-	case "first/Sub":
+	case names.MaskFirst:
 		return made(&wanted{shape: []int{e.n, 1}, i: counted(e.old-window, e.n)})
-	case "inside/Greater":
+	case names.MaskInside:
 		return made(e.pairs(func(i, j int) bool { return i-j < window }))
-	case "inside/And":
+	case names.MaskInWindow:
 		return made(e.pairs(within))
-	case "real/And":
+	case names.MaskVisible:
 		return made(e.visible(func(b, i, j int) bool { return within(i, j) && e.in.Mask[b][j] != 0 }))
-	case "self/Or":
+	case names.MaskOrItself:
 		return made(e.visible(func(b, i, j int) bool { return within(i, j) && e.in.Mask[b][j] != 0 || i == j }))
-	case "Where":
+	case names.MaskScore:
 		seen := e.visible(func(b, i, j int) bool { return within(i, j) && e.in.Mask[b][j] != 0 || i == j })
 		seen.f = make([]float64, len(seen.b))
 		for k, v := range seen.b {
@@ -101,19 +93,12 @@ func (e *expecter) ofShared(n *onnxpb.NodeProto) *counterpart {
 	return nil
 }
 
-// shapeTail is what follows batch and tokens in a shape of the given name.
+// shapeTail is what follows batch and tokens in a shape that a node makes.
 func (e *expecter) shapeTail(name string) []int64 {
-	var n, d int64
-	if name == "logits" {
+	if name == names.Node(names.LogitsShape, "Concat") {
 		return []int64{int64(e.s.model.Vocab)}
 	}
-	if k, _ := fmt.Sscanf(name, "heads%dx%d", &n, &d); k == 2 {
-		return []int64{n, d}
-	}
-	if k, _ := fmt.Sscanf(name, "flat%d", &n); k == 1 {
-		return []int64{n}
-	}
-	return nil
+	return names.ShapeTail(name)
 }
 
 func counted(from, n int) []int64 {
@@ -172,10 +157,10 @@ func (e *expecter) lastKeys() *wanted {
 
 // gathered tells whose rows a Gather takes: a rotation's, and whether the sines.
 func (e *expecter) gathered(name string) (r posenc.Rotary, sin, ok bool) {
-	prefix, isCos := strings.CutSuffix(name, "/cos/Gather")
+	prefix, isCos := strings.CutSuffix(name, names.CosRows)
 	if !isCos {
 		var isSin bool
-		if prefix, isSin = strings.CutSuffix(name, "/sin/Gather"); !isSin {
+		if prefix, isSin = strings.CutSuffix(name, names.SinRows); !isSin {
 			return r, false, false
 		}
 	}

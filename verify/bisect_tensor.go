@@ -13,6 +13,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -51,7 +52,7 @@ func (w *walk) tensor(n node, input int, value string, layer int) []report.Tenso
 	for _, t := range sources {
 		list = append(list, w.s.locate(t, input))
 	}
-	should := w.s.weightOf(n.GetName(), input, layer)
+	should := w.s.weightOf(n.GetName(), input)
 	if should == nil {
 		for i, t := range sources {
 			if !w.s.judgeTable(&list[i], t) {
@@ -128,8 +129,8 @@ var dtypes = map[int32]tensor.DType{
 // judgeTable compares a table of cosines or sines with what it should hold; it
 // reports false for what is no such table.
 func (s *session) judgeTable(f *report.TensorFinding, t *onnxpb.TensorProto) bool {
-	prefix, sin := strings.CutSuffix(t.GetName(), "/sin_table")
-	r, ok := s.rotaries()[strings.TrimSuffix(prefix, "/cos_table")]
+	prefix, sin := strings.CutSuffix(t.GetName(), names.SinTable)
+	r, ok := s.rotaries()[strings.TrimSuffix(prefix, names.CosTable)]
 	if !ok {
 		return false
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -116,7 +117,7 @@ func (w *walk) layers(ctx context.Context, in run.Input, caches both) (*report.L
 // digits tells a cache of keys with coordinates of a bias before them. Those are
 // numbers in parts, of which only the sum is the same in another precision.
 func (w *walk) digits(value string, layer int) bool {
-	return w.oracle.ofGraph() && layer >= 0 && value == fmt.Sprintf("present.%d.key", layer) && (&expecter{s: w.s}).wide(layer)
+	return w.oracle.ofGraph() && layer >= 0 && value == names.Present(layer, names.Key) && (&expecter{s: w.s}).wide(layer)
 }
 
 // keep records a stage's error, the largest of its calls; that of the call where
@@ -201,7 +202,7 @@ func (w *walk) name(first int, st section, found map[string]measured) []int {
 			f.Inputs = append(f.Inputs, in)
 		}
 	}
-	f.Wiring = append(f.Wiring, w.s.lacking(n, st.layer)...)
+	f.Wiring = append(f.Wiring, w.s.lacking(n)...)
 	for _, v := range run.Outputs(n) {
 		f.Outputs = append(f.Outputs, w.value(v, found))
 	}

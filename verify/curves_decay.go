@@ -5,10 +5,10 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/ref"
 	"github.com/pecvt/pecvt/verify/report"
@@ -213,20 +213,19 @@ func (s *session) decay(c *report.Curves) error {
 func (s *session) promptScore(m *family.Model, ckpt store.Store) (*score, error) {
 	in := s.sample()
 	_, n := in.Batch()
-	means := map[string][]float64{} // "layer q" and "layer k", (heads, d)
-	for i := range m.Blocks {
-		if m.Blocks[i].Attn().NormAfter {
+	means := map[string][]float64{} // by layer and side, (heads, d)
+	for _, a := range m.Attentions() {
+		if a.NormAfter {
 			return nil, nil
 		}
 	}
 	tap := func(name string, values []float64, shape []int) {
-		var layer int
-		var part string
-		if _, err := fmt.Sscanf(name, "/layers.%d/attn/%s", &layer, &part); err != nil || len(shape) != 4 {
-			return
+		layer, place := names.Split(name)
+		side := names.Q
+		if place == names.K.Proj() || place == names.K.Shifted() || place == names.K.Norm() {
+			side = names.K
 		}
-		side, kind, _ := strings.Cut(part, "_")
-		if side != "q" && side != "k" || kind != "proj" && kind != "shift" && kind != "norm" {
+		if layer < 0 || len(shape) != 4 || place != side.Proj() && place != side.Shifted() && place != side.Norm() {
 			return
 		}
 		width := shape[2] * shape[3]
@@ -234,7 +233,7 @@ func (s *session) promptScore(m *family.Model, ckpt store.Store) (*score, error)
 		for at, x := range values {
 			mean[at%width] += x / float64(n)
 		}
-		means[fmt.Sprint(layer, side)] = mean
+		means[names.Layer(layer, side.Heads())] = mean
 	}
 	_, err := ref.New(m, ckpt).Forward(s.ctx, ref.Input{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask}, ref.Options{Tap: tap, LogitsFrom: n})
 	if err != nil {
@@ -243,6 +242,6 @@ func (s *session) promptScore(m *family.Model, ckpt store.Store) (*score, error)
 	return scoreOf(m, ckpt, func(layer, head int) (q, k []float64) {
 		a := m.Blocks[layer].Attn()
 		group := head / (a.Heads / a.KVHeads)
-		return means[fmt.Sprint(layer, "q")][head*a.QKDim:][:a.QKDim], means[fmt.Sprint(layer, "k")][group*a.QKDim:][:a.QKDim]
+		return means[names.Layer(layer, names.Q.Heads())][head*a.QKDim:][:a.QKDim], means[names.Layer(layer, names.K.Heads())][group*a.QKDim:][:a.QKDim]
 	})
 }

@@ -3,8 +3,9 @@ package verify
 import (
 	"fmt"
 	"math"
-	"strings"
 
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -65,17 +66,22 @@ func (s *session) residualsOf(t run.Tapper, in run.Input) (map[int][]float64, er
 }
 
 // residuals maps values of the graph to the hidden states they should be: what
-// goes into each layer's first norm, and what comes out of the final one.
+// goes into each layer, and what comes out of the final norm. One that is not
+// found by its name is left out.
 func (s *session) residuals() map[string]int {
 	out := map[string]int{}
-	for _, n := range s.info.Model.GetGraph().GetNode() {
-		layer := 0
-		_, err := fmt.Sscanf(n.GetName(), "/layers.%d/attn_norm/", &layer)
-		switch {
-		case err == nil && strings.Contains(n.GetOpType(), "Normalization") && len(n.GetInput()) > 0:
-			out[n.GetInput()[0]] = layer
-		case strings.HasPrefix(n.GetName(), "/final_norm/") && len(n.GetOutput()) > 0:
-			out[n.GetOutput()[0]] = len(s.model.Blocks)
+	nodes := s.info.Model.GetGraph().GetNode()
+	values, _ := streams(s.model, nodes)
+	last := len(s.model.Blocks)
+	for i, v := range values[:last] { // the last one has passed the final norm
+		if v != "" {
+			out[v] = i
+		}
+	}
+	final := names.Node(names.Outside(family.AtFinalNorm), names.NormOp(&s.model.FinalNorm))
+	for _, n := range nodes {
+		if n.GetName() == final && len(n.GetOutput()) > 0 {
+			out[n.GetOutput()[0]] = last
 		}
 	}
 	return out

@@ -89,7 +89,8 @@ type session struct {
 	synthetic  *run.Past // the last one made, or nil
 	budgets
 	made
-	failures []failure // for the bisection
+	failures []failure              // for the bisection
+	parts    map[string]family.Part // by path, once asked for
 	progress progress
 }
 

@@ -73,3 +73,30 @@ func NormOp(n *family.Norm) string {
 	}
 	return "RMSNormalization"
 }
+
+// Sum names the node whose output is the stream after a branch, attention or the
+// MLP of a layer: the projection that closes the branch adds the stream by itself,
+// unless the branch's output has a norm. "" is a branch whose last node is not
+// known.
+func Sum(layer int, b *family.Block, afterMLP bool) string {
+	last, out, sum := AttnResidual, b.AttnOutNorm, family.AtO
+	var closing *family.Linear
+	if a := b.Attn(); a != nil {
+		closing = &a.O
+	}
+	if afterMLP {
+		last, out, sum, closing = Output, b.MLPOutNorm, family.AtDown, nil
+		if m := b.MLP(); m != nil {
+			closing = &m.Down
+		}
+	}
+	switch {
+	case out != nil:
+		return Node(Layer(layer, last), "Add")
+	case closing == nil:
+		return ""
+	case closing.Bias != nil:
+		return Node(Layer(layer, sum), "Add")
+	}
+	return Node(Layer(layer, sum), "Gemm")
+}

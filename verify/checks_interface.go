@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/report"
 )
@@ -53,12 +54,12 @@ func (s *session) wrongInputs() (bad []string) {
 	}
 	need := []string{"input_ids", "attention_mask"}
 	if s.info.Attention != "ort" {
-		need = append(need, "position_ids")
+		need = append(need, names.PositionIDs)
 	}
 	for i := range s.model.Blocks {
-		need = append(need, fmt.Sprintf("past_key_values.%d.key", i), fmt.Sprintf("past_key_values.%d.value", i))
+		need = append(need, names.Past(i, names.Key), names.Past(i, names.Value))
 	}
-	known := map[string]bool{"input_ids": true, "attention_mask": true, "position_ids": true}
+	known := map[string]bool{names.InputIDs: true, names.AttentionMask: true, names.PositionIDs: true}
 	for _, c := range s.info.Caches {
 		known[c.Past] = true
 	}
@@ -92,8 +93,8 @@ func (s *session) wrongOutputs() (bad []string) {
 	for _, out := range s.info.Model.GetGraph().GetOutput() {
 		outputs[out.GetName()] = out
 	}
-	known := map[string]bool{"logits": true}
-	if out := outputs["logits"]; out == nil {
+	known := map[string]bool{names.Logits: true}
+	if out := outputs[names.Logits]; out == nil {
 		bad = append(bad, `output "logits" is missing`)
 	} else {
 		bad = append(bad, unlike(out, "output", onnxpb.TensorProto_FLOAT, 3)...)

@@ -149,7 +149,7 @@ const maxSweepBytes = 32 << 20
 func (s *session) pastBytes(n int) int {
 	bytes := 0
 	for _, a := range s.model.Attentions() {
-		bytes += 2 * 8 * a.KVHeads * a.QKDim * n
+		bytes += 8 * a.KVHeads * (a.QKDim + a.VDim) * n
 	}
 	return bytes
 }

@@ -252,7 +252,7 @@ func (w *turner) feeds(group, from, n int) map[string]*interp.Array {
 	for i := range positions {
 		positions[i], ones[i] = int64(from+i), 1
 	}
-	made["position_ids"] = interp.Ints(positions, 1, n)
+	made[names.PositionIDs] = interp.Ints(positions, 1, n)
 	made["input_ids"] = interp.Ints(zeros, 1, n)
 	made["attention_mask"] = interp.Ints(ones, 1, n)
 	for _, c := range w.s.info.Caches {

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/run"
@@ -158,7 +159,7 @@ func (w *walk) feeds(in run.Input, caches both) map[string]*interp.Array {
 	}
 	out := map[string]*interp.Array{"input_ids": ints(in.IDs), "attention_mask": ints(in.Mask)}
 	if w.s.info.Positions {
-		out["position_ids"] = ints(in.Positions)
+		out[names.PositionIDs] = ints(in.Positions)
 	}
 	for name, a := range w.s.info.EmptyCaches(len(in.IDs)) {
 		out[name] = a

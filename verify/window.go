@@ -85,7 +85,7 @@ func (s *session) afterPast(check string, p *run.Past, ids []int64) error {
 func (s *session) longPast(ids [][]int64, n int) error {
 	perPosition := 0
 	for _, a := range s.model.Attentions() {
-		perPosition += 2 * 8 * a.KVHeads * a.QKDim
+		perPosition += 8 * a.KVHeads * (a.QKDim + a.VDim)
 	}
 	size := min(longPastLength, longPastBytes/perPosition, s.info.MaxLength-n)
 	if size <= len(ids[0]) {

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
@@ -64,7 +65,7 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 	}
 	for _, in := range m.GetGraph().GetInput() {
 		switch name := in.GetName(); {
-		case name == "position_ids":
+		case name == names.PositionIDs:
 			g.Positions = true
 		case strings.HasPrefix(name, "past"):
 			c, err := newCacheInfo(in)
@@ -72,7 +73,7 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}
 			g.Caches = append(g.Caches, c)
-			if strings.HasPrefix(name, "past_key_values.") && strings.HasSuffix(name, ".key") {
+			if layer, _, ok := names.CacheOf(name); ok && name == names.Past(layer, names.Key) {
 				g.Layers++
 			}
 		}
@@ -92,7 +93,12 @@ type cacheInfo struct {
 
 func newCacheInfo(in *onnxpb.ValueInfoProto) (cacheInfo, error) {
 	name := in.GetName()
-	c := cacheInfo{Past: name, Present: "present" + strings.TrimPrefix(strings.TrimPrefix(name, "past"), "_key_values")}
+	c := cacheInfo{Past: name}
+	if present, ok := names.PresentOf(name); ok {
+		c.Present = present
+	} else {
+		c.Present = "present of " + name // which no graph has: the interface check tells
+	}
 	dims := in.GetType().GetTensorType().GetShape().GetDim()
 	for i, d := range dims {
 		switch {

@@ -3,8 +3,8 @@ package run
 import (
 	"context"
 	"fmt"
-	"strings"
 
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/report"
 )
@@ -42,11 +42,11 @@ func (g *graphRunner) Close() error { return g.eng.close() }
 func (g *graphRunner) Run(ctx context.Context, in Input, past State) (*report.Logits, State, error) {
 	b, s := in.Batch()
 	ints := map[string]array[int64]{
-		"input_ids":      Flatten(in.IDs),
-		"attention_mask": Flatten(in.Mask),
+		names.InputIDs:      Flatten(in.IDs),
+		names.AttentionMask: Flatten(in.Mask),
 	}
 	if g.info.Positions {
-		ints["position_ids"] = Flatten(in.Positions)
+		ints[names.PositionIDs] = Flatten(in.Positions)
 	}
 	caches, _ := past.(map[string]any)
 	feeds := map[string]any{}
@@ -97,13 +97,13 @@ func Elements(shape []int64) int64 {
 func (g *graphRunner) TakePast(p *Past) State {
 	values := map[string]*interp.Array{}
 	for _, c := range g.info.Caches {
-		var layer int
-		fmt.Sscanf(c.Past, "past_key_values.%d.", &layer)
-		data := p.keys[layer]
-		if strings.HasSuffix(c.Past, ".value") {
-			data = p.values[layer]
+		layer, kind, _ := names.CacheOf(c.Past)
+		d := p.dims[layer]
+		if kind == names.Value {
+			values[c.Present] = interp.Floats(p.values[layer], 1, d.heads, p.length, d.value)
+			continue
 		}
-		values[c.Present] = interp.Floats(data, 1, int(p.dims[layer][0]), p.length, int(p.dims[layer][1]))
+		values[c.Present] = interp.Floats(p.keys[layer], 1, d.heads, p.length, d.key)
 	}
 	return g.State(values)
 }

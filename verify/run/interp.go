@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/report"
 )
@@ -92,7 +93,7 @@ func (e *interpEngine) run(ctx context.Context, ints map[string]array[int64], pa
 	present := map[string]any{}
 	var logits array[float64]
 	for name, a := range out {
-		if name != "logits" {
+		if name != names.Logits {
 			present[name] = a
 			continue
 		}

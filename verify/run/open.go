@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/ort"
 )
 
@@ -70,7 +71,7 @@ func (g *Graph) Run(ctx context.Context, ids []int64, from int, past State) (log
 		"attention_mask": ort.Int64(mask, 1, int64(len(mask))),
 	}
 	if g.info.Positions {
-		feeds["position_ids"] = ort.Int64(in.Positions[0], 1, int64(len(ids)))
+		feeds[names.PositionIDs] = ort.Int64(in.Positions[0], 1, int64(len(ids)))
 	}
 	caches, _ := past.(map[string]ort.Tensor)
 	for _, c := range g.info.Caches {
@@ -85,11 +86,11 @@ func (g *Graph) Run(ctx context.Context, ids []int64, from int, past State) (log
 	if err != nil {
 		return nil, nil, err
 	}
-	l := out["logits"]
+	l := out[names.Logits]
 	if l.F32 == nil || len(l.Shape) != 3 || l.Shape[0] != 1 || l.Shape[1] != int64(len(ids)) {
 		return nil, nil, fmt.Errorf("output \"logits\" is %s of shape %v: expected F32 of [1 %d vocabulary]", l.DType, l.Shape, len(ids))
 	}
-	delete(out, "logits")
+	delete(out, names.Logits)
 	for _, c := range g.info.Caches {
 		if _, ok := out[c.Present]; !ok {
 			return nil, nil, fmt.Errorf("output %q is missing", c.Present)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
@@ -124,7 +125,7 @@ func (e ortEngine) run(ctx context.Context, ints map[string]array[int64], past m
 	present := map[string]any{}
 	var logits array[float64]
 	for name, t := range out {
-		if name != "logits" {
+		if name != names.Logits {
 			present[name] = t
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ort"
@@ -116,7 +117,7 @@ func (e *shownEngine) run(ctx context.Context, ints map[string]array[int64], pas
 		for i, x := range logits.Data {
 			short[i] = float32(x)
 		}
-		e.shown["logits"] = ort.Float32(short, logits.Shape...)
+		e.shown[names.Logits] = ort.Float32(short, logits.Shape...)
 	}
 	return logits, present, err
 }

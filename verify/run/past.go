@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/report"
 )
 
@@ -17,10 +18,13 @@ const maxPastBytes = 256 << 20
 // float32, so that all runners have the same.
 type Past struct {
 	length int
-	dims   [][2]int64 // per layer: key/value heads, head size
+	dims   []pastDims // per layer
 	keys   [][]float64
 	values [][]float64
 }
+
+// pastDims are a layer's key/value heads and the sizes of its keys and values.
+type pastDims struct{ heads, key, value int }
 
 // NewPast makes a past of n positions in one row, of random numbers that the seed
 // gives, or says why there is none.
@@ -33,17 +37,17 @@ func NewPast(m *family.Model, g *GraphInfo, seed int64, n int) (*Past, string) {
 	bytes := 0
 	for i, a := range m.Attentions() {
 		plain := a.Bias == nil && a.Phase == nil && a.KShift == nil && a.VShift == nil
-		for _, kind := range []string{"key", "value"} {
-			name := fmt.Sprintf("past_key_values.%d.%s", i, kind)
+		for kind, width := range map[string]int{names.Key: a.QKDim, names.Value: a.VDim} {
+			name := names.Past(i, kind)
 			d := shapes[name]
-			plain = plain && len(d) == 4 && d[1] == int64(a.KVHeads) && d[2] == 0 && d[3] == int64(a.QKDim)
+			plain = plain && len(d) == 4 && d[1] == int64(a.KVHeads) && d[2] == 0 && d[3] == int64(width)
 			delete(shapes, name)
 		}
 		if !plain {
 			return nil, fmt.Sprintf("layer %d caches more than keys and values: a past cannot be made up", i)
 		}
-		p.dims = append(p.dims, [2]int64{int64(a.KVHeads), int64(a.QKDim)})
-		bytes += 2 * 8 * a.KVHeads * a.QKDim * n
+		p.dims = append(p.dims, pastDims{a.KVHeads, a.QKDim, a.VDim})
+		bytes += 8 * a.KVHeads * (a.QKDim + a.VDim) * n
 	}
 	if len(shapes) > 0 {
 		return nil, "the graph caches more than keys and values: a past cannot be made up"
@@ -60,8 +64,8 @@ func NewPast(m *family.Model, g *GraphInfo, seed int64, n int) (*Past, string) {
 		return x
 	}
 	for _, d := range p.dims {
-		p.keys = append(p.keys, fill(int(d[0]*d[1])*n))
-		p.values = append(p.values, fill(int(d[0]*d[1])*n))
+		p.keys = append(p.keys, fill(d.heads*d.key*n))
+		p.values = append(p.values, fill(d.heads*d.value*n))
 	}
 	return p, ""
 }

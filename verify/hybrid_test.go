@@ -161,12 +161,19 @@ func TestHybrids(t *testing.T) {
 // newHybrid is a session on an edited qwen3.
 func newHybrid(t *testing.T, set func(a *family.Attention), form string) *session {
 	t.Helper()
+	return newOf(t, func(b *family.Block) { set(b.Attn()) }, onnxops.Options{Bias: form})
+}
+
+// newOf is a verification of the golden model with other layers.
+func newOf(t *testing.T, set func(b *family.Block), o onnxops.Options) *session {
+	t.Helper()
 	dir := t.TempDir()
 	m, ckpt := qwen3(t, dir)
 	for i := range m.Blocks {
-		set(m.Blocks[i].Attn())
+		set(&m.Blocks[i])
 	}
-	if _, err := onnxops.Write(dir, m, ckpt, onnxops.Options{Bias: form, MaxLength: 1500, Encoding: "hybrid"}); err != nil {
+	o.MaxLength, o.Encoding = 1500, "hybrid"
+	if _, err := onnxops.Write(dir, m, ckpt, o); err != nil {
 		t.Fatal(err)
 	}
 	info, err := run.ReadGraph(dir)

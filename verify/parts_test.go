@@ -1,0 +1,109 @@
+package verify
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/family/familytest"
+	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify/report"
+)
+
+// shaped are layers that no bundled model has, of the golden model's tensors.
+var shaped = map[string]func(b *family.Block){
+	"norms on the branches' outputs alone": func(b *family.Block) {
+		b.AttnOutNorm, b.MLPOutNorm, b.AttnNorm, b.MLPNorm = b.AttnNorm, b.MLPNorm, nil, nil
+	},
+	"norms before and after": func(b *family.Block) {
+		b.AttnOutNorm, b.MLPOutNorm = b.MLPNorm, b.AttnNorm
+	},
+	"side by side, norms after": func(b *family.Block) {
+		b.Parallel, b.AttnOutNorm, b.MLPOutNorm = true, b.MLPNorm, b.AttnNorm
+	},
+	"norms over all heads": func(b *family.Block) {
+		a := b.Attn()
+		q, k := *b.AttnNorm, *b.MLPNorm
+		q.Size, k.Size = a.Heads*a.QKDim, a.KVHeads*a.QKDim
+		k.Weight.Shape, k.Weight.Rows = []int64{int64(k.Size)}, []family.Range{{Begin: 8, End: 8 + int64(k.Size)}}
+		a.QNorm, a.KNorm = &q, &k
+	},
+	"values of their own size": func(b *family.Block) { // 4 heads of 24 fill the MLP's 96 columns
+		a, m := b.Attn(), b.MLP()
+		a.VDim = int(m.Down.Weight.Shape[1]) / a.Heads
+		a.V, a.O = rowsOf(a.Q.Weight, 5, a.KVHeads*a.VDim), m.Down
+	},
+}
+
+// TestShapedLayers: what a layer may be, in both forms of attention, by all
+// runners and checks, and value by value.
+func TestShapedLayers(t *testing.T) {
+	for name, set := range shaped {
+		for _, form := range []string{onnxops.AttentionStandard, onnxops.AttentionORT} {
+			t.Run(name+"/"+form, func(t *testing.T) {
+				t.Parallel()
+				if name == "values of their own size" && form == onnxops.AttentionORT {
+					refused(t, set)
+					return
+				}
+				s := newOf(t, set, onnxops.Options{Attention: form})
+				s.opts.Bisect = true
+				s.tables()
+				s.attributes()
+				if err := s.runChecks(); err != nil {
+					t.Fatal(err)
+				}
+				for _, c := range s.report.Checks {
+					if c.Verdict == report.Fail || c.Verdict == report.Incomplete {
+						t.Errorf("%s of %s is %s: %s", c.Name, c.Runner, c.Verdict, c.Detail)
+					}
+				}
+				if err := s.bisect(); err != nil {
+					t.Fatal(err)
+				}
+				if b := s.report.Bisect; !strings.HasPrefix(b.Summary, "nothing leaves the budget") || len(b.Stages) < 4 {
+					t.Errorf("bisection: %s, %d stages", b.Summary, len(b.Stages))
+				}
+			})
+		}
+	}
+}
+
+// refused requires that GroupQueryAttention is not given what it cannot hold.
+func refused(t *testing.T, set func(b *family.Block)) {
+	m, ckpt := qwen3(t, t.TempDir())
+	set(&m.Blocks[1])
+	_, err := onnxops.Export(m, ckpt, onnxops.Options{Attention: onnxops.AttentionORT})
+	if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "values of another size") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestInventedParts: no check judges a graph without a part that it does not know,
+// and the bisection accuses no node of it.
+func TestInventedParts(t *testing.T) {
+	for _, form := range []string{onnxops.AttentionStandard, onnxops.AttentionORT} {
+		s := newOf(t, func(*family.Block) {}, onnxops.Options{Attention: form})
+		s.opts.Bisect = true
+		for _, c := range familytest.Invented(s.model) {
+			s.model, s.loaded, s.source = c.Model, c.Model, c.Model
+			s.parts = nil
+			s.report.Checks = nil
+			s.attributes()
+			if a := s.report.Checks[0]; a.Verdict != report.Incomplete {
+				t.Errorf("%s: attributes are %s", c.Name, a.Verdict)
+			}
+			c.Names(t, "attributes", s.report.Checks[0].Detail)
+			c.Refused(t, "rewrite", s.unknownParts())
+			if err := s.bisect(); err != nil {
+				t.Fatal(err)
+			}
+			c.Names(t, "bisect", s.report.Bisect.Summary)
+			if s.report.Bisect.Node != nil {
+				t.Errorf("%s: the bisection accuses %s", c.Name, s.report.Bisect.Node.Name)
+			}
+		}
+	}
+}

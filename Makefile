@@ -14,7 +14,6 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BIN := bin/pecvt
 TOOLS := $(CURDIR)/build/tools
 LDFLAGS := -s -w -X main.version=$(VERSION)
-CONCURRENT := ./convert/retrofit ./verify/... ./cmd/...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 DEMO_MODEL := testdata/models/stories260K
@@ -74,8 +73,8 @@ gen-check: ## generated files are up to date
 mutants: ort ## planted faults: docs/mutants.md, what finds each; a survivor is a failure
 	$(GO) generate ./verify/mutants
 
-race: ort ## the concurrent packages under the race detector
-	PECVT_REQUIRE_ORT=1 $(GO) test -race -short -timeout 40m $(CONCURRENT)
+race: ort ## what starts goroutines under the race detector
+	@PECVT_REQUIRE_ORT=1 GO='$(GO)' .ci/race.sh
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	@GO='$(GO)' .ci/fuzz.sh '$(FUZZTIME)'

@@ -55,7 +55,7 @@ func TestRewriteCheck(t *testing.T) {
 			if tt.against == "" {
 				tt.against = filepath.Join(fixtures, tt.in.model)
 			}
-			c, ok := find(verified(t, dir, verify.Options{Against: tt.against, Threads: 1}), "rewrite", "ref")
+			c, ok := find(verified(t, dir, verify.Options{Against: tt.against, ORTLibrary: noLibrary}), "rewrite", "ref")
 			if !ok || c.Verdict != tt.verdict || !strings.Contains(c.Detail, tt.detail) {
 				t.Errorf("rewrite: %s %q, want %s and %q", c.Verdict, c.Detail, tt.verdict, tt.detail)
 			}

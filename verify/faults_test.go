@@ -304,7 +304,7 @@ func TestFaultsAreFound(t *testing.T) {
 			t.Parallel()
 			dir := f.in.write(t)
 			f.plant(t, dir)
-			r := verified(t, dir, verify.Options{})
+			r := verified(t, dir, verify.Options{OptLevel: "all"})
 			if r.Verdict != verify.Fail {
 				t.Errorf("verdict %s", r.Verdict)
 			}
@@ -353,7 +353,7 @@ func TestFaultyGolden(t *testing.T) {
 	if err := os.WriteFile(golden, data, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	r := verified(t, dir, verify.Options{Golden: golden})
+	r := verified(t, dir, verify.Options{Golden: golden, OptLevel: "all"})
 	runners := []string{"ref", "interp"}
 	if present {
 		runners = append(runners, "ort-cpu")
@@ -378,7 +378,7 @@ func TestFaultyGolden(t *testing.T) {
 // is told by position; one of another vocabulary is no source.
 func TestDriftIsNotJudged(t *testing.T) {
 	dir := conversion{model: "golden/llama-gqa", to: "nope"}.write(t)
-	r := verified(t, dir, verify.Options{Against: filepath.Join(fixtures, "golden/llama-gqa"), Tokens: 40})
+	r := verified(t, dir, verify.Options{Against: filepath.Join(fixtures, "golden/llama-gqa"), Tokens: 40, OptLevel: "all"})
 	if r.Verdict == verify.Fail || r.Drift == nil {
 		t.Fatalf("verdict %s, drift %v", r.Verdict, r.Drift)
 	}
@@ -393,7 +393,7 @@ func TestDriftIsNotJudged(t *testing.T) {
 		t.Errorf("drift of a model without positions: KL %v, top-1 %v, max abs %v", r.Drift.KL, r.Drift.Top1, r.Drift.MaxAbs)
 	}
 	same := conversion{model: "golden/llama-gqa", to: "rope"}.write(t)
-	if r := verified(t, same, verify.Options{Against: filepath.Join(fixtures, "golden/llama-gqa")}); r.Drift.KL != 0 || r.Drift.MaxAbs != 0 || r.Drift.Top1 != 1 {
+	if r := verified(t, same, verify.Options{Against: filepath.Join(fixtures, "golden/llama-gqa"), OptLevel: "all"}); r.Drift.KL != 0 || r.Drift.MaxAbs != 0 || r.Drift.Top1 != 1 {
 		t.Errorf("drift of a model from itself: %+v", r.Drift)
 	}
 	if _, err := verify.Verify(t.Context(), same, verify.Options{Against: filepath.Join(fixtures, "models/stories260K")}); err == nil || !strings.Contains(err.Error(), "vocabulary") {

@@ -35,7 +35,7 @@ func TestLongPast(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got := verdicts(verified(t, dir, verify.Options{}), "long-past")
+		got := verdicts(verified(t, dir, verify.Options{OptLevel: "all"}), "long-past")
 		if got["interp"] != want || present && got["ort-cpu"] != want {
 			t.Errorf("fault %v: long-past is %v, want %s", fault, got, want)
 		}

@@ -64,7 +64,7 @@ func TestLargeScores(t *testing.T) {
 	}
 	t.Run("no fault", func(t *testing.T) {
 		t.Parallel()
-		r, past := verified(t, emit(t), verify.Options{}), 0
+		r, past := verified(t, emit(t), verify.Options{OptLevel: "all"}), 0
 		for _, c := range r.Checks {
 			if c.Runner == "ort-cpu" {
 				// Float32's own rounding grows with the scores too, and the budget with it.
@@ -93,7 +93,7 @@ func TestLargeScores(t *testing.T) {
 		graphFault(func(t *testing.T, g *graphOf) {
 			attribute(t, g.node(t, "/layers.1/attn/Attention"), "scale").F *= 1.0001
 		})(t, dir)
-		c, _ := find(verified(t, dir, verify.Options{}), "prefill", "interp")
+		c, _ := find(verified(t, dir, verify.Options{OptLevel: "all"}), "prefill", "interp")
 		if c.Verdict != verify.Fail || !strings.Contains(c.Blame, "layer 1 (the last)") {
 			t.Errorf("prefill: %s (max rel %v), blame %q", c.Verdict, c.MaxRel, c.Blame)
 		}
@@ -104,7 +104,7 @@ func TestLargeScores(t *testing.T) {
 		graphFault(func(t *testing.T, g *graphOf) {
 			g.table(t, "/rotary/sin_table", func(_, _ int, x float64) float64 { return x * (1 + 4e-7) })
 		})(t, dir)
-		r := verified(t, dir, verify.Options{})
+		r := verified(t, dir, verify.Options{OptLevel: "all"})
 		for _, name := range []string{"tables", "prefill"} {
 			if c, _ := find(r, name, "interp"); c.Verdict != verify.Fail || !strings.Contains(c.Blame, "config.json was changed") {
 				t.Errorf("%s: %s (max rel %v), blame %q", name, c.Verdict, c.MaxRel, c.Blame)

@@ -71,7 +71,7 @@ func TestWindow(t *testing.T) {
 				if tt.plant != nil {
 					tt.plant(t, dir)
 				}
-				r := verified(t, dir, verify.Options{})
+				r := verified(t, dir, verify.Options{OptLevel: "all"})
 				if r.Tokens != tt.tokens {
 					t.Errorf("%d tokens, want %d", r.Tokens, tt.tokens)
 				}
@@ -100,7 +100,7 @@ func TestWindow(t *testing.T) {
 // TestWindowTooLarge: a window that no past of reasonable size fills is told.
 func TestWindowTooLarge(t *testing.T) {
 	runtimePresent(t)
-	r := verified(t, windowed(t, 300000, 300020, onnxops.AttentionStandard), verify.Options{})
+	r := verified(t, windowed(t, 300000, 300020, onnxops.AttentionStandard), verify.Options{OptLevel: "all"})
 	c, _ := find(r, "window", "interp")
 	if c.Verdict != verify.Skipped || !strings.Contains(strings.Join(r.Warnings, "\n"), "window 300000 not exercised: a past of") {
 		t.Errorf("window: %s %q, warnings %q", c.Verdict, c.Detail, r.Warnings)
@@ -123,7 +123,7 @@ func TestErrorsAtTheEnd(t *testing.T) {
 					g.clamp(t, "position_ids", "/rotary/cos/Gather", "/rotary/sin/Gather")
 				}
 			})(t, dir)
-			r := verified(t, dir, verify.Options{})
+			r := verified(t, dir, verify.Options{OptLevel: "all"})
 			if c, _ := find(r, "table-end", "interp"); c.Verdict != verify.Fail || !strings.Contains(c.Detail, "elsewhere") {
 				t.Errorf("table-end: %s %q", c.Verdict, c.Detail)
 			}
@@ -176,7 +176,7 @@ func TestLengthDependence(t *testing.T) {
 		if err := (conversion{to: "rope", maxLength: tt.length}).emit(dir); err != nil {
 			t.Fatal(err)
 		}
-		r := verified(t, dir, verify.Options{})
+		r := verified(t, dir, verify.Options{OptLevel: "all"})
 		if got := strings.Contains(strings.Join(r.Warnings, "\n"), "stock loaders use the unstretched ones up to 32 positions"); got != tt.warns || r.Verdict == verify.Fail {
 			t.Errorf("max length %d: verdict %s, warnings %q", tt.length, r.Verdict, r.Warnings)
 		}

@@ -2,16 +2,12 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/verify/bisect"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
 )
-
-// defaultMaxMem bounds the values that a bisection holds at a time.
-const defaultMaxMem = 1 << 30
 
 // next is the sentence that sends the reader of a failed check on.
 func (s *session) next() string {
@@ -21,239 +17,47 @@ func (s *session) next() string {
 	return fmt.Sprintf("; run pecvt verify %s --bisect", s.dir)
 }
 
-// bisect follows the first failed check of the interpreter, else of ONNX
-// Runtime; where nothing failed it walks through the prompt on every runner.
-func (s *session) bisect() error {
+// bisect looks for the node where the graph's values leave the budget.
+func (s *session) bisect() (err error) {
 	if !s.opts.Bisect {
 		return nil
 	}
-	if s.opts.MaxMem == 0 {
-		s.opts.MaxMem = defaultMaxMem
-	}
-	if s.verdictOf(interfaceCheck, "interp") == report.Fail {
+	if s.verdictOf(interfaceCheck, run.InterpName) == report.Fail {
 		s.report.Bisect = &report.Bisection{Summary: "the graph's inputs or outputs are wrong, and nothing of it was run: see the check " + interfaceCheck}
 		return nil
 	}
-	if err := s.model.Beyond(bisected...); err != nil {
-		s.report.Bisect = &report.Bisection{Summary: "the bisection does not know all parts of the model, and would take an innocent node for a bad one: " + err.Error()}
-		return nil
-	}
-	if len(s.in.IDs) == 0 || s.verdictOf("reference", "ref") == report.Fail {
-		s.report.Bisect = &report.Bisection{Summary: "the reference has no answer to compare with: see the check reference"}
-		return nil
-	}
-	var result *report.Bisection
-	for _, f := range s.toFollow() {
-		b, err := s.follow(f)
-		if errors.Is(err, errWalk) && s.ctx.Err() == nil { // the checks and their verdict stand
-			b, err = &report.Bisection{Check: f.check, Runner: f.runner.Name(), Summary: fmt.Sprintf("%s, check %s, cannot be looked into: %v", f.runner.Name(), f.check, err)}, nil
-		}
-		if err != nil {
-			return err
-		}
-		if result != nil && b.Stage == "" {
-			result.Stages = append(result.Stages, b.Stages...)
-			continue
-		}
-		if result != nil {
-			b.Stages = append(result.Stages, b.Stages...)
-		}
-		result = b
-		if b.Stage != "" {
-			break
-		}
-	}
-	if result == nil {
-		s.report.Bisect = &report.Bisection{Summary: "no runner of the graph is left to look into"}
-		return nil
-	}
-	s.conclude(result)
-	if _, missing := stagesOf(run.NewPlan(s.info.Model), s.model); missing != "" {
-		result.Summary += fmt.Sprintf("; the graph has no node %s, so it is looked into as one stage, by the values whose names are known: names were changed or stripped after the emission", missing)
-	}
-	s.report.Bisect = result
-	return nil
+	s.report.Bisect, err = bisect.Bisect(s.ctx, s.bisectCase())
+	return err
 }
 
-// bisected are the parts of a model, beyond llama's, of which it is known what
-// values their nodes have.
-var bisected = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
-	family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize,
-	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
-	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
-
-// toFollow lists what to walk through, the most telling first.
-func (s *session) toFollow() []failure {
-	var graph, runtime []failure
-	for _, f := range s.failures {
-		if exact(f.runner) {
-			graph = append(graph, f)
-		} else if len(runtime) == 0 {
-			runtime = append(runtime, f)
-		}
+// bisectCase is what a bisection has to know.
+func (s *session) bisectCase() *bisect.Case {
+	in := s.in
+	if s.verdictOf("reference", run.RefName) == report.Fail {
+		in = run.Input{} // it has no answer
 	}
-	if len(graph) > 0 {
-		return graph[:1]
-	}
-	if len(runtime) > 0 {
-		return runtime
-	}
-	var all []failure
-	for _, r := range s.others {
-		if t, ok := run.AsTapper(r); ok {
-			all = append(all, failure{"prefill", t, run.Prefill(s.ctx, s.in), 0})
-		}
-	}
-	return all
+	return &bisect.Case{Name: s.report.Model, Dir: s.dir, Info: s.info, Model: s.model, Store: s.ckpt, Ref: s.ref, Runners: s.others,
+		Input: in, Failures: s.failures, Failed: s.report.Failed(), Extract: s.opts.Extract, Force: s.opts.Force, MaxMem: s.opts.MaxMem, Step: s.step}
 }
 
-// errFound ends a walk that has found what it looked for; errWalk marks one that
-// cannot be made, where the graph is not to blame.
-var (
-	errFound = errors.New("found")
-	errWalk  = run.ErrTap
-)
-
-// follow makes a check again, looking into the graph as it runs.
-func (s *session) follow(f failure) (*report.Bisection, error) {
-	w, err := s.newWalk(f)
-	if err != nil {
-		return nil, err
+// failedWith notes a failed check for the bisection.
+func (s *session) failedWith(name string, r run.Runner, ask run.Question, limit float64) {
+	if t, ok := run.AsTapper(r); ok {
+		s.failures = append(s.failures, bisect.Failure{Check: name, Runner: t, Ask: ask, Limit: limit})
 	}
-	// At the budget first; where a check fails and no value leaves it (small
-	// errors add up on the way to the logits), at what rounding alone can do.
-	for _, limit := range w.limits() {
-		w.begin(limit)
-		_, err := f.ask(w)
-		if s.ctx.Err() != nil {
-			return nil, s.ctx.Err()
-		}
-		if errors.Is(err, errWalk) {
-			return nil, err
-		}
-		if err != nil && !errors.Is(err, errFound) {
-			w.found.Summary = fmt.Sprintf("the walk ends in an error of %s: %s", f.runner.Name(), reason(f.runner.Name(), err))
-			w.found.Stage = "a call that fails"
-		}
-		if w.found.Stage != "" {
-			break
+}
+
+// verifyRepro verifies a folder that a bisection wrote.
+func verifyRepro(ctx context.Context, dir string, opts Options) (*report.Report, error) {
+	for _, o := range [][2]string{{"--golden", opts.Golden}, {"--against", opts.Against}, {"--ids", opts.IDs}} {
+		if o[1] != "" {
+			return nil, fmt.Errorf("repro: %s holds one part of a graph: %s does not apply to it", dir, o[0])
 		}
 	}
-	if w.part != nil {
-		if err := w.part.write(s.opts.Extract, s.opts.Force); err != nil {
-			return nil, err
-		}
-		w.found.Extracted = s.opts.Extract
+	if opts.Bisect || opts.Extract != "" {
+		return nil, fmt.Errorf("repro: %s holds one part of a graph already: run pecvt verify on it without --bisect and --extract", dir)
 	}
-	return w.found, nil
-}
-
-// walk is a Runner that answers as the graph does, and compares what it
-// computes on the way with the oracle's.
-type walk struct {
-	s      *session
-	check  string
-	failed bool
-	runner run.Tapper
-	oracle oracle
-	stages []section
-	plan   *run.Plan
-
-	given float64 // the failed check's limit
-	limit float64
-	call  int
-	found *report.Bisection
-	// layer is the stage's that a value was asked for in.
-	layer  map[string]int
-	part   *extract // where one is asked for
-	tokens int      // of the call
-	// streams are the errors of what the sections hand on, in the call under way.
-	streams map[string]report.Number
-}
-
-// both is a cache as the oracle and the graph have it.
-type both struct{ oracle, graph run.State }
-
-func (s *session) newWalk(f failure) (*walk, error) {
-	w := &walk{s: s, check: f.check, runner: f.runner, given: f.limit}
-	for _, g := range s.failures {
-		w.failed = w.failed || g.check == f.check && g.runner == f.runner
-	}
-	w.plan = run.NewPlan(s.info.Model)
-	w.stages, _ = stagesOf(w.plan, s.model) // bisect tells of what is missing
-	w.oracle = &refOracle{s: s, plan: w.plan, ref: s.ref.Rounded()}
-	if !exact(f.runner) {
-		if o := s.graphOracle(); o != nil {
-			w.oracle = o
-		}
-	}
-	return w, nil
-}
-
-func (w *walk) limits() []float64 {
-	budget := valueLimit(w.runner.Arithmetic())
-	if !exact(w.runner) {
-		budget = max(budget, w.given)
-	}
-	if !w.failed {
-		return []float64{budget}
-	}
-	return []float64{budget, budget / 100}
-}
-
-// valueLimit is the budget of a value between: that of logits for float64, and
-// for float32 336 u, which is √n·u over the roundings of a forward pass (30
-// layers, inner products of a few thousand terms), or the failed check's own
-// limit where that is wider.
-func valueLimit(a report.Arithmetic) float64 {
-	if a == report.Float64 {
-		return a.Limit()
-	}
-	return 336 * a.Roundoff()
-}
-
-// exact tells whether a runner computes in float64: what it gets wrong is the
-// graph's doing.
-func exact(r run.Runner) bool { return r.Arithmetic() == report.Float64 }
-
-func (w *walk) begin(limit float64) {
-	w.limit, w.call = limit, 0
-	w.found = &report.Bisection{Check: w.check, Runner: w.runner.Name(), Against: w.oracle.name(), Limit: report.Number(limit)}
-}
-
-func (w *walk) Name() string    { return w.runner.Name() }
-func (w *walk) Positions() bool { return w.runner.Positions() }
-func (w *walk) Close() error    { return nil }
-
-// Arithmetic is that of the runner.
-func (w *walk) Arithmetic() report.Arithmetic { return w.runner.Arithmetic() }
-
-// TakePast makes a state of a past that no runner computed, for both.
-func (w *walk) TakePast(p *run.Past) run.State {
-	b := both{oracle: w.oracle.takePast(p)}
-	if t, ok := w.runner.(run.PastTaker); ok {
-		b.graph = t.TakePast(p)
-	}
-	return b
-}
-
-// Run makes one call: what the stages hand on first, then the nodes of the
-// first bad one.
-func (w *walk) Run(ctx context.Context, in run.Input, past run.State) (*report.Logits, run.State, error) {
-	w.call++
-	w.found.Call = w.call
-	w.tokens = len(in.IDs) * len(in.IDs[0])
-	caches, _ := past.(both)
-	logits, after, bad, err := w.layers(ctx, in, caches)
-	if err != nil {
-		return nil, nil, err
-	}
-	if bad < 0 {
-		return logits, after, nil
-	}
-	w.found.Stage = w.stages[bad].name
-	if err := w.nodes(ctx, in, caches, w.stages[bad]); err != nil {
-		return nil, nil, err
-	}
-	return nil, nil, errFound
+	s := &session{ctx: ctx, dir: dir, opts: opts, report: &report.Report{}}
+	return bisect.VerifyRepro(ctx, dir, bisect.ReproOptions{ORTLibrary: opts.ORTLibrary, Providers: opts.providers(), Named: opts.Provider != "", OptLevel: opts.OptLevel,
+		Missing: s.missing, Step: s.step})
 }

@@ -75,10 +75,3 @@ func (s *session) verdictOf(check, runner string) report.Verdict {
 	}
 	return ""
 }
-
-// reason is an error's text without the name of the runner, which the check
-// carries.
-func reason(runner string, err error) string {
-	name, _, _ := strings.Cut(runner, "-")
-	return strings.TrimPrefix(err.Error(), name+": ")
-}

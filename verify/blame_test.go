@@ -49,7 +49,7 @@ func TestBlame(t *testing.T) {
 
 func TestReasonSaysTheRunnerOnce(t *testing.T) {
 	for runner, text := range map[string]string{"interp": "interp: node", "ort-cpu": "ort: node", "ort-cuda": "ort: node", "ref": "ref: node"} {
-		if got := reason(runner, errors.New(text)); got != "node" {
+		if got := run.Reason(runner, errors.New(text)); got != "node" {
 			t.Errorf("%s: %q", runner, got)
 		}
 	}

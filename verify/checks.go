@@ -27,7 +27,7 @@ func (s *session) runChecks() error {
 	begin := time.Now()
 	in, logits, err := s.reference()
 	if err != nil && s.ctx.Err() == nil && s.verdictOf("weights", "ref") == report.Fail {
-		s.add(report.Check{Name: "reference", Runner: "ref", Verdict: report.Fail, Detail: reason("ref", err), Blame: s.diagnose()})
+		s.add(report.Check{Name: "reference", Runner: "ref", Verdict: report.Fail, Detail: run.Reason("ref", err), Blame: s.diagnose()})
 		return nil
 	}
 	if err != nil {
@@ -143,7 +143,7 @@ func (s *session) compare(name string, r run.Runner, w want, lim float64, ask ru
 		m, err = report.Compare(got, w.logits, w.keep)
 	}
 	if err != nil {
-		c.Verdict, c.Detail = report.Fail, reason(r.Name(), err)
+		c.Verdict, c.Detail = report.Fail, run.Reason(r.Name(), err)
 		s.failedWith(name, r, ask, lim)
 		c.Blame = s.blame(name, r)
 		s.add(c)
@@ -179,7 +179,7 @@ func (s *session) compare(name string, r run.Runner, w want, lim float64, ask ru
 // digits of float64: then it says so, else "". Only a cancelled context is an
 // error.
 func (s *session) rounding(r run.Runner, w want, got *report.Logits, ask run.Question) (string, error) {
-	if !exact(r) || w.from != "ref" {
+	if !run.InFloat64(r) || w.from != "ref" {
 		return "", nil
 	}
 	s.step("ref: with the graph's rounded constants")

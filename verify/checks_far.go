@@ -119,9 +119,9 @@ func (s *session) refused(r run.Runner, position int, err error, otherwise strin
 	case err == nil:
 		return fmt.Sprintf("%s: %v: %s", where, errNoFailure, otherwise)
 	case run.NamesNodes(r) && !strings.Contains(err.Error(), guardNode):
-		return fmt.Sprintf("%s is an error, but not of the graph's guard: the tables are left to refuse it, which they do on the CPU alone: %s", where, reason(r.Name(), err))
+		return fmt.Sprintf("%s is an error, but not of the graph's guard: the tables are left to refuse it, which they do on the CPU alone: %s", where, run.Reason(r.Name(), err))
 	case !s.ofPosition(err):
-		return fmt.Sprintf("%s is an error, but not of the position: %s", where, reason(r.Name(), err))
+		return fmt.Sprintf("%s is an error, but not of the position: %s", where, run.Reason(r.Name(), err))
 	}
 	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,7 +108,7 @@ func unlikeNames(what string, names map[string]string, list []*onnxpb.ValueInfoP
 	for _, v := range list {
 		have = append(have, v.GetName())
 	}
-	for _, key := range sortedKeys(names) {
+	for _, key := range slices.Sorted(maps.Keys(names)) {
 		n := names[key]
 		if !strings.Contains(n, "%d") {
 			told = append(told, n)

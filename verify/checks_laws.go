@@ -2,7 +2,9 @@ package verify
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +60,7 @@ func (s *session) law(name string, r run.Runner, lim float64, ask func() (findin
 	c.MaxAbs, c.MaxRel, c.Positions = report.Number(f.off), report.Number(f.off), f.positions
 	switch {
 	case err != nil:
-		c.Verdict, c.Detail = report.Fail, reason(r.Name(), err)
+		c.Verdict, c.Detail = report.Fail, run.Reason(r.Name(), err)
 	case f.closed:
 		c.Verdict, c.Detail = report.Skipped, r.Name()+" does not show its caches"
 	case f.positions == 0:
@@ -98,7 +100,7 @@ func (s *session) twoLimits(check string, r run.Runner, ask run.Question) (float
 // tapped runs a runner and returns the values asked for, by name.
 func (s *session) tapped(t run.Tapper, in run.Input, names map[string]bool) (map[string]*interp.Array, error) {
 	found := map[string]*interp.Array{}
-	_, _, err := t.Tap(s.ctx, in, nil, sortedKeys(names), func(name string, a *interp.Array) error {
+	_, _, err := t.Tap(s.ctx, in, nil, slices.Sorted(maps.Keys(names)), func(name string, a *interp.Array) error {
 		found[name] = a
 		return nil
 	})

@@ -7,6 +7,7 @@ import (
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 const (
@@ -52,7 +53,7 @@ func (s *session) rotation() error {
 		return s.ctx.Err()
 	}
 	if err != nil {
-		c.Verdict, c.Detail = report.Fail, reason("interp", err)
+		c.Verdict, c.Detail = report.Fail, run.Reason("interp", err)
 	}
 	if c.Verdict == report.Fail {
 		c.Blame = "the tables may be right, and what looks up in them is not: emit the graph again with pecvt export"

@@ -2,7 +2,9 @@ package verify
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
@@ -58,7 +60,7 @@ func (s *session) compareLayers() string {
 // it, as far as the run came.
 func (s *session) residualsOf(t run.Tapper, in run.Input) (map[int][]float64, error) {
 	stages, found := s.residuals(), map[int][]float64{}
-	_, _, err := t.Tap(s.ctx, in, nil, sortedKeys(stages), func(name string, a *interp.Array) error {
+	_, _, err := t.Tap(s.ctx, in, nil, slices.Sorted(maps.Keys(stages)), func(name string, a *interp.Array) error {
 		found[stages[name]] = a.F
 		return nil
 	})
@@ -71,7 +73,7 @@ func (s *session) residualsOf(t run.Tapper, in run.Input) (map[int][]float64, er
 func (s *session) residuals() map[string]int {
 	out := map[string]int{}
 	nodes := s.info.Model.GetGraph().GetNode()
-	values, _ := streams(s.model, nodes)
+	values, _ := run.Streams(s.model, nodes)
 	last := len(s.model.Blocks)
 	for i, v := range values[:last] { // the last one has passed the final norm
 		if v != "" {

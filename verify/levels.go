@@ -89,7 +89,7 @@ func (s *session) atLevel(runner string, l run.Leveler, level string, in run.Inp
 	s.step("open %s at optimisation level %s", runner, level)
 	r, err := l.AtLevel(level)
 	if err != nil {
-		s.add(report.Check{Name: "load", Runner: runner, Level: level, Verdict: report.Fail, Detail: reason(runner, err), Blame: s.diagnose()})
+		s.add(report.Check{Name: "load", Runner: runner, Level: level, Verdict: report.Fail, Detail: run.Reason(runner, err), Blame: s.diagnose()})
 		return s.ctx.Err()
 	}
 	defer r.Close()

@@ -89,7 +89,6 @@ func TestInventedParts(t *testing.T) {
 		s.opts.Bisect = true
 		for _, c := range familytest.Invented(s.model) {
 			s.model, s.loaded, s.source = c.Model, c.Model, c.Model
-			s.parts = nil
 			s.report.Checks = nil
 			s.attributes()
 			if a := s.report.Checks[0]; a.Verdict != report.Incomplete {

@@ -49,7 +49,7 @@ func (s *session) placement(r run.Runner) {
 		s.add(c)
 		return
 	case err != nil:
-		c.Verdict, c.Detail = report.Incomplete, "where the nodes ran is not known: "+reason(r.Name(), err)
+		c.Verdict, c.Detail = report.Incomplete, "where the nodes ran is not known: "+run.Reason(r.Name(), err)
 		s.add(c)
 		return
 	}

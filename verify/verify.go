@@ -13,6 +13,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/verify/bisect"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -89,8 +90,7 @@ type session struct {
 	synthetic  *run.Past // the last one made, or nil
 	budgets
 	made
-	failures []failure              // for the bisection
-	parts    map[string]family.Part // by path, once asked for
+	failures []bisect.Failure // for the bisection
 	progress progress
 }
 
@@ -111,12 +111,12 @@ func Verify(ctx context.Context, dir string, opts Options) (*report.Report, erro
 	if err := somethingToVerify(dir); err != nil {
 		return nil, err
 	}
-	if isRepro(dir) {
+	if bisect.IsRepro(dir) {
 		return verifyRepro(ctx, dir, opts)
 	}
 	if opts.Extract != "" {
 		opts.Bisect = true
-		if err := reproTarget(opts.Extract, opts.Force); err != nil {
+		if err := bisect.ReproTarget(opts.Extract, opts.Force); err != nil {
 			return nil, err
 		}
 	}
@@ -300,21 +300,27 @@ func (s *session) start(name string, open func() (run.Runner, error)) {
 		s.others = append(s.others, r)
 		return
 	}
-	c := report.Check{Name: "load", Runner: name, Verdict: report.Fail, Detail: reason(name, err)}
-	if !errors.Is(err, ort.ErrUnavailable) {
-		c.Blame = s.strayLink()
-		if c.Blame == "" {
-			c.Blame = s.diagnose()
-		}
-	} else {
-		c.Verdict = report.Unavailable
-		for _, must := range s.opts.Require {
-			if strings.HasPrefix(name, must) {
-				c.Verdict, c.Detail = report.Fail, "required and unavailable: "+c.Detail
-			}
-		}
+	if errors.Is(err, ort.ErrUnavailable) {
+		s.add(s.missing(name, err))
+		return
+	}
+	c := report.Check{Name: "load", Runner: name, Verdict: report.Fail, Detail: run.Reason(name, err)}
+	c.Blame = s.strayLink()
+	if c.Blame == "" {
+		c.Blame = s.diagnose()
 	}
 	s.add(c)
+}
+
+// missing is the check of a runner whose library is not there.
+func (s *session) missing(name string, err error) report.Check {
+	c := report.Check{Name: "load", Runner: name, Verdict: report.Unavailable, Detail: run.Reason(name, err)}
+	for _, must := range s.opts.Require {
+		if strings.HasPrefix(name, must) {
+			c.Verdict, c.Detail = report.Fail, "required and unavailable: "+c.Detail
+		}
+	}
+	return c
 }
 
 func (s *session) close() {

@@ -1,4 +1,4 @@
-package verify
+package bisect
 
 import (
 	"context"
@@ -137,7 +137,7 @@ func (w *walk) values(ctx context.Context, in run.Input, caches both, names []st
 	}
 	want := map[string]*wanted{}
 	for left := names; ; {
-		part, _, _, err := w.oracle.collect(ctx, in, caches.oracle, left, func(v string) int { return w.layer[v] }, w.s.opts.MaxMem, true)
+		part, _, _, err := w.oracle.collect(ctx, in, caches.oracle, left, func(v string) int { return w.layer[v] }, w.s.maxMem, true)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%w: %w", errWalk, err)
 		}

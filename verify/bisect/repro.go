@@ -1,4 +1,4 @@
-package verify
+package bisect
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,24 +53,41 @@ type reproManifest struct {
 	Float32 report.Number `json:"limit_float32"`
 }
 
-// isRepro tells whether dir is a folder that an extract was written to.
-func isRepro(dir string) bool {
+// IsRepro tells whether dir is a folder that an extract was written to.
+func IsRepro(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, ReproFile))
 	return err == nil
 }
 
-// verifyRepro runs a repro's graph on its inputs and compares what comes out with
+// ReproOptions are who runs a repro, beside the interpreter.
+type ReproOptions struct {
+	// ORTLibrary chooses ONNX Runtime, Providers are those to run on. One that is
+	// missing is passed over, unless it is the CPU or Named.
+	ORTLibrary string
+	Providers  []string
+	Named      bool
+	// OptLevel is the optimisation level to run at; "" is each of them.
+	OptLevel string
+	// Missing makes the check of a runner whose library is not there.
+	Missing func(runner string, err error) report.Check
+	// Step, where not nil, is told of every step as it starts.
+	Step func(format string, args ...any)
+}
+
+// again is a repro under way.
+type again struct {
+	ctx              context.Context
+	dir              string
+	opts             ReproOptions
+	about            *reproManifest
+	inputs, expected map[string]*interp.Array
+	report           *report.Report
+}
+
+// VerifyRepro runs a repro's graph on its inputs and compares what comes out with
 // what should.
-func verifyRepro(ctx context.Context, dir string, opts Options) (*report.Report, error) {
+func VerifyRepro(ctx context.Context, dir string, opts ReproOptions) (*report.Report, error) {
 	begin := time.Now()
-	for _, o := range [][2]string{{"--golden", opts.Golden}, {"--against", opts.Against}, {"--ids", opts.IDs}} {
-		if o[1] != "" {
-			return nil, fmt.Errorf("repro: %s holds one part of a graph: %s does not apply to it", dir, o[0])
-		}
-	}
-	if opts.Bisect || opts.Extract != "" {
-		return nil, fmt.Errorf("repro: %s holds one part of a graph already: run pecvt verify on it without --bisect and --extract", dir)
-	}
 	about, err := readManifest(dir)
 	if err != nil {
 		return nil, err
@@ -93,9 +111,13 @@ func verifyRepro(ctx context.Context, dir string, opts Options) (*report.Report,
 	if len(expected) == 0 {
 		return nil, fmt.Errorf("repro: %s holds no tensor: nothing to compare with; extract it again with pecvt verify --bisect --extract", filepath.Join(dir, expectedFile))
 	}
-	s := &session{ctx: ctx, dir: dir, opts: opts, report: &report.Report{Schema: 1, Model: filepath.Base(fsio.Absolute(dir)), Family: "repro of " + about.Model,
-		Encoding: fmt.Sprintf("node %s (%s)", about.Node, about.Op), Tokens: about.Tokens, Tolerances: report.Tolerances()}}
-	s.repro("interp", "", about, expected, func() (map[string]*interp.Array, error) {
+	if opts.Step == nil {
+		opts.Step = func(string, ...any) {}
+	}
+	s := &again{ctx: ctx, dir: dir, opts: opts, about: about, inputs: inputs, expected: expected,
+		report: &report.Report{Schema: 1, Model: filepath.Base(fsio.Absolute(dir)), Family: "repro of " + about.Model,
+			Encoding: fmt.Sprintf("node %s (%s)", about.Node, about.Op), Tokens: about.Tokens, Tolerances: report.Tolerances()}}
+	s.compare(run.InterpName, "", about.Float64, func() (map[string]*interp.Array, error) {
 		p, err := interp.Load(model, dir)
 		if err != nil {
 			return nil, err
@@ -103,13 +125,13 @@ func verifyRepro(ctx context.Context, dir string, opts Options) (*report.Report,
 		defer p.Close()
 		return p.RunWith(ctx, inputs, interp.Options{})
 	})
-	for _, provider := range opts.providers() {
+	for _, provider := range opts.Providers {
 		levels := []string{opts.OptLevel}
 		if opts.OptLevel == "" {
 			levels = ort.OptLevels()
 		}
 		for _, level := range levels {
-			if !s.reproORT(provider, level, about, inputs, expected) {
+			if !s.runtime(provider, level) {
 				break
 			}
 		}
@@ -122,9 +144,9 @@ func verifyRepro(ctx context.Context, dir string, opts Options) (*report.Report,
 	return s.report, nil
 }
 
-// reproORT runs a repro in ONNX Runtime; it reports false where the provider is
+// runtime runs a repro in ONNX Runtime; it reports false where the provider is
 // not there.
-func (s *session) reproORT(provider, level string, about *reproManifest, inputs, expected map[string]*interp.Array) bool {
+func (s *again) runtime(provider, level string) bool {
 	lib, err := ort.Load(s.opts.ORTLibrary)
 	var session *ort.Session
 	if err == nil {
@@ -132,19 +154,20 @@ func (s *session) reproORT(provider, level string, about *reproManifest, inputs,
 		session, err = ort.Open(filepath.Join(s.dir, run.GraphFile), ort.Options{Provider: provider, OptLevel: level})
 	}
 	if errors.Is(err, ort.ErrUnavailable) {
-		if provider == ort.ProviderCPU || s.opts.Provider != "" {
-			s.start("ort-"+provider, func() (run.Runner, error) { return nil, err })
+		if provider == ort.ProviderCPU || s.opts.Named {
+			s.opts.Step("open %s", run.ORTName(provider))
+			s.report.Checks = append(s.report.Checks, s.opts.Missing(run.ORTName(provider), err))
 		}
 		return false
 	}
-	s.repro("ort-"+provider, level, about, expected, func() (map[string]*interp.Array, error) {
+	s.compare(run.ORTName(provider), level, s.about.Float32, func() (map[string]*interp.Array, error) {
 		if err != nil {
 			return nil, err
 		}
 		defer session.Close()
 		feeds := map[string]ort.Tensor{}
 		for _, v := range session.Inputs() {
-			a := inputs[v.Name]
+			a := s.inputs[v.Name]
 			if a == nil {
 				return nil, fmt.Errorf("input %q is not in %s", v.Name, inputsFile)
 			}
@@ -167,23 +190,21 @@ func (s *session) reproORT(provider, level string, about *reproManifest, inputs,
 	return true
 }
 
-// repro makes one runner's check: the output that is farthest off decides.
-func (s *session) repro(runner, level string, about *reproManifest, expected map[string]*interp.Array, ask func() (map[string]*interp.Array, error)) {
-	s.step("%s: %s", runner, about.Node)
+// compare makes one runner's check: the output that is farthest off decides.
+func (s *again) compare(runner, level string, limit report.Number, ask func() (map[string]*interp.Array, error)) {
+	about := s.about
+	s.opts.Step("%s: %s", runner, about.Node)
 	begin := time.Now()
-	c := report.Check{Name: "repro", Runner: runner, Level: level, Against: about.Against, Limit: about.Float32, Verdict: report.Pass}
-	if runner == "interp" {
-		c.Limit = about.Float64
-	}
+	c := report.Check{Name: "repro", Runner: runner, Level: level, Against: about.Against, Limit: limit, Verdict: report.Pass, Other: true}
 	out, err := ask()
 	if err != nil {
-		c.Verdict, c.Detail = report.Fail, reason(runner, err)
+		c.Verdict, c.Detail = report.Fail, run.Reason(runner, err)
 	}
-	for _, name := range sortedKeys(expected) {
+	for _, name := range slices.Sorted(maps.Keys(s.expected)) {
 		if err != nil {
 			break
 		}
-		want := expected[name]
+		want := s.expected[name]
 		got := out[name]
 		if got == nil {
 			c.Verdict, c.Detail = report.Fail, fmt.Sprintf("output %q is missing", name)
@@ -206,7 +227,7 @@ func (s *session) repro(runner, level string, about *reproManifest, expected map
 		}
 	}
 	c.Seconds = report.Number(time.Since(begin).Seconds())
-	s.add(c)
+	s.report.Checks = append(s.report.Checks, c)
 }
 
 func largest(a *interp.Array) float64 {
@@ -262,18 +283,8 @@ func readArrays(path string) (map[string]*interp.Array, error) {
 	return out, nil
 }
 
-// sortedKeys are a map's keys in order.
-func sortedKeys[V any](m map[string]V) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-// reproTarget refuses a folder that an extract may not be written to.
-func reproTarget(dir string, force bool) error {
+// ReproTarget refuses a folder that an extract may not be written to.
+func ReproTarget(dir string, force bool) error {
 	info, err := os.Lstat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -294,7 +305,7 @@ func reproTarget(dir string, force bool) error {
 			return fmt.Errorf("target %s holds %s, which is no part of a repro: --force replaces only what pecvt wrote", dir, e.Name())
 		}
 	}
-	if len(entries) > 0 && !isRepro(dir) {
+	if len(entries) > 0 && !IsRepro(dir) {
 		return fmt.Errorf("target %s holds no %s: --force replaces only what pecvt wrote", dir, ReproFile)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package verify
+package bisect
 
 import (
 	"bytes"
@@ -80,7 +80,7 @@ func (w *walk) tensor(n node, input int, value string, layer int) []report.Tenso
 }
 
 // locate says where an initialiser's data lie.
-func (s *session) locate(t *onnxpb.TensorProto, input int) report.TensorFinding {
+func (s *search) locate(t *onnxpb.TensorProto, input int) report.TensorFinding {
 	f := report.TensorFinding{Name: t.GetName(), Input: input, File: run.GraphFile, State: report.StateNone}
 	location, offset, length := run.External(t)
 	if location == "" {
@@ -128,7 +128,7 @@ var dtypes = map[int32]tensor.DType{
 
 // judgeTable compares a table of cosines or sines with what it should hold; it
 // reports false for what is no such table.
-func (s *session) judgeTable(f *report.TensorFinding, t *onnxpb.TensorProto) bool {
+func (s *search) judgeTable(f *report.TensorFinding, t *onnxpb.TensorProto) bool {
 	prefix, sin := strings.CutSuffix(t.GetName(), names.SinTable)
 	r, ok := s.rotaries()[strings.TrimSuffix(prefix, names.CosTable)]
 	if !ok {
@@ -162,7 +162,7 @@ func (s *session) judgeTable(f *report.TensorFinding, t *onnxpb.TensorProto) boo
 }
 
 // judgeByName compares an initialiser with the tensor of its name.
-func (s *session) judgeByName(f *report.TensorFinding, t *onnxpb.TensorProto) {
+func (s *search) judgeByName(f *report.TensorFinding, t *onnxpb.TensorProto) {
 	weight := family.Weight{Tensor: t.GetName()}
 	if at := strings.LastIndexByte(weight.Tensor, '['); at > 0 {
 		begin, end, ok := strings.Cut(strings.TrimSuffix(weight.Tensor[at+1:], "]"), ":")
@@ -189,7 +189,7 @@ const joinedAfter = "it is joined after "
 
 // judgeOrder holds the parts of a layer's fused projection against the order in
 // which their outputs are taken apart: queries, keys, values.
-func (s *session) judgeOrder(list []report.TensorFinding, layer int) {
+func (s *search) judgeOrder(list []report.TensorFinding, layer int) {
 	if layer < 0 || layer >= len(s.model.Blocks) {
 		return
 	}
@@ -214,7 +214,7 @@ func (s *session) judgeOrder(list []report.TensorFinding, layer int) {
 
 // compareWeight reads initialisers, joined, beside the checkpoint's weight, a
 // piece at a time: max |got − want| / max |want|.
-func (s *session) compareWeight(sources []*onnxpb.TensorProto, should *family.Weight) (off float64, note string, err error) {
+func (s *search) compareWeight(sources []*onnxpb.TensorProto, should *family.Weight) (off float64, note string, err error) {
 	raw, dtype, err := should.Bytes(s.ckpt)
 	if err != nil {
 		return 0, "", err

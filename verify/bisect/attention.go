@@ -1,4 +1,4 @@
-package verify
+package bisect
 
 import (
 	"github.com/pecvt/pecvt/convert/family"

@@ -1,4 +1,4 @@
-package verify
+package bisect
 
 import (
 	"math"
@@ -169,7 +169,7 @@ func (e *expecter) gathered(name string) (r posenc.Rotary, sin, ok bool) {
 }
 
 // rotaries are the rotations that the graph's tables hold, by the tables' names.
-func (s *session) rotaries() map[string]posenc.Rotary {
+func (s *search) rotaries() map[string]posenc.Rotary {
 	out := map[string]posenc.Rotary{}
 	for _, t := range run.Tables(s.model) {
 		if t.OfHeads() {

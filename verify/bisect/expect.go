@@ -1,4 +1,4 @@
-package verify
+package bisect
 
 import (
 	"math"
@@ -20,13 +20,13 @@ type counterpart struct {
 
 // expecter knows the counterparts of one call's values.
 type expecter struct {
-	s         *session
+	s         *search
 	in        run.Input
 	b, n, old int // batch, tokens, past
 	cache     *ref.Cache
 }
 
-func newExpecter(s *session, in run.Input, past *ref.Cache) *expecter {
+func newExpecter(s *search, in run.Input, past *ref.Cache) *expecter {
 	e := &expecter{s: s, in: in, cache: past}
 	e.b, e.n = in.Batch()
 	if past != nil {

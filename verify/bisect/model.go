@@ -1,4 +1,4 @@
-package verify
+package bisect
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 )
 
 // partOf is the part of the model that a node computes, by its name.
-func (s *session) partOf(node string) (family.Part, bool) {
+func (s *search) partOf(node string) (family.Part, bool) {
 	at := strings.LastIndexByte(node, '/')
 	if at < 0 {
 		return family.Part{}, false
@@ -32,7 +32,7 @@ func (s *session) partOf(node string) (family.Part, bool) {
 
 // weightOf is the checkpoint's weight that an input of a node should be, nil
 // where the node's name does not tell.
-func (s *session) weightOf(name string, input int) *family.Weight {
+func (s *search) weightOf(name string, input int) *family.Weight {
 	p, ok := s.partOf(name)
 	if !ok {
 		return nil
@@ -60,7 +60,7 @@ func (s *session) weightOf(name string, input int) *family.Weight {
 }
 
 // normOf is the norm that a node computes, nil for other nodes.
-func (s *session) normOf(name string) *family.Norm {
+func (s *search) normOf(name string) *family.Norm {
 	p, _ := s.partOf(name)
 	n, _ := p.Of.(*family.Norm)
 	if n == nil || !strings.HasSuffix(name, "Normalization") {
@@ -70,7 +70,7 @@ func (s *session) normOf(name string) *family.Norm {
 }
 
 // attentionOf is a stage's attention, nil where it has none.
-func (s *session) attentionOf(layer int) *family.Attention {
+func (s *search) attentionOf(layer int) *family.Attention {
 	if layer < 0 || layer >= len(s.model.Blocks) {
 		return nil
 	}
@@ -78,7 +78,7 @@ func (s *session) attentionOf(layer int) *family.Attention {
 }
 
 // attributesOf spells a node's attributes; one that is not the model's says so.
-func (s *session) attributesOf(n node, layer int) []string {
+func (s *search) attributesOf(n node, layer int) []string {
 	should := map[string]float64{}
 	if norm := s.normOf(n.GetName()); norm != nil {
 		should["epsilon"] = float64(float32(norm.Eps))
@@ -123,7 +123,7 @@ func (s *session) attributesOf(n node, layer int) []string {
 
 // wired is the value that an emitted graph joins to an input of a node, "" where
 // that is not fixed. Values may be right and yet not belong there.
-func (s *session) wired(n node, input, layer int) string {
+func (s *search) wired(n node, input, layer int) string {
 	switch n.GetOpType() {
 	case "Rotation":
 		cos, sin := strings.LastIndex(at(n, 1), "/cos/"), strings.LastIndex(at(n, 2), "/sin/")
@@ -153,7 +153,7 @@ func at(n node, input int) string {
 }
 
 // lacking tells of weights that the model has and a node does not read.
-func (s *session) lacking(n node) []string {
+func (s *search) lacking(n node) []string {
 	if b := s.weightOf(n.GetName(), 2); b != nil && at(n, 2) == "" {
 		return []string{fmt.Sprintf("the node has no input 2: the model has a bias here, %s", b.Tensor)}
 	}

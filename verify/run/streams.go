@@ -1,4 +1,4 @@
-package verify
+package run
 
 import (
 	"github.com/pecvt/pecvt/convert/family"
@@ -6,11 +6,11 @@ import (
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
-// streams are the values of a graph that are the residual stream: before each
+// Streams are the values of a graph that are the residual stream: before each
 // layer, and after the last. A layer's first norm reads it; where there is none,
 // it is what the layer before, or the embedding, hands on. missing is the node
 // that is not found by its name, "" where all are.
-func streams(m *family.Model, nodes []*onnxpb.NodeProto) (values []string, missing string) {
+func Streams(m *family.Model, nodes []*onnxpb.NodeProto) (values []string, missing string) {
 	byName := map[string]*onnxpb.NodeProto{}
 	for _, n := range nodes {
 		byName[n.GetName()] = n

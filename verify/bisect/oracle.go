@@ -1,4 +1,4 @@
-package verify
+package bisect
 
 import (
 	"context"
@@ -31,7 +31,7 @@ const logitsTap = names.LogitsTap
 
 // refOracle is ref with the graph's constants.
 type refOracle struct {
-	s    *session
+	s    *search
 	plan *run.Plan
 	ref  *run.Ref
 }
@@ -164,7 +164,7 @@ type graphOracle struct {
 }
 
 // graphOracle returns the interpreter as an oracle, nil where there is none.
-func (s *session) graphOracle() oracle {
+func (s *search) graphOracle() oracle {
 	if t := run.Exact(s.others); t != nil {
 		return &graphOracle{t, run.NewPlan(s.info.Model)}
 	}

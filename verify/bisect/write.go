@@ -1,12 +1,14 @@
-package verify
+package bisect
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -18,7 +20,7 @@ import (
 
 // write puts an extract into a folder, whole or not at all.
 func (x *extract) write(dir string, force bool) (err error) {
-	if err := reproTarget(dir, force); err != nil {
+	if err := ReproTarget(dir, force); err != nil {
 		return err
 	}
 	path, err := filepath.Abs(dir)
@@ -83,7 +85,7 @@ func (x *extract) write(dir string, force bool) (err error) {
 func writeArrays(path string, values map[string]*interp.Array) error {
 	var infos []safetensors.Info
 	dtype := map[interp.Kind]tensor.DType{interp.Float: tensor.F64, interp.Int: tensor.I64, interp.Bool: tensor.Bool}
-	names := sortedKeys(values)
+	names := slices.Sorted(maps.Keys(values))
 	for _, n := range names {
 		info := safetensors.Info{Name: n, DType: dtype[values[n].Kind], Shape: []int64{}}
 		for _, d := range values[n].Shape {

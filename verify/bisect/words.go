@@ -1,4 +1,4 @@
-package verify
+package bisect
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 )
 
 // conclude puts what was found into words, and says what to do.
-func (s *session) conclude(b *report.Bisection) {
+func (s *search) conclude(b *report.Bisection) {
 	from := fmt.Sprintf("%s against %s, check %s", b.Runner, b.Against, b.Check)
 	if b.Call > 1 {
 		from += fmt.Sprintf(", call %d", b.Call)
@@ -25,7 +25,7 @@ func (s *session) conclude(b *report.Bisection) {
 			}
 		}
 		b.Summary = fmt.Sprintf("nothing leaves the budget: the largest error is %.2g, after %s in %s", float64(worst.MaxRel), worst.Stage, worst.Runner)
-		if s.report.Failed() {
+		if s.failed {
 			b.Summary += "; what failed is not in the values of a forward pass"
 			b.Advice = "read what the failed checks say of the weights, the tables or the runners"
 		}
@@ -53,7 +53,7 @@ func oneOf(n int) string {
 	return fmt.Sprintf("one of %d nodes", n)
 }
 
-func (s *session) advice(b *report.Bisection) string {
+func (s *search) advice(b *report.Bisection) string {
 	if b.Node == nil {
 		return ""
 	}

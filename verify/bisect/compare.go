@@ -1,8 +1,9 @@
-package verify
+package bisect
 
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,7 +30,7 @@ func (w *walk) compareValues(ctx context.Context, in run.Input, caches both, nam
 	var after both
 	left := names
 	for first := true; first || len(left) > 0; first = false {
-		want, _, oracleAfter, err := w.oracle.collect(ctx, in, caches.oracle, left, func(v string) int { return w.layer[v] }, w.s.opts.MaxMem, only || !first)
+		want, _, oracleAfter, err := w.oracle.collect(ctx, in, caches.oracle, left, func(v string) int { return w.layer[v] }, w.s.maxMem, only || !first)
 		if err != nil {
 			return nil, nil, after, fmt.Errorf("%w: %w", errWalk, err)
 		}
@@ -164,7 +165,7 @@ func (w *walk) nodes(ctx context.Context, in run.Input, caches both, st section)
 	}
 	w.found.Magnified = exact
 	nodes := w.name(first, st, found)
-	if w.s.opts.Extract == "" || exact { // what is right by itself reproduces nothing
+	if w.s.extract == "" || exact { // what is right by itself reproduces nothing
 		return nil
 	}
 	if w.part, err = w.extract(ctx, in, caches, st, first, nodes); err != nil {
@@ -177,9 +178,9 @@ func (w *walk) nodes(ctx context.Context, in run.Input, caches both, st section)
 // about says what an extract is of.
 func (w *walk) about() reproManifest {
 	b := w.found
-	m := reproManifest{Schema: 1, Model: w.s.report.Model, Check: b.Check, Runner: b.Runner, Call: b.Call, Against: b.Against, Stage: b.Stage,
+	m := reproManifest{Schema: 1, Model: w.s.name, Check: b.Check, Runner: b.Runner, Call: b.Call, Against: b.Against, Stage: b.Stage,
 		Node: b.Node.Name, Op: b.Node.Op, Between: b.Between, Tokens: w.tokens, Float64: report.Number(report.Float64.Limit()), Float32: report.Number(valueLimit(report.Float32))}
-	if exact(w.runner) {
+	if run.InFloat64(w.runner) {
 		m.Float64 = b.Limit
 	} else {
 		m.Float32 = b.Limit
@@ -282,7 +283,7 @@ func (w *walk) between(first int, st section, found map[string]measured) []int {
 		w.found.Between = append(w.found.Between, fmt.Sprintf("%s (%s)", w.plan.Nodes[i].GetName(), run.OpName(w.plan.Nodes[i])))
 	}
 	if len(list) > 0 {
-		w.found.Good = sortedKeys(good)
+		w.found.Good = slices.Sorted(maps.Keys(good))
 	}
 	return list
 }

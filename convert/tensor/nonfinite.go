@@ -45,18 +45,23 @@ func NonFinite(src []byte, d DType) (index int64, found bool) {
 	return 0, false
 }
 
-// nonFinite16 looks at four elements at once: adding the lowest exponent bit
+// nonFinite16 looks at sixteen elements at once: adding the lowest exponent bit
 // carries into the sign's place exactly where the exponent is all ones.
 func nonFinite16(src []byte, mask uint16) (int64, bool) {
 	const lanes, signs = 0x0001000100010001, 0x8000800080008000
 	wide, low := uint64(mask)*lanes, uint64(mask&-mask)*lanes
-	i := 0
-	for ; i+8 <= len(src); i += 8 {
-		if (binary.LittleEndian.Uint64(src[i:])&wide+low)&signs != 0 {
+	rest := src
+	for len(rest) >= 32 {
+		a := binary.LittleEndian.Uint64(rest)&wide + low
+		b := binary.LittleEndian.Uint64(rest[8:])&wide + low
+		c := binary.LittleEndian.Uint64(rest[16:])&wide + low
+		d := binary.LittleEndian.Uint64(rest[24:])&wide + low
+		if (a|b|c|d)&signs != 0 {
 			break
 		}
+		rest = rest[32:]
 	}
-	for ; i+2 <= len(src); i += 2 {
+	for i := len(src) - len(rest); i+2 <= len(src); i += 2 {
 		if binary.LittleEndian.Uint16(src[i:])&mask == mask {
 			return int64(i / 2), true
 		}

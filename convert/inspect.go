@@ -9,6 +9,7 @@ import (
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Inspection is what a checkpoint is, as `pecvt inspect` prints it.
@@ -129,7 +130,7 @@ func inspection(m *family.Model, name string) *Inspection {
 	in.spectrum(m)
 	in.Warnings = append(in.Warnings, spectrumWarnings(m, in.Planes)...)
 	if err := m.Beyond(family.Named()...); err != nil {
-		in.Warnings = append(in.Warnings, fmt.Sprintf("no command computes this model, --to as-is copies it: %v", err))
+		in.Warnings = append(in.Warnings, fmt.Sprintf("no command computes this model, "+hint.To+" as-is copies it: %v", err))
 	}
 	return in
 }
@@ -203,9 +204,9 @@ func spectrumWarnings(m *family.Model, planes []Plane) []string {
 func lengthWarnings(m *family.Model) []string {
 	switch {
 	case m.Rope.Type == "dynamic":
-		return []string{fmt.Sprintf("dynamic scaling changes the base with the sequence length: a graph's table is that of the length it is made for, by default max_position_embeddings (%d), up to which nothing is scaled; a greater --max-length scales all positions, the first ones too", m.MaxPositions)}
+		return []string{fmt.Sprintf("dynamic scaling changes the base with the sequence length: a graph's table is that of the length it is made for, by default max_position_embeddings (%d), up to which nothing is scaled; a greater "+hint.MaxLength+" scales all positions, the first ones too", m.MaxPositions)}
 	case m.Rope.Type == "longrope" && !equalFloats(m.Rope.ShortFactor, m.Rope.LongFactor):
-		return []string{fmt.Sprintf("longrope switches from its short to its long factors beyond %d positions: a graph holds one of the two, by default the short ones, as stock loaders use up to there; a --max-length above %d selects the long ones", m.TrainedLength, m.TrainedLength)}
+		return []string{fmt.Sprintf("longrope switches from its short to its long factors beyond %d positions: a graph holds one of the two, by default the short ones, as stock loaders use up to there; a "+hint.MaxLength+" above %d selects the long ones", m.TrainedLength, m.TrainedLength)}
 	}
 	return nil
 }

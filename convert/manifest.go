@@ -13,6 +13,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // manifestName is the file that describes how a folder was made.
@@ -154,7 +155,7 @@ func (p *Plan) checkTrainLength(manifest []byte) {
 		return
 	}
 	if l := known.Encoding.TrainLength; l != p.rewrite.TrainLength {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("the source's %s says it was trained on %d positions, %d (%s) are used: set --train-length if that is wrong",
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the source's %s says it was trained on %d positions, %d (%s) are used: set "+hint.TrainLength+" if that is wrong",
 			manifestName, l, p.rewrite.TrainLength, p.rewrite.TrainLengthFrom))
 	}
 }

@@ -52,7 +52,7 @@ func TestManifest(t *testing.T) {
 	if diff := cmp.Diff(p.Encoding, m.Encoding); diff != "" {
 		t.Errorf("encoding (-plan +manifest):\n%s", diff)
 	}
-	if e := m.Encoding; e.TrainLengthFrom != "--train-length" || e.MaxPositions != 80 || e.Kind != rewrite.Lossy || e.Spelling != "longrope" || len(e.Planes) != 8 {
+	if e := m.Encoding; e.TrainLengthFrom != "Options.TrainLength" || e.MaxPositions != 80 || e.Kind != rewrite.Lossy || e.Spelling != "longrope" || len(e.Planes) != 8 {
 		t.Errorf("encoding %+v", e)
 	}
 }

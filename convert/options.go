@@ -40,6 +40,9 @@ type Options struct {
 	Hash bool
 	// ToolVersion is recorded in the manifest.
 	ToolVersion string
+	// Say, where not nil, is how notes, reasons and warnings name options; see
+	// hint.Naming.
+	Say func(text string) string
 }
 
 // Rewrite returns the part of the options that decides the rewrite.

@@ -162,6 +162,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	if err := p.planSidecars(); err != nil {
 		return nil, err
 	}
+	p.say()
 	if err := p.planManifest(); err != nil {
 		return nil, err
 	}
@@ -172,6 +173,23 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// say has the plan's texts name options as it was asked for.
+func (p *Plan) say() {
+	say := p.options.Say
+	if say == nil {
+		return
+	}
+	e := &p.Encoding
+	for _, text := range []*string{&e.Reason, &e.Loaders, &e.TrainLengthFrom} {
+		*text = say(*text)
+	}
+	for _, list := range [][]string{p.Notes, p.Warnings} {
+		for i := range list {
+			list[i] = say(list[i])
+		}
+	}
 }
 
 // defaultOutput is <name>-<encoding> in the current folder, or beside the model

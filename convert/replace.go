@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // emitted are the files that come into a result beside the manifest's list.
@@ -28,9 +30,9 @@ func replaceable(name, path string) error {
 	man, err := readManifest(filepath.Join(path, manifestName))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("target %s holds files and no %s, so pecvt did not write it: --force replaces only an empty folder or a result of pecvt's; choose another target, or remove it yourself", name, manifestName)
+		return hint.Errorf("target %s holds files and no %s, so pecvt did not write it: "+hint.Replace+" replaces only an empty folder or a result of pecvt's; choose another target, or remove it yourself", name, manifestName)
 	case err != nil:
-		return fmt.Errorf("target %s: its %s is not a manifest of pecvt's (%w): --force replaces only an empty folder or a result of pecvt's; choose another target, or remove it yourself", name, manifestName, err)
+		return hint.Errorf("target %s: its %s is not a manifest of pecvt's (%w): "+hint.Replace+" replaces only an empty folder or a result of pecvt's; choose another target, or remove it yourself", name, manifestName, err)
 	}
 	ours := map[string]bool{}
 	for _, n := range emitted {
@@ -54,7 +56,7 @@ func replaceable(name, path string) error {
 	if len(others) > 4 {
 		others, more = others[:4], fmt.Sprintf(" and %d more", len(others)-4)
 	}
-	return fmt.Errorf("target %s holds what pecvt did not write: %s%s: --force would delete it; move it away or choose another target", name, strings.Join(others, ", "), more)
+	return hint.Errorf("target %s holds what pecvt did not write: %s%s: "+hint.Replace+" would delete it; move it away or choose another target", name, strings.Join(others, ", "), more)
 }
 
 // readManifest reads a pecvt.json.

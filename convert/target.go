@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // target is the folder a result goes to, and the temporary one beside it.
@@ -233,7 +234,7 @@ func (t *target) commit(durable bool, linked map[string]bool) error {
 }
 
 // errTaken says that another run was first.
-var errTaken = errors.New("exists: choose another, or replace it with --force")
+var errTaken = errors.New("exists: choose another, or replace it with " + hint.Replace)
 
 // place renames the temporary folder to the target's name. Where another run put
 // a target there meanwhile, the rename fails, and that is the error.

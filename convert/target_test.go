@@ -97,7 +97,7 @@ func TestExistingTarget(t *testing.T) {
 	put(t, filepath.Join(o.Output, "old"), []byte("old"))
 	put(t, filepath.Join(o.Output, "pecvt.json"), []byte(`{"schema":1,"tool":"pecvt devel","files":[{"name":"old","bytes":3}]}`))
 	p := plan(t, source, o)
-	if _, err := run(p); err == nil || !strings.Contains(err.Error(), "--force") {
+	if _, err := run(p); err == nil || !strings.Contains(err.Error(), "RunOptions.Force") {
 		t.Errorf("without force: %v", err)
 	}
 	broken := errors.New("emission failed")

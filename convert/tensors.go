@@ -9,6 +9,7 @@ import (
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // tensorFile is one tensor file of the result.
@@ -225,7 +226,7 @@ func editInfo(src store.Store, e *rewrite.Edit) (safetensors.Info, error) {
 			out.DType = info.DType
 		}
 		if info.DType != out.DType {
-			return out, fmt.Errorf("%s: tensor %q is %s and %q is %s: they cannot share %q; convert the checkpoint to one dtype, or use --layout native", store.Where(src, piece.Tensor), e.Pieces[0].Tensor, out.DType, piece.Tensor, info.DType, e.Name)
+			return out, hint.Errorf("%s: tensor %q is %s and %q is %s: they cannot share %q; convert the checkpoint to one dtype, or use "+hint.Layout+" native", store.Where(src, piece.Tensor), e.Pieces[0].Tensor, out.DType, piece.Tensor, info.DType, e.Name)
 		}
 		if len(info.Shape) != len(e.Shape) || !slices.Equal(info.Shape[1:], e.Shape[1:]) || piece.Rows.Begin < 0 || piece.Rows.End > info.Shape[0] {
 			return out, fmt.Errorf("internal error: tensor %q of shape %v: rows %v of %q of shape %v do not fit", e.Name, e.Shape, piece.Rows, piece.Tensor, info.Shape)

@@ -239,7 +239,7 @@ func TestMixedDTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = convert.NewPlan(path, partial())
-	if err == nil || !strings.Contains(err.Error(), "layers.1.self_attn.k_proj") || !strings.Contains(err.Error(), "--layout native") {
+	if err == nil || !strings.Contains(err.Error(), "layers.1.self_attn.k_proj") || !strings.Contains(err.Error(), "Options.Layout native") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := convert.NewPlan(path, convert.Options{To: "hope", Cut: posenc.Cut{Kind: posenc.CutKeep, Keep: 3}}); err != nil {
@@ -274,10 +274,10 @@ func TestIgnoredTensors(t *testing.T) {
 	for name, stays := range map[string]bool{"hope": true, "hope-ab3": false} {
 		out, p, _ := produce(t, path, to(name))
 		if _, has := open(t, out).Lookup(buffer); has != stays {
-			t.Errorf("--to %s: buffer there %v, want %v", name, has, stays)
+			t.Errorf("Options.To %s: buffer there %v, want %v", name, has, stays)
 		}
 		if !strings.Contains(strings.Join(p.Notes, "\n"), buffer) {
-			t.Errorf("--to %s: notes %q name no buffer", name, p.Notes)
+			t.Errorf("Options.To %s: notes %q name no buffer", name, p.Notes)
 		}
 	}
 }

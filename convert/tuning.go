@@ -11,6 +11,7 @@ import (
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Tuning is what a selection of planes and a calibration bring into a
@@ -116,7 +117,7 @@ func openOverlay(r *Tuning, src store.Store, m *family.Model, made *rewrite.Rewr
 			return o, err
 		}
 		if retrofit.Hash(students) != r.Calibration.Target {
-			return o, fmt.Errorf("it was made for another rotation than --to %s gives: calibrate for this one", made.To)
+			return o, hint.Errorf("it was made for another rotation than "+hint.To+" %s gives: calibrate for this one", made.To)
 		}
 	}
 	for _, path := range r.Calibration.Files {

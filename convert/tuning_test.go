@@ -162,7 +162,7 @@ func TestSelectionRefused(t *testing.T) {
 		edit  func(o *convert.Options)
 		fault string
 	}{
-		{func(o *convert.Options) { o.To = "nope" }, "a selection of planes is --to hope"},
+		{func(o *convert.Options) { o.To = "nope" }, "a selection of planes is Options.To hope"},
 		{func(o *convert.Options) { o.Scale = posenc.Scale{Kind: "pi", Factor: 4} }, "takes no scaling"},
 		{func(o *convert.Options) { o.Layout = rewrite.Partial }, "no rope type has them"},
 		{func(o *convert.Options) { o.Spelling = "longrope" }, "no rope type has them"},

@@ -20,7 +20,7 @@ func TestLengthWarnings(t *testing.T) {
 	const dynamic = `{"rope_type":"dynamic","rope_theta":300.0,"factor":4.0}`
 	for _, c := range []struct{ rope, to, want string }{
 		{factors("1.0", "2.0"), "hope", "longrope switches from its short to its long factors beyond 16 positions"},
-		{factors("1.0", "2.0"), rewrite.AsIs, "a --max-length above 16 selects the long ones"},
+		{factors("1.0", "2.0"), rewrite.AsIs, "a Options.MaxLength above 16 selects the long ones"},
 		{factors("1.0", "2.0"), "nope", ""},
 		{factors("2.0", "2.0"), "hope", ""},
 		{dynamic, rewrite.AsIs, "dynamic scaling changes the base"},

@@ -7,6 +7,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // added is what a bias puts into an attention: coordinates in front of each
@@ -32,7 +33,7 @@ func (e *emitter) bias(l *layer) added {
 		form = BiasMask
 	} else if why != "" {
 		if e.opts.Bias == BiasLowered {
-			e.g.Fail(fmt.Errorf("layer %d: %w", l.i, unsupported("%s: it has no form as extra coordinates; use --bias mask or auto", why)))
+			e.g.Fail(hint.Errorf("layer %d: %w", l.i, unsupported("%s: it has no form as extra coordinates; use "+hint.Bias+" mask or auto", why)))
 			return added{}
 		}
 		form = BiasMask

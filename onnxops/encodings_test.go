@@ -138,7 +138,7 @@ func TestNotLowered(t *testing.T) {
 		m, ckpt := load(t, "golden/qwen3")
 		set(m.Blocks[1].Attn())
 		_, err := Export(m, ckpt, Options{Bias: BiasLowered})
-		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "layer 1") || !strings.Contains(err.Error(), "--bias mask") {
+		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "layer 1") || !strings.Contains(err.Error(), "Options.Bias mask") {
 			t.Errorf("%s: error %v", name, err)
 		}
 		checkStructure(t, exportOne(t, m, ckpt, Options{}))

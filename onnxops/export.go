@@ -10,6 +10,7 @@ import (
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/onnxops/ops"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // emitter is one export under way. Values that several layers share are made on
@@ -58,7 +59,7 @@ func Export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 
 func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto, *initializers, error) {
 	if err := m.Beyond(emitted...); err != nil {
-		return nil, nil, fmt.Errorf("onnx: %w; convert without a graph (--no-onnx)", err)
+		return nil, nil, hint.Errorf("onnx: %w; convert without a graph ("+hint.NoGraph+")", err)
 	}
 	opts, err := opts.withDefaults(m)
 	if err != nil {

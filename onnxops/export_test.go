@@ -230,7 +230,7 @@ func TestRefused(t *testing.T) {
 	for _, name := range noGroupQuery {
 		m, ckpt := load(t, name)
 		_, err := Export(m, ckpt, Options{Attention: AttentionORT})
-		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "--attention standard") || !strings.Contains(err.Error(), "layer 0") {
+		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "Options.Attention standard") || !strings.Contains(err.Error(), "layer 0") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -255,7 +255,7 @@ func TestNotInGroupQuery(t *testing.T) {
 		m, ckpt := load(t, "golden/qwen3")
 		tt.set(m.Blocks[1].Attn())
 		_, err := Export(m, ckpt, Options{Attention: AttentionORT})
-		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "use --attention standard") {
+		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "use Options.Attention standard") {
 			t.Errorf("%s: error %v, expected %q in it", tt.name, err, tt.want)
 		}
 	}
@@ -296,7 +296,7 @@ func TestOptionErrors(t *testing.T) {
 		{Options{Bias: "both"}, `bias form "both": expected "auto", "lowered" or "mask"`},
 		{Options{Weights: "none"}, `weights "none": expected "external", "external-copy" or "embed"`},
 		{Options{MaxLength: -1}, "maximum length -1"},
-		{Options{MaxLength: 1 << 30}, "give a smaller --max-length"},
+		{Options{MaxLength: 1 << 30}, "give a smaller Options.MaxLength"},
 	}
 	for _, tt := range tests {
 		if _, err := Export(m, ckpt, tt.opts); err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -3,6 +3,7 @@ package onnxops
 import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // expressible says what of a layer the chosen form of graph has no nodes for.
@@ -28,7 +29,7 @@ func (e *emitter) expressible(a *family.Attention) error {
 
 // fitsGroupQuery says what GroupQueryAttention cannot express.
 func fitsGroupQuery(a *family.Attention) error {
-	const advice = "; use --attention standard"
+	const advice = "; use " + hint.Attention + " standard"
 	if a.NormAfter || a.HeadNorm != nil {
 		return unsupported("a norm after the rotation, or on each head's output, does not fit GroupQueryAttention" + advice)
 	}

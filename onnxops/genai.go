@@ -11,6 +11,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // genAI is genai_config.json as onnxruntime-genai 0.18 reads it.
@@ -77,7 +78,7 @@ func GenAIConfig(m *family.Model, opts Options) ([]byte, error) {
 	a := m.Blocks[0].Attn()
 	for i, b := range m.Attentions() {
 		if b.Heads != a.Heads || b.KVHeads != a.KVHeads || b.QKDim != a.QKDim {
-			return nil, unsupported("onnx: layer %d has other heads than layer 0: genai_config.json has one number for all; use --attention standard", i)
+			return nil, unsupported("onnx: layer %d has other heads than layer 0: genai_config.json has one number for all; use "+hint.Attention+" standard", i)
 		}
 	}
 	sources := []*family.Object{m.Config.Object}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Forms of attention.
@@ -104,7 +105,7 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 		return o, fmt.Errorf("onnx: weights %q: expected %q, %q or %q", o.Weights, WeightsExternal, WeightsExternalCopy, WeightsEmbed)
 	}
 	if o.MaxLength < 1 || o.MaxLength > math.MaxInt32 {
-		return o, fmt.Errorf("onnx: maximum length %d: expected a positive number of positions; give one with --max-length", o.MaxLength)
+		return o, hint.Errorf("onnx: maximum length %d: expected a positive number of positions; give one with "+hint.MaxLength, o.MaxLength)
 	}
 	for i, a := range m.Attentions() {
 		planes := a.Rotary.Planes()
@@ -115,7 +116,7 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 			planes *= len(a.Spectra.InvFreq)
 		}
 		if n := int64(o.MaxLength) * int64(planes) * 4; n > maxTableBytes {
-			return o, fmt.Errorf("onnx: layer %d: a table of %d positions and %d planes takes %d bytes, at most %d fit: give a smaller --max-length",
+			return o, hint.Errorf("onnx: layer %d: a table of %d positions and %d planes takes %d bytes, at most %d fit: give a smaller "+hint.MaxLength,
 				i, o.MaxLength, planes, n, maxTableBytes)
 		}
 	}
@@ -124,5 +125,5 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 
 // unsupported marks err as something pecvt knows and does not do.
 func unsupported(format string, args ...any) error {
-	return fmt.Errorf(format+": %w", append(args, posenc.ErrUnsupported)...)
+	return hint.Errorf(format+": %w", append(args, posenc.ErrUnsupported)...)
 }

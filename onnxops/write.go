@@ -15,6 +15,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Write exports the model into dir: model.onnx, model.onnx.data with
@@ -137,7 +138,7 @@ func WriteModel(w io.Writer, m *onnxpb.ModelProto) error {
 		return err
 	}
 	if total+len(rest)+16 > maxModelBytes {
-		return fmt.Errorf("the model takes %d bytes, at most %d fit into one file: use --weights external or external-copy", total+len(rest), maxModelBytes)
+		return hint.Errorf("the model takes %d bytes, at most %d fit into one file: use "+hint.Weights+" external or external-copy", total+len(rest), maxModelBytes)
 	}
 	rest = protowire.AppendTag(rest, graphField, protowire.BytesType)
 	rest = protowire.AppendVarint(rest, uint64(total))

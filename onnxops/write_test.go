@@ -56,7 +56,7 @@ func TestWriteErrors(t *testing.T) {
 	for _, name := range []string{"a", "b", "c", "d"} {
 		model.Graph.Initializer = append(model.Graph.Initializer, &onnxpb.TensorProto{Name: name, RawData: big})
 	}
-	if err := WriteModel(io.Discard, model); err == nil || !strings.Contains(err.Error(), "use --weights external") {
+	if err := WriteModel(io.Discard, model); err == nil || !strings.Contains(err.Error(), "use Options.Weights external") {
 		t.Errorf("a model over 2 GiB: error %v", err)
 	}
 	if err := WriteModel(brokenWriter{}, exportOne(t, m, ckpt, Options{})); !errors.Is(err, os.ErrClosed) {

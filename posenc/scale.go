@@ -73,7 +73,7 @@ func hopeTarget(v Variant) func(Source) (Spectrum, error) {
 func scaledTarget(kind string) func(Source) (Spectrum, error) {
 	return func(s Source) (Spectrum, error) {
 		if s.Scale.Kind != kind {
-			return Spectrum{}, fmt.Errorf("%s needs a factor of its own kind: --scale %s:FACTOR", kind, kind)
+			return Spectrum{}, fmt.Errorf("%s needs a scale of its own kind: %s:FACTOR", kind, kind)
 		}
 		return s.Scale.apply(s)
 	}

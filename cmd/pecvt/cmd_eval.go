@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/verify/eval"
 	"github.com/pecvt/pecvt/verify/ort"
 )
@@ -55,6 +56,7 @@ With --against all models are held in memory at once.`,
 			if err != nil {
 				return err
 			}
+			words.All(r)
 			if a.json {
 				err = printJSON(cmd, r)
 			} else {

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/rewrite"
 )
@@ -31,7 +32,7 @@ model.onnx: the encoding stays what it is. The source is never touched.`,
 			if err != nil {
 				return err
 			}
-			o := convert.Options{To: rewrite.AsIs, Output: f.output, Copy: f.copyFiles, Hash: f.hash, MaxShardSize: shard, ToolVersion: toolVersion()}
+			o := convert.Options{To: rewrite.AsIs, Output: f.output, Copy: f.copyFiles, Hash: f.hash, MaxShardSize: shard, ToolVersion: toolVersion(), Say: words.Say}
 			return a.write(cmd, args[0], o, &graph, nil, force)
 		},
 	}

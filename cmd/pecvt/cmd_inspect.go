@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert"
 )
 
@@ -26,6 +27,7 @@ MODEL is a folder, a .safetensors file or a *.safetensors.index.json.`,
 			if err != nil {
 				return err
 			}
+			words.All(in)
 			if a.json {
 				return printJSON(cmd, in)
 			}

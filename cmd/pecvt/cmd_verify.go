@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/ort"
@@ -61,6 +62,7 @@ DIR defaults to the current folder. Exit code 3 means a mismatch.`,
 				return output.failed(cmd.Context(), dir, err)
 			}
 			r.Version = toolVersion()
+			words.All(r)
 			if err := output.write(r); err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/tune"
@@ -70,7 +71,7 @@ func report(w io.Writer, asJSON bool, code int, err error) {
 	if err == nil || errors.As(err, &verdict) {
 		return
 	}
-	text := err.Error()
+	text := words.Say(err.Error())
 	var kept *tune.KeptError
 	switch {
 	case code == exitInterrupted && errors.As(err, &kept):

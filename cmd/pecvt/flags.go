@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/onnxops"
@@ -65,7 +66,7 @@ func (f *rewriteFlags) registerOutput(cmd *cobra.Command) {
 // options reads the flags into a plan's options.
 func (f *rewriteFlags) options() (convert.Options, error) {
 	o := convert.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling, Slope: f.slope,
-		Output: f.output, Copy: f.copyFiles, Hash: f.hash, ToolVersion: toolVersion()}
+		Output: f.output, Copy: f.copyFiles, Hash: f.hash, ToolVersion: toolVersion(), Say: words.Say}
 	if f.to == "" {
 		var names []string
 		for _, e := range posenc.Encodings() {

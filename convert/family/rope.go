@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // ropeDict finds the rope dictionary: transformers 5 writes rope_parameters,
@@ -164,7 +165,7 @@ func trainedLength(m *Model, p *posenc.RopeParams, key string, dict *Object, def
 			return err
 		}
 		if p.Type == "linear" && m.TrainedLengthFrom == "max_position_embeddings" {
-			m.warn("linear scaling by %v declares no %s: the trained length is taken to be max_position_embeddings (%d); set --train-length if that is the extended one", p.Factor, name, m.MaxPositions)
+			m.warn("linear scaling by %v declares no %s: the trained length is taken to be max_position_embeddings (%d); set "+hint.TrainLength+" if that is the extended one", p.Factor, name, m.MaxPositions)
 		}
 	}
 	p.TrainedLength = m.TrainedLength

@@ -8,13 +8,14 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // fuse writes a Llama-shaped model in the fused layout of a family that stock
 // loaders run with a partial rotary dimension: qkv holds the rows of Q, K and
 // V, gate_up those of gate and up.
 func (r *Rewrite) fuse(m *family.Model, target family.Spec, order []source, p posenc.RopeParams) error {
-	const native = "--layout native can"
+	const native = hint.Layout + " native can"
 	// what is refused below says more
 	if err := m.Beyond(family.UngatedMLP, family.ParallelBlocks, family.UnrotatedLayers); err != nil {
 		return fmt.Errorf("%w in the layout of family %s; %s", err, target.Name, native)
@@ -79,7 +80,7 @@ func anyBias(list ...family.Linear) bool {
 // change its meaning with the family.
 func (r *Rewrite) fusedConfig(m *family.Model, target family.Spec, window int, p posenc.RopeParams) error {
 	if a := m.Blocks[0].Attn(); p.Type == "longrope" && m.Hidden != a.Heads*a.QKDim {
-		return fmt.Errorf("stock loaders of family %s take the head size of per-plane factors to be hidden_size over the heads (%d), it is %d: %w; --layout native can",
+		return hint.Errorf("stock loaders of family %s take the head size of per-plane factors to be hidden_size over the heads (%d), it is %d: %w; "+hint.Layout+" native can",
 			target.Name, m.Hidden/a.Heads, a.QKDim, posenc.ErrUnsupported)
 	}
 	c := r.Config

@@ -9,6 +9,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // grapeM writes the rotation as frequencies per layer and key/value head, and
@@ -83,7 +84,7 @@ func (r *Rewrite) spelled(j job) error {
 		return err
 	}
 	if j.m.Extension == nil || j.m.Extension.Source.Rope.Type == "" {
-		return fmt.Errorf("no stock loader reads family %s, whose norms and names are the official GRAPE code's: %w; --to grape-m, or --to hybrid, can be done", j.m.Family, posenc.ErrUnsupported)
+		return hint.Errorf("no stock loader reads family %s, whose norms and names are the official GRAPE code's: %w; "+hint.To+" grape-m, or "+hint.To+" hybrid, can be done", j.m.Family, posenc.ErrUnsupported)
 	}
 	own := j.m.Extension.Source
 	declares, err := own.Rope.Spectrum(own.TrainedLength)
@@ -102,7 +103,7 @@ func (r *Rewrite) spelled(j job) error {
 	}
 	if backward != nil {
 		if r.Edits != nil || r.Layout == Partial {
-			return fmt.Errorf("planes turn by −θ, and rows move as well: %w in one step; --to rope can be done first", posenc.ErrUnsupported)
+			return hint.Errorf("planes turn by −θ, and rows move as well: %w in one step; "+hint.To+" rope can be done first", posenc.ErrUnsupported)
 		}
 		if r.Edits, err = forward(own, backward); err != nil {
 			return err

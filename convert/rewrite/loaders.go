@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // loaders says, per rope type, who reads it. What a loader of another family or
@@ -15,7 +16,7 @@ func loaders(ropeType string) string {
 	case "linear", "yarn", "llama3", "dynamic":
 		return "loaders that read rope type " + ropeType + " (transformers 4.43 and later; most others)"
 	case "proportional":
-		return "transformers 5 (checked with 5.23); older ones stop at the unknown rope type (--spelling longrope for them); llama.cpp's converter only warns and turns every plane (--layout partial for it)"
+		return "transformers 5 (checked with 5.23); older ones stop at the unknown rope type (" + hint.Spelling + " longrope for them); llama.cpp's converter only warns and turns every plane (" + hint.Layout + " partial for it)"
 	default:
 		return "transformers 4.43 and later (checked with 5.23) and loaders that read longrope factors for the family"
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // ErrOptions marks options that contradict each other or name something
@@ -65,11 +66,11 @@ func Spellings() []string {
 // check fills in defaults and refuses what no model could satisfy.
 func (o Options) check() (Options, posenc.Encoding, error) {
 	bad := func(format string, args ...any) (Options, posenc.Encoding, error) {
-		return o, posenc.Encoding{}, fmt.Errorf("%w: %s", ErrOptions, fmt.Sprintf(format, args...))
+		return o, posenc.Encoding{}, hint.Errorf("%w: %s", ErrOptions, fmt.Sprintf(format, args...))
 	}
 	enc, err := posenc.FindEncoding(o.To)
 	if err != nil {
-		return bad("--to: %v", err)
+		return bad(hint.To+": %v", err)
 	}
 	if o.Layout == "" {
 		o.Layout = Native
@@ -78,33 +79,33 @@ func (o Options) check() (Options, posenc.Encoding, error) {
 		o.Spelling = Auto
 	}
 	if !contains(Layouts(), o.Layout) {
-		return bad("--layout %q%s", o.Layout, posenc.Suggest(o.Layout, Layouts()))
+		return bad(hint.Layout+" %q%s", o.Layout, posenc.Suggest(o.Layout, Layouts()))
 	}
 	if !contains(Spellings(), o.Spelling) {
-		return bad("--spelling %q%s", o.Spelling, posenc.Suggest(o.Spelling, Spellings()))
+		return bad(hint.Spelling+" %q%s", o.Spelling, posenc.Suggest(o.Spelling, Spellings()))
 	}
 	switch {
 	case o.TrainLength < 0:
-		return bad("--train-length %d: expected a positive number", o.TrainLength)
+		return bad(hint.TrainLength+" %d: expected a positive number", o.TrainLength)
 	case o.TrainLength > maxLength:
-		return bad("--train-length %d: expected at most %d", o.TrainLength, maxLength)
+		return bad(hint.TrainLength+" %d: expected at most %d", o.TrainLength, maxLength)
 	case enc.Scale == "no" && o.Scale.Kind != "":
-		return bad("--scale %s: --to %s takes no scaling", o.Scale, enc.Name)
+		return bad(hint.Scale+" %s: "+hint.To+" %s takes no scaling", o.Scale, enc.Name)
 	case enc.Scale == "must" && o.Scale.Kind != enc.Name:
-		return bad("--to %s needs a factor of its own kind: --scale %s:FACTOR", enc.Name, enc.Name)
+		return bad(hint.To+" %s needs a factor of its own kind: "+hint.Scale+" %s:FACTOR", enc.Name, enc.Name)
 	case !enc.Slope && o.Slope != "":
-		return bad("--slope %s: --to %s starts with no slope of choice", o.Slope, enc.Name)
+		return bad(hint.Slope+" %s: "+hint.To+" %s starts with no slope of choice", o.Slope, enc.Name)
 	case enc.Target == nil && o.TrainLength != 0:
-		return bad("--train-length %d: --to %s depends on no trained length: leave it out", o.TrainLength, enc.Name)
+		return bad(hint.TrainLength+" %d: "+hint.To+" %s depends on no trained length: leave it out", o.TrainLength, enc.Name)
 	case enc.Target == nil && o.Layout != Native:
-		return bad("--layout %s: --to %s moves no rows", o.Layout, enc.Name)
+		return bad(hint.Layout+" %s: "+hint.To+" %s moves no rows", o.Layout, enc.Name)
 	case enc.Target == nil && o.Spelling != Auto:
-		return bad("--spelling %s: no rope type says --to %s", o.Spelling, enc.Name)
+		return bad(hint.Spelling+" %s: no rope type says "+hint.To+" %s", o.Spelling, enc.Name)
 	case !enc.Cut && o.Cut.Kind != posenc.CutPaper:
-		return bad("--cut %s: --to %s chooses no planes by it%s", o.Cut, enc.Name, cutHint(enc.Name))
+		return bad(hint.Cut+" %s: "+hint.To+" %s chooses no planes by it%s", o.Cut, enc.Name, cutHint(enc.Name))
 	}
 	if _, err := parseSlope(o.Slope, 1); err != nil {
-		return bad("--slope %v", err)
+		return bad(hint.Slope+" %v", err)
 	}
 	return o, enc, nil
 }

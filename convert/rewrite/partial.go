@@ -6,6 +6,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // partial brings the coordinates of the planes that turn to the front of every
@@ -16,7 +17,7 @@ import (
 // for k kept planes of a rotary dimension r, so that base'^(−2i/r') are the
 // kept planes' plain frequencies where those are the first ones.
 func (r *Rewrite) partial(m *family.Model) error {
-	const native = "--layout native can"
+	const native = hint.Layout + " native can"
 	kept := r.kept()
 	planes := len(r.Unscaled)
 	switch {
@@ -78,7 +79,7 @@ func (r *Rewrite) partialLoaders(cut bool) {
 		return
 	}
 	r.Loaders = "loaders that read partial_rotary_factor for family " + r.Family + " (recent vLLM)"
-	r.note("stock transformers does not read partial_rotary_factor for family %s: it stops with a shape error (checked with 5.23); vLLM reads it since get_rope takes rope_parameters, older ones compute something else without a word; --layout native runs in all of them", r.Family)
+	r.note("stock transformers does not read partial_rotary_factor for family %s: it stops with a shape error (checked with 5.23); vLLM reads it since get_rope takes rope_parameters, older ones compute something else without a word; "+hint.Layout+" native runs in all of them", r.Family)
 }
 
 // kept lists the planes that turn.

@@ -1,10 +1,9 @@
 package rewrite
 
 import (
-	"fmt"
-
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // known are the parts of a model, beyond llama's, that no rewrite passes over: it
@@ -26,7 +25,7 @@ func readable(m *family.Model, o Options) error {
 		return err
 	}
 	if o.Layout == Partial && spec.ReadsPartial && spec.PartialLayout == "" {
-		return fmt.Errorf("layout %s: family %s spells a partial rotary dimension in keys of its own: %w; --layout native can", Partial, m.Family, posenc.ErrUnsupported)
+		return hint.Errorf("layout %s: family %s spells a partial rotary dimension in keys of its own: %w; "+hint.Layout+" native can", Partial, m.Family, posenc.ErrUnsupported)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Kind says whether the model's function stays.
@@ -86,13 +87,13 @@ func Make(m *family.Model, src family.Source, options Options) (*Rewrite, error)
 		TrainLength: m.TrainedLength, TrainLengthFrom: m.TrainedLengthFrom, MaxPositions: m.MaxPositions,
 		Before: posenc.Spectrum{Gain: 1}, After: posenc.Spectrum{Gain: 1}}
 	if o.TrainLength > 0 {
-		r.TrainLength, r.TrainLengthFrom = o.TrainLength, "--train-length"
+		r.TrainLength, r.TrainLengthFrom = o.TrainLength, hint.TrainLength
 	}
 	if s := o.Scale; s.Kind != "" && s.Factor*float64(r.TrainLength) > maxLength {
-		return nil, fmt.Errorf("%w: --scale %s: %v times the trained length %d (%s) is over %d positions", ErrOptions, s, s.Factor, r.TrainLength, r.TrainLengthFrom, maxLength)
+		return nil, hint.Errorf("%w: "+hint.Scale+" %s: %v times the trained length %d (%s) is over %d positions", ErrOptions, s, s.Factor, r.TrainLength, r.TrainLengthFrom, maxLength)
 	}
 	if err := m.Beyond(known...); err != nil {
-		return nil, fmt.Errorf("--to %s: %w; --to %s copies it", r.To, err, AsIs)
+		return nil, hint.Errorf(hint.To+" %s: %w; "+hint.To+" %s copies it", r.To, err, AsIs)
 	}
 	j := job{m: m, src: src, enc: enc, from: sourceOf(m)}
 	if m.Rope.Type == "" {
@@ -100,7 +101,7 @@ func Make(m *family.Model, src family.Source, options Options) (*Rewrite, error)
 	}
 	rule := find(j.from, enc.Name)
 	if rule.kind == Refused {
-		return nil, fmt.Errorf("--to %s: from %s: %w: %s", r.To, m.Encoding(), posenc.ErrUnsupported, rule.reason)
+		return nil, hint.Errorf(hint.To+" %s: from %s: %w: %s", r.To, m.Encoding(), posenc.ErrUnsupported, rule.reason)
 	}
 	if j.from == fromRope {
 		err = r.declaredSpectra(m, enc)
@@ -111,7 +112,7 @@ func Make(m *family.Model, src family.Source, options Options) (*Rewrite, error)
 		err = rule.apply(r, j)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--to %s: %w", r.To, err)
+		return nil, hint.Errorf(hint.To+" %s: %w", r.To, err)
 	}
 	return r, nil
 }
@@ -128,7 +129,7 @@ func (r *Rewrite) declared(j job) error {
 	r.judge(j.enc)
 	r.rescaled()
 	if m.Rope.Type == "dynamic" && r.AfterLong != nil && (r.Kind == Lossy || r.Options.Layout == Partial || r.Options.Spelling != Auto) {
-		return fmt.Errorf("rope type dynamic changes the frequencies with every length, which no other spelling can say: %w; --to nope, or --to rope in its own spelling, can be done", posenc.ErrUnsupported)
+		return hint.Errorf("rope type dynamic changes the frequencies with every length, which no other spelling can say: %w; "+hint.To+" nope, or "+hint.To+" rope in its own spelling, can be done", posenc.ErrUnsupported)
 	}
 	if err := r.write(m); err != nil || m == j.m {
 		return err

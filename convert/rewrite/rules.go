@@ -6,6 +6,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // The kinds of encoding that a model may come with. A rotation whose bias is
@@ -68,8 +69,8 @@ func rules() []rule {
 		{from: []string{fromGrapeM}, to: []string{"grape-m"}, kind: Exact, reason: "every plane turns as before", apply: (*Rewrite).grapeM},
 		{from: []string{fromGrapeM}, to: []string{"rope"}, kind: Exact, when: "one spectrum for all heads and layers", otherwise: Refused, reason: "factors per plane; the sign folds into W_q and W_k", apply: (*Rewrite).spelled},
 		{from: []string{fromGrapeM}, to: spectral("rope"), kind: Lossy, when: "one spectrum for all heads and layers", otherwise: Refused, reason: "as from rope", apply: (*Rewrite).spelled},
-		{from: []string{fromRope, fromGrapeM}, to: []string{"hybrid"}, kind: Exact, when: "--slope 0", otherwise: Lossy, reason: "the rotation as grape-m, and a bias beside it", apply: (*Rewrite).hybrid},
-		{from: []string{fromRope, fromGrapeM}, to: biases, kind: Refused, reason: "the weights lean on the rotation, which a bias does not replace; --to hybrid puts one beside it"},
+		{from: []string{fromRope, fromGrapeM}, to: []string{"hybrid"}, kind: Exact, when: hint.Slope + " 0", otherwise: Lossy, reason: "the rotation as grape-m, and a bias beside it", apply: (*Rewrite).hybrid},
+		{from: []string{fromRope, fromGrapeM}, to: biases, kind: Refused, reason: "the weights lean on the rotation, which a bias does not replace; " + hint.To + " hybrid puts one beside it"},
 		{from: []string{fromContext}, kind: Refused, reason: "its phases are sums over the tokens, which no position gives; it stays what it is"},
 		// a hybrid whose bias is 0 does not come here: it counts as its rotation
 		{from: []string{fromHybrid}, to: []string{"rope", "grape-m", "hybrid"}, kind: Exact, when: "a bias of 0", otherwise: Refused, reason: twoParts, apply: (*Rewrite).refuseTwoParts},
@@ -90,7 +91,7 @@ func rules() []rule {
 		{from: []string{fromALiBi, fromGrapeA, fromGrapeAP, fromFoX}, to: []string{"hybrid"}, kind: Refused, reason: noRotation},
 		{from: []string{fromALiBi}, to: []string{"nope"}, kind: Refused, reason: "the weights lean on the bias, and no stock configuration of these families leaves it out"},
 		{from: []string{fromGrapeA, fromGrapeAP, fromFoX}, to: []string{"nope"}, kind: Refused, reason: "the weights lean on the bias"},
-		{from: []string{fromALiBi}, kind: Refused, reason: path + "; --to grape-a, grape-ap or fox keep it exactly"},
+		{from: []string{fromALiBi}, kind: Refused, reason: path + "; " + hint.To + " grape-a, grape-ap or fox keep it exactly"},
 		{from: []string{fromGrapeA, fromGrapeAP, fromFoX}, kind: Refused, reason: path},
 	}
 }

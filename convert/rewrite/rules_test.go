@@ -35,11 +35,11 @@ func TestTableIsWhole(t *testing.T) {
 
 func TestRefusedAcrossKinds(t *testing.T) {
 	for _, c := range []struct{ source, to, want string }{
-		{bloomText, "hope", "--to grape-a, grape-ap or fox keep it exactly"},
+		{bloomText, "hope", "Options.To grape-a, grape-ap or fox keep it exactly"},
 		{bloomText, "rope", "no rotation of q and k gives it"},
 		{bloomText, "hybrid", "no rotation to put a bias beside"},
-		{"llama", "alibi", "--to hybrid puts one beside it"},
-		{"llama", "fox", "--to hybrid puts one beside it"},
+		{"llama", "alibi", "Options.To hybrid puts one beside it"},
+		{"llama", "fox", "Options.To hybrid puts one beside it"},
 	} {
 		m := model(t, "llama", newer)
 		if c.source != "llama" {
@@ -47,7 +47,7 @@ func TestRefusedAcrossKinds(t *testing.T) {
 		}
 		_, err := rewrite.Make(m, nil, rewrite.Options{To: c.to})
 		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(fmt.Sprint(err), c.want) {
-			t.Errorf("--to %s: error %v, want %q", c.to, err, c.want)
+			t.Errorf("Options.To %s: error %v, want %q", c.to, err, c.want)
 		}
 	}
 }
@@ -57,22 +57,22 @@ func TestBadOptionsOfBiases(t *testing.T) {
 		o    rewrite.Options
 		want string
 	}{
-		{rewrite.Options{To: "hybrid", Slope: "-1"}, `--slope "-1": expected 0`},
-		{rewrite.Options{To: "hybrid", Slope: "NaN"}, `--slope "NaN"`},
+		{rewrite.Options{To: "hybrid", Slope: "-1"}, `Options.Slope "-1": expected 0`},
+		{rewrite.Options{To: "hybrid", Slope: "NaN"}, `Options.Slope "NaN"`},
 		{rewrite.Options{To: "hybrid", Slope: "steep"}, "alibi (a slope per head)"},
-		{rewrite.Options{To: "hybrid", Slope: "1e40"}, `--slope "1e40": expected 0 (no bias yet), alibi (a slope per head) or a positive number of at most 1000 score units`},
+		{rewrite.Options{To: "hybrid", Slope: "1e40"}, `Options.Slope "1e40": expected 0 (no bias yet), alibi (a slope per head) or a positive number of at most 1000 score units`},
 		{rewrite.Options{To: "hybrid", Slope: "1000.5"}, "at most 1000 score units"},
-		{rewrite.Options{To: "hybrid", Slope: "0x1p-3"}, `--slope "0x1p-3"`},
-		{rewrite.Options{To: "hybrid", Slope: "0x_1p-3"}, `--slope "0x_1p-3"`},
-		{rewrite.Options{To: "hybrid", Slope: "Inf"}, `--slope "Inf"`},
-		{rewrite.Options{To: "fox", TrainLength: 64}, "--train-length 64: --to fox depends on no trained length"},
-		{rewrite.Options{To: "hybrid", TrainLength: 64}, "--train-length 64: --to hybrid depends on no trained length"},
-		{rewrite.Options{To: "grape-m", TrainLength: 64}, "--train-length 64: --to grape-m depends on no trained length"},
-		{rewrite.Options{To: "grape-m", Slope: "0"}, "--slope 0: --to grape-m starts with no slope of choice"},
+		{rewrite.Options{To: "hybrid", Slope: "0x1p-3"}, `Options.Slope "0x1p-3"`},
+		{rewrite.Options{To: "hybrid", Slope: "0x_1p-3"}, `Options.Slope "0x_1p-3"`},
+		{rewrite.Options{To: "hybrid", Slope: "Inf"}, `Options.Slope "Inf"`},
+		{rewrite.Options{To: "fox", TrainLength: 64}, "Options.TrainLength 64: Options.To fox depends on no trained length"},
+		{rewrite.Options{To: "hybrid", TrainLength: 64}, "Options.TrainLength 64: Options.To hybrid depends on no trained length"},
+		{rewrite.Options{To: "grape-m", TrainLength: 64}, "Options.TrainLength 64: Options.To grape-m depends on no trained length"},
+		{rewrite.Options{To: "grape-m", Slope: "0"}, "Options.Slope 0: Options.To grape-m starts with no slope of choice"},
 		{rewrite.Options{To: "hybrid:fox"}, "(valid: alibi, grape-a, grape-ap)"},
-		{rewrite.Options{To: "grape-m", Layout: rewrite.Partial}, "--layout partial: --to grape-m moves no rows"},
-		{rewrite.Options{To: "grape-a", Spelling: "longrope"}, "--spelling longrope: no rope type says --to grape-a"},
-		{rewrite.Options{To: "grape-m", Scale: posenc.Scale{Kind: "pi", Factor: 2}}, "--to grape-m takes no scaling"},
+		{rewrite.Options{To: "grape-m", Layout: rewrite.Partial}, "Options.Layout partial: Options.To grape-m moves no rows"},
+		{rewrite.Options{To: "grape-a", Spelling: "longrope"}, "Options.Spelling longrope: no rope type says Options.To grape-a"},
+		{rewrite.Options{To: "grape-m", Scale: posenc.Scale{Kind: "pi", Factor: 2}}, "Options.To grape-m takes no scaling"},
 	} {
 		_, err := rewrite.Make(model(t, "llama", newer), nil, c.o)
 		if !errors.Is(err, rewrite.ErrOptions) || !strings.Contains(fmt.Sprint(err), c.want) {

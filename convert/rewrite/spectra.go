@@ -6,6 +6,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Mixed counts where a plane stops turning: in Still of Of (layer, key/value
@@ -91,9 +92,9 @@ func (r *Rewrite) checkSpectra(j job) error {
 	m, spectra := j.m, r.Options.Spectra
 	switch {
 	case j.enc.Name != "hope":
-		return fmt.Errorf("%w: a selection of planes is --to hope", ErrOptions)
+		return hint.Errorf("%w: a selection of planes is "+hint.To+" hope", ErrOptions)
 	case r.Options.Scale.Kind != "":
-		return fmt.Errorf("%w: --scale %s: a selection of planes takes no scaling", ErrOptions, r.Options.Scale)
+		return hint.Errorf("%w: "+hint.Scale+" %s: a selection of planes takes no scaling", ErrOptions, r.Options.Scale)
 	case j.from != fromRope || m.Extension != nil:
 		return fmt.Errorf("a selection of planes from %s: %w; start from the stock checkpoint", m.Encoding(), posenc.ErrUnsupported)
 	case r.BeforeLong != nil || m.Rope.Type == "dynamic":

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // spellTolerance bounds, relatively, how far a spelled frequency may lie from
@@ -64,7 +65,7 @@ func (s speller) others(but string) string {
 			continue
 		}
 		if _, err := s.try(name); err == nil {
-			can = append(can, "--spelling "+name)
+			can = append(can, hint.Spelling+" "+name)
 		}
 	}
 	if can == nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -13,7 +14,7 @@ import (
 func rewrites() string {
 	cells := map[[2]string]string{}
 	var from []string
-	for _, r := range rewrite.Table() {
+	for _, r := range relations() {
 		if !slices.Contains(from, r.From) {
 			from = append(from, r.From)
 		}
@@ -45,6 +46,13 @@ func rewrites() string {
 	return markdown(header, rows)
 }
 
+// relations is the table of rewrites in the command line's words.
+func relations() []rewrite.Relation {
+	table := rewrite.Table()
+	words.All(&table)
+	return table
+}
+
 // verdict is a cell's text: the kind, and where it depends, on what.
 func verdict(r rewrite.Relation) string {
 	if r.When == "" {
@@ -57,7 +65,7 @@ func verdict(r rewrite.Relation) string {
 // reason share a row; exact ones come first, refused ones last.
 func rewriteReasons() string {
 	var groups []group
-	for _, r := range rewrite.Table() {
+	for _, r := range relations() {
 		key := r
 		key.From, key.To = "", ""
 		i := slices.IndexFunc(groups, func(g group) bool { return g.key == key })

@@ -1,0 +1,42 @@
+// Package words says the library's messages in the command line's words: where
+// they name an option, the flag that sets it.
+package words
+
+import "github.com/pecvt/pecvt/posenc/hint"
+
+// Flags are the flags that set the options, without their dashes.
+var Flags = map[hint.Field]string{
+	hint.To:          "to",
+	hint.TrainLength: "train-length",
+	hint.Cut:         "cut",
+	hint.Scale:       "scale",
+	hint.Slope:       "slope",
+	hint.Layout:      "layout",
+	hint.Spelling:    "spelling",
+	hint.Replace:     "force",
+	hint.NoGraph:     "no-onnx",
+
+	hint.Attention: "attention",
+	hint.Bias:      "bias",
+	hint.Weights:   "weights",
+	hint.MaxLength: "max-length",
+
+	hint.Against:    "against",
+	hint.Golden:     "golden",
+	hint.IDs:        "ids",
+	hint.Tokens:     "tokens",
+	hint.Provider:   "provider",
+	hint.OptLevel:   "opt-level",
+	hint.ORTLibrary: "ort-lib",
+	hint.Require:    "require",
+	hint.Bisect:     "bisect",
+	hint.Extract:    "extract",
+	hint.Force:      "force",
+	hint.MaxMem:     "max-mem",
+}
+
+// Flag is an option's flag as it is typed.
+func Flag(f hint.Field) string { return "--" + Flags[f] }
+
+// Say says a text with flags.
+var Say = hint.Naming(Flag)

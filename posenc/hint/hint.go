@@ -1,0 +1,116 @@
+// Package hint names the options that messages speak of, in the terms of the
+// library: the field of a struct that a Go program fills. A program with other
+// names for them, such as the command with its flags, says them in its own.
+//
+// Field is stable: a message that names an option holds one of the constants
+// below, as it stands.
+package hint
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Field is an option as a message spells it.
+type Field string
+
+// The options of a conversion (convert.Options and rewrite.Options), of a run of
+// it, of a graph (onnxops.Options) and of a verification or evaluation. Untyped,
+// they are parts of a text and Fields alike.
+const (
+	To          = "Options.To"
+	TrainLength = "Options.TrainLength"
+	Cut         = "Options.Cut"
+	Scale       = "Options.Scale"
+	Slope       = "Options.Slope"
+	Layout      = "Options.Layout"
+	Spelling    = "Options.Spelling"
+	Replace     = "RunOptions.Force"
+	NoGraph     = "no RunOptions.Finish"
+
+	Attention = "Options.Attention"
+	Bias      = "Options.Bias"
+	Weights   = "Options.Weights"
+	MaxLength = "Options.MaxLength"
+
+	Against    = "Options.Against"
+	Golden     = "Options.Golden"
+	IDs        = "Options.IDs"
+	Tokens     = "Options.Tokens"
+	Provider   = "Options.Provider"
+	OptLevel   = "Options.OptLevel"
+	ORTLibrary = "Options.ORTLibrary"
+	Require    = "Options.Require"
+	Bisect     = "Options.Bisect"
+	Extract    = "Options.Extract"
+	Force      = "Options.Force"
+	MaxMem     = "Options.MaxMem"
+)
+
+// Fields lists them.
+func Fields() []Field {
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, Replace, NoGraph, Attention, Bias, Weights, MaxLength,
+		Against, Golden, IDs, Tokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem}
+}
+
+// Error is an error whose message names options: those at fault, or those that
+// help. errors.As finds it.
+type Error struct {
+	Fields []Field
+	cause  error
+}
+
+// Errorf is fmt.Errorf for a message that may name options: it returns an *Error
+// where it does.
+func Errorf(format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	fields := In(err.Error())
+	if fields == nil {
+		return err
+	}
+	return &Error{Fields: fields, cause: err}
+}
+
+func (e *Error) Error() string { return e.cause.Error() }
+
+// Unwrap returns what %w wrapped.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Of returns the options that an error names, nil where it names none.
+func Of(err error) []Field {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Fields
+	}
+	return nil
+}
+
+// In returns the options that a text names, each once, in the order of Fields.
+func In(text string) []Field {
+	var found []Field
+	for _, f := range longestFirst() {
+		if strings.Contains(text, string(f)) {
+			found = append(found, f)
+			text = strings.ReplaceAll(text, string(f), "") // others are parts of it
+		}
+	}
+	slices.SortFunc(found, func(a, b Field) int { return slices.Index(Fields(), a) - slices.Index(Fields(), b) })
+	return found
+}
+
+func longestFirst() []Field {
+	list := Fields()
+	slices.SortStableFunc(list, func(a, b Field) int { return len(b) - len(a) })
+	return list
+}
+
+// Naming returns a function that says a text with names of the caller's.
+func Naming(name func(Field) string) func(text string) string {
+	var pairs []string
+	for _, f := range longestFirst() {
+		pairs = append(pairs, string(f), name(f))
+	}
+	return strings.NewReplacer(pairs...).Replace
+}

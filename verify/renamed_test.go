@@ -77,7 +77,12 @@ func TestRenamedNodes(t *testing.T) {
 				t.Parallel()
 				dir := c.write(t)
 				renameNodes(t, dir, name == "tables", rename)
+				o := o
+				o.Bisect = name == "layers" || name == "norms" || name == "stripped"
 				after := verified(t, dir, o)
+				if o.Bisect && !strings.Contains(after.Bisect.Summary, "the graph has no node /layers.0/attn_norm/RMSNormalization") {
+					t.Errorf("the bisection does not say what it goes without: %s", after.Bisect.Summary)
+				}
 				for _, b := range before.Checks {
 					a, ok := find(after, b.Name, b.Runner)
 					switch {

@@ -15,13 +15,18 @@ func Streams(m *family.Model, nodes []*onnxpb.NodeProto) (values []string, missi
 	for _, n := range nodes {
 		byName[n.GetName()] = n
 	}
+	gone := func(name string) string { // the first is told of
+		if missing == "" {
+			missing = name
+		}
+		return ""
+	}
 	into := func(path string, n *family.Norm) string {
 		name := names.Node(path, names.NormOp(n))
 		if of := byName[name]; of != nil && len(of.GetInput()) > 0 {
 			return of.GetInput()[0]
 		}
-		missing = name
-		return ""
+		return gone(name)
 	}
 	out := func(list ...string) string {
 		for _, name := range list {
@@ -29,8 +34,7 @@ func Streams(m *family.Model, nodes []*onnxpb.NodeProto) (values []string, missi
 				return of.GetOutput()[0]
 			}
 		}
-		missing = list[0]
-		return ""
+		return gone(list[0])
 	}
 	for i := range m.Blocks {
 		n := m.Blocks[i].AttnNorm

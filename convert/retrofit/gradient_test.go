@@ -82,6 +82,15 @@ func layerCases() map[string]*layerCase {
 	add("norms and biases", llama, func(c *layerCase) {
 		c.shape.QNorm, c.shape.KNorm, c.qBias, c.kBias = norm(3), norm(4), true, true
 	})
+	add("norms over all heads", llama, func(c *layerCase) {
+		wide := func(seed uint64, n int) *HeadNorm {
+			return &HeadNorm{Weight: uniform(rand.New(rand.NewPCG(seed, 1)), n, 1.5), Eps: 1e-5}
+		}
+		c.shape.QNorm, c.shape.KNorm, c.qBias, c.kBias = wide(5, 32), wide(6, 16), true, true
+	})
+	add("a norm over all heads of keys alone", llama, func(c *layerCase) {
+		c.shape.QNorm, c.shape.KNorm = norm(7), &HeadNorm{Weight: uniform(rand.New(rand.NewPCG(8, 1)), 16, 1.5), Eps: 1e-5}
+	})
 	add("interleaved", llama, func(c *layerCase) { c.shape.Pairing = posenc.Interleaved })
 	partial := llama
 	partial.RotaryDim = 4
@@ -186,23 +195,28 @@ func (c *layerCase) attention(w *Weights[float64], turn *Turn, head, pos int) []
 	s := &c.shape
 	g := head / (s.Heads / s.KVHeads)
 	vector := func(w, bias []float64, norm *HeadNorm, head, at int) []float64 {
-		x := make([]float64, s.HeadDim)
-		var squares float64
-		for i := range x {
-			row := head*s.HeadDim + i
+		all := make([]float64, len(w)/s.Hidden) // every head's
+		for row := range all {
 			for j := range s.Hidden {
-				x[i] += w[row*s.Hidden+j] * c.h[at*s.Hidden+j]
+				all[row] += w[row*s.Hidden+j] * c.h[at*s.Hidden+j]
 			}
 			if bias != nil {
-				x[i] += bias[row]
+				all[row] += bias[row]
 			}
-			squares += x[i] * x[i]
 		}
 		if norm != nil {
-			for i := range x {
-				x[i] *= norm.Weight[i] / math.Sqrt(squares/float64(s.HeadDim)+norm.Eps)
+			n := len(norm.Weight)
+			for from := 0; from < len(all); from += n {
+				var squares float64
+				for _, x := range all[from : from+n] {
+					squares += x * x
+				}
+				for i := range n {
+					all[from+i] *= norm.Weight[i] / math.Sqrt(squares/float64(n)+norm.Eps)
+				}
 			}
 		}
+		x := all[head*s.HeadDim : (head+1)*s.HeadDim]
 		r := posenc.Rotary{Spectrum: posenc.Spectrum{InvFreq: turn.InvFreq[g], Gain: turn.Gain, Removed: turn.Removed}, HeadDim: s.HeadDim, Dim: s.RotaryDim, Pairing: s.Pairing}
 		r.Rotate(x, int64(at))
 		return x

@@ -34,9 +34,13 @@ func TestInventedParts(t *testing.T) {
 	for _, c := range familytest.Invented(m) {
 		refused(c)
 	}
-	// A norm over all heads is known to others, and its weights are not one head's.
-	wide := m.Clone()
-	a := wide.Blocks[1].Attn()
-	a.QNorm.Size = a.Heads * a.QKDim
-	refused(familytest.Case{Name: "norm over all heads", Model: wide, Says: "norms of queries and keys over all heads"})
+	// A norm of other sizes than one head or all of them is none that is known.
+	odd := m.Clone()
+	odd.Blocks[1].Attn().QNorm.Size = 8
+	w, err := newTestWalk(m, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Calibrate(context.Background(), odd, src, w, student, text, CalibrateOptions{Folder: t.TempDir()})
+	familytest.Case{Name: "norm of half a head", Model: odd, Says: "a norm of 8 numbers over 4 heads of 16"}.Refused(t, "calibration", err)
 }

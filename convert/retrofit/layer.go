@@ -42,16 +42,26 @@ func (l *Layer[F]) project(v *heads[F], h []F, n, count int, w, bias []F, norm *
 	v.n = n
 	v.pre, v.turned = room(&v.pre, n*width), room(&v.turned, n*width)
 	mulT(n, width, l.Hidden, 1, h, l.Hidden, w, l.Hidden, 0, v.pre, width)
+	together := l.together(norm)
 	spread(n, func(begin, end int) {
+		var all []F // a row after a norm over all heads
+		if together {
+			all = make([]F, width)
+		}
 		for i := begin; i < end; i++ {
 			row := v.pre[i*width : (i+1)*width]
 			for j, b := range bias {
 				row[j] += b
 			}
+			from := row
+			if together {
+				apply(norm, all, row)
+				from = all
+			}
 			for g := range count {
 				x := v.at(g, i, d)[:d]
-				copy(x, row[g*d:])
-				if norm != nil {
+				copy(x, from[g*d:])
+				if norm != nil && !together {
 					apply(norm, x, x)
 				}
 				cos, sin := l.table.row(g/share, pos(i))
@@ -66,19 +76,40 @@ func (l *Layer[F]) project(v *heads[F], h []F, n, count int, w, bias []F, norm *
 func (l *Layer[F]) backward(v *heads[F], dturned, out []F, norm *HeadNorm, share int, pos func(int) int) {
 	d := l.HeadDim
 	count := len(v.turned) / (v.n * d)
+	together := l.together(norm)
 	spread(v.n, func(begin, end int) {
 		for g := range count {
 			for i := begin; i < end; i++ {
 				x := dturned[(g*v.n+i)*d:][:d]
 				cos, sin := l.table.row(g/share, pos(i))
 				rotateBack(l.Shape, x, cos, sin)
-				if norm != nil {
+				if norm != nil && !together {
 					back(norm, x, v.pre[(i*count+g)*d:][:d])
 				}
 			}
+		}
+		if together {
+			backTogether(norm, dturned, v.pre, begin, end, count, v.n, d)
+		}
+		for g := range count {
 			transpose(out[g*d*v.n+begin:], v.n, dturned[(g*v.n+begin)*d:], d, end-begin, d)
 		}
 	})
+}
+
+// backTogether is back for rows [begin, end) of a norm over all heads: dturned is
+// (heads, n, d), pre (n, heads·d).
+func backTogether[F Float](norm *HeadNorm, dturned, pre []F, begin, end, heads, n, d int) {
+	all := make([]F, heads*d)
+	for i := begin; i < end; i++ {
+		for g := range heads {
+			copy(all[g*d:], dturned[(g*n+i)*d:][:d])
+		}
+		back(norm, all, pre[i*heads*d:][:heads*d])
+		for g := range heads {
+			copy(dturned[(g*n+i)*d:][:d], all[g*d:])
+		}
+	}
 }
 
 // gather copies rows of h (…, width).

@@ -11,7 +11,7 @@ import (
 // or that the source's own forward pass computes alone. What depends on the
 // tokens is refused by turnOf, which says more.
 var known = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
-	family.PlainBranchInput, family.BranchOutputNorms, family.ValuesOfOtherSize, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer,
+	family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer,
 	family.NormAfterRotation, family.ContextualPhase, family.ShiftedKV,
 	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
 
@@ -106,14 +106,18 @@ func shapeOf(m *family.Model, src family.Source, i int) (*Shape, error) {
 	s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.QKDim, RotaryDim: a.Rotary.Dim,
 		Pairing: a.Rotary.Pairing, Scale: a.Scale, Window: a.Window}
 	for _, n := range []struct {
-		from *family.Norm
-		to   **HeadNorm
-	}{{a.QNorm, &s.QNorm}, {a.KNorm, &s.KNorm}} {
+		from  *family.Norm
+		to    **HeadNorm
+		heads int
+	}{{a.QNorm, &s.QNorm, a.Heads}, {a.KNorm, &s.KNorm, a.KVHeads}} {
 		if n.from == nil {
 			continue
 		}
 		if n.from.Kind != family.RMS || n.from.Bias != nil {
 			return nil, fmt.Errorf("layer %d: a norm of queries or keys that is no RMS norm: %w", i, posenc.ErrUnsupported)
+		}
+		if n.from.Size != a.QKDim && n.from.Size != n.heads*a.QKDim {
+			return nil, fmt.Errorf("layer %d: a norm of %d numbers over %d heads of %d: %w", i, n.from.Size, n.heads, a.QKDim, posenc.ErrUnsupported)
 		}
 		w, err := n.from.Weight.Float64(src)
 		if err != nil {

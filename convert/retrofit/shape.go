@@ -22,16 +22,20 @@ type Shape struct {
 	// Window.
 	Scale  float64
 	Window int
-	// QNorm and KNorm are RMS norms of each head before the rotation; nil is
-	// none.
+	// QNorm and KNorm are RMS norms before the rotation, of each head by itself or
+	// of all heads together, as their weights are long; nil is none.
 	QNorm, KNorm *HeadNorm
 }
 
-// HeadNorm is x / √(mean(x²) + Eps) · Weight over the coordinates of a head.
+// HeadNorm is x / √(mean(x²) + Eps) · Weight over as many coordinates as Weight has:
+// those of a head, or of all heads.
 type HeadNorm struct {
 	Weight []float64
 	Eps    float64
 }
+
+// together tells a norm over all heads.
+func (s *Shape) together(n *HeadNorm) bool { return n != nil && len(n.Weight) != s.HeadDim }
 
 func (s *Shape) share() int  { return s.Heads / s.KVHeads }
 func (s *Shape) planes() int { return s.RotaryDim / 2 }
@@ -40,6 +44,11 @@ func (s *Shape) planes() int { return s.RotaryDim / 2 }
 func (s *Shape) check() {
 	if s.KVHeads < 1 || s.Heads%s.KVHeads != 0 || s.RotaryDim%2 != 0 || s.RotaryDim > s.HeadDim || s.Hidden < 1 {
 		panic(fmt.Sprintf("retrofit: bad shape %+v", *s))
+	}
+	for n, heads := range map[*HeadNorm]int{s.QNorm: s.Heads, s.KNorm: s.KVHeads} {
+		if s.together(n) && len(n.Weight) != heads*s.HeadDim {
+			panic(fmt.Sprintf("retrofit: a norm of %d numbers over %d heads of %d", len(n.Weight), heads, s.HeadDim))
+		}
 	}
 }
 
@@ -204,7 +213,7 @@ func rotateBack[F Float](s *Shape, x, cos, sin []F) {
 	}
 }
 
-// apply normalises one head from x to y, which may be the same.
+// apply normalises x to y, which may be the same.
 func apply[F Float](n *HeadNorm, y, x []F) {
 	r := F(1 / rms(n, x))
 	for i, v := range x {

@@ -22,8 +22,8 @@ func (s *session) bisect() (err error) {
 	if !s.opts.Bisect {
 		return nil
 	}
-	if s.verdictOf(interfaceCheck, run.InterpName) == report.Fail {
-		s.report.Bisect = &report.Bisection{Summary: "the graph's inputs or outputs are wrong, and nothing of it was run: see the check " + interfaceCheck}
+	if s.verdictOf(report.CheckInterface, run.InterpName) == report.Fail {
+		s.report.Bisect = &report.Bisection{Summary: "the graph's inputs or outputs are wrong, and nothing of it was run: see the check " + report.CheckInterface}
 		return nil
 	}
 	s.report.Bisect, err = bisect.Bisect(s.ctx, s.bisectCase())
@@ -33,7 +33,7 @@ func (s *session) bisect() (err error) {
 // bisectCase is what a bisection has to know.
 func (s *session) bisectCase() *bisect.Case {
 	in := s.in
-	if s.verdictOf("reference", run.RefName) == report.Fail {
+	if s.verdictOf(report.CheckReference, run.RefName) == report.Fail {
 		in = run.Input{} // it has no answer
 	}
 	return &bisect.Case{Name: s.report.Model, Dir: s.dir, Info: s.info, Model: s.model, Store: s.ckpt, Ref: s.ref, Runners: s.others,

@@ -108,17 +108,14 @@ func (s *session) budget(check string, r run.Runner, w want, lim float64, ask ru
 
 // inputOf names the tokens that a check runs on.
 func inputOf(check string) string {
-	switch check {
-	case longCheck, "window", "long-past", "far-positions", "positions":
+	switch k := kindOf(check); k.input {
+	case "":
+		return "prompt"
+	case ownInput:
 		return check
+	default:
+		return k.input
 	}
-	if strings.HasPrefix(check, "golden") {
-		return check
-	}
-	if check == "batch" || strings.Contains(check, "-padding") {
-		return "batch"
-	}
-	return "prompt"
 }
 
 // tolerance returns the budget of a check's input, which is measured once.
@@ -130,11 +127,11 @@ func (s *session) tolerance(check string, a report.Arithmetic, w want, ask run.Q
 	if err := s.measureLonger(a); err != nil {
 		return nil, err
 	}
-	if l, ok := s.longer.off[a]; ok && input == longCheck {
+	if l, ok := s.longer.off[a]; ok && input == report.CheckLongPrefill {
 		return s.measured(a, input, l.of, l.baseline), nil
 	}
 	keep := w.keep
-	if input == "prompt" && check != "prefill" {
+	if input == "prompt" && check != report.CheckPrefill {
 		keep = nil
 		w.logits = nil
 		ask = run.Prefill(s.ctx, s.in)
@@ -157,7 +154,7 @@ func (s *session) measureLonger(a report.Arithmetic) error {
 	if err != nil {
 		return err
 	}
-	of, baseline, err := s.measure(a, longCheck, want{logits: exact, from: run.RefName}, nil, run.Prefill(s.ctx, in))
+	of, baseline, err := s.measure(a, report.CheckLongPrefill, want{logits: exact, from: run.RefName}, nil, run.Prefill(s.ctx, in))
 	if err != nil {
 		return err
 	}

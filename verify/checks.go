@@ -22,61 +22,24 @@ type want struct {
 	at func(b, s int) int64
 }
 
-// runChecks makes every check that the graph's form allows.
-func (s *session) runChecks() error {
+// answer computes the reference's answer to the prompt, without which nothing can
+// be compared. Weights that are known to be wrong may have none.
+func (s *session) answer() error {
 	begin := time.Now()
 	in, logits, err := s.reference()
-	if err != nil && s.ctx.Err() == nil && s.verdictOf("weights", "ref") == report.Fail {
-		s.add(report.Check{Name: "reference", Runner: "ref", Verdict: report.Fail, Detail: run.Reason("ref", err), Blame: s.diagnose()})
+	if err != nil && s.ctx.Err() == nil && s.verdictOf(report.CheckWeights, run.RefName) == report.Fail {
+		s.add(report.Check{Name: report.CheckReference, Runner: run.RefName, Verdict: report.Fail, Detail: run.Reason(run.RefName, err), Blame: s.diagnose()})
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	ids := s.ids
-	s.in = in
-	s.report.Tokens = len(ids[0])
-	s.add(report.Check{Name: "reference", Runner: "ref", Verdict: report.Info, Positions: len(ids[0]), Seconds: report.Number(time.Since(begin).Seconds()),
-		Detail: fmt.Sprintf("forward pass of %d tokens in float64", len(ids[0])) + s.leftOut})
-	w := want{logits: logits, from: "ref"}
-	for _, check := range []func(run.Input, want) error{s.prefill, s.chunked, s.decode, s.batches} {
-		if err := check(in, w); err != nil {
-			return err
-		}
-	}
-	if err := s.longPrefill(); err != nil {
-		return err
-	}
-	if err := s.window(ids); err != nil {
-		return err
-	}
-	if err := s.farPositions(ids); err != nil {
-		return err
-	}
-	if err := s.positions(ids); err != nil {
-		return err
-	}
-	if err := s.tableEnd(ids); err != nil {
-		return err
-	}
-	if err := s.laws(); err != nil {
-		return err
-	}
-	if err := s.levels(in, w); err != nil {
-		return err
-	}
-	if s.given != nil {
-		if err := s.golden(); err != nil {
-			return err
-		}
-	}
-	if s.source == nil {
-		return nil
-	}
-	if err := s.rewritten(); err != nil {
-		return err
-	}
-	return s.drift()
+	n := len(s.ids[0])
+	s.in, s.answers = in, want{logits: logits, from: run.RefName}
+	s.report.Tokens = n
+	s.add(report.Check{Name: report.CheckReference, Runner: run.RefName, Verdict: report.Info, Positions: n, Seconds: report.Number(time.Since(begin).Seconds()),
+		Detail: fmt.Sprintf("forward pass of %d tokens in float64", n) + s.leftOut})
+	return nil
 }
 
 // promptIDs returns the tokens the checks run on.
@@ -107,19 +70,14 @@ func (s *session) promptIDs() ([][]int64, error) {
 	return [][]int64{rows[0][:min(n, len(rows[0]))]}, nil
 }
 
-// add records a check.
+// add records a check, with its row's blame where it fails without one of its own;
+// it panics on a name that is not in the table.
 func (s *session) add(c report.Check) {
-	c.Other = ofOther(c.Name)
-	s.report.Checks = append(s.report.Checks, c)
-}
-
-// ofOther tells whether a check's figures are of other values than logits.
-func ofOther(name string) bool {
-	switch name {
-	case "tables", "window-size", "attributes", "metadata", interfaceCheck, "rotation", "repro":
-		return true
+	k := kindOf(c.Name)
+	if c.Other = k.other; c.Verdict == report.Fail && c.Blame == "" {
+		c.Blame = k.Blame
 	}
-	return ofLaw(name) || strings.HasPrefix(name, "golden-hidden")
+	s.report.Checks = append(s.report.Checks, c)
 }
 
 // compare runs one runner and records how far its answer is from the wanted
@@ -167,7 +125,7 @@ func (s *session) compare(name string, r run.Runner, w want, lim float64, ask ru
 			}
 		}
 	}
-	if c.Verdict == report.Pass && len(m.Ties) > 0 && !ofOther(name) {
+	if c.Verdict == report.Pass && len(m.Ties) > 0 && !kindOf(name).other {
 		c.Verdict, c.Detail, c.Blame = report.Ambiguous, strings.TrimPrefix(c.Detail+"; "+nearTie(m), "; "), nearTieBlame
 	}
 	s.add(c)
@@ -240,7 +198,7 @@ func (s *session) all(name string, w want, ask run.Question) error {
 
 // everyone runs a check on ref as well, once, against its own prefill.
 func (s *session) everyone(name string, w want, ask run.Question) error {
-	if s.verdictOf(name, "ref") == "" {
+	if s.verdictOf(name, run.RefName) == "" {
 		if err := s.compare(name, s.ref, w, selfLimit, ask); err != nil {
 			return err
 		}

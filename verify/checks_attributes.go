@@ -10,6 +10,7 @@ import (
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // attributes compares the numbers that the graph's nodes carry with config.json's,
@@ -19,7 +20,7 @@ import (
 // move no logit beyond what rounding does, and is wrong all the same for another
 // prompt. A node that is not found by its name leaves the check incomplete.
 func (s *session) attributes() {
-	c := report.Check{Name: "attributes", Runner: "interp", Against: "config.json", Verdict: report.Pass}
+	c := report.Check{Name: report.CheckAttributes, Runner: run.InterpName, Against: "config.json", Verdict: report.Pass}
 	if err := s.model.Beyond(judged...); err != nil {
 		c.Verdict, c.Detail = report.Incomplete, err.Error()
 		s.add(c)
@@ -35,7 +36,6 @@ func (s *session) attributes() {
 		}
 		if found := wrongAttribute(n, w); found != "" {
 			c.Verdict, c.Detail = report.Fail, found
-			c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
 			break
 		}
 	}

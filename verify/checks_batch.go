@@ -103,37 +103,26 @@ func (b *rows) batch(to side, steps int) (run.Input, want) {
 	return in, w
 }
 
-// batches runs three rows at once: equally long, padded on either side, and
-// decoding after each.
-func (s *session) batches(in run.Input, w want) error {
-	for _, check := range []func(run.Input, want) error{s.batched, s.leftPadding, s.rightPadding, s.leftDecode, s.rightDecode} {
-		if err := check(in, w); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // batched: three rows without padding, and steps after them. (Pieces of a batch
 // after a past are in left-padding-decode: GroupQueryAttention has none.)
 func (s *session) batched(in run.Input, w want) error {
-	return s.padded("batch", in, w, noPadding, 0, func(n int) []int { return cuts(n, n-2, n-1) })
+	return s.padded(report.CheckBatch, in, w, noPadding, 0, func(n int) []int { return cuts(n, n-2, n-1) })
 }
 
 // leftPadding: rows of three lengths that end together, in one call.
 func (s *session) leftPadding(in run.Input, w want) error {
-	return s.padded("left-padding", in, w, onTheLeft, 0, func(n int) []int { return cuts(n) })
+	return s.padded(report.CheckLeftPadding, in, w, onTheLeft, 0, func(n int) []int { return cuts(n) })
 }
 
 // rightPadding: rows of three lengths that begin together, in one call.
 func (s *session) rightPadding(in run.Input, w want) error {
-	return s.padded("right-padding", in, w, onTheRight, 0, func(n int) []int { return cuts(n) })
+	return s.padded(report.CheckRightPadding, in, w, onTheRight, 0, func(n int) []int { return cuts(n) })
 }
 
 // leftDecode: a batch padded on the left in two pieces, the first of which is
 // nothing but padding in the shortest row, then steps of the whole batch.
 func (s *session) leftDecode(in run.Input, w want) error {
-	return s.padded("left-padding-decode", in, w, onTheLeft, decodeSteps, func(n int) []int {
+	return s.padded(report.CheckLeftPaddingDecode, in, w, onTheLeft, decodeSteps, func(n int) []int {
 		return cuts(n, n/3, n-3, n-2, n-1)
 	})
 }
@@ -143,11 +132,11 @@ func (s *session) leftDecode(in run.Input, w want) error {
 func (s *session) rightDecode(in run.Input, w want) error {
 	if _, n := in.Batch(); n > 1 && len(s.windows()) > 0 {
 		for _, r := range s.others {
-			s.skip("right-padding-decode", r, "a sliding window counts columns, and padding in the midst of the past fills it: pad on the left")
+			s.skip(report.CheckRightPaddingDecode, r, "a sliding window counts columns, and padding in the midst of the past fills it: pad on the left")
 		}
 		return nil
 	}
-	return s.padded("right-padding-decode", in, w, onTheRight, decodeSteps, func(n int) []int {
+	return s.padded(report.CheckRightPaddingDecode, in, w, onTheRight, decodeSteps, func(n int) []int {
 		return cuts(n, n-3, n-2, n-1)
 	})
 }
@@ -169,7 +158,7 @@ func (s *session) padded(name string, in run.Input, w want, to side, steps int, 
 	batch, wanted := b.batch(to, steps)
 	_, n := batch.Batch()
 	ask := func(r run.Runner) (*report.Logits, error) { return run.InChunks(s.ctx, r, batch, ends(n)) }
-	if s.verdictOf(name, "ref") == "" {
+	if s.verdictOf(name, run.RefName) == "" {
 		if err := s.compare(name, s.ref, wanted, selfLimit, ask); err != nil {
 			return err
 		}

@@ -12,7 +12,8 @@ import (
 // farPositions: a prompt that ends on the cos and sin tables' last row. A
 // wrong scaling is invisible in the first positions. A graph that counts
 // positions itself gets there over a synthetic past.
-func (s *session) farPositions(ids [][]int64) error {
+func (s *session) farPositions() error {
+	ids := s.ids
 	n := min(len(ids[0]), 16)
 	start := s.info.MaxLength - n
 	in := run.Prompt([][]int64{ids[0][:n]}, int64(start))
@@ -22,7 +23,7 @@ func (s *session) farPositions(ids [][]int64) error {
 		if !r.Positions() {
 			p, why := s.pastFor(r, start)
 			if p == nil {
-				s.skip("far-positions", r, "the graph takes no position_ids, and "+why)
+				s.skip(report.CheckFarPositions, r, "the graph takes no position_ids, and "+why)
 				continue
 			}
 			ask = func(r run.Runner) (*report.Logits, error) { return p.Run(s.ctx, r, ids[0][:n]) }
@@ -36,7 +37,7 @@ func (s *session) farPositions(ids [][]int64) error {
 			}
 			answers[r.Positions()] = logits
 		}
-		if err := s.compare("far-positions", r, want{logits: logits, from: "ref", first: start}, r.Arithmetic().Limit(), ask); err != nil {
+		if err := s.compare(report.CheckFarPositions, r, want{logits: logits, from: "ref", first: start}, r.Arithmetic().Limit(), ask); err != nil {
 			return err
 		}
 	}
@@ -46,7 +47,8 @@ func (s *session) farPositions(ids [][]int64) error {
 // tableEnd: one position past the tables, and one before them, must be an error
 // that says so, not an unrotated key. The interpreter has to meet the graph's own
 // guard: to look a position up past a table is an error on the CPU alone.
-func (s *session) tableEnd(ids [][]int64) error {
+func (s *session) tableEnd() error {
+	ids := s.ids
 	length := s.info.MaxLength
 	for _, r := range s.others {
 		past := func() error {
@@ -56,7 +58,7 @@ func (s *session) tableEnd(ids [][]int64) error {
 		if !r.Positions() {
 			p, why := s.pastFor(r, length)
 			if p == nil {
-				s.skip("table-end", r, "the graph takes no position_ids, and "+why)
+				s.skip(report.CheckTableEnd, r, "the graph takes no position_ids, and "+why)
 				continue
 			}
 			past = func() error {
@@ -65,7 +67,7 @@ func (s *session) tableEnd(ids [][]int64) error {
 			}
 		}
 		s.step("%s: table-end", r.Name())
-		c := report.Check{Name: "table-end", Runner: r.Name(), Level: run.LevelOf(r), Verdict: report.Pass, Against: "an error", Positions: 1}
+		c := report.Check{Name: report.CheckTableEnd, Runner: r.Name(), Level: run.LevelOf(r), Verdict: report.Pass, Against: "an error", Positions: 1}
 		c.Detail = s.refused(r, length, past(), "the key goes on unrotated")
 		if c.Detail == "" && r.Positions() && s.ctx.Err() == nil {
 			c.Detail = s.outsideCorners(r, ids[0])

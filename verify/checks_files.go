@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // files compares the folder with what pecvt.json lists of it: every file is
@@ -20,7 +21,7 @@ func (s *session) files() error {
 	if m == nil || err != nil {
 		return nil // there is none; one that cannot be read is the check metadata's
 	}
-	c := report.Check{Name: "files", Runner: "ref", Against: ManifestFile, Verdict: report.Pass}
+	c := report.Check{Name: report.CheckFiles, Runner: run.RefName, Against: ManifestFile, Verdict: report.Pass}
 	for _, f := range m.Files {
 		s.step("file %s", f.Name)
 		if c.Detail, err = s.unlikeFile(f.Name, f.Bytes, f.SHA256); err != nil {
@@ -28,7 +29,6 @@ func (s *session) files() error {
 		}
 		if c.Detail != "" {
 			c.Verdict = report.Fail
-			c.Blame = fmt.Sprintf("the file was changed after the conversion: make the change in the source and convert it again; a folder that is meant to differ is verified as an exported one once %s is removed", ManifestFile)
 			break
 		}
 	}

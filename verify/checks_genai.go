@@ -51,7 +51,7 @@ func (s *session) genAI() error {
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
-	c := report.Check{Name: "genai", Runner: "interp", Against: run.GraphFile, Verdict: report.Pass}
+	c := report.Check{Name: report.CheckGenAI, Runner: run.InterpName, Against: run.GraphFile, Verdict: report.Pass}
 	if c.Detail = s.wrongGenAI(raw); c.Detail != "" {
 		c.Verdict, c.Blame = report.Fail, genAIFile+" is of another graph, or was changed: emit the graph again with pecvt export"
 	}

@@ -15,11 +15,11 @@ func (s *session) golden() error {
 	w := want{logits: g.Logits, from: "golden"}
 	ask := run.Prefill(s.ctx, in)
 	// The answers were computed in float32 themselves: compare gives them its budget.
-	if err := s.compare("golden", s.ref, w, report.Float32.Limit(), ask); err != nil {
+	if err := s.compare(report.CheckGolden, s.ref, w, report.Float32.Limit(), ask); err != nil {
 		return err
 	}
 	for _, r := range s.others {
-		if err := s.compare("golden", r, w, report.Float32.Limit(), ask); err != nil {
+		if err := s.compare(report.CheckGolden, r, w, report.Float32.Limit(), ask); err != nil {
 			return err
 		}
 	}
@@ -74,7 +74,7 @@ func (s *session) goldenHidden(g *run.Golden, in run.Input) error {
 			}
 			return list[i], nil
 		}
-		if err := s.compare("golden-"+name, s.ref, want{logits: given, from: "golden"}, report.Float32.Limit(), ask); err != nil {
+		if err := s.compare(report.CheckGolden+"-"+name, s.ref, want{logits: given, from: "golden"}, report.Float32.Limit(), ask); err != nil {
 			return err
 		}
 	}

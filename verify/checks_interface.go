@@ -8,37 +8,40 @@ import (
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
-
-// interfaceCheck names the check of the graph's inputs and outputs.
-const interfaceCheck = "interface"
 
 // signature checks that the graph takes and gives what a loop of decoding needs:
 // tokens, mask, positions and the past of every layer; logits and, for each past,
 // the present that follows it; in their types and shapes. Without it no run means
 // anything, so the other checks of the graph's answers are then not made, and
 // recorded as skipped.
-func (s *session) signature() bool {
-	c := report.Check{Name: interfaceCheck, Runner: "interp", Against: "config.json", Verdict: report.Pass}
+func (s *session) signature() error {
+	c := report.Check{Name: report.CheckInterface, Runner: run.InterpName, Against: "config.json", Verdict: report.Pass}
 	bad := s.wrongInputs()
 	if len(bad) == 0 {
 		bad = s.wrongOutputs()
 	}
 	if len(bad) == 0 {
 		s.add(c)
-		return true
+		return nil
 	}
 	c.Verdict, c.Detail = report.Fail, strings.Join(bad, "; ")
-	c.Blame = "the emission is wrong, or the graph was changed after it: emit it again with pecvt export"
 	s.add(c)
-	names := []string{"interp"}
+	names := []string{run.InterpName}
 	for _, p := range s.opts.providers() {
-		names = append(names, "ort-"+p)
+		names = append(names, run.ORTName(p))
+	}
+	if s.opts.Runners != nil {
+		names = nil
+		for _, r := range s.opts.Runners {
+			names = append(names, r.Name())
+		}
 	}
 	for _, name := range names {
-		s.add(report.Check{Name: "load", Runner: name, Verdict: report.Skipped, Detail: "not run: see the check " + interfaceCheck})
+		s.add(report.Check{Name: report.CheckLoad, Runner: name, Verdict: report.Skipped, Detail: "not run: see the check " + report.CheckInterface})
 	}
-	return false
+	return nil
 }
 
 // wrongInputs tells what is wrong with the graph's inputs. That the pasts are

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -15,17 +14,9 @@ import (
 	"github.com/pecvt/pecvt/verify/run"
 )
 
-// laws holds the emitted graph against what its encoding promises, with no
+// The laws hold the emitted graph against what its encoding promises, with no
 // other answer to compare with: every figure is a difference of the graph's own
 // values. A law that is not one of the encoding is skipped, with the reason.
-func (s *session) laws() error {
-	for _, law := range []func() error{s.lawCausal, s.lawShift, s.lawDistance, s.lawBlind, s.lawGates} {
-		if err := law(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // finding is what a law found: the largest departure, relative to the values it
 // is among, where it is, and how many positions were looked at.
@@ -77,7 +68,7 @@ func (s *session) law(name string, r run.Runner, lim float64, ask func() (findin
 
 // noLaw records that a law does not hold for this encoding or form.
 func (s *session) noLaw(name, why string) {
-	s.add(report.Check{Name: name, Runner: "interp", Verdict: report.Skipped, Detail: why})
+	s.add(report.Check{Name: name, Runner: run.InterpName, Verdict: report.Skipped, Detail: why})
 }
 
 // broken returns the first reason that a layer gives.
@@ -175,6 +166,3 @@ func (s *session) cachedKeys(r run.Runner, in run.Input) (map[int]headValues, er
 	}
 	return keys, nil
 }
-
-// ofLaw tells whether a check is a law.
-func ofLaw(check string) bool { return strings.HasPrefix(check, "law-") }

@@ -24,7 +24,7 @@ func (s *session) lawCausal() error {
 	n := min(len(ids), batchTokens)
 	kept := 2 * n / 3
 	if kept == 0 {
-		s.lack("law-causal", "a prompt of one token has nothing after it")
+		s.lack(report.CheckLawCausal, "a prompt of one token has nothing after it")
 		return nil
 	}
 	other := slices.Clone(ids[:n])
@@ -32,7 +32,7 @@ func (s *session) lawCausal() error {
 		other[i] = (other[i] + 1 + int64(i)) % int64(s.model.Vocab)
 	}
 	for _, r := range s.others {
-		err := s.law("law-causal", r, causalLimit(r.Arithmetic()), func() (f finding, err error) {
+		err := s.law(report.CheckLawCausal, r, causalLimit(r.Arithmetic()), func() (f finding, err error) {
 			a, _, err := r.Run(s.ctx, run.Prompt([][]int64{ids[:n]}, 0), nil)
 			if err != nil {
 				return f, err
@@ -82,16 +82,16 @@ const shiftTokens = 16
 // logits.
 func (s *session) lawShift() error {
 	if why := s.broken(unshiftable); why != "" {
-		s.noLaw("law-shift", "no law of this encoding: "+why)
+		s.noLaw(report.CheckLawShift, "no law of this encoding: "+why)
 		return nil
 	}
 	if !s.info.Positions {
-		s.noLaw("law-shift", "the graph takes no position_ids: nothing can be shifted")
+		s.noLaw(report.CheckLawShift, "the graph takes no position_ids: nothing can be shifted")
 		return nil
 	}
 	n := min(shiftTokens, len(s.in.IDs[0]), s.info.MaxLength/2)
 	if n == 0 {
-		s.noLaw("law-shift", "a table of one position leaves no room for a shift")
+		s.noLaw(report.CheckLawShift, "a table of one position leaves no room for a shift")
 		return nil
 	}
 	ids := [][]int64{s.in.IDs[0][:n]}
@@ -99,11 +99,11 @@ func (s *session) lawShift() error {
 	near := run.Prefill(s.ctx, run.Prompt(ids, 0))
 	far := run.Prefill(s.ctx, run.Prompt(ids, shift))
 	for _, r := range s.others {
-		lim, err := s.twoLimits("far-positions", r, far)
+		lim, err := s.twoLimits(report.CheckFarPositions, r, far)
 		if err != nil {
 			return err
 		}
-		err = s.law("law-shift", r, lim, func() (f finding, err error) {
+		err = s.law(report.CheckLawShift, r, lim, func() (f finding, err error) {
 			a, err := near(r)
 			if err != nil {
 				return f, err

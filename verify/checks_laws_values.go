@@ -42,12 +42,12 @@ func tokenBound(a *family.Attention) string {
 func (s *session) lawDistance() error {
 	a := s.model.Blocks[0].Attn()
 	if why := tokenBound(a); why != "" {
-		s.noLaw("law-distance", "no law of this encoding: "+why)
+		s.noLaw(report.CheckLawDistance, "no law of this encoding: "+why)
 		return nil
 	}
 	n := min(shiftTokens, s.info.MaxLength/2)
 	if n < 2 {
-		s.noLaw("law-distance", "the tables are too short for distances")
+		s.noLaw(report.CheckLawDistance, "the tables are too short for distances")
 		return nil
 	}
 	row := slices.Repeat([]int64{s.in.IDs[0][0]}, n)
@@ -57,7 +57,7 @@ func (s *session) lawDistance() error {
 		in = run.Input{IDs: [][]int64{row, row}, Positions: append(in.Positions, two.Positions...), Mask: append(in.Mask, two.Mask...)}
 	}
 	for _, r := range s.others {
-		err := s.law("law-distance", r, lawLimit(r.Arithmetic()), func() (f finding, err error) {
+		err := s.law(report.CheckLawDistance, r, lawLimit(r.Arithmetic()), func() (f finding, err error) {
 			keys, err := s.cachedKeys(r, in)
 			if f.closed = keys == nil; err != nil {
 				return f, err
@@ -170,13 +170,13 @@ func (s *session) lawBlind() error {
 	}
 	switch {
 	case !any:
-		s.noLaw("law-blind", "no law of this encoding: every plane turns")
+		s.noLaw(report.CheckLawBlind, "no law of this encoding: every plane turns")
 		return nil
 	case !s.info.Positions:
-		s.noLaw("law-blind", "the graph takes no position_ids: a token alone is at position 0")
+		s.noLaw(report.CheckLawBlind, "the graph takes no position_ids: a token alone is at position 0")
 		return nil
 	case s.info.MaxLength < 2:
-		s.noLaw("law-blind", "the tables have one position")
+		s.noLaw(report.CheckLawBlind, "the tables have one position")
 		return nil
 	}
 	n := min(8, len(s.in.IDs[0]))
@@ -189,7 +189,7 @@ func (s *session) lawBlind() error {
 		}
 	}
 	for _, r := range s.others {
-		err := s.law("law-blind", r, lawLimit(r.Arithmetic()), func() (f finding, err error) {
+		err := s.law(report.CheckLawBlind, r, lawLimit(r.Arithmetic()), func() (f finding, err error) {
 			a, err := s.cachedKeys(r, first)
 			if f.closed = a == nil; err != nil {
 				return f, err
@@ -274,12 +274,12 @@ func (s *session) lawGates() error {
 		}
 		return ""
 	}) == "" {
-		s.noLaw("law-gates", "no law of this encoding: no layer has a bias")
+		s.noLaw(report.CheckLawGates, "no law of this encoding: no layer has a bias")
 		return nil
 	}
 	n := min(len(s.in.IDs[0]), shiftTokens)
 	in := run.Prompt([][]int64{s.in.IDs[0][:n]}, 0)
-	return s.law("law-gates", g, lawLimit(g.Arithmetic()), func() (f finding, err error) {
+	return s.law(report.CheckLawGates, g, lawLimit(g.Arithmetic()), func() (f finding, err error) {
 		names, meetings := map[string]bool{}, s.meetings()
 		for _, m := range meetings {
 			names[m.query], names[m.key], names[m.bias] = true, true, true

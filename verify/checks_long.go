@@ -14,9 +14,6 @@ const (
 	longSeed = 0x10001
 )
 
-// longCheck is the check of it, and its input's name among the budgets.
-const longCheck = "long-prefill"
-
 // longAnswer is ref's answer to the longer prompt, computed once.
 func (s *session) longAnswer(in run.Input) (*report.Logits, error) {
 	if s.longer.logits == nil {
@@ -55,10 +52,10 @@ func (s *session) longPrefill() error {
 	w := want{logits: logits, from: "ref", keep: farFromTies(logits)}
 	for _, r := range s.others {
 		if run.TooLarge(r, weightCount(s.model)) {
-			s.skip(longCheck, r, "the interpreter would take long for a model of this size; ONNX Runtime runs it")
+			s.skip(report.CheckLongPrefill, r, "the interpreter would take long for a model of this size; ONNX Runtime runs it")
 			continue
 		}
-		if err := s.compare(longCheck, r, w, r.Arithmetic().Limit(), ask); err != nil {
+		if err := s.compare(report.CheckLongPrefill, r, w, r.Arithmetic().Limit(), ask); err != nil {
 			return err
 		}
 	}

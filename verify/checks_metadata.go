@@ -21,7 +21,7 @@ import (
 // a person another. It needs no source: with --against the check rewrite says
 // whether what they agree on is right.
 func (s *session) metadata() {
-	c := report.Check{Name: "metadata", Runner: "interp", Against: "config.json", Verdict: report.Pass}
+	c := report.Check{Name: report.CheckMetadata, Runner: run.InterpName, Against: "config.json", Verdict: report.Pass}
 	m, err := s.manifest()
 	found := s.wrongMetadata(m)
 	if err != nil {
@@ -32,7 +32,6 @@ func (s *session) metadata() {
 	}
 	if found != "" {
 		c.Verdict, c.Detail = report.Fail, found
-		c.Blame = "one of the files was changed after the conversion, or the conversion is wrong: convert the source again, or emit the graph of what is there with pecvt export"
 	}
 	s.add(c)
 }

@@ -55,7 +55,8 @@ func ending(p, n int, leaps bool) []int64 {
 // positions: short prompts that end at each position of the sweep, as one batch.
 // A wrong spectrum is invisible where the first positions are all that is looked
 // at, and where near neighbours are all that meets.
-func (s *session) positions(ids [][]int64) error {
+func (s *session) positions() error {
+	ids := s.ids
 	list := sweep(s.model.TrainedLength, s.info.MaxLength)
 	n := min(sweepTokens, len(ids[0]), s.info.MaxLength)
 	in := run.Prompt(slices.Repeat([][]int64{ids[0][:n]}, len(list)), 0)
@@ -79,7 +80,7 @@ func (s *session) positions(ids [][]int64) error {
 				return err
 			}
 		}
-		if err := s.compare("positions", r, want{logits: logits, from: "ref", at: at}, r.Arithmetic().Limit(), ask); err != nil {
+		if err := s.compare(report.CheckPositions, r, want{logits: logits, from: "ref", at: at}, r.Arithmetic().Limit(), ask); err != nil {
 			return err
 		}
 	}
@@ -111,7 +112,7 @@ func (s *session) positionsByPast(r run.Runner, ids []int64, list []int) error {
 		s.warn("the check positions leaves out %s: %s", strings.Join(left, ", "), why)
 	}
 	if len(reached) == 0 {
-		s.skip("positions", r, "the graph takes no position_ids, and "+why)
+		s.skip(report.CheckPositions, r, "the graph takes no position_ids, and "+why)
 		return nil
 	}
 	ask := func(r run.Runner) (*report.Logits, error) {
@@ -138,7 +139,7 @@ func (s *session) positionsByPast(r run.Runner, ids []int64, list []int) error {
 		return err
 	}
 	at := func(row, col int) int64 { return int64(reached[row] + col) }
-	return s.compare("positions", r, want{logits: logits, from: "ref", at: at}, r.Arithmetic().Limit(), ask)
+	return s.compare(report.CheckPositions, r, want{logits: logits, from: "ref", at: at}, r.Arithmetic().Limit(), ask)
 }
 
 // maxSweepBytes bounds a synthetic past of the sweep, in float64: there are

@@ -8,6 +8,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/verify/ref"
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // rewriteLimit bounds max |result − source with the encoding asked for| /
@@ -30,7 +31,7 @@ const rewriteTokens = 24
 // float64. An exact rewrite's encoding is the source's own, so its logits must
 // be the source's.
 func (s *session) rewritten() error {
-	c := report.Check{Name: "rewrite", Runner: "ref", Against: "source", Verdict: report.Pass, Limit: rewriteLimit}
+	c := report.Check{Name: report.CheckRewrite, Runner: run.RefName, Against: "source", Verdict: report.Pass, Limit: rewriteLimit}
 	f, why, err := s.manifestFlags()
 	switch {
 	case errors.Is(err, errNotSource):
@@ -60,9 +61,6 @@ func (s *session) rewritten() error {
 	}
 	if err != nil {
 		c.Verdict, c.Detail = report.Fail, err.Error()
-	}
-	if c.Verdict == report.Fail {
-		c.Blame = "the conversion is wrong, or its files were changed after it: convert the source again"
 	}
 	s.add(c)
 	return nil

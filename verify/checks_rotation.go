@@ -26,7 +26,7 @@ const (
 // same, and prompts stand at few positions.
 func (s *session) rotation() error {
 	begin := time.Now()
-	c := report.Check{Name: "rotation", Runner: "interp", Against: "config.json", Verdict: report.Pass}
+	c := report.Check{Name: report.CheckRotation, Runner: run.InterpName, Against: "config.json", Verdict: report.Pass}
 	if fused, found := s.fusedTables(); fused > 0 {
 		c.Positions = s.info.MaxLength
 		if found != "" {

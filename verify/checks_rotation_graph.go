@@ -173,7 +173,7 @@ func (w *turner) turn(p *interp.Program, inputs map[string]*interp.Array) (map[s
 // projections hand on becomes an input. It is nil where no layer of them turns.
 func (w *turner) program(group int) (*interp.Program, error) {
 	from := w.s.info.Model
-	g := &onnxpb.GraphProto{Name: "rotation"}
+	g := &onnxpb.GraphProto{Name: report.CheckRotation}
 	entry, need, read := map[string]bool{}, map[int]bool{}, map[string]bool{}
 	var visit func(value string)
 	visit = func(value string) {

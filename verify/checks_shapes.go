@@ -7,7 +7,7 @@ import (
 
 // prefill: the whole prompt in one call, no past.
 func (s *session) prefill(in run.Input, w want) error {
-	return s.all("prefill", w, run.Prefill(s.ctx, in))
+	return s.all(report.CheckPrefill, w, run.Prefill(s.ctx, in))
 }
 
 // chunked: the prompt through the cache in uneven pieces, the first of one token
@@ -16,10 +16,10 @@ func (s *session) chunked(in run.Input, w want) error {
 	_, n := in.Batch()
 	ends := cuts(n, 1, 3, n/3, n/2+1, n-5)
 	if len(ends) < 2 {
-		s.lack("chunked-prefill", "a prompt of one token cannot be divided")
+		s.lack(report.CheckChunkedPrefill, "a prompt of one token cannot be divided")
 		return nil
 	}
-	return s.everyone("chunked-prefill", w, func(r run.Runner) (*report.Logits, error) { return run.InChunks(s.ctx, r, in, ends) })
+	return s.everyone(report.CheckChunkedPrefill, w, func(r run.Runner) (*report.Logits, error) { return run.InChunks(s.ctx, r, in, ends) })
 }
 
 // decode: the first tokens one at a time from an empty past, then all but the
@@ -31,10 +31,10 @@ func (s *session) decode(in run.Input, w want) error {
 		at = append(at, i)
 	}
 	if n == 1 {
-		s.lack("decode", "a prompt of one token leaves none to decode")
+		s.lack(report.CheckDecode, "a prompt of one token leaves none to decode")
 		return nil
 	}
-	return s.everyone("decode", w, func(r run.Runner) (*report.Logits, error) { return run.InChunks(s.ctx, r, in, cuts(n, at...)) })
+	return s.everyone(report.CheckDecode, w, func(r run.Runner) (*report.Logits, error) { return run.InChunks(s.ctx, r, in, cuts(n, at...)) })
 }
 
 // cuts returns the distinct piece ends inside (0, n), and n.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // untouching are the values of --to that leave a stock source's tensors as they
@@ -36,7 +37,7 @@ func (s *session) sourceHashes() error {
 	if len(known) == 0 {
 		return nil
 	}
-	c := report.Check{Name: "source-weights", Runner: "ref", Against: ManifestFile, Verdict: report.Pass}
+	c := report.Check{Name: report.CheckSourceWeights, Runner: run.RefName, Against: ManifestFile, Verdict: report.Pass}
 	var rewritten []string
 	for _, f := range s.ckpt.Files() {
 		name := filepath.Base(f.Path)
@@ -53,7 +54,6 @@ func (s *session) sourceHashes() error {
 		if from != "" && stock {
 			c.Verdict = report.Fail
 			c.Detail = fmt.Sprintf("%s has the tensors of the source's %s, but not their numbers: --to %s changes none (SHA-256 %s…)", name, from, m.Flags.To, sum[:12])
-			c.Blame = "a tensor was changed in the conversion or after it: convert the source again; verify --against names the tensor"
 			break
 		}
 		rewritten = append(rewritten, name)

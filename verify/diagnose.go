@@ -17,7 +17,7 @@ import (
 // nothing.
 func (s *session) diagnose() string {
 	for _, c := range s.report.Checks {
-		if c.Verdict == report.Fail && (c.Name == "weights" || c.Name == "tables") {
+		if c.Verdict == report.Fail && (c.Name == report.CheckWeights || c.Name == report.CheckTables) {
 			return fmt.Sprintf("%s; see the check %s", c.Blame, c.Name)
 		}
 	}

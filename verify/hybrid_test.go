@@ -142,7 +142,7 @@ func TestHybrids(t *testing.T) {
 				if a := s.model.Blocks[0].Attn(); s.report.Checks[0].Verdict != report.Pass && a.Phase == nil && a.Rotary.Dim > 0 {
 					t.Errorf("tables: %+v", s.report.Checks[0])
 				}
-				if err := s.runChecks(); err != nil {
+				if err := s.makeAll(ofRunners); err != nil {
 					t.Fatal(err)
 				}
 				for _, c := range s.report.Checks {

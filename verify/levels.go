@@ -38,7 +38,7 @@ func (s *session) openORTOn(provider string) {
 		begin := time.Now()
 		r, err := s.openORT(provider, s.opts.level())
 		if errors.Is(err, ort.ErrUnavailable) {
-			s.add(report.Check{Name: "load", Runner: run.ORTName(provider), Verdict: report.Skipped, Seconds: report.Number(time.Since(begin).Seconds()),
+			s.add(report.Check{Name: report.CheckLoad, Runner: run.ORTName(provider), Verdict: report.Skipped, Seconds: report.Number(time.Since(begin).Seconds()),
 				Detail: "not on this machine: --provider " + provider + " says what is missing"})
 			return
 		}
@@ -61,9 +61,9 @@ func (s *session) openORT(provider, level string) (run.Runner, error) {
 }
 
 // levels runs the graph at the optimisation levels that the other checks do not
-// run at, on every provider: a prompt, decode steps after it, and a padded batch.
-// A fusion can change what a graph computes.
-func (s *session) levels(in run.Input, w want) error {
+// run at: a prompt, decode steps after it, and a padded batch. A fusion can change
+// what a graph computes.
+func (s *session) levels() error {
 	if s.opts.OptLevel != "" {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (s *session) levels(in run.Input, w want) error {
 			if level == l.Level() {
 				continue
 			}
-			if err := s.atLevel(r.Name(), l, level, in, w); err != nil {
+			if err := s.atLevel(r.Name(), l, level); err != nil {
 				return err
 			}
 		}
@@ -85,19 +85,22 @@ func (s *session) levels(in run.Input, w want) error {
 }
 
 // atLevel opens a session at a level, runs it and closes it.
-func (s *session) atLevel(runner string, l run.Leveler, level string, in run.Input, w want) error {
+func (s *session) atLevel(runner string, l run.Leveler, level string) error {
 	s.step("open %s at optimisation level %s", runner, level)
 	r, err := l.AtLevel(level)
 	if err != nil {
-		s.add(report.Check{Name: "load", Runner: runner, Level: level, Verdict: report.Fail, Detail: run.Reason(runner, err), Blame: s.diagnose()})
+		s.add(report.Check{Name: report.CheckLoad, Runner: runner, Level: level, Verdict: report.Fail, Detail: run.Reason(runner, err), Blame: s.diagnose()})
 		return s.ctx.Err()
 	}
 	defer r.Close()
 	others := s.others
 	s.others = []run.Runner{r}
 	defer func() { s.others = others }()
-	for _, check := range []func(run.Input, want) error{s.prefill, s.decode, s.rightDecode} {
-		if err := check(in, w); err != nil {
+	for _, k := range table() {
+		if !k.Levels {
+			continue
+		}
+		if err := k.make(s); err != nil {
 			return err
 		}
 	}

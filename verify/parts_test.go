@@ -52,7 +52,7 @@ func TestShapedLayers(t *testing.T) {
 				s.opts.Bisect = true
 				s.tables()
 				s.attributes()
-				if err := s.runChecks(); err != nil {
+				if err := s.makeAll(ofRunners); err != nil {
 					t.Fatal(err)
 				}
 				for _, c := range s.report.Checks {

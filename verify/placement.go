@@ -36,7 +36,7 @@ func (s *session) placement(r run.Runner) {
 		return // what never ran was placed nowhere; its own check says why
 	}
 	short, full := p.Wanted()
-	c := report.Check{Name: "placement", Runner: r.Name(), Level: run.LevelOf(r), Verdict: report.Pass, Against: short}
+	c := report.Check{Name: report.CheckPlacement, Runner: r.Name(), Level: run.LevelOf(r), Verdict: report.Pass, Against: short}
 	runs, err := p.Placed()
 	switch {
 	case errors.Is(err, run.ErrNoProfile) && s.opts.Runners != nil:

@@ -1,6 +1,10 @@
 package verify
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/pecvt/pecvt/verify/ort"
+)
 
 // progress counts the steps of a verification.
 type progress struct {
@@ -11,15 +15,13 @@ type progress struct {
 	opened bool
 }
 
-// How many steps a verification takes, counted on a model with a cache, without
-// a window: those of ref and of the files, those of each other runner, those of
-// each further optimisation level. It is an estimate: what it does not know of
-// makes the rest longer than was said, and never ends it early.
+// Beside the checks, whose rows say how many steps each takes: those of the
+// figures, and those that go before the checks of a further optimisation level. It
+// is an estimate: what it does not know of makes the rest longer than was said,
+// and never ends it early.
 const (
-	stepsOfRef    = 18
-	stepsOfRunner = 18
-	stepsOfLevel  = 4
-	stepsOfCurves = 4
+	stepsOfCurves = 2
+	stepsOfLevel  = 1
 )
 
 // step announces a step before it is made.
@@ -39,15 +41,25 @@ func (s *session) planned() int {
 		p.opened, p.drifts = true, s.driftSteps()
 	}
 	runners := max(len(s.others), 2)
-	n := stepsOfRef + stepsOfRunner*runners + p.drifts
+	if s.model == nil { // a repro: who runs it, at every level
+		return max(1+len(s.opts.providers())*len(ort.OptLevels()), p.done+1)
+	}
+	levels := 0
 	if s.opts.OptLevel == "" {
-		n += 3 * stepsOfLevel
+		levels = len(ort.OptLevels()) - 1
+	}
+	n := p.drifts + levels*stepsOfLevel
+	for _, k := range table() {
+		if s.lacks(k, true) {
+			continue
+		}
+		n += k.steps.once + k.steps.runner*runners
+		if k.Levels {
+			n += levels * k.steps.runner
+		}
 	}
 	if s.opts.Curves {
 		n += stepsOfCurves
-	}
-	if s.opts.Golden != "" {
-		n += 1 + runners
 	}
 	return max(n, p.done+1)
 }

@@ -17,7 +17,7 @@ import (
 // of positions, so tables that are one row off give the same logits, and a
 // prompt visits a few rows only.
 func (s *session) tables() {
-	c := report.Check{Name: "tables", Runner: "interp", Against: "config.json", Verdict: report.Pass}
+	c := report.Check{Name: report.CheckTables, Runner: run.InterpName, Against: "config.json", Verdict: report.Pass}
 	stored := map[string]*onnxpb.TensorProto{}
 	for _, t := range s.info.Model.GetGraph().GetInitializer() {
 		stored[t.GetName()] = t
@@ -53,7 +53,6 @@ func (s *session) tables() {
 	}
 	if err != nil {
 		c.Verdict, c.Detail = report.Fail, err.Error()
-		c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
 		s.add(c)
 		return
 	}
@@ -64,7 +63,6 @@ func (s *session) tables() {
 	if worst.off > 0 && !(worst.off <= float64(c.Limit)) {
 		c.Verdict = report.Fail
 		c.Detail = fmt.Sprintf("the %s of position %d, plane %d is %.9g: expected %.9g", worst.table, worst.row, worst.plane, worst.got, worst.want)
-		c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
 	}
 	s.add(c)
 }

@@ -78,9 +78,10 @@ type session struct {
 	others []run.Runner
 	report *report.Report
 
-	ids   [][]int64   // one row
-	in    run.Input   // of ids
-	given *run.Golden // nil without one
+	ids     [][]int64   // one row
+	in      run.Input   // of ids
+	answers want        // to in
+	given   *run.Golden // nil without one
 	// leftOut says of which rows ids is a part, "" where it is all.
 	leftOut string
 	// source and sourceCkpt are what the drift is measured from, or nil.
@@ -128,23 +129,14 @@ func Verify(ctx context.Context, dir string, opts Options) (*report.Report, erro
 	if err := s.openInputs(); err != nil {
 		return nil, err
 	}
-	if err := s.weights(); err != nil {
+	if err := s.makeAll(ofFolder); err != nil {
 		return nil, err
-	}
-	s.tables()
-	s.windowSizes()
-	s.attributes()
-	s.metadata()
-	for _, check := range []func() error{s.files, s.genAI} {
-		if err := check(); err != nil {
-			return nil, err
-		}
 	}
 	if err := s.lengthDependence(); err != nil {
 		return nil, err
 	}
-	if s.signature() {
-		if err := s.answers(); err != nil {
+	if s.has(NeedRunners) {
+		if err := s.ofAnswers(); err != nil {
 			return nil, err
 		}
 	}
@@ -159,18 +151,33 @@ func Verify(ctx context.Context, dir string, opts Options) (*report.Report, erro
 	return s.report, nil
 }
 
-// answers makes the checks that run the graph, and the figures.
-func (s *session) answers() error {
-	if err := s.rotation(); err != nil {
+// ofAnswers makes the checks that run the graph, the drift, and the figures.
+func (s *session) ofAnswers() error {
+	if err := s.makeAll(ofGraph); err != nil {
 		return err
 	}
 	if err := s.openRunners(); err != nil {
 		return err
 	}
-	if err := s.runChecks(); err != nil {
+	if err := s.makeAll(ofRunners); err != nil {
 		return err
 	}
-	s.placements()
+	if s.has(NeedReference) {
+		if err := s.levels(); err != nil {
+			return err
+		}
+	}
+	if err := s.makeAll(ofOthers); err != nil {
+		return err
+	}
+	if s.has(NeedReference) && s.source != nil {
+		if err := s.drift(); err != nil {
+			return err
+		}
+	}
+	if err := s.makeAll(atEnd); err != nil {
+		return err
+	}
 	s.report.Facts = s.facts()
 	return s.curves()
 }
@@ -304,7 +311,7 @@ func (s *session) start(name string, open func() (run.Runner, error)) {
 		s.add(s.missing(name, err))
 		return
 	}
-	c := report.Check{Name: "load", Runner: name, Verdict: report.Fail, Detail: run.Reason(name, err)}
+	c := report.Check{Name: report.CheckLoad, Runner: name, Verdict: report.Fail, Detail: run.Reason(name, err)}
 	c.Blame = s.strayLink()
 	if c.Blame == "" {
 		c.Blame = s.diagnose()
@@ -314,7 +321,7 @@ func (s *session) start(name string, open func() (run.Runner, error)) {
 
 // missing is the check of a runner whose library is not there.
 func (s *session) missing(name string, err error) report.Check {
-	c := report.Check{Name: "load", Runner: name, Verdict: report.Unavailable, Detail: run.Reason(name, err)}
+	c := report.Check{Name: report.CheckLoad, Runner: name, Verdict: report.Unavailable, Detail: run.Reason(name, err)}
 	for _, must := range s.opts.Require {
 		if strings.HasPrefix(name, must) {
 			c.Verdict, c.Detail = report.Fail, "required and unavailable: "+c.Detail

@@ -30,12 +30,10 @@ func (s *session) windows() []int {
 // window: a few tokens after a synthetic past longer than the sliding windows
 // that the prompt does not fill. A window that the graph's positions cannot
 // fill hides nothing, and needs no check.
-func (s *session) window(ids [][]int64) error {
+func (s *session) window() error {
+	ids := s.ids
 	size, why := 0, ""
 	n := min(4, len(ids[0]))
-	if len(s.windows()) == 0 {
-		return s.longPast(ids, n)
-	}
 	for _, w := range s.windows() {
 		if w < len(ids[0]) || w >= s.info.MaxLength {
 			continue
@@ -50,13 +48,13 @@ func (s *session) window(ids [][]int64) error {
 	if size == 0 {
 		if why != "" {
 			for _, r := range s.others {
-				s.skip("window", r, why)
+				s.skip(report.CheckWindow, r, why)
 			}
 		}
 		return nil
 	}
 	p, _ := s.syntheticPast(min(size+8, s.info.MaxLength-n))
-	return s.afterPast("window", p, ids[0][:n])
+	return s.afterPast(report.CheckWindow, p, ids[0][:n])
 }
 
 // afterPast makes a check of tokens that follow a synthetic past.
@@ -82,7 +80,9 @@ func (s *session) afterPast(check string, p *run.Past, ids []int64) error {
 // longPast: a model without a window sees every key, however far back. A mask
 // that hides keys beyond the prompt's length shows nowhere else: the prompt's
 // keys are all near, and far positions are reached without keys between.
-func (s *session) longPast(ids [][]int64, n int) error {
+func (s *session) longPast() error {
+	ids := s.ids
+	n := min(4, len(ids[0]))
 	perPosition := 0
 	for _, a := range s.model.Attentions() {
 		perPosition += 8 * a.KVHeads * (a.QKDim + a.VDim)
@@ -94,11 +94,11 @@ func (s *session) longPast(ids [][]int64, n int) error {
 	p, why := s.syntheticPast(size)
 	if p == nil {
 		for _, r := range s.others {
-			s.skip("long-past", r, why)
+			s.skip(report.CheckLongPast, r, why)
 		}
 		return nil
 	}
-	return s.afterPast("long-past", p, ids[0][:n])
+	return s.afterPast(report.CheckLongPast, p, ids[0][:n])
 }
 
 const (
@@ -116,7 +116,7 @@ func (s *session) windowSizes() {
 	for _, n := range s.info.Model.GetGraph().GetNode() {
 		nodes[n.GetName()] = n
 	}
-	c := report.Check{Name: "window-size", Runner: "interp", Against: "config.json", Verdict: report.Pass}
+	c := report.Check{Name: report.CheckWindowSize, Runner: run.InterpName, Against: "config.json", Verdict: report.Pass}
 	any := false
 	for i, a := range s.model.Attentions() {
 		want := a.Window
@@ -127,7 +127,6 @@ func (s *session) windowSizes() {
 			c.Verdict, c.Detail = report.Incomplete, unnamed(names.Layer(i, names.Attention)+", or its mask's")
 		case found && got != want && c.Verdict != report.Fail:
 			c.Verdict, c.Detail = report.Fail, fmt.Sprintf("layer %d: the graph has %s, config.json %s", i, windowText(got), windowText(want))
-			c.Blame = "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export"
 		}
 	}
 	if any {

@@ -80,7 +80,7 @@ func (s *search) toFollow() []Failure {
 	var all []Failure
 	for _, r := range s.others {
 		if t, ok := run.AsTapper(r); ok {
-			all = append(all, Failure{"prefill", t, run.Prefill(s.ctx, s.in), 0})
+			all = append(all, Failure{report.CheckPrefill, t, run.Prefill(s.ctx, s.in), 0})
 		}
 	}
 	return all

@@ -195,7 +195,7 @@ func (s *again) compare(runner, level string, limit report.Number, ask func() (m
 	about := s.about
 	s.opts.Step("%s: %s", runner, about.Node)
 	begin := time.Now()
-	c := report.Check{Name: "repro", Runner: runner, Level: level, Against: about.Against, Limit: limit, Verdict: report.Pass, Other: true}
+	c := report.Check{Name: report.CheckRepro, Runner: runner, Level: level, Against: about.Against, Limit: limit, Verdict: report.Pass, Other: true}
 	out, err := ask()
 	if err != nil {
 		c.Verdict, c.Detail = report.Fail, run.Reason(runner, err)

@@ -170,7 +170,7 @@ func byPosition(r *report.Report) (figure, error) {
 	shown := slices.DeleteFunc(slices.Clone(all), func(n string) bool { return worst[n] == nil })
 	limits := map[string]float64{}
 	for _, c := range r.Checks {
-		if slices.Contains(shown, c.Runner) && c.Name == "prefill" {
+		if slices.Contains(shown, c.Runner) && c.Name == report.CheckPrefill {
 			limits[c.Runner] = float64(c.Limit)
 			values = append(values, float64(c.Limit))
 		}

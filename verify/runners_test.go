@@ -1,0 +1,126 @@
+package verify_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
+)
+
+// supplied is a runner of nobody's kind: all that it can do is answer.
+type supplied struct {
+	run.Runner
+	name  string
+	in    report.Arithmetic
+	wrong float64 // added to each logit of the vocabulary's first half
+	open  bool
+}
+
+func (r *supplied) Name() string                  { return r.name }
+func (r *supplied) Arithmetic() report.Arithmetic { return r.in }
+
+func (r *supplied) Run(ctx context.Context, in run.Input, past run.State) (*report.Logits, run.State, error) {
+	for _, row := range in.Positions {
+		for _, p := range row {
+			if p < 0 || p >= 600 {
+				return nil, nil, errors.New("/guard/position_is_past_max_length: no such position")
+			}
+		}
+	}
+	l, after, err := r.Runner.Run(ctx, in, past)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range l.Data {
+		if i%l.V < l.V/2 {
+			l.Data[i] += r.wrong
+		}
+	}
+	return l, after, nil
+}
+
+func (r *supplied) Close() error {
+	r.open = false
+	return nil
+}
+
+// TestSuppliedRunners: a runner that the caller brings is judged by the limits of
+// its arithmetic, and what it cannot do is skipped by name.
+func TestSuppliedRunners(t *testing.T) {
+	dir := hopeLlama.write(t)
+	ckpt, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ckpt.Close()
+	m, err := family.Load(ckpt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err = m.AtLength(600); err != nil {
+		t.Fatal(err)
+	}
+	plain := func(name string, wrong float64) *supplied {
+		r, err := run.NewPlain(report.Float32, m, ckpt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &supplied{Runner: r, name: name, in: report.Float32, wrong: wrong, open: true}
+	}
+	right, wrong := plain("other", 0), plain("wrong", 1e-2)
+	exact := &supplied{Runner: run.NewRef(m, ckpt), name: "exact", in: report.Float64, open: true}
+	r := verified(t, dir, verify.Options{Runners: []run.Runner{right, wrong, exact}})
+	if !right.open || !wrong.open {
+		t.Error("a runner of the caller's was closed")
+	}
+	limit := map[string]float64{}
+	for _, c := range r.Checks {
+		switch c.Runner {
+		case right.name, exact.name:
+			if c.Verdict == verify.Fail || c.Verdict == verify.Incomplete {
+				t.Errorf("%s of %s: %s: %s", c.Name, c.Runner, c.Verdict, c.Detail)
+			}
+			if c.Name == report.CheckPrefill {
+				limit[c.Runner] = float64(c.Limit)
+			}
+		}
+	}
+	for name, want := range map[string]verify.Verdict{report.CheckPrefill: verify.Fail, report.CheckDecode: verify.Fail, report.CheckLongPast: verify.Skipped, report.CheckLawDistance: verify.Skipped} {
+		if c, ok := find(r, name, wrong.name); c.Verdict != want {
+			t.Errorf("%s of the wrong one: made %v, %q, want %s (%s)", name, ok, c.Verdict, want, c.Detail)
+		}
+	}
+	if c, _ := find(r, report.CheckLongPast, right.name); !strings.Contains(c.Detail, "takes no past that it did not compute") {
+		t.Errorf("long-past: %s %q", c.Verdict, c.Detail)
+	}
+	if !(limit[exact.name] == report.Float64.Limit() && limit[right.name] >= report.Float32.Limit()) {
+		t.Errorf("limits %v: want those of the arithmetic", limit)
+	}
+	if r.Verdict != verify.Fail {
+		t.Errorf("verdict %s", r.Verdict)
+	}
+}
+
+// TestRefusedRunners: a runner that cannot be judged, or told from another, is an
+// error before anything is run.
+func TestRefusedRunners(t *testing.T) {
+	dir := hopeLlama.write(t)
+	for _, tt := range []struct {
+		runners []run.Runner
+		text    string
+	}{
+		{[]run.Runner{&supplied{name: "half", in: "float16"}}, `runner "half": arithmetic "float16": no tolerance is known for it: expected float64 or float32`},
+		{[]run.Runner{&supplied{name: "ref", in: report.Float32}}, `runner "ref": the name is another's`},
+		{[]run.Runner{&supplied{name: "a", in: report.Float32}, &supplied{name: "a", in: report.Float32}}, `runner "a": the name is another's`},
+	} {
+		if _, err := verify.Verify(context.Background(), dir, verify.Options{Runners: tt.runners}); err == nil || !strings.Contains(err.Error(), tt.text) {
+			t.Errorf("error %v, want %s", err, tt.text)
+		}
+	}
+}

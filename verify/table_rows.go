@@ -1,0 +1,101 @@
+package verify
+
+import (
+	"slices"
+
+	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
+)
+
+// table is a function, as what makes a check looks its row up.
+func table() []Kind { return slices.Concat(folderChecks(), answerChecks(), lawChecks(), endChecks()) }
+
+// asked is a check of the answers to the prompt.
+func asked(check func(*session, run.Input, want) error) func(*session) error {
+	return func(s *session) error { return check(s, s.in, s.answers) }
+}
+
+// always is a check that can be made whatever comes.
+func always(check func(*session)) func(*session) error {
+	return func(s *session) error {
+		check(s)
+		return nil
+	}
+}
+
+// folderChecks are those of the folder and the graph's own data.
+func folderChecks() []Kind {
+	return []Kind{
+		{Name: report.CheckWeights,
+			Meaning: "the tensor files are those the graph was emitted for, by their headers and the first 64 bytes of each tensor; it reads every tensor of the model, in its type and shape, where the header has it, or holds the same bytes; all numbers are finite",
+			steps:   steps{1, 0}, when: ofFolder, make: (*session).weights},
+		{Name: report.CheckSourceWeights,
+			Meaning: "the tensor files are the source's, byte for byte, where `convert --hash` recorded them and the conversion leaves them",
+			Blame:   "a tensor was changed in the conversion or after it: convert the source again; verify --against names the tensor",
+			when:    ofFolder, make: (*session).sourceHashes},
+		{Name: report.CheckTables,
+			Meaning: "every cos and sin in the graph is the one of config.json's encoding",
+			Blame:   "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export",
+			other:   true, when: ofFolder, make: always((*session).tables)},
+		{Name: report.CheckWindowSize,
+			Meaning: "the window of every layer of the graph is config.json's",
+			Blame:   "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export",
+			other:   true, when: ofFolder, make: always((*session).windowSizes)},
+		{Name: report.CheckAttributes,
+			Meaning: "ε of every norm, scale of scores, heads, windows, pairing: exactly config.json's; no cap or factor that the model does not have",
+			Blame:   "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export",
+			other:   true, when: ofFolder, make: always((*session).attributes)},
+		{Name: report.CheckMetadata,
+			Meaning: "the graph's metadata, config.json and pecvt.json tell of the same encoding, length, family and planes",
+			Blame:   "one of the files was changed after the conversion, or the conversion is wrong: convert the source again, or emit the graph of what is there with pecvt export",
+			other:   true, when: ofFolder, make: always((*session).metadata)},
+		{Name: report.CheckFiles,
+			Meaning: "what `pecvt.json` lists is there, in its size, and with the SHA-256 that it has of the configuration, the tokenizer and other small files, and of tensor files that a retrofit wrote, or any conversion with `--hash`",
+			Blame:   "the file was changed after the conversion: make the change in the source and convert it again; a folder that is meant to differ is verified as an exported one once " + ManifestFile + " is removed",
+			steps:   steps{4, 0}, when: ofFolder, make: (*session).files},
+		{Name: report.CheckGenAI,
+			Meaning: "`genai_config.json`, where there is one, is of this graph: file, layers, heads, names of inputs and outputs, length, end token",
+			Blame:   "genai_config.json is of another graph, or was changed: emit the graph again with pecvt export",
+			when:    ofFolder, make: (*session).genAI},
+		{Name: report.CheckInterface,
+			Meaning: "the graph takes tokens, mask, positions and every layer's past, and gives logits and every present, in their types and shapes; where not, it is not run",
+			Blame:   "the emission is wrong, or the graph was changed after it: emit it again with pecvt export",
+			other:   true, when: ofFolder, make: (*session).signature},
+		{Name: report.CheckRotation,
+			Meaning: "made-up queries and keys that go through each layer's rotation in the graph, at every position that the tables hold, turn as config.json's encoding does, number by number; past 2^27 numbers one head of a layer, and each position in every other layer or fewer; phases, which depend on the tokens, are left to the prompts",
+			Needs:   []Need{NeedRunners},
+			Blame:   "the tables may be right, and what looks up in them is not: emit the graph again with pecvt export",
+			other:   true, steps: steps{1, 0}, when: ofGraph, make: (*session).rotation},
+		{Name: report.CheckLoad,
+			Meaning: "the runner opens the graph; recorded only where it does not",
+			Needs:   []Need{NeedRunners},
+			steps:   steps{1, 1}, when: ofGraph},
+	}
+}
+
+// endChecks are those that need more than the folder, and those of the end.
+func endChecks() []Kind {
+	return []Kind{
+		{Name: report.CheckGolden,
+			Meaning: "every runner against given logits",
+			Needs:   []Need{NeedRunners, NeedReference, NeedGolden},
+			input:   ownInput, steps: steps{2, 1}, when: ofOthers, make: (*session).golden},
+		{Name: report.CheckGoldenHidden,
+			Meaning: "the reference's residual stream after each layer against given hidden states",
+			Needs:   []Need{NeedRunners, NeedReference, NeedGolden},
+			other:   true, input: ownInput, when: ofOthers},
+		{Name: report.CheckRewrite,
+			Meaning: "the result is what the flags in `pecvt.json` make of the source, computed without the code that rewrote: the same planes and numbers, and the same logits in float64",
+			Needs:   []Need{NeedRunners, NeedReference, NeedSource},
+			Blame:   "the conversion is wrong, or its files were changed after it: convert the source again",
+			steps:   steps{1, 0}, when: ofOthers, make: (*session).rewritten},
+		{Name: report.CheckPlacement,
+			Meaning: "every node ran on the provider asked for",
+			Needs:   []Need{NeedRunners},
+			when:    atEnd, make: always((*session).placements)},
+		{Name: report.CheckRepro,
+			Meaning: "one part of a graph, given right inputs, gives what it should",
+			Needs:   []Need{NeedRepro},
+			other:   true, when: ofRepro},
+	}
+}

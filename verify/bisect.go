@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/bisect"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -14,7 +15,7 @@ func (s *session) next() string {
 	if s.opts.Bisect {
 		return ""
 	}
-	return fmt.Sprintf("; run pecvt verify %s --bisect", s.dir)
+	return fmt.Sprintf("; run pecvt verify %s "+hint.Bisect, s.dir)
 }
 
 // bisect looks for the node where the graph's values leave the budget.
@@ -49,13 +50,13 @@ func (s *session) failedWith(name string, r run.Runner, ask run.Question, limit 
 
 // verifyRepro verifies a folder that a bisection wrote.
 func verifyRepro(ctx context.Context, dir string, opts Options) (*report.Report, error) {
-	for _, o := range [][2]string{{"--golden", opts.Golden}, {"--against", opts.Against}, {"--ids", opts.IDs}} {
+	for _, o := range [][2]string{{hint.Golden, opts.Golden}, {hint.Against, opts.Against}, {hint.IDs, opts.IDs}} {
 		if o[1] != "" {
 			return nil, fmt.Errorf("repro: %s holds one part of a graph: %s does not apply to it", dir, o[0])
 		}
 	}
 	if opts.Bisect || opts.Extract != "" {
-		return nil, fmt.Errorf("repro: %s holds one part of a graph already: run pecvt verify on it without --bisect and --extract", dir)
+		return nil, hint.Errorf("repro: %s holds one part of a graph already: run pecvt verify on it without "+hint.Bisect+" and "+hint.Extract, dir)
 	}
 	s := &session{ctx: ctx, dir: dir, opts: opts, report: &report.Report{}}
 	return bisect.VerifyRepro(ctx, dir, bisect.ReproOptions{ORTLibrary: opts.ORTLibrary, Providers: opts.providers(), Named: opts.Provider != "", OptLevel: opts.OptLevel,

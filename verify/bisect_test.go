@@ -151,7 +151,7 @@ func TestBisectUnderACap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Verdict != verify.Fail || !strings.Contains(r.Bisect.Summary, "raise --max-mem") {
+	if r.Verdict != verify.Fail || !strings.Contains(r.Bisect.Summary, "raise Options.MaxMem") {
 		t.Errorf("%s, bisection %+v", r.Verdict, r.Bisect)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
 )
@@ -65,7 +66,7 @@ func (s *session) promptIDs() ([][]int64, error) {
 		return nil, err
 	}
 	if n < len(rows[0]) || len(rows) > 1 {
-		s.leftOut = fmt.Sprintf(", the first of %d rows of %d in %s (--tokens asks for more of it)", len(rows), len(rows[0]), s.opts.IDs)
+		s.leftOut = fmt.Sprintf(", the first of %d rows of %d in %s ("+hint.Tokens+" asks for more of it)", len(rows), len(rows[0]), s.opts.IDs)
 	}
 	return [][]int64{rows[0][:min(n, len(rows[0]))]}, nil
 }
@@ -219,7 +220,7 @@ func (s *session) skip(name string, r run.Runner, why string) {
 // make: the encoding is not seen to work without it, so it is no pass.
 func (s *session) lack(name, why string) {
 	for _, r := range append([]run.Runner{s.ref}, s.others...) {
-		s.add(report.Check{Name: name, Runner: r.Name(), Verdict: report.Incomplete, Detail: why + "; ask for a longer one (--tokens, --ids), or emit the graph with a larger --max-length"})
+		s.add(report.Check{Name: name, Runner: r.Name(), Verdict: report.Incomplete, Detail: why + "; ask for a longer one (" + hint.Tokens + ", " + hint.IDs + "), or emit the graph with a larger " + hint.MaxLength})
 	}
 }
 

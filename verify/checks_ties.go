@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
 )
@@ -18,7 +19,7 @@ func nearTie(m report.Metrics) string {
 	return text
 }
 
-const nearTieBlame = "the two tokens are nearer to each other than the arithmetic is to the reference, so this prompt cannot tell right from wrong there: judge by another (--seed, --ids), or compare what is generated"
+const nearTieBlame = "the two tokens are nearer to each other than the arithmetic is to the reference, so this prompt cannot tell right from wrong there: judge by another (" + hint.Seed + ", " + hint.IDs + "), or compare what is generated"
 
 // tooClose tells whether a position of the reference's answers is too near a tie
 // for float32 to keep its first token.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
 )
@@ -53,13 +54,13 @@ func (s *session) sourceHashes() error {
 		stock := len(m.Source.Manifest) == 0 && s.loaded.Extension == nil && slices.Contains(untouching, m.Flags.To) && m.Flags.Layout == "native"
 		if from != "" && stock {
 			c.Verdict = report.Fail
-			c.Detail = fmt.Sprintf("%s has the tensors of the source's %s, but not their numbers: --to %s changes none (SHA-256 %s…)", name, from, m.Flags.To, sum[:12])
+			c.Detail = fmt.Sprintf("%s has the tensors of the source's %s, but not their numbers: "+hint.To+" %s changes none (SHA-256 %s…)", name, from, m.Flags.To, sum[:12])
 			break
 		}
 		rewritten = append(rewritten, name)
 	}
 	if c.Verdict == report.Pass && len(rewritten) > 0 {
-		c.Verdict, c.Detail = report.Skipped, fmt.Sprintf("%s: written anew by the conversion; --against compares the numbers", strings.Join(rewritten, ", "))
+		c.Verdict, c.Detail = report.Skipped, fmt.Sprintf("%s: written anew by the conversion; "+hint.Against+" compares the numbers", strings.Join(rewritten, ", "))
 	}
 	s.add(c)
 	return nil

@@ -205,7 +205,7 @@ func TestExtractTarget(t *testing.T) {
 	repro, _ := extracted(t, dir)
 	opts := onCPU
 	opts.Extract = repro
-	if _, err := verify.Verify(context.Background(), dir, opts); err == nil || !strings.Contains(err.Error(), "exists: choose another, or replace it with --force") {
+	if _, err := verify.Verify(context.Background(), dir, opts); err == nil || !strings.Contains(err.Error(), "exists: choose another, or replace it with Options.Force") {
 		t.Errorf("error %v", err)
 	}
 	opts.Force = true

@@ -3,6 +3,8 @@ package verify
 import (
 	"fmt"
 	"reflect"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // lengthDependence warns of a rotation that depends on the sequence's length:
@@ -27,7 +29,7 @@ func (s *session) lengthDependence() error {
 			held, stock = "the stretched frequencies", "the unstretched ones"
 			up = s.model.MaxPositions
 		}
-		s.warn("the graph holds %s (of its %d positions): stock loaders use %s up to %d positions; emit it with --max-length %d for those",
+		s.warn("the graph holds %s (of its %d positions): stock loaders use %s up to %d positions; emit it with "+hint.MaxLength+" %d for those",
 			held, s.info.MaxLength, stock, up, up)
 		return nil
 	}

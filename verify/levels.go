@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -39,7 +40,7 @@ func (s *session) openORTOn(provider string) {
 		r, err := s.openORT(provider, s.opts.level())
 		if errors.Is(err, ort.ErrUnavailable) {
 			s.add(report.Check{Name: report.CheckLoad, Runner: run.ORTName(provider), Verdict: report.Skipped, Seconds: report.Number(time.Since(begin).Seconds()),
-				Detail: "not on this machine: --provider " + provider + " says what is missing"})
+				Detail: "not on this machine: " + hint.Provider + " " + provider + " says what is missing"})
 			return
 		}
 		s.start(run.ORTName(provider), func() (run.Runner, error) { return r, err })

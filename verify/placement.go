@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -58,7 +59,7 @@ func (s *session) placement(r run.Runner) {
 	if len(stray) > 0 {
 		c.Verdict = report.Fail
 		c.Detail = fmt.Sprintf("%d of %d nodes ran elsewhere: %s", len(stray), len(runs), strings.Join(stray[:min(len(stray), 3)], ", "))
-		c.Blame = fmt.Sprintf("%s has no kernel for these on %s and fell back in silence: use another version, or emit the graph in the other form (--attention)", run.Describe(r), full)
+		c.Blame = fmt.Sprintf("%s has no kernel for these on %s and fell back in silence: use another version, or emit the graph in the other form ("+hint.Attention+")", run.Describe(r), full)
 	}
 	s.add(c)
 }

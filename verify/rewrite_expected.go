@@ -14,6 +14,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // ManifestFile is the name of the file that says how a folder was made.
@@ -93,7 +94,7 @@ func (r *retrofitted) still(a *family.Attention, layer int) error {
 // errNotSource says that --against is no source of the conversion, errManifest
 // that pecvt.json cannot be read.
 var (
-	errNotSource = errors.New("--against is not the source that " + ManifestFile + " names")
+	errNotSource = errors.New(hint.Against + " is not the source that " + ManifestFile + " names")
 	errManifest  = errors.New(ManifestFile + " is no manifest")
 )
 
@@ -120,7 +121,7 @@ func (s *session) manifestFlags() (f flags, why string, err error) {
 	}
 	config, err := os.ReadFile(filepath.Join(s.sourceCkpt.Root(), "config.json"))
 	if err != nil {
-		return f, "", fmt.Errorf("--against: %w", err)
+		return f, "", hint.Errorf(hint.Against+": %w", err)
 	}
 	if sum := sha256.Sum256(config); hex.EncodeToString(sum[:]) != m.Source.Config {
 		return f, "", fmt.Errorf("%w (%s): its config.json is another", errNotSource, m.Source.Name)

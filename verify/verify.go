@@ -13,6 +13,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/bisect"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
@@ -196,7 +197,7 @@ func somethingToVerify(dir string) error {
 		return fmt.Errorf("verify: %s is a file: expected the folder that convert or export wrote", dir)
 	}
 	if _, err := os.Stat(filepath.Join(dir, run.GraphFile)); errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("verify: %s holds no %s: nothing to verify; emit the graph with pecvt convert (without --no-onnx) or pecvt export", dir, run.GraphFile)
+		return hint.Errorf("verify: %s holds no %s: nothing to verify; emit the graph with pecvt convert (without "+hint.NoGraph+") or pecvt export", dir, run.GraphFile)
 	} else if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
@@ -239,20 +240,20 @@ func (s *session) openInputs() (err error) {
 			return err
 		}
 		if n := len(s.given.Ids[0]); n > s.info.MaxLength {
-			return fmt.Errorf("%s: %d positions, but the graph's tables hold %d: emit it with --max-length %d", s.opts.Golden, n, s.info.MaxLength, n)
+			return hint.Errorf("%s: %d positions, but the graph's tables hold %d: emit it with "+hint.MaxLength+" %d", s.opts.Golden, n, s.info.MaxLength, n)
 		}
 	}
 	if s.opts.Against == "" {
 		return nil
 	}
 	if s.sourceCkpt, err = store.Open(s.opts.Against); err != nil {
-		return fmt.Errorf("--against: %w", err)
+		return hint.Errorf(hint.Against+": %w", err)
 	}
 	if s.source, err = family.Load(s.sourceCkpt); err != nil {
-		return fmt.Errorf("--against: %w", err)
+		return hint.Errorf(hint.Against+": %w", err)
 	}
 	if s.source.Vocab != s.model.Vocab {
-		return fmt.Errorf("--against %s has a vocabulary of %d, the model one of %d: not its source", s.opts.Against, s.source.Vocab, s.model.Vocab)
+		return hint.Errorf(hint.Against+" %s has a vocabulary of %d, the model one of %d: not its source", s.opts.Against, s.source.Vocab, s.model.Vocab)
 	}
 	return nil
 }

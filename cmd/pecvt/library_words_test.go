@@ -18,10 +18,13 @@ var flagInText = regexp.MustCompile(`--[a-z]`)
 // which the command says in flags.
 func TestLibraryNamesNoFlags(t *testing.T) {
 	files := 0
-	for _, dir := range []string{"posenc", "convert", "onnxops"} {
+	for _, dir := range []string{"posenc", "convert", "onnxops", "verify"} {
 		err := filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
+			}
+			if filepath.Base(filepath.Dir(path)) == "mutants" {
+				return nil // its page shows commands to type
 			}
 			files++
 			set := token.NewFileSet()

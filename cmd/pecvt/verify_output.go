@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/htmlreport"
 )
@@ -50,7 +52,14 @@ func (o *verifyOutput) write(r *verify.Report) error {
 		}
 	}
 	if o.page != "" {
-		if err := writeOutFile(o.page, func(w io.Writer) error { return htmlreport.Write(w, r) }); err != nil {
+		if err := writeOutFile(o.page, func(w io.Writer) error {
+			var page bytes.Buffer
+			if err := htmlreport.Write(&page, r); err != nil {
+				return err
+			}
+			_, err := io.WriteString(w, words.Say(page.String())) // captions are made with it
+			return err
+		}); err != nil {
 			return err
 		}
 	}
@@ -71,7 +80,9 @@ func (o *verifyOutput) failed(ctx context.Context, dir string, cause error) erro
 	if abs, err := filepath.Abs(dir); err == nil {
 		name = filepath.Base(abs)
 	}
-	err := writeOutFile(o.junit, func(w io.Writer) error { return verify.WriteJUnitError(w, name, cause) })
+	err := writeOutFile(o.junit, func(w io.Writer) error {
+		return verify.WriteJUnitError(w, name, reworded{cause, words.Say(cause.Error())})
+	})
 	if err != nil {
 		return fmt.Errorf("%w; and %w", cause, err)
 	}

@@ -3,27 +3,25 @@ package main
 import (
 	"testing"
 
-	"github.com/spf13/cobra"
-
 	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // TestEveryOptionHasAFlag: messages of convert and export name options of a
-// conversion, those of verify its own; each has a flag, and the flag is there.
+// conversion, those of verify and eval their own; each has a flag, and the flag
+// is there.
 func TestEveryOptionHasAFlag(t *testing.T) {
 	a := &app{}
-	verifying := false // the fields from Against on
+	cmd := newConvert(a)
 	for _, f := range hint.Fields() {
-		verifying = verifying || f == hint.Against
-		cmds := []*cobra.Command{newConvert(a)}
-		if verifying {
-			cmds = []*cobra.Command{newVerify(a)}
+		switch f {
+		case hint.Against: // the first of its options
+			cmd = newVerify(a)
+		case hint.Scored:
+			cmd = newEval(a)
 		}
-		for _, cmd := range cmds {
-			if name := words.Flags[f]; name == "" || cmd.Flags().Lookup(name) == nil {
-				t.Errorf("%s: %s has no flag %q", f, cmd.Name(), name)
-			}
+		if name := words.Flags[f]; name == "" || cmd.Flags().Lookup(name) == nil {
+			t.Errorf("%s: %s has no flag %q", f, cmd.Name(), name)
 		}
 	}
 	if len(words.Flags) != len(hint.Fields()) {

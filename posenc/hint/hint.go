@@ -17,7 +17,8 @@ import (
 type Field string
 
 // The options of a conversion (convert.Options and rewrite.Options), of a run of
-// it, of a graph (onnxops.Options) and of a verification or evaluation. Untyped,
+// it, of a graph (onnxops.Options), of a verification and of an evaluation
+// (eval.Config). Untyped,
 // they are parts of a text and Fields alike.
 const (
 	To          = "Options.To"
@@ -28,7 +29,7 @@ const (
 	Layout      = "Options.Layout"
 	Spelling    = "Options.Spelling"
 	Replace     = "RunOptions.Force"
-	NoGraph     = "no RunOptions.Finish"
+	NoGraph     = "a nil RunOptions.Finish"
 
 	Attention = "Options.Attention"
 	Bias      = "Options.Bias"
@@ -47,12 +48,21 @@ const (
 	Extract    = "Options.Extract"
 	Force      = "Options.Force"
 	MaxMem     = "Options.MaxMem"
+	Seed       = "Options.Seed"
+
+	Scored      = "Config.IDs"
+	EvalAgainst = "Config.Against"
+	BOS         = "Config.BOS"
+	Tokenizer   = "Config.Tokenizer"
+	Lengths     = "Config.Lengths"
+	Sequences   = "Config.Sequences"
 )
 
 // Fields lists them.
 func Fields() []Field {
 	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, Replace, NoGraph, Attention, Bias, Weights, MaxLength,
-		Against, Golden, IDs, Tokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem}
+		Against, Golden, IDs, Tokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
+		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences}
 }
 
 // Error is an error whose message names options: those at fault, or those that

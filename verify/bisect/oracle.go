@@ -3,9 +3,9 @@ package bisect
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/pecvt/pecvt/onnxops/names"
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ref"
 	"github.com/pecvt/pecvt/verify/report"
@@ -154,7 +154,7 @@ func partsTaps(c *counterpart) []string {
 }
 
 func tooLittle(need int64) error {
-	return fmt.Errorf("one value takes %d MiB: raise --max-mem, or bisect a shorter prompt (--tokens)", need>>20+1)
+	return hint.Errorf("one value takes %d MiB: raise "+hint.MaxMem+", or bisect a shorter prompt ("+hint.Tokens+")", need>>20+1)
 }
 
 // graphOracle is a run of the same graph in float64, for faults of a runtime.

@@ -19,6 +19,7 @@ import (
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
@@ -98,7 +99,7 @@ func VerifyRepro(ctx context.Context, dir string, opts ReproOptions) (*report.Re
 	}
 	model := &onnxpb.ModelProto{}
 	if err := proto.Unmarshal(raw, model); err != nil || model.GetGraph() == nil {
-		return nil, fmt.Errorf("repro: %s: not an ONNX model, or a damaged one: extract it again with pecvt verify --bisect --extract", filepath.Join(dir, run.GraphFile))
+		return nil, hint.Errorf("repro: %s: not an ONNX model, or a damaged one: extract it again with pecvt verify "+hint.Bisect+" "+hint.Extract, filepath.Join(dir, run.GraphFile))
 	}
 	inputs, err := readArrays(filepath.Join(dir, inputsFile))
 	if err != nil {
@@ -109,7 +110,7 @@ func VerifyRepro(ctx context.Context, dir string, opts ReproOptions) (*report.Re
 		return nil, err
 	}
 	if len(expected) == 0 {
-		return nil, fmt.Errorf("repro: %s holds no tensor: nothing to compare with; extract it again with pecvt verify --bisect --extract", filepath.Join(dir, expectedFile))
+		return nil, hint.Errorf("repro: %s holds no tensor: nothing to compare with; extract it again with pecvt verify "+hint.Bisect+" "+hint.Extract, filepath.Join(dir, expectedFile))
 	}
 	if opts.Step == nil {
 		opts.Step = func(string, ...any) {}
@@ -248,10 +249,10 @@ func readManifest(dir string) (*reproManifest, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(m); err != nil {
-		return nil, fmt.Errorf("repro: %s: %w: extract it again with pecvt verify --bisect --extract", path, err)
+		return nil, hint.Errorf("repro: %s: %w: extract it again with pecvt verify "+hint.Bisect+" "+hint.Extract, path, err)
 	}
 	if m.Schema != 1 || m.Node == "" || !(m.Float64 > 0) || !(m.Float32 > 0) {
-		return nil, fmt.Errorf("repro: %s: schema %d, node %q, limits %v and %v: expected schema 1, a node and positive limits; extract it again with pecvt verify --bisect --extract", path, m.Schema, m.Node, m.Float64, m.Float32)
+		return nil, hint.Errorf("repro: %s: schema %d, node %q, limits %v and %v: expected schema 1, a node and positive limits; extract it again with pecvt verify "+hint.Bisect+" "+hint.Extract, path, m.Schema, m.Node, m.Float64, m.Float32)
 	}
 	return m, nil
 }
@@ -294,7 +295,7 @@ func ReproTarget(dir string, force bool) error {
 	case !info.IsDir():
 		return fmt.Errorf("target %s exists and is not a folder: choose another", dir)
 	case !force:
-		return fmt.Errorf("target %s exists: choose another, or replace it with --force", dir)
+		return hint.Errorf("target %s exists: choose another, or replace it with "+hint.Force, dir)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -302,11 +303,11 @@ func ReproTarget(dir string, force bool) error {
 	}
 	for _, e := range entries {
 		if !slices.Contains(reproFiles, e.Name()) {
-			return fmt.Errorf("target %s holds %s, which is no part of a repro: --force replaces only what pecvt wrote", dir, e.Name())
+			return hint.Errorf("target %s holds %s, which is no part of a repro: "+hint.Force+" replaces only what pecvt wrote", dir, e.Name())
 		}
 	}
 	if len(entries) > 0 && !IsRepro(dir) {
-		return fmt.Errorf("target %s holds no %s: --force replaces only what pecvt wrote", dir, ReproFile)
+		return hint.Errorf("target %s holds no %s: "+hint.Force+" replaces only what pecvt wrote", dir, ReproFile)
 	}
 	return nil
 }

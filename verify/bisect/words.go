@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
 )
@@ -32,11 +33,11 @@ func (s *search) conclude(b *report.Bisection) {
 		return
 	case b.Node == nil:
 		b.Summary = fmt.Sprintf("%s is the first to leave the budget (%s), but none of its nodes does when every value is shown", b.Stage, from)
-		b.Advice = "a fusion of the runtime is at fault: the values that a fused node hides were right once they were asked for; run again with --opt-level basic and disabled, and report it to ONNX Runtime with the smallest level that fails"
+		b.Advice = "a fusion of the runtime is at fault: the values that a fused node hides were right once they were asked for; run again with " + hint.OptLevel + " basic and disabled, and report it to ONNX Runtime with the smallest level that fails"
 		return
 	case b.Magnified:
 		b.Summary = fmt.Sprintf("%s: no node is wrong by itself; %s (%s) is the first to magnify errors past the budget (%s)", b.Stage, b.Node.Name, b.Node.Op, from)
-		b.Advice = "rounding, not a fault of one node: float32 is narrow for these weights here; compare with --opt-level disabled, and see the check's own limit"
+		b.Advice = "rounding, not a fault of one node: float32 is narrow for these weights here; compare with " + hint.OptLevel + " disabled, and see the check's own limit"
 		return
 	case len(b.Between) > 0:
 		b.Summary = fmt.Sprintf("%s: the fault is in %s (%s) or in %s before it that nothing is known of (%s)", b.Stage, b.Node.Name, b.Node.Op, oneOf(len(b.Between)), from)
@@ -77,7 +78,7 @@ func (s *search) advice(b *report.Bisection) string {
 		return fmt.Sprintf("%s: emit the graph again with pecvt export; if it comes out the same, the emission is at fault", strings.Join(b.Node.Wiring, "; "))
 	}
 	if b.Against != run.RefName {
-		return "the interpreter computes the same node right: compare with --opt-level disabled, and report it to ONNX Runtime with a repro (--extract DIR)"
+		return "the interpreter computes the same node right: compare with " + hint.OptLevel + " disabled, and report it to ONNX Runtime with a repro (" + hint.Extract + " DIR)"
 	}
 	what := "its inputs are right and its output is not"
 	if slices.ContainsFunc(b.Node.Inputs, func(in report.ValueFinding) bool { return in.State == report.StateNone }) {
@@ -86,5 +87,5 @@ func (s *search) advice(b *report.Bisection) string {
 	if i := slices.IndexFunc(b.Node.Inputs, func(in report.ValueFinding) bool { return in.State == report.StateBad }); i >= 0 {
 		what = "the input " + b.Node.Inputs[i].Name + " is wrong already, and so is its output"
 	}
-	return what + ": the node, or how it is wired, is wrong; emit the graph again with pecvt export, and report a repro (--extract DIR) if it comes out the same"
+	return what + ": the node, or how it is wired, is wrong; emit the graph again with pecvt export, and report a repro (" + hint.Extract + " DIR) if it comes out the same"
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // BOS is the bos_token_id of the config.json in dir, a model with vocab tokens.
@@ -22,7 +24,7 @@ func BOS(dir string, vocab int) (int64, error) {
 	}
 	var id int64
 	if err := json.Unmarshal(c.ID, &id); err != nil || string(c.ID) == "null" || id < 0 || id >= int64(vocab) {
-		return 0, fmt.Errorf("%s: bos_token_id is %s: expected a token of the vocabulary of %d; leave --bos out", path, orNone(c.ID), vocab)
+		return 0, hint.Errorf("%s: bos_token_id is %s: expected a token of the vocabulary of %d; leave "+hint.BOS+" out", path, orNone(c.ID), vocab)
 	}
 	return id, nil
 }

@@ -208,7 +208,7 @@ func TestErrors(t *testing.T) {
 		eval.Config
 	}{
 		{"has 3072 tokens in 6 texts or rows, the longest of 512, and no sequence crosses two: too short for a sequence of 513", eval.Config{IDs: storyIDs, Lengths: []int{513}}},
-		{"make 6 sequences of 512: --sequences 7", eval.Config{IDs: storyIDs, Lengths: []int{512}, Sequences: 7}},
+		{"make 6 sequences of 512: Config.Sequences 7", eval.Config{IDs: storyIDs, Lengths: []int{512}, Sequences: 7}},
 		{"no tokenizer.json", eval.Config{Texts: []string{text}, Lengths: []int{4}}},
 		{"gives ids up to", eval.Config{Texts: []string{text}, Tokenizer: small, Lengths: []int{4}}},
 		{"byte 1 is not UTF-8", eval.Config{Texts: []string{binary}, Tokenizer: small, Lengths: []int{4}, Models: []string{wide(t)}}},

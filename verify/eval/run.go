@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Config is one evaluation: models, tokens, and what is measured.
@@ -183,7 +185,7 @@ func (j *job) open() error {
 		m, err := Open(j.ctx, path, j.c.Options)
 		if err != nil {
 			if i == 0 && j.source == 0 {
-				err = fmt.Errorf("--against: %w", err)
+				err = hint.Errorf(hint.EvalAgainst+": %w", err)
 			}
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"unicode/utf8"
 
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/eval/tokens"
 	"github.com/pecvt/pecvt/verify/run"
 )
@@ -82,11 +83,11 @@ func findTokenizer(named string, models []*Model) (*tokens.Tokenizer, error) {
 		case first == "":
 			first, text = path, raw
 		case string(raw) != string(text):
-			return nil, fmt.Errorf("%s and %s differ: perplexities by different tokens cannot be compared; name one with --tokenizer, or evaluate them apart", first, path)
+			return nil, hint.Errorf("%s and %s differ: perplexities by different tokens cannot be compared; name one with "+hint.Tokenizer+", or evaluate them apart", first, path)
 		}
 	}
 	if first == "" {
-		return nil, fmt.Errorf("%s: %w in it: a text cannot become token ids; name one with --tokenizer, or give the ids with --ids", models[0].Dir, tokens.ErrNone)
+		return nil, hint.Errorf("%s: %w in it: a text cannot become token ids; name one with "+hint.Tokenizer+", or give the ids with "+hint.Scored, models[0].Dir, tokens.ErrNone)
 	}
 	return tokens.Load(first)
 }
@@ -122,9 +123,9 @@ func cutRows(rows [][]int64, n, want int, first int64) ([][]int64, error) {
 		if len(rows) > 1 {
 			where = fmt.Sprintf(" in %d texts or rows, the longest of %d, and no sequence crosses two", len(rows), longest)
 		}
-		return nil, fmt.Errorf("the text has %d tokens%s: too short for a sequence of %d; give more text or smaller --lengths", total, where, n)
+		return nil, hint.Errorf("the text has %d tokens%s: too short for a sequence of %d; give more text or smaller "+hint.Lengths, total, where, n)
 	case len(out) < want:
-		return nil, fmt.Errorf("the text has %d tokens, which make %d sequences of %d: --sequences %d asks for more; give more text", total, fit, n, want)
+		return nil, hint.Errorf("the text has %d tokens, which make %d sequences of %d: "+hint.Sequences+" %d asks for more; give more text", total, fit, n, want)
 	}
 	return out, nil
 }

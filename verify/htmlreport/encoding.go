@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg/draw"
 
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/report"
 )
 
@@ -237,7 +238,7 @@ func decay(r *report.Report, prompt bool) (figure, error) {
 		f.Caption = "s(n) = mean over layers and heads of scale·⟨R(n)·q̄, k̄⟩ + b(n), q̄ and k̄ the means over the prompt's queries and keys before the rotation. It shows what the weights make of the encoding: where before and after part, attention at that distance changes."
 	}
 	if old == nil {
-		f.Caption += " Give the source with --against to see both."
+		f.Caption += " Give the source with " + hint.Against + " to see both."
 	}
 	f.SVG, err = svg(p, width, height, "the score over the distance between query and key")
 	return f, err

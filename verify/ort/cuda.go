@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // missingForCUDA lists what the CUDA provider lacks, as far as files can tell:
@@ -46,7 +48,7 @@ func providerLibraries(goos string) []string {
 	}
 }
 
-const cudaRemedy = "use --provider cpu, or give --ort-lib the library of a GPU build (the package onnxruntime-gpu), with CUDA and cuDNN installed"
+const cudaRemedy = "use " + hint.Provider + " cpu, or give " + hint.ORTLibrary + " the library of a GPU build (the package onnxruntime-gpu), with CUDA and cuDNN installed"
 
 // cudaUnavailable says why there is no CUDA provider. It is never answered by
 // running on the CPU instead.

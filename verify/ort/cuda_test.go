@@ -35,7 +35,7 @@ func TestCUDAIsNeverReplacedByTheCPU(t *testing.T) {
 	if !errors.Is(err, ort.ErrUnavailable) {
 		t.Errorf("error %v does not match ErrUnavailable", err)
 	}
-	wants := []string{"CUDA", "--provider cpu", "onnxruntime-gpu"}
+	wants := []string{"CUDA", "Options.Provider cpu", "onnxruntime-gpu"}
 	if runtime.GOOS == "linux" {
 		wants = append(wants, "no NVIDIA device")
 	}

@@ -3,6 +3,8 @@ package ort
 import (
 	"errors"
 	"strings"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // MinVersion is the oldest ONNX Runtime that can be used: a library answers
@@ -10,7 +12,7 @@ import (
 const MinVersion = "1.26"
 
 const howToGet = "run `make ort` to fetch it, or name a library of ONNX Runtime " +
-	MinVersion + " or later with --ort-lib or " + EnvLibrary
+	MinVersion + " or later with " + hint.ORTLibrary + " or " + EnvLibrary
 
 // ErrUnavailable is matched by every error that says ONNX Runtime, or the
 // execution provider asked for, cannot be used on this machine.

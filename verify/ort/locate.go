@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Environment variables read by [Locate].
@@ -17,7 +19,7 @@ const (
 
 // Where [Locate] found the library.
 const (
-	SourceFlag   = "--ort-lib"
+	SourceFlag   = hint.ORTLibrary
 	SourceEnv    = EnvLibrary
 	SourceCache  = "cache"
 	SourceSystem = "system"

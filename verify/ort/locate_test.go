@@ -61,7 +61,7 @@ func TestLocateOrder(t *testing.T) {
 			t.Errorf("Locate(%q) = %q, %q, %v; want %q, %q", explicit, path, source, err, wantPath, wantSource)
 		}
 	}
-	expect(flag, flag, "--ort-lib")
+	expect(flag, flag, "Options.ORTLibrary")
 	expect("", env, "PECVT_ORT_LIB")
 	t.Setenv(EnvLibrary, "")
 	expect("", cache, "cache")
@@ -103,7 +103,7 @@ func TestLocateNeverPassesANamedPathOver(t *testing.T) {
 		}
 	}
 	_, source, err := Locate(missing)
-	check(err, "--ort-lib", missing, "no such file")
+	check(err, "Options.ORTLibrary", missing, "no such file")
 	if source != SourceFlag {
 		t.Errorf("source %q", source)
 	}
@@ -139,7 +139,7 @@ func TestLocateSaysHowToGetTheLibrary(t *testing.T) {
 	if !errors.Is(err, ErrUnavailable) {
 		t.Fatalf("error %v does not match ErrUnavailable", err)
 	}
-	for _, want := range []string{"make ort", "--ort-lib", "PECVT_ORT_LIB", "1.26", dir} {
+	for _, want := range []string{"make ort", "Options.ORTLibrary", "PECVT_ORT_LIB", "1.26", dir} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not say %q", err, want)
 		}

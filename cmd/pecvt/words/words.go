@@ -33,6 +33,14 @@ var Flags = map[hint.Field]string{
 	hint.Extract:    "extract",
 	hint.Force:      "force",
 	hint.MaxMem:     "max-mem",
+	hint.Seed:       "seed",
+
+	hint.Scored:      "ids",
+	hint.EvalAgainst: "against",
+	hint.BOS:         "bos",
+	hint.Tokenizer:   "tokenizer",
+	hint.Lengths:     "lengths",
+	hint.Sequences:   "sequences",
 }
 
 // Flag is an option's flag as it is typed.

@@ -1,8 +1,9 @@
 package tokens
 
 import (
-	"fmt"
 	"strings"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // addedToken is a token that is found in the text before anything else.
@@ -49,7 +50,7 @@ func (a *added) cut(text string, ids *[]int64, between func(string) error) error
 		}
 		t := candidates[best]
 		if t.SingleWord || t.LStrip || t.RStrip {
-			return fmt.Errorf("the text holds the added token %q, which takes part of what is around it (single_word, lstrip or rstrip): pecvt does not compute that; give the ids with --ids", t.Content)
+			return hint.Errorf("the text holds the added token %q, which takes part of what is around it (single_word, lstrip or rstrip): pecvt does not compute that; give the ids with "+hint.Scored, t.Content)
 		}
 		if from < i {
 			if err := between(text[from:i]); err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // bpe merges the symbols of a word, the pair of the lowest rank first, the
@@ -46,7 +48,7 @@ func newBPE(f *file) (*bpe, error) {
 		{"end_of_word_suffix", m.Suffix != nil && *m.Suffix != ""},
 	} {
 		if v.set {
-			return nil, fmt.Errorf("model BPE has %s, which pecvt does not compute; give the ids with --ids", v.name)
+			return nil, hint.Errorf("model BPE has %s, which pecvt does not compute; give the ids with "+hint.Scored, v.name)
 		}
 	}
 	b := &bpe{vocab: m.Vocab, unk: -1, fuse: m.FuseUnk, fallback: m.ByteFallback, ignoreMerges: m.IgnoreMerges, cache: map[string][]int64{}}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // FileName is the tokenizer's file in a checkpoint's folder.
@@ -200,5 +202,5 @@ func (t *Tokenizer) encode(piece string, ids *[]int64) error {
 // unknownPart refuses a part that is not computed here.
 func unknownPart(kind, name string, known ...string) error {
 	slices.Sort(known)
-	return fmt.Errorf("%s %q is not one that pecvt computes (%s): its ids would be wrong; give the ids with --ids", kind, name, strings.Join(known, ", "))
+	return hint.Errorf("%s %q is not one that pecvt computes (%s): its ids would be wrong; give the ids with "+hint.Scored, kind, name, strings.Join(known, ", "))
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/dlclark/regexp2"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // splitter cuts a piece into words, in order.
@@ -41,7 +43,7 @@ func (t *Tokenizer) addNormaliser(p part) error {
 		})
 	case "Replace":
 		if p.Pattern.String == nil || *p.Pattern.String == "" {
-			return fmt.Errorf("normalizer Replace has no pattern of a plain string: pecvt computes no other; give the ids with --ids")
+			return hint.Errorf("normalizer Replace has no pattern of a plain string: pecvt computes no other; give the ids with " + hint.Scored)
 		}
 		t.normalise = append(t.normalise, func(s string) string { return strings.ReplaceAll(s, *p.Pattern.String, p.Content) })
 	default:
@@ -79,7 +81,7 @@ func (t *Tokenizer) addSplitter(p part) error {
 		t.split = append(t.split, func(s string) ([]string, error) { return digits(s, p.Individual), nil })
 	case "Split":
 		if p.Behavior != "Isolated" || p.Invert || p.Pattern.Regex == nil {
-			return fmt.Errorf("pre_tokenizer Split has behavior %q, invert %v: pecvt computes a Regex with \"Isolated\", not inverted; give the ids with --ids", p.Behavior, p.Invert)
+			return hint.Errorf("pre_tokenizer Split has behavior %q, invert %v: pecvt computes a Regex with \"Isolated\", not inverted; give the ids with "+hint.Scored, p.Behavior, p.Invert)
 		}
 		s, err := byPattern(*p.Pattern.Regex)
 		if err != nil {

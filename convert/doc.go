@@ -13,4 +13,10 @@
 // copies are made on request. Weights that move are moved as
 // bytes: no value is decoded, so no NaN or infinity is noticed here; verify
 // reads values.
+//
+// # Stability
+//
+// Options, NewPlan, Plan, Run, RunOptions, Inspect and pecvt.json's layout
+// (ManifestSchema) are meant to stay: fields come, none goes or changes its
+// meaning. The wording of notes, reasons and warnings is free to change.
 package convert

@@ -55,4 +55,10 @@
 //
 // A position at or past Options.MaxLength is an error on every execution
 // provider: see guard.go.
+//
+// # Stability
+//
+// Emit, Finish, Write, Export and Options are meant to stay, and so are the graph's
+// inputs and outputs above and the operators of domain ai.pecvt, by version. The
+// nodes inside, their names among them, may change from version to version.
 package onnxops

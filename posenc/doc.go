@@ -30,4 +30,10 @@
 // Spectra are rows of the tables in registry.go, rotations and biases of those
 // in tables.go, each with a file of its own; package posenctest runs every row
 // through one suite of laws.
+//
+// # Stability
+//
+// Encodings, FindEncoding, RopeParams, HoPE, Cut, Scale, the slopes and package hint
+// are meant to stay. Rows of the tables come; the interfaces Rotation and Bias may
+// grow with what the next encoding needs.
 package posenc

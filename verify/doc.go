@@ -10,4 +10,9 @@
 // a check's detail says which. Numeric parity and the drift of a conversion
 // from its source are kept apart: the drift is reported and can neither pass
 // nor fail a verification.
+//
+// # Stability
+//
+// Verify, Options and the report's JSON (Report.Schema) are meant to stay. Checks
+// come, and their texts may change; a limit changes with a measurement behind it.
 package verify

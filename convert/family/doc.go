@@ -9,4 +9,10 @@
 // Reading is strict: a rope type, an activation or a key of the rope
 // dictionary that is not known is an error that names it, and every tensor of
 // the checkpoint is claimed exactly once.
+//
+// # Stability
+//
+// Load, Find, Table and Model's sizes are meant to stay. Block and its parts grow
+// with every new kind of layer: go by the list of parts, and refuse by Beyond what
+// you do not know.
 package family

@@ -36,4 +36,10 @@
 //
 // The forward pass and the end-to-end measure are the caller's: Walk and
 // Measure.
+//
+// # Stability
+//
+// The definitions of costs, KL and budgets are meant to stay, and so are the figures
+// for one seed on one machine. Layer, Pair and Shape are the mathematics inside, and
+// may change; package tune is the door for a whole job.
 package retrofit

@@ -21,4 +21,9 @@
 // the table in rules.go. A new rewrite is a row of posenc's table of encodings
 // where the new spectrum is shared by all heads, else a file here and rows of
 // rules.
+//
+// # Stability
+//
+// Make, Options and Table are meant to stay. A Rewrite is a decision to read, not
+// one to build by hand.
 package rewrite

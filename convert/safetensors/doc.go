@@ -14,4 +14,8 @@
 // system can; tensors are read through github.com/nlpodyssey/safetensors over
 // that map, whose reading of the header must agree with ours. It does not know
 // FP8: files that hold such a tensor are read by our header's offsets.
+//
+// # Stability
+//
+// OpenCheckpoint, Create and what they return are meant to stay.
 package safetensors

@@ -40,4 +40,9 @@
 // tokens, so that the logits of one piece are held and never those of a sequence;
 // a source and the models measured from it run in lock-step. Without the runtime
 // the reference (package ref) runs instead, which is far slower.
+//
+// # Stability
+//
+// Run, Config and the report's JSON (Report.Schema) are meant to stay; the
+// definitions above do not change.
 package eval

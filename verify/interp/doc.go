@@ -42,4 +42,9 @@
 //
 // Operator semantics are those of the public specification at operator sets
 // 18 to 23, and of com.microsoft where a table row says so.
+//
+// # Stability
+//
+// The interpreter knows what pecvt emits, and grows with it; its operators' meaning is
+// ONNX's.
 package interp

@@ -24,4 +24,8 @@
 // cost 13 bits. A session on CUDA has the fallback to the CPU provider turned
 // off: a node that CUDA cannot run is an error. [NodeRuns] reads a profile to
 // show which provider ran each node.
+//
+// # Stability
+//
+// Open, Load and Options are meant to stay as long as the binding that they hide.
 package ort

@@ -17,4 +17,9 @@
 //
 // Weights are decoded in blocks of a few rows, right before they are
 // multiplied, so that memory holds the activations and no whole matrix.
+//
+// # Stability
+//
+// New, New32, Forward and Walk are meant to stay. The names that Tap sees are those
+// of onnxops/names, and change with them.
 package ref

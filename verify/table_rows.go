@@ -3,6 +3,7 @@ package verify
 import (
 	"slices"
 
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
 )
@@ -30,8 +31,8 @@ func folderChecks() []Kind {
 			Meaning: "the tensor files are those the graph was emitted for, by their headers and the first 64 bytes of each tensor; it reads every tensor of the model, in its type and shape, where the header has it, or holds the same bytes; all numbers are finite",
 			steps:   steps{1, 0}, when: ofFolder, make: (*session).weights},
 		{Name: report.CheckSourceWeights,
-			Meaning: "the tensor files are the source's, byte for byte, where `convert --hash` recorded them and the conversion leaves them",
-			Blame:   "a tensor was changed in the conversion or after it: convert the source again; verify --against names the tensor",
+			Meaning: "the tensor files are the source's, byte for byte, where " + hint.Hash + " recorded them and the conversion leaves them",
+			Blame:   "a tensor was changed in the conversion or after it: convert the source again; verify " + hint.Against + " names the tensor",
 			when:    ofFolder, make: (*session).sourceHashes},
 		{Name: report.CheckTables,
 			Meaning: "every cos and sin in the graph is the one of config.json's encoding",
@@ -50,7 +51,7 @@ func folderChecks() []Kind {
 			Blame:   "one of the files was changed after the conversion, or the conversion is wrong: convert the source again, or emit the graph of what is there with pecvt export",
 			other:   true, when: ofFolder, make: always((*session).metadata)},
 		{Name: report.CheckFiles,
-			Meaning: "what `pecvt.json` lists is there, in its size, and with the SHA-256 that it has of the configuration, the tokenizer and other small files, and of tensor files that a retrofit wrote, or any conversion with `--hash`",
+			Meaning: "what `pecvt.json` lists is there, in its size, and with the SHA-256 that it has of the configuration, the tokenizer and other small files, and of tensor files that a retrofit wrote, or any conversion with `" + hint.Hash + "`",
 			Blame:   "the file was changed after the conversion: make the change in the source and convert it again; a folder that is meant to differ is verified as an exported one once " + ManifestFile + " is removed",
 			steps:   steps{4, 0}, when: ofFolder, make: (*session).files},
 		{Name: report.CheckGenAI,

@@ -28,6 +28,7 @@ const (
 	Slope       = "Options.Slope"
 	Layout      = "Options.Layout"
 	Spelling    = "Options.Spelling"
+	Hash        = "Options.Hash"
 	Replace     = "RunOptions.Force"
 	NoGraph     = "a nil RunOptions.Finish"
 
@@ -60,7 +61,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, Replace, NoGraph, Attention, Bias, Weights, MaxLength,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, Hash, Replace, NoGraph, Attention, Bias, Weights, MaxLength,
 		Against, Golden, IDs, Tokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences}
 }

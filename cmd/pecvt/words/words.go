@@ -13,6 +13,7 @@ var Flags = map[hint.Field]string{
 	hint.Slope:       "slope",
 	hint.Layout:      "layout",
 	hint.Spelling:    "spelling",
+	hint.Hash:        "hash",
 	hint.Replace:     "force",
 	hint.NoGraph:     "no-onnx",
 

@@ -333,45 +333,61 @@ func TestFaultsAreFound(t *testing.T) {
 func TestFaultyGolden(t *testing.T) {
 	present := runtimePresent(t)
 	dir := hopeLlama.write(t)
-	golden := filepath.Join(t.TempDir(), "golden.safetensors")
+	for tensor, check := range map[string]string{"logits": "golden", "hidden.1": "golden-hidden.1"} {
+		t.Run(tensor, func(t *testing.T) {
+			r := verified(t, dir, verify.Options{Golden: faultyGolden(t, tensor), OptLevel: "all"})
+			runners := []string{"ref"}
+			if check == "golden" {
+				runners = append(runners, "interp")
+				if present {
+					runners = append(runners, "ort-cpu")
+				}
+			}
+			for _, runner := range runners {
+				c, _ := find(r, check, runner)
+				if c.Verdict != verify.Fail || math.Abs(float64(c.MaxAbs)-0.01) > 1e-4 || !strings.Contains(c.Blame, "the given file") {
+					t.Errorf("%s of %s: %s, max abs %v, blame %q", check, runner, c.Verdict, c.MaxAbs, c.Blame)
+				}
+			}
+			for _, c := range r.Checks {
+				if c.Verdict == verify.Fail && c.Name != check {
+					t.Errorf("%s of %s fails too: %s", c.Name, c.Runner, c.Detail)
+				}
+			}
+			if r.Verdict != verify.Fail {
+				t.Errorf("verdict %s", r.Verdict)
+			}
+		})
+	}
+}
+
+// faultyGolden copies given answers with one number of a tensor off by 0.01.
+func faultyGolden(t *testing.T, tensor string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "golden.safetensors")
 	data, err := os.ReadFile(filepath.Join(fixtures, "golden/llama-gqa/golden/hope.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(golden, data, 0o666); err != nil {
+	if err := os.WriteFile(path, data, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	f, err := safetensors.Open(golden)
+	f, err := safetensors.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, _ := f.Lookup("logits")
+	info, found := f.Lookup(tensor)
+	if !found {
+		t.Fatalf("no tensor %q", tensor)
+	}
 	at := f.DataStart() + info.Begin + 4*1000
 	f.Close()
 	off := math.Float32frombits(binary.LittleEndian.Uint32(data[at:])) + 0.01
 	binary.LittleEndian.PutUint32(data[at:], math.Float32bits(off))
-	if err := os.WriteFile(golden, data, 0o666); err != nil {
+	if err := os.WriteFile(path, data, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	r := verified(t, dir, verify.Options{Golden: golden, OptLevel: "all"})
-	runners := []string{"ref", "interp"}
-	if present {
-		runners = append(runners, "ort-cpu")
-	}
-	for _, runner := range runners {
-		c, _ := find(r, "golden", runner)
-		if c.Verdict != verify.Fail || math.Abs(float64(c.MaxAbs)-0.01) > 1e-4 || !strings.Contains(c.Blame, "the given file") {
-			t.Errorf("golden of %s: %s, max abs %v, blame %q", runner, c.Verdict, c.MaxAbs, c.Blame)
-		}
-	}
-	for _, c := range r.Checks {
-		if c.Verdict == verify.Fail && c.Name != "golden" {
-			t.Errorf("%s of %s fails too: %s", c.Name, c.Runner, c.Detail)
-		}
-	}
-	if r.Verdict != verify.Fail {
-		t.Errorf("verdict %s", r.Verdict)
-	}
+	return path
 }
 
 // TestDriftIsNotJudged: a model far from its source passes, and the distance

@@ -23,8 +23,6 @@ type Result struct {
 	Check, Runner string
 	// All are the distinct names of the checks that fail.
 	All []string
-	// Made are the distinct names of the checks that pass or fail.
-	Made []string
 	// Exit is pecvt verify's exit code.
 	Exit int
 	// Moved is the largest distance of a logit, in parts of the largest one: of the
@@ -134,9 +132,6 @@ func judge(ctx context.Context, dir, source string) (Result, error) {
 		out.Exit = exitIncomplete
 	}
 	for _, c := range report.Checks {
-		if (c.Verdict == verify.Pass || c.Verdict == verify.Fail) && !slices.Contains(out.Made, c.Name) {
-			out.Made = append(out.Made, c.Name)
-		}
 		if c.Verdict != verify.Fail {
 			continue
 		}

@@ -2,13 +2,8 @@ package verify
 
 import (
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 
-	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/onnxops/names"
-	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
 )
@@ -37,7 +32,7 @@ func (s *session) compareLayers() string {
 		return ""
 	}
 	last := len(s.model.Blocks)
-	found, err := s.residualsOf(runner, s.in)
+	found, err := run.Residuals(s.ctx, runner, s.info, s.model, s.in)
 	for i := 0; i <= last && i < len(hidden); i++ {
 		got, ok := found[i]
 		if !ok || len(got) != len(hidden[i].Data) {
@@ -54,39 +49,6 @@ func (s *session) compareLayers() string {
 		return ""
 	}
 	return "; it first shows in the head"
-}
-
-// residualsOf runs a graph and returns its residual stream, as Ref.Hidden numbers
-// it, as far as the run came.
-func (s *session) residualsOf(t run.Tapper, in run.Input) (map[int][]float64, error) {
-	stages, found := s.residuals(), map[int][]float64{}
-	_, _, err := t.Tap(s.ctx, in, nil, slices.Sorted(maps.Keys(stages)), func(name string, a *interp.Array) error {
-		found[stages[name]] = a.F
-		return nil
-	})
-	return found, err
-}
-
-// residuals maps values of the graph to the hidden states they should be: what
-// goes into each layer, and what comes out of the final norm. One that is not
-// found by its name is left out.
-func (s *session) residuals() map[string]int {
-	out := map[string]int{}
-	nodes := s.info.Model.GetGraph().GetNode()
-	values, _ := run.Streams(s.model, nodes)
-	last := len(s.model.Blocks)
-	for i, v := range values[:last] { // the last one has passed the final norm
-		if v != "" {
-			out[v] = i
-		}
-	}
-	final := names.Node(names.Outside(family.AtFinalNorm), names.NormOp(&s.model.FinalNorm))
-	for _, n := range nodes {
-		if n.GetName() == final && len(n.GetOutput()) > 0 {
-			out[n.GetOutput()[0]] = last
-		}
-	}
-	return out
 }
 
 // stage names the part of a model whose output is hidden[i].

@@ -63,23 +63,3 @@ func (s *session) planned() int {
 	}
 	return max(n, p.done+1)
 }
-
-// driftSteps is how many pieces the drift is measured in.
-func (s *session) driftSteps() int {
-	if s.source == nil {
-		return 0
-	}
-	ids := s.ids
-	if s.opts.IDs != "" || s.opts.Golden != "" {
-		all, err := s.driftIDs()
-		if err != nil { // the drift itself will say so
-			return 0
-		}
-		ids = all
-	}
-	n := len(ids[0])
-	if s.opts.DriftTokens > 0 {
-		n = min(n, s.opts.DriftTokens)
-	}
-	return len(ids) * ((n + driftPiece - 1) / driftPiece)
-}

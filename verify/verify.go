@@ -15,6 +15,7 @@ import (
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/bisect"
+	"github.com/pecvt/pecvt/verify/figures"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -179,7 +180,7 @@ func (s *session) ofAnswers() error {
 	if err := s.makeAll(atEnd); err != nil {
 		return err
 	}
-	s.report.Facts = s.facts()
+	s.report.Facts = figures.Facts(s.model, s.info.MaxLength)
 	return s.curves()
 }
 

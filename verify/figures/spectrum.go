@@ -1,4 +1,4 @@
-package verify
+package figures
 
 import (
 	"math"
@@ -8,28 +8,6 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/report"
 )
-
-// facts describes the model that the graph was emitted for.
-func (s *session) facts() *report.Facts {
-	m := s.model
-	a := m.Blocks[0].Attn()
-	f := &report.Facts{DType: m.DType.String(), Layers: len(m.Blocks), Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.QKDim,
-		Vocab: m.Vocab, Encoding: m.Encoding(), RopeType: m.Rope.Type, Theta: m.Rope.Theta, AttentionFactor: 1,
-		TrainedLength: m.TrainedLength, MaxLength: s.info.MaxLength}
-	for _, a := range m.Attentions() {
-		f.Window = max(f.Window, a.Window)
-		if f.Planes > 0 || a.Rotary.Dim == 0 {
-			continue
-		}
-		f.RotaryDim, f.Planes, f.AttentionFactor = a.Rotary.Dim, a.Rotary.Planes(), a.Rotary.Gain
-		for p, theta := range spectraOf(a)[0].InvFreq {
-			if theta != 0 && (a.Rotary.Removed == nil || !a.Rotary.Removed[p]) {
-				f.Turning++
-			}
-		}
-	}
-	return f
-}
 
 // spectraOf returns a layer's spectra: one, or one per key/value head; none
 // where nothing turns.
@@ -50,7 +28,7 @@ func spectraOf(a *family.Attention) []posenc.Spectrum {
 }
 
 // spectrum lists the planes of every spectrum that is not a copy of one before.
-func (s *session) spectrum() (rows []report.PlaneRow, from string) {
+func (s *maker) spectrum() (rows []report.PlaneRow, from string) {
 	type known struct{ now, before posenc.Spectrum }
 	var seen []known
 	for i := range s.model.Blocks {
@@ -78,7 +56,7 @@ func sameSpectrum(a, b posenc.Spectrum) bool {
 
 // planesBefore is what the planes of a layer and head are held against: the
 // source's, else those of config.json's base, else (no base declared) none.
-func (s *session) planesBefore(layer, head int) (posenc.Spectrum, string) {
+func (s *maker) planesBefore(layer, head int) (posenc.Spectrum, string) {
 	if s.source != nil && layer < len(s.source.Blocks) {
 		if list := spectraOf(s.source.Blocks[layer].Attn()); len(list) > 0 {
 			return list[min(head, len(list)-1)], "source"
@@ -92,7 +70,7 @@ func (s *session) planesBefore(layer, head int) (posenc.Spectrum, string) {
 
 // planeRows pairs a spectrum with the one before. A partial layout has fewer
 // planes: those of the same frequency are pairs there, the others are dropped.
-func (s *session) planeRows(layer, head int, now, before posenc.Spectrum) []report.PlaneRow {
+func (s *maker) planeRows(layer, head int, now, before posenc.Spectrum) []report.PlaneRow {
 	if len(before.InvFreq) == 0 {
 		before = now
 	}
@@ -126,7 +104,7 @@ func (s *session) planeRows(layer, head int, now, before posenc.Spectrum) []repo
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-6*math.Abs(b) }
 
 // trained is the source's trained length where there is a source.
-func (s *session) trained() int {
+func (s *maker) trained() int {
 	if s.source != nil {
 		return s.source.TrainedLength
 	}
@@ -135,7 +113,7 @@ func (s *session) trained() int {
 
 // unscaled is the inverse frequency that a plane's band is judged by: the one
 // without scaling, where the model's base has it.
-func (s *session) unscaled(before posenc.Spectrum, p int) float64 {
+func (s *maker) unscaled(before posenc.Spectrum, p int) float64 {
 	rope := s.model.Rope
 	if s.source != nil {
 		rope = s.source.Rope

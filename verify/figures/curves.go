@@ -1,6 +1,7 @@
-package verify
+package figures
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -16,14 +17,10 @@ const (
 	curvePoints = 20000
 )
 
-// observe keeps a check's error position by position; of a batch, that of the
-// worst row.
-func (s *session) observe(check report.Check, w want, got *report.Logits) {
-	if !s.opts.Curves {
-		return
-	}
-	want, keep := w.logits, w.keep
-	c := s.curvesReport()
+// ByPosition adds a check's error position by position, of which the first column
+// is at first; of a batch, that of the worst row. keep, where not nil, tells which
+// positions count.
+func ByPosition(c *report.Curves, check report.Check, got, want *report.Logits, keep func(b, s int) bool, first int) {
 	if len(c.ByPosition)+want.S > curvePoints {
 		return
 	}
@@ -47,31 +44,20 @@ func (s *session) observe(check report.Check, w want, got *report.Logits) {
 	}
 	for i, d := range worst {
 		if seen[i] {
-			c.ByPosition = append(c.ByPosition, report.PositionError{Check: check.Name, Runner: check.Runner, Level: check.Level, Position: w.first + i, MaxRel: report.Number(report.Ratio(d, largest))})
+			c.ByPosition = append(c.ByPosition, report.PositionError{Check: check.Name, Runner: check.Runner, Level: check.Level, Position: first + i, MaxRel: report.Number(report.Ratio(d, largest))})
 		}
 	}
 }
 
-// curvesReport is the report's Curves, made when first asked for.
-func (s *session) curvesReport() *report.Curves {
-	if s.report.Curves == nil {
-		s.report.Curves = &report.Curves{}
-	}
-	return s.report.Curves
-}
-
-// curves fills what is no by-product of a check. Only a cancelled context is an
+// Fill makes what is no by-product of a check. Only a cancelled context is an
 // error; a figure that cannot be made is a warning.
-func (s *session) curves() error {
-	if !s.opts.Curves {
-		return nil
-	}
-	c := s.curvesReport()
+func (f *Case) Fill(ctx context.Context, c *report.Curves) (warnings []string, err error) {
+	s := f.maker(ctx)
 	s.step("figures: spectrum")
 	c.Spectrum, c.SpectrumFrom = s.spectrum()
 	if len(s.in.IDs) == 0 {
-		s.warn("no figures of errors and scores: the reference has no answer to compare with")
-		return nil
+		warnings = append(warnings, "no figures of errors and scores: the reference has no answer to compare with")
+		return warnings, nil
 	}
 	s.step("figures: error by layer")
 	for _, fill := range []struct {
@@ -80,30 +66,30 @@ func (s *session) curves() error {
 	}{{"error by layer", s.layerErrors}, {"decay of the score", s.decay}} {
 		err := fill.fill(c)
 		if s.ctx.Err() != nil {
-			return s.ctx.Err()
+			return warnings, s.ctx.Err()
 		}
 		if err != nil {
-			s.warn("no figure of the %s: %v", fill.name, err)
+			warnings = append(warnings, fmt.Sprintf("no figure of the %s: %v", fill.name, err))
 		}
 	}
-	return nil
+	return warnings, nil
 }
 
 // sample is the input that layers and mean queries are measured on.
-func (s *session) sample() run.Input {
+func (s *maker) sample() run.Input {
 	_, n := s.in.Batch()
 	return s.in.Slice(0, min(n, curveTokens))
 }
 
 // layerErrors compares the residual stream of the graph, in the interpreter,
 // with the reference's.
-func (s *session) layerErrors(c *report.Curves) error {
+func (s *maker) layerErrors(c *report.Curves) error {
 	in := s.sample()
 	runner := run.Exact(s.others)
 	if runner == nil {
 		return nil
 	}
-	got, err := s.residualsOf(runner, in)
+	got, err := run.Residuals(s.ctx, runner, s.info, s.model, in)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,11 @@
-package verify
+package figures
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
 
-	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
 )
@@ -12,23 +13,21 @@ import (
 // driftPiece is how many positions of both models are in memory at once.
 const driftPiece = 64
 
-// drift measures how far the model moved from its source, in float64, position
-// by position: ranges of doubling length from position 0.
-func (s *session) drift() error {
-	ids := s.ids
-	var err error
-	if s.opts.IDs != "" || s.opts.Golden != "" {
-		if ids, err = s.driftIDs(); err != nil {
-			return err
-		}
+// DriftSteps is how many steps Drift announces for these tokens.
+func DriftSteps(ids [][]int64) int { return len(ids) * ((len(ids[0]) + driftPiece - 1) / driftPiece) }
+
+// Drift measures how far the model moved from its source on rows of tokens of one
+// length, in float64, position by position: ranges of doubling length from position
+// 0, and, where they are asked for, the first driftPoints positions one by one.
+func (f *Case) Drift(ctx context.Context, ids [][]int64, byPoint bool) (*report.Drift, []report.DriftPoint, error) {
+	if f.Source == nil {
+		return nil, nil, errors.New("drift: no source to measure it from")
 	}
+	s := f.maker(ctx)
 	n := len(ids[0])
-	if s.opts.DriftTokens > 0 {
-		n = min(n, s.opts.DriftTokens)
-	}
 	src, err := s.source.AtLength(n)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	source := run.NewRef(src, s.sourceCkpt)
 	d := &report.Drift{Source: s.sourceCkpt.Root()}
@@ -43,10 +42,10 @@ func (s *session) drift() error {
 			piece := in.Slice(from, to)
 			var a, b *report.Logits
 			if a, pastA, err = source.Run(s.ctx, piece, pastA); err != nil {
-				return fmt.Errorf("source: %w", err)
+				return nil, nil, fmt.Errorf("source: %w", err)
 			}
 			if b, pastB, err = s.ref.Run(s.ctx, piece, pastB); err != nil {
-				return err
+				return nil, nil, err
 			}
 			for i := range to - from {
 				k := bucketOf(from + i)
@@ -54,7 +53,7 @@ func (s *session) drift() error {
 					buckets = append(buckets, bucket{})
 				}
 				into := []*bucket{&all, &buckets[k]}
-				if s.opts.Curves && from+i < driftPoints {
+				if byPoint && from+i < driftPoints {
 					if from+i == len(points) {
 						points = append(points, bucket{})
 					}
@@ -72,27 +71,13 @@ func (s *session) drift() error {
 		row.KL, row.Top1, row.Max = b.figures()
 		d.Positions = append(d.Positions, row)
 	}
-	s.report.Drift = d
+	var list []report.DriftPoint
 	for position, b := range points {
 		point := report.DriftPoint{Position: position}
 		point.KL, _, point.Max = b.figures()
-		s.curvesReport().Drift = append(s.curvesReport().Drift, point)
+		list = append(list, point)
 	}
-	return nil
-}
-
-// driftIDs returns the tokens of --ids, else of --golden: every row, whole.
-func (s *session) driftIDs() ([][]int64, error) {
-	path := s.opts.IDs
-	if path == "" {
-		path = s.opts.Golden
-	}
-	f, err := safetensors.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return run.IDsOf(f, s.model.Vocab)
+	return d, list, nil
 }
 
 // bucketOf puts position p into ranges 0–15, 16–31, 32–63, 64–127, …

@@ -1,4 +1,4 @@
-package verify
+package figures
 
 import (
 	"math"
@@ -47,7 +47,7 @@ func TestScoreMean(t *testing.T) {
 // TestPlaneRows: what became of a plane, by index, and by frequency where a
 // layout left planes out.
 func TestPlaneRows(t *testing.T) {
-	s := &session{model: &family.Model{TrainedLength: 512}}
+	s := &maker{model: &family.Model{TrainedLength: 512}}
 	source := posenc.Spectrum{InvFreq: []float64{1, 0.1, 0.01, 0.001, 0}, Gain: 1}
 	for name, c := range map[string]struct {
 		now  posenc.Spectrum

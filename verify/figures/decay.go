@@ -1,4 +1,4 @@
-package verify
+package figures
 
 import (
 	"fmt"
@@ -165,7 +165,7 @@ func phaseSteps(a *family.Attention, src family.Source) ([]float64, error) {
 // the size that a normalised head gives it), which shows the encoding alone,
 // and that of the prompt's mean query and mean key, which shows what the
 // weights make of it.
-func (s *session) decay(c *report.Curves) error {
+func (s *maker) decay(c *report.Curves) error {
 	var ones []float64
 	none := func(m *family.Model) content {
 		return func(layer, _ int) (q, k []float64) {
@@ -210,7 +210,7 @@ func (s *session) decay(c *report.Curves) error {
 // promptScore is the score of the mean query and the mean key over the tokens
 // of the prompt, before the rotation and after the norms; nil where norms come
 // after it.
-func (s *session) promptScore(m *family.Model, ckpt store.Store) (*score, error) {
+func (s *maker) promptScore(m *family.Model, ckpt store.Store) (*score, error) {
 	in := s.sample()
 	_, n := in.Batch()
 	means := map[string][]float64{} // by layer and side, (heads, d)

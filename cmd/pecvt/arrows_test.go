@@ -50,7 +50,7 @@ var arrows = map[string][]string{
 	"cmd/pecvt":           {"cmd/pecvt/words", "posenc/hint", "posenc", "convert", "convert/family", "convert/store", "convert/rewrite", "convert/retrofit", "convert/tune", "onnxops", "onnxops/ops", "verify", "verify/ort", "verify/eval", "verify/eval/tokens", "verify/htmlreport"},
 	"verify/mutants":      {"posenc", "convert", "convert/family", "convert/rewrite", "convert/store", "convert/tensor", "onnxops", "onnxops/onnxpb", "verify", "verify/ort", "verify/ref"},
 	"verify/mutants/gen":  {"verify/mutants"},
-	"cmd/pecvt/gendocs":   {"cmd/pecvt/words", "posenc", "convert/family", "convert/rewrite", "onnxops/ops", "verify/report"},
+	"cmd/pecvt/gendocs":   {"cmd/pecvt/words", "posenc", "convert/family", "convert/rewrite", "onnxops/ops", "verify", "verify/report"},
 
 	"convert/store":             {"convert/tensor", "convert/safetensors"},
 	"convert/family/familytest": {"posenc", "convert/family"},

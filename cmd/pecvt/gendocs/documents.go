@@ -38,6 +38,7 @@ func documents() []document {
 			{"ops", opTable},
 		}},
 		{"docs/checks.md", []part{
+			{"checks", checkTable},
 			{"tolerances", tolerances},
 		}},
 	}

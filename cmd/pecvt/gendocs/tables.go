@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/ops"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/report"
 )
 
@@ -115,4 +117,21 @@ func tolerances() string {
 		rows = append(rows, []string{string(t.DType), limit, t.Why})
 	}
 	return markdown([]string{"computed in", "limit of max abs / largest logit", "why"}, rows)
+}
+
+// checkTable is the table of checks in the command line's words. That a check
+// of answers needs a graph that runs and a reference goes without saying.
+func checkTable() string {
+	var rows [][]string
+	for _, k := range verify.Checks() {
+		words.All(&k)
+		var needs []string
+		for _, n := range k.Needs {
+			if n != verify.NeedRunners && n != verify.NeedReference {
+				needs = append(needs, string(n))
+			}
+		}
+		rows = append(rows, []string{k.Name, k.Meaning, strings.Join(needs, ", ")})
+	}
+	return markdown([]string{"check", "what must hold", "made only with"}, rows)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,18 +135,12 @@ func relative(t tb, got, want []float64) float64 {
 
 const gqa, stories = "golden/llama-gqa", "models/stories260K"
 
-// goldenCases are the checkpoints, as they are and converted, whose hidden.i is
-// the residual stream.
-var goldenCases = []struct{ dir, golden, to, scale string }{
-	{"golden/llama-tied-bf16", "golden.safetensors", "rope", ""},
-	{"golden/llama-sharded-f16", "golden.safetensors", "rope", ""},
-	{"golden/llama3-scaled", "golden.safetensors", "rope", ""},
-	{"golden/mistral", "golden.safetensors", "rope", ""},
-	{"golden/qwen2", "golden.safetensors", "rope", ""},
-	{"golden/qwen3", "golden.safetensors", "rope", ""},
-	{"golden/phi3", "golden.safetensors", "rope", ""},
-	{"golden/gpt-neox", "golden.safetensors", "rope", ""},
-	{"golden/starcoder2", "golden.safetensors", "rope", ""},
+// goldenCase is a checkpoint and the encoding it was converted to; "" is none.
+type goldenCase struct{ dir, golden, to, scale string }
+
+// goldenCases are the checkpoints that were converted before another program
+// computed them; hidden.i is the residual stream.
+var goldenCases = []goldenCase{
 	{gqa, "golden/rope.safetensors", "rope", ""},
 	{gqa, "golden/hope.safetensors", "hope", ""},
 	{gqa, "golden/hope-ab1.safetensors", "hope-ab1", ""},
@@ -163,12 +158,41 @@ var goldenCases = []struct{ dir, golden, to, scale string }{
 	{stories, "golden/hope-ab2.safetensors", "hope-ab2", ""},
 }
 
+// plainGoldens lists the folders of testdata/golden whose golden.safetensors
+// encodingCases does not name: each is compared as it is, and its hidden.i is
+// the residual stream.
+func plainGoldens(t *testing.T) []string {
+	t.Helper()
+	named := map[string]bool{}
+	for _, c := range encodingCases {
+		named[c.dir+"/"+c.golden] = true
+	}
+	found, err := filepath.Glob(filepath.Join(testdata, "golden/*/golden.safetensors"))
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no goldens: %v, %v", found, err)
+	}
+	var dirs []string
+	for _, path := range found {
+		if name := filepath.Base(filepath.Dir(path)); !named[name+"/golden"] {
+			dirs = append(dirs, "golden/"+name)
+		}
+	}
+	return dirs
+}
+
 func TestGolden(t *testing.T) {
-	for _, c := range goldenCases {
+	cases := slices.Clone(goldenCases)
+	for _, dir := range plainGoldens(t) {
+		cases = append(cases, goldenCase{dir: dir, golden: "golden.safetensors"})
+	}
+	for _, c := range cases {
 		t.Run(filepath.Base(c.dir)+"/"+strings.TrimSuffix(filepath.Base(c.golden), ".safetensors"), func(t *testing.T) {
 			m, src := checkpoint(t, c.dir)
 			g := readGolden(t, filepath.Join(c.dir, c.golden))
-			out, err := New(converted(t, m, c.to, c.scale), src).Forward(context.Background(), Input{IDs: g.ids}, Options{KeepHidden: true})
+			if c.to != "" {
+				m = converted(t, m, c.to, c.scale)
+			}
+			out, err := New(m, src).Forward(context.Background(), Input{IDs: g.ids}, Options{KeepHidden: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -198,6 +222,9 @@ func TestGolden(t *testing.T) {
 // test reads it.
 func TestEveryGoldenIsCompared(t *testing.T) {
 	compared := map[string]bool{}
+	for _, dir := range plainGoldens(t) {
+		compared[dir+"/golden.safetensors"] = true
+	}
 	for _, c := range goldenCases {
 		compared[c.dir+"/"+c.golden] = true
 	}

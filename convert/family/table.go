@@ -8,7 +8,7 @@ import (
 
 // Table returns the families pecvt reads, in the order documents list them.
 func Table() []Spec {
-	return []Spec{llama, mistral, qwen2, qwen3, phi3, smollm3, stablelm, starcoder2, gptNeoX, bloom, mpt, falcon, grape}
+	return []Spec{llama, mistral, qwen2, qwen3, phi3, smollm3, olmo2, stablelm, starcoder2, gptNeoX, bloom, mpt, falcon, grape}
 }
 
 // Find looks a family up by config.json's model_type.

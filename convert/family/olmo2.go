@@ -1,0 +1,16 @@
+package family
+
+// olmo2: llama with norms on the outputs of attention and MLP instead of on
+// their inputs, and RMS norms of queries and keys over all heads together.
+var olmo2 = Spec{
+	Name: "olmo2", ModelType: "olmo2", Architecture: "Olmo2ForCausalLM",
+	Names: hfNames.with(func(n *Names) {
+		n.AttnNorm, n.AttnOutNorm = "", "model.layers.{i}.post_attention_layernorm"
+		n.MLPNorm, n.MLPOutNorm = "", "model.layers.{i}.post_feedforward_layernorm"
+		n.QNorm, n.KNorm = "model.layers.{i}.self_attn.q_norm", "model.layers.{i}.self_attn.k_norm"
+	}),
+	Norm: RMS, EpsKey: "rms_norm_eps", Eps: 1e-5, Act: "silu", MaxPositions: 2048,
+	QKVBias: Rule{Key: "attention_bias"}, OBias: Rule{Key: "attention_bias"},
+	QKNorm: Rule{Always: true}, NormOverHeads: true,
+	Rope: ropeDefaults{Theta: 10000},
+}

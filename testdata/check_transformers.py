@@ -71,6 +71,11 @@ Not part of the tests: it needs PyTorch and transformers. Recorded:
     phi3 --to rope                                                                        0.0e+00 ok
     qwen2 --to hope --layout partial: stops as it should (a shape error)
     qwen3 --to hope --layout partial: stops as it should (a shape error)
+    transformers 5.24.0, torch 2.6.0+cu124 (the others as above)
+    olmo2 --to hope --cut k=3 --layout native --spelling longrope              Olmo2      0.0e+00 ok
+    olmo2 --to hope --cut k=3 --layout native --spelling auto                  Olmo2      0.0e+00 ok
+    olmo2 --to rope                                                                       0.0e+00 ok
+    olmo2 --to hope --layout partial: stops as it should (a shape error)
 """
 
 import pathlib
@@ -117,7 +122,7 @@ LLAMA = [
     ("hope", "golden/hope", ["--max-shard-size", "65536"]),
     ("hope", "golden/hope", ["--layout", "partial", "--max-shard-size", "65536"]),
 ]
-OTHERS = ["mistral", "qwen2", "qwen3", "llama-tied-bf16", "llama-sharded-f16", "llama3-scaled", "phi3"]
+OTHERS = ["mistral", "qwen2", "qwen3", "llama-tied-bf16", "llama-sharded-f16", "llama3-scaled", "phi3", "olmo2"]
 
 
 def logits(model, ids):
@@ -196,7 +201,7 @@ def main(pecvt):
             out = folder()
             convert(pecvt, source, out, "rope", [])
             good &= row(f"{case} --to rope", "", ((logits(load(out), ids) - want).abs().max() / want.abs().max()).item())
-        for case in ["qwen2", "qwen3"]:
+        for case in ["qwen2", "qwen3", "olmo2"]:
             out = folder()
             convert(pecvt, GOLDEN / case, out, "hope", ["--cut", "k=3", "--layout", "partial"])
             try:

@@ -31,6 +31,8 @@ var named = map[string]struct{ stage, node, op, advice string }{
 	"keys are cached before they turn":                    {"layer 1", "/fault/Concat", "Concat", ""},
 	"the scale of scores":                                 {"layer 1", "/layers.1/attn/Attention", "Attention", "scale=0.2501 (the model's is 0.25)"},
 	"the epsilon of a norm":                               {"layer 0", "/layers.0/mlp_norm/RMSNormalization", "RMSNormalization", "epsilon=0.001 (the model's is 1e-06)"},
+	"the epsilon of a norm after the MLP":                 {"layer 1", "/layers.1/mlp_out_norm/RMSNormalization", "RMSNormalization", "epsilon=0.001 (the model's is 1e-05)"},
+	"the weight of a norm after the MLP":                  {"layer 1", "/layers.1/mlp_out_norm/RMSNormalization", "RMSNormalization", "of model.safetensors for model.layers.1.post_attention_layernorm.weight"},
 	"a missing bias":                                      {"layer 0", "/layers.0/attn/k_proj/Gemm", "Gemm", "the model has a bias here, model.layers.0.self_attn.k_proj.bias"},
 	"a length in the form for onnx runtime":               {"layer 1", "/layers.1/attn/GroupQueryAttention", "com.microsoft.GroupQueryAttention", "scale=0.26"},
 	"a weight that is not finite in the graph's own copy": {"layer 0", "/layers.0/attn/q_proj/Gemm", "Gemm", "of model.onnx.data"},
@@ -106,7 +108,7 @@ func TestBisectNamesTheNode(t *testing.T) {
 // Where nothing is wrong nothing is named, whatever the encoding and the form.
 func TestBisectOfARightGraph(t *testing.T) {
 	for _, c := range []conversion{
-		hopeLlama, {model: "golden/mistral", to: "rope"}, {model: "golden/qwen3", to: "yarn", scale: "yarn:4"},
+		hopeLlama, {model: "golden/mistral", to: "rope"}, {model: "golden/qwen3", to: "yarn", scale: "yarn:4"}, {model: "golden/olmo2", to: "hope-ab3"},
 		{model: "golden/llama-tied-bf16", to: "hope", attention: "ort"},
 	} {
 		dir := c.write(t)

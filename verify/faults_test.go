@@ -237,6 +237,23 @@ var faults = []struct {
 		blame: "it first shows in layer 0",
 	},
 	{
+		name: "the epsilon of a norm after the MLP", in: conversion{model: "golden/olmo2", to: "hope"},
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			attribute(t, g.node(t, "/layers.1/mlp_out_norm/RMSNormalization"), "epsilon").F = 1e-3
+		}),
+		fails: []string{"attributes/interp", "prefill/interp", "prefill/ort-cpu"},
+		holds: []string{"weights/ref"},
+		blame: "config.json was changed",
+	},
+	{
+		name: "the weight of a norm after the MLP", in: conversion{model: "golden/olmo2", to: "rope"},
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			g.node(t, "/layers.1/mlp_out_norm/RMSNormalization").Input[1] = "model.layers.1.post_attention_layernorm.weight"
+		}),
+		fails: []string{"weights/ref", "prefill/interp", "prefill/ort-cpu"},
+		blame: "the emission is wrong",
+	},
+	{
 		name: "a missing bias", in: conversion{model: "golden/qwen2", to: "rope"},
 		plant: graphFault(func(t *testing.T, g *graphOf) {
 			n := g.node(t, "/layers.0/attn/k_proj/Gemm")

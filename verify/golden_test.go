@@ -41,6 +41,7 @@ var goldenCases = []struct {
 	{model: "golden/mistral", golden: "golden", to: "rope", layers: 2},
 	{model: "golden/qwen2", golden: "golden", to: "rope", layers: 2},
 	{model: "golden/qwen3", golden: "golden", to: "rope", layers: 2},
+	{model: "golden/olmo2", golden: "golden", to: "rope", layers: 2},
 	{model: "golden/phi3", golden: "golden", to: "rope", layers: 2, refused: "native/ort"},
 	{model: "models/stories260K", golden: "golden/rope", to: "rope", layers: -1, refused: "native/ort"},
 	{model: "models/stories260K", golden: "golden/hope", to: "hope", layers: -1, partial: true, refused: "native/ort partial/ort"},
@@ -94,7 +95,7 @@ func TestGolden(t *testing.T) {
 // with themselves once converted, in both layouts.
 func TestHopeOfFamilies(t *testing.T) {
 	present := runtimePresent(t)
-	names := []string{"llama-tied-bf16", "llama-sharded-f16", "mistral", "qwen2", "qwen3"}
+	names := []string{"llama-tied-bf16", "llama-sharded-f16", "mistral", "qwen2", "qwen3", "olmo2"}
 	if testing.Short() {
 		names = names[4:]
 	}

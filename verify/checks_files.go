@@ -21,7 +21,7 @@ func (s *session) files() error {
 	if m == nil || err != nil {
 		return nil // there is none; one that cannot be read is the check metadata's
 	}
-	c := report.Check{Name: report.CheckFiles, Runner: run.RefName, Against: ManifestFile, Verdict: report.Pass}
+	c := report.Check{Name: report.CheckFiles, Runner: run.RefName, Against: run.ManifestFile, Verdict: report.Pass}
 	for _, f := range m.Files {
 		s.step("file %s", f.Name)
 		if c.Detail, err = s.unlikeFile(f.Name, f.Bytes, f.SHA256); err != nil {
@@ -40,19 +40,19 @@ func (s *session) files() error {
 // does not. A name that leads out of the folder is no file of it.
 func (s *session) unlikeFile(name string, size int64, sum string) (string, error) {
 	if name != filepath.Base(name) || slices.Contains([]string{".", ".."}, name) {
-		return fmt.Sprintf("%s lists %q: expected a file of the folder", ManifestFile, name), nil
+		return fmt.Sprintf("%s lists %q: expected a file of the folder", run.ManifestFile, name), nil
 	}
 	path := filepath.Join(s.dir, name)
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Sprintf("%s is missing: %s lists it with %d bytes", name, ManifestFile, size), nil
+		return fmt.Sprintf("%s is missing: %s lists it with %d bytes", name, run.ManifestFile, size), nil
 	case err != nil:
 		return "", fmt.Errorf("files: %w", err)
 	case !info.Mode().IsRegular():
-		return fmt.Sprintf("%s is no file: %s lists it with %d bytes", name, ManifestFile, size), nil
+		return fmt.Sprintf("%s is no file: %s lists it with %d bytes", name, run.ManifestFile, size), nil
 	case info.Size() != size:
-		return fmt.Sprintf("%s has %d bytes: %s says %d", name, info.Size(), ManifestFile, size), nil
+		return fmt.Sprintf("%s has %d bytes: %s says %d", name, info.Size(), run.ManifestFile, size), nil
 	case sum == "":
 		return "", nil
 	}
@@ -61,7 +61,7 @@ func (s *session) unlikeFile(name string, size int64, sum string) (string, error
 		return "", err
 	}
 	if got != sum {
-		return fmt.Sprintf("%s is not what was converted: SHA-256 %.12s…, %s says %.12s…", name, got, ManifestFile, sum), nil
+		return fmt.Sprintf("%s is not what was converted: SHA-256 %.12s…, %s says %.12s…", name, got, run.ManifestFile, sum), nil
 	}
 	return "", nil
 }

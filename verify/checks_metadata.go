@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify/conversion"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
 )
@@ -48,7 +49,7 @@ func (s *session) wrongMetadata(m *told) string {
 		_, err := posenc.FindEncoding(got)
 		switch {
 		case m != nil:
-			return fmt.Sprintf("%s says that its encoding is %q, %s %q, config.json %q", run.GraphFile, got, ManifestFile, m.Encoding.To, names[0])
+			return fmt.Sprintf("%s says that its encoding is %q, %s %q, config.json %q", run.GraphFile, got, run.ManifestFile, m.Encoding.To, names[0])
 		case err != nil:
 			return fmt.Sprintf("%s says that its encoding is %q, config.json %q", run.GraphFile, got, names[0])
 		}
@@ -101,7 +102,7 @@ type told struct {
 
 // manifest reads it; nil where there is none, as of an exported folder.
 func (s *session) manifest() (*told, error) {
-	raw, err := os.ReadFile(filepath.Join(s.dir, ManifestFile))
+	raw, err := os.ReadFile(filepath.Join(s.dir, run.ManifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -110,10 +111,10 @@ func (s *session) manifest() (*told, error) {
 	}
 	var m told
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil, fmt.Errorf("%w: %w", errManifest, err)
+		return nil, fmt.Errorf("%w: %w", conversion.ErrManifest, err)
 	}
 	if m.Encoding == nil {
-		return nil, fmt.Errorf("%w: it has no encoding", errManifest)
+		return nil, fmt.Errorf("%w: it has no encoding", conversion.ErrManifest)
 	}
 	return &m, nil
 }
@@ -123,10 +124,10 @@ func (s *session) manifest() (*told, error) {
 func (s *session) wrongManifest(m *told) string {
 	e := m.Encoding
 	if got := s.loaded.MaxPositions; got != e.MaxPositions {
-		return fmt.Sprintf("max_position_embeddings is %d in config.json: %s says %d", got, ManifestFile, e.MaxPositions)
+		return fmt.Sprintf("max_position_embeddings is %d in config.json: %s says %d", got, run.ManifestFile, e.MaxPositions)
 	}
 	if got := s.loaded.Family; got != e.Family {
-		return fmt.Sprintf("config.json is of the family %s: %s says %s", got, ManifestFile, e.Family)
+		return fmt.Sprintf("config.json is of the family %s: %s says %s", got, run.ManifestFile, e.Family)
 	}
 	if len(m.Retrofit) > 0 || strings.Contains(s.loaded.Encoding(), "grape-m") || len(e.Planes) == 0 {
 		return "" // heads or layers differ: one row of planes is not all of them
@@ -176,15 +177,15 @@ func (s *session) unlikePlanes(length int, after []float64, gain float64) string
 			got, want = rising(got), rising(want)
 		}
 		if len(got) != len(want) {
-			return fmt.Sprintf("layer %d: %d planes turn by config.json, %d by %s", i, len(got), len(want), ManifestFile)
+			return fmt.Sprintf("layer %d: %d planes turn by config.json, %d by %s", i, len(got), len(want), run.ManifestFile)
 		}
 		for p := range got {
-			if !(math.Abs(got[p]-math.Abs(want[p])) <= frequencyLimit*math.Abs(want[p])) {
-				return fmt.Sprintf("layer %d: at length %d plane %d turns by %.9g per position by config.json, by %.9g by %s", i, length, p, got[p], math.Abs(want[p]), ManifestFile)
+			if !(math.Abs(got[p]-math.Abs(want[p])) <= conversion.FrequencyLimit*math.Abs(want[p])) {
+				return fmt.Sprintf("layer %d: at length %d plane %d turns by %.9g per position by config.json, by %.9g by %s", i, length, p, got[p], math.Abs(want[p]), run.ManifestFile)
 			}
 		}
-		if !math.IsNaN(gain) && !(math.Abs(a.Rotary.Gain-gain) <= frequencyLimit*math.Abs(gain)) && slices.Max(got) > 0 {
-			return fmt.Sprintf("layer %d: the attention factor is %.9g by config.json, %.9g by %s", i, a.Rotary.Gain, gain, ManifestFile)
+		if !math.IsNaN(gain) && !(math.Abs(a.Rotary.Gain-gain) <= conversion.FrequencyLimit*math.Abs(gain)) && slices.Max(got) > 0 {
+			return fmt.Sprintf("layer %d: the attention factor is %.9g by config.json, %.9g by %s", i, a.Rotary.Gain, gain, run.ManifestFile)
 		}
 	}
 	return ""

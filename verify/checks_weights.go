@@ -10,6 +10,7 @@ import (
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
+	"github.com/pecvt/pecvt/verify/weights"
 )
 
 // weights checks the graph's weights against the checkpoint's, tensor by tensor:
@@ -29,13 +30,7 @@ func (s *session) weights() error {
 	for _, f := range s.ckpt.Files() {
 		names = append(names, filepath.Base(f.Path))
 	}
-	stray := s.strayWeight()
-	if stray == "" {
-		stray = s.unlikeWeight()
-	}
-	if stray == "" {
-		stray = s.unreadWeight()
-	}
+	stray := weights.Stray(s.dir, s.info, s.ckpt, s.loaded)
 	damaged, err := s.damagedWeight()
 	if err != nil {
 		return err
@@ -110,70 +105,4 @@ func (s *session) zero(name string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
-}
-
-// unreadWeight names the first weight of the model that no node of the graph
-// reads, "" where all are read.
-func (s *session) unreadWeight() string {
-	g := s.info.Model.GetGraph()
-	used := map[string]bool{}
-	for _, n := range g.GetNode() {
-		for _, in := range n.GetInput() {
-			used[in] = true
-		}
-	}
-	parameters := map[string]bool{}
-	for _, w := range s.loaded.Parameters {
-		parameters[w.Tensor] = true
-	}
-	read := map[string][]family.Range{}
-	for _, t := range g.GetInitializer() {
-		if !used[t.GetName()] {
-			continue
-		}
-		p, ok := s.pieceOf(t.GetName())
-		if ok {
-			read[p.info.Name] = append(read[p.info.Name], p.rows)
-		}
-	}
-	for _, w := range s.loaded.Weights() {
-		if w.Tensor == "" || parameters[w.Tensor] {
-			continue
-		}
-		for _, rows := range rowsRead(w) {
-			if !covered(rows, read[w.Tensor]) {
-				return fmt.Sprintf("no node of the graph reads rows %d to %d of tensor %q", rows.Begin, rows.End-1, w.Tensor)
-			}
-		}
-	}
-	return ""
-}
-
-// rowsRead are the rows of its tensor that a weight reads.
-func rowsRead(w family.Weight) []family.Range {
-	if w.Rows != nil {
-		return w.Rows
-	}
-	n := int64(1)
-	if len(w.Stored) > 0 {
-		n = w.Stored[0]
-	}
-	return []family.Range{{Begin: 0, End: n}}
-}
-
-// covered tells whether every row of want is in one of have.
-func covered(want family.Range, have []family.Range) bool {
-	for at := want.Begin; at < want.End; {
-		next := at
-		for _, r := range have {
-			if r.Begin <= at && at < r.End {
-				next = max(next, r.End)
-			}
-		}
-		if next == at {
-			return false
-		}
-		at = next
-	}
-	return true
 }

@@ -38,7 +38,7 @@ func (s *session) sourceHashes() error {
 	if len(known) == 0 {
 		return nil
 	}
-	c := report.Check{Name: report.CheckSourceWeights, Runner: run.RefName, Against: ManifestFile, Verdict: report.Pass}
+	c := report.Check{Name: report.CheckSourceWeights, Runner: run.RefName, Against: run.ManifestFile, Verdict: report.Pass}
 	var rewritten []string
 	for _, f := range s.ckpt.Files() {
 		name := filepath.Base(f.Path)

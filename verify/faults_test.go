@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -405,31 +404,4 @@ func faultyGolden(t *testing.T, tensor string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// TestDriftIsNotJudged: a model far from its source passes, and the distance
-// is told by position; one of another vocabulary is no source.
-func TestDriftIsNotJudged(t *testing.T) {
-	dir := conversion{model: "golden/llama-gqa", to: "nope"}.write(t)
-	r := verified(t, dir, verify.Options{Against: filepath.Join(fixtures, "golden/llama-gqa"), Tokens: 40, OptLevel: "all"})
-	if r.Verdict == verify.Fail || r.Drift == nil {
-		t.Fatalf("verdict %s, drift %v", r.Verdict, r.Drift)
-	}
-	var starts []int
-	for _, p := range r.Drift.Positions {
-		starts = append(starts, p.From)
-	}
-	if !slices.Equal(starts, []int{0, 16, 32}) || r.Drift.Positions[2].To != 39 {
-		t.Errorf("positions %v", r.Drift.Positions)
-	}
-	if !(r.Drift.KL > 1e-3) || !(r.Drift.MaxAbs > 0.1) || r.Drift.Top1 == 1 {
-		t.Errorf("drift of a model without positions: KL %v, top-1 %v, max abs %v", r.Drift.KL, r.Drift.Top1, r.Drift.MaxAbs)
-	}
-	same := conversion{model: "golden/llama-gqa", to: "rope"}.write(t)
-	if r := verified(t, same, verify.Options{Against: filepath.Join(fixtures, "golden/llama-gqa"), OptLevel: "all"}); r.Drift.KL != 0 || r.Drift.MaxAbs != 0 || r.Drift.Top1 != 1 {
-		t.Errorf("drift of a model from itself: %+v", r.Drift)
-	}
-	if _, err := verify.Verify(t.Context(), same, verify.Options{Against: filepath.Join(fixtures, "models/stories260K")}); err == nil || !strings.Contains(err.Error(), "vocabulary") {
-		t.Errorf("another vocabulary: %v", err)
-	}
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/verify/conversion"
 	"github.com/pecvt/pecvt/verify/figures"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -105,4 +106,15 @@ func (s *session) driftSteps() int {
 		return 0
 	}
 	return figures.DriftSteps(ids)
+}
+
+// rewritten checks the conversion.
+func (s *session) rewritten() error {
+	c, err := conversion.Check(s.ctx, &conversion.Case{Dir: s.dir, Result: s.loaded, ResultStore: s.ckpt, Source: s.source, SourceStore: s.sourceCkpt,
+		IDs: s.ids[0], MaxLength: s.info.MaxLength, Step: s.step})
+	if err != nil {
+		return err
+	}
+	s.add(c)
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family/familytest"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify/conversion"
 	"github.com/pecvt/pecvt/verify/report"
 )
 
@@ -95,7 +96,7 @@ func TestInventedParts(t *testing.T) {
 				t.Errorf("%s: attributes are %s", c.Name, a.Verdict)
 			}
 			c.Names(t, "attributes", s.report.Checks[0].Detail)
-			c.Refused(t, "rewrite", s.unknownParts())
+			c.Refused(t, "rewrite", conversion.UnknownParts(s.source, s.loaded))
 			if err := s.bisect(); err != nil {
 				t.Fatal(err)
 			}

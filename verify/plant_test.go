@@ -14,7 +14,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
-	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // graphOf is a graph that a test damages.
@@ -203,7 +203,7 @@ func replaceIn(t *testing.T, path, old, with string) {
 // were, and a test may change them.
 func unlisted(t *testing.T, dir string) {
 	t.Helper()
-	if err := os.Remove(filepath.Join(dir, verify.ManifestFile)); err != nil {
+	if err := os.Remove(filepath.Join(dir, run.ManifestFile)); err != nil {
 		t.Fatal(err)
 	}
 }

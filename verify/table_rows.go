@@ -52,7 +52,7 @@ func folderChecks() []Kind {
 			other:   true, when: ofFolder, make: always((*session).metadata)},
 		{Name: report.CheckFiles,
 			Meaning: "what `pecvt.json` lists is there, in its size, and with the SHA-256 that it has of the configuration, the tokenizer and other small files, and of tensor files that a retrofit wrote, or any conversion with `" + hint.Hash + "`",
-			Blame:   "the file was changed after the conversion: make the change in the source and convert it again; a folder that is meant to differ is verified as an exported one once " + ManifestFile + " is removed",
+			Blame:   "the file was changed after the conversion: make the change in the source and convert it again; a folder that is meant to differ is verified as an exported one once " + run.ManifestFile + " is removed",
 			steps:   steps{4, 0}, when: ofFolder, make: (*session).files},
 		{Name: report.CheckGenAI,
 			Meaning: "`genai_config.json`, where there is one, is of this graph: file, layers, heads, names of inputs and outputs, length, end token",

@@ -126,19 +126,12 @@ func (s *session) windowSizes() {
 		case !found && c.Verdict == report.Pass:
 			c.Verdict, c.Detail = report.Incomplete, unnamed(names.Layer(i, names.Attention)+", or its mask's")
 		case found && got != want && c.Verdict != report.Fail:
-			c.Verdict, c.Detail = report.Fail, fmt.Sprintf("layer %d: the graph has %s, config.json %s", i, windowText(got), windowText(want))
+			c.Verdict, c.Detail = report.Fail, fmt.Sprintf("layer %d: the graph has %s, config.json %s", i, run.WindowText(got), run.WindowText(want))
 		}
 	}
 	if any {
 		s.add(c)
 	}
-}
-
-func windowText(w int) string {
-	if w == 0 {
-		return "no window"
-	}
-	return fmt.Sprintf("a window of %d", w)
 }
 
 // graphWindow finds a layer's window in the graph, 0 for none.
@@ -180,3 +173,25 @@ func (s *session) graphWindow(nodes map[string]*onnxpb.NodeProto, layer int) (si
 	}
 	return 0, false
 }
+
+// syntheticPast is a past of n positions, or says why there is none.
+func (s *session) syntheticPast(n int) (*run.Past, string) {
+	if s.synthetic != nil && s.synthetic.Length() == n {
+		return s.synthetic, ""
+	}
+	p, why := run.NewPast(s.model, s.info, s.opts.Seed, n)
+	if p != nil {
+		s.synthetic = p
+	}
+	return p, why
+}
+
+// pastFor is a past that a runner goes on from, or says why there is none.
+func (s *session) pastFor(r run.Runner, n int) (*run.Past, string) {
+	if n > 0 && !run.TakesPast(r) {
+		return nil, noPast(r)
+	}
+	return s.syntheticPast(n)
+}
+
+func noPast(r run.Runner) string { return r.Name() + " takes no past that it did not compute" }

@@ -1,4 +1,4 @@
-package verify
+package weights
 
 import (
 	"fmt"
@@ -27,7 +27,7 @@ type piece struct {
 }
 
 // pieceOf reads an initializer's name: a tensor's, or rows of one, name[begin:end].
-func (s *session) pieceOf(name string) (piece, bool) {
+func (s *placed) pieceOf(name string) (piece, bool) {
 	if info, ok := s.ckpt.Lookup(name); ok {
 		n := int64(1)
 		if len(info.Shape) > 0 {
@@ -69,7 +69,7 @@ func (p piece) bytes() (begin, end int64) {
 // unlikeWeight tells of the first initializer that is not the checkpoint's
 // tensor of its name in type, shape or length; "" where all are. Where its bytes
 // are, and what they hold, strayWeight compares.
-func (s *session) unlikeWeight() string {
+func (s *placed) unlikeWeight() string {
 	for _, t := range s.info.Model.GetGraph().GetInitializer() {
 		name := t.GetName()
 		p, ok := s.pieceOf(name)
@@ -92,7 +92,7 @@ func (s *session) unlikeWeight() string {
 }
 
 // logical tells whether a weight of the model reads a tensor in this shape.
-func (s *session) logical(name string, shape []int64) bool {
+func (s *placed) logical(name string, shape []int64) bool {
 	for _, w := range s.loaded.Weights() {
 		if w.Tensor == name && w.Rows == nil && slices.Equal(w.Shape, shape) {
 			return true

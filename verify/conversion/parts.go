@@ -1,4 +1,4 @@
-package verify
+package conversion
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // sameRotation compares what turns, layer by layer and head by head: the planes
@@ -22,7 +23,7 @@ func sameRotation(got, want *family.Model) error {
 			return fmt.Errorf("layer %d: %d heads on %d of sizes %d and %d: the source has %d on %d of %d and %d", i, a.Heads, a.KVHeads, a.QKDim, a.VDim, b.Heads, b.KVHeads, b.QKDim, b.VDim)
 		}
 		if a.Window != b.Window {
-			return fmt.Errorf("layer %d: %s: the source has %s", i, windowText(a.Window), windowText(b.Window))
+			return fmt.Errorf("layer %d: %s: the source has %s", i, run.WindowText(a.Window), run.WindowText(b.Window))
 		}
 		turning := false
 		for g := range b.KVHeads {
@@ -33,14 +34,14 @@ func sameRotation(got, want *family.Model) error {
 			}
 			for k, p := range to {
 				x, y := math.Abs(have[from[k]]), math.Abs(need[p])
-				if !(math.Abs(x-y) <= frequencyLimit*y) {
+				if !(math.Abs(x-y) <= FrequencyLimit*y) {
 					return fmt.Errorf("layer %d, key/value head %d: plane %d turns by %.12g radians per position: expected %.12g", i, g, p, x, y)
 				}
 				need[p] = math.Copysign(x, need[p])
 				turning = true
 			}
 		}
-		if x, y := a.Rotary.Gain, b.Rotary.Gain; turning && a.Phase == nil && !(math.Abs(x-y) <= frequencyLimit*math.Abs(y)) {
+		if x, y := a.Rotary.Gain, b.Rotary.Gain; turning && a.Phase == nil && !(math.Abs(x-y) <= FrequencyLimit*math.Abs(y)) {
 			return fmt.Errorf("layer %d: the attention factor is %.12g: expected %.12g", i, x, y)
 		}
 	}
@@ -154,7 +155,7 @@ func samePlanes(a, b *family.Attention) bool {
 			return false
 		}
 		for p := range x {
-			if !(math.Abs(x[p]-y[p]) <= frequencyLimit*math.Abs(y[p])) {
+			if !(math.Abs(x[p]-y[p]) <= FrequencyLimit*math.Abs(y[p])) {
 				return false
 			}
 		}

@@ -1,6 +1,7 @@
-package verify
+package conversion
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -15,14 +16,14 @@ import (
 // max |source|: both run in float64 over the same numbers, in another order.
 const rewriteLimit = 1e-9
 
-// frequencyLimit bounds how far a frequency of the result may lie from the one
+// FrequencyLimit bounds how far a frequency of the result may lie from the one
 // asked for, relatively: configurations spell them in decimal.
-const frequencyLimit = 1e-9
+const FrequencyLimit = 1e-9
 
 // rewriteTokens is the length of the prompt that source and result both run.
 const rewriteTokens = 24
 
-// rewritten checks the conversion itself. Checkpoint and graph agree on a wrong
+// Check checks the conversion itself. Checkpoint and graph agree on a wrong
 // frequency as well as on a right one, so what the result must be is made from
 // the source and the flags in pecvt.json, without the code that rewrote: the
 // source's weights, and in memory the encoding that the flags ask for. Plane by
@@ -30,26 +31,26 @@ const rewriteTokens = 24
 // not touch must have the source's numbers, and the logits of both must agree in
 // float64. An exact rewrite's encoding is the source's own, so its logits must
 // be the source's.
-func (s *session) rewritten() error {
+func Check(ctx context.Context, k *Case) (report.Check, error) {
+	s := k.conversion(ctx)
 	c := report.Check{Name: report.CheckRewrite, Runner: run.RefName, Against: "source", Verdict: report.Pass, Limit: rewriteLimit}
 	f, why, err := s.manifestFlags()
 	switch {
 	case errors.Is(err, errNotSource):
 		c.Verdict, c.Detail = report.Incomplete, err.Error()
 		c.Blame = "give the model that was converted; the drift alone, without a judgement of the conversion, is pecvt eval's"
-	case errors.Is(err, errManifest):
+	case errors.Is(err, ErrManifest):
 		c.Verdict, c.Detail, c.Blame = report.Fail, err.Error(), "the file was changed after the conversion: convert the source again"
 	case err != nil:
-		return err
+		return c, err
 	case why != "":
 		c.Verdict, c.Detail = report.Skipped, why
 	}
-	if err := s.unknownParts(); err != nil && c.Verdict == report.Pass {
+	if err := UnknownParts(s.source, s.loaded); err != nil && c.Verdict == report.Pass {
 		c.Verdict, c.Detail = report.Incomplete, err.Error()
 	}
 	if c.Verdict != report.Pass {
-		s.add(c)
-		return nil
+		return c, nil
 	}
 	s.step("ref: what %s makes of the source", f.To)
 	want, err := s.expected(f)
@@ -57,13 +58,12 @@ func (s *session) rewritten() error {
 		err = s.compareRewrite(&c, want, f.retrofit.refitted())
 	}
 	if s.ctx.Err() != nil {
-		return s.ctx.Err()
+		return c, s.ctx.Err()
 	}
 	if err != nil {
 		c.Verdict, c.Detail = report.Fail, err.Error()
 	}
-	s.add(c)
-	return nil
+	return c, nil
 }
 
 // rewritable are the parts of a model, beyond llama's, that a conversion is known
@@ -73,18 +73,18 @@ var rewritable = []family.Feature{family.LayerNorms, family.UngatedMLP, family.P
 	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
 	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
 
-// unknownParts names what of the source or the result no rewrite is known to
+// UnknownParts names what of the source or the result no rewrite is known to
 // leave alone.
-func (s *session) unknownParts() error {
-	if err := s.source.Beyond(rewritable...); err != nil {
+func UnknownParts(source, result *family.Model) error {
+	if err := source.Beyond(rewritable...); err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
-	return s.loaded.Beyond(rewritable...)
+	return result.Beyond(rewritable...)
 }
 
 // compareRewrite compares the loaded result with the expected model; the queries
 // and keys of refitted layers are their own.
-func (s *session) compareRewrite(c *report.Check, want *expectation, refitted map[int]bool) error {
+func (s *conversion) compareRewrite(c *report.Check, want *expectation, refitted map[int]bool) error {
 	if got, max := s.loaded.MaxPositions, want.maxPositions; got != max {
 		return fmt.Errorf("max_position_embeddings is %d: expected %d", got, max)
 	}
@@ -112,7 +112,7 @@ func (s *session) compareRewrite(c *report.Check, want *expectation, refitted ma
 	}
 	if n := len(refitted); n > 0 {
 		c.Limit = 0
-		c.Detail = fmt.Sprintf("the rotation and every other weight are what %s says; queries and keys of %d layers were refitted on purpose, so the logits are not held against the source's", ManifestFile, n)
+		c.Detail = fmt.Sprintf("the rotation and every other weight are what %s says; queries and keys of %d layers were refitted on purpose, so the logits are not held against the source's", run.ManifestFile, n)
 		return nil
 	}
 	in := s.rewritePrompt(want.models[0])
@@ -138,8 +138,8 @@ func (s *session) compareRewrite(c *report.Check, want *expectation, refitted ma
 // rewritePrompt is what both run. Attention sees differences of positions, so
 // half of the tokens stand far from each other, up to the graph's last position.
 // A bias may count tokens as well as positions: with one they follow each other.
-func (s *session) rewritePrompt(m *family.Model) ref.Input {
-	ids := s.ids[0][:min(len(s.ids[0]), rewriteTokens)]
+func (s *conversion) rewritePrompt(m *family.Model) ref.Input {
+	ids := s.ids[:min(len(s.ids), rewriteTokens)]
 	n := len(ids)
 	row := make([]int64, n)
 	near := n
@@ -149,7 +149,7 @@ func (s *session) rewritePrompt(m *family.Model) ref.Input {
 	for i := range row {
 		row[i] = int64(i)
 		if i >= near {
-			far := float64(s.info.MaxLength-n) * math.Pow(float64(i-near+1)/float64(n-near), 3)
+			far := float64(s.maxLength-n) * math.Pow(float64(i-near+1)/float64(n-near), 3)
 			row[i] += int64(far)
 		}
 	}

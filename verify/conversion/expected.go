@@ -1,4 +1,4 @@
-package verify
+package conversion
 
 import (
 	"crypto/sha256"
@@ -15,10 +15,8 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
+	"github.com/pecvt/pecvt/verify/run"
 )
-
-// ManifestFile is the name of the file that says how a folder was made.
-const ManifestFile = "pecvt.json"
 
 // flags are what pecvt.json says was asked for.
 type flags struct {
@@ -82,7 +80,7 @@ func (r *retrofitted) still(a *family.Attention, layer int) error {
 				continue
 			}
 			if c.Plane < 0 || c.Plane >= len(spectra[g]) {
-				return fmt.Errorf("%s: its selection names plane %d of %d", ManifestFile, c.Plane, len(spectra[g]))
+				return fmt.Errorf("%s: its selection names plane %d of %d", run.ManifestFile, c.Plane, len(spectra[g]))
 			}
 			spectra[g][c.Plane] = 0
 		}
@@ -94,16 +92,16 @@ func (r *retrofitted) still(a *family.Attention, layer int) error {
 // errNotSource says that --against is no source of the conversion, errManifest
 // that pecvt.json cannot be read.
 var (
-	errNotSource = errors.New(hint.Against + " is not the source that " + ManifestFile + " names")
-	errManifest  = errors.New(ManifestFile + " is no manifest")
+	errNotSource = errors.New(hint.Against + " is not the source that " + run.ManifestFile + " names")
+	ErrManifest  = errors.New(run.ManifestFile + " is no manifest")
 )
 
 // manifestFlags reads them, or says why the conversion cannot be judged: there
 // is no manifest. A damaged one and a source that it does not name are errors.
-func (s *session) manifestFlags() (f flags, why string, err error) {
-	raw, err := os.ReadFile(filepath.Join(s.dir, ManifestFile))
+func (s *conversion) manifestFlags() (f flags, why string, err error) {
+	raw, err := os.ReadFile(filepath.Join(s.dir, run.ManifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return f, "no " + ManifestFile + " says what was converted, and how", nil
+		return f, "no " + run.ManifestFile + " says what was converted, and how", nil
 	}
 	if err != nil {
 		return f, "", fmt.Errorf("manifest: %w", err)
@@ -117,7 +115,7 @@ func (s *session) manifestFlags() (f flags, why string, err error) {
 		Retrofit *retrofitted `json:"retrofit"`
 	}
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return f, "", fmt.Errorf("%w: %w", errManifest, err)
+		return f, "", fmt.Errorf("%w: %w", ErrManifest, err)
 	}
 	config, err := os.ReadFile(filepath.Join(s.sourceCkpt.Root(), "config.json"))
 	if err != nil {
@@ -139,7 +137,7 @@ type expectation struct {
 }
 
 // expected makes the model that the flags ask for.
-func (s *session) expected(f flags) (*expectation, error) {
+func (s *conversion) expected(f flags) (*expectation, error) {
 	src := s.source
 	x := &expectation{lengths: []int{src.TrainedLength}, maxPositions: src.MaxPositions}
 	if byLength(src) || byLength(s.loaded) {
@@ -157,15 +155,15 @@ func (s *session) expected(f flags) (*expectation, error) {
 	var err error
 	if !asIs {
 		if enc, err = posenc.FindEncoding(f.To); err != nil {
-			return nil, fmt.Errorf("%s: %w", ManifestFile, err)
+			return nil, fmt.Errorf("%s: %w", run.ManifestFile, err)
 		}
 		if f.Cut != "" {
 			if in.Cut, err = posenc.ParseCut(f.Cut); err != nil {
-				return nil, fmt.Errorf("%s: %w", ManifestFile, err)
+				return nil, fmt.Errorf("%s: %w", run.ManifestFile, err)
 			}
 		}
 		if in.Scale, err = posenc.ParseScale(f.Scale); err != nil {
-			return nil, fmt.Errorf("%s: %w", ManifestFile, err)
+			return nil, fmt.Errorf("%s: %w", run.ManifestFile, err)
 		}
 	}
 	if in.Scale.Kind != "" {
@@ -212,7 +210,7 @@ func retarget(a *family.Attention, enc posenc.Encoding, in posenc.Source) error 
 		in.Current.InvFreq = append([]float64(nil), a.Spectra.InvFreq[0]...)
 		for g, row := range a.Spectra.InvFreq {
 			for p, v := range row {
-				if math.Abs(v-in.Current.InvFreq[p]) > frequencyLimit*math.Abs(v) {
+				if math.Abs(v-in.Current.InvFreq[p]) > FrequencyLimit*math.Abs(v) {
 					return fmt.Errorf("key/value head %d of the source turns plane %d otherwise than the first: no %s is one spectrum of it", g, p, enc.Name)
 				}
 			}
@@ -270,7 +268,7 @@ func hybridSlopes(slope string, heads int) ([]float64, error) {
 	if slope != "" {
 		var err error
 		if x, err = strconv.ParseFloat(slope, 64); err != nil {
-			return nil, fmt.Errorf("%s: slope %q: expected alibi or a number", ManifestFile, slope)
+			return nil, fmt.Errorf("%s: slope %q: expected alibi or a number", run.ManifestFile, slope)
 		}
 	}
 	if x == 0 {

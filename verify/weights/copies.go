@@ -1,4 +1,4 @@
-package verify
+package weights
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 
 // behind finds the stored tensor that a weight of the graph is, NAME or its rows
 // NAME[begin:end], and at which byte of it the weight begins.
-func (s *session) behind(weight string) (info store.Info, from int64, ok bool) {
+func (s *placed) behind(weight string) (info store.Info, from int64, ok bool) {
 	info, ok = s.ckpt.Lookup(weight)
 	if at := strings.LastIndexByte(weight, '['); !ok && at > 0 {
 		if info, ok = s.ckpt.Lookup(weight[:at]); ok && len(info.Shape) > 0 && info.Shape[0] > 0 {
@@ -31,7 +31,7 @@ func (s *session) behind(weight string) (info store.Info, from int64, ok bool) {
 // beside it, with the checkpoint's bytes; "" where they are the same, or where
 // it is no weight of the checkpoint. A prompt reads few rows of an embedding, so
 // no logit need tell of a copy that is damaged.
-func (s *session) strayCopy(t *onnxpb.TensorProto, location string, offset, length int64) string {
+func (s *placed) strayCopy(t *onnxpb.TensorProto, location string, offset, length int64) string {
 	info, from, ok := s.behind(t.GetName())
 	if !ok {
 		return ""

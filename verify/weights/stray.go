@@ -1,0 +1,135 @@
+package weights
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/verify/run"
+)
+
+// placed is a graph's weights beside a checkpoint's.
+type placed struct {
+	dir    string
+	info   *run.GraphInfo
+	ckpt   store.Store
+	loaded *family.Model
+}
+
+// Stray tells of the first weight of a graph in dir that is not the checkpoint's of
+// its name: where it lies, its type and shape, its bytes, and that a node reads
+// every tensor of the model; "" where all are. m is the model as the checkpoint
+// declares it.
+func Stray(dir string, info *run.GraphInfo, st store.Store, m *family.Model) string {
+	s := &placed{dir, info, st, m}
+	for _, look := range []func() string{s.strayWeight, s.unlikeWeight, s.unreadWeight} {
+		if found := look(); found != "" {
+			return found
+		}
+	}
+	return ""
+}
+
+// strayWeight tells of the first external weight that is not where the tensor
+// file's header has the tensor of its name, or of the first copy that is not of
+// its bytes; "" where there is none.
+func (s *placed) strayWeight() string {
+	for _, t := range s.info.Model.GetGraph().GetInitializer() {
+		location, offset, length := run.External(t)
+		if !strings.HasSuffix(location, ".safetensors") && !s.stores(location) {
+			if found := s.strayCopy(t, location, offset, length); found != "" {
+				return found
+			}
+			continue
+		}
+		name := t.GetName()
+		info, from, ok := s.behind(name)
+		at, placed := s.ckpt.Place(info.Name)
+		switch {
+		case !ok:
+			return fmt.Sprintf("the graph's weight %q is no tensor of the checkpoint", name)
+		case !placed:
+			return fmt.Sprintf("the graph takes %q from %s, the checkpoint has it in no file", name, location)
+		case filepath.Base(at.File) != location:
+			return fmt.Sprintf("the graph takes %q from %s, the checkpoint has it in %s", name, location, filepath.Base(at.File))
+		case offset != at.Offset+from || offset+length > at.Offset+at.Length:
+			return fmt.Sprintf("the graph takes %q from bytes %d to %d of %s, whose header has it at %d to %d",
+				name, offset, offset+length, location, at.Offset+from, at.Offset+at.Length)
+		}
+	}
+	return ""
+}
+
+// stores tells whether a file of that name is one of the checkpoint's.
+func (s *placed) stores(name string) bool {
+	return slices.ContainsFunc(s.ckpt.Files(), func(f store.File) bool { return filepath.Base(f.Path) == name })
+}
+
+// unreadWeight names the first weight of the model that no node of the graph
+// reads, "" where all are read.
+func (s *placed) unreadWeight() string {
+	g := s.info.Model.GetGraph()
+	used := map[string]bool{}
+	for _, n := range g.GetNode() {
+		for _, in := range n.GetInput() {
+			used[in] = true
+		}
+	}
+	parameters := map[string]bool{}
+	for _, w := range s.loaded.Parameters {
+		parameters[w.Tensor] = true
+	}
+	read := map[string][]family.Range{}
+	for _, t := range g.GetInitializer() {
+		if !used[t.GetName()] {
+			continue
+		}
+		p, ok := s.pieceOf(t.GetName())
+		if ok {
+			read[p.info.Name] = append(read[p.info.Name], p.rows)
+		}
+	}
+	for _, w := range s.loaded.Weights() {
+		if w.Tensor == "" || parameters[w.Tensor] {
+			continue
+		}
+		for _, rows := range rowsRead(w) {
+			if !covered(rows, read[w.Tensor]) {
+				return fmt.Sprintf("no node of the graph reads rows %d to %d of tensor %q", rows.Begin, rows.End-1, w.Tensor)
+			}
+		}
+	}
+	return ""
+}
+
+// rowsRead are the rows of its tensor that a weight reads.
+func rowsRead(w family.Weight) []family.Range {
+	if w.Rows != nil {
+		return w.Rows
+	}
+	n := int64(1)
+	if len(w.Stored) > 0 {
+		n = w.Stored[0]
+	}
+	return []family.Range{{Begin: 0, End: n}}
+}
+
+// covered tells whether every row of want is in one of have.
+func covered(want family.Range, have []family.Range) bool {
+	for at := want.Begin; at < want.End; {
+		next := at
+		for _, r := range have {
+			if r.Begin <= at && at < r.End {
+				next = max(next, r.End)
+			}
+		}
+		if next == at {
+			return false
+		}
+		at = next
+	}
+	return true
+}

@@ -99,7 +99,7 @@ func TestPlannedSteps(t *testing.T) {
 		}
 		t.Logf("%s: %d steps, %d announced half way", name, made, half)
 		if r.Runtime != "" && (float64(half) > 1.35*float64(made) || float64(half) < 0.75*float64(made)) {
-			t.Errorf("%s: %d steps, but %d were announced half way: correct the figures of verify/progress.go", name, made, half)
+			t.Errorf("%s: %d steps, but %d were announced half way: correct the steps of the rows in verify/table_*.go", name, made, half)
 		}
 	}
 }

@@ -89,7 +89,7 @@ func (s *session) budget(check string, r run.Runner, w want, lim float64, ask ru
 	if rounds(r.Arithmetic()) {
 		parts = append(parts, r.Arithmetic())
 	}
-	if w.from == "golden" {
+	if w.from == fromGolden {
 		parts = append(parts, report.Float32)
 	}
 	if len(parts) == 0 {
@@ -266,7 +266,7 @@ func ill(t *report.Tolerance) string {
 // beyondCap explains a failed check whose limit is the cap, "" for another.
 func (s *session) beyondCap(check string, r run.Runner, w want) string {
 	a := r.Arithmetic()
-	if !rounds(a) && w.from == "golden" {
+	if !rounds(a) && w.from == fromGolden {
 		a = report.Float32
 	}
 	t := s.limits[budgetOf{a, inputOf(check)}]

@@ -46,10 +46,10 @@ func TestMeasuredBudget(t *testing.T) {
 				t.Errorf("limit %g, %q: want %g, %q", float64(got.Limit), got.Why, c.limit, c.why)
 			}
 			ort, float64s := named("ort-cpu"), named("interp")
-			if said := s.beyondCap("decode", ort, want{from: "ref"}); (said != "") != c.ill {
+			if said := s.beyondCap("decode", ort, want{from: run.RefName}); (said != "") != c.ill {
 				t.Errorf("of a failure: %q", said)
 			}
-			if said := s.beyondCap("decode", float64s, want{from: "ref"}); said != "" {
+			if said := s.beyondCap("decode", float64s, want{from: run.RefName}); said != "" {
 				t.Errorf("of a float64 runner's failure: %q", said)
 			}
 			if len(s.report.Tolerances) != 1 || (len(s.report.Warnings) == 1) != c.ill {
@@ -105,4 +105,17 @@ func (r *namedRunner) Describe() string { return "ONNX Runtime 9.9 (optimisation
 
 func (r *namedRunner) Tap(context.Context, run.Input, run.State, []string, func(string, *interp.Array) error) (*report.Logits, run.State, error) {
 	return nil, nil, errors.New("not in this test")
+}
+
+// The reference is not excused by what rounding does to it: it must not contradict
+// itself.
+func TestNoRoundingOfTheReference(t *testing.T) {
+	s := &session{ref: &run.Ref{}}
+	text, err := s.rounding(s.ref, want{from: run.RefName}, nil, func(run.Runner) (*report.Logits, error) {
+		t.Error("the reference with rounded constants is asked")
+		return nil, errors.New("asked")
+	})
+	if text != "" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
 }

@@ -138,7 +138,7 @@ func (s *session) compare(name string, r run.Runner, w want, lim float64, ask ru
 // digits of float64: then it says so, else "". Only a cancelled context is an
 // error.
 func (s *session) rounding(r run.Runner, w want, got *report.Logits, ask run.Question) (string, error) {
-	if !run.InFloat64(r) || w.from != "ref" {
+	if r == run.Runner(s.ref) || !run.InFloat64(r) || w.from != run.RefName {
 		return "", nil
 	}
 	s.step("ref: with the graph's rounded constants")

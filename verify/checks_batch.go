@@ -70,7 +70,7 @@ func (b *rows) batch(to side, steps int) (run.Input, want) {
 		width++
 	}
 	var in run.Input
-	w := want{logits: &report.Logits{B: len(b.ids), S: width, V: b.want[0].V}, from: "ref"}
+	w := want{logits: &report.Logits{B: len(b.ids), S: width, V: b.want[0].V}, from: run.RefName}
 	w.logits.Data = make([]float64, w.logits.B*w.logits.S*w.logits.V)
 	for row, ids := range b.ids {
 		ids = ids[:min(len(ids), width)]

@@ -37,7 +37,7 @@ func (s *session) farPositions() error {
 			}
 			answers[r.Positions()] = logits
 		}
-		if err := s.compare(report.CheckFarPositions, r, want{logits: logits, from: "ref", first: start}, r.Arithmetic().Limit(), ask); err != nil {
+		if err := s.compare(report.CheckFarPositions, r, want{logits: logits, from: run.RefName, first: start}, r.Arithmetic().Limit(), ask); err != nil {
 			return err
 		}
 	}

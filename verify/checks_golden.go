@@ -7,12 +7,15 @@ import (
 	"github.com/pecvt/pecvt/verify/run"
 )
 
+// fromGolden says that what is wanted comes from a file of given answers.
+const fromGolden = "golden"
+
 // golden compares every runner with a file of given logits, and ref with the
 // hidden states in it.
 func (s *session) golden() error {
 	g := s.given
 	in := run.Prompt(g.Ids, 0)
-	w := want{logits: g.Logits, from: "golden"}
+	w := want{logits: g.Logits, from: fromGolden}
 	ask := run.Prefill(s.ctx, in)
 	// The answers were computed in float32 themselves: compare gives them its budget.
 	if err := s.compare(report.CheckGolden, s.ref, w, report.Float32.Limit(), ask); err != nil {
@@ -74,7 +77,7 @@ func (s *session) goldenHidden(g *run.Golden, in run.Input) error {
 			}
 			return list[i], nil
 		}
-		if err := s.compare(report.CheckGolden+"-"+name, s.ref, want{logits: given, from: "golden"}, report.Float32.Limit(), ask); err != nil {
+		if err := s.compare(report.CheckGolden+"-"+name, s.ref, want{logits: given, from: fromGolden}, report.Float32.Limit(), ask); err != nil {
 			return err
 		}
 	}

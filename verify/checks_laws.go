@@ -84,7 +84,7 @@ func (s *session) broken(why func(a *family.Attention) string) string {
 // twoLimits bounds the distance of two answers of one runner: each may be its
 // limit away from the truth.
 func (s *session) twoLimits(check string, r run.Runner, ask run.Question) (float64, error) {
-	one, err := s.budget(check, r, want{from: "ref"}, r.Arithmetic().Limit(), ask)
+	one, err := s.budget(check, r, want{from: run.RefName}, r.Arithmetic().Limit(), ask)
 	return 2 * one, err
 }
 

@@ -131,7 +131,7 @@ func (s *session) lawShift() error {
 // roundedAlike tells whether an answer of the interpreter is the reference's with
 // the graph's rounded constants.
 func (s *session) roundedAlike(r run.Runner, got *report.Logits, ask run.Question) bool {
-	text, err := s.rounding(r, want{from: "ref"}, got, ask)
+	text, err := s.rounding(r, want{from: run.RefName}, got, ask)
 	return err == nil && text != ""
 }
 

@@ -49,7 +49,7 @@ func (s *session) longPrefill() error {
 	if err != nil {
 		return err
 	}
-	w := want{logits: logits, from: "ref", keep: farFromTies(logits)}
+	w := want{logits: logits, from: run.RefName, keep: farFromTies(logits)}
 	for _, r := range s.others {
 		if run.TooLarge(r, weightCount(s.model)) {
 			s.skip(report.CheckLongPrefill, r, "the interpreter would take long for a model of this size; ONNX Runtime runs it")

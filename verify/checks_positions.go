@@ -80,7 +80,7 @@ func (s *session) positions() error {
 				return err
 			}
 		}
-		if err := s.compare(report.CheckPositions, r, want{logits: logits, from: "ref", at: at}, r.Arithmetic().Limit(), ask); err != nil {
+		if err := s.compare(report.CheckPositions, r, want{logits: logits, from: run.RefName, at: at}, r.Arithmetic().Limit(), ask); err != nil {
 			return err
 		}
 	}
@@ -139,7 +139,7 @@ func (s *session) positionsByPast(r run.Runner, ids []int64, list []int) error {
 		return err
 	}
 	at := func(row, col int) int64 { return int64(reached[row] + col) }
-	return s.compare(report.CheckPositions, r, want{logits: logits, from: "ref", at: at}, r.Arithmetic().Limit(), ask)
+	return s.compare(report.CheckPositions, r, want{logits: logits, from: run.RefName, at: at}, r.Arithmetic().Limit(), ask)
 }
 
 // maxSweepBytes bounds a synthetic past of the sweep, in float64: there are

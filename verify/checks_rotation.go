@@ -53,7 +53,7 @@ func (s *session) rotation() error {
 		return s.ctx.Err()
 	}
 	if err != nil {
-		c.Verdict, c.Detail = report.Fail, run.Reason("interp", err)
+		c.Verdict, c.Detail = report.Fail, run.Reason(run.InterpName, err)
 	}
 	if c.Verdict == report.Fail {
 		c.Blame = "the tables may be right, and what looks up in them is not: emit the graph again with pecvt export"

@@ -70,7 +70,7 @@ func (s *session) afterPast(check string, p *run.Past, ids []int64) error {
 			s.skip(check, r, noPast(r))
 			continue
 		}
-		if err := s.compare(check, r, want{logits: logits, from: "ref"}, r.Arithmetic().Limit(), ask); err != nil {
+		if err := s.compare(check, r, want{logits: logits, from: run.RefName}, r.Arithmetic().Limit(), ask); err != nil {
 			return err
 		}
 	}

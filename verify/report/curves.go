@@ -59,9 +59,9 @@ type PlaneRow struct {
 	State string `json:"state"`
 }
 
-// DecayRow is the mean score over the distances From to To (see
-// session.decay): Score and Source without content, Prompt and PromptSource
-// for the mean query and the mean key of the prompt. Null is not known.
+// DecayRow is the mean score over the distances From to To: Score and Source
+// without content, Prompt and PromptSource for the mean query and the mean key of
+// the prompt. Null is not known.
 type DecayRow struct {
 	From         int    `json:"from"`
 	To           int    `json:"to"`

@@ -87,6 +87,40 @@ func TestSelectAndCalibrate(t *testing.T) {
 	}
 }
 
+// TestCalibrateOlmo2: no norm before attention, and queries and keys normalised
+// over all heads. The gradients are checked in convert/retrofit.
+func TestCalibrateOlmo2(t *testing.T) {
+	source := filepath.Join(fixtures, "golden/olmo2")
+	ckpt, err := safetensors.OpenCheckpoint(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ckpt.Close()
+	m, err := family.Load(ckpt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := rewrite.Make(m, ckpt, rewrite.Options{To: "hope"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	students, err := convert.Students(m, made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := tokens(t, source, 2048)[0]
+	c, err := retrofit.Calibrate(context.Background(), m, ckpt, ref.NewWalk(m, ckpt), students, retrofit.Sequences(text, 64, 2048), retrofit.CalibrateOptions{Steps: 40, Folder: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range c.Layers {
+		t.Logf("layer %d: KL %.4f, %.4f after", l.Layer, l.Before, l.After)
+		if !l.Kept || l.After > .95*l.Before {
+			t.Errorf("layer %d: KL %v before and %v after", l.Layer, l.Before, l.After)
+		}
+	}
+}
+
 // TestSelectionVerifies: graphs of selected planes, per head and for the whole
 // model, agree with the reference.
 func TestSelectionVerifies(t *testing.T) {

@@ -26,7 +26,7 @@ type template struct {
 
 var templates = []template{
 	hf("llama-gqa", "head_dim", false), hf("llama-gqa", "head_dim", false), hf("llama3-scaled", "head_dim", false), hf("mistral", "head_dim", true),
-	hf("qwen2", "", false), hf("qwen3", "head_dim", false), hf("phi3", "", true), hf("starcoder2", "", true), hf("stablelm", "", false), hf("smollm3", "", true),
+	hf("qwen2", "", false), hf("qwen3", "head_dim", false), hf("phi3", "", true), hf("starcoder2", "", true), hf("stablelm", "", false), hf("smollm3", "", true), hf("olmo2", "", false),
 	{golden: "gpt-neox", hidden: "hidden_size", inner: "intermediate_size", layers: "num_hidden_layers", heads: "num_attention_heads", positions: "max_position_embeddings", vocab: "vocab_size", rope: true},
 	{golden: "gpt-neox-serial", hidden: "hidden_size", inner: "intermediate_size", heads: "num_attention_heads", vocab: "vocab_size", rope: true},
 	{golden: "bloom", hidden: "hidden_size", layers: "n_layer", heads: "n_head", vocab: "vocab_size"},
@@ -37,12 +37,8 @@ var templates = []template{
 }
 
 func hf(golden, size string, window bool) template {
-	t := template{golden: golden, hidden: "hidden_size", inner: "intermediate_size", heads: "num_attention_heads", groups: "num_key_value_heads", size: size,
-		positions: "max_position_embeddings", vocab: "vocab_size", rope: true, window: window}
-	if golden == "llama-gqa" || golden == "starcoder2" || golden == "stablelm" || golden == "llama3-scaled" {
-		t.layers = "num_hidden_layers" // others list their layers
-	}
-	return t
+	return template{golden: golden, hidden: "hidden_size", inner: "intermediate_size", layers: "num_hidden_layers", heads: "num_attention_heads",
+		groups: "num_key_value_heads", size: size, positions: "max_position_embeddings", vocab: "vocab_size", rope: true, window: window}
 }
 
 // randomModel writes a checkpoint of a random family and size, with weights as
@@ -107,7 +103,9 @@ func resize(t *testing.T, rng *rand.Rand, tp template, o *family.Object) {
 	}
 	set(tp.hidden, hidden)
 	set(tp.inner, pick(rng, 40, 64, 96))
-	set(tp.layers, 1+rng.IntN(3))
+	if layers := 1 + rng.IntN(3); !o.Has("layer_types") { // others list their layers
+		set(tp.layers, layers)
+	}
 	set(tp.vocab, pick(rng, 40, 97, 200))
 	set(tp.positions, pick(rng, 32, 64, 300))
 	if tp.hidden != "" {

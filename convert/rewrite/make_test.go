@@ -75,9 +75,14 @@ const (
 // dropped5 holds longrope's factors for a tail of five dropped planes of eight.
 const dropped5 = `[1.0,1.0,1.0,1e+30,1e+30,1e+30,1e+30,1e+30]`
 
+// dropped3 drops the fourth plane alone.
+const dropped3 = `[1.0,1.0,1.0,1e+30,1.0,1.0,1.0,1.0]`
+
 // TestSpellings pins what config.json says, in the style of its source. The
 // spellings were run in stock transformers (testdata/check_transformers.py).
 func TestSpellings(t *testing.T) {
+	pinned := map[string]bool{}
+	defer func() { wantSpectral(t, pinned, "configuration") }()
 	for _, c := range []struct {
 		family, rope, options string
 		spelling              string
@@ -91,6 +96,9 @@ func TestSpellings(t *testing.T) {
 		{"llama", newer, "hope L=16", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.25}`, "- - - 32"},
 		{"llama", newer, "hope cut=k=7", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.875}`, "- - - 32"},
 		{"llama", newer, "p-rope", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.75}`, "- - - 32"},
+		{"llama", newer, "hope-ab1", "longrope", `{"rope_theta":300.0,"rope_type":"longrope","factor":1.0,"attention_factor":1.0,"original_max_position_embeddings":32,"short_factor":` + dropped3 + `,"long_factor":` + dropped3 + `}`, "- - - 32"},
+		{"llama", newer, "hope-ab2", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.5}`, "- - - 32"},
+		{"llama", newer, "hope-ab3", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.375}`, "- - - 32"},
 		{"llama", newer, "nope", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.0}`, "- - - 32"},
 		{"llama", newer, "hope scale=pi:4", "proportional", `{"rope_theta":300.0,"rope_type":"proportional","partial_rotary_factor":0.375,"factor":4.0}`, "- - - 128"},
 		{"llama", newer, "pi scale=pi:3", "linear", `{"rope_theta":300.0,"rope_type":"linear","factor":3.0,"original_max_position_embeddings":32}`, "- - - 96"},
@@ -114,6 +122,7 @@ func TestSpellings(t *testing.T) {
 		{"qwen2", newer, "hope layout=partial", "linear", `{"rope_theta":8.490249844618392,"rope_type":"linear","partial_rotary_factor":0.375,"factor":1.0}`, "8.490249844618392 0.375 - 32"},
 		{"qwen3", older, "hope layout=partial scale=pi:4", "linear", `{"rope_type":"linear","partial_rotary_factor":0.375,"factor":4.0,"original_max_position_embeddings":32}`, "8.490249844618392 0.375 - 128"},
 	} {
+		pinned[options(t, c.options).To] = true
 		t.Run(c.family+" "+c.options, func(t *testing.T) {
 			m := model(t, c.family, c.rope)
 			r, err := rewrite.Make(m, nil, options(t, c.options))
@@ -148,6 +157,16 @@ func TestSpellings(t *testing.T) {
 				t.Errorf("top level (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// wantSpectral names the encodings of one spectrum that a test's cases leave out.
+func wantSpectral(t *testing.T, have map[string]bool, what string) {
+	t.Helper()
+	for _, e := range posenc.Encodings() {
+		if e.Target != nil && !have[e.Name] {
+			t.Errorf("encoding %q has no %s worked out by hand: add a case of it to %s (convert/rewrite)", e.Name, what, t.Name())
+		}
 	}
 }
 
@@ -187,6 +206,8 @@ func TestKeepsConfiguration(t *testing.T) {
 
 // TestExactOrLossy asserts the verdict and the planes for the golden model.
 func TestExactOrLossy(t *testing.T) {
+	judged := map[string]bool{}
+	defer func() { wantSpectral(t, judged, "verdict") }()
 	for _, c := range []struct {
 		options          string
 		kind             rewrite.Kind
@@ -207,6 +228,7 @@ func TestExactOrLossy(t *testing.T) {
 		{"pi scale=pi:2", rewrite.Lossy, nil, nil},
 		{"yarn scale=yarn:2", rewrite.Lossy, nil, nil},
 	} {
+		judged[options(t, c.options).To] = true
 		r, err := rewrite.Make(model(t, "llama", newer), nil, options(t, c.options))
 		if err != nil {
 			t.Errorf("%s: %v", c.options, err)

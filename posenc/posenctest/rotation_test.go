@@ -3,6 +3,7 @@ package posenctest_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/pecvt/pecvt/posenc"
@@ -80,6 +81,35 @@ func sameFor(l posenc.Matrix) func(int, int) posenc.Matrix {
 	return func(int, int) posenc.Matrix { return l }
 }
 
+// spectral is what a way makes of base 300, d 8, trained on 32 positions: the
+// source must not change.
+func spectral(t *testing.T, w posenctest.Way) posenc.Spectrum {
+	t.Helper()
+	e, err := posenc.FindEncoding(w.To)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv := posenc.InvFreq(300, 8)
+	src := posenc.Source{Declared: posenc.RopeParams{Type: "default", Theta: 300, HeadDim: 8, Partial: 1}, Unscaled: inv,
+		Current: posenc.Spectrum{InvFreq: slices.Clone(inv), Gain: 1}, TrainedLength: 32}
+	if src.Scale, err = posenc.ParseScale(w.Scale); err != nil {
+		t.Fatal(err)
+	}
+	if w.Cut != "" {
+		if src.Cut, err = posenc.ParseCut(w.Cut); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := e.Target(src)
+	if err != nil {
+		t.Fatalf("%s: %v", w, err)
+	}
+	if !slices.Equal(src.Current.InvFreq, inv) || !slices.Equal(inv, posenc.InvFreq(300, 8)) {
+		t.Errorf("%s changed its source", w)
+	}
+	return s
+}
+
 // samples holds one or more cases for every row of the table of rotations.
 func samples(t *testing.T) map[string][]posenctest.RotationCase {
 	t.Helper()
@@ -98,15 +128,19 @@ func samples(t *testing.T) map[string][]posenctest.RotationCase {
 		out[name] = append(out[name], c)
 	}
 
-	for _, r := range []posenc.Rotary{
+	rotaries := []posenc.Rotary{
 		rotary(16, 16, posenc.Halves, posenc.InvFreq(10000, 16)),
 		rotary(12, 8, posenc.Interleaved, posenc.InvFreq(500000, 8)),
-		rotary(8, 8, posenc.Halves, []float64{1, 0.3, 0, 0}), // HoPE
-		rotary(10, 8, posenc.Interleaved, posenc.PRoPE(posenc.PRoPEShare, posenc.Source{Unscaled: posenc.InvFreq(300, 8),
-			Current: posenc.Spectrum{InvFreq: posenc.InvFreq(300, 8), Gain: 1}}).InvFreq),
-		rotary(6, 6, posenc.Halves, []float64{0, 0, 0}), // NoPE
 		rotary(7, 0, posenc.Halves, nil),
-	} {
+	}
+	for i, w := range posenctest.Spectral() { // every encoding that is a spectrum, of 4 planes
+		s := spectral(t, w)
+		if s.Removed != nil { // planes that leave the score turn nothing
+			continue
+		}
+		rotaries = append(rotaries, rotary(10, 8, posenc.Pairing(i%2), s.InvFreq))
+	}
+	for _, r := range rotaries {
 		var still [][]float64
 		for p, f := range r.InvFreq {
 			if a, b := r.Coordinates(p); f == 0 {

@@ -24,6 +24,7 @@ import (
 //   - frequencies of another program for a rope type (posenc/testdata), and a
 //     model of it that is emitted and verified (verify/ropetypes_test.go),
 //   - a sample for a bias or a rotation (posenc/posenctest),
+//   - a verdict and a configuration worked out by hand for a spectrum (convert/rewrite),
 //   - a rule and a line of reason for each kind of source (convert/rewrite),
 //   - an exact rewrite that is computed, for an encoding (verify/rewrites_test.go),
 //   - a comparison with each golden (verify/ref),

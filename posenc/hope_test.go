@@ -246,8 +246,10 @@ func TestSuggestions(t *testing.T) {
 			t.Errorf("%q: %v does not list what is valid", name, err)
 		}
 	}
-	if _, err := FindEncoding("sinusoidal"); err == nil || strings.Contains(err.Error(), "did you mean") {
-		t.Errorf("nothing is near, yet: %v", err)
+	for _, far := range []string{"sinusoidal", ""} {
+		if _, err := FindEncoding(far); err == nil || strings.Contains(err.Error(), "did you mean") {
+			t.Errorf("nothing is near %q, yet: %v", far, err)
+		}
 	}
 	for _, c := range []struct {
 		a, b string

@@ -154,7 +154,7 @@ func Suggest(name string, valid []string) string {
 }
 
 // nearest asks whether the nearest valid name was meant: `; did you mean
-// "hope"?`, or nothing where none is near or the name is valid.
+// "hope"?`, or nothing where none is near, the name is valid, or there is none.
 func nearest(name string, valid []string) string {
 	best, distance := "", 3
 	for _, v := range valid {
@@ -162,7 +162,7 @@ func nearest(name string, valid []string) string {
 			best, distance = v, d
 		}
 	}
-	if best == "" || best == name {
+	if best == "" || best == name || name == "" {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", best)

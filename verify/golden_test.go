@@ -231,6 +231,15 @@ func wantComplete(t *testing.T, r *verify.Report, attention string, layers int, 
 	}
 }
 
+// TestNegativeTokens: an option out of range is an error that names it.
+func TestNegativeTokens(t *testing.T) {
+	for field, o := range map[string]verify.Options{"Options.Tokens -1": {Tokens: -1}, "Options.DriftTokens -2": {DriftTokens: -2}} {
+		if _, err := verify.Verify(t.Context(), t.TempDir(), o); err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("error %v: want %s named", err, field)
+		}
+	}
+}
+
 // TestOneToken: what a prompt of one token cannot show leaves the report
 // incomplete and says why.
 func TestOneToken(t *testing.T) {

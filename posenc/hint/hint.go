@@ -37,19 +37,20 @@ const (
 	Weights   = "Options.Weights"
 	MaxLength = "Options.MaxLength"
 
-	Against    = "Options.Against"
-	Golden     = "Options.Golden"
-	IDs        = "Options.IDs"
-	Tokens     = "Options.Tokens"
-	Provider   = "Options.Provider"
-	OptLevel   = "Options.OptLevel"
-	ORTLibrary = "Options.ORTLibrary"
-	Require    = "Options.Require"
-	Bisect     = "Options.Bisect"
-	Extract    = "Options.Extract"
-	Force      = "Options.Force"
-	MaxMem     = "Options.MaxMem"
-	Seed       = "Options.Seed"
+	Against     = "Options.Against"
+	Golden      = "Options.Golden"
+	IDs         = "Options.IDs"
+	Tokens      = "Options.Tokens"
+	DriftTokens = "Options.DriftTokens"
+	Provider    = "Options.Provider"
+	OptLevel    = "Options.OptLevel"
+	ORTLibrary  = "Options.ORTLibrary"
+	Require     = "Options.Require"
+	Bisect      = "Options.Bisect"
+	Extract     = "Options.Extract"
+	Force       = "Options.Force"
+	MaxMem      = "Options.MaxMem"
+	Seed        = "Options.Seed"
 
 	Scored      = "Config.IDs"
 	EvalAgainst = "Config.Against"
@@ -62,7 +63,7 @@ const (
 // Fields lists them.
 func Fields() []Field {
 	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, Hash, Replace, NoGraph, Attention, Bias, Weights, MaxLength,
-		Against, Golden, IDs, Tokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
+		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences}
 }
 

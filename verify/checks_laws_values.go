@@ -264,10 +264,6 @@ func (f *finding) blind(a *family.Attention, x, y headValues, at run.Input, what
 // every query and visible key. Of a bias in coordinates of the heads, which is
 // known up to a term of the query's own, the bias at distance 0 is taken off.
 func (s *session) lawGates() error {
-	g := run.Exact(s.others)
-	if g == nil {
-		return nil
-	}
 	if s.broken(func(a *family.Attention) string {
 		if a.Bias != nil {
 			return "a bias"
@@ -275,6 +271,11 @@ func (s *session) lawGates() error {
 		return ""
 	}) == "" {
 		s.noLaw(report.CheckLawGates, "no law of this encoding: no layer has a bias")
+		return nil
+	}
+	g := run.Exact(s.others)
+	if g == nil {
+		s.noLaw(report.CheckLawGates, "no runner shows values of the graph in float64, where a bias is seen")
 		return nil
 	}
 	n := min(len(s.in.IDs[0]), shiftTokens)

@@ -16,8 +16,8 @@ func (s *session) lengthDependence() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.dir, err)
 	}
-	for i := range s.model.Blocks {
-		if reflect.DeepEqual(short.Blocks[i].Attn().Rotary.Spectrum, s.model.Blocks[i].Attn().Rotary.Spectrum) {
+	for i, a := range s.model.Attentions() {
+		if reflect.DeepEqual(short.Blocks[i].Attn().Rotary.Spectrum, a.Rotary.Spectrum) {
 			continue
 		}
 		up := s.model.TrainedLength

@@ -91,6 +91,10 @@ func TestInventedParts(t *testing.T) {
 		for _, c := range familytest.Invented(s.model) {
 			s.model, s.loaded, s.source = c.Model, c.Model, c.Model
 			s.report.Checks = nil
+			s.windows() // layers without attention have none, and do not turn
+			if err := s.lengthDependence(); err != nil {
+				t.Errorf("%s: %v", c.Name, err)
+			}
 			s.attributes()
 			if a := s.report.Checks[0]; a.Verdict != report.Incomplete {
 				t.Errorf("%s: attributes are %s", c.Name, a.Verdict)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -120,6 +121,57 @@ func TestRefusedRunners(t *testing.T) {
 		{[]run.Runner{&supplied{name: "a", in: report.Float32}, &supplied{name: "a", in: report.Float32}}, `runner "a": the name is another's`},
 	} {
 		if _, err := verify.Verify(context.Background(), dir, verify.Options{Runners: tt.runners}); err == nil || !strings.Contains(err.Error(), tt.text) {
+			t.Errorf("error %v, want %s", err, tt.text)
+		}
+	}
+}
+
+// TestRunnersWithoutValues: a check that needs values of the graph says so where
+// no runner shows any, and a runner that is required and was not brought fails.
+func TestRunnersWithoutValues(t *testing.T) {
+	dir, err := exportGolden(t, "mpt", onnxops.Options{MaxLength: 128, Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := run.ReadGraph(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, err := run.OpenInterp(dir, info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer graph.Close()
+	mute := struct{ run.Runner }{graph} // of all that it can do, the answers are left
+	r := verified(t, dir, verify.Options{Runners: []run.Runner{mute}, Require: []string{"interp", "ort"}})
+	if c, ok := find(r, report.CheckLawGates, "interp"); c.Verdict != verify.Skipped || !strings.Contains(c.Detail, "no runner shows values") {
+		t.Errorf("law-gates: made %v, %s %q", ok, c.Verdict, c.Detail)
+	}
+	if c, ok := find(r, report.CheckLoad, "ort"); c.Verdict != verify.Fail {
+		t.Errorf("load of ort: made %v, %s %q", ok, c.Verdict, c.Detail)
+	}
+	if c, ok := find(r, report.CheckLoad, "interp"); ok {
+		t.Errorf("load of interp: %s %q", c.Verdict, c.Detail)
+	}
+	if r.Verdict != verify.Fail {
+		t.Errorf("verdict %s", r.Verdict)
+	}
+}
+
+// TestRefusedOptions: options that would be passed over, or prove nothing, are errors.
+func TestRefusedOptions(t *testing.T) {
+	for _, tt := range []struct {
+		opts verify.Options
+		text string
+	}{
+		{verify.Options{Runners: []run.Runner{}}, "verify: Options.Runners is empty"},
+		{verify.Options{Runners: []run.Runner{nil}}, "verify: Options.Runners[0] is nil"},
+		{verify.Options{Require: []string{"ort-cuda"}}, `verify: Options.Require "ort-cuda": expected "ort"`},
+		{verify.Options{Tokens: -3}, "verify: Options.Tokens -3: expected a positive number"},
+		{verify.Options{MaxMem: -1}, "verify: Options.MaxMem -1: expected a positive number"},
+		{verify.Options{DriftTokens: -1}, "verify: Options.DriftTokens -1: expected a positive number"},
+	} {
+		if _, err := verify.Verify(context.Background(), "nowhere", tt.opts); err == nil || !strings.Contains(err.Error(), tt.text) {
 			t.Errorf("error %v, want %s", err, tt.text)
 		}
 	}

@@ -50,7 +50,8 @@ type Options struct {
 	// them. A name of two of them, or "ref", is an error, and so is one whose
 	// arithmetic no tolerance is known for.
 	Runners []run.Runner
-	// Require names runners whose absence is a failure: "ort".
+	// Require names runners whose absence is a failure: "ort", or what the names of
+	// Runners begin with.
 	Require []string
 	// Bisect looks for the node where the graph's values leave the budget, and
 	// Extract, where not empty, is the folder to write that node to as a repro
@@ -116,6 +117,9 @@ func Verify(ctx context.Context, dir string, opts Options) (*report.Report, erro
 	}
 	if opts.Seed == 0 {
 		opts.Seed = 1
+	}
+	if err := opts.check(); err != nil {
+		return nil, fmt.Errorf("verify: %w", err)
 	}
 	if err := somethingToVerify(dir); err != nil {
 		return nil, err
@@ -298,6 +302,11 @@ func (s *session) admit(list []run.Runner) error {
 		}
 	}
 	s.others = slices.Clone(list)
+	for _, must := range s.opts.Require {
+		if !slices.ContainsFunc(list, func(r run.Runner) bool { return strings.HasPrefix(r.Name(), must) }) {
+			s.add(report.Check{Name: report.CheckLoad, Runner: must, Verdict: report.Fail, Detail: "required, and not among the runners that were brought"})
+		}
+	}
 	return s.ctx.Err()
 }
 

@@ -18,9 +18,9 @@ const longestWindowedPrompt = 512
 // windows returns the sizes of the model's sliding windows, rising.
 func (s *session) windows() []int {
 	var list []int
-	for i := range s.model.Blocks {
-		if w := s.model.Blocks[i].Attn().Window; w > 0 {
-			list = append(list, w)
+	for _, a := range s.model.Attentions() {
+		if a.Window > 0 {
+			list = append(list, a.Window)
 		}
 	}
 	slices.Sort(list)

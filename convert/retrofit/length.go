@@ -18,9 +18,8 @@ func SameAt(m *family.Model, lengths ...int) error {
 		if err != nil {
 			return err
 		}
-		for i := range m.Blocks {
-			a, b := m.Blocks[i].Attn().Rotary.Spectrum, at.Blocks[i].Attn().Rotary.Spectrum
-			if !reflect.DeepEqual(a, b) {
+		for i, a := range m.Attentions() {
+			if !reflect.DeepEqual(a.Rotary.Spectrum, at.Blocks[i].Attn().Rotary.Spectrum) {
 				return fmt.Errorf("rope type %s turns otherwise at %d positions than at %d: %w; what was measured or fitted at one length would not serve the other", m.Rope.Type, n, m.TrainedLength, posenc.ErrUnsupported)
 			}
 		}

@@ -95,8 +95,8 @@ func (x machine) costs(m *family.Model, sequences [][]int64, planes int) float64
 		keys += 0.625 * float64(len(s)) * retrofit.DefaultCostRows
 	}
 	heads := 0
-	for i := range m.Blocks {
-		heads += m.Blocks[i].Attn().Heads
+	for _, a := range m.Attentions() {
+		heads += a.Heads
 	}
 	return forwardFlops(m, sequences, false)/(x.rate*walkShare) + keys*float64(heads*planes)*costSeconds/float64(x.cores)
 }

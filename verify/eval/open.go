@@ -143,8 +143,8 @@ func (m *Model) sameSpectra(a, b int) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", m.Dir, err)
 	}
-	for i := range x.Blocks {
-		if !reflect.DeepEqual(x.Blocks[i].Attn().Rotary.Spectrum, y.Blocks[i].Attn().Rotary.Spectrum) {
+	for i, a := range x.Attentions() {
+		if !reflect.DeepEqual(a.Rotary.Spectrum, y.Blocks[i].Attn().Rotary.Spectrum) {
 			return false, nil
 		}
 	}

@@ -11,13 +11,13 @@ const requirable = "ort"
 
 // check refuses what cannot be meant, before anything is opened.
 func (o Options) check() error {
-	for _, f := range []struct {
-		name  string
-		value int64
-	}{{hint.Tokens, int64(o.Tokens)}, {hint.MaxMem, o.MaxMem}, {"Options.DriftTokens", int64(o.DriftTokens)}} {
-		if f.value < 0 {
-			return hint.Errorf("%s %d: expected a positive number, or 0 for the default", f.name, f.value)
-		}
+	switch {
+	case o.Tokens < 0:
+		return hint.Errorf(hint.Tokens+" %d: expected a positive number, or 0 for a prompt of %d tokens", o.Tokens, defaultTokens)
+	case o.DriftTokens < 0:
+		return hint.Errorf(hint.DriftTokens+" %d: expected a positive number, or 0 for all of the prompt", o.DriftTokens)
+	case o.MaxMem < 0:
+		return hint.Errorf(hint.MaxMem+" %d: expected a positive number of bytes, or 0 for 1 GiB", o.MaxMem)
 	}
 	if o.Runners != nil && len(o.Runners) == 0 {
 		return errors.New("Options.Runners is empty, so nobody would run the graph: expected one or more, or nil for the interpreter and ONNX Runtime")

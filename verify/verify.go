@@ -106,12 +106,6 @@ const defaultTokens = 48
 // the report's verdict.
 func Verify(ctx context.Context, dir string, opts Options) (*report.Report, error) {
 	begin := time.Now()
-	if opts.Tokens < 0 {
-		return nil, hint.Errorf("verify: "+hint.Tokens+" %d: expected a positive number, or 0 for a prompt of %d tokens", opts.Tokens, defaultTokens)
-	}
-	if opts.DriftTokens < 0 {
-		return nil, hint.Errorf("verify: "+hint.DriftTokens+" %d: expected a positive number, or 0 for all of the prompt", opts.DriftTokens)
-	}
 	if opts.Tokens == 0 {
 		opts.Tokens = defaultTokens
 	}

@@ -3,6 +3,7 @@ package verify_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -291,5 +292,38 @@ func TestDriftIsNotJudged(t *testing.T) {
 	}
 	if _, err := verify.Verify(t.Context(), same, verify.Options{Against: filepath.Join(fixtures, "models/stories260K")}); err == nil || !strings.Contains(err.Error(), "vocabulary") {
 		t.Errorf("another vocabulary: %v", err)
+	}
+}
+
+// TestFaultyGolden: given answers that are off are told apart from a graph that
+// is.
+func TestFaultyGolden(t *testing.T) {
+	present := runtimePresent(t)
+	dir := hopeLlama.write(t)
+	for tensor, check := range map[string]string{"logits": "golden", "hidden.1": "golden-hidden.1"} {
+		t.Run(tensor, func(t *testing.T) {
+			r := verified(t, dir, verify.Options{Golden: faultyGolden(t, tensor), OptLevel: "all"})
+			runners := []string{"ref"}
+			if check == "golden" {
+				runners = append(runners, "interp")
+				if present {
+					runners = append(runners, "ort-cpu")
+				}
+			}
+			for _, runner := range runners {
+				c, _ := find(r, check, runner)
+				if c.Verdict != verify.Fail || math.Abs(float64(c.MaxAbs)-0.01) > 1e-4 || !strings.Contains(c.Blame, "the given file") {
+					t.Errorf("%s of %s: %s, max abs %v, blame %q", check, runner, c.Verdict, c.MaxAbs, c.Blame)
+				}
+			}
+			for _, c := range r.Checks {
+				if c.Verdict == verify.Fail && c.Name != check {
+					t.Errorf("%s of %s fails too: %s", c.Name, c.Runner, c.Detail)
+				}
+			}
+			if r.Verdict != verify.Fail {
+				t.Errorf("verdict %s", r.Verdict)
+			}
+		})
 	}
 }

@@ -104,14 +104,14 @@ func (s *session) wantedAttributes() (want map[string]numbers, nodes [][]string)
 				must(names.Node(names.Layer(p.Layer, names.Act), "Gelu"), numbers{"approximate": approximate})
 			}
 		case *family.Attention:
-			s.wantedOfAttention(p.Layer, of, must)
+			s.wantedOfAttention(p.Layer, of, want, must)
 		}
 	}
 	return want, nodes
 }
 
 // wantedOfAttention are those of a layer's scores and of what turns its heads.
-func (s *session) wantedOfAttention(layer int, a *family.Attention, must func(name string, n numbers)) {
+func (s *session) wantedOfAttention(layer int, a *family.Attention, want map[string]numbers, must func(name string, n numbers)) {
 	scale := float32(a.Scale)
 	interleaved := int64(0)
 	if a.Rotary.Pairing == posenc.Interleaved {
@@ -120,6 +120,9 @@ func (s *session) wantedOfAttention(layer int, a *family.Attention, must func(na
 	window := int64(-1)
 	if a.Window > 0 {
 		window = int64(a.Window)
+	}
+	for _, side := range []names.Side{names.Q, names.K} { // where one stands in a layer that does not turn, it is judged as well
+		want[names.Layer(layer, side.Heads())+names.Rotation] = numbers{"interleaved": interleaved, "rotary_embedding_dim": int64(a.Rotary.Dim)}
 	}
 	if s.info.Attention == "ort" {
 		must(names.Layer(layer, names.GroupQueryAttention), numbers{"scale": scale, "num_heads": int64(a.Heads), "kv_num_heads": int64(a.KVHeads),

@@ -111,3 +111,14 @@ func TestInventedParts(t *testing.T) {
 		}
 	}
 }
+
+// TestTurnedByMistake: a rotation that stands in a layer which does not turn has
+// an attribute that is not the model's.
+func TestTurnedByMistake(t *testing.T) {
+	s := newOf(t, func(*family.Block) {}, onnxops.Options{})
+	s.model.Blocks[1].Attn().Rotary.Dim = 0
+	s.attributes()
+	if c := s.report.Checks[len(s.report.Checks)-1]; c.Verdict != report.Fail || !strings.Contains(c.Detail, "/layers.1/attn/q/Rotation has rotary_embedding_dim") && !strings.Contains(c.Detail, "/layers.1/attn/k/Rotation has rotary_embedding_dim") {
+		t.Errorf("%s: %s", c.Verdict, c.Detail)
+	}
+}

@@ -108,6 +108,9 @@ type Plan struct {
 // NewPlan reads a model's configuration and headers and decides the
 // conversion. Path is a folder, a .safetensors file or an index.
 func NewPlan(path string, o Options) (*Plan, error) {
+	if o.MaxShardSize < 0 {
+		return nil, fmt.Errorf("Options.MaxShardSize %d: expected a positive number of bytes, or 0 for the source's files", o.MaxShardSize)
+	}
 	src, err := store.Open(path)
 	if err != nil {
 		return nil, err

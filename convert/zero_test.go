@@ -3,6 +3,7 @@ package convert
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/rewrite"
@@ -17,6 +18,9 @@ func TestZeroOptions(t *testing.T) {
 	}
 	if _, err := NewPlan("", Options{To: "hope"}); err == nil {
 		t.Error("no model is planned")
+	}
+	if _, err := NewPlan(model, Options{To: "hope", MaxShardSize: -1}); err == nil || !strings.Contains(err.Error(), "MaxShardSize -1") {
+		t.Errorf("a negative size of files: %v", err)
 	}
 	plan, err := NewPlan(model, Options{To: "hope"})
 	if err != nil {

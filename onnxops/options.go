@@ -105,7 +105,7 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 		return o, fmt.Errorf("onnx: weights %q: expected %q, %q or %q", o.Weights, WeightsExternal, WeightsExternalCopy, WeightsEmbed)
 	}
 	if o.MaxLength < 1 || o.MaxLength > math.MaxInt32 {
-		return o, hint.Errorf("onnx: maximum length %d: expected a positive number of positions; give one with "+hint.MaxLength, o.MaxLength)
+		return o, hint.Errorf("onnx: maximum length %d: expected 1 to 2147483647 positions; give such a number with "+hint.MaxLength, o.MaxLength)
 	}
 	for i, a := range m.Attentions() {
 		planes := a.Rotary.Planes()

@@ -2,8 +2,11 @@ package verify
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/pecvt/pecvt/posenc/hint"
+	"github.com/pecvt/pecvt/verify/ort"
 )
 
 // requirable is what Options.Require may name where Runners is nil.
@@ -18,6 +21,14 @@ func (o Options) check() error {
 		return hint.Errorf(hint.DriftTokens+" %d: expected a positive number, or 0 for all of the prompt", o.DriftTokens)
 	case o.MaxMem < 0:
 		return hint.Errorf(hint.MaxMem+" %d: expected a positive number of bytes, or 0 for 1 GiB", o.MaxMem)
+	}
+	for _, choice := range []struct {
+		field, is string
+		of        []string
+	}{{hint.Provider, o.Provider, ort.Providers()}, {hint.OptLevel, o.OptLevel, ort.OptLevels()}} {
+		if choice.is != "" && !slices.Contains(choice.of, choice.is) {
+			return hint.Errorf(choice.field+" %q: expected one of %s, or none", choice.is, strings.Join(choice.of, ", "))
+		}
 	}
 	if o.Runners != nil && len(o.Runners) == 0 {
 		return errors.New("Options.Runners is empty, so nobody would run the graph: expected one or more, or nil for the interpreter and ONNX Runtime")

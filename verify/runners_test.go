@@ -164,6 +164,8 @@ func TestRefusedOptions(t *testing.T) {
 		opts verify.Options
 		text string
 	}{
+		{verify.Options{Provider: "gpu"}, `Options.Provider "gpu": expected one of cpu, cuda`},
+		{verify.Options{OptLevel: "most"}, `Options.OptLevel "most": expected one of disabled, basic`},
 		{verify.Options{Runners: []run.Runner{}}, "verify: Options.Runners is empty"},
 		{verify.Options{Runners: []run.Runner{nil}}, "verify: Options.Runners[0] is nil"},
 		{verify.Options{Require: []string{"ort-cuda"}}, `verify: Options.Require "ort-cuda": expected "ort"`},

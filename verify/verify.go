@@ -200,7 +200,7 @@ func somethingToVerify(dir string) error {
 		return fmt.Errorf("verify: %s is a file: expected the folder that convert or export wrote", dir)
 	}
 	if _, err := os.Stat(filepath.Join(dir, run.GraphFile)); errors.Is(err, os.ErrNotExist) {
-		return hint.Errorf("verify: %s holds no %s: nothing to verify; emit the graph with pecvt convert (without "+hint.NoGraph+") or pecvt export", dir, run.GraphFile)
+		return hint.Errorf("verify: %s holds no %s: nothing to verify; emit the graph with pecvt export, or convert without "+hint.NoGraph, dir, run.GraphFile)
 	} else if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -41,18 +43,29 @@ var kinds = []kind{
 // Open opens the tensors of a model by its folder or one of its files, whatever
 // their kind. What no kind reads is an error that lists what each does.
 func Open(path string) (Store, error) {
+	if path == "" {
+		return nil, fmt.Errorf("no model is named: expected %s", accepted())
+	}
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w: expected %s", path, errors.Unwrap(err), accepted())
+	}
 	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, fmt.Errorf("open a model: %w", err)
 	}
 	for _, k := range kinds {
 		if k.holds(path, info.IsDir()) {
 			return k.open(path)
 		}
 	}
+	return nil, fmt.Errorf("store: %s: expected %s", path, accepted())
+}
+
+// accepted lists what each kind reads.
+func accepted() string {
 	var list []string
 	for _, k := range kinds {
 		list = append(list, k.accepts+" ("+k.name+")")
 	}
-	return nil, fmt.Errorf("store: %s: expected %s", path, strings.Join(list, ", or "))
+	return strings.Join(list, ", or ")
 }

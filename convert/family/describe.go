@@ -1,6 +1,9 @@
 package family
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Describe says in words what sets the family apart from llama.
 func (s Spec) Describe() string {
@@ -13,11 +16,9 @@ func (s Spec) Describe() string {
 	add(s.About != "", s.About)
 	add(s.Norm == LayerNorm && !s.NoNormBias, "LayerNorm")
 	add(s.Norm == LayerNorm && s.NoNormBias, "LayerNorm without biases")
-	add(s.Names.EmbedNorm != "", "norm after the embedding")
-	outputs := s.Names.AttnOutNorm != "" || s.Names.MLPOutNorm != ""
-	plain := s.Names.AttnNorm == "" || s.Names.MLPNorm == "" && !s.SharedNorm
-	add(outputs && !plain, "norms on the branches' outputs too")
-	add(outputs && plain, "norms on the branches' outputs alone")
+	for _, f := range s.named() {
+		add(true, s.say(f))
+	}
 	add(s.QKVBias.Always, "biases on q, k, v")
 	add(s.QKNorm.Always && !s.NormOverHeads, "RMS norm on q and k before the rotation")
 	add(s.QKNorm.Always && s.NormOverHeads, "RMS norm on q and k over all heads before the rotation")
@@ -33,6 +34,32 @@ func (s Spec) Describe() string {
 		return "RMS norm, gated SiLU, grouped queries, full rotary"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// named lists what the parts that the family has names for add to llama's shape,
+// each once, in the order of a forward pass.
+func (s Spec) named() []Feature {
+	var list []Feature
+	for _, at := range slots {
+		if at.names != nil && *at.names(&s.Names) != "" && at.feature != "" && !slices.Contains(list, at.feature) {
+			list = append(list, at.feature)
+		}
+	}
+	return list
+}
+
+// say has shorter words for a feature where a family's row is read, else its own.
+func (s Spec) say(f Feature) string {
+	switch f {
+	case EmbeddingNorm:
+		return "norm after the embedding"
+	case BranchOutputNorms:
+		if s.Names.AttnNorm == "" || s.Names.MLPNorm == "" && !s.SharedNorm {
+			return "norms on the branches' outputs alone"
+		}
+		return "norms on the branches' outputs too"
+	}
+	return string(f)
 }
 
 // PartialText says what --layout partial does for the family.

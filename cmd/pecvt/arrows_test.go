@@ -28,7 +28,7 @@ var arrows = map[string][]string{
 	"convert/rewrite":     {"posenc/hint", "posenc", "convert/tensor", "convert/store", "convert/family"},
 	"convert/retrofit":    {"posenc", "convert/fsio", "convert/tensor", "convert/safetensors", "convert/store", "convert/family"},
 	"convert":             {"posenc/hint", "posenc", "convert/tensor", "convert/fsio", "convert/safetensors", "convert/store", "convert/family", "convert/rewrite", "convert/retrofit", "convert/torchfile"},
-	"convert/tune":        {"posenc", "convert", "convert/fsio", "convert/family", "convert/rewrite", "convert/retrofit", "convert/store"},
+	"convert/tune":        {"posenc/hint", "posenc", "convert", "convert/fsio", "convert/family", "convert/rewrite", "convert/retrofit", "convert/store"},
 	"onnxops/onnxpb":      {},
 	"onnxops/graph":       {"onnxops/onnxpb", "convert/tensor"},
 	"onnxops/ops":         {"onnxops/onnxpb", "onnxops/graph"},

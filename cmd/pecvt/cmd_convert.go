@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/tune"
@@ -132,7 +133,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	if tuned != nil {
 		result.Tuning, result.Expected = tuned.Tuning, &tuned.Estimate
 		for _, n := range tuned.Notes {
-			plan.Notes = append(plan.Notes, n.Naming(flagName))
+			plan.Notes = append(plan.Notes, words.Say(n))
 		}
 	} else {
 		costs := costNotes(plan)

@@ -6,39 +6,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/tune"
 )
 
-// flagNames are the flags that set the fields of a tune.Job or tune.Sweep.
-var flagNames = map[tune.Field]string{
-	tune.FieldTo:              "--to",
-	tune.FieldCut:             "--cut",
-	tune.FieldSelect:          "--select",
-	tune.FieldSelectLength:    "--select-length",
-	tune.FieldCalibrate:       "--calibrate",
-	tune.FieldCalibrateLength: "--calib-length",
-	tune.FieldCalibrateTokens: "--calib-tokens",
-	tune.FieldSweepLength:     "--length",
-}
-
-func flagName(f tune.Field) string {
-	if name := flagNames[f]; name != "" {
-		return name
-	}
-	return string(f)
-}
-
 // inFlags says an error of a job or a sweep in the command line's words.
 func inFlags(err error) error {
 	text := err.Error()
-	say := func(part error, words string) { text = strings.Replace(text, part.Error(), words, 1) }
-	var field *tune.FieldError
+	say := func(part error, whole string) { text = strings.Replace(text, part.Error(), whole, 1) }
 	var over *tune.BudgetError
 	var cheapest *retrofit.CheapestError
 	switch {
-	case errors.As(err, &field):
-		say(field, field.Naming(flagName))
 	case errors.As(err, &over):
 		hint := "more --steps or --calib-tokens, or fewer planes (--select) may help"
 		if !over.Calibrated {
@@ -73,12 +52,12 @@ func (e reworded) Error() string { return e.text }
 func (e reworded) Unwrap() error { return e.error }
 
 // expect prints how long work will take and what to know of it.
-func (u *ui) expect(e tune.Estimate, notes []tune.Message) {
+func (u *ui) expect(e tune.Estimate, notes []string) {
 	if u.quiet {
 		return
 	}
 	for _, n := range notes {
-		u.note("note: " + n.Naming(flagName))
+		u.note("note: " + words.Say(n))
 	}
 	u.note(e.String())
 }

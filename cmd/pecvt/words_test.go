@@ -15,6 +15,8 @@ func TestEveryOptionHasAFlag(t *testing.T) {
 	cmd := newConvert(a)
 	for _, f := range hint.Fields() {
 		switch f {
+		case hint.SweepLength:
+			cmd = newPlan(a)
 		case hint.Against: // the first of its options
 			cmd = newVerify(a)
 		case hint.Scored:

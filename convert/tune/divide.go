@@ -1,6 +1,9 @@
 package tune
 
-import "github.com/pecvt/pecvt/convert"
+import (
+	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/posenc/hint"
+)
 
 const (
 	// DefaultMeasureTokens is what a measurement takes where the text has it.
@@ -31,8 +34,8 @@ func (t *Text) Divide(length, measure int) (*Division, error) {
 	}
 	n := max(1, min(measuredSequences, measure/length, len(t.IDs)/length/3))
 	if len(t.IDs) < 2*length {
-		return nil, fieldError("the text has %d tokens: at a length of %d at least %d are needed, half of them to measure the result on; give more text, or a smaller length (%s and %s, %s of a sweep)",
-			len(t.IDs), length, 2*length, FieldSelectLength, FieldCalibrateLength, FieldSweepLength)
+		return nil, hint.Errorf("the text has %d tokens: at a length of %d at least %d are needed, half of them to measure the result on; give more text, or a smaller length (%s and %s, %s of a sweep)",
+			len(t.IDs), length, 2*length, hint.SelectLength, hint.CalibrateLength, hint.SweepLength)
 	}
 	end := len(t.IDs) - n*length
 	return &Division{Fit: t.IDs[:end], Measured: t.begun(chunks(t.IDs[end:], length, n)), text: t}, nil

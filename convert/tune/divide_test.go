@@ -1,7 +1,6 @@
 package tune
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // counted is a text of files with so many tokens: 0, 1, 2, …
@@ -57,8 +57,7 @@ func TestDivide(t *testing.T) {
 		}
 	}
 	_, err := counted(199).Divide(100, 0)
-	var field *FieldError
-	if !errors.As(err, &field) || !strings.Contains(err.Error(), "the text has 199 tokens: at a length of 100 at least 200 are needed") {
+	if fields := hint.Of(err); len(fields) != 3 || !strings.Contains(err.Error(), "the text has 199 tokens: at a length of 100 at least 200 are needed") {
 		t.Errorf("too short: %v", err)
 	}
 }

@@ -40,9 +40,9 @@
 //
 // # Names
 //
-// Messages that speak of a field of Job or Sweep hold it as a Field, so that a
-// program with other names for them (flags, keys of a file) can say them in its
-// own: Message.Naming.
+// Messages that speak of a field of Job or Sweep spell it as package hint does, so
+// that a program with other names for them (flags, keys of a file) can say them
+// in its own.
 //
 // # Stability
 //

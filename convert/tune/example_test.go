@@ -73,7 +73,7 @@ func ExampleJob() {
 		Text:       eval.Texts{IDs: "../../testdata/models/stories260K/sampled.safetensors"},
 		Seed:       1,
 		Engine:     eval.Engine{Options: eval.Options{Runner: eval.RunnerRef}},
-		Expect: func(_ tune.Estimate, notes []tune.Message) {
+		Expect: func(_ tune.Estimate, notes []string) {
 			for _, n := range notes {
 				fmt.Println("note:", n)
 			}
@@ -90,7 +90,7 @@ func ExampleJob() {
 	}
 	fmt.Println("measured by", r.Tuning.MeasuredBy, "at", r.Tuning.MeasuredLength, "positions")
 	// Output:
-	// note: the calibration reads no sequences of 4 positions, a sixteenth of Calibrate.Length 64: too short to fit attention on
+	// note: the calibration reads no sequences of 4 positions, a sixteenth of Job.Calibrate.Length 64: too short to fit attention on
 	// layer 0: attention KL falls: true
 	// layer 1: attention KL falls: true
 	// layer 2: attention KL falls: true

@@ -58,7 +58,7 @@ type Job struct {
 	Rehearse func(*convert.Plan) error
 	// Expect, where not nil, is told before the work begins how long it will take
 	// and what else to know.
-	Expect func(Estimate, []Message)
+	Expect func(Estimate, []string)
 	// Progress, where not nil, is told how far the work is; besides retrofit's
 	// stages there is StageScore.
 	Progress func(retrofit.Progress)

@@ -190,7 +190,7 @@ func TestRefusedBeforeTheWork(t *testing.T) {
 		job := quick(filepath.Join(dir, "out"))
 		engine := reference()
 		job.Engine = engine
-		job.Expect = func(tune.Estimate, []tune.Message) { t.Errorf("%s: the work began", c.name) }
+		job.Expect = func(tune.Estimate, []string) { t.Errorf("%s: the work began", c.name) }
 		c.edit(&job)
 		if _, err := job.Run(context.Background()); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)

@@ -15,7 +15,7 @@ type Result struct {
 	Tuning *convert.Tuning
 	// Estimate and Notes are what Job.Expect was told.
 	Estimate Estimate
-	Notes    []Message
+	Notes    []string
 
 	model   string
 	options convert.Options

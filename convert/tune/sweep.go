@@ -10,6 +10,7 @@ import (
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Sweep lists what each plane of a conversion to hope does and, with a text,
@@ -36,7 +37,7 @@ type Sweep struct {
 	Engine Engine
 
 	// Expect and Progress are as in Job.
-	Expect   func(Estimate, []Message)
+	Expect   func(Estimate, []string)
 	Progress func(retrofit.Progress)
 }
 
@@ -111,7 +112,7 @@ func (j Sweep) Run(ctx context.Context) (*SweepResult, error) {
 func (j *Sweep) divide(ctx context.Context, s *SweepResult, dir string, m *family.Model) (*Text, *Division, error) {
 	s.Length = orElse(j.Length, min(s.TrainLength, LongestDefault))
 	if err := retrofit.SameAt(m, s.Length); err != nil {
-		return nil, nil, fieldError("%s %d: %w", FieldSweepLength, s.Length, err)
+		return nil, nil, hint.Errorf("%s %d: %w", hint.SweepLength, s.Length, err)
 	}
 	text, err := j.Text.Tokens(ctx, dir, m.Vocab)
 	if err != nil {
@@ -140,7 +141,7 @@ func (s *SweepResult) drift(ctx context.Context, o convert.Options, tries *candi
 		}
 		got, err := tries.measure(ctx, at)
 		if err != nil {
-			return fieldError("%s %s: %w", FieldCut, s.Cuts[i].Cut, err)
+			return hint.Errorf("%s %s: %w", hint.Cut, s.Cuts[i].Cut, err)
 		}
 		s.Cuts[i].Measured, s.Source = &got, got.SourcePPL
 	}

@@ -2,6 +2,7 @@ package tune
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/pecvt/pecvt/convert"
@@ -9,6 +10,7 @@ import (
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // work is a job under way.
@@ -30,7 +32,7 @@ type work struct {
 
 	estimate Estimate
 	result   convert.Tuning
-	notes    []Message
+	notes    []string
 }
 
 // close frees what is open and takes temporary files away.
@@ -51,7 +53,7 @@ func (w *work) plans() (err error) {
 		return err
 	}
 	if kind := w.plan.Encoding.Kind; kind != rewrite.Lossy {
-		return fieldError("%s %s is %s here: %w", FieldTo, j.Options.To, kind, ErrNothing)
+		return hint.Errorf("%s %s is %s here: %w", hint.To, j.Options.To, kind, ErrNothing)
 	}
 	if err := w.plan.CheckTarget(j.Force); err != nil { // known before minutes of work
 		return err
@@ -94,9 +96,7 @@ func (w *work) open(ctx context.Context) (err error) {
 		return err
 	}
 	w.result.MeasuredBy = w.tries.meter.Runner()
-	for _, n := range w.tries.meter.Notes() {
-		w.notes = append(w.notes, Message{"%s", []any{n}})
-	}
+	w.notes = append(w.notes, w.tries.meter.Notes()...)
 	if j.Calibrate != nil {
 		w.notes = append(w.notes, w.leftOut()...)
 	}
@@ -120,7 +120,7 @@ func (w *work) lengths() (longest int, err error) {
 		longest = max(longest, w.calibrateLength)
 	}
 	if err := retrofit.SameAt(w.m, longest, w.m.MaxPositions, 2*w.m.TrainedLength); err != nil {
-		return 0, fieldError("%s and %s: %w", FieldSelect, FieldCalibrate, err)
+		return 0, hint.Errorf("%s and %s: %w", hint.Select, hint.Calibrate, err)
 	}
 	return longest, nil
 }
@@ -131,7 +131,7 @@ func (w *work) train() error {
 	all, rest := len(w.text.IDs), len(w.parts.Fit)
 	want := orElse(c.Tokens, min(max(16384, 4*w.calibrateLength), rest))
 	if want > rest {
-		return fieldError("the text has %d tokens, of which %d are measured on: %s %d asks for more than the rest; give more text", all, all-rest, FieldCalibrateTokens, want)
+		return hint.Errorf("the text has %d tokens, of which %d are measured on: %s %d asks for more than the rest; give more text", all, all-rest, hint.CalibrateTokens, want)
 	}
 	w.training = w.text.begun(retrofit.Repeat(retrofit.Sequences(w.parts.Fit, w.calibrateLength, want), c.Copies, w.job.Seed))
 	w.result.Copies = c.Copies
@@ -139,8 +139,8 @@ func (w *work) train() error {
 }
 
 // leftOut says which of the calibration's lengths are left out.
-func (w *work) leftOut() []Message {
-	var list []Message
+func (w *work) leftOut() []string {
+	var list []string
 	for _, part := range []struct {
 		of   int
 		name string
@@ -153,7 +153,7 @@ func (w *work) leftOut() []Message {
 		if n >= retrofit.Shortest {
 			why = "the text has no tokens left for them"
 		}
-		list = append(list, Message{"the calibration reads no sequences of %d positions, %s of %s %d: %s", []any{n, part.name, FieldCalibrateLength, w.calibrateLength, why}})
+		list = append(list, fmt.Sprintf("the calibration reads no sequences of %d positions, %s of %s %d: %s", n, part.name, hint.CalibrateLength, w.calibrateLength, why))
 	}
 	return list
 }

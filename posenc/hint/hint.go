@@ -17,7 +17,8 @@ import (
 type Field string
 
 // The options of a conversion (convert.Options and rewrite.Options), of a run of
-// it, of a graph (onnxops.Options), of a verification and of an evaluation
+// it, of selecting, calibrating and sweeping (tune.Job, tune.Sweep), of a graph
+// (onnxops.Options), of a verification and of an evaluation
 // (eval.Config). Untyped,
 // they are parts of a text and Fields alike.
 const (
@@ -31,6 +32,13 @@ const (
 	Hash        = "Options.Hash"
 	Replace     = "RunOptions.Force"
 	NoGraph     = "a nil RunOptions.Finish"
+
+	Select          = "Job.Select"
+	SelectLength    = "Job.Select.Length"
+	Calibrate       = "Job.Calibrate"
+	CalibrateLength = "Job.Calibrate.Length"
+	CalibrateTokens = "Job.Calibrate.Tokens"
+	SweepLength     = "Sweep.Length"
 
 	Attention = "Options.Attention"
 	Bias      = "Options.Bias"
@@ -63,6 +71,7 @@ const (
 // Fields lists them.
 func Fields() []Field {
 	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, Hash, Replace, NoGraph, Attention, Bias, Weights, MaxLength,
+		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences}
 }

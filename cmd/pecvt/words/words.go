@@ -17,6 +17,13 @@ var Flags = map[hint.Field]string{
 	hint.Replace:     "force",
 	hint.NoGraph:     "no-onnx",
 
+	hint.Select:          "select",
+	hint.SelectLength:    "select-length",
+	hint.Calibrate:       "calibrate",
+	hint.CalibrateLength: "calib-length",
+	hint.CalibrateTokens: "calib-tokens",
+	hint.SweepLength:     "length",
+
 	hint.Attention: "attention",
 	hint.Bias:      "bias",
 	hint.Weights:   "weights",

@@ -225,17 +225,7 @@ func TestHelpNamesPages(t *testing.T) {
 // TestReadmeRecipes runs README.md's recipes, in order, on the bundled model: it
 // has token ids in the place of a tokenizer and a text, and 512 positions.
 func TestReadmeRecipes(t *testing.T) {
-	lib, err := ort.Load("")
-	if err != nil && os.Getenv("PECVT_REQUIRE_ORT") == "1" {
-		t.Fatal(err)
-	}
-	if err != nil {
-		t.Skipf("the recipes require ONNX Runtime: %v", err)
-	}
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("this machine has no bash to run the recipes in")
-	}
+	lib, bash := runtimeAndShell(t)
 	_, after, found := strings.Cut(text(t, repository+"/README.md"), "\n## Recipes\n\n```\n")
 	block, _, closed := strings.Cut(after, "\n```\n")
 	if !found || !closed {

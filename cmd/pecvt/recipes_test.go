@@ -56,17 +56,7 @@ func commands(node any) []string {
 // model: they end green and leave the artefacts that the recipe keeps; with a
 // damaged result they end with the code of a mismatch and leave them too.
 func TestRecipes(t *testing.T) {
-	lib, err := ort.Load("")
-	if err != nil && os.Getenv("PECVT_REQUIRE_ORT") == "1" {
-		t.Fatal(err)
-	}
-	if err != nil {
-		t.Skipf("the recipes require ONNX Runtime: %v", err)
-	}
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("this machine has no bash to run the steps in")
-	}
+	lib, bash := runtimeAndShell(t)
 	if _, err := exec.LookPath("pecvt"); err != nil { // TestMain puts it there
 		t.Fatal(err)
 	}
@@ -123,4 +113,21 @@ func TestRecipes(t *testing.T) {
 			t.Errorf("by hand: %v\n%s", err, out)
 		}
 	}
+}
+
+// runtimeAndShell returns what recipes need, ONNX Runtime and bash. A machine that
+// lacks one skips the test; without the runtime it fails where that is required.
+func runtimeAndShell(t *testing.T) (lib ort.Library, bash string) {
+	t.Helper()
+	lib, err := ort.Load("")
+	if err != nil && os.Getenv("PECVT_REQUIRE_ORT") == "1" {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Skipf("the recipes require ONNX Runtime: %v", err)
+	}
+	if bash, err = exec.LookPath("bash"); err != nil {
+		t.Skip("this machine has no bash to run the recipes in")
+	}
+	return lib, bash
 }

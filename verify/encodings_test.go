@@ -119,7 +119,7 @@ func sameNodes(t *testing.T, a, b string) {
 			nodes = append(nodes, f.GetNode()...)
 		}
 		for _, n := range nodes {
-			names = append(names, fmt.Sprint(n.GetName(), n.GetOpType(), n.GetInput(), n.GetOutput()))
+			names = append(names, fmt.Sprint(n.GetName(), n.GetOpType(), n.GetInput(), n.GetOutput(), n.GetAttribute()))
 		}
 		for _, c := range m.GetGraph().GetInitializer() {
 			names = append(names, c.GetName())

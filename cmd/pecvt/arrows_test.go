@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"convert/tensor":      {},
 	"convert/fsio":        {},
 	"convert/safetensors": {"convert/tensor", "convert/fsio"},
-	"convert/family":      {"posenc/hint", "posenc", "convert/tensor", "convert/store"},
+	"convert/family":      {"posenc/hint", "posenc", "convert/tensor", "convert/store", "convert/family/config"},
 	"convert/torchfile":   {"posenc", "convert/tensor", "convert/safetensors"},
 	"convert/rewrite":     {"posenc/hint", "posenc", "convert/tensor", "convert/store", "convert/family"},
 	"convert/retrofit":    {"posenc", "convert/fsio", "convert/tensor", "convert/safetensors", "convert/store", "convert/family"},
@@ -55,6 +55,7 @@ var arrows = map[string][]string{
 	"cmd/pecvt/gendocs":   {"cmd/pecvt/words", "posenc", "convert/family", "convert/rewrite", "onnxops/ops", "verify", "verify/report"},
 
 	"convert/store":             {"convert/tensor", "convert/safetensors"},
+	"convert/family/config":     {},
 	"convert/family/familytest": {"posenc", "convert/family"},
 	"convert/store/storetest":   {"convert/store", "convert/tensor"},
 }

@@ -133,7 +133,7 @@ func (b *BiasBlock) gates() []string {
 	return list
 }
 
-func newObject() *Object { return &Object{values: map[string]json.RawMessage{}} }
+func newObject() *Object { return &Object{} }
 
 // blockRotation has every layer that turns read its own frequencies.
 func (m *Model) blockRotation(b *RotationBlock) error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/family/config"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -275,7 +276,7 @@ func oneOf(o *Object, key string, valid ...string) error {
 // found spells a key's value for an error.
 func found(o *Object, key string) string {
 	if raw := o.Raw(key); raw != nil {
-		return clip(string(raw), 40)
+		return config.Clip(string(raw), 40)
 	}
 	return "missing"
 }

@@ -19,14 +19,14 @@ var bloom = Spec{
 	QKVBias: Rule{Always: true}, OBias: Rule{Always: true}, MLPBias: Rule{Always: true},
 	GroupedQKV: true, Tied: true,
 	Variant: func(r *reader, s Spec) Spec {
-		if r.boolOr(false, "apply_residual_connection_post_layernorm") {
-			r.fail(unsupported("apply_residual_connection_post_layernorm is true: residuals of the normalised stream"))
+		if r.BoolOr(false, "apply_residual_connection_post_layernorm") {
+			r.Fail(unsupported("apply_residual_connection_post_layernorm is true: residuals of the normalised stream"))
 		}
 		return s
 	},
 	Position: func(r *reader, m *Model, heads, headDim int) position {
 		slopes, err := posenc.Slopes(heads)
-		r.fail(err)
+		r.Fail(err)
 		return position{rotary: still(headDim), bias: &Bias{Kind: ALiBi, Slopes: slopes}}
 	},
 }

@@ -11,10 +11,10 @@ import (
 
 // build applies a family's data to a configuration.
 func build(r *reader, spec Spec) *Model {
-	m := &Model{Family: spec.Name, ModelType: spec.ModelType, Config: r.c}
+	m := &Model{Family: spec.Name, ModelType: spec.ModelType, Config: r.C}
 	checkUnread(r, spec, m)
 	s := readSizes(r, spec, m)
-	if r.err != nil {
+	if r.Err != nil {
 		return nil
 	}
 	var pos position
@@ -24,8 +24,8 @@ func build(r *reader, spec Spec) *Model {
 		pos = ropePosition(r, spec, m, s.headDim)
 	}
 	windows := spec.Window.layers(r, s.layers)
-	r.fail(pos.rotary.Check())
-	if r.err != nil {
+	r.Fail(pos.rotary.Check())
+	if r.Err != nil {
 		return nil
 	}
 	b := builder{r: r, spec: spec, n: spec.Names, sizes: s, hidden: int64(m.Hidden)}
@@ -54,15 +54,15 @@ func build(r *reader, spec Spec) *Model {
 
 // ropePosition reads the rope keys and the spectrum they declare.
 func ropePosition(r *reader, spec Spec, m *Model, headDim int) position {
-	r.fail(readRope(m, headDim, spec.Rope))
-	if r.err == nil {
-		r.fail(spec.checkRope(m.Rope))
+	r.Fail(readRope(m, headDim, spec.Rope))
+	if r.Err == nil {
+		r.Fail(spec.checkRope(m.Rope))
 	}
-	if r.err != nil {
+	if r.Err != nil {
 		return position{}
 	}
 	s, err := m.Rope.Spectrum(m.TrainedLength)
-	r.fail(err)
+	r.Fail(err)
 	return position{rotary: posenc.Rotary{Spectrum: s, HeadDim: headDim, Dim: m.Rope.RotaryDim()}}
 }
 
@@ -161,7 +161,7 @@ func (b *builder) name(template string) string {
 }
 
 func (b *builder) has(rule Rule) bool {
-	return rule.Always || (rule.Key != "" && b.r.boolOr(rule.Default, rule.Key))
+	return rule.Always || (rule.Key != "" && b.r.BoolOr(rule.Default, rule.Key))
 }
 
 // norm is a norm of n numbers, nil where there is no template of its name.

@@ -24,13 +24,13 @@ var falcon = Spec{
 }
 
 func falconVariant(r *reader, s Spec) Spec {
-	grouped, oneKey, parallel := r.boolOr(false, "new_decoder_architecture"), r.boolOr(true, "multi_query"), r.boolOr(true, "parallel_attn")
-	norms := r.sizeOrZero("num_ln_in_parallel_attn", 0)
+	grouped, oneKey, parallel := r.BoolOr(false, "new_decoder_architecture"), r.BoolOr(true, "multi_query"), r.BoolOr(true, "parallel_attn")
+	norms := r.SizeOrZero("num_ln_in_parallel_attn", 0)
 	s.Parallel = Rule{Always: parallel}
 	switch {
 	case grouped:
 		if !parallel {
-			r.fail(unsupported("new_decoder_architecture with parallel_attn false: loaders disagree on it"))
+			r.Fail(unsupported("new_decoder_architecture with parallel_attn false: loaders disagree on it"))
 		}
 		s.GroupedQKV, s.Keys.KVHeads = true, []string{"num_kv_heads"}
 		if norms == 0 {
@@ -42,16 +42,16 @@ func falconVariant(r *reader, s Spec) Spec {
 			s.SharedNorm = true
 		}
 	case parallel && norms == 2:
-		r.fail(unsupported("num_ln_in_parallel_attn 2 without new_decoder_architecture"))
+		r.Fail(unsupported("num_ln_in_parallel_attn 2 without new_decoder_architecture"))
 	case oneKey:
 		s.OneKV, s.SharedNorm = true, parallel
 	default:
 		s.GroupedQKV, s.SharedNorm = true, parallel
-		if kv, ok, err := r.c.Int("num_kv_heads"); err == nil && ok && kv != r.sizeOr(0, s.Keys.Heads...) {
-			r.fail(unsupported("num_kv_heads %d with multi_query false and the older architecture: expected as many as heads", kv))
+		if kv, ok, err := r.C.Int("num_kv_heads"); err == nil && ok && kv != r.SizeOr(0, s.Keys.Heads...) {
+			r.Fail(unsupported("num_kv_heads %d with multi_query false and the older architecture: expected as many as heads", kv))
 		}
 	}
-	if r.boolOr(false, "alibi") {
+	if r.BoolOr(false, "alibi") {
 		s.Position = falconAlibi
 	}
 	return s
@@ -59,6 +59,6 @@ func falconVariant(r *reader, s Spec) Spec {
 
 func falconAlibi(r *reader, m *Model, heads, headDim int) position {
 	slopes, err := posenc.Slopes(heads)
-	r.fail(err)
+	r.Fail(err)
 	return position{rotary: still(headDim), bias: &Bias{Kind: ALiBi, Slopes: slopes, RoundBF16: true, BeforeScale: true}}
 }

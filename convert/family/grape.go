@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/family/config"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -57,10 +58,10 @@ func grapeVariants() []grapeVariant {
 
 // grapeForm applies grape_variant and the flags that every variant has.
 func grapeForm(r *reader, s Spec) Spec {
-	name, ok, err := r.c.Text("grape_variant")
-	r.fail(err)
+	name, ok, err := r.C.Text("grape_variant")
+	r.Fail(err)
 	if !ok && err == nil {
-		r.fail(missingVariant())
+		r.Fail(missingVariant())
 	}
 	if !ok || err != nil {
 		return s
@@ -74,13 +75,13 @@ func grapeForm(r *reader, s Spec) Spec {
 		if v.form != nil {
 			s = v.form(r, s)
 		}
-		if r.boolOr(false, "use_k_shift") {
+		if r.BoolOr(false, "use_k_shift") {
 			s.Names.K, s.Names.KShift = s.Names.K+".linear", s.Names.K+".shift_proj"
 		}
-		if r.boolOr(false, "use_v_shift") {
+		if r.BoolOr(false, "use_v_shift") {
 			s.Names.V, s.Names.VShift = s.Names.V+".linear", s.Names.V+".shift_proj"
 		}
-		if r.boolOr(false, "using_groupnorm") {
+		if r.BoolOr(false, "using_groupnorm") {
 			norm := "subln"
 			if name == "fox" {
 				norm = "output_norm"
@@ -89,7 +90,7 @@ func grapeForm(r *reader, s Spec) Spec {
 		}
 		return s
 	}
-	r.fail(unsupported("grape_variant %q%s", name, posenc.Suggest(name, grapeNames())))
+	r.Fail(unsupported("grape_variant %q%s", name, posenc.Suggest(name, grapeNames())))
 	return s
 }
 
@@ -110,13 +111,13 @@ func listGrape() string { return strings.Join(grapeNames(), ", ") }
 
 // grapeRope is RoPE turned the other way: rope_base is its base.
 func grapeRope(r *reader, m *Model, heads, headDim int) position {
-	base := r.floatOr(10000, "rope_base")
+	base := r.FloatOr(10000, "rope_base")
 	if !(base > 0) || math.IsInf(base, 0) {
-		r.fail(wrongType("rope_base", r.c.Raw("rope_base"), "a positive number"))
+		r.Fail(config.WrongType("rope_base", r.C.Raw("rope_base"), "a positive number"))
 		return position{}
 	}
 	if headDim%2 != 0 {
-		r.fail(unsupported("head_dim %d is odd: rotary planes pair coordinates", headDim))
+		r.Fail(unsupported("head_dim %d is odd: rotary planes pair coordinates", headDim))
 		return position{}
 	}
 	inv := posenc.InvFreq(base, headDim)
@@ -130,7 +131,7 @@ func grapeRope(r *reader, m *Model, heads, headDim int) position {
 func grapeBias(b Bias) func(r *reader, m *Model, heads, headDim int) position {
 	return func(r *reader, m *Model, heads, headDim int) position {
 		slopes, err := posenc.Slopes(heads)
-		r.fail(err)
+		r.Fail(err)
 		bias := b
 		bias.Slopes = slopes
 		return position{rotary: still(headDim), bias: &bias}
@@ -144,21 +145,21 @@ func foxForm(r *reader, s Spec) Spec {
 	s.Names.Q, s.Names.K, s.Names.V, s.Names.O = core+"q_proj", core+"k_proj", core+"v_proj", core+"c_proj"
 	s.Names.QNorm, s.Names.KNorm = core+"q_norm", core+"k_norm"
 	s.Keys.HeadDim, s.HeadDim, s.NormAfter = nil, 0, false
-	if r.boolOr(false, "use_output_gate") {
-		r.fail(unsupported("use_output_gate is true"))
+	if r.BoolOr(false, "use_output_gate") {
+		r.Fail(unsupported("use_output_gate is true"))
 	}
-	if kind := r.textOr("full", "fgate_type"); kind != "full" {
-		r.fail(unsupported("fgate_type %q: expected full", kind))
+	if kind := r.TextOr("full", "fgate_type"); kind != "full" {
+		r.Fail(unsupported("fgate_type %q: expected full", kind))
 	}
-	if r.c.Has("num_kv_heads") {
-		r.fail(unsupported("num_kv_heads is %s: the official FoX layer takes null alone", r.c.Raw("num_kv_heads")))
+	if r.C.Has("num_kv_heads") {
+		r.Fail(unsupported("num_kv_heads is %s: the official FoX layer takes null alone", r.C.Raw("num_kv_heads")))
 	}
 	return s
 }
 
 func foxPosition(r *reader, m *Model, heads, headDim int) position {
 	pos := position{rotary: still(headDim)}
-	if r.boolOr(false, "use_rope") {
+	if r.BoolOr(false, "use_rope") {
 		pos = grapeRope(r, m, heads, headDim)
 	}
 	pos.bias = &Bias{Kind: Forget}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/family/config"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -12,7 +13,7 @@ import (
 // s = grape_log_freq_scale, one spectrum for all heads or one for each.
 func grapeM(r *reader, m *Model) {
 	scale := 1.0
-	if r.boolOr(true, "grape_learnable_freq") {
+	if r.BoolOr(true, "grape_learnable_freq") {
 		scale = positive(r, "grape_log_freq_scale", 16)
 	}
 	m.learnedSpectra(r, scale)
@@ -23,13 +24,13 @@ func grapeM(r *reader, m *Model) {
 func grapeMContext(r *reader, m *Model) {
 	m.learnedSpectra(r, 1)
 	key, def := "grape_ctx_omega_scale", 16.0
-	if r.c.Raw(key) != nil && !r.c.Has(key) { // null
+	if r.C.Raw(key) != nil && !r.C.Has(key) { // null
 		key = "grape_log_freq_scale"
 	}
 	c := positive(r, key, def)
 	for i, a := range m.Attentions() {
 		rows := int64(1)
-		if r.boolOr(false, "grape_ctx_per_head") {
+		if r.BoolOr(false, "grape_ctx_per_head") {
 			rows = int64(a.Heads)
 		}
 		a.Phase = &PhaseGate{Gate: m.layerLinear(i, "attn.omega_proj", rows, true), C: c}
@@ -38,7 +39,7 @@ func grapeMContext(r *reader, m *Model) {
 
 // learnedSpectra has every layer read its frequencies from the weights.
 func (m *Model) learnedSpectra(r *reader, scale float64) {
-	shared := r.boolOr(true, "grape_share_across_heads")
+	shared := r.BoolOr(true, "grape_share_across_heads")
 	m.learned = true
 	for i, a := range m.Attentions() {
 		planes := a.Rotary.Planes()
@@ -91,7 +92,7 @@ func grapeA(name string, key, query bool) func(r *reader, m *Model) {
 // normal reads how gate vectors are normalised: the ε below which their norm is
 // taken to be that, or 0 for not at all.
 func normal(r *reader, prefix string) float64 {
-	if !r.boolOr(true, prefix+"_l2_norm") {
+	if !r.BoolOr(true, prefix+"_l2_norm") {
 		return 0
 	}
 	return positive(r, prefix+"_l2_eps", 1e-6)
@@ -122,18 +123,18 @@ func (m *Model) gates(layer int, name string, rows [][]float64, eps float64) {
 // grapeAP gives the bias its vectors p: a projection of p_head_dim per head, or
 // q, k or v by p_tie_mode.
 func grapeAP(r *reader, m *Model) {
-	mode := strings.ToLower(r.textOr("none", "p_tie_mode"))
+	mode := strings.ToLower(r.TextOr("none", "p_tie_mode"))
 	tie, known := map[string]string{"none": "", "pqtie": "q", "pq": "q", "pktie": "k", "pk": "k", "pvtie": "v", "pv": "v"}[mode]
 	if !known {
-		r.fail(unsupported("p_tie_mode %q%s", mode, posenc.Suggest(mode, []string{"none", "pqtie", "pktie", "pvtie"})))
+		r.Fail(unsupported("p_tie_mode %q%s", mode, posenc.Suggest(mode, []string{"none", "pqtie", "pktie", "pvtie"})))
 		return
 	}
 	for i, a := range m.Attentions() {
-		size := r.sizeOr(a.QKDim, "p_head_dim")
+		size := r.SizeOr(a.QKDim, "p_head_dim")
 		if size%2 != 0 || tie != "" && size != a.QKDim {
-			r.fail(fmt.Errorf("p_head_dim is %d: expected an even number, and the head size %d where p is tied (p_tie_mode %q)", size, a.QKDim, mode))
+			r.Fail(fmt.Errorf("p_head_dim is %d: expected an even number, and the head size %d where p is tied (p_tie_mode %q)", size, a.QKDim, mode))
 		}
-		if r.err != nil {
+		if r.Err != nil {
 			return
 		}
 		a.Bias.Tie, a.Bias.PDim = tie, size
@@ -188,9 +189,9 @@ func layerTensor(layer int, name string) string {
 
 // positive reads an optional number above 0.
 func positive(r *reader, key string, def float64) float64 {
-	v := r.floatOr(def, key)
+	v := r.FloatOr(def, key)
 	if !(v > 0) || math.IsInf(v, 0) {
-		r.fail(wrongType(key, r.c.Raw(key), "a positive number"))
+		r.Fail(config.WrongType(key, r.C.Raw(key), "a positive number"))
 	}
 	return v
 }

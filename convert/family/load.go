@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/pecvt/pecvt/convert/family/config"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -13,7 +14,7 @@ import (
 // tensors whose values belong to the model (Parameters). A NaN or an infinity
 // among those, or in a projection that the encoding reads, is an error.
 func Load(s store.Store) (*Model, error) {
-	c, err := loadConfig(s.Root(), s.FS())
+	c, err := config.Load(s.Root(), s.FS())
 	if err != nil {
 		return nil, err
 	}
@@ -72,17 +73,17 @@ func fromConfig(c *Config, has func(tensor string) bool) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, officialGrape(c, name, err))
 	}
-	r := &reader{c: c}
+	r := &reader{C: c}
 	if spec.Variant != nil {
 		spec = spec.Variant(r, spec)
 	}
-	if r.err != nil {
-		return nil, r.err
+	if r.Err != nil {
+		return nil, r.Err
 	}
 	spec.Names = spec.spelled(has)
 	m := build(r, spec)
-	if r.err != nil {
-		return nil, r.err
+	if r.Err != nil {
+		return nil, r.Err
 	}
 	return m, nil
 }

@@ -29,53 +29,53 @@ var mpt = Spec{
 // mptVariant refuses the forms that the original code has and stock loaders
 // compute as if they were not declared.
 func mptVariant(r *reader, s Spec) Spec {
-	if r.c.Has("logit_scale") {
-		r.fail(unsupported("logit_scale is %s: stock loaders pass over it", r.c.Raw("logit_scale")))
+	if r.C.Has("logit_scale") {
+		r.Fail(unsupported("logit_scale is %s: stock loaders pass over it", r.C.Raw("logit_scale")))
 	}
-	if !r.boolOr(true, "no_bias") {
-		r.fail(unsupported("no_bias is false: stock loaders hold no biases"))
+	if !r.BoolOr(true, "no_bias") {
+		r.Fail(unsupported("no_bias is false: stock loaders hold no biases"))
 	}
-	if norm := r.textOr("low_precision_layernorm", "norm_type"); !strings.HasSuffix(norm, "layernorm") {
-		r.fail(unsupported("norm_type %q: stock loaders take layer norms alone", norm))
+	if norm := r.TextOr("low_precision_layernorm", "norm_type"); !strings.HasSuffix(norm, "layernorm") {
+		r.Fail(unsupported("norm_type %q: stock loaders take layer norms alone", norm))
 	}
 	return s
 }
 
 func mptPosition(r *reader, m *Model, heads, headDim int) position {
-	if ratio := r.floatOr(4, "expansion_ratio"); ratio != 4 {
+	if ratio := r.FloatOr(4, "expansion_ratio"); ratio != 4 {
 		m.warn("expansion_ratio is %v, and stock loaders make the MLP 4 times the hidden size all the same; 4 is used", ratio)
 	}
-	a, err := r.c.Object.Object("attn_config")
-	r.fail(err)
+	a, err := r.C.Object.Object("attn_config")
+	r.Fail(err)
 	if a == nil {
 		a = &Object{}
 	}
-	in := &reader{c: &Config{Object: a, Path: "attn_config"}}
-	if kind := in.textOr("multihead_attention", "attn_type"); kind != "multihead_attention" {
-		in.fail(unsupported("attn_type %q: expected multihead_attention", kind))
+	in := &reader{C: &Config{Object: a, Path: "attn_config"}}
+	if kind := in.TextOr("multihead_attention", "attn_type"); kind != "multihead_attention" {
+		in.Fail(unsupported("attn_type %q: expected multihead_attention", kind))
 	}
 	for _, key := range []string{"prefix_lm", "qk_ln"} {
-		if in.boolOr(false, key) {
-			in.fail(unsupported("%s is true", key))
+		if in.BoolOr(false, key) {
+			in.Fail(unsupported("%s is true", key))
 		}
 	}
 	for _, key := range []string{"clip_qkv", "softmax_scale"} {
-		if v := in.floatOr(0, key); v != 0 {
-			in.fail(unsupported("%s is %v: expected null", key, v))
+		if v := in.FloatOr(0, key); v != 0 {
+			in.Fail(unsupported("%s is %v: expected null", key, v))
 		}
 	}
-	if !in.boolOr(true, "alibi") {
-		in.fail(unsupported("alibi is false: stock loaders add the bias all the same"))
+	if !in.BoolOr(true, "alibi") {
+		in.Fail(unsupported("alibi is false: stock loaders add the bias all the same"))
 	}
-	biasMax := in.floatOr(8, "alibi_bias_max")
+	biasMax := in.FloatOr(8, "alibi_bias_max")
 	if biasMax != 8 {
-		in.fail(unsupported("alibi_bias_max is %v: stock loaders take 8 all the same", biasMax))
+		in.Fail(unsupported("alibi_bias_max is %v: stock loaders take 8 all the same", biasMax))
 	}
-	if in.err != nil {
-		r.fail(in.err)
+	if in.Err != nil {
+		r.Fail(in.Err)
 		return position{}
 	}
 	slopes, err := posenc.SlopesMPT(heads, biasMax)
-	r.fail(err)
+	r.Fail(err)
 	return position{rotary: still(headDim), bias: &Bias{Kind: ALiBi, Slopes: slopes}}
 }

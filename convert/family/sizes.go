@@ -28,42 +28,42 @@ func readSizes(r *reader, spec Spec, m *Model) sizes {
 	if k.Hidden == nil {
 		k = hfKeys
 	}
-	m.Vocab, m.Hidden = r.size(k.Vocab...), r.size(k.Hidden...)
+	m.Vocab, m.Hidden = r.Size(k.Vocab...), r.Size(k.Hidden...)
 	m.MaxPositions, m.TrainedLengthFrom = spec.MaxPositions, "the family's default length"
-	if key := r.present(k.MaxPositions); key != "" || spec.MaxPositions == 0 {
-		m.MaxPositions, m.TrainedLengthFrom = r.size(k.MaxPositions...), key
+	if key := r.Present(k.MaxPositions); key != "" || spec.MaxPositions == 0 {
+		m.MaxPositions, m.TrainedLengthFrom = r.Size(k.MaxPositions...), key
 	}
 	m.TrainedLength = m.MaxPositions
-	m.Tied = r.boolOr(spec.Tied, "tie_word_embeddings")
-	s := sizes{layers: r.size(k.Layers...), heads: r.size(k.Heads...)}
-	if s.kv = r.sizeOr(s.heads, k.KVHeads...); spec.OneKV {
+	m.Tied = r.BoolOr(spec.Tied, "tie_word_embeddings")
+	s := sizes{layers: r.Size(k.Layers...), heads: r.Size(k.Heads...)}
+	if s.kv = r.SizeOr(s.heads, k.KVHeads...); spec.OneKV {
 		s.kv = 1
 	}
-	if spec.Inner != nil && r.present(k.Inner) == "" {
+	if spec.Inner != nil && r.Present(k.Inner) == "" {
 		s.inner = spec.Inner(m.Hidden)
 	} else {
-		s.inner = r.size(k.Inner...)
+		s.inner = r.Size(k.Inner...)
 	}
 	s.eps = spec.Eps
-	if r.present([]string{spec.EpsKey}) != "" || spec.Eps == 0 {
-		s.eps = r.float(spec.EpsKey)
+	if r.Present([]string{spec.EpsKey}) != "" || spec.Eps == 0 {
+		s.eps = r.Float(spec.EpsKey)
 	}
-	if r.err != nil {
+	if r.Err != nil {
 		return s
 	}
 	if s.layers > 1<<12 {
-		r.fail(fmt.Errorf("key %q is %d: no model has that many layers", r.present(k.Layers), s.layers))
+		r.Fail(fmt.Errorf("key %q is %d: no model has that many layers", r.Present(k.Layers), s.layers))
 		return s
 	}
 	if !(s.eps > 0) {
-		r.fail(fmt.Errorf("key %q is %v: expected a positive number", spec.EpsKey, s.eps))
+		r.Fail(fmt.Errorf("key %q is %v: expected a positive number", spec.EpsKey, s.eps))
 	}
 	s.headDim = headSize(r, spec, k, m.Hidden, s.heads)
 	if s.heads%s.kv != 0 {
-		r.fail(fmt.Errorf("%d attention heads cannot share %d key/value heads evenly", s.heads, s.kv))
+		r.Fail(fmt.Errorf("%d attention heads cannot share %d key/value heads evenly", s.heads, s.kv))
 	}
-	if r.err == nil && (s.layers*s.headDim > maxPlanes || s.layers*s.heads > maxPlanes || s.layers*s.heads*s.headDim > maxGates) {
-		r.fail(fmt.Errorf("%d layers of %d heads of head size %d: no model is that large", s.layers, s.heads, s.headDim))
+	if r.Err == nil && (s.layers*s.headDim > maxPlanes || s.layers*s.heads > maxPlanes || s.layers*s.heads*s.headDim > maxGates) {
+		r.Fail(fmt.Errorf("%d layers of %d heads of head size %d: no model is that large", s.layers, s.heads, s.headDim))
 	}
 	s.act = activation(r, k.Act, spec.Act)
 	return s
@@ -73,35 +73,35 @@ func readSizes(r *reader, spec Spec, m *Model) sizes {
 // the hidden size over the heads.
 func headSize(r *reader, spec Spec, k Keys, hidden, heads int) int {
 	rotary := spec.Position == nil
-	if key := r.present(k.HeadDim); key != "" || spec.HeadDim != 0 {
-		d := r.sizeOr(spec.HeadDim, k.HeadDim...)
+	if key := r.Present(k.HeadDim); key != "" || spec.HeadDim != 0 {
+		d := r.SizeOr(spec.HeadDim, k.HeadDim...)
 		if rotary && d%2 != 0 {
-			r.fail(fmt.Errorf("head size %d (key %q) is odd: rotary planes pair coordinates, so an even one is expected", d, k.HeadDim[0]))
+			r.Fail(fmt.Errorf("head size %d (key %q) is odd: rotary planes pair coordinates, so an even one is expected", d, k.HeadDim[0]))
 		}
 		return d
 	}
 	if hidden%heads != 0 {
-		r.fail(fmt.Errorf("%s %d does not divide by %d attention heads, and there is no head_dim", r.present(k.Hidden), hidden, heads))
+		r.Fail(fmt.Errorf("%s %d does not divide by %d attention heads, and there is no head_dim", r.Present(k.Hidden), hidden, heads))
 		return 0
 	}
 	d := hidden / heads
 	if rotary && d%2 != 0 {
-		r.fail(fmt.Errorf("head size %d (%s %d over %d heads) is odd: rotary planes pair coordinates, so an even one is expected", d, r.present(k.Hidden), hidden, heads))
+		r.Fail(fmt.Errorf("head size %d (%s %d over %d heads) is odd: rotary planes pair coordinates, so an even one is expected", d, r.Present(k.Hidden), hidden, heads))
 	}
 	return d
 }
 
 // activation reads the activation's name; an unknown one is refused by name.
 func activation(r *reader, keys []string, def string) string {
-	key := r.present(keys)
+	key := r.Present(keys)
 	if key == "" {
 		if def == "" {
-			r.fail(fmt.Errorf("key %q is missing", keys[0]))
+			r.Fail(fmt.Errorf("key %q is missing", keys[0]))
 		}
 		return def
 	}
-	name, _, err := r.c.Text(key)
-	r.fail(err)
+	name, _, err := r.C.Text(key)
+	r.Fail(err)
 	switch name {
 	case "silu", "swish":
 		return "silu"
@@ -111,7 +111,7 @@ func activation(r *reader, keys []string, def string) string {
 		return "gelu_tanh"
 	}
 	if err == nil {
-		r.fail(fmt.Errorf("%s %q%s: %w", key, name, posenc.Suggest(name, []string{"silu", "gelu", "gelu_pytorch_tanh"}), posenc.ErrUnsupported))
+		r.Fail(fmt.Errorf("%s %q%s: %w", key, name, posenc.Suggest(name, []string{"silu", "gelu", "gelu_pytorch_tanh"}), posenc.ErrUnsupported))
 	}
 	return ""
 }

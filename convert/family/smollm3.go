@@ -14,14 +14,14 @@ var smollm3 = Spec{
 }
 
 func smollm3Adjust(r *reader, m *Model) {
-	every := r.sizeOr(4, "no_rope_layer_interval")
-	turns, err := r.c.Floats("no_rope_layers")
-	r.fail(err)
+	every := r.SizeOr(4, "no_rope_layer_interval")
+	turns, err := r.C.Floats("no_rope_layers")
+	r.Fail(err)
 	if turns != nil && len(turns) != len(m.Blocks) {
-		r.fail(fmt.Errorf("no_rope_layers lists %d layers: expected %d", len(turns), len(m.Blocks)))
+		r.Fail(fmt.Errorf("no_rope_layers lists %d layers: expected %d", len(turns), len(m.Blocks)))
 		return
 	}
-	named := r.c.Has("layer_types")
+	named := r.C.Has("layer_types")
 	for i, a := range m.Attentions() {
 		plain := (i+1)%every == 0
 		if turns != nil {

@@ -8,10 +8,10 @@ var stablelm = Spec{
 	QKVBias: Rule{Key: "use_qkv_bias"}, Parallel: Rule{Key: "use_parallel_residual"},
 	Rope: ropeDefaults{Theta: 10000, Partial: 0.25}, ReadsPartial: true,
 	Variant: func(r *reader, s Spec) Spec {
-		if r.boolOr(false, "qk_layernorm") {
-			r.fail(unsupported("qk_layernorm is true: a layer norm of its own for every head"))
+		if r.BoolOr(false, "qk_layernorm") {
+			r.Fail(unsupported("qk_layernorm is true: a layer norm of its own for every head"))
 		}
-		s.SharedNorm = r.boolOr(false, "use_parallel_residual")
+		s.SharedNorm = r.BoolOr(false, "use_parallel_residual")
 		return s
 	},
 }

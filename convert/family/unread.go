@@ -1,6 +1,10 @@
 package family
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/pecvt/pecvt/convert/family/config"
+)
 
 // unread are keys of other families that change what a layer computes. No family
 // of the table reads them, so a checkpoint with one is not what its model_type
@@ -18,20 +22,20 @@ var unread = []struct{ key, neutral string }{
 // the computation elsewhere and that the family passes over.
 func checkUnread(r *reader, spec Spec, m *Model) {
 	for _, key := range []string{"quantization_config", "compression_config"} {
-		if r.c.Has(key) {
-			r.fail(unsupported("key %q: the checkpoint is quantised, and its weights are not the numbers that its tensors hold; use the unquantised checkpoint", key))
+		if r.C.Has(key) {
+			r.Fail(unsupported("key %q: the checkpoint is quantised, and its weights are not the numbers that its tensors hold; use the unquantised checkpoint", key))
 			return
 		}
 	}
 	warn := func(key string) {
-		m.warn("config.json declares %s (%s), which loaders of family %s do not read, nor does pecvt: a model that was trained with it computes something else here", key, clip(string(r.c.Raw(key)), 40), spec.Name)
+		m.warn("config.json declares %s (%s), which loaders of family %s do not read, nor does pecvt: a model that was trained with it computes something else here", key, config.Clip(string(r.C.Raw(key)), 40), spec.Name)
 	}
 	for _, u := range unread {
-		if r.c.Has(u.key) && !isNeutral(r.c, u.key, u.neutral) {
+		if r.C.Has(u.key) && !isNeutral(r.C, u.key, u.neutral) {
 			warn(u.key)
 		}
 	}
-	if spec.Window.Key == "" && r.c.Has("sliding_window") && !isNeutral(r.c, "use_sliding_window", "false") {
+	if spec.Window.Key == "" && r.C.Has("sliding_window") && !isNeutral(r.C, "use_sliding_window", "false") {
 		warn("sliding_window")
 	}
 }

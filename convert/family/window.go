@@ -9,25 +9,25 @@ import (
 // layers returns each layer's window, 0 for full attention.
 func (w WindowRule) layers(r *reader, n int) []int {
 	out := make([]int, n)
-	if w.Key == "" || (w.Switch != "" && !r.boolOr(false, w.Switch)) {
+	if w.Key == "" || (w.Switch != "" && !r.BoolOr(false, w.Switch)) {
 		return out
 	}
 	size := w.Default
-	if r.c.Raw(w.Key) != nil { // null is no window, an absent key the default
-		if !r.c.Has(w.Key) {
+	if r.C.Raw(w.Key) != nil { // null is no window, an absent key the default
+		if !r.C.Has(w.Key) {
 			return out
 		}
-		size = r.size(w.Key)
+		size = r.Size(w.Key)
 	}
-	kinds, err := r.c.Texts("layer_types")
-	r.fail(err)
+	kinds, err := r.C.Texts("layer_types")
+	r.Fail(err)
 	if kinds != nil && len(kinds) != n {
-		r.fail(fmt.Errorf("layer_types lists %d layers: expected %d", len(kinds), n))
+		r.Fail(fmt.Errorf("layer_types lists %d layers: expected %d", len(kinds), n))
 		return out
 	}
 	from := 0
 	if w.Switch != "" && w.From >= 0 {
-		from = r.sizeOrZero("max_window_layers", w.From)
+		from = r.SizeOrZero("max_window_layers", w.From)
 	}
 	for i := range out {
 		sliding := i >= from
@@ -38,11 +38,11 @@ func (w WindowRule) layers(r *reader, n int) []int {
 			case "full_attention":
 				sliding = false
 			default:
-				r.fail(fmt.Errorf("layer_types[%d] is %q: %w", i, kinds[i], posenc.ErrUnsupported))
+				r.Fail(fmt.Errorf("layer_types[%d] is %q: %w", i, kinds[i], posenc.ErrUnsupported))
 			}
 		}
 		if !sliding && w.Switch == "" && size != 0 {
-			r.fail(fmt.Errorf("layer_types[%d] is %q, yet loaders of this family give every layer the window of %s (%d): %w; drop one of the two", i, kinds[i], w.Key, size, posenc.ErrUnsupported))
+			r.Fail(fmt.Errorf("layer_types[%d] is %q, yet loaders of this family give every layer the window of %s (%d): %w; drop one of the two", i, kinds[i], w.Key, size, posenc.ErrUnsupported))
 		}
 		if sliding {
 			out[i] = size

@@ -1,4 +1,4 @@
-package family
+package config
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 
 // Object is a JSON object that keeps the order of its keys and the spelling of
 // its values, so that an edited configuration differs only where it was edited.
+// The zero value is an empty one.
 type Object struct {
 	keys   []string
 	values map[string]json.RawMessage
@@ -22,7 +23,7 @@ func ParseObject(data []byte) (*Object, error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, fmt.Errorf("not a JSON object: it starts with %q", clip(string(bytes.TrimSpace(data)), 12))
+		return nil, fmt.Errorf("not a JSON object: it starts with %q", Clip(string(bytes.TrimSpace(data)), 12))
 	}
 	o := &Object{values: map[string]json.RawMessage{}}
 	for dec.More() {
@@ -66,11 +67,11 @@ func notValid(data []byte) string {
 	at := int(max(syntax.Offset-1, 0)) // of the character that cannot be there
 	begin := bytes.LastIndexByte(data[:at], '\n') + 1
 	text, _, _ := bytes.Cut(data[begin:], []byte("\n"))
-	return fmt.Sprintf("bad JSON in line %d, column %d: %q: mend it or download it again", 1+bytes.Count(data[:at], []byte("\n")), at-begin+1, clip(string(text), 40))
+	return fmt.Sprintf("bad JSON in line %d, column %d: %q: mend it or download it again", 1+bytes.Count(data[:at], []byte("\n")), at-begin+1, Clip(string(text), 40))
 }
 
-// clip shortens a text for an error.
-func clip(s string, n int) string {
+// Clip shortens a text for an error.
+func Clip(s string, n int) string {
 	if len(s) > n {
 		return s[:n] + "…"
 	}
@@ -105,7 +106,10 @@ func (o *Object) Set(key string, value any) {
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(value); err != nil {
-		panic(fmt.Sprintf("family: Set(%q): %v", key, err))
+		panic(fmt.Sprintf("config: Set(%q): %v", key, err))
+	}
+	if o.values == nil {
+		o.values = map[string]json.RawMessage{}
 	}
 	if _, ok := o.values[key]; !ok {
 		o.keys = append(o.keys, key)
@@ -169,7 +173,7 @@ func (o *Object) Int(key string) (value int, found bool, err error) {
 		return 0, found, err
 	}
 	if x != math.Trunc(x) || math.Abs(x) > 1<<53 {
-		return 0, true, wrongType(key, o.values[key], "an integer")
+		return 0, true, WrongType(key, o.values[key], "an integer")
 	}
 	return int(x), true, nil
 }
@@ -180,7 +184,7 @@ func (o *Object) Float(key string) (value float64, found bool, err error) {
 		return 0, false, nil
 	}
 	if err := json.Unmarshal(o.values[key], &value); err != nil {
-		return 0, true, wrongType(key, o.values[key], "a number")
+		return 0, true, WrongType(key, o.values[key], "a number")
 	}
 	return value, true, nil
 }
@@ -191,7 +195,7 @@ func (o *Object) Bool(key string) (value, found bool, err error) {
 		return false, false, nil
 	}
 	if err := json.Unmarshal(o.values[key], &value); err != nil {
-		return false, true, wrongType(key, o.values[key], "true or false")
+		return false, true, WrongType(key, o.values[key], "true or false")
 	}
 	return value, true, nil
 }
@@ -202,7 +206,7 @@ func (o *Object) Text(key string) (value string, found bool, err error) {
 		return "", false, nil
 	}
 	if err := json.Unmarshal(o.values[key], &value); err != nil {
-		return "", true, wrongType(key, o.values[key], "a string")
+		return "", true, WrongType(key, o.values[key], "a string")
 	}
 	return value, true, nil
 }
@@ -214,7 +218,7 @@ func (o *Object) Floats(key string) ([]float64, error) {
 	}
 	var list []float64
 	if err := json.Unmarshal(o.values[key], &list); err != nil {
-		return nil, wrongType(key, o.values[key], "a list of numbers")
+		return nil, WrongType(key, o.values[key], "a list of numbers")
 	}
 	return list, nil
 }
@@ -226,7 +230,7 @@ func (o *Object) Texts(key string) ([]string, error) {
 	}
 	var list []string
 	if err := json.Unmarshal(o.values[key], &list); err != nil {
-		return nil, wrongType(key, o.values[key], "a list of strings")
+		return nil, WrongType(key, o.values[key], "a list of strings")
 	}
 	return list, nil
 }
@@ -243,7 +247,8 @@ func (o *Object) Object(key string) (*Object, error) {
 	return sub, nil
 }
 
-func wrongType(key string, raw json.RawMessage, want string) error {
+// WrongType is the error for a value of another kind than expected.
+func WrongType(key string, raw json.RawMessage, want string) error {
 	var line bytes.Buffer
 	if json.Compact(&line, raw) != nil {
 		line.Reset()

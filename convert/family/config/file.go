@@ -1,0 +1,46 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+)
+
+// maxConfigBytes bounds config.json before it is read: real ones are a few
+// kilobytes.
+const maxConfigBytes = 16 << 20
+
+// Config is a checkpoint's config.json.
+type Config struct {
+	*Object
+	// Path is the file it was read from.
+	Path string
+}
+
+// Load reads config.json from the files of a store that lies at root.
+func Load(root string, files fs.FS) (*Config, error) {
+	const name = "config.json"
+	path := filepath.Join(root, name)
+	f, err := files.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: no config.json beside the checkpoint: the model's sizes and rotary parameters are read from it; put it there", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", root, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfigBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(data) > maxConfigBytes {
+		return nil, fmt.Errorf("%s: larger than %d bytes: not a model configuration", path, maxConfigBytes)
+	}
+	o, err := ParseObject(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &Config{Object: o, Path: path}, nil
+}

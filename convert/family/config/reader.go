@@ -1,0 +1,107 @@
+package config
+
+import "fmt"
+
+// Reader collects typed reads of C and keeps the first error in Err.
+type Reader struct {
+	C   *Config
+	Err error
+}
+
+// Fail keeps an error, if it is the first, under the file's path.
+func (r *Reader) Fail(err error) {
+	if err != nil && r.Err == nil {
+		r.Err = fmt.Errorf("%s: %w", r.C.Path, err)
+	}
+}
+
+// Size reads a required positive integer under any of several spellings.
+func (r *Reader) Size(keys ...string) int {
+	for _, k := range keys {
+		v, ok, err := r.C.Int(k)
+		r.Fail(err)
+		if !ok {
+			continue
+		}
+		if v <= 0 || v > 1<<31 {
+			r.Fail(fmt.Errorf("key %q is %d: expected a positive number", k, v))
+		}
+		return v
+	}
+	r.Fail(fmt.Errorf("key %q is missing", keys[0]))
+	return 0
+}
+
+// SizeOr reads an optional positive integer.
+func (r *Reader) SizeOr(def int, keys ...string) int {
+	for _, k := range keys {
+		if r.C.Has(k) {
+			return r.Size(k)
+		}
+	}
+	return def
+}
+
+// Float reads a required number.
+func (r *Reader) Float(key string) float64 {
+	v, ok, err := r.C.Float(key)
+	r.Fail(err)
+	if !ok {
+		r.Fail(fmt.Errorf("key %q is missing", key))
+	}
+	return v
+}
+
+// BoolOr reads an optional truth value.
+func (r *Reader) BoolOr(def bool, key string) bool {
+	v, ok, err := r.C.Bool(key)
+	r.Fail(err)
+	if !ok {
+		return def
+	}
+	return v
+}
+
+// SizeOrZero reads an optional non-negative integer.
+func (r *Reader) SizeOrZero(key string, def int) int {
+	v, ok, err := r.C.Int(key)
+	r.Fail(err)
+	if !ok || err != nil {
+		return def
+	}
+	if v < 0 {
+		r.Fail(WrongType(key, r.C.Raw(key), "zero or a positive number"))
+	}
+	return v
+}
+
+// FloatOr reads an optional number.
+func (r *Reader) FloatOr(def float64, key string) float64 {
+	v, ok, err := r.C.Float(key)
+	r.Fail(err)
+	if !ok {
+		return def
+	}
+	return v
+}
+
+// TextOr reads an optional string.
+func (r *Reader) TextOr(def, key string) string {
+	v, ok, err := r.C.Text(key)
+	r.Fail(err)
+	if !ok {
+		return def
+	}
+	return v
+}
+
+// Present returns the first of several spellings that the configuration has,
+// or "".
+func (r *Reader) Present(keys []string) string {
+	for _, k := range keys {
+		if r.C.Has(k) {
+			return k
+		}
+	}
+	return ""
+}

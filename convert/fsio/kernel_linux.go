@@ -13,6 +13,13 @@ func reflink(dst, src *os.File) bool {
 	return unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) == nil
 }
 
+// reflinkRange makes length bytes of dst, from position at, share the blocks of
+// src from offset on (FICLONERANGE), and reports whether it did. dst grows where
+// the range ends beyond it.
+func reflinkRange(dst *os.File, at int64, src *os.File, offset, length int64) bool {
+	return unix.IoctlFileCloneRange(int(dst.Fd()), &unix.FileCloneRange{Src_fd: int64(src.Fd()), Src_offset: uint64(offset), Src_length: uint64(length), Dest_offset: uint64(at)}) == nil
+}
+
 // copyInKernel copies up to length bytes with copy_file_range. usable is false
 // where this pair of files cannot be copied so; nothing was copied then.
 func copyInKernel(dst, src *os.File, offset, length int64) (n int64, usable bool, err error) {

@@ -148,6 +148,46 @@ func TestCopyRange(t *testing.T) {
 	}
 }
 
+// shared writes a range into a new file behind other bytes and checks the whole.
+func shared(t *testing.T, path string, data []byte, src *os.File, at, offset, length int64, want Action) {
+	t.Helper()
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	before := bytes.Repeat([]byte("h"), int(at))
+	if _, err := out.Write(before); err != nil {
+		t.Fatal(err)
+	}
+	var moved int64
+	action, err := ShareRange(ctx, out, at, src, offset, length, func(n int64) { moved += n })
+	if err != nil || action != want || moved != length {
+		t.Fatalf("%s, %d bytes told of, %v: want %s and %d", action, moved, err, want, length)
+	}
+	if _, err := out.WriteString("tail"); err != nil {
+		t.Fatal(err)
+	}
+	whole := append(append(before, data[offset:offset+length]...), "tail"...)
+	if !bytes.Equal(read(t, path), whole) {
+		t.Errorf("%d bytes from %d at %d: the target is not what it should be", length, offset, at)
+	}
+}
+
+// Without reflinks a range is copied, wherever it lies.
+func TestShareRangeCopies(t *testing.T) {
+	dir := t.TempDir()
+	data := pattern(50_000)
+	src, err := os.Open(write(t, filepath.Join(dir, "src"), data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	for _, c := range [][3]int64{{10, 20, 30_000}, {17, 4096, 0}, {0, 49_000, 1_000}} {
+		shared(t, filepath.Join(dir, "dst"), data, src, c[0], c[1], c[2], Copied)
+	}
+}
+
 func TestInterruptedCopyLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	src, dst := write(t, filepath.Join(dir, "src"), pattern(3*step)), filepath.Join(dir, "dst")

@@ -27,9 +27,10 @@ func decodeQ8[F float32 | float64](dst []F, src []byte) {
 
 // encodeQ8 takes d = max |x| / 127 and q = x/d rounded to nearest, halves away
 // from zero, in float32 as ggml does, and stores d rounded to binary16: an element
-// is off by at most half of d and the scale's own rounding. A block whose d rounds
-// to 0 is 0. One with an element that is not finite has the scale NaN, so that it
-// is found and not made a number.
+// is off by at most half of d and the scale's own rounding. The codes are those of
+// the d that was not rounded, so a block whose d rounds to 0 keeps them, and is 0.
+// One with an element that is not finite has the scale NaN, so that it is found
+// and not made a number.
 func encodeQ8[F float32 | float64](dst []byte, src []F) {
 	for len(src) >= q8Elements && len(dst) >= q8Bytes {
 		largest, finite := float32(0), true
@@ -42,13 +43,15 @@ func encodeQ8[F float32 | float64](dst []byte, src []F) {
 		if !finite {
 			d = float32(math.NaN())
 		}
-		code := uint16(formatF16.round(float64(d)))
-		binary.LittleEndian.PutUint16(dst, code)
-		finite = finite && code != 0
+		binary.LittleEndian.PutUint16(dst, uint16(formatF16.round(float64(d))))
+		inverse := 1 / d
+		if !finite || inverse > math.MaxFloat32 { // d is 0, or nearly
+			inverse = 0
+		}
 		for i, x := range src[:q8Elements] {
 			dst[2+i] = 0
 			if finite {
-				dst[2+i] = byte(int8(math.Round(float64(float32(x) * (1 / d)))))
+				dst[2+i] = byte(int8(math.Round(float64(float32(x) * inverse))))
 			}
 		}
 		dst, src = dst[q8Bytes:], src[q8Elements:]

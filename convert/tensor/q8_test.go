@@ -1,9 +1,11 @@
 package tensor
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 )
@@ -83,6 +85,29 @@ func TestQ8Encodes(t *testing.T) {
 	}
 	if err := Encode64(again[:len(exact)], values, Q8_0); err != nil || string(again[:len(exact)]) != string(exact) {
 		t.Errorf("blocks came back as % x, want % x (%v)", again[:len(exact)], exact, err)
+	}
+}
+
+// The gguf package's own blocks, to the last bit; see testdata/make_q8_0.py.
+func TestQ8IsGGUFs(t *testing.T) {
+	const blocks = 24
+	data, err := os.ReadFile("testdata/q8_0.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, want := data[:blocks*q8Elements*4], data[blocks*q8Elements*4:]
+	x := make([]float32, blocks*q8Elements)
+	if err := Decode32(x, values, F32); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, blocks*q8Bytes)
+	if err := Encode32(got, x, Q8_0); err != nil {
+		t.Fatal(err)
+	}
+	for b := range blocks {
+		if g, w := got[b*q8Bytes:][:q8Bytes], want[b*q8Bytes:][:q8Bytes]; !bytes.Equal(g, w) {
+			t.Errorf("block %d: % x, want % x", b, g, w)
+		}
 	}
 }
 

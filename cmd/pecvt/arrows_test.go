@@ -24,6 +24,7 @@ var arrows = map[string][]string{
 	"convert/fsio":        {},
 	"convert/safetensors": {"convert/tensor", "convert/fsio"},
 	"convert/family":      {"posenc/hint", "posenc", "convert/tensor", "convert/store", "convert/family/config"},
+	"convert/gguf":        {"posenc", "convert/fsio", "convert/tensor"},
 	"convert/torchfile":   {"posenc", "convert/tensor", "convert/safetensors"},
 	"convert/rewrite":     {"posenc/hint", "posenc", "convert/tensor", "convert/store", "convert/family"},
 	"convert/retrofit":    {"posenc", "convert/fsio", "convert/tensor", "convert/safetensors", "convert/store", "convert/family"},

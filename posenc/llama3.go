@@ -7,7 +7,9 @@ import (
 
 // llama3Spectrum is Llama 3.1's frequency scaling: wavelengths above L/low are
 // divided by the factor, those under L/high stay, those between are blended by
-// (L/λ − low)/(high − low).
+// (L/λ − low)/(high − low). With a factor of DroppedFactor the slow planes stand
+// still, and where no wavelength lies between the two borders, the others turn as
+// plain RoPE's: a step in wavelength, which is what HoPE is.
 func llama3Spectrum(p RopeParams, _ int) (Spectrum, error) {
 	length := float64(p.TrainedLength)
 	switch {
@@ -24,7 +26,7 @@ func llama3Spectrum(p RopeParams, _ int) (Spectrum, error) {
 		switch {
 		case wavelength < length/p.HighFreqFactor:
 		case wavelength > length/p.LowFreqFactor:
-			inv[i] = f / p.Factor
+			inv[i] = droppedToZero(f / p.Factor)
 		default:
 			smooth := (length/wavelength - p.LowFreqFactor) / (p.HighFreqFactor - p.LowFreqFactor)
 			inv[i] = (1-smooth)*f/p.Factor + smooth*f

@@ -30,9 +30,10 @@ func longropeSpectrum(p RopeParams, length int) (Spectrum, error) {
 	return Spectrum{InvFreq: inv, Gain: longropeGain(p)}, nil
 }
 
-// DroppedFactor is the longrope factor that spells a position-independent
-// plane: θ/1e30 turns less than 1e-20 radians over any length, which is 0 in
-// every floating-point table.
+// DroppedFactor is the factor of longrope and of llama3 that spells a
+// position-independent plane: θ/1e30 turns less than 1e-20 radians over any
+// length, which is 0 in every floating-point table, and is still a normal number
+// of float32 for every base up to 1e8.
 const DroppedFactor = 1e30
 
 // droppedToZero reads a frequency that DroppedFactor made as the 0 it stands

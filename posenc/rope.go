@@ -70,6 +70,33 @@ func (p RopeParams) RotaryDim() int {
 // spectrum, without the planes it drops.
 func (p RopeParams) Base() []float64 { return InvFreq(p.Theta, p.RotaryDim()) }
 
+// Plain reports whether the planes that turn do so as plain RoPE's: the declared
+// encoding is RoPE with planes that stand still, at the most, and no scaling. Its
+// TrainedLength then says nothing of the length the model was trained on.
+func (p RopeParams) Plain() bool {
+	switch p.Type {
+	case "default":
+		return true
+	case "proportional":
+		return p.Factor == 0 || p.Factor == 1
+	case "llama3":
+		if !(p.Factor >= DroppedFactor) {
+			return false
+		}
+		s, err := p.Spectrum(1)
+		if err != nil {
+			return false
+		}
+		for i, f := range p.Base() {
+			if s.InvFreq[i] != f && s.InvFreq[i] != 0 {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
 // Spectrum returns the planes of the declared type for sequences of up to
 // length positions (only "dynamic" and "longrope" depend on it). Formulas are
 // those of transformers' modeling_rope_utils.

@@ -200,3 +200,36 @@ func TestDroppedFactor(t *testing.T) {
 		t.Errorf("inverse frequencies %v, want [1 0]", s.InvFreq)
 	}
 }
+
+// Llama 3's scaling by DroppedFactor is a step in wavelength: the slow planes read
+// back as planes that stand still, the others as plain RoPE's.
+func TestDroppedByLlama3(t *testing.T) {
+	p := RopeParams{Type: "llama3", Theta: 10000, HeadDim: 4, MaxPositions: 64, TrainedLength: 32,
+		Factor: DroppedFactor, LowFreqFactor: 0.5, HighFreqFactor: 0.5001}
+	s, err := p.Spectrum(64) // wavelengths 6.28 and 628, the border at 64
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.InvFreq[0] != 1 || s.InvFreq[1] != 0 || !p.Plain() {
+		t.Errorf("inverse frequencies %v, plain %v: want [1 0], true", s.InvFreq, p.Plain())
+	}
+	for _, c := range []struct {
+		what string
+		edit func(*RopeParams)
+		want bool
+	}{
+		{"a factor of 8", func(p *RopeParams) { p.Factor = 8 }, false},
+		{"a plane in the blend", func(p *RopeParams) { p.LowFreqFactor, p.HighFreqFactor = 0.01, 1 }, false},
+		{"borders that cross", func(p *RopeParams) { p.HighFreqFactor = 0.1 }, false},
+		{"default", func(p *RopeParams) { p.Type = "default" }, true},
+		{"proportional", func(p *RopeParams) { p.Type, p.Factor = "proportional", 0 }, true},
+		{"proportional by 4", func(p *RopeParams) { p.Type, p.Factor = "proportional", 4 }, false},
+		{"linear", func(p *RopeParams) { p.Type = "linear" }, false},
+	} {
+		q := p
+		c.edit(&q)
+		if q.Plain() != c.want {
+			t.Errorf("%s: plain %v", c.what, q.Plain())
+		}
+	}
+}

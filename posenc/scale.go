@@ -40,8 +40,8 @@ func (s Scale) apply(src Source) (Spectrum, error) {
 	if s.Kind == "" {
 		return src.Current.Clone(), nil
 	}
-	if t := src.Declared.Type; t != "default" && t != "proportional" {
-		return Spectrum{}, fmt.Errorf("scale %s: the source already declares rope type %q: scaling twice is %w; start from the unscaled checkpoint", s, t, ErrUnsupported)
+	if !src.Declared.Plain() {
+		return Spectrum{}, fmt.Errorf("scale %s: the source already declares rope type %q, which scales its frequencies: scaling twice is %w; start from the unscaled checkpoint", s, src.Declared.Type, ErrUnsupported)
 	}
 	out := src.Current.Clone()
 	if s.Kind == "pi" {

@@ -81,7 +81,7 @@ func TestSelectionReadsBack(t *testing.T) {
 		{"llama-gqa", retrofit.ByGroup, []int{3, 4, 5, 6, 7}, .5, "pecvt"},
 		{"llama-gqa", retrofit.ByLayer, []int{3, 4, 5, 6, 7}, .5, "pecvt"},
 		{"llama-gqa", retrofit.ByModel, []int{3, 4, 5, 6, 7}, .6, "longrope"},
-		{"llama-gqa", retrofit.ByGroup, []int{6, 7}, 1, "proportional"},
+		{"llama-gqa", retrofit.ByGroup, []int{6, 7}, 1, "llama3"},
 		{"llama-gqa", retrofit.ByGroup, []int{6, 7}, 0, "default"},
 		{"qwen3", retrofit.ByModel, []int{2, 5}, 1, "longrope"},
 		{"phi3", retrofit.ByGroup, []int{1, 2}, .5, "pecvt"},

@@ -90,8 +90,8 @@ func TestMetadata(t *testing.T) {
 		plant        func(*testing.T, string)
 	}{
 		{"the name asked for", "", encoding("hope")},
-		{"config.json's name", "", encoding("proportional")},
-		{"another", `its encoding is "yarn", pecvt.json "hope", config.json "proportional"`, encoding("yarn")},
+		{"config.json's name", "", encoding("llama3")},
+		{"another", `its encoding is "yarn", pecvt.json "hope", config.json "llama3"`, encoding("yarn")},
 		{"no manifest", "", both(alone, encoding("hope"))},
 		{"no such encoding", `its encoding is "hopes"`, both(alone, encoding("hopes"))},
 		{"the length", "max_position_embeddings is 64 in config.json: pecvt.json says 32", edited("config.json", `"max_position_embeddings": 32`, `"max_position_embeddings": 64`)},

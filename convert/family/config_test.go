@@ -72,6 +72,8 @@ func TestBadConfig(t *testing.T) {
 		"rope theta":         {rope(`{"rope_type":"default","rope_theta":-1}`), []string{"rope_theta -1: expected a positive number"}, false},
 		"rope length":        {rope(`{"rope_type":"yarn","factor":4,"original_max_position_embeddings":0}`), []string{"original_max_position_embeddings is 0"}, false},
 		"two dictionaries":   {map[string]string{"rope_scaling": `{"rope_type":"linear","factor":2}`}, []string{`"rope_parameters" and "rope_scaling" disagree`}, false},
+		"two bases":          {map[string]string{"rope_theta": "500", "rope_scaling": `{"rope_type":"linear","factor":2}`, "rope_parameters": `{"rope_type":"linear","factor":2,"rope_theta":300}`}, []string{`"rope_parameters" and "rope_scaling" disagree`}, false},
+		"a base in one only": {map[string]string{"rope_scaling": `{"rope_type":"linear","factor":2}`, "rope_parameters": `{"rope_type":"linear","factor":2,"rope_theta":300}`}, []string{`"rope_parameters" and "rope_scaling" disagree`}, false},
 		"partial":            {rope(`{"rope_type":"default","rope_theta":1e4,"partial_rotary_factor":0.5}`), []string{"partial_rotary_factor 0.5", "loaders of family llama disagree"}, true},
 		"nested":             {rope(`{"full_attention":{"rope_type":"default"}}`), []string{"keys it does not read: full_attention"}, true},
 	} {
@@ -129,16 +131,17 @@ func TestSpellingsOfOneEncoding(t *testing.T) {
 	}
 	const inner = `"factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0`
 	for name, edits := range map[string]map[string]string{
-		"5":                with("rope_parameters", `{"rope_type":"llama3","rope_theta":500.0,"original_max_position_embeddings":16,`+inner+`}`),
-		"5, outer length":  with("rope_parameters", `{"rope_type":"llama3","rope_theta":500.0,`+inner+`}`, "original_max_position_embeddings", "16"),
-		"4":                with("rope_theta", "500.0", "rope_scaling", `{"rope_type":"llama3","original_max_position_embeddings":16,`+inner+`}`),
-		"4, older":         with("rope_theta", "500", "rope_scaling", `{"type":"llama3","original_max_position_embeddings":16,`+inner+`}`),
-		"4, both types":    with("rope_theta", "500", "rope_scaling", `{"type":"llama3","rope_type":"llama3","original_max_position_embeddings":16,`+inner+`}`),
-		"both, equal":      with("rope_theta", "500", "rope_scaling", `{"rope_type":"llama3","original_max_position_embeddings":16,`+inner+`}`, "rope_parameters", `{"rope_type":"llama3","original_max_position_embeddings":16,`+inner+`}`),
-		"5, null scaling":  with("rope_parameters", `{"rope_type":"llama3","rope_theta":500.0,"original_max_position_embeddings":16,`+inner+`}`, "rope_scaling", "null"),
-		"5, unused nulls":  with("rope_parameters", `{"rope_type":"llama3","rope_theta":500.0,"original_max_position_embeddings":16,"beta_fast":null,`+inner+`}`),
-		"5, integers":      with("rope_parameters", `{"rope_type":"llama3","rope_theta":500,"original_max_position_embeddings":16,"factor":8,"low_freq_factor":1,"high_freq_factor":4}`),
-		"5, integral real": with("rope_parameters", `{"rope_type":"llama3","rope_theta":5e2,"original_max_position_embeddings":16.0,`+inner+`}`),
+		"5":                     with("rope_parameters", `{"rope_type":"llama3","rope_theta":500.0,"original_max_position_embeddings":16,`+inner+`}`),
+		"5, outer length":       with("rope_parameters", `{"rope_type":"llama3","rope_theta":500.0,`+inner+`}`, "original_max_position_embeddings", "16"),
+		"4":                     with("rope_theta", "500.0", "rope_scaling", `{"rope_type":"llama3","original_max_position_embeddings":16,`+inner+`}`),
+		"4, older":              with("rope_theta", "500", "rope_scaling", `{"type":"llama3","original_max_position_embeddings":16,`+inner+`}`),
+		"4, both types":         with("rope_theta", "500", "rope_scaling", `{"type":"llama3","rope_type":"llama3","original_max_position_embeddings":16,`+inner+`}`),
+		"both, equal":           with("rope_theta", "500", "rope_scaling", `{"rope_type":"llama3","original_max_position_embeddings":16,`+inner+`}`, "rope_parameters", `{"rope_type":"llama3","original_max_position_embeddings":16,`+inner+`}`),
+		"both, as pecvt writes": with("rope_theta", "500", "rope_scaling", `{"rope_type":"llama3","original_max_position_embeddings":16,`+inner+`}`, "rope_parameters", `{"rope_type":"llama3","rope_theta":500.0,"original_max_position_embeddings":16.0,`+inner+`}`),
+		"5, null scaling":       with("rope_parameters", `{"rope_type":"llama3","rope_theta":500.0,"original_max_position_embeddings":16,`+inner+`}`, "rope_scaling", "null"),
+		"5, unused nulls":       with("rope_parameters", `{"rope_type":"llama3","rope_theta":500.0,"original_max_position_embeddings":16,"beta_fast":null,`+inner+`}`),
+		"5, integers":           with("rope_parameters", `{"rope_type":"llama3","rope_theta":500,"original_max_position_embeddings":16,"factor":8,"low_freq_factor":1,"high_freq_factor":4}`),
+		"5, integral real":      with("rope_parameters", `{"rope_type":"llama3","rope_theta":5e2,"original_max_position_embeddings":16.0,`+inner+`}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := family.FromConfig(edited(t, "../../testdata/golden/llama3-scaled", edits))

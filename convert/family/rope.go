@@ -1,7 +1,9 @@
 package family
 
 import (
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/pecvt/pecvt/posenc"
@@ -23,9 +25,7 @@ func ropeDict(c *Config) (key string, dict *Object, err error) {
 	}
 	switch {
 	case newer != nil && older != nil:
-		a, _ := newer.Indented()
-		b, _ := older.Indented()
-		if string(a) != string(b) {
+		if !sameDict(c.Object, newer, older) {
 			return "", nil, fmt.Errorf("keys %q and %q disagree: keep the one that is meant", "rope_parameters", "rope_scaling")
 		}
 		return "rope_parameters", newer, nil
@@ -36,6 +36,38 @@ func ropeDict(c *Config) (key string, dict *Object, err error) {
 	default:
 		return "", empty, nil
 	}
+}
+
+// sameDict reports whether rope_parameters and rope_scaling say the same. What the
+// older one leaves to the top level of the configuration is compared there.
+func sameDict(c, newer, older *Object) bool {
+	a, b := values(newer), values(older)
+	for _, k := range []string{"rope_theta", "partial_rotary_factor"} {
+		if _, ok := b[k]; !ok && newer.Has(k) && c.Has(k) {
+			b[k] = value(c.Raw(k))
+		}
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// values decodes what an object holds, without nulls.
+func values(o *Object) map[string]any {
+	m := map[string]any{}
+	for _, k := range o.Keys() {
+		if o.Has(k) {
+			m[k] = value(o.Raw(k))
+		}
+	}
+	return m
+}
+
+// value decodes JSON that was parsed before.
+func value(raw json.RawMessage) any {
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		panic(fmt.Sprintf("family: %s: %v", raw, err))
+	}
+	return v
 }
 
 // ropeDefaults are a family's values for keys the configuration leaves out.
@@ -169,6 +201,9 @@ func trainedLength(m *Model, p *posenc.RopeParams, key string, dict *Object, def
 		}
 	}
 	p.TrainedLength = m.TrainedLength
+	if p.Plain() && p.Type == "llama3" { // the key is a unit of the two factors and no length
+		m.TrainedLength, m.TrainedLengthFrom = m.MaxPositions, "max_position_embeddings"
+	}
 	return nil
 }
 

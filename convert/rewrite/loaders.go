@@ -7,19 +7,20 @@ import (
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
-// loaders says, per rope type, who reads it. What a loader of another family or
+// loaders says who reads a rope type. What a loader of another family or
 // age does with it is its own matter; pecvt states what was checked.
-func loaders(ropeType string) string {
-	switch ropeType {
-	case "default":
+func loaders(p posenc.RopeParams) string {
+	switch {
+	case p.Type == "default":
 		return "every loader of the family"
-	case "linear", "yarn", "llama3", "dynamic":
-		return "loaders that read rope type " + ropeType + " (transformers 4.43 and later; most others)"
-	case "proportional":
+	case p.Type == "llama3" && p.Plain():
+		return "loaders that read rope type llama3: transformers 4.43 and later (checked with 4.57.6 and 5.24), llama.cpp of the families whose converter writes its factors (Llama, Mistral), mlx-lm"
+	case p.Type == "proportional":
 		return "transformers 5 (checked with 5.23); older ones stop at the unknown rope type (" + hint.Spelling + " longrope for them); llama.cpp's converter only warns and turns every plane (" + hint.Layout + " partial for it)"
-	default:
+	case p.Type == "longrope":
 		return "transformers 4.43 and later (checked with 5.23) and loaders that read longrope factors for the family"
 	}
+	return "loaders that read rope type " + p.Type + " (transformers 4.43 and later; most others)"
 }
 
 // noteLongrope says where vLLM differs: it takes longrope's attention factor

@@ -26,7 +26,7 @@ func (r *Rewrite) native(m *family.Model) error {
 	if err != nil {
 		return err
 	}
-	r.Spelling, r.Loaders = found.Type, loaders(found.Type)
+	r.Spelling, r.Loaders = found.Type, loaders(found)
 	r.Config = m.Config.Object.Clone()
 	if !s.unchanged || found.Type != m.Rope.Type {
 		if err := writeRope(r.Config, m.Rope, found, false); err != nil {
@@ -53,8 +53,8 @@ func takes(spec family.Spec) string {
 }
 
 func (r *Rewrite) noteSpelling(p posenc.RopeParams) {
-	if p.Type == "proportional" && (p.Factor != 0 && p.Factor != 1 || r.TrainLength != p.MaxPositions) {
-		r.note("rope type proportional has no key for the trained length: pecvt.json keeps it (%d)", r.TrainLength)
+	if keyless := p.Plain() && p.Type != "default" || p.Type == "proportional"; keyless && r.TrainLength != r.MaxPositions {
+		r.note("rope type %s has no key for the trained length: pecvt.json keeps it (%d)", p.Type, r.TrainLength)
 	}
 }
 

@@ -49,7 +49,7 @@ func (r *Rewrite) partial(m *family.Model) error {
 		r.Loaders = "loaders of family " + target.Name + " (checked with transformers 5.23)"
 		err = r.fuse(m, target, order, p)
 	} else {
-		r.partialLoaders(len(kept) < planes)
+		r.partialLoaders(p, len(kept) < planes)
 		err = r.permute(m, order)
 	}
 	if err != nil {
@@ -73,9 +73,9 @@ func rotary(m *family.Model) posenc.Rotary {
 	return m.Blocks[0].Attn().Rotary
 }
 
-func (r *Rewrite) partialLoaders(cut bool) {
+func (r *Rewrite) partialLoaders(p posenc.RopeParams, cut bool) {
 	if !cut {
-		r.Loaders = loaders(r.Spelling)
+		r.Loaders = loaders(p)
 		return
 	}
 	r.Loaders = "loaders that read partial_rotary_factor for family " + r.Family + " (recent vLLM)"

@@ -162,9 +162,6 @@ func (r *Rewrite) write(m *family.Model) error {
 // length, from the rope keys.
 func (r *Rewrite) declaredSpectra(m *family.Model, enc posenc.Encoding) error {
 	r.Unscaled = m.Rope.Base()
-	if s := r.Options.Scale; s.Kind != "" && m.Rope.Type == "proportional" && m.Rope.Factor != 0 && m.Rope.Factor != 1 {
-		return fmt.Errorf("scale %s: the source already divides its frequencies by %v: scaling twice is %w; start from the unscaled checkpoint", s, m.Rope.Factor, posenc.ErrUnsupported)
-	}
 	at := func(length int) (before, after posenc.Spectrum, err error) {
 		if before, err = m.Rope.Spectrum(length); err != nil {
 			return before, after, err

@@ -10,52 +10,73 @@ import (
 // original is the key of the trained length.
 const original = "original_max_position_embeddings"
 
-// writeRope spells parameters in a configuration in the style it came in:
-// rope_parameters (transformers 5), or rope_scaling with rope_theta at the top
-// level (transformers 4), or both alike. A source without either gets
-// rope_scaling: a loader that knows neither the type nor the newer key then
-// stops, where it would pass over rope_parameters without a word.
+// writeRope spells parameters in a configuration so that readers of either
+// generation compute the same: rope_parameters (transformers 5) holds all of it,
+// and rope_scaling with rope_theta at the top level (transformers 4, mlx-lm,
+// Ollama, candle) says it again. Each alone is passed over by somebody without a
+// word: mlx-lm and transformers 4 turn by base 10000 where they find
+// rope_parameters only, and transformers 5 loses the base where it finds both
+// without rope_theta at the top.
 //
-// outer also writes rope_theta and partial_rotary_factor at the top level, where
-// loaders of partial families look for them.
+// rope_scaling has neither rope_theta nor what the top level says of
+// partial_rotary_factor: transformers 4 warns of keys that its type does not read.
+//
+// outer also writes partial_rotary_factor at the top level, where loaders of
+// partial families look for it; so does the type proportional, of which SGLang
+// reads it there.
 func writeRope(c *family.Object, source, p posenc.RopeParams, outer bool) error {
-	var keys []string
-	for _, k := range []string{"rope_parameters", "rope_scaling"} {
-		if c.Has(k) {
-			keys = append(keys, k)
-		}
+	newer, err := c.Object("rope_parameters")
+	if err != nil {
+		return err
 	}
-	newer := len(keys) > 0 && keys[0] == "rope_parameters"
-	if outer || c.Has("rope_theta") || !newer && p.Theta != source.Theta {
+	older, err := c.Object("rope_scaling")
+	if err != nil {
+		return err
+	}
+	if newer != nil || p.Type != "default" || outer || c.Has("rope_theta") || p.Theta != source.Theta {
 		setFloat(c, "rope_theta", p.Theta)
 	}
-	if outer || c.Has("partial_rotary_factor") && p.Type != "proportional" {
+	if p.Type == "proportional" || outer || c.Has("partial_rotary_factor") {
 		setFloat(c, "partial_rotary_factor", p.Share())
 	}
 	if c.Has(original) && readsOriginal(p.Type) {
 		setNumber(c, original, float64(p.TrainedLength))
 	}
-	if p.Type == "default" && !newer {
-		for _, k := range keys {
-			c.Set(k, nil)
+	plain := p.Type == "default"
+	if newer == nil && plain {
+		if older != nil {
+			c.Set("rope_scaling", nil)
 		}
 		return nil
 	}
-	if keys == nil {
-		keys = []string{"rope_scaling"}
-	}
-	old, err := c.Object(keys[0])
-	if err != nil {
-		return err
-	}
-	if old == nil {
-		old = empty()
-	}
-	dict := ropeDict(old, p, newer, outer)
-	for _, k := range keys {
-		c.Set(k, dict)
+	full := ropeDict(first(newer, older), p, outer)
+	c.Set("rope_parameters", full)
+	switch {
+	case !plain:
+		c.Set("rope_scaling", scalingDict(ropeDict(first(older, newer), p, outer), c))
+	case older != nil:
+		c.Set("rope_scaling", nil)
 	}
 	return nil
+}
+
+// first returns the first object there is, or an empty one.
+func first(objects ...*family.Object) *family.Object {
+	for _, o := range objects {
+		if o != nil {
+			return o
+		}
+	}
+	return empty()
+}
+
+// scalingDict is what rope_scaling holds of the whole dictionary.
+func scalingDict(d, c *family.Object) *family.Object {
+	d.Delete("rope_theta")
+	if ropeType, _, _ := d.Text("rope_type"); ropeType != "proportional" && c.Has("partial_rotary_factor") {
+		d.Delete("partial_rotary_factor")
+	}
+	return d
 }
 
 func empty() *family.Object {
@@ -68,7 +89,7 @@ func empty() *family.Object {
 
 // ropeDict edits the old dictionary: keys that stay keep their place and their
 // spelling, keys of the old type alone go.
-func ropeDict(old *family.Object, p posenc.RopeParams, newer, outer bool) *family.Object {
+func ropeDict(old *family.Object, p posenc.RopeParams, outer bool) *family.Object {
 	d := old.Clone()
 	values := dictValues(p)
 	stays := map[string]bool{"rope_type": true, "rope_theta": true}
@@ -85,9 +106,7 @@ func ropeDict(old *family.Object, p posenc.RopeParams, newer, outer bool) *famil
 		}
 	}
 	d.Set("rope_type", p.Type)
-	if newer || d.Has("rope_theta") {
-		setFloat(d, "rope_theta", p.Theta)
-	}
+	setFloat(d, "rope_theta", p.Theta)
 	if inner {
 		setFloat(d, "partial_rotary_factor", p.Share())
 	}
@@ -122,6 +141,11 @@ func dictValues(p posenc.RopeParams) []keyValue {
 		}
 	case "yarn":
 		add("factor", p.Factor)
+		add(original, p.TrainedLength)
+	case "llama3":
+		add("factor", p.Factor)
+		add("low_freq_factor", p.LowFreqFactor)
+		add("high_freq_factor", p.HighFreqFactor)
 		add(original, p.TrainedLength)
 	case "proportional":
 		if p.Factor != 0 && p.Factor != 1 {

@@ -128,6 +128,8 @@ func (s speller) candidates(name string, reason *error) []posenc.RopeParams {
 		}
 		p.Factor = s.scale.Factor
 		return []posenc.RopeParams{p}
+	case "llama3":
+		return s.step(p, reason)
 	case "proportional":
 		return s.proportional(p, reason)
 	case "longrope":

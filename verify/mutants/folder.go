@@ -70,6 +70,15 @@ func (f *Folder) replace(name, old, with string) {
 // config is replace in config.json.
 func (f *Folder) config(old, with string) { f.replace("config.json", old, with) }
 
+// rope is config in both of the rope keys' spellings, which say the same.
+func (f *Folder) rope(old, with string) {
+	data := f.read("config.json")
+	if n := bytes.Count(data, []byte(old)); n != 2 {
+		fail("config.json: %q occurs %d times, expected two", old, n)
+	}
+	f.write("config.json", bytes.ReplaceAll(data, []byte(old), []byte(with)))
+}
+
 // where finds a tensor's file and its place in it.
 func (f *Folder) where(name string) (store.Info, store.Place) { return locate(f.dir, name) }
 

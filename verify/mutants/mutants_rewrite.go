@@ -10,36 +10,28 @@ import (
 func rewriteMutants() []Mutant {
 	theta0, fox := "pecvt.layers.0.rotation.inv_freq", "pecvt.layers.0.bias.gate.bias"
 	return []Mutant{
-		inResult("cut-drops-one-more", "llama-hope", "plane 2, which turns fast enough, is dropped too", func(f *Folder) {
-			f.config(`"partial_rotary_factor": 0.375`, `"partial_rotary_factor": 0.25`)
-		}),
+		inResult("cut-drops-one-more", "llama-hope", "plane 2, which turns fast enough, is dropped too", func(f *Folder) { f.keptPlanes(-1) }),
 		inResult("cut-keeps-one-more", "stories-hope", "the first plane under the cut still turns", func(f *Folder) { f.keptPlanes(1) }),
-		inResult("hope-not-applied", "llama-hope", "every plane turns as before", func(f *Folder) {
-			f.config(`"partial_rotary_factor": 0.375`, `"partial_rotary_factor": 1.0`)
-		}),
+		inResult("hope-not-applied", "llama-hope", "every plane turns as before", func(f *Folder) { f.keptPlanes(5) }),
 		inResult("base-of-result", "llama-rope", "rope_theta is 301 instead of 300", func(f *Folder) { f.config(`"rope_theta": 300.0`, `"rope_theta": 301.0`) }),
 		inResult("factor-of-one-plane", "llama-hope-longrope", "the written factor of plane 1 is 1.01", func(f *Folder) { f.planeFactor(1, "1.01") }),
 		inResult("factor-of-dropped-plane", "llama-hope-longrope", "the written factor of a dropped plane is 1", func(f *Folder) { f.planeFactor(3, "1.0") }),
 		inResult("long-factor-alone", "llama-hope-longrope", "plane 0's factor is 4 beyond the trained length alone", func(f *Folder) {
-			data := f.read("config.json")
-			at := lastIndex(data, `"long_factor": [`)
-			at += lastIndex(data[at:at+60], "1.0")
-			copy(data[at:], "4.0")
-			f.write("config.json", data)
+			f.factors("long", 0, "4.0")
 		}),
 		inResult("written-attention-factor", "llama-hope-longrope", "the written attention factor is 1.5", func(f *Folder) {
-			f.config(`"attention_factor": 1.0`, `"attention_factor": 1.5`)
+			f.rope(`"attention_factor": 1.0`, `"attention_factor": 1.5`)
 		}),
 		inResult("attention-factor-lost", "llama-yarn", "the result says that YaRN has no attention factor", func(f *Folder) {
-			f.config(`"factor": 4.0`, `"factor": 4.0, "attention_factor": 1.0`)
+			f.rope(`"factor": 4.0`, `"factor": 4.0, "attention_factor": 1.0`)
 		}),
-		inResult("yarn-factor", "llama-yarn", "the written factor is 2 instead of 4", func(f *Folder) { f.config(`"factor": 4.0`, `"factor": 2.0`) }),
-		inResult("yarn-ramp-not-rounded", "llama-yarn", "the ramp's ends are not rounded", func(f *Folder) { f.config(`"factor": 4.0`, `"factor": 4.0, "truncate": false`) }),
+		inResult("yarn-factor", "llama-yarn", "the written factor is 2 instead of 4", func(f *Folder) { f.rope(`"factor": 4.0`, `"factor": 2.0`) }),
+		inResult("yarn-ramp-not-rounded", "llama-yarn", "the ramp's ends are not rounded", func(f *Folder) { f.rope(`"factor": 4.0`, `"factor": 4.0, "truncate": false`) }),
 		inResult("yarn-trained-length", "llama-yarn", "the written trained length is 128 instead of 32", func(f *Folder) {
-			f.config(`"original_max_position_embeddings": 32`, `"original_max_position_embeddings": 128`)
+			f.rope(`"original_max_position_embeddings": 32`, `"original_max_position_embeddings": 128`)
 		}),
 		inResult("scaling-dropped", "llama-pi", "the result's rope type is default", func(f *Folder) {
-			f.config("\"rope_type\": \"linear\",\n    \"factor\": 4.0,\n    \"original_max_position_embeddings\": 32", `"rope_type": "default"`)
+			f.rope("\"rope_type\": \"linear\",\n    \"factor\": 4.0,\n    \"original_max_position_embeddings\": 32", `"rope_type": "default"`)
 		}),
 		inResult("positions-not-raised", "llama-pi", "max_position_embeddings stays 32", func(f *Folder) {
 			f.config(`"max_position_embeddings": 128`, `"max_position_embeddings": 32`)

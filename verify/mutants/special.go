@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,19 +20,27 @@ func lastIndex(data []byte, text string) int {
 	return at
 }
 
-// keptPlanes changes how many planes a result of rope type proportional turns.
+// keptPlanes changes how many planes a result of rope type llama3 turns: the border
+// in wavelength moves by as many planes, in both of config.json's spellings.
 func (f *Folder) keptPlanes(by int) {
-	data := f.read("config.json")
-	share := regexp.MustCompile(`"partial_rotary_factor": ([0-9.]+)`)
-	found := share.FindSubmatchIndex(data)
-	if found == nil {
-		fail("config.json has no partial_rotary_factor")
+	var c struct {
+		Theta float64 `json:"rope_theta"`
 	}
-	x, err := strconv.ParseFloat(string(data[found[2]:found[3]]), 64)
-	check(err)
-	planes := float64(f.headDim() / 2)
-	text := strconv.FormatFloat(x+float64(by)/planes, 'g', -1, 64)
-	f.write("config.json", append(append(bytes.Clone(data[:found[2]]), text...), data[found[3]:]...))
+	check(json.Unmarshal(f.read("config.json"), &c))
+	ratio := math.Pow(c.Theta, -2*float64(by)/float64(f.headDim()))
+	moved := 0
+	factor := regexp.MustCompile(`("(?:low|high)_freq_factor": )([0-9.]+)`)
+	data := factor.ReplaceAllFunc(f.read("config.json"), func(found []byte) []byte {
+		parts := factor.FindSubmatch(found)
+		x, err := strconv.ParseFloat(string(parts[2]), 64)
+		check(err)
+		moved++
+		return append(bytes.Clone(parts[1]), strconv.FormatFloat(x*ratio, 'f', -1, 64)...)
+	})
+	if moved != 4 {
+		fail("config.json has %d frequency factors, expected four", moved)
+	}
+	f.write("config.json", data)
 }
 
 // headDim is the head size that config.json gives.
@@ -50,8 +59,15 @@ func (f *Folder) headDim() int {
 
 // planeFactor changes the factor of a plane in short_factor and long_factor.
 func (f *Folder) planeFactor(plane int, to string) {
+	f.factors("short", plane, to)
+	f.factors("long", plane, to)
+}
+
+// factors changes the factor of a plane in one of the two lists, in both of
+// config.json's spellings.
+func (f *Folder) factors(which string, plane int, to string) {
 	data := f.read("config.json")
-	list := regexp.MustCompile(`(?s)"(?:short|long)_factor": \[(.*?)\]`)
+	list := regexp.MustCompile(`(?s)"` + which + `_factor": \[(.*?)\]`)
 	n := 0
 	data = list.ReplaceAllFunc(data, func(found []byte) []byte {
 		open := bytes.IndexByte(found, '[')
@@ -64,7 +80,7 @@ func (f *Folder) planeFactor(plane int, to string) {
 		return append(append(bytes.Clone(found[:open+1]), bytes.Join(items, []byte(","))...), ']')
 	})
 	if n != 2 {
-		fail("config.json has %d lists of factors", n)
+		fail("config.json has %d lists of %s factors", n, which)
 	}
 	f.write("config.json", data)
 }

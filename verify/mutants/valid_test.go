@@ -134,7 +134,7 @@ func randomConversion(t *testing.T, rng *rand.Rand, source, out string) string {
 			o.Layout = rewrite.Partial
 		}
 		if rng.IntN(4) == 0 {
-			o.Spelling = pick(rng, "longrope", "proportional")
+			o.Spelling = pick(rng, "longrope", "proportional", "llama3")
 		}
 		if try == 39 { // always possible
 			o = rewrite.Options{To: rewrite.AsIs}

@@ -30,7 +30,7 @@ func (e *emitter) cache(i int, a *family.Attention, keyWidth int64) (past []*gra
 		if kind == names.Key {
 			width = keyWidth
 		}
-		shape := graph.Of("batch", a.KVHeads, "past", width)
+		shape := graph.Of(names.BatchSize, a.KVHeads, names.PastLength, width)
 		past = append(past, e.g.Input(names.Past(i, kind), graph.Float, shape))
 		present = append(present, names.Present(i, kind))
 	}

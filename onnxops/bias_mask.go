@@ -111,7 +111,7 @@ func (e *emitter) pathIntegral(l *layer) *graph.Value {
 	t := e.pathTurning(b.PDim / 2)
 	key = g.Add(graph.Node{
 		Domain: ops.Domain, Op: "Rotation", Name: prefix + "/Rotation", In: []*graph.Value{key, t.cos, t.sin},
-		Attrs: []graph.Attr{graph.IntAttr("interleaved", 0), graph.IntAttr("rotary_embedding_dim", b.PDim)},
+		Attrs: []graph.Attr{graph.IntAttr("interleaved", 0), graph.IntAttr("rotary_embedding_dim", rotaryDim(b.PDim, b.PDim))},
 	})[0]
 	key = e.grown(l, "path", key)
 	seen := e.once("/mask/seen", func() *graph.Value {

@@ -14,6 +14,10 @@
 //	past_key_values.N.key      float32  [batch, key/value heads, past, head size]
 //	past_key_values.N.value    float32  likewise
 //
+// In the graph these lengths are called batch_size, sequence_length,
+// past_sequence_length and total_sequence_length, by which transformers.js and
+// others make an empty cache.
+//
 // Outputs: logits float32 [batch, sequence, vocabulary]; present.N.key and
 // present.N.value with total positions. Keys are cached after their rotation.
 //

@@ -39,7 +39,7 @@ func carried(model *onnxpb.ModelProto) (list []string) {
 // TestCarried: what a graph carries from call to call, by encoding and form; the
 // goldens have 4 heads of 16, bloom-6heads 6.
 func TestCarried(t *testing.T) {
-	plain := "key_values.0.key batch 04 past 16"
+	plain := "key_values.0.key batch_size 04 past_sequence_length 16"
 	for _, tt := range []struct {
 		name, form string
 		length     int
@@ -47,24 +47,24 @@ func TestCarried(t *testing.T) {
 	}{
 		{"gpt-neox", BiasAuto, 64, []string{plain}},
 		{"grape-m-nonctx", BiasAuto, 64, []string{plain}},
-		{"grape-m-ctx", BiasAuto, 64, []string{"state.0.phase batch 01 02", plain}},
+		{"grape-m-ctx", BiasAuto, 64, []string{"state.0.phase batch_size 01 02", plain}},
 		// 1/√16 and the slopes are powers of two: no digits, no second part
-		{"bloom", BiasAuto, 131072, []string{"key_values.0.key batch 04 past 18"}},
+		{"bloom", BiasAuto, 131072, []string{"key_values.0.key batch_size 04 past_sequence_length 18"}},
 		{"bloom", BiasMask, 131072, []string{plain}},
-		{"bloom-6heads", BiasAuto, 2000, []string{"key_values.0.key batch 06 past 18"}},
-		{"falcon-alibi", BiasAuto, 2000, []string{"key_values.0.key batch 04 past 18"}},
-		{"grape-a-querygated", BiasAuto, 64, []string{"key_values.0.key batch 04 past 19"}},
-		{"grape-a-querygated", BiasAuto, 2000, []string{"key_values.0.key batch 04 past 21"}},
-		{"grape-a-keygated", BiasAuto, 2000, []string{"key_values.0.key batch 04 past 22"}},
-		{"grape-a-keygated", BiasMask, 2000, []string{"key_values.0.gate batch 04 past 01", plain}},
-		{"grape-a-querykeygated", BiasAuto, 2000, []string{"key_values.0.key batch 04 past 27"}},
-		{"grape-fox", BiasAuto, 2000, []string{"state.0.forget batch 04 02", "key_values.0.key batch 04 past 19"}},
-		{"grape-fox", BiasMask, 2000, []string{"state.0.forget batch 04 02", "key_values.0.forget_whole batch 04 past 01", "key_values.0.forget_fraction batch 04 past 01", plain}},
-		{"grape-ap-v1", BiasAuto, 2000, []string{"key_values.0.path batch 04 past 08", plain}},
-		{"grape-ap-v1-kvshift", BiasAuto, 2000, []string{"state.0.last_key batch 04 16", "state.0.last_value batch 04 16", "key_values.0.path batch 04 past 08", plain}},
+		{"bloom-6heads", BiasAuto, 2000, []string{"key_values.0.key batch_size 06 past_sequence_length 18"}},
+		{"falcon-alibi", BiasAuto, 2000, []string{"key_values.0.key batch_size 04 past_sequence_length 18"}},
+		{"grape-a-querygated", BiasAuto, 64, []string{"key_values.0.key batch_size 04 past_sequence_length 19"}},
+		{"grape-a-querygated", BiasAuto, 2000, []string{"key_values.0.key batch_size 04 past_sequence_length 21"}},
+		{"grape-a-keygated", BiasAuto, 2000, []string{"key_values.0.key batch_size 04 past_sequence_length 22"}},
+		{"grape-a-keygated", BiasMask, 2000, []string{"key_values.0.gate batch_size 04 past_sequence_length 01", plain}},
+		{"grape-a-querykeygated", BiasAuto, 2000, []string{"key_values.0.key batch_size 04 past_sequence_length 27"}},
+		{"grape-fox", BiasAuto, 2000, []string{"state.0.forget batch_size 04 02", "key_values.0.key batch_size 04 past_sequence_length 19"}},
+		{"grape-fox", BiasMask, 2000, []string{"state.0.forget batch_size 04 02", "key_values.0.forget_whole batch_size 04 past_sequence_length 01", "key_values.0.forget_fraction batch_size 04 past_sequence_length 01", plain}},
+		{"grape-ap-v1", BiasAuto, 2000, []string{"key_values.0.path batch_size 04 past_sequence_length 08", plain}},
+		{"grape-ap-v1-kvshift", BiasAuto, 2000, []string{"state.0.last_key batch_size 04 16", "state.0.last_value batch_size 04 16", "key_values.0.path batch_size 04 past_sequence_length 08", plain}},
 		// other slopes have a second part, and positions two digits
-		{"third roots", BiasAuto, 64, []string{"key_values.0.key batch 04 past 19"}},
-		{"third roots", BiasAuto, 2000, []string{"key_values.0.key batch 04 past 20"}},
+		{"third roots", BiasAuto, 64, []string{"key_values.0.key batch_size 04 past_sequence_length 19"}},
+		{"third roots", BiasAuto, 2000, []string{"key_values.0.key batch_size 04 past_sequence_length 20"}},
 	} {
 		name := tt.name
 		if name == "third roots" {

@@ -114,16 +114,16 @@ func newEmitter(src store.Store, opts Options) *emitter {
 		g: g, opts: opts, consts: map[string]*graph.Value{}, named: map[string]int{}, masks: map[int]*graph.Value{},
 		weights: &initializers{g: g, src: src, mode: opts.Weights, cache: map[string]*graph.Value{}},
 	}
-	g.DefineSum(graph.Sym("total"), graph.Sym("past"), graph.Sym("sequence"))
-	e.ids = g.Input(names.InputIDs, graph.Int64, graph.Of("batch", "sequence"))
-	e.mask = g.Input(names.AttentionMask, graph.Int64, graph.Of("batch", "total"))
+	g.DefineSum(graph.Sym(names.TotalLength), graph.Sym(names.PastLength), graph.Sym(names.Sequence))
+	e.ids = g.Input(names.InputIDs, graph.Int64, graph.Of(names.BatchSize, names.Sequence))
+	e.mask = g.Input(names.AttentionMask, graph.Int64, graph.Of(names.BatchSize, names.TotalLength))
 	e.lengths = g.Op("Shape", names.Lengths, []*graph.Value{e.ids})
 	if opts.Attention == AttentionORT {
 		e.guarded = e.guardTotal()
 		e.ortLengths()
 		return e
 	}
-	e.positions = g.Input(names.PositionIDs, graph.Int64, graph.Of("batch", "sequence"))
+	e.positions = g.Input(names.PositionIDs, graph.Int64, graph.Of(names.BatchSize, names.Sequence))
 	e.guarded = e.guardPositions()
 	return e
 }

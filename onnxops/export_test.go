@@ -80,6 +80,30 @@ func TestStructure(t *testing.T) {
 	}
 }
 
+// TestDimensions: no length has two names, within a graph either.
+func TestDimensions(t *testing.T) {
+	m, ckpt := load(t, "golden/qwen3")
+	bloom, alibi := load(t, "golden/bloom")
+	for name, model := range map[string]*onnxpb.ModelProto{
+		"standard": exportOne(t, m, ckpt, Options{}),
+		"ort":      exportOne(t, m, ckpt, Options{Attention: AttentionORT}),
+		"mask":     exportOne(t, bloom, alibi, Options{Bias: BiasMask}),
+	} {
+		g := model.GetGraph()
+		for _, v := range slices.Concat(g.GetInput(), g.GetOutput(), g.GetValueInfo()) {
+			for axis, d := range v.GetType().GetTensorType().GetShape().GetDim() {
+				for factor := range strings.SplitSeq(d.GetDimParam(), "*") {
+					switch factor {
+					case "", "batch_size", "sequence_length", "past_sequence_length", "total_sequence_length":
+					default:
+						t.Errorf("%s: %s has %q in dimension %d", name, v.GetName(), d.GetDimParam(), axis)
+					}
+				}
+			}
+		}
+	}
+}
+
 func checkStructure(t *testing.T, model *onnxpb.ModelProto) {
 	t.Helper()
 	g := model.GetGraph()
@@ -94,8 +118,9 @@ func checkStructure(t *testing.T, model *onnxpb.ModelProto) {
 	for _, o := range model.GetOpsetImport() {
 		opsets[o.GetDomain()] = true
 	}
-	functions := map[string]bool{}
+	functions, attributes := map[string]bool{}, map[string][]string{}
 	for _, f := range model.GetFunctions() {
+		attributes[f.GetName()] = f.GetAttribute()
 		functions[f.GetDomain()+"."+f.GetName()] = true
 	}
 	for _, v := range g.GetInput() {
@@ -114,6 +139,11 @@ func checkStructure(t *testing.T, model *onnxpb.ModelProto) {
 		}
 		if n.GetDomain() == "ai.pecvt" && !functions["ai.pecvt."+n.GetOpType()] {
 			t.Errorf("node %s: no function body of %s", n.GetName(), n.GetOpType())
+		}
+		for _, name := range attributes[n.GetOpType()] { // some inliners drop the default of one that is left out
+			if !slices.ContainsFunc(n.GetAttribute(), func(a *onnxpb.AttributeProto) bool { return a.GetName() == name }) {
+				t.Errorf("node %s has no attribute %s", n.GetName(), name)
+			}
 		}
 		for _, in := range n.GetInput() {
 			if in != "" && !defined[in] {
@@ -154,15 +184,15 @@ func checkStructure(t *testing.T, model *onnxpb.ModelProto) {
 func checkInterface(t *testing.T, m *family.Model, model *onnxpb.ModelProto, form string) {
 	t.Helper()
 	a := m.Blocks[0].Attn()
-	want := []string{"input_ids INT64 [batch sequence]", "attention_mask INT64 [batch total]"}
+	want := []string{"input_ids INT64 [batch_size sequence_length]", "attention_mask INT64 [batch_size total_sequence_length]"}
 	if form == AttentionStandard {
-		want = append(want, "position_ids INT64 [batch sequence]")
+		want = append(want, "position_ids INT64 [batch_size sequence_length]")
 	}
-	outs := []string{fmt.Sprintf("logits FLOAT [batch sequence %d]", m.Vocab)}
+	outs := []string{fmt.Sprintf("logits FLOAT [batch_size sequence_length %d]", m.Vocab)}
 	for i := range m.Blocks {
 		for _, kind := range []string{"key", "value"} {
-			want = append(want, fmt.Sprintf("past_key_values.%d.%s FLOAT [batch %d past %d]", i, kind, a.KVHeads, a.QKDim))
-			outs = append(outs, fmt.Sprintf("present.%d.%s FLOAT [batch %d total %d]", i, kind, a.KVHeads, a.QKDim))
+			want = append(want, fmt.Sprintf("past_key_values.%d.%s FLOAT [batch_size %d past_sequence_length %d]", i, kind, a.KVHeads, a.QKDim))
+			outs = append(outs, fmt.Sprintf("present.%d.%s FLOAT [batch_size %d total_sequence_length %d]", i, kind, a.KVHeads, a.QKDim))
 		}
 	}
 	describe := func(vs []*onnxpb.ValueInfoProto) (list []string) {

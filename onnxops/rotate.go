@@ -135,6 +135,17 @@ func (e *emitter) foldedTable(prefix string, v *graph.Value) *graph.Value {
 	return e.g.Op("Reshape", prefix+"/folded/Reshape", []*graph.Value{v, to})
 }
 
+// rotaryDim is the attribute rotary_embedding_dim of a rotation that turns the
+// first dim of size coordinates: 0, the operator's default, where it turns all of
+// them. RotaryEmbedding of ONNX Runtime 1.23.2 refuses any other number without
+// num_heads, which it has no use for.
+func rotaryDim(dim, size int) int {
+	if dim == size {
+		return 0
+	}
+	return dim
+}
+
 // rotate turns heads x (batch, heads, sequence, head size) by the positions of
 // this call. Groups of heads with tables of their own go into the batch.
 func (e *emitter) rotate(prefix string, x *graph.Value, a *family.Attention, t turning) *graph.Value {
@@ -154,7 +165,7 @@ func (e *emitter) rotate(prefix string, x *graph.Value, a *family.Attention, t t
 		In: []*graph.Value{x, t.cos, t.sin},
 		Attrs: []graph.Attr{
 			graph.IntAttr("interleaved", interleaved),
-			graph.IntAttr("rotary_embedding_dim", r.Dim),
+			graph.IntAttr("rotary_embedding_dim", rotaryDim(r.Dim, r.HeadDim)),
 		},
 	})[0]
 	if n > 0 {

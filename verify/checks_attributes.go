@@ -59,8 +59,13 @@ var judged = []family.Feature{family.LayerNorms, family.UngatedMLP, family.Paral
 	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
 	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
 
-// numbers are attributes by name: float32, int64 or string.
+// numbers are attributes by name: float32, int64, string or either.
 type numbers map[string]any
+
+// either is a value that an attribute may spell in two ways.
+type either [2]any
+
+func (e either) String() string { return fmt.Sprintf("%v or %v", e[0], e[1]) }
 
 // neutral are the operators whose attributes are judged, with the values that
 // an attribute has where it is left out or may as well be.
@@ -121,8 +126,15 @@ func (s *session) wantedOfAttention(layer int, a *family.Attention, want map[str
 	if a.Window > 0 {
 		window = int64(a.Window)
 	}
-	for _, side := range []names.Side{names.Q, names.K} { // where one stands in a layer that does not turn, it is judged as well
-		want[names.Layer(layer, side.Heads())+names.Rotation] = numbers{"interleaved": interleaved, "rotary_embedding_dim": int64(a.Rotary.Dim)}
+	turned := numbers{"interleaved": interleaved, "rotary_embedding_dim": int64(a.Rotary.Dim)}
+	switch a.Rotary.Dim {
+	case 0:
+		turned["rotary_embedding_dim"] = "no rotation" // where one stands in a layer that does not turn, it is judged as well
+	case a.QKDim:
+		turned["rotary_embedding_dim"] = either{int64(0), int64(a.QKDim)} // 0 is all of a head
+	}
+	for _, side := range []names.Side{names.Q, names.K} {
+		want[names.Layer(layer, side.Heads())+names.Rotation] = turned
 	}
 	if s.info.Attention == "ort" {
 		must(names.Layer(layer, names.GroupQueryAttention), numbers{"scale": scale, "num_heads": int64(a.Heads), "kv_num_heads": int64(a.KVHeads),
@@ -134,7 +146,7 @@ func (s *session) wantedOfAttention(layer int, a *family.Attention, want map[str
 		return
 	}
 	for _, side := range []names.Side{names.Q, names.K} {
-		must(names.Layer(layer, side.Heads())+names.Rotation, numbers{"interleaved": interleaved, "rotary_embedding_dim": int64(a.Rotary.Dim)})
+		must(names.Layer(layer, side.Heads())+names.Rotation, turned)
 	}
 }
 
@@ -185,6 +197,9 @@ func valueOf(a *onnxpb.AttributeProto) any {
 
 // sameNumber compares values exactly; 0 and −0 are one.
 func sameNumber(a, b any) bool {
+	if e, ok := b.(either); ok {
+		return sameNumber(a, e[0]) || sameNumber(a, e[1])
+	}
 	x, ok1 := a.(float32)
 	y, ok2 := b.(float32)
 	if ok1 && ok2 {

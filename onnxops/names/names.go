@@ -25,6 +25,15 @@ const (
 	Logits        = "logits"
 )
 
+// Dimensions of inputs and outputs that a call decides, as genai's builder,
+// optimum and transformers.js call them; the last is the sum of the two before it.
+const (
+	BatchSize   = "batch_size"
+	Sequence    = "sequence_length"
+	PastLength  = "past_sequence_length"
+	TotalLength = "total_sequence_length"
+)
+
 // What a layer caches beside the encoding's own.
 const (
 	Key   = "key"

@@ -10,7 +10,7 @@ import (
 var rotation = Op{
 	Name:  "Rotation",
 	Since: 1,
-	Summary: "Turns every plane p of the first r = rotary_embedding_dim coordinates of each head: " +
+	Summary: "Turns every plane p of the first r = rotary_embedding_dim coordinates of each head, 0 being all of them: " +
 		"y1 = x1·cos_p − x2·sin_p, y2 = x2·cos_p + x1·sin_p, where (x1, x2) are the coordinates (p, p + r/2), " +
 		"or (2p, 2p + 1) with interleaved = 1. The other D − r coordinates pass unchanged. " +
 		"A factor on the scores lives in cos and sin; cos = 1, sin = 0 leaves a plane as it is, cos = sin = 0 removes it. " +
@@ -24,7 +24,7 @@ var rotation = Op{
 	Outputs: []Param{{"Y", "as X", "(B, N, S, D)", "the turned heads"}},
 	Attrs: []Param{
 		{"interleaved", "int", "", "1: a plane is coordinates (2p, 2p + 1); 0: (p, p + r/2)"},
-		{"rotary_embedding_dim", "int", "", "r, even, from 2 to D"},
+		{"rotary_embedding_dim", "int", "", "r, even, from 2 to D; 0: D"},
 	},
 	Func: &graph.Function{
 		Version: Version,

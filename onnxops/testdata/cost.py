@@ -76,7 +76,7 @@ def feeds(session, ids, past, start):
         if past:
             given[value.name] = past[value.name.replace("past_key_values", "present").replace("past_state", "present_state")]
             continue
-        given[value.name] = np.zeros([1 if d == "batch" else 0 if isinstance(d, str) else d for d in value.shape], np.float32)
+        given[value.name] = np.zeros([1 if d == "batch_size" else 0 if isinstance(d, str) else d for d in value.shape], np.float32)
     return given
 
 

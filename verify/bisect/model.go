@@ -90,7 +90,7 @@ func (s *search) attributesOf(n node, layer int) []string {
 			should["num_heads"], should["kv_num_heads"] = float64(a.Heads), float64(a.KVHeads)
 			should["local_window_size"] = float64(a.Window)
 		case "Rotation":
-			should["rotary_embedding_dim"], should["interleaved"] = float64(a.Rotary.Dim), float64(a.Rotary.Pairing)
+			should["rotary_embedding_dim"], should["interleaved"] = float64(a.Rotary.Dim%a.QKDim), float64(a.Rotary.Pairing) // 0 is all of a head
 		}
 	}
 	if n.GetOpType() == "Gemm" {

@@ -12,14 +12,6 @@ import (
 	"strconv"
 )
 
-func lastIndex(data []byte, text string) int {
-	at := bytes.LastIndex(data, []byte(text))
-	if at < 0 {
-		fail("no %q", text)
-	}
-	return at
-}
-
 // keptPlanes changes how many planes a result of rope type llama3 turns: the border
 // in wavelength moves by as many planes, in both of config.json's spellings.
 func (f *Folder) keptPlanes(by int) {

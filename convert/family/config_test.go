@@ -137,7 +137,7 @@ func TestSpellingsOfOneEncoding(t *testing.T) {
 		"4, older":              with("rope_theta", "500", "rope_scaling", `{"type":"llama3","original_max_position_embeddings":16,`+inner+`}`),
 		"4, both types":         with("rope_theta", "500", "rope_scaling", `{"type":"llama3","rope_type":"llama3","original_max_position_embeddings":16,`+inner+`}`),
 		"both, equal":           with("rope_theta", "500", "rope_scaling", `{"rope_type":"llama3","original_max_position_embeddings":16,`+inner+`}`, "rope_parameters", `{"rope_type":"llama3","original_max_position_embeddings":16,`+inner+`}`),
-		"both, as pecvt writes": with("rope_theta", "500", "rope_scaling", `{"rope_type":"llama3","original_max_position_embeddings":16,`+inner+`}`, "rope_parameters", `{"rope_type":"llama3","rope_theta":500.0,"original_max_position_embeddings":16.0,`+inner+`}`),
+		"both, as pecvt writes": with("rope_theta", "500", "rope_scaling", `{"rope_type":"llama3","type":"llama3","original_max_position_embeddings":16,`+inner+`}`, "rope_parameters", `{"rope_type":"llama3","rope_theta":500.0,"original_max_position_embeddings":16.0,`+inner+`}`),
 		"5, null scaling":       with("rope_parameters", `{"rope_type":"llama3","rope_theta":500.0,"original_max_position_embeddings":16,`+inner+`}`, "rope_scaling", "null"),
 		"5, unused nulls":       with("rope_parameters", `{"rope_type":"llama3","rope_theta":500.0,"original_max_position_embeddings":16,"beta_fast":null,`+inner+`}`),
 		"5, integers":           with("rope_parameters", `{"rope_type":"llama3","rope_theta":500,"original_max_position_embeddings":16,"factor":8,"low_freq_factor":1,"high_freq_factor":4}`),

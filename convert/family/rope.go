@@ -50,13 +50,17 @@ func sameDict(c, newer, older *Object) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// values decodes what an object holds, without nulls.
+// values decodes what a rope dictionary holds, without nulls.
 func values(o *Object) map[string]any {
 	m := map[string]any{}
 	for _, k := range o.Keys() {
 		if o.Has(k) {
 			m[k] = value(o.Raw(k))
 		}
+	}
+	if older, ok := m["type"]; ok && (m["rope_type"] == nil || m["rope_type"] == older) { // the key's first name
+		m["rope_type"] = older
+		delete(m, "type")
 	}
 	return m
 }

@@ -20,6 +20,9 @@ const original = "original_max_position_embeddings"
 //
 // rope_scaling has neither rope_theta nor what the top level says of
 // partial_rotary_factor: transformers 4 warns of keys that its type does not read.
+// It has the type under its first name, "type", as well: Ollama reads linear, and
+// stops at an unknown type of Qwen2, by that name alone, and mlx-lm reads Phi-3's
+// longrope by it.
 //
 // outer also writes partial_rotary_factor at the top level, where loaders of
 // partial families look for it; so does the type proportional, of which SGLang
@@ -73,7 +76,9 @@ func first(objects ...*family.Object) *family.Object {
 // scalingDict is what rope_scaling holds of the whole dictionary.
 func scalingDict(d, c *family.Object) *family.Object {
 	d.Delete("rope_theta")
-	if ropeType, _, _ := d.Text("rope_type"); ropeType != "proportional" && c.Has("partial_rotary_factor") {
+	ropeType, _, _ := d.Text("rope_type")
+	d.Set("type", ropeType)
+	if ropeType != "proportional" && c.Has("partial_rotary_factor") {
 		d.Delete("partial_rotary_factor")
 	}
 	return d

@@ -116,8 +116,8 @@ func wantDict(t *testing.T, text string) map[string]any {
 	return m
 }
 
-// wantScaling is what rope_scaling says beside rope_parameters: the same, without
-// the base, and without a partial factor that the top level says.
+// wantScaling is what rope_scaling says beside rope_parameters: the same with
+// the type under both names, without the base, and without a partial factor that the top level says.
 func wantScaling(t *testing.T, text, outer string) map[string]any {
 	t.Helper()
 	m := wantDict(t, text)
@@ -125,6 +125,7 @@ func wantScaling(t *testing.T, text, outer string) map[string]any {
 		return nil
 	}
 	delete(m, "rope_theta")
+	m["type"] = m["rope_type"]
 	if partial := strings.Fields(outer)[1]; m["rope_type"] != "proportional" && partial != "-" {
 		delete(m, "partial_rotary_factor")
 	}

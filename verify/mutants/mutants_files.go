@@ -83,7 +83,10 @@ func fileMutants() []Mutant {
 		inFiles("config-base", "llama-rope", "rope_theta in config.json is 301 instead of 300", func(f *Folder) { f.config(`"rope_theta": 300.0`, `"rope_theta": 301.0`) }),
 		inFiles("config-epsilon", "llama-hope", "rms_norm_eps in config.json is 1e-5 instead of 1e-6", func(f *Folder) { f.config(`"rms_norm_eps": 1e-06`, `"rms_norm_eps": 1e-05`) }),
 		inFiles("config-window", "mistral", "sliding_window in config.json is 7 instead of 8", func(f *Folder) { f.config(`"sliding_window": 8`, `"sliding_window": 7`) }),
-		inFiles("config-other-scaling", "llama-yarn", "the rope type in config.json is linear", func(f *Folder) { f.rope(`"rope_type": "yarn"`, `"rope_type": "linear"`) }),
+		inFiles("config-other-scaling", "llama-yarn", "the rope type in config.json is linear", func(f *Folder) {
+			f.rope(`"rope_type": "yarn"`, `"rope_type": "linear"`)
+			f.config(`"type": "yarn"`, `"type": "linear"`)
+		}),
 		inFiles("config-untied", "llama-tied", "tie_word_embeddings is false and no head is stored", func(f *Folder) {
 			f.config(`"tie_word_embeddings": true`, `"tie_word_embeddings": false`)
 		}).still("the configuration asks for a tensor that is not there"),

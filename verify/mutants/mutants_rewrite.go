@@ -32,6 +32,7 @@ func rewriteMutants() []Mutant {
 		}),
 		inResult("scaling-dropped", "llama-pi", "the result's rope type is default", func(f *Folder) {
 			f.rope("\"rope_type\": \"linear\",\n    \"factor\": 4.0,\n    \"original_max_position_embeddings\": 32", `"rope_type": "default"`)
+			f.config(`"type": "linear"`, `"type": "default"`)
 		}),
 		inResult("positions-not-raised", "llama-pi", "max_position_embeddings stays 32", func(f *Folder) {
 			f.config(`"max_position_embeddings": 128`, `"max_position_embeddings": 32`)

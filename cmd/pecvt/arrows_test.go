@@ -55,7 +55,8 @@ var arrows = map[string][]string{
 	"verify/mutants/gen":  {"verify/mutants"},
 	"cmd/pecvt/gendocs":   {"cmd/pecvt/words", "posenc", "convert/family", "convert/rewrite", "onnxops/ops", "verify", "verify/report"},
 
-	"convert/store":             {"convert/tensor", "convert/safetensors"},
+	"convert/gguf/arch":         {"posenc", "convert/gguf", "convert/tensor"},
+	"convert/store":             {"convert/tensor", "convert/gguf", "convert/gguf/arch", "convert/safetensors"},
 	"convert/family/config":     {},
 	"convert/family/familytest": {"posenc", "convert/family"},
 	"convert/store/storetest":   {"convert/store", "convert/tensor"},

@@ -7,10 +7,15 @@ import (
 	"os"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/gguf"
+	"github.com/pecvt/pecvt/convert/gguf/arch"
 	"github.com/pecvt/pecvt/convert/safetensors"
 )
 
-var _ Store = (*safetensors.Checkpoint)(nil)
+var (
+	_ Store = (*safetensors.Checkpoint)(nil)
+	_ Store = (*arch.Model)(nil)
+)
 
 // kind is a way in which tensors are stored.
 type kind struct {
@@ -36,6 +41,20 @@ var kinds = []kind{
 				return nil, err
 			}
 			return c, nil
+		},
+	},
+	{
+		name:    gguf.Format,
+		accepts: "a .gguf file",
+		holds: func(path string, isDir bool) bool {
+			return !isDir && strings.HasSuffix(strings.ToLower(path), ".gguf")
+		},
+		open: func(path string) (Store, error) {
+			m, err := arch.Open(path)
+			if err != nil {
+				return nil, err
+			}
+			return m, nil
 		},
 	},
 }

@@ -8,14 +8,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/onnxops"
 )
 
 // benchModel writes a Llama-shaped bf16 checkpoint of random bytes and returns
@@ -139,15 +142,62 @@ func BenchmarkConvert(b *testing.B) {
 	each("cp", shell(`cp "$1" "$2"`))
 	each("cp+sync", shell(`cp "$1" "$2" && sync "$2"`))
 	hope := convert.Options{To: "hope"}
-	copied := hope
-	copied.Copy = true
+	linked := hope
+	linked.Link = true
 	partial := convert.Options{To: "hope", Layout: rewrite.Partial}
+	each("native-link", conversion(linked, false))
 	each("native", conversion(hope, false))
-	each("native-copy", conversion(copied, false))
-	each("native-copy+sync", conversion(copied, true))
+	each("native+sync", conversion(hope, true))
 	each("partial", conversion(partial, false))
 	each("partial+sync", conversion(partial, true))
 	each("ab3", conversion(convert.Options{To: "hope-ab3"}, false))
+}
+
+// BenchmarkAgainstCp sets a conversion with its graph, whose tensor file is one of
+// its own, beside cp of that file: the two take turns, and times-cp is the median
+// ratio of their times. A reflink where the file system has them (cp of coreutils 9
+// makes one too), else a copy.
+//
+//	PECVT_BENCH_LARGE=1 go test -run '^$' -bench AgainstCp -benchtime 7x ./convert
+func BenchmarkAgainstCp(b *testing.B) {
+	dir, size := benchModel(b)
+	src, out, copied := filepath.Join(dir, "model.safetensors"), filepath.Join(b.TempDir(), "out"), filepath.Join(b.TempDir(), "copied")
+	timed := func(work func() error, leaves string) float64 {
+		begin := time.Now()
+		err := work()
+		took := time.Since(begin).Seconds()
+		if err == nil {
+			err = os.RemoveAll(leaves)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		return took
+	}
+	how := ""
+	convertIt := func() error {
+		p, err := convert.NewPlan(dir, convert.Options{To: "hope", Output: out})
+		if err != nil {
+			return err
+		}
+		r, err := convert.Run(context.Background(), p, convert.RunOptions{Finish: onnxops.Finish(onnxops.Options{})})
+		if err == nil {
+			how = r.Files[0].How
+		}
+		return err
+	}
+	var ours, ratios []float64
+	b.SetBytes(size)
+	for b.Loop() {
+		cp := timed(func() error { return exec.Command("cp", src, copied).Run() }, copied)
+		ours = append(ours, timed(convertIt, out))
+		ratios = append(ratios, ours[len(ours)-1]/cp)
+	}
+	slices.Sort(ours)
+	slices.Sort(ratios)
+	b.ReportMetric(ours[len(ours)/2], "convert-s")
+	b.ReportMetric(ratios[len(ratios)/2], "times-cp")
+	b.Logf("%s, ratios %.2f", how, ratios)
 }
 
 // resetPeak starts the peak of resident memory anew (Linux).

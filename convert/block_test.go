@@ -16,7 +16,9 @@ import (
 func TestBlockLinksTheWeights(t *testing.T) {
 	for _, name := range []string{"llama-gqa", "llama-sharded-f16", "llama-tied-bf16"} {
 		source := golden(t, name)
-		there, p, r := produce(t, source, to("hybrid"))
+		hybrid, rope := to("hybrid"), to("rope")
+		hybrid.Link, rope.Link = true, true
+		there, p, r := produce(t, source, hybrid)
 		rewritten := 0
 		for i, f := range p.Files {
 			if !strings.HasSuffix(f.Name, ".safetensors") {
@@ -36,7 +38,7 @@ func TestBlockLinksTheWeights(t *testing.T) {
 		if rewritten != 1 {
 			t.Errorf("%s: %d files written anew, want 1", name, rewritten)
 		}
-		_, _, back := produce(t, there, to("rope"))
+		_, _, back := produce(t, there, rope)
 		for _, f := range back.Files {
 			if strings.HasSuffix(f.Name, ".safetensors") && f.How != "linked" {
 				t.Errorf("%s and back: %s is %s", name, f.Name, f.How)

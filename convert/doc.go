@@ -6,11 +6,12 @@
 // beside the target which is renamed at the end, so that a target either is
 // complete or is not there. The source is only ever read.
 //
-// Tensor files that stay as they are become hard links where the file system
-// allows (reflinks or copies elsewhere), so that a conversion which edits only
-// config.json costs the same for any model. A hard link shares its data with
-// the source: a program that later edits such a file in place edits both, so
-// copies are made on request. Weights that move are moved as
+// Tensor files that stay as they are become reflinks where the file system can,
+// so that a conversion which edits only config.json costs the same for any model,
+// and copies elsewhere. Hard links are made on request (Options.Link): they cost
+// nothing anywhere, but both names are one file, which a program that edits one
+// in place edits in both, and which onnx refuses as a graph's external data.
+// Weights that move are moved as
 // bytes: no value is decoded, so no NaN or infinity is noticed here; verify
 // reads values.
 //

@@ -19,13 +19,13 @@ func ExampleNewPlan() {
 	}
 	fmt.Println(plan.Output, plan.Encoding.Kind, plan.Encoding.Dropped, "of", len(plan.Encoding.Planes), "planes stop turning")
 	for _, f := range plan.Files {
-		fmt.Println(f.Action, f.Name)
+		fmt.Println(f.Name, f.Tensors, "tensors,", f.Edited, "of them change")
 	}
 	// Output:
 	// stories260K-hope lossy 2 of 4 planes stop turning
-	// link model.safetensors
-	// write config.json
-	// write pecvt.json
+	// model.safetensors 47 tensors, 0 of them change
+	// config.json 0 tensors, 0 of them change
+	// pecvt.json 0 tensors, 0 of them change
 }
 
 // A conversion with its graph: verify.Verify proves the folder.

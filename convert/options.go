@@ -31,8 +31,12 @@ type Options struct {
 	// Output is the target folder; empty is <model's name>-<encoding> in the
 	// current folder, or beside the model where that folder lies in it.
 	Output string
-	// Copy copies tensor files that could be linked.
-	Copy bool
+	// Link makes tensor files that stay as they are hard links of the source's
+	// where the file system can: both names are one file then, which onnx refuses
+	// as a graph's external data from 1.21.0 on. Without it they are files of
+	// their own: reflinks where the file system can, else copies. Copy says that
+	// default in words, and is an error beside Link.
+	Link, Copy bool
 	// MaxShardSize bounds the tensor bytes of a file; 0 keeps the source's
 	// files.
 	MaxShardSize int64

@@ -10,6 +10,7 @@ import (
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Action says how a file of the result comes about.
@@ -18,6 +19,9 @@ type Action string
 const (
 	// Link makes a hard link, or a reflink or copy where there are none.
 	Link Action = "link"
+	// Reflink makes a file of its own that shares its blocks with the source's
+	// until one of them is written to.
+	Reflink Action = "reflink"
 	// Copy copies a file of the source.
 	Copy Action = "copy"
 	// Rewrite writes a tensor file anew, from the source's tensors.
@@ -85,8 +89,8 @@ type Plan struct {
 	Output   string     `json:"output"`
 	Encoding Encoding   `json:"encoding"`
 	Files    []FilePlan `json:"files"`
-	// Bytes is the result's size, Written what must be written for it where
-	// links are made.
+	// Bytes is the result's size, Written what must be written for it: all but
+	// links and reflinks.
 	Bytes   int64 `json:"bytes"`
 	Written int64 `json:"written"`
 	// LeftBehind lists files beside the checkpoint that do not come along.
@@ -110,6 +114,9 @@ type Plan struct {
 func NewPlan(path string, o Options) (*Plan, error) {
 	if o.MaxShardSize < 0 {
 		return nil, fmt.Errorf("Options.MaxShardSize %d: expected a positive number of bytes, or 0 for the source's files", o.MaxShardSize)
+	}
+	if o.Link && o.Copy {
+		return nil, hint.Errorf("%s and %s exclude each other: a file is either a link or one of its own", hint.Link, hint.Copy)
 	}
 	src, err := store.Open(path)
 	if err != nil {
@@ -171,7 +178,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	}
 	for _, f := range p.Files {
 		p.Bytes += f.Bytes
-		if f.Action != Link {
+		if f.Action != Link && f.Action != Reflink {
 			p.Written += f.Bytes
 		}
 	}

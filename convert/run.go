@@ -152,8 +152,8 @@ func (w *run) file(f FilePlan) (how string, err error) {
 	case Link:
 		action, err := fsio.Link(w.ctx, filepath.Join(w.plan.dir, f.Source), dst, w.report)
 		return string(action), err
-	case Copy:
-		action, err := fsio.Copy(w.ctx, filepath.Join(w.plan.dir, f.Source), dst, w.report)
+	case Reflink, Copy:
+		action, err := fsio.Clone(w.ctx, filepath.Join(w.plan.dir, f.Source), dst, w.report)
 		return string(action), err
 	case Rewrite:
 		return "rewritten", w.tensors(f.Name, dst)

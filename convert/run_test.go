@@ -2,6 +2,7 @@ package convert_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -113,10 +114,10 @@ func checkSpectrum(t *testing.T, m *family.Model, p *convert.Plan) {
 
 func TestLinkOrCopy(t *testing.T) {
 	source := golden(t, "llama-gqa")
-	for _, copies := range []bool{false, true} {
+	for _, links := range []bool{false, true} {
 		o := to("hope")
-		o.Copy = copies
-		out, _, result := produce(t, source, o)
+		o.Link, o.Copy = links, !links
+		out, p, result := produce(t, source, o)
 		a, err := os.Stat(filepath.Join(source, "model.safetensors"))
 		if err != nil {
 			t.Fatal(err)
@@ -126,8 +127,20 @@ func TestLinkOrCopy(t *testing.T) {
 			t.Fatal(err)
 		}
 		how := result.Files[0].How
-		if linked := os.SameFile(a, b); linked != (how == "linked") || copies && linked {
-			t.Errorf("copy %v: one file %v, reported %s", copies, linked, how)
+		if linked := os.SameFile(a, b); linked != (how == "linked") || linked != links {
+			t.Errorf("link %v: one file %v, reported %s", links, linked, how)
+		}
+		// what was planned came true
+		way := map[string]convert.Action{"linked": convert.Link, "reflinked": convert.Reflink, "copied": convert.Copy}[how]
+		if p.Files[0].Action != way {
+			t.Errorf("link %v: planned %s, reported %s", links, p.Files[0].Action, how)
+		}
+		if written := p.Bytes - p.Written; (written > 0) != (way != convert.Copy) {
+			t.Errorf("%s: %d of %d bytes are to be written", how, p.Written, p.Bytes)
+		}
+		seconds, err := p.CopyTime(context.Background())
+		if err != nil || seconds <= 0 || seconds > 60 {
+			t.Errorf("%s: it takes %v s, %v", how, seconds, err)
 		}
 		sameTensors(t, open(t, source), open(t, out), nil)
 	}

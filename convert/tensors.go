@@ -63,7 +63,7 @@ func (p *Plan) planTensors(src store.Store, m *family.Model) error {
 		}
 		if g.from >= 0 {
 			from := files[g.from]
-			f.Action, f.Source, f.Bytes = p.place(), filepath.Base(from.Path), from.Size
+			f.Action, f.Source, f.Bytes = p.placing(from.Path), filepath.Base(from.Path), from.Size
 			unchanged = unchanged && f.Source == g.name
 		} else {
 			header, err := safetensors.Header(g.infos, g.metadata)
@@ -77,13 +77,6 @@ func (p *Plan) planTensors(src store.Store, m *family.Model) error {
 	}
 	p.tensors = groups
 	return p.planIndex(src, shards, unchanged)
-}
-
-func (p *Plan) place() Action {
-	if p.options.Copy {
-		return Copy
-	}
-	return Link
 }
 
 // planIndex writes an index for several files; the source's own one where it

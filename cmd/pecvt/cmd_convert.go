@@ -49,7 +49,8 @@ func newConvert(a *app) *cobra.Command {
 		Short: "rewrite a checkpoint's positional encoding and emit its ONNX graph",
 		Long: `convert writes the checkpoint with its new encoding, model.onnx (unless
 --no-onnx), the tokenizer and other sidecars, and a manifest (pecvt.json) into a
-new folder. Tensor files that do not change are hard-linked. The source is never
+new folder. Tensor files that do not change are reflinks where the file system
+can, else copies; hard links with --link or --no-onnx. The source is never
 touched, and nothing is left behind when it fails.
 
 MODEL is a folder, a .safetensors file or a *.safetensors.index.json.
@@ -67,6 +68,7 @@ goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions
 			if err != nil {
 				return err
 			}
+			f.place(&o, !noONNX)
 			graph, err := g.options(f.to)
 			if err != nil {
 				return err
@@ -106,6 +108,11 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	}
 	for _, w := range plan.Warnings {
 		u.note("warning: " + w)
+	}
+	if graph != nil {
+		for _, n := range linkNotes(o, *graph) {
+			u.note("note: " + n)
+		}
 	}
 	result := conversion{Plan: plan}
 	run := convert.RunOptions{Force: force, Progress: func(p convert.Progress) { u.bytes(p.File, p.Done, p.Total) }}
@@ -210,6 +217,14 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
 	}
 	return nil
+}
+
+// linkNotes says what a graph over links costs.
+func linkNotes(o convert.Options, graph onnxops.Options) []string {
+	if !o.Link || graph.Weights != onnxops.WeightsExternal {
+		return nil
+	}
+	return []string{"model.onnx points into files that are links of the source's (--link): onnx refuses them from 1.21.0 on, and so do the tools that load through it; ONNX Runtime runs them"}
 }
 
 // stops counts the planes that stop turning, apart from those that had stopped

@@ -15,7 +15,7 @@ func newExport(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export MODEL -o DIR",
 		Short: "emit the ONNX graph of a checkpoint as it stands",
-		Long: `export writes a folder with the checkpoint (linked, unchanged), its sidecars and
+		Long: `export writes a folder with the checkpoint (unchanged), its sidecars and
 model.onnx: the encoding stays what it is. The source is never touched.`,
 		Example: `  pecvt export path/to/model -o out
   pecvt export path/to/model -o out --attention ort --max-length 4096`,
@@ -32,7 +32,8 @@ model.onnx: the encoding stays what it is. The source is never touched.`,
 			if err != nil {
 				return err
 			}
-			o := convert.Options{To: rewrite.AsIs, Output: f.output, Copy: f.copyFiles, Hash: f.hash, MaxShardSize: shard, ToolVersion: toolVersion(), Say: words.Say}
+			o := convert.Options{To: rewrite.AsIs, Output: f.output, Hash: f.hash, MaxShardSize: shard, ToolVersion: toolVersion(), Say: words.Say}
+			f.place(&o, true)
 			return a.write(cmd, args[0], o, &graph, nil, force)
 		},
 	}

@@ -39,6 +39,7 @@ definitions.`,
 			if err != nil {
 				return err
 			}
+			f.place(&o, !noONNX)
 			if err := sw.check(cmd, f.to); err != nil {
 				return err
 			}
@@ -59,10 +60,17 @@ definitions.`,
 				}
 			}
 			p.Notes = append(p.Notes, costNotes(p)...)
-			if a.json {
-				return printJSON(cmd, p)
+			if !noONNX {
+				p.Notes = append(p.Notes, linkNotes(o, graph)...)
 			}
-			return writePlan(cmd.OutOrStdout(), p)
+			planned := planned{Plan: p}
+			if planned.CopySeconds, err = p.CopyTime(cmd.Context()); err != nil {
+				p.Notes = append(p.Notes, "how long the files take is not known: "+err.Error())
+			}
+			if a.json {
+				return printJSON(cmd, planned)
+			}
+			return writePlan(cmd.OutOrStdout(), planned)
 		},
 	}
 	f.register(cmd)
@@ -70,6 +78,14 @@ definitions.`,
 	sw.register(cmd)
 	cmd.Flags().BoolVar(&noONNX, "no-onnx", false, "plan no model.onnx")
 	return cmd
+}
+
+// planned is what plan prints.
+type planned struct {
+	*convert.Plan
+	// CopySeconds estimates how long the files take that must be written; 0 where
+	// that is not known.
+	CopySeconds float64 `json:"copy_seconds,omitempty"`
 }
 
 // printSweep sweeps, prints and draws.
@@ -119,7 +135,20 @@ func planGraph(p *convert.Plan, o onnxops.Options) error {
 	return nil
 }
 
-func writePlan(w io.Writer, p *convert.Plan) error {
+// aboutSeconds says an estimate, unless it is of no time worth saying.
+func aboutSeconds(s float64) string {
+	switch {
+	case s <= 0:
+		return ""
+	case s < 0.1:
+		return " in under 0.1 s"
+	case s < 10:
+		return fmt.Sprintf(" in about %.1f s", s)
+	}
+	return fmt.Sprintf(" in about %.0f s", s)
+}
+
+func writePlan(w io.Writer, p planned) error {
 	e := p.Encoding
 	fmt.Fprintf(w, "convert    %s (%s) to %s: %s\n", e.From, e.SourceFamily, e.To, e.Kind)
 	if e.Reason != "" {
@@ -149,7 +178,7 @@ func writePlan(w io.Writer, p *convert.Plan) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n%s, %s in all, %s to write:\n", p.Output, bytesText(p.Bytes), bytesText(p.Written))
+	fmt.Fprintf(w, "\n%s, %s in all, %s to write%s:\n", p.Output, bytesText(p.Bytes), bytesText(p.Written), aboutSeconds(p.CopySeconds))
 	t = tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, file := range p.Files {
 		fmt.Fprintf(t, "%s\t%s\t%d bytes", file.Name, file.Action, file.Bytes)

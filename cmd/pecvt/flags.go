@@ -21,7 +21,7 @@ type rewriteFlags struct {
 	slope                            string
 	trainLength                      int
 	output, shard                    string
-	copyFiles, hash                  bool
+	linkFiles, copyFiles, hash       bool
 }
 
 func (f *rewriteFlags) register(cmd *cobra.Command) {
@@ -56,17 +56,27 @@ func (f *rewriteFlags) registerOutput(cmd *cobra.Command) {
 		if cmd.Flags().Changed("slope") && f.slope == "" {
 			return usagef("--slope is empty: expected 0 (no bias yet), alibi (a slope per head) or a positive number in score units per position")
 		}
+		if f.linkFiles && f.copyFiles {
+			return usagef("--link and --copy exclude each other")
+		}
 		return nil
 	}
-	flags.BoolVar(&f.copyFiles, "copy", false, "copy tensor files instead of linking them")
+	flags.BoolVar(&f.linkFiles, "link", false, "make tensor files that stay as they are hard links of the source's, as --no-onnx does (onnx 1.21 and later loads no graph that points into them)")
+	flags.BoolVar(&f.copyFiles, "copy", false, "make them files of their own: reflinks where the file system can, else copies")
 	flags.StringVar(&f.shard, "max-shard-size", "", "largest tensor file, such as 5GB (default: the source's files)")
 	flags.BoolVar(&f.hash, "hash", false, "record the SHA-256 of the source's files in the manifest")
+}
+
+// place decides how tensor files that stay come to their place: links only where
+// no graph points into them, unless asked for.
+func (f *rewriteFlags) place(o *convert.Options, graph bool) {
+	o.Link, o.Copy = f.linkFiles || !graph && !f.copyFiles, f.copyFiles
 }
 
 // options reads the flags into a plan's options.
 func (f *rewriteFlags) options() (convert.Options, error) {
 	o := convert.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling, Slope: f.slope,
-		Output: f.output, Copy: f.copyFiles, Hash: f.hash, ToolVersion: toolVersion(), Say: words.Say}
+		Output: f.output, Hash: f.hash, ToolVersion: toolVersion(), Say: words.Say}
 	if f.to == "" {
 		var names []string
 		for _, e := range posenc.Encodings() {

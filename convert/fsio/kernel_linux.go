@@ -7,10 +7,54 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reflink makes the empty file dst share the blocks of src (FICLONE, of btrfs,
-// XFS, bcachefs and others) and reports whether it did.
-func reflink(dst, src *os.File) bool {
-	return unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) == nil
+// reflink makes the new file dst share the blocks of src (FICLONE, of btrfs, XFS,
+// bcachefs and others) and reports whether it did; if not, dst does not exist.
+func reflink(src *os.File, dst string, mode os.FileMode) (done bool, err error) {
+	out, err := create(dst, mode)
+	if err != nil {
+		return false, err
+	}
+	done = unix.IoctlFileClone(int(out.Fd()), int(src.Fd())) == nil
+	if done {
+		err = out.Chmod(mode)
+	}
+	if cerr := out.Close(); err == nil && done {
+		err = cerr
+	}
+	if err != nil || !done {
+		os.Remove(dst)
+		return false, err
+	}
+	return true, nil
+}
+
+// scratch opens an empty file in dir that has no name there, where the file system
+// has such files, and returns what ends it.
+func scratch(dir string) (*os.File, func(), error) {
+	f, err := os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
+	if err != nil {
+		return namedScratch(dir)
+	}
+	return f, func() { f.Close() }, nil
+}
+
+// reflinks tells whether a file in dir can share blocks of src: its first ones
+// are tried.
+func reflinks(src *os.File, dir string) (bool, error) {
+	out, end, err := scratch(dir)
+	if err != nil {
+		return false, err
+	}
+	defer end()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(src.Fd()), &st); err != nil {
+		return false, &os.PathError{Op: "stat", Path: src.Name(), Err: err}
+	}
+	first := int64(st.Blksize)
+	if st.Size <= first {
+		first = 0 // to the end, which need not be a whole block
+	}
+	return reflinkRange(out, 0, src, 0, first), nil
 }
 
 // reflinkRange makes length bytes of dst, from position at, share the blocks of

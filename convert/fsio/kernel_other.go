@@ -1,11 +1,19 @@
-//go:build !linux
+//go:build !linux && !darwin
 
 package fsio
 
 import "os"
 
 // reflink reports false: this system's calls for it are not used.
-func reflink(dst, src *os.File) bool { return false }
+func reflink(src *os.File, dst string, mode os.FileMode) (done bool, err error) { return false, nil }
+
+// reflinks reports false likewise.
+func reflinks(src *os.File, dir string) (bool, error) {
+	_, err := os.Stat(dir)
+	return false, err
+}
+
+func scratch(dir string) (*os.File, func(), error) { return namedScratch(dir) }
 
 func reflinkRange(dst *os.File, at int64, src *os.File, offset, length int64) bool { return false }
 

@@ -25,7 +25,7 @@ const (
 type Progress func(bytes int64)
 
 // Link places the content of the file src under the new name dst in the cheapest
-// way that the file system allows: a hard link, else a reflink, else a copy. A
+// way that the file system allows: a hard link, else what [Clone] does. A
 // symbolic link src is followed first, since the link itself may not lead
 // anywhere from dst. An existing dst is an error that satisfies
 // errors.Is(err, fs.ErrExist). After an error dst does not exist, unless it did
@@ -52,41 +52,27 @@ func Link(ctx context.Context, src, dst string, progress Progress) (Action, erro
 	// Whatever kept the link from being made (another file system, a file
 	// system without links, another owner's file), a copy may still work, and
 	// if it does not its own error says why.
-	return place(ctx, real, dst, progress, true)
+	return Clone(ctx, real, dst, progress)
 }
 
-// Copy places a copy of the file src at the new name dst that shares no name
-// with it, in the kernel where the system can (copy_file_range), with the
-// permission bits of src. The errors are those of [Link].
-func Copy(ctx context.Context, src, dst string, progress Progress) (Action, error) {
-	return place(ctx, src, dst, progress, false)
-}
-
-func report(progress Progress, path string) {
-	if progress == nil {
-		return
-	}
-	if info, err := os.Stat(path); err == nil {
-		progress(info.Size())
-	}
-}
-
-func place(ctx context.Context, src, dst string, progress Progress, mayReflink bool) (action Action, err error) {
-	in, err := os.Open(src)
+// Clone places the content of the file src at the new name dst as a file of its
+// own, which changes to either leave alone: a reflink where the file system can
+// (FICLONE on Linux, clonefile on macOS), which takes as long for any size and no
+// space, else a copy, in the kernel where the system can (copy_file_range). It
+// has the permission bits of src. The errors are those of [Link].
+func Clone(ctx context.Context, src, dst string, progress Progress) (action Action, err error) {
+	in, info, err := openRegular(src)
 	if err != nil {
 		return "", err
 	}
 	defer in.Close()
-	info, err := in.Stat()
-	if err != nil {
+	if done, err := reflink(in, dst, info.Mode().Perm()); err != nil {
 		return "", err
+	} else if done {
+		report(progress, dst)
+		return Reflinked, nil
 	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("copy %s: not a regular file", src)
-	}
-	// The owner can always write, as the copy still has to be written to; the
-	// bits of src are set at the end.
-	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()|0o200)
+	out, err := create(dst, info.Mode().Perm())
 	if err != nil {
 		return "", err
 	}
@@ -98,14 +84,42 @@ func place(ctx context.Context, src, dst string, progress Progress, mayReflink b
 			os.Remove(dst)
 		}
 	}()
-	if mayReflink && reflink(out, in) {
-		report(progress, dst)
-		return Reflinked, out.Chmod(info.Mode().Perm())
-	}
 	if err := CopyRange(ctx, out, in, 0, info.Size(), progress); err != nil {
 		return "", err
 	}
 	return Copied, out.Chmod(info.Mode().Perm())
+}
+
+func report(progress Progress, path string) {
+	if progress == nil {
+		return
+	}
+	if info, err := os.Stat(path); err == nil {
+		progress(info.Size())
+	}
+}
+
+// openRegular opens a file to copy from.
+func openRegular(path string) (*os.File, os.FileInfo, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("copy %s: not a regular file", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+// create makes a file to write to. The owner can always write, as the content
+// still has to come; the bits that it should have are set at the end.
+func create(path string, mode os.FileMode) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode|0o200)
 }
 
 // step bounds one in-kernel copy, so that an interrupt and the progress display

@@ -34,7 +34,7 @@ func newCandidates(ctx context.Context, e Engine, model string, o convert.Option
 	if err != nil {
 		return nil, fmt.Errorf("measure: temporary folder: %w", err)
 	}
-	o.Hash, o.Copy = false, false
+	o.Hash, o.Copy, o.Link = false, false, true // none outlives its measurement
 	c := &candidates{model: model, options: o, progress: progress, dir: dir}
 	if c.meter, err = e.Meter(ctx, model, MeterOptions{Sequences: sequences, Series: series, Folder: dir}); err != nil {
 		c.close()

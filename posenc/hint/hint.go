@@ -30,6 +30,8 @@ const (
 	Layout      = "Options.Layout"
 	Spelling    = "Options.Spelling"
 	Hash        = "Options.Hash"
+	Link        = "Options.Link"
+	Copy        = "Options.Copy"
 	Replace     = "RunOptions.Force"
 	NoGraph     = "a nil RunOptions.Finish"
 
@@ -70,7 +72,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, Hash, Replace, NoGraph, Attention, Bias, Weights, MaxLength,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, Hash, Link, Copy, Replace, NoGraph, Attention, Bias, Weights, MaxLength,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences}

@@ -14,6 +14,8 @@ var Flags = map[hint.Field]string{
 	hint.Layout:      "layout",
 	hint.Spelling:    "spelling",
 	hint.Hash:        "hash",
+	hint.Link:        "link",
+	hint.Copy:        "copy",
 	hint.Replace:     "force",
 	hint.NoGraph:     "no-onnx",
 

@@ -1,0 +1,30 @@
+// transformers.js in node: the model by its folder, a forward pass with an empty
+// cache that it builds itself, then a second call on that cache.
+import fs from 'node:fs';
+import path from 'node:path';
+import { AutoModelForCausalLM, Tensor, env } from '@huggingface/transformers';
+import { main } from './protocol.mjs';
+
+env.allowRemoteModels = false;
+env.allowLocalModels = true;
+
+await main(env.version, async (folder, feeds, compare) => {
+  env.localModelPath = path.dirname(folder) + '/';
+  const options = { dtype: 'fp32', device: 'cpu' };
+  // A folder made for it has its graph where it looks; of another one it must be told.
+  if (!fs.existsSync(path.join(folder, 'onnx', 'model.onnx'))) options.subfolder = '';
+  const model = await AutoModelForCausalLM.from_pretrained(path.basename(folder), options);
+  const { ids, logits } = feeds.long;
+  const vocab = logits.dims[1];
+  const count = 24;
+  const piece = (from, to, cache) => model({
+    input_ids: new Tensor('int64', ids.data.slice(from, to), [1, to - from]),
+    attention_mask: new Tensor('int64', new BigInt64Array(to).fill(1n), [1, to]),
+    ...(cache ? { past_key_values: cache } : {}),
+  });
+  const first = await piece(0, count);
+  compare(first.logits.data, logits.data.slice(0, count * vocab));
+  const cache = model.getPastKeyValues(first, null);
+  const second = await piece(count, count + 3, cache);
+  compare(second.logits.data, logits.data.slice(count * vocab, (count + 3) * vocab));
+});

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
@@ -42,6 +43,9 @@ type Inspection struct {
 	Slopes   []float64 `json:"slopes,omitempty"`
 	Planes   []Plane   `json:"planes"`
 	Warnings []string  `json:"warnings"`
+	// Readers says what becomes of the rotation, as it is declared, in each loader
+	// of the table (package loaders); empty where no rope keys declare it.
+	Readers []loaders.Verdict `json:"readers,omitempty"`
 }
 
 // RopeInfo is the declared rotary encoding; Type is empty where none is.
@@ -126,6 +130,11 @@ func inspection(m *family.Model, name string) *Inspection {
 	}
 	for _, a := range m.Attentions() {
 		in.Window = max(in.Window, a.Window)
+	}
+	if m.Extension != nil {
+		in.Readers = loaders.Judge(loaders.Own, m.Family)
+	} else {
+		in.Readers = loaders.Judge(loaders.FormOf(m.Rope, m.Family), m.Family)
 	}
 	in.spectrum(m)
 	in.Warnings = append(in.Warnings, spectrumWarnings(m, in.Planes)...)

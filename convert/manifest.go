@@ -143,6 +143,13 @@ func (p *Plan) sourceManifest() (json.RawMessage, error) {
 	return compact.Bytes(), nil
 }
 
+// recorded is the change as the manifest keeps it: what loaders make of it is a
+// matter of their versions.
+func recorded(e Encoding) Encoding {
+	e.Readers = nil
+	return e
+}
+
 // checkTrainLength warns where the source's manifest knows another trained
 // length than its config.json can say.
 func (p *Plan) checkTrainLength(manifest []byte) {
@@ -167,7 +174,7 @@ func (p *Plan) renderManifest(hash func(name string) (string, error)) ([]byte, e
 	if version == "" {
 		version = "devel"
 	}
-	man := Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: p.Encoding, Notes: p.Notes, Tuning: o.Tuning,
+	man := Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: recorded(p.Encoding), Notes: p.Notes, Tuning: o.Tuning,
 		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Slope: o.Slope, Layout: o.Layout, Spelling: o.Spelling, MaxShardSize: o.MaxShardSize}}
 	for _, f := range p.Files {
 		if f.Name == manifestName {

@@ -49,7 +49,9 @@ func TestManifest(t *testing.T) {
 	if diff := cmp.Diff(want, m.Flags); diff != "" {
 		t.Errorf("flags (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(p.Encoding, m.Encoding); diff != "" {
+	planned := p.Encoding
+	planned.Readers = nil // what loaders make of it is a matter of their versions
+	if diff := cmp.Diff(planned, m.Encoding); diff != "" {
 		t.Errorf("encoding (-plan +manifest):\n%s", diff)
 	}
 	if e := m.Encoding; e.TrainLengthFrom != "Options.TrainLength" || e.MaxPositions != 80 || e.Kind != rewrite.Lossy || e.Spelling != "longrope" || len(e.Planes) != 8 {

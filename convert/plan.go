@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
@@ -61,25 +62,28 @@ type PlaneChange struct {
 
 // Encoding describes the change.
 type Encoding struct {
-	From            string        `json:"from"`
-	To              string        `json:"to"`
-	Kind            rewrite.Kind  `json:"kind"`
-	Reason          string        `json:"reason"`
-	TrainLength     int           `json:"train_length"`
-	TrainLengthFrom string        `json:"train_length_from"`
-	MaxPositions    int           `json:"max_positions"`
-	Cut             string        `json:"cut,omitempty"`
-	Scale           string        `json:"scale,omitempty"`
-	Slope           string        `json:"slope,omitempty"`
-	Layout          string        `json:"layout"`
-	Spelling        string        `json:"spelling"`
-	Loaders         string        `json:"loaders"`
-	SourceFamily    string        `json:"source_family"`
-	Family          string        `json:"family"`
-	GainBefore      float64       `json:"attention_factor_before"`
-	GainAfter       float64       `json:"attention_factor_after"`
-	Dropped         int           `json:"dropped"`
-	Planes          []PlaneChange `json:"planes"`
+	From            string       `json:"from"`
+	To              string       `json:"to"`
+	Kind            rewrite.Kind `json:"kind"`
+	Reason          string       `json:"reason"`
+	TrainLength     int          `json:"train_length"`
+	TrainLengthFrom string       `json:"train_length_from"`
+	MaxPositions    int          `json:"max_positions"`
+	Cut             string       `json:"cut,omitempty"`
+	Scale           string       `json:"scale,omitempty"`
+	Slope           string       `json:"slope,omitempty"`
+	Layout          string       `json:"layout"`
+	Spelling        string       `json:"spelling"`
+	Loaders         string       `json:"loaders"`
+	// Readers says what becomes of the result in each loader of the table (package
+	// loaders); the manifest leaves it out.
+	Readers      []loaders.Verdict `json:"readers,omitempty"`
+	SourceFamily string            `json:"source_family"`
+	Family       string            `json:"family"`
+	GainBefore   float64           `json:"attention_factor_before"`
+	GainAfter    float64           `json:"attention_factor_after"`
+	Dropped      int               `json:"dropped"`
+	Planes       []PlaneChange     `json:"planes"`
 }
 
 // Plan is everything a conversion will do.
@@ -242,7 +246,7 @@ func (p *Plan) Rewrite() *rewrite.Rewrite { return p.rewrite }
 // describe makes the printable part of a rewrite.
 func describe(m *family.Model, r *rewrite.Rewrite) Encoding {
 	e := Encoding{From: r.From, To: r.To, Kind: r.Kind, Reason: r.Reason, TrainLength: r.TrainLength, TrainLengthFrom: r.TrainLengthFrom,
-		MaxPositions: r.MaxPositions, Scale: r.Options.Scale.String(), Slope: r.Options.Slope, Layout: r.Layout, Spelling: r.Spelling, Loaders: r.Loaders,
+		MaxPositions: r.MaxPositions, Scale: r.Options.Scale.String(), Slope: r.Options.Slope, Layout: r.Layout, Spelling: r.Spelling, Loaders: r.Loaders, Readers: r.Readers,
 		SourceFamily: m.Family, Family: r.Family, GainBefore: r.Before.Gain, GainAfter: r.After.Gain, Dropped: len(r.Dropped)}
 	if row, err := posenc.FindEncoding(r.To); err == nil && row.Cut {
 		e.Cut = r.Options.Cut.String()

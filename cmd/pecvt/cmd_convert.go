@@ -11,6 +11,7 @@ import (
 
 	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/tune"
 	"github.com/pecvt/pecvt/onnxops"
@@ -212,6 +213,11 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 	}
 	for _, n := range notes {
 		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	for _, l := range loaders.Lines(e.Readers) {
+		if l.Outcome == loaders.Wrong || l.Outcome == loaders.Refused {
+			fmt.Fprintf(w, "note: %s: %s\n", outcomeWords[l.Outcome], named(l))
+		}
 	}
 	if result.Graph != nil {
 		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)

@@ -61,6 +61,7 @@ func writeInspection(w io.Writer, in *convert.Inspection) error {
 		fmt.Fprintf(w, "\nslopes     %.5g", in.Slopes)
 	}
 	fmt.Fprintf(w, "\nlength     L = %d (%s), max_position_embeddings %d\n", in.TrainedLength, in.TrainedLengthFrom, in.MaxPositions)
+	writeReaders(w, in.Readers, false)
 	for _, warning := range in.Warnings {
 		fmt.Fprintf(w, "warning    %s\n", warning)
 	}

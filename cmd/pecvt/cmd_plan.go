@@ -160,9 +160,10 @@ func writePlan(w io.Writer, p planned) error {
 		fmt.Fprintf(w, ", attention factor %.6g", e.GainAfter)
 	}
 	fmt.Fprintln(w)
-	if e.Loaders != "" {
+	if e.Readers == nil && e.Loaders != "" {
 		fmt.Fprintf(w, "read by    %s\n", e.Loaders)
 	}
+	writeReaders(w, e.Readers, true)
 	for _, n := range p.Notes {
 		fmt.Fprintf(w, "note       %s\n", n)
 	}

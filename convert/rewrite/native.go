@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -15,7 +16,7 @@ func (r *Rewrite) native(m *family.Model) error {
 	if err != nil {
 		return err
 	}
-	s := speller{source: m.Rope, scale: r.Options.Scale, allowed: spec.RopeTypes, why: takes(spec),
+	s := speller{family: r.Family, source: m.Rope, scale: r.Options.Scale, allowed: spec.RopeTypes, why: takes(spec),
 		want: stilled(r.After), trainLength: r.TrainLength, maxPositions: r.MaxPositions}
 	if r.AfterLong != nil {
 		long := stilled(*r.AfterLong)
@@ -26,10 +27,11 @@ func (r *Rewrite) native(m *family.Model) error {
 	if err != nil {
 		return err
 	}
-	r.Spelling, r.Loaders = found.Type, loaders(found)
+	r.Spelling = found.Type
+	r.judged(loaders.FormOf(found, r.Family))
 	r.Config = m.Config.Object.Clone()
 	if !s.unchanged || found.Type != m.Rope.Type {
-		if err := writeRope(r.Config, m.Rope, found, false); err != nil {
+		if err := writeRope(r.Config, spec, m.Rope, found, false); err != nil {
 			return err
 		}
 		setNumber(r.Config, "max_position_embeddings", float64(r.MaxPositions))

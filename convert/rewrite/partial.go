@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
@@ -43,19 +44,19 @@ func (r *Rewrite) partial(m *family.Model) error {
 		return fmt.Errorf("%w; %s", err, native)
 	}
 	r.Spelling, r.Family = p.Type, target.Name
+	r.judged(loaders.FormOf(p, r.Family))
 	r.Config, r.ConfigChanged = m.Config.Object.Clone(), true
 	order := keptFirst(rotary(m), kept)
 	if spec.PartialLayout != "" {
-		r.Loaders = "loaders of family " + target.Name + " (checked with transformers 5.23)"
 		err = r.fuse(m, target, order, p)
 	} else {
-		r.partialLoaders(p, len(kept) < planes)
+		r.notePartial(len(kept) < planes)
 		err = r.permute(m, order)
 	}
 	if err != nil {
 		return err
 	}
-	if err := writeRope(r.Config, m.Rope, p, true); err != nil {
+	if err := writeRope(r.Config, target, m.Rope, p, true); err != nil {
 		return err
 	}
 	setNumber(r.Config, "max_position_embeddings", float64(r.MaxPositions))
@@ -73,13 +74,11 @@ func rotary(m *family.Model) posenc.Rotary {
 	return m.Blocks[0].Attn().Rotary
 }
 
-func (r *Rewrite) partialLoaders(p posenc.RopeParams, cut bool) {
-	if !cut {
-		r.Loaders = loaders(p)
-		return
+// notePartial says where stock loaders stop.
+func (r *Rewrite) notePartial(cut bool) {
+	if cut {
+		r.note("stock transformers does not read partial_rotary_factor for family %s: it stops with a shape error (checked with 5.24); vLLM reads it since get_rope takes rope_parameters, older ones compute something else without a word; "+hint.Layout+" native runs in all of them", r.Family)
 	}
-	r.Loaders = "loaders that read partial_rotary_factor for family " + r.Family + " (recent vLLM)"
-	r.note("stock transformers does not read partial_rotary_factor for family %s: it stops with a shape error (checked with 5.23); vLLM reads it since get_rope takes rope_parameters, older ones compute something else without a word; "+hint.Layout+" native runs in all of them", r.Family)
 }
 
 // kept lists the planes that turn.
@@ -108,7 +107,7 @@ func (r *Rewrite) partialSpelling(m *family.Model, spec, target family.Spec, kep
 		return p, speller{}, fmt.Errorf("no partial_rotary_factor survives rounding to %d of %d coordinates: %w", 2*k, d, posenc.ErrUnsupported)
 	}
 	p.SetShare(x)
-	s := speller{source: p, scale: r.Options.Scale, allowed: target.RopeTypes, why: takes(target), want: only(r.After, kept),
+	s := speller{family: target.Name, source: p, scale: r.Options.Scale, allowed: target.RopeTypes, why: takes(target), want: only(r.After, kept),
 		trainLength: r.TrainLength, maxPositions: r.MaxPositions}
 	if spec.PartialLayout == "" && 2*k < d {
 		// Any other type would be computed over the whole head, without a

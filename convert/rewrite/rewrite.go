@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
@@ -52,8 +53,11 @@ type Rewrite struct {
 	// the bias that a hybrid starts with, per query head.
 	Mixed  []Mixed
 	Slopes []float64
-	// Layout and Spelling are what was used; Loaders says who reads the result.
+	// Layout and Spelling are what was used; Loaders says in one line who reads
+	// the result, Readers what becomes of it in each loader of the table, where one
+	// is known to read this kind of result at all.
 	Layout, Spelling, Loaders string
+	Readers                   []loaders.Verdict
 	// Family is the family of the result.
 	Family string
 	// Config is the new config.json; ConfigChanged is false if it is the

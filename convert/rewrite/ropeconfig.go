@@ -24,10 +24,10 @@ const original = "original_max_position_embeddings"
 // stops at an unknown type of Qwen2, by that name alone, and mlx-lm reads Phi-3's
 // longrope by it.
 //
-// outer also writes partial_rotary_factor at the top level, where loaders of
-// partial families look for it; so does the type proportional, of which SGLang
-// reads it there.
-func writeRope(c *family.Object, source, p posenc.RopeParams, outer bool) error {
+// A share of the head that turns stands at the top level too, under the family's
+// own key where it has one (spec): older loaders look for it there, and SGLang for
+// that of proportional. outer writes it there whatever it is.
+func writeRope(c *family.Object, spec family.Spec, source, p posenc.RopeParams, outer bool) error {
 	newer, err := c.Object("rope_parameters")
 	if err != nil {
 		return err
@@ -38,9 +38,15 @@ func writeRope(c *family.Object, source, p posenc.RopeParams, outer bool) error 
 	}
 	if newer != nil || p.Type != "default" || outer || c.Has("rope_theta") || p.Theta != source.Theta {
 		setFloat(c, "rope_theta", p.Theta)
+		if key := spec.Rope.ThetaKey; key != "" {
+			setFloat(c, key, p.Theta)
+		}
 	}
-	if p.Type == "proportional" || outer || c.Has("partial_rotary_factor") {
+	if usual := spec.Rope.Partial; p.Share() != 1 || usual != 0 && usual != 1 || outer || c.Has("partial_rotary_factor") {
 		setFloat(c, "partial_rotary_factor", p.Share())
+		if key := spec.Rope.PartialKey; key != "" {
+			setFloat(c, key, p.Share())
+		}
 	}
 	if c.Has(original) && readsOriginal(p.Type) {
 		setNumber(c, original, float64(p.TrainedLength))

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
@@ -24,17 +25,19 @@ type speller struct {
 	trainLength, maxPositions int
 	// unchanged: the source's own configuration already says it.
 	unchanged bool
+	// family is the result's, whose loaders are counted.
+	family string
 	// allowed lists the rope types that can be used, nil is all, and why says
 	// why only those.
 	allowed []string
 	why     string
 }
 
-// order is how auto tries spellings: the one that most loaders know comes first.
+// order decides between spellings that as many loaders compute.
 var order = []string{"default", "linear", "llama3", "yarn", "proportional", "longrope"}
 
-// solve returns the parameters of the asked spelling, or of the first that can
-// say the spectrum.
+// solve returns the parameters of the asked spelling, or of the one that most
+// loaders compute; of several, the one that fewest compute wrong in silence.
 func (s speller) solve(spelling string) (posenc.RopeParams, error) {
 	if s.unchanged && (spelling == Auto || spelling == s.source.Type) {
 		return s.source, nil
@@ -46,15 +49,38 @@ func (s speller) solve(spelling string) (posenc.RopeParams, error) {
 		}
 		return p, fmt.Errorf("spelling %s: %w: %w%s", spelling, err, posenc.ErrUnsupported, s.others(spelling))
 	}
+	var best posenc.RopeParams
 	var why []string
+	right, wrong := -1, 0
 	for _, name := range order {
 		p, err := s.try(name)
-		if err == nil {
-			return p, nil
+		if err != nil {
+			why = append(why, name+": "+err.Error())
+			continue
 		}
-		why = append(why, name+": "+err.Error())
+		r, w := readers(p, s.family)
+		if r > right || r == right && w < wrong {
+			best, right, wrong = p, r, w
+		}
 	}
-	return posenc.RopeParams{}, fmt.Errorf("no rope type can say it (%s): %w", strings.Join(why, "; "), posenc.ErrUnsupported)
+	if right < 0 {
+		return best, fmt.Errorf("no rope type can say it (%s): %w", strings.Join(why, "; "), posenc.ErrUnsupported)
+	}
+	return best, nil
+}
+
+// readers counts the loaders that compute a spelling, and those that compute
+// something else in silence.
+func readers(p posenc.RopeParams, family string) (right, wrong int) {
+	for _, v := range loaders.Judge(loaders.FormOf(p, family), family) {
+		switch v.Outcome {
+		case loaders.Right:
+			right++
+		case loaders.Wrong:
+			wrong++
+		}
+	}
+	return right, wrong
 }
 
 // others names the spellings that can say it.

@@ -19,6 +19,9 @@ const (
 // dropped5 holds longrope's factors for a tail of five dropped planes of eight.
 const dropped5 = `[1.0,1.0,1.0,1e+30,1e+30,1e+30,1e+30,1e+30]`
 
+// doubled5 is dropped5 of a source that is slower by 2.
+const doubled5 = `[2.0,2.0,2.0,1e+30,1e+30,1e+30,1e+30,1e+30]`
+
 // dropped3 drops the fourth plane alone.
 const dropped3 = `[1.0,1.0,1.0,1e+30,1.0,1.0,1.0,1.0]`
 
@@ -53,12 +56,12 @@ func TestSpellings(t *testing.T) {
 		{"llama", newer, "rope", "default", `{"rope_theta":300.0,"rope_type":"default"}`, "- - - 32"},
 		{"llama", newer, "hope cut=k=8", "default", `{"rope_theta":300.0,"rope_type":"default"}`, "- - - 32"},
 		{"llama", newer, "rope spelling=linear", "linear", `{"rope_theta":300.0,"rope_type":"linear","factor":1.0}`, "300.0 - - 32"},
-		{"llama", `,"rope_theta":300.0,"rope_scaling":{"type":"linear","factor":2}`, "hope", "proportional", `{"rope_theta":300.0,"factor":2,"rope_type":"proportional","partial_rotary_factor":0.375}`, "300.0 0.375 - 32"},
+		{"llama", `,"rope_theta":300.0,"rope_scaling":{"type":"linear","factor":2}`, "hope", "longrope", `{"rope_theta":300.0,"factor":1.0,"rope_type":"longrope","attention_factor":1.0,"original_max_position_embeddings":32,"short_factor":` + doubled5 + `,"long_factor":` + doubled5 + `}`, "300.0 - - 32"},
 		{"llama", `,"rope_parameters":{"rope_type":"proportional","rope_theta":300.0,"partial_rotary_factor":0.375}`, "rope spelling=longrope", "longrope", `{"rope_type":"longrope","rope_theta":300.0,"factor":1.0,"attention_factor":1.0,"original_max_position_embeddings":32,"short_factor":` + dropped5 + `,"long_factor":` + dropped5 + `}`, "300.0 - - 32"},
 		// both keys stay alike
 		{"llama", `,"rope_parameters":{"rope_type":"default","rope_theta":300},"rope_scaling":{"rope_type":"default","rope_theta":300}`, "hope", "llama3", `{"rope_theta":300.0,"rope_type":"llama3",` + step("0.4283904", "0.4284332") + `}`, "300.0 - - 32"},
 		// phi3 knows default and longrope; its trained length has a key of its own
-		{"phi3", `,"original_max_position_embeddings":4096,"rope_parameters":{"rope_theta":10.0,"rope_type":"default","partial_rotary_factor":0.5}`, "hope cut=k=2", "longrope", `{"rope_theta":10.0,"rope_type":"longrope","partial_rotary_factor":0.5,"factor":1.0,"attention_factor":1.0,"original_max_position_embeddings":32,"short_factor":[1.0,1.0,1e+30,1e+30],"long_factor":[1.0,1.0,1e+30,1e+30]}`, "10.0 - 32 32"},
+		{"phi3", `,"original_max_position_embeddings":4096,"rope_parameters":{"rope_theta":10.0,"rope_type":"default","partial_rotary_factor":0.5}`, "hope cut=k=2", "longrope", `{"rope_theta":10.0,"rope_type":"longrope","partial_rotary_factor":0.5,"factor":1.0,"attention_factor":1.0,"original_max_position_embeddings":32,"short_factor":[1.0,1.0,1e+30,1e+30],"long_factor":[1.0,1.0,1e+30,1e+30]}`, "10.0 0.5 32 32"},
 		// two tables stay two tables
 		{"phi3", `,"original_max_position_embeddings":16,"rope_theta":300.0,"rope_scaling":{"type":"longrope","short_factor":[1,1,1,1,1,1,1,1],"long_factor":[2,2,2,2,2,2,2,2]}`, "hope", "longrope", `{"rope_theta":300.0,"short_factor":[1.0,1.0,1e+30,1e+30,1e+30,1e+30,1e+30,1e+30],"long_factor":[2.0,2.0,1e+30,1e+30,1e+30,1e+30,1e+30,1e+30],"rope_type":"longrope","factor":2.0,"attention_factor":1.118033988749895,"original_max_position_embeddings":16}`, "300.0 - 16 32"},
 		// partial layout

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/convert/tensor"
 )
 
@@ -39,7 +40,8 @@ func (r *Rewrite) extend(m *family.Model, e family.Extension, added []Tensor, ke
 		r.Spelling = m.ModelType
 		return
 	}
-	r.Config, r.Loaders, r.Spelling = e.Config(m.Config.Object), blockLoaders, family.BlockKey
+	r.Config, r.Spelling = e.Config(m.Config.Object), family.BlockKey
+	r.Readers, r.Loaders = loaders.Judge(loaders.Own, r.Family), blockLoaders
 }
 
 func compareNames(a, b string) int {

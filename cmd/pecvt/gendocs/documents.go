@@ -37,6 +37,11 @@ func documents() []document {
 			{"ropetypes", ropeTypes},
 			{"ops", opTable},
 		}},
+		{"docs/loaders.md", []part{
+			{"loaders", loaderNames},
+			{"forms", loaderForms},
+			{"loaderrows", loaderRows},
+		}},
 		{"docs/checks.md", []part{
 			{"checks", checkTable},
 			{"tolerances", tolerances},

@@ -1,0 +1,17 @@
+package loaders
+
+// graphRows were run on graphs of stories260K, SmolLM2-135M and the goldens of
+// Bloom and GRAPE, against ONNX Runtime's numbers.
+func graphRows() []Row {
+	return []Row{
+		{"onnxruntime", []string{Standard, ORT}, nil, Right, Run, ""},
+		{"onnx", []string{Standard}, nil, Right, Run, "weights in a file of one name: hard links are refused from 1.21 on"},
+		{"onnxruntime-web", []string{Standard, ORT}, nil, Right, Run, "with the weights passed as externalData"},
+		{"transformers.js", []string{Standard, ORT}, nil, Right, Run, "from a folder with the graph where it looks for it"},
+		{"genai", []string{ORT}, nil, Right, Run, ""},
+		{"optimum", []string{Standard}, nil, Right, Run, ""},
+		{"openvino", []string{Standard, ORT}, nil, Refused, Run, "it does not expand functions of a model"},
+		{"onnxruntime-openvino", []string{Standard, ORT, Portable}, nil, Refused, Run, "OpenVINO does not support Attention there"},
+		{"tract", []string{Standard, ORT}, nil, Refused, Run, "it does not expand functions of a model"},
+	}
+}

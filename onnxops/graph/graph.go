@@ -25,6 +25,9 @@ type Graph struct {
 	custom       map[string]*Function
 	functions    []*Function // those used, in order of first use
 	opsets       map[string]int64
+	lowerings    map[string]*Lowering
+	shared       map[string]*Value // constants of what is written out
+	spared       map[string]bool   // inputs that a node was spelled without
 	err          error
 }
 
@@ -38,6 +41,9 @@ func New(name string, opset int, functions ...*Function) *Graph {
 		sums:      map[[2]Dim]Dim{},
 		custom:    map[string]*Function{},
 		opsets:    map[string]int64{"": int64(opset)},
+		lowerings: map[string]*Lowering{},
+		shared:    map[string]*Value{},
+		spared:    map[string]bool{},
 	}
 	for _, f := range functions {
 		g.custom[f.Schema.Domain+"."+f.Schema.Op] = f
@@ -157,6 +163,15 @@ func (g *Graph) Scalar(name string, v float64) *Value {
 
 // Lookup returns the value called name, or nil.
 func (g *Graph) Lookup(name string) *Value { return g.values[name] }
+
+// int64Dims are the elements of little-endian int64 data.
+func int64Dims(raw []byte) []Dim {
+	elems := make([]Dim, len(raw)/8)
+	for i := range elems {
+		elems[i] = Dim{N: int64(binary.LittleEndian.Uint64(raw[8*i:]))}
+	}
+	return elems
+}
 
 func fixedShape(dims []int64) Shape {
 	s := make(Shape, len(dims))

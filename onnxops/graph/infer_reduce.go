@@ -111,30 +111,58 @@ func cumSum(c *Call) ([]Type, error) {
 	return c.same(0), nil
 }
 
+// reduce takes its axes as input 1, or as an attribute as operator sets before 18
+// do; without any it reduces all.
 func reduce(c *Call) ([]Type, error) {
 	in, keep := c.In[0].Shape(), c.Int("keepdims", 1) != 0
-	drop := make([]bool, len(in))
+	axes, given := c.Ints("axes")
 	if c.Has(1) {
-		axes, err := c.knownInts(1)
+		var err error
+		if axes, err = c.knownInts(1); err != nil {
+			return nil, err
+		}
+		given = true
+	}
+	drop := make([]bool, len(in))
+	for _, a := range axes {
+		i, err := axis(a, len(in))
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range axes {
-			i, err := axis(a, len(in))
-			if err != nil {
-				return nil, err
-			}
-			drop[i] = true
-		}
+		drop[i] = true
 	}
 	out := Shape{}
 	for i, d := range in {
 		switch {
-		case !drop[i] && c.Has(1):
+		case !drop[i] && given:
 			out = append(out, d)
 		case keep:
 			out = append(out, Dim{N: 1})
 		}
 	}
 	return []Type{{DType: c.In[0].DType(), Shape: out}}, nil
+}
+
+// split knows constant sizes of its parts.
+func split(c *Call) ([]Type, error) {
+	sizes, err := c.knownInts(1)
+	if err != nil {
+		return nil, err
+	}
+	in := c.In[0].Shape()
+	ax, err := axis(c.Int("axis", 0), len(in))
+	if err != nil {
+		return nil, err
+	}
+	rest := in[ax].N
+	types := make([]Type, len(sizes))
+	for i, n := range sizes {
+		s := slices.Clone(in)
+		s[ax] = Dim{N: n}
+		types[i], rest = Type{DType: c.In[0].DType(), Shape: s}, rest-n
+	}
+	if !in[ax].IsFixed() || rest != 0 {
+		return nil, fmt.Errorf("parts of %v do not make up axis %d of input 0 (%s), of shape %s", sizes, ax, c.In[0].name, in)
+	}
+	return types, nil
 }

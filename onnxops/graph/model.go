@@ -9,8 +9,19 @@ import (
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
-// IRVersion is the version of the ONNX format written: 11, that of opset 23.
-const IRVersion = 11
+// irVersion is the version of the ONNX format that came with an operator set of
+// ai.onnx: readers of the one take the other.
+func irVersion(opset int64) int64 {
+	switch {
+	case opset >= 23:
+		return 11
+	case opset >= 21:
+		return 10
+	case opset >= 19:
+		return 9
+	}
+	return 8
+}
 
 // Meta is what a model says about itself.
 type Meta struct {
@@ -27,7 +38,7 @@ func (g *Graph) Model(meta Meta) (*onnxpb.ModelProto, error) {
 	if len(g.outputs) == 0 {
 		return nil, fmt.Errorf("graph: %s: no outputs", g.name)
 	}
-	pb := &onnxpb.GraphProto{Name: g.name, Node: g.nodes, Initializer: g.initializers}
+	pb := &onnxpb.GraphProto{Name: g.name, Node: g.nodes, Initializer: g.needed()}
 	for _, v := range g.inputs {
 		pb.Input = append(pb.Input, v.info())
 	}
@@ -40,7 +51,7 @@ func (g *Graph) Model(meta Meta) (*onnxpb.ModelProto, error) {
 		}
 	}
 	m := &onnxpb.ModelProto{
-		IrVersion: IRVersion, ProducerName: meta.Producer, ProducerVersion: meta.Version, Graph: pb,
+		IrVersion: irVersion(g.opsets[""]), ProducerName: meta.Producer, ProducerVersion: meta.Version, Graph: pb,
 	}
 	domains := []string{}
 	for d := range g.opsets {

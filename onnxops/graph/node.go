@@ -38,6 +38,21 @@ func (g *Graph) Add(n Node) []*Value {
 		}
 		return vals
 	}
+	if l := g.lowering(n); l != nil {
+		return g.expand(l, n, outs, types)
+	}
+	return g.put(n, outs, types)
+}
+
+// put appends a node that was checked.
+func (g *Graph) put(n Node, outs []string, types []Type) []*Value {
+	if f := g.custom[n.Domain+"."+n.Op]; f != nil {
+		g.use(f)
+	}
+	if n.Domain == Microsoft {
+		g.opsets[Microsoft] = 1
+	}
+	g.nodeNames[n.Name] = true
 	pb := &onnxpb.NodeProto{Name: n.Name, OpType: n.Op, Domain: n.Domain, Output: outs, Attribute: n.Attrs}
 	for _, v := range n.In {
 		if v == nil {
@@ -75,15 +90,10 @@ func (g *Graph) infer(n Node) ([]Type, error) {
 	schema := builtin[key]
 	if f := g.custom[key]; f != nil {
 		schema = &f.Schema
-		g.use(f)
 	}
 	if schema == nil {
 		return nil, fmt.Errorf("no schema of this operator is known; it needs a row in package graph or ops")
 	}
-	if n.Domain == Microsoft {
-		g.opsets[Microsoft] = 1
-	}
-	g.nodeNames[n.Name] = true
 	if len(n.In) < schema.MinIn || len(n.In) > schema.MaxIn {
 		return nil, fmt.Errorf("has %d inputs, expected %d to %d", len(n.In), schema.MinIn, schema.MaxIn)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/lower"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/onnxops/ops"
@@ -97,6 +98,12 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 		// tells a later reader whether the tensor files are still these
 		{"pecvt.weights", weights},
 	}
+	if opts.inlined() {
+		props = append(props, [2]string{"pecvt.functions", "inlined"})
+	}
+	if opts.Linear != LinearGemm {
+		props = append(props, [2]string{"pecvt.linear", opts.Linear})
+	}
 	if e.biasForm != "" {
 		props = append(props, [2]string{"pecvt.bias", e.biasForm})
 	}
@@ -109,7 +116,13 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 
 // newEmitter declares the inputs and what every layer shares.
 func newEmitter(src store.Store, opts Options) *emitter {
-	g := graph.New("pecvt", ops.Opset, ops.Functions()...)
+	g := graph.New("pecvt", opts.Opset, ops.Functions()...)
+	g.Lower(lower.Table()...)
+	if opts.inlined() {
+		for _, f := range ops.Functions() {
+			g.Lower(f.Inline())
+		}
+	}
 	e := &emitter{
 		g: g, opts: opts, consts: map[string]*graph.Value{}, named: map[string]int{}, masks: map[int]*graph.Value{},
 		weights: &initializers{g: g, src: src, mode: opts.Weights, cache: map[string]*graph.Value{}},

@@ -322,9 +322,15 @@ func TestOptionErrors(t *testing.T) {
 		opts Options
 		want string
 	}{
-		{Options{Attention: "flash"}, `attention form "flash": expected "standard" or "ort"`},
-		{Options{Bias: "both"}, `bias form "both": expected "auto", "lowered" or "mask"`},
-		{Options{Weights: "none"}, `weights "none": expected "external", "external-copy" or "embed"`},
+		{Options{Attention: "flash"}, `attention form "flash" is unknown (valid: ort, standard)`},
+		{Options{Bias: "both"}, `bias form "both" is unknown (valid: auto, lowered, mask)`},
+		{Options{Weights: "none"}, `weights "none" is unknown (valid: embed, external, external-copy)`},
+		{Options{Linear: "conv"}, `linear form "conv" is unknown (valid: gemm, matmul)`},
+		{Options{Opset: 16}, "Options.Opset 16: expected 17 to 23"},
+		{Options{Opset: 24}, "Options.Opset 24: expected 17 to 23"},
+		{Options{Opset: -1}, "Options.Opset -1: expected 17 to 23"},
+		{Options{Linear: LinearMatMul, Weights: WeightsExternal}, "use Options.Weights external-copy or embed"},
+		{Options{Portable: true, Attention: AttentionORT}, "use Options.Attention standard"},
 		{Options{MaxLength: -1}, "maximum length -1"},
 		{Options{MaxLength: 1 << 30}, "give a smaller Options.MaxLength"},
 	}

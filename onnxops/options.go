@@ -1,10 +1,13 @@
 package onnxops
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/lower"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
@@ -27,6 +30,15 @@ const (
 	BiasLowered = "lowered"
 	// BiasMask adds a bias to the mask, (batch, heads, sequence, total) in float32.
 	BiasMask = "mask"
+)
+
+// Forms of the linear maps.
+const (
+	// LinearGemm is Gemm on the weights as they are stored.
+	LinearGemm = "gemm"
+	// LinearMatMul is MatMul on float32 copies of them, transposed: what the tools
+	// that quantise weights look for.
+	LinearMatMul = "matmul"
 )
 
 // Places for the weights.
@@ -52,7 +64,16 @@ const (
 type Options struct {
 	Attention string // AttentionStandard ("") or AttentionORT
 	Bias      string // BiasAuto (""), BiasLowered or BiasMask
-	Weights   string // WeightsExternal (""), WeightsExternalCopy or WeightsEmbed
+	Linear    string // LinearGemm ("") or LinearMatMul
+	// Weights is WeightsExternal, WeightsExternalCopy or WeightsEmbed; "" is the
+	// first, or the second where LinearMatMul asks for copies.
+	Weights string
+	// Portable leaves out the model-local functions of domain ai.pecvt: their bodies
+	// stand where they were called. Not with AttentionORT, an operator of its own.
+	Portable bool
+	// Opset is the operator set of ai.onnx, lower.Oldest to lower.Current, the
+	// latter for 0. Below it what it lacks is written out, functions included.
+	Opset int
 	// MaxLength is the number of positions of the cos and sin tables; the model
 	// turns as it does for sequences of that length. 0 is the model's
 	// max_position_embeddings, at least 4096; where the rotation changes with the
@@ -69,15 +90,37 @@ type Options struct {
 // larger than 2 GiB as a whole.
 const maxTableBytes = 512 << 20
 
-func (o Options) withDefaults(m *family.Model) (Options, error) {
+// Check says which of the options are unknown, or do not go together; what depends
+// on the model, Export says.
+func (o Options) Check() error { return o.formed().checkForm() }
+
+// formed fills in the forms that are left to choose.
+func (o Options) formed() Options {
 	if o.Attention == "" {
 		o.Attention = AttentionStandard
 	}
 	if o.Bias == "" {
 		o.Bias = BiasAuto
 	}
+	if o.Linear == "" {
+		o.Linear = LinearGemm
+	}
 	if o.Weights == "" {
 		o.Weights = WeightsExternal
+		if o.Linear == LinearMatMul {
+			o.Weights = WeightsExternalCopy
+		}
+	}
+	if o.Opset == 0 {
+		o.Opset = lower.Current
+	}
+	return o
+}
+
+func (o Options) withDefaults(m *family.Model) (Options, error) {
+	o = o.formed()
+	if err := o.checkForm(); err != nil {
+		return o, err
 	}
 	if o.MaxLength == 0 {
 		var err error
@@ -90,19 +133,6 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 	}
 	if o.Encoding == "" {
 		o.Encoding = m.Encoding()
-	}
-	if a := o.Attention; a != AttentionStandard && a != AttentionORT {
-		return o, fmt.Errorf("onnx: attention form %q: expected %q or %q", a, AttentionStandard, AttentionORT)
-	}
-	switch o.Bias {
-	case BiasAuto, BiasLowered, BiasMask:
-	default:
-		return o, fmt.Errorf("onnx: bias form %q: expected %q, %q or %q", o.Bias, BiasAuto, BiasLowered, BiasMask)
-	}
-	switch o.Weights {
-	case WeightsExternal, WeightsExternalCopy, WeightsEmbed:
-	default:
-		return o, fmt.Errorf("onnx: weights %q: expected %q, %q or %q", o.Weights, WeightsExternal, WeightsExternalCopy, WeightsEmbed)
 	}
 	if o.MaxLength < 1 || o.MaxLength > math.MaxInt32 {
 		return o, hint.Errorf("onnx: maximum length %d: expected 1 to 2147483647 positions; give such a number with "+hint.MaxLength, o.MaxLength)
@@ -122,6 +152,37 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 	}
 	return o, nil
 }
+
+// checkForm says which of the choices of operators do not go together.
+func (o Options) checkForm() error {
+	known := func(what, value string, list ...string) error {
+		if slices.Contains(list, value) {
+			return nil
+		}
+		return fmt.Errorf("onnx: %s %q%s", what, value, posenc.Suggest(value, list))
+	}
+	if err := cmp.Or(
+		known("attention form", o.Attention, AttentionStandard, AttentionORT),
+		known("bias form", o.Bias, BiasAuto, BiasLowered, BiasMask),
+		known("linear form", o.Linear, LinearGemm, LinearMatMul),
+		known("weights", o.Weights, WeightsExternal, WeightsExternalCopy, WeightsEmbed),
+	); err != nil {
+		return err
+	}
+	switch {
+	case o.Opset < lower.Oldest || o.Opset > lower.Current:
+		return hint.Errorf("onnx: "+hint.Opset+" %d: expected %d to %d", o.Opset, lower.Oldest, lower.Current)
+	case o.Linear == LinearMatMul && o.Weights == WeightsExternal:
+		return hint.Errorf("onnx: " + hint.Linear + " matmul with " + hint.Weights + " external: transposed weights are copies, which the checkpoint's files do not hold; use " + hint.Weights + " external-copy or embed")
+	case o.Portable && o.Attention == AttentionORT:
+		return hint.Errorf("onnx: " + hint.Portable + " with " + hint.Attention + " ort: GroupQueryAttention is ONNX Runtime's own operator; use " + hint.Attention + " standard")
+	}
+	return nil
+}
+
+// inlined tells whether the graph has no functions. An older operator set is for
+// runtimes that know none, and lacks what their bodies are made of.
+func (o Options) inlined() bool { return o.Portable || o.Opset < lower.Current }
 
 // unsupported marks err as something pecvt knows and does not do.
 func unsupported(format string, args ...any) error {

@@ -37,6 +37,8 @@ type graphResult struct {
 	Files     []string `json:"files"`
 	Attention string   `json:"attention"`
 	Weights   string   `json:"weights"`
+	Portable  bool     `json:"portable"`
+	Opset     int      `json:"opset"`
 	Seconds   float64  `json:"seconds"`
 }
 
@@ -256,5 +258,5 @@ func emit(dir string, o onnxops.Options) (*graphResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &graphResult{Files: e.Files, Attention: e.Attention, Weights: e.Weights, Seconds: time.Since(begin).Seconds()}, nil
+	return &graphResult{Files: e.Files, Attention: e.Attention, Weights: e.Weights, Portable: e.Portable, Opset: e.Opset, Seconds: time.Since(begin).Seconds()}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/onnxops/lower"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -117,7 +118,8 @@ func parseSizeOf(flag, s string) (int64, error) {
 // graphFlags are the flags of the ONNX graph.
 type graphFlags struct {
 	attention, weights, bias string
-	maxLength                int
+	maxLength, opset         int
+	portable                 bool
 }
 
 var (
@@ -134,6 +136,8 @@ func (f *graphFlags) register(cmd *cobra.Command) {
 	complete(cmd, "attention", attentionForms)
 	complete(cmd, "bias", biasForms)
 	complete(cmd, "weights", weightPlaces)
+	flags.BoolVar(&f.portable, "portable", false, "write functions of ai.pecvt out in standard operators, for runtimes that expand none")
+	flags.IntVar(&f.opset, "opset", lower.Current, fmt.Sprintf("operator set of ai.onnx, %d to %d; an older one has rotation, RMS norm and attention written out", lower.Oldest, lower.Current))
 	flags.IntVar(&f.maxLength, "max-length", 0, "positions in the cos and sin tables (default: max_position_embeddings, at least 4096; the trained length where longrope has factors for longer ones)")
 }
 
@@ -153,5 +157,12 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 	if f.maxLength < 0 {
 		return onnxops.Options{}, usagef("--max-length %d: expected a positive number", f.maxLength)
 	}
-	return onnxops.Options{Attention: f.attention, Weights: f.weights, Bias: f.bias, MaxLength: f.maxLength, Version: toolVersion(), Encoding: encoding}, nil
+	o := onnxops.Options{Attention: f.attention, Weights: f.weights, Bias: f.bias, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
+	if f.opset == 0 { // which a program leaves to the library, and nobody types
+		return o, usagef("--opset 0: expected %d to %d", lower.Oldest, lower.Current)
+	}
+	if err := o.Check(); err != nil {
+		return o, usageError{err}
+	}
+	return o, nil
 }

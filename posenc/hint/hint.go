@@ -46,6 +46,9 @@ const (
 	Bias      = "Options.Bias"
 	Weights   = "Options.Weights"
 	MaxLength = "Options.MaxLength"
+	Portable  = "Options.Portable"
+	Opset     = "Options.Opset"
+	Linear    = "Options.Linear"
 
 	Against     = "Options.Against"
 	Golden      = "Options.Golden"
@@ -72,7 +75,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, Hash, Link, Copy, Replace, NoGraph, Attention, Bias, Weights, MaxLength,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, Hash, Link, Copy, Replace, NoGraph, Attention, Bias, Weights, MaxLength, Portable, Opset, Linear,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences}

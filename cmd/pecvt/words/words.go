@@ -30,6 +30,9 @@ var Flags = map[hint.Field]string{
 	hint.Bias:      "bias",
 	hint.Weights:   "weights",
 	hint.MaxLength: "max-length",
+	hint.Portable:  "portable",
+	hint.Opset:     "opset",
+	hint.Linear:    "linear",
 
 	hint.Against:     "against",
 	hint.Golden:      "golden",

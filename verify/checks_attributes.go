@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -28,13 +29,16 @@ func (s *session) attributes() {
 	}
 	want, nodes := s.wantedAttributes()
 	there := map[string]bool{}
-	for _, n := range s.info.Model.GetGraph().GetNode() {
+	if name, why := s.miswritten(); name != "" {
+		c.Verdict, c.Detail = report.Fail, why
+	}
+	for _, n := range s.info.Written.Nodes {
 		there[n.GetName()] = true
 		w, ok := want[n.GetName()]
 		if _, plain := neutral[n.GetOpType()]; !ok && !plain {
 			continue
 		}
-		if found := wrongAttribute(n, w); found != "" {
+		if found := wrongAttribute(n, w); c.Verdict == report.Pass && found != "" {
 			c.Verdict, c.Detail = report.Fail, found
 			break
 		}
@@ -45,6 +49,15 @@ func (s *session) attributes() {
 		}
 	}
 	s.add(c)
+}
+
+// miswritten is the first operator, by name, whose nodes are not as it is written
+// out, and says what they are.
+func (s *session) miswritten() (name, why string) {
+	for _, name := range slices.Sorted(maps.Keys(s.info.Written.Wrong)) {
+		return name, fmt.Sprintf("the nodes of %s are not those of the operator written out: %s", name, s.info.Written.Wrong[name])
+	}
+	return "", ""
 }
 
 // unnamed says that a node is not found by its name, and what that means.
@@ -141,7 +154,7 @@ func (s *session) wantedOfAttention(layer int, a *family.Attention, want map[str
 			"rotary_interleaved": interleaved, "local_window_size": window})
 		return
 	}
-	must(names.Layer(layer, names.Attention), numbers{"scale": scale})
+	must(names.Layer(layer, names.Attention), numbers{"scale": scale, "q_num_heads": int64(a.Heads)}) // the latter where it is written out
 	if a.Rotary.Dim == 0 {
 		return
 	}

@@ -105,7 +105,7 @@ type meeting struct{ query, key, bias string }
 // meetings finds them, by layer.
 func (s *session) meetings() map[int]meeting {
 	list := map[int]meeting{}
-	for _, n := range s.info.Model.GetGraph().GetNode() {
+	for _, n := range s.info.Written.Nodes {
 		layer, place := names.Split(n.GetName())
 		if layer < 0 || len(n.GetInput()) < 2 {
 			continue

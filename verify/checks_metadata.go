@@ -63,8 +63,37 @@ func (s *session) wrongMetadata(m *told) string {
 	if s.info.Attention != form {
 		return fmt.Sprintf("%s says that its attention is %q, its nodes are %q", run.GraphFile, s.info.Attention, form)
 	}
+	return s.wrongForm()
+}
+
+// wrongForm compares what the graph says of its functions and linear maps with what
+// it has.
+func (s *session) wrongForm() string {
+	g := s.info.Model.GetGraph()
+	used := map[string]bool{}
+	for _, n := range g.GetNode() {
+		used[n.GetDomain()] = true
+	}
+	switch f := s.info.Functions; {
+	case f != "" && f != "inlined":
+		return fmt.Sprintf("%s says that its functions are %q: expected inlined, or nothing", run.GraphFile, f)
+	case f == "inlined" && (len(s.info.Model.GetFunctions()) > 0 || used[pecvtDomain]):
+		return fmt.Sprintf("%s says that its functions are inlined, and has %d", run.GraphFile, len(s.info.Model.GetFunctions()))
+	}
+	linear := ""
+	for name, n := range s.info.Written.Groups {
+		if n.GetOpType() == "Gemm" && strings.HasSuffix(name, "/Gemm") {
+			linear = "matmul"
+		}
+	}
+	if s.info.Linear != linear {
+		return fmt.Sprintf("%s says that the form of its linear maps is %q, its nodes are %q", run.GraphFile, s.info.Linear, linear)
+	}
 	return ""
 }
+
+// pecvtDomain is the domain of the operators that pecvt defines as functions.
+const pecvtDomain = "ai.pecvt"
 
 // told is what pecvt.json tells of the result, and of the source's files.
 type told struct {

@@ -35,7 +35,7 @@ type turner struct {
 func (s *session) turner() *turner {
 	w := &turner{s: s, plan: run.NewPlan(s.info.Model), heads: true, stride: 1, unturned: "no layer turns by tables of the graph"}
 	nodes := map[string]*onnxpb.NodeProto{}
-	for _, n := range w.plan.Nodes {
+	for _, n := range s.info.Written.Nodes {
 		nodes[n.GetName()] = n
 	}
 	all, one := 0, 0
@@ -83,6 +83,9 @@ func (w *turner) before(value string, layer int, side names.Side, a *family.Atte
 			return value
 		}
 		n := w.plan.Nodes[i]
+		if one := w.s.info.Written.Groups[n.GetName()]; one != nil {
+			n = one
+		}
 		in := n.GetInput()
 		switch name := n.GetName(); {
 		case name == names.Layer(layer, side.Heads())+names.Widened && len(in) > 0:

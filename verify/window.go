@@ -113,7 +113,7 @@ const (
 // any.
 func (s *session) windowSizes() {
 	nodes := map[string]*onnxpb.NodeProto{}
-	for _, n := range s.info.Model.GetGraph().GetNode() {
+	for _, n := range s.info.Written.Nodes {
 		nodes[n.GetName()] = n
 	}
 	c := report.Check{Name: report.CheckWindowSize, Runner: run.InterpName, Against: "config.json", Verdict: report.Pass}

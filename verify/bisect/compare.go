@@ -192,6 +192,9 @@ func (w *walk) about() reproManifest {
 // it, and what lies before it that could not be compared, which it returns.
 func (w *walk) name(first int, st section, found map[string]measured) []int {
 	n := w.plan.Nodes[first]
+	if one := w.plan.Written.Groups[n.GetName()]; one != nil && !w.oracle.ofGraph() {
+		n = one // what its last node computes is the operator's
+	}
 	f := &report.NodeFinding{Name: n.GetName(), Op: run.OpName(n), Attributes: w.s.attributesOf(n, st.layer)}
 	for i, v := range n.GetInput() {
 		if v != "" {
@@ -279,10 +282,14 @@ func (w *walk) between(first int, st section, found map[string]measured) []int {
 	}
 	visit(first)
 	slices.Sort(list)
+	name := w.plan.Nodes[first].GetName()
 	for _, i := range list {
+		if w.plan.Written.Steps[w.plan.Nodes[i].GetName()] == name {
+			continue // a step of the operator found
+		}
 		w.found.Between = append(w.found.Between, fmt.Sprintf("%s (%s)", w.plan.Nodes[i].GetName(), run.OpName(w.plan.Nodes[i])))
 	}
-	if len(list) > 0 {
+	if len(w.found.Between) > 0 {
 		w.found.Good = slices.Sorted(maps.Keys(good))
 	}
 	return list

@@ -49,6 +49,9 @@ func (o *refOracle) counterpart(e *expecter, value string, layer int) *counterpa
 	if of, kind, ok := names.CacheOf(value); ok && (value == names.Present(of, names.Key) || value == names.Present(of, names.Value)) && of < len(o.s.model.Blocks) {
 		return e.ofCache(of, map[string]int{names.Key: 1, names.Value: 2}[kind])
 	}
+	if o.plan.Written.Steps[o.plan.Nodes[i].GetName()] != "" {
+		return nil // within an operator that is written out
+	}
 	for k, out := range o.plan.Nodes[i].GetOutput() {
 		if out == value {
 			return e.of(o.plan.Nodes[i], k, layer)

@@ -21,7 +21,7 @@ type section struct {
 // stagesOf divides a graph where the residual stream goes from layer to layer.
 // missing is the node that is not found by its name: the graph is one stage then.
 func stagesOf(p *run.Plan, m *family.Model) (list []section, missing string) {
-	stream, missing := run.Streams(m, p.Nodes)
+	stream, missing := run.Streams(m, p.Written.Nodes)
 	layers := len(m.Blocks)
 	presents := make([][]string, layers)
 	logits := ""

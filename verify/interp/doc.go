@@ -41,7 +41,7 @@
 // whose shape is not the declared one.
 //
 // Operator semantics are those of the public specification at operator sets
-// 18 to 23, and of com.microsoft where a table row says so.
+// 17 to 23, and of com.microsoft where a table row says so.
 //
 // # Stability
 //

@@ -38,7 +38,7 @@ func TestLoadRefuses(t *testing.T) {
 		}, `node "/y" (acme::Add): operator "Add" of domain "acme" is unknown`},
 		{"domain not imported", func(b *graphBuilder, _ *onnxpb.ModelProto) { b.g.Node[0].Domain = "acme" },
 			`node "/y" (Add): operator set of domain "acme" is not imported`},
-		{"old operator set", func(_ *graphBuilder, m *onnxpb.ModelProto) { m.OpsetImport[0].Version = 17 }, "operator set 17 is not supported; want 18 to 23"},
+		{"old operator set", func(_ *graphBuilder, m *onnxpb.ModelProto) { m.OpsetImport[0].Version = 16 }, "operator set 16 is not supported; want 17 to 23"},
 		{"new operator set", func(_ *graphBuilder, m *onnxpb.ModelProto) { m.OpsetImport[0].Version = 24 }, "operator set 24 is not supported"},
 		{"operator newer than its set", func(b *graphBuilder, m *onnxpb.ModelProto) {
 			m.OpsetImport[0].Version = 22

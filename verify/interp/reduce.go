@@ -21,8 +21,27 @@ var (
 	minOf  = reduction{float: math.Min, int: func(a, x int64) int64 { return min(a, x) }, first: true}
 )
 
-// reduce is the kernel of r over the axes of input 1; without them, over all
-// axes, or none if noop_with_empty_axes.
+// axesAsInput is the operator set that made the axes of reductions an input; those
+// of ReduceSum were one already.
+const axesAsInput = 18
+
+// reducedAxes are the axes that a reduction names, as input 1 or, in older operator
+// sets, as an attribute.
+func (c *call) reducedAxes() ([]int, error) {
+	old := c.opset < axesAsInput && c.op != "ReduceSum"
+	switch {
+	case c.has("axes") && !old:
+		return nil, fmt.Errorf("attribute axes is of operator sets before %d, the model imports %d", axesAsInput, c.opset)
+	case c.arg(1) != nil && old:
+		return nil, fmt.Errorf("axes as an input need operator set %d, the model imports %d", axesAsInput, c.opset)
+	case old:
+		return c.ints("axes"), nil
+	}
+	return c.dims(1)
+}
+
+// reduce is the kernel of r over the axes that the node names; without them, over
+// all axes, or none if noop_with_empty_axes.
 func reduce(r reduction) func(*call) ([]*Array, error) {
 	return func(c *call) ([]*Array, error) {
 		if err := c.need(0, Float, Int); err != nil {
@@ -30,7 +49,7 @@ func reduce(r reduction) func(*call) ([]*Array, error) {
 		}
 		a := c.in[0]
 		rank := len(a.Shape)
-		list, err := c.dims(1)
+		list, err := c.reducedAxes()
 		if err != nil {
 			return nil, err
 		}

@@ -9,7 +9,7 @@ import (
 
 // Operator sets of ONNX's own domain whose meaning the kernels have.
 const (
-	oldestOpset = 18
+	oldestOpset = 17
 	newestOpset = 23
 )
 
@@ -93,9 +93,9 @@ var kernels = map[opKey]kernel{
 	// sums and products
 	{"", "CumSum"}:     {run: cumSum, min: 2, max: 2, out: 1, attrs: "exclusive:i reverse:i"},
 	{"", "ReduceSum"}:  {run: reduce(sumOf), min: 1, max: 2, out: 1, attrs: "keepdims:i noop_with_empty_axes:i"},
-	{"", "ReduceMean"}: {run: reduce(meanOf), min: 1, max: 2, out: 1, attrs: "keepdims:i noop_with_empty_axes:i"},
-	{"", "ReduceMax"}:  {run: reduce(maxOf), min: 1, max: 2, out: 1, attrs: "keepdims:i noop_with_empty_axes:i"},
-	{"", "ReduceMin"}:  {run: reduce(minOf), min: 1, max: 2, out: 1, attrs: "keepdims:i noop_with_empty_axes:i"},
+	{"", "ReduceMean"}: {run: reduce(meanOf), min: 1, max: 2, out: 1, attrs: "axes:is keepdims:i noop_with_empty_axes:i"},
+	{"", "ReduceMax"}:  {run: reduce(maxOf), min: 1, max: 2, out: 1, attrs: "axes:is keepdims:i noop_with_empty_axes:i"},
+	{"", "ReduceMin"}:  {run: reduce(minOf), min: 1, max: 2, out: 1, attrs: "axes:is keepdims:i noop_with_empty_axes:i"},
 	{"", "MatMul"}:     {run: matMul, min: 2, max: 2, out: 1, lazy: true},
 	{"", "Gemm"}:       {run: gemm, min: 2, max: 3, out: 1, lazy: true, attrs: "alpha:f beta:f transA:i transB:i"},
 	{"", "Softmax"}:    {run: softmax, min: 1, max: 1, out: 1, attrs: "axis:i"},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/written"
 )
 
 // GraphFile is the name of the graph in a converted folder.
@@ -19,10 +20,16 @@ const GraphFile = "model.onnx"
 // GraphInfo is what a graph's interface and metadata say of it.
 type GraphInfo struct {
 	Model *onnxpb.ModelProto
+	// Written is the graph with each operator that it has written out in others as
+	// one node.
+	Written *written.Graph
 	// Encoding, Attention, MaxLength and Weights (the fingerprint of the tensor
 	// files it was emitted for) come from the graph's metadata.
 	Encoding, Attention, Weights string
-	MaxLength                    int
+	// Functions is "inlined" where it says that it has none, Linear the form of its
+	// linear maps, "" for the default.
+	Functions, Linear string
+	MaxLength         int
 	// Layers is how many layers have a cache of keys among its inputs.
 	Layers int
 	// Caches are what goes from one call to the next, in the inputs' order.
@@ -45,13 +52,17 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 	if m.GetGraph() == nil || len(m.GetGraph().GetOutput()) == 0 {
 		return nil, fmt.Errorf("%s: no graph in it: the file is empty or truncated; emit it again with pecvt export", path)
 	}
-	g := &GraphInfo{Model: m}
+	g := &GraphInfo{Model: m, Written: written.Nodes(m.GetGraph())}
 	for _, p := range m.GetMetadataProps() {
 		switch p.GetKey() {
 		case "pecvt.encoding":
 			g.Encoding = p.GetValue()
 		case "pecvt.attention":
 			g.Attention = p.GetValue()
+		case "pecvt.functions":
+			g.Functions = p.GetValue()
+		case "pecvt.linear":
+			g.Linear = p.GetValue()
 		case "pecvt.weights":
 			g.Weights = p.GetValue()
 		case "pecvt.max_length":

@@ -2,6 +2,7 @@ package run
 
 import (
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/written"
 )
 
 // Plan is a graph as the bisection reads it: who makes each value, and which
@@ -9,6 +10,7 @@ import (
 type Plan struct {
 	Model   *onnxpb.ModelProto
 	Nodes   []*onnxpb.NodeProto
+	Written *written.Graph // the nodes with each operator that is written out as one
 	Maker   map[string]int // value → index of its node
 	Weights map[string]*onnxpb.TensorProto
 	Inputs  map[string]bool
@@ -18,7 +20,7 @@ type Plan struct {
 
 func NewPlan(m *onnxpb.ModelProto) *Plan {
 	g := m.GetGraph()
-	p := &Plan{Model: m, Nodes: g.GetNode(), Maker: map[string]int{}, Weights: map[string]*onnxpb.TensorProto{},
+	p := &Plan{Model: m, Nodes: g.GetNode(), Written: written.Nodes(g), Maker: map[string]int{}, Weights: map[string]*onnxpb.TensorProto{},
 		Inputs: map[string]bool{}, Fixed: map[string]bool{}, Types: map[string]*onnxpb.ValueInfoProto{}}
 	for _, t := range g.GetInitializer() {
 		p.Weights[t.GetName()], p.Fixed[t.GetName()] = t, true

@@ -26,7 +26,7 @@ func Residuals(ctx context.Context, t Tapper, g *GraphInfo, m *family.Model, in 
 // found by its name is left out.
 func residuals(g *GraphInfo, m *family.Model) map[string]int {
 	out := map[string]int{}
-	nodes := g.Model.GetGraph().GetNode()
+	nodes := g.Written.Nodes
 	values, _ := Streams(m, nodes)
 	last := len(m.Blocks)
 	for i, v := range values[:last] { // the last one has passed the final norm

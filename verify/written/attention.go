@@ -1,0 +1,72 @@
+package written
+
+import "github.com/pecvt/pecvt/onnxops/onnxpb"
+
+// attention is softmax(scale·q kᵀ + mask) v over the past and this call's keys. Where
+// heads share keys, those of one group are rows of one product: a reshape before and
+// after each product, whose number of heads is an attribute of what it stands for.
+func attention(g *group) node {
+	key := g.take("key", "Concat", 2, integer("axis", 2))
+	value := g.take("value", "Concat", 2, integer("axis", 2))
+	columns := g.take("columns", "Transpose", 1, integers("perm", 0, 1, 3, 2))
+	g.reads(columns, 0, out(key))
+	product := g.take("product", "MatMul", 2)
+	g.reads(product, 1, out(columns))
+	scale := g.take("scale", "Mul", 2)
+	g.reads(scale, 0, out(product))
+	masked := g.take("masked", "Add", 2)
+	softmax := g.take("softmax", "Softmax", 1, integer("axis", -1))
+	g.reads(softmax, 0, out(masked))
+	query, shared := product.GetInput()[0], g.has("groups")
+	attrs := []*onnxpb.AttributeProto{number("scale", g.numberOf(scale, 1))}
+	var last node
+	if shared {
+		var heads, groups int64
+		before := g.take("groups", "Reshape", 2)
+		groups = g.regrouped(before)
+		g.reads(product, 0, out(before))
+		query = before.GetInput()[0]
+		scores := g.take("scores", "Reshape", 2)
+		g.reads(scores, 0, out(scale))
+		heads = g.regrouped(scores)
+		g.reads(masked, 0, out(scores))
+		shares := g.take("shares", "Reshape", 2)
+		g.reads(shares, 0, out(softmax))
+		if n := g.regrouped(shares); n != groups {
+			g.fail("%s makes %d groups of heads: expected %d", shares.GetName(), n, groups)
+		}
+		context := g.take("context", "MatMul", 2)
+		g.reads(context, 0, out(shares))
+		g.reads(context, 1, out(value))
+		last = g.take("", "Reshape", 2)
+		g.reads(last, 0, out(context))
+		if n := g.regrouped(last); n != heads {
+			g.fail("%s makes %d heads: expected %d", last.GetName(), n, heads)
+		}
+		if groups < 1 || heads <= groups || heads%groups != 0 {
+			g.fail("%s has %d heads in %d groups", g.name, heads, groups)
+		}
+		attrs = append(attrs, integer("q_num_heads", heads))
+	} else {
+		g.reads(masked, 0, out(scale))
+		last = g.take("", "MatMul", 2)
+		g.reads(last, 0, out(softmax))
+		g.reads(last, 1, out(value))
+	}
+	return &onnxpb.NodeProto{
+		OpType:    "Attention",
+		Input:     []string{query, key.GetInput()[1], value.GetInput()[1], masked.GetInput()[1], key.GetInput()[0], value.GetInput()[0]},
+		Output:    []string{out(last), out(key), out(value)},
+		Attribute: attrs,
+	}
+}
+
+// regrouped is n of a reshape of four axes to (as it was, n, the rest, as it was).
+func (g *group) regrouped(n node) int64 {
+	to := g.intsOf(n, 1)
+	if len(to) != 4 || to[0] != 0 || to[1] < 1 || to[2] != -1 || to[3] != 0 {
+		g.fail("%s reshapes to %v: expected [0 n -1 0]", n.GetName(), to)
+		return 0
+	}
+	return to[1]
+}

@@ -48,7 +48,6 @@ const (
 	MaxLength = "Options.MaxLength"
 	Portable  = "Options.Portable"
 	Opset     = "Options.Opset"
-	Linear    = "Options.Linear"
 
 	Against     = "Options.Against"
 	Golden      = "Options.Golden"
@@ -75,7 +74,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, Hash, Link, Copy, Replace, NoGraph, Attention, Bias, Weights, MaxLength, Portable, Opset, Linear,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, Hash, Link, Copy, Replace, NoGraph, Attention, Bias, Weights, MaxLength, Portable, Opset,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences}

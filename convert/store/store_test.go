@@ -132,12 +132,13 @@ func write(t testing.TB, m *storetest.Memory, shard int64) string {
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	for name, want := range map[string]string{
-		"model.gguf": "expected a folder, a .safetensors file or a *.safetensors.index.json (safetensors)",
+		"model.npz":  "expected a folder, a .safetensors file or a *.safetensors.index.json (safetensors), or a .gguf file (gguf)",
+		"model.gguf": "too few for a header",
 		"absent":     "no such file",
 		".":          "the folder holds no .safetensors file",
 	} {
 		path := filepath.Join(dir, name)
-		if name == "model.gguf" {
+		if strings.HasPrefix(name, "model.") {
 			if err := os.WriteFile(path, []byte("GGUF"), 0o666); err != nil {
 				t.Fatal(err)
 			}

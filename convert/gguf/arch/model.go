@@ -180,11 +180,11 @@ func (m *Model) Read(name string, begin, end int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.order == AsIs {
-		return m.file.Read(e.name, begin, end)
-	}
 	if n := e.info.Bytes(); begin < 0 || end < begin || end > n {
 		return nil, fmt.Errorf("gguf: %s: tensor %q: bytes %d to %d of %d: the tensor has no such bytes", m.file.Path, name, begin, end, n)
+	}
+	if e.order == AsIs {
+		return m.file.Read(e.name, begin, end)
 	}
 	out := make([]byte, end-begin)
 	return out, m.gather(e, out, begin)

@@ -23,7 +23,9 @@ func tensors(t testing.TB, types []tensor.DType) map[string]storetest.Tensor {
 	t.Helper()
 	all := map[string]storetest.Tensor{}
 	for _, d := range types {
-		for name, shape := range map[string][]int64{"vector": {64}, "matrix": {6, 32}, "stack": {2, 3, 96}, "none": {0, 32}} {
+		unit, _ := d.Unit()
+		row := int64(max(unit, 32))
+		for name, shape := range map[string][]int64{"vector": {2 * row}, "matrix": {6, row}, "stack": {2, 3, 3 * row}, "none": {0, row}} {
 			n, err := tensor.ByteSize(d, shape)
 			if err != nil {
 				t.Fatal(err)

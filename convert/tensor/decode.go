@@ -57,6 +57,10 @@ func Decode64(dst []float64, src []byte, d DType) error {
 	case Q8_0:
 		decodeQ8(dst, src)
 	default:
+		if d.IsBlock() {
+			decodeBlocks(dst, src, d)
+			return nil
+		}
 		decodeInteger(dst, src, d)
 	}
 	return nil
@@ -96,6 +100,10 @@ func Decode32(dst []float32, src []byte, d DType) error {
 	case Q8_0:
 		decodeQ8(dst, src)
 	default:
+		if d.IsBlock() {
+			decodeBlocks(dst, src, d)
+			return nil
+		}
 		decodeInteger(dst, src, d)
 	}
 	return nil

@@ -29,7 +29,17 @@ const (
 	U8
 	Bool // one byte, 0 is false
 
-	Q8_0 // GGUF's block of 32: a binary16 scale d, then 32 int8 q; values d·q
+	// The block formats of GGUF files, in the order that documents list them; each
+	// is described beside its codec. They are read, and Q8_0 is written.
+	Q8_0
+	Q4_0
+	Q4_1
+	Q5_0
+	Q5_1
+	Q4_K
+	Q5_K
+	Q6_K
+	MXFP4
 )
 
 type dtypeInfo struct {
@@ -62,6 +72,14 @@ var dtypes = [...]dtypeInfo{
 	U8:     {"U8", 1, 1, false, -1, true},
 	Bool:   {"BOOL", 1, 1, false, -1, true},
 	Q8_0:   {"Q8_0", q8Elements, q8Bytes, true, 1, false},
+	Q4_0:   {"Q4_0", 32, q40Bytes, true, 1, false},
+	Q4_1:   {"Q4_1", 32, q41Bytes, true, -1, false},
+	Q5_0:   {"Q5_0", 32, q50Bytes, true, 1, false},
+	Q5_1:   {"Q5_1", 32, q51Bytes, true, -1, false},
+	Q4_K:   {"Q4_K", kElements, q4kBytes, true, -1, false},
+	Q5_K:   {"Q5_K", kElements, q5kBytes, true, -1, false},
+	Q6_K:   {"Q6_K", kElements, q6kBytes, true, 209, false},
+	MXFP4:  {"MXFP4", 32, mxfp4Bytes, true, -1, false},
 }
 
 // DTypes lists the types whose elements are stored one by one, in the order of the
@@ -119,6 +137,10 @@ func (d DType) Unit() (elements, bytes int) { return dtypes[d].elements, dtypes[
 // IsBlock reports whether d is a block format: one whose unit is more than one
 // element. It panics if d is not valid.
 func (d DType) IsBlock() bool { return dtypes[d].elements > 1 }
+
+// Encodes reports whether numbers can be written in d: all types but the block
+// formats that are only read. It panics if d is not valid.
+func (d DType) Encodes() bool { return !d.IsBlock() || d == Q8_0 }
 
 // InHeader reports whether a safetensors header can name d. It panics if d is not
 // valid.

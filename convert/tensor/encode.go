@@ -51,6 +51,9 @@ func encode[F float32 | float64](dst []byte, src []F, d DType) error {
 	case Q8_0:
 		encodeQ8(dst, src)
 	default:
+		if d.IsBlock() {
+			return fmt.Errorf("tensor: %s is read and not written", d)
+		}
 		for i, x := range src {
 			if err := putInteger(dst[i*d.Size():], float64(x), d); err != nil {
 				return fmt.Errorf("tensor: element %d: %w", i, err)

@@ -41,6 +41,10 @@ func NonFinite(src []byte, d DType) (index int64, found bool) {
 				return int64(i), true
 			}
 		}
+	default:
+		if d.IsBlock() {
+			return nonFiniteBlocks(src, d)
+		}
 	}
 	return 0, false
 }

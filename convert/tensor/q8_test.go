@@ -189,7 +189,7 @@ func TestUnits(t *testing.T) {
 
 // Every unit's sign byte does what Negate says, from any place in the run.
 func TestNegate(t *testing.T) {
-	for _, d := range append(DTypes(), BlockFormats()...) {
+	for _, d := range append(DTypes(), Q8_0) { // golden_test.go has the formats that are not written
 		elements, bytes := d.Unit()
 		x := make([]float64, 4*elements)
 		for i := range x {

@@ -19,6 +19,11 @@ type Options struct {
 	Layout string
 	// Spelling is rewrite.Auto or a rope type; empty is Auto.
 	Spelling string
+	// For names loaders (package convert/loaders) that must compute the result:
+	// Layout and Spelling, where neither says anything, are the first that all of
+	// them do, and a checkpoint that none can say so is refused. Graphs' loaders
+	// decide nothing here; see loaders.PickGraph.
+	For []string
 	// Slope is what a hybrid's bias starts with; see rewrite.Options.
 	Slope string
 	// Spectra, where not nil, are the inverse frequencies of every layer,

@@ -134,7 +134,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	if o.Spectra, err = o.Tuning.spectra(m, o.Spectra); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	r, err := rewrite.Make(m, src, o.Rewrite())
+	r, overruled, err := decide(m, src, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -145,7 +145,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	defer replaced.Close()
 	o = o.With(r.Options)
 	p := &Plan{Model: path, Output: o.Output, options: o, rewrite: r, dir: src.Root(), replaced: replaced.names(),
-		Notes: append([]string{}, r.Notes...), Warnings: append([]string{}, m.Warnings...), LeftBehind: []string{}}
+		Notes: append([]string{}, r.Notes...), Warnings: append(append([]string{}, m.Warnings...), overruled...), LeftBehind: []string{}}
 	if info, err := os.Stat(path); err == nil {
 		p.fromFile = !info.IsDir()
 	}

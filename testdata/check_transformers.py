@@ -9,40 +9,42 @@ Exits with 1 if one is above 2e-5, or if a case that must stop did not.
 
 Not part of the tests: it needs PyTorch and transformers. Recorded:
 
-    transformers 5.23.0, torch 2.6.0+cu124
-    llama-gqa --to hope                                                        Llama      0.0e+00 ok
-    llama-gqa --to hope --spelling longrope                                    Llama      0.0e+00 ok
-    llama-gqa --to hope-ab1                                                    Llama      0.0e+00 ok
-    llama-gqa --to hope-ab2                                                    Llama      0.0e+00 ok
-    llama-gqa --to hope-ab3                                                    Llama      0.0e+00 ok
-    llama-gqa --to p-rope                                                      Llama      0.0e+00 ok
-    llama-gqa --to p-rope --spelling longrope                                  Llama      0.0e+00 ok
-    llama-gqa --to p-rope --layout partial                                     Phi3       1.1e-06 ok
-    llama-gqa --to nope                                                        Llama      0.0e+00 ok
-    llama-gqa --to nope --spelling longrope                                    Llama      0.0e+00 ok
-    llama-gqa --to pi --scale pi:4                                             Llama      0.0e+00 ok
-    llama-gqa --to pi --scale pi:4 --spelling longrope                         Llama      0.0e+00 ok
-    llama-gqa --to yarn --scale yarn:4                                         Llama      0.0e+00 ok
-    llama-gqa --to yarn --scale yarn:4 --spelling longrope                     Llama      1.4e-06 ok
-    llama-gqa --to hope --scale pi:4                                           Llama      0.0e+00 ok
-    llama-gqa --to hope --scale pi:4 --spelling longrope                       Llama      0.0e+00 ok
-    llama-gqa --to hope --scale yarn:4                                         Llama      7.7e-07 ok
-    llama-gqa --to rope                                                        Llama      0.0e+00 ok
-    llama-gqa --to rope --spelling longrope                                    Llama      0.0e+00 ok
-    llama-gqa --to rope --layout partial                                       Phi3       0.0e+00 ok
-    llama-gqa --to hope --layout partial                                       Phi3       7.5e-07 ok
-    llama-gqa --to hope --layout partial --spelling longrope                   Phi3       7.5e-07 ok
+    transformers 5.24.0, torch 2.6.0+cu124
+    llama-gqa --to hope                                                        Llama      3.9e-07 ok
+    llama-gqa --to hope --spelling proportional                                Llama      3.9e-07 ok
+    llama-gqa --to hope --spelling longrope                                    Llama      3.9e-07 ok
+    llama-gqa --to hope-ab1                                                    Llama      4.6e-07 ok
+    llama-gqa --to hope-ab2                                                    Llama      4.7e-07 ok
+    llama-gqa --to hope-ab3                                                    Llama      6.0e-07 ok
+    llama-gqa --to p-rope                                                      Llama      5.3e-07 ok
+    llama-gqa --to p-rope --spelling longrope                                  Llama      5.3e-07 ok
+    llama-gqa --to p-rope --layout partial                                     Phi3       9.7e-07 ok
+    llama-gqa --to nope                                                        Llama      5.2e-07 ok
+    llama-gqa --to nope --spelling proportional                                Llama      5.2e-07 ok
+    llama-gqa --to nope --spelling longrope                                    Llama      5.2e-07 ok
+    llama-gqa --to pi --scale pi:4                                             Llama      4.4e-07 ok
+    llama-gqa --to pi --scale pi:4 --spelling longrope                         Llama      4.4e-07 ok
+    llama-gqa --to yarn --scale yarn:4                                         Llama      6.3e-07 ok
+    llama-gqa --to yarn --scale yarn:4 --spelling longrope                     Llama      9.7e-07 ok
+    llama-gqa --to hope --scale pi:4                                           Llama      7.7e-07 ok
+    llama-gqa --to hope --scale pi:4 --spelling longrope                       Llama      7.7e-07 ok
+    llama-gqa --to hope --scale yarn:4                                         Llama      9.8e-07 ok
+    llama-gqa --to rope                                                        Llama      4.7e-07 ok
+    llama-gqa --to rope --spelling longrope                                    Llama      4.7e-07 ok
+    llama-gqa --to rope --layout partial                                       Phi3       4.7e-07 ok
+    llama-gqa --to hope --layout partial                                       Phi3       7.1e-07 ok
+    llama-gqa --to hope --layout partial --spelling longrope                   Phi3       7.1e-07 ok
     llama-gqa --to hope-ab2 --layout partial                                   Phi3       7.7e-07 ok
-    llama-gqa --to hope-ab1 --layout partial                                   Phi3       1.0e-06 ok
-    llama-gqa --to hope --layout partial --scale pi:4                          Phi3       7.7e-07 ok
-    llama-gqa --to pi --layout partial --scale pi:4                            Phi3       0.0e+00 ok
-    llama-gqa --to yarn --layout partial --scale yarn:4                        Phi3       1.4e-06 ok
-    llama-gqa --to hope --max-shard-size 65536                                 Llama      0.0e+00 ok
-    llama-gqa --to hope --layout partial --max-shard-size 65536                Phi3       7.5e-07 ok
+    llama-gqa --to hope-ab1 --layout partial                                   Phi3       1.4e-06 ok
+    llama-gqa --to hope --layout partial --scale pi:4                          Phi3       8.0e-07 ok
+    llama-gqa --to pi --layout partial --scale pi:4                            Phi3       4.4e-07 ok
+    llama-gqa --to yarn --layout partial --scale yarn:4                        Phi3       9.7e-07 ok
+    llama-gqa --to hope --max-shard-size 65536                                 Llama      3.9e-07 ok
+    llama-gqa --to hope --layout partial --max-shard-size 65536                Phi3       7.1e-07 ok
     stories260K --to rope                                                      Llama      2.8e-06 ok
-    stories260K --to hope                                                      Llama      3.3e-06 ok
-    stories260K --to hope-ab1                                                  Llama      4.4e-06 ok
-    stories260K --to hope-ab2                                                  Llama      3.8e-06 ok
+    stories260K --to hope                                                      Llama      2.5e-06 ok
+    stories260K --to hope-ab1                                                  Llama      2.9e-06 ok
+    stories260K --to hope-ab2                                                  Llama      4.2e-06 ok
     mistral --to hope --cut k=3 --layout native --spelling longrope            Mistral    0.0e+00 ok
     mistral --to hope --cut k=3 --layout native --spelling auto                Mistral    0.0e+00 ok
     mistral --to hope --cut k=3 --layout partial --spelling auto               Phi3       6.8e-07 ok
@@ -55,26 +57,25 @@ Not part of the tests: it needs PyTorch and transformers. Recorded:
     qwen3 --to rope                                                                       0.0e+00 ok
     llama-tied-bf16 --to hope --cut k=3 --layout native --spelling longrope    Llama      0.0e+00 ok
     llama-tied-bf16 --to hope --cut k=3 --layout native --spelling auto        Llama      0.0e+00 ok
-    llama-tied-bf16 --to hope --cut k=3 --layout partial --spelling auto       Phi3       3.5e-07 ok
+    llama-tied-bf16 --to hope --cut k=3 --layout partial --spelling auto       Phi3       4.1e-07 ok
     llama-tied-bf16 --to rope                                                             0.0e+00 ok
     llama-sharded-f16 --to hope --cut k=3 --layout native --spelling longrope  Llama      0.0e+00 ok
     llama-sharded-f16 --to hope --cut k=3 --layout native --spelling auto      Llama      0.0e+00 ok
-    llama-sharded-f16 --to hope --cut k=3 --layout partial --spelling auto     Phi3       8.1e-07 ok
+    llama-sharded-f16 --to hope --cut k=3 --layout partial --spelling auto     Phi3       6.7e-07 ok
     llama-sharded-f16 --to rope                                                           0.0e+00 ok
-    llama3-scaled --to hope --cut k=3 --layout native --spelling longrope      Llama      6.3e-07 ok
-    llama3-scaled --to hope --cut k=3 --layout native --spelling auto          Llama      6.3e-07 ok
-    llama3-scaled --to hope --cut k=3 --layout partial --spelling auto         Phi3       7.3e-07 ok
+    llama3-scaled --to hope --cut k=3 --layout native --spelling longrope      Llama      6.2e-07 ok
+    llama3-scaled --to hope --cut k=3 --layout native --spelling auto          Llama      6.2e-07 ok
+    llama3-scaled --to hope --cut k=3 --layout partial --spelling auto         Phi3       7.6e-07 ok
     llama3-scaled --to rope                                                               0.0e+00 ok
     phi3 --to hope --cut k=3 --layout native --spelling longrope               Phi3       0.0e+00 ok
     phi3 --to hope --cut k=3 --layout native --spelling auto                   Phi3       0.0e+00 ok
-    phi3 --to hope --cut k=3 --layout partial --spelling auto                  Phi3       5.6e-07 ok
+    phi3 --to hope --cut k=3 --layout partial --spelling auto                  Phi3       6.5e-07 ok
     phi3 --to rope                                                                        0.0e+00 ok
-    qwen2 --to hope --layout partial: stops as it should (a shape error)
-    qwen3 --to hope --layout partial: stops as it should (a shape error)
-    transformers 5.24.0, torch 2.6.0+cu124 (the others as above)
     olmo2 --to hope --cut k=3 --layout native --spelling longrope              Olmo2      0.0e+00 ok
     olmo2 --to hope --cut k=3 --layout native --spelling auto                  Olmo2      0.0e+00 ok
     olmo2 --to rope                                                                       0.0e+00 ok
+    qwen2 --to hope --layout partial: stops as it should (a shape error)
+    qwen3 --to hope --layout partial: stops as it should (a shape error)
     olmo2 --to hope --layout partial: stops as it should (a shape error)
 """
 
@@ -93,6 +94,7 @@ MODELS = pathlib.Path(__file__).parent / "models"
 
 LLAMA = [
     ("hope", "golden/hope", []),
+    ("hope", "golden/hope", ["--spelling", "proportional"]),
     ("hope", "golden/hope", ["--spelling", "longrope"]),
     ("hope-ab1", "golden/hope-ab1", []),
     ("hope-ab2", "golden/hope-ab2", []),
@@ -101,6 +103,7 @@ LLAMA = [
     ("p-rope", "golden/p-rope", ["--spelling", "longrope"]),
     ("p-rope", "golden/p-rope", ["--layout", "partial"]),
     ("nope", "golden/nope", []),
+    ("nope", "golden/nope", ["--spelling", "proportional"]),
     ("nope", "golden/nope", ["--spelling", "longrope"]),
     ("pi", "golden/rope-pi4", ["--scale", "pi:4"]),
     ("pi", "golden/rope-pi4", ["--scale", "pi:4", "--spelling", "longrope"]),
@@ -170,7 +173,12 @@ def main(pecvt):
             out = folder()
             convert(pecvt, source, out, to, flags)
             want = load_file(source / f"{golden}.safetensors")
-            model = load(out)
+            try:
+                model = load(out)
+            except KeyError as e:  # transformers 4 stops at the type
+                print(f"llama-gqa --to {to} {' '.join(flags)}: stops: KeyError {e}")
+                good &= transformers.__version__.startswith("4.") and "proportional" in str(e)
+                continue
             got = logits(model, want["input_ids"])
             scale = want["logits"].abs().max()
             good &= row(f"llama-gqa --to {to} {' '.join(flags)}", type(model).__name__[:-11], ((got - want["logits"]).abs().max() / scale).item())

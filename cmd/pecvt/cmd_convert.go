@@ -46,6 +46,7 @@ func newConvert(a *app) *cobra.Command {
 	var f rewriteFlags
 	var g graphFlags
 	var r tuneFlags
+	var who forFlags
 	var force, noONNX bool
 	cmd := &cobra.Command{
 		Use:   "convert MODEL --to ENCODING",
@@ -72,8 +73,14 @@ goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions
 				return err
 			}
 			f.place(&o, !noONNX)
+			if err := who.check(&o, !noONNX); err != nil {
+				return err
+			}
 			graph, err := g.options(f.to)
 			if err != nil {
+				return err
+			}
+			if err := who.pick(&graph); err != nil {
 				return err
 			}
 			if err := r.check(cmd, o, graph, noONNX); err != nil {
@@ -88,6 +95,7 @@ goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions
 	f.register(cmd)
 	g.register(cmd)
 	r.register(cmd)
+	who.register(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "replace an existing target that pecvt wrote")
 	cmd.Flags().BoolVar(&noONNX, "no-onnx", false, "write no model.onnx")
 	return cmd

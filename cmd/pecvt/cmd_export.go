@@ -11,6 +11,7 @@ import (
 func newExport(a *app) *cobra.Command {
 	var f rewriteFlags
 	var g graphFlags
+	var who forFlags
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "export MODEL -o DIR",
@@ -34,11 +35,18 @@ model.onnx: the encoding stays what it is. The source is never touched.`,
 			}
 			o := convert.Options{To: rewrite.AsIs, Output: f.output, Hash: f.hash, MaxShardSize: shard, ToolVersion: toolVersion(), Say: words.Say}
 			f.place(&o, true)
+			if err := who.check(&o, true); err != nil {
+				return err
+			}
+			if err := who.pick(&graph); err != nil {
+				return err
+			}
 			return a.write(cmd, args[0], o, &graph, nil, force)
 		},
 	}
 	f.registerOutput(cmd)
 	g.register(cmd)
+	who.register(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "replace an existing target that pecvt wrote")
 	return cmd
 }

@@ -17,6 +17,7 @@ import (
 func newPlan(a *app) *cobra.Command {
 	var f rewriteFlags
 	var g graphFlags
+	var who forFlags
 	var sw sweepFlags
 	var noONNX bool
 	cmd := &cobra.Command{
@@ -40,6 +41,9 @@ definitions.`,
 				return err
 			}
 			f.place(&o, !noONNX)
+			if err := who.check(&o, !noONNX); err != nil {
+				return err
+			}
 			if err := sw.check(cmd, f.to); err != nil {
 				return err
 			}
@@ -52,6 +56,9 @@ definitions.`,
 			}
 			graph, err := g.options(f.to)
 			if err != nil {
+				return err
+			}
+			if err := who.pick(&graph); err != nil {
 				return err
 			}
 			if !noONNX {
@@ -76,6 +83,7 @@ definitions.`,
 	f.register(cmd)
 	g.register(cmd)
 	sw.register(cmd)
+	who.register(cmd)
 	cmd.Flags().BoolVar(&noONNX, "no-onnx", false, "plan no model.onnx")
 	return cmd
 }

@@ -136,8 +136,8 @@ func Forms() []Form {
 		{Partial, Checkpoint, "the partial layout: rows permuted, a smaller rotary dimension"},
 		{Own, Checkpoint, "model type pecvt: frequencies per head, biases"},
 		{Standard, Graph, "opset 23, functions of domain ai.pecvt, Attention"},
-		{ORT, Graph, "--attention ort: GroupQueryAttention"},
-		{Portable, Graph, "--portable: functions inlined"},
+		{ORT, Graph, "attention as GroupQueryAttention, for ONNX Runtime"},
+		{Portable, Graph, "as standard, with the functions inlined"},
 	}
 }
 

@@ -29,6 +29,7 @@ const (
 	Slope       = "Options.Slope"
 	Layout      = "Options.Layout"
 	Spelling    = "Options.Spelling"
+	For         = "Options.For"
 	Hash        = "Options.Hash"
 	Link        = "Options.Link"
 	Copy        = "Options.Copy"
@@ -74,7 +75,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, Hash, Link, Copy, Replace, NoGraph, Attention, Bias, Weights, MaxLength, Portable, Opset,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, For, Hash, Link, Copy, Replace, NoGraph, Attention, Bias, Weights, MaxLength, Portable, Opset,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences}

@@ -13,6 +13,7 @@ var Flags = map[hint.Field]string{
 	hint.Slope:       "slope",
 	hint.Layout:      "layout",
 	hint.Spelling:    "spelling",
+	hint.For:         "for",
 	hint.Hash:        "hash",
 	hint.Link:        "link",
 	hint.Copy:        "copy",

@@ -76,8 +76,9 @@ type Plane struct {
 	Kept bool `json:"kept_by_paper"`
 }
 
-// Inspect reads a model's headers and configuration; no weight is read.
-func Inspect(path string) (*Inspection, error) {
+// Inspect reads a model's headers and configuration; no weight is read. See
+// Options.IgnoreKeys.
+func Inspect(path string, ignoreKeys ...string) (*Inspection, error) {
 	src, err := store.Open(path)
 	if err != nil {
 		return nil, err
@@ -87,12 +88,12 @@ func Inspect(path string) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return InspectStore(name, src)
+	return InspectStore(name, src, ignoreKeys...)
 }
 
 // InspectStore is [Inspect] for a model's store, under a name.
-func InspectStore(name string, src store.Store) (*Inspection, error) {
-	m, err := family.Load(src)
+func InspectStore(name string, src store.Store, ignoreKeys ...string) (*Inspection, error) {
+	m, err := family.LoadIgnoring(src, ignoreKeys)
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,10 @@ type Options struct {
 	MaxShardSize int64
 	// Hash records the SHA-256 of the source's files.
 	Hash bool
+	// IgnoreKeys are keys of config.json of which the caller says that they change
+	// nothing of what the model computes: they count as absent, and the result is
+	// written without them. A key that the family reads is an error.
+	IgnoreKeys []string
 	// ToolVersion is recorded in the manifest.
 	ToolVersion string
 	// Say, where not nil, is how notes, reasons and warnings name options; see

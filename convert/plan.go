@@ -127,7 +127,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		return nil, err
 	}
 	defer src.Close()
-	m, err := family.Load(src)
+	m, err := family.LoadIgnoring(src, o.IgnoreKeys)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pecvt/pecvt/posenc/hint"
@@ -44,7 +45,10 @@ func replaceable(name, path string) error {
 	var others []string
 	for _, e := range entries {
 		if e.IsDir() {
-			others = append(others, e.Name()+"/")
+			inside, err := os.ReadDir(filepath.Join(path, e.Name()))
+			if err != nil || len(inside) == 0 || slices.ContainsFunc(inside, func(in os.DirEntry) bool { return in.IsDir() || !ours[e.Name()+"/"+in.Name()] }) {
+				others = append(others, e.Name()+"/")
+			}
 		} else if !ours[e.Name()] {
 			others = append(others, e.Name())
 		}

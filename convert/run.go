@@ -147,13 +147,18 @@ func (w *run) report(n int64) {
 
 // file makes one planned file.
 func (w *run) file(f FilePlan) (how string, err error) {
-	dst := filepath.Join(w.dir, f.Name)
+	dst := filepath.Join(w.dir, filepath.FromSlash(f.Name))
+	if folder := filepath.Dir(dst); folder != w.dir {
+		if err := os.MkdirAll(folder, 0o777); err != nil {
+			return "", err
+		}
+	}
 	switch f.Action {
 	case Link:
 		action, err := fsio.Link(w.ctx, filepath.Join(w.plan.dir, f.Source), dst, w.report)
 		return string(action), err
 	case Reflink, Copy:
-		action, err := fsio.Clone(w.ctx, filepath.Join(w.plan.dir, f.Source), dst, w.report)
+		action, err := fsio.Clone(w.ctx, filepath.Join(w.plan.dir, filepath.FromSlash(f.Source)), dst, w.report)
 		return string(action), err
 	case Rewrite:
 		return "rewritten", w.tensors(f.Name, dst)

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
-
-	"github.com/pecvt/pecvt/convert/family"
 )
 
 // sidecars are the files beside a checkpoint that come along, as patterns of
@@ -16,36 +15,31 @@ import (
 var sidecars = []string{
 	"tokenizer*.json", "tokenizer.model*", "*.tiktoken", "tekken.json", "spiece.model", "vocab.*", "merges.txt",
 	"special_tokens_map.json", "added_tokens.json", "generation_config.json", "chat_template.*",
-	"preprocessor_config.json", "processor_config.json",
+	"preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json",
+	"*.spm", "sentencepiece*", "tokenization_*.py", // the code of a tokenizer that names it
+	"modules.json", "config_sentence_transformers.json", "sentence_bert_config.json", // an embedding model's
 	"license*", "notice*", "readme.md", "use_policy.md",
 }
 
-func isSidecar(name string) bool {
+// sidecarFolders are the folders of which such files come along.
+var sidecarFolders = []struct {
+	folder string
+	files  []string
+}{
+	{"additional_chat_templates", []string{"*.jinja"}},
+	{"[0-9]_*", []string{"*.json", "*.safetensors", "*.txt"}}, // modules of an embedding model: 1_Pooling, 2_Dense
+}
+
+func isSidecar(name string) bool { return matchesAny(sidecars, name) }
+
+func matchesAny(patterns []string, name string) bool {
 	lower := strings.ToLower(name)
-	for _, pattern := range sidecars {
+	for _, pattern := range patterns {
 		if ok, _ := filepath.Match(pattern, lower); ok {
 			return true
 		}
 	}
 	return false
-}
-
-// planConfig adds config.json: the source's bytes where nothing changes.
-func (p *Plan) planConfig(m *family.Model) error {
-	if !p.rewrite.ConfigChanged {
-		var err error
-		if p.config, err = os.ReadFile(m.Config.Path); err != nil {
-			return fmt.Errorf("config: %w", err)
-		}
-		return p.addCopy("config.json", "config.json")
-	}
-	text, err := p.rewrite.Config.Indented()
-	if err != nil {
-		return fmt.Errorf("%s: %w", m.Config.Path, err)
-	}
-	p.config = text
-	p.Files = append(p.Files, FilePlan{Name: "config.json", Action: Write, Bytes: int64(len(text))})
-	return nil
 }
 
 // planSidecars adds what comes along and lists what stays. Hidden files are
@@ -71,16 +65,13 @@ func (p *Plan) planSidecars() error {
 		case err != nil:
 			p.LeftBehind = append(p.LeftBehind, name)
 		case info.IsDir():
-			p.LeftBehind = append(p.LeftBehind, name+"/")
+			if err := p.planFolder(name); err != nil {
+				return err
+			}
 		case !info.Mode().IsRegular() || !isSidecar(name):
 			p.LeftBehind = append(p.LeftBehind, name)
 		default:
-			if f, err := os.Open(filepath.Join(p.dir, name)); err != nil {
-				return lostSidecar(p.dir, name, err)
-			} else if err := f.Close(); err != nil {
-				return lostSidecar(p.dir, name, err)
-			}
-			if err := p.addCopy(name, name); err != nil {
+			if err := p.addSidecar(name); err != nil {
 				return err
 			}
 		}
@@ -88,10 +79,51 @@ func (p *Plan) planSidecars() error {
 	return nil
 }
 
+// planFolder adds the files of a folder that come along; the folder, or what else is
+// in it, stays.
+func (p *Plan) planFolder(folder string) error {
+	var patterns []string
+	for _, f := range sidecarFolders {
+		if ok, _ := filepath.Match(f.folder, folder); ok {
+			patterns = f.files
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(p.dir, folder))
+	if patterns == nil || err != nil {
+		p.LeftBehind = append(p.LeftBehind, folder+"/")
+		return nil
+	}
+	for _, e := range entries {
+		name := path.Join(folder, e.Name())
+		info, err := os.Stat(filepath.Join(p.dir, filepath.FromSlash(name)))
+		switch {
+		case err != nil || !info.Mode().IsRegular() || !matchesAny(patterns, e.Name()):
+			p.LeftBehind = append(p.LeftBehind, name)
+		default:
+			if err := p.addSidecar(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// addSidecar adds a copy of a file that can be read.
+func (p *Plan) addSidecar(name string) error {
+	f, err := os.Open(filepath.Join(p.dir, filepath.FromSlash(name)))
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return lostSidecar(p.dir, name, err)
+	}
+	return p.addCopy(name, name)
+}
+
 // lostSidecar is the error for a file that should come along and cannot be read:
 // a result without its tokenizer would be of little use.
 func lostSidecar(dir, name string, err error) error {
-	path := filepath.Join(dir, name)
+	path := filepath.Join(dir, filepath.FromSlash(name))
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
 		err = pathErr.Err
@@ -104,7 +136,7 @@ func lostSidecar(dir, name string, err error) error {
 
 // addCopy adds a copy of one of the source's small files.
 func (p *Plan) addCopy(name, source string) error {
-	info, err := os.Stat(filepath.Join(p.dir, source))
+	info, err := os.Stat(filepath.Join(p.dir, filepath.FromSlash(source)))
 	if err != nil {
 		return fmt.Errorf("source folder: %w", err)
 	}

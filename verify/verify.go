@@ -33,6 +33,9 @@ type Options struct {
 	Golden string
 	// Against, where not empty, is the source model to measure the drift from.
 	Against string
+	// IgnoreKeys are keys of config.json, of the folder or of Against, that change
+	// nothing of what the model computes; see convert.Options.
+	IgnoreKeys []string
 	// DriftTokens bounds the positions the drift is measured on; 0 is all of
 	// the input's.
 	DriftTokens int
@@ -215,7 +218,7 @@ func (s *session) open() (err error) {
 	if s.ckpt, err = store.Open(s.dir); err != nil {
 		return err
 	}
-	loaded, err := family.Load(s.ckpt)
+	loaded, err := family.LoadIgnoring(s.ckpt, s.opts.IgnoreKeys)
 	if err != nil {
 		return err
 	}
@@ -252,7 +255,7 @@ func (s *session) openInputs() (err error) {
 	if s.sourceCkpt, err = store.Open(s.opts.Against); err != nil {
 		return hint.Errorf(hint.Against+": %w", err)
 	}
-	if s.source, err = family.Load(s.sourceCkpt); err != nil {
+	if s.source, err = family.LoadIgnoring(s.sourceCkpt, s.opts.IgnoreKeys); err != nil {
 		return hint.Errorf(hint.Against+": %w", err)
 	}
 	if s.source.Vocab != s.model.Vocab {

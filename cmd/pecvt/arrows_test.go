@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"convert/tensor":      {},
 	"convert/fsio":        {},
 	"convert/safetensors": {"convert/tensor", "convert/fsio"},
-	"convert/family":      {"posenc/hint", "posenc", "convert/tensor", "convert/store", "convert/family/config"},
+	"convert/family":      {"posenc/hint", "posenc", "convert/tensor", "convert/store", "convert/family/config", "convert/family/evidence"},
 	"convert/gguf":        {"posenc", "convert/fsio", "convert/tensor"},
 	"convert/torchfile":   {"posenc", "convert/tensor", "convert/safetensors"},
 	"convert/loaders":     {"posenc"},
@@ -60,7 +60,8 @@ var arrows = map[string][]string{
 
 	"convert/gguf/arch":         {"posenc", "convert/gguf", "convert/tensor"},
 	"convert/store":             {"convert/tensor", "convert/gguf", "convert/gguf/arch", "convert/safetensors"},
-	"convert/family/config":     {},
+	"convert/family/config":     {"posenc", "posenc/hint"},
+	"convert/family/evidence":   {"posenc", "convert/tensor", "convert/store", "convert/family/config"},
 	"convert/family/familytest": {"posenc", "convert/family"},
 	"convert/store/storetest":   {"convert/store", "convert/tensor"},
 }

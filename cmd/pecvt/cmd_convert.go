@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -202,6 +203,9 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 	w := cmd.OutOrStdout()
 	if cmd.Name() == "export" {
 		fmt.Fprintf(w, "%s: %s as it stands, attention %s, %s in %.2f s\n", plan.Output, e.SourceFamily, result.Graph.Attention, bytesText(plan.Bytes), result.Seconds)
+		for _, n := range notes {
+			fmt.Fprintf(w, "note: %s\n", n)
+		}
 		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
 		return nil
 	}

@@ -84,6 +84,7 @@ With --against all models are held in memory at once.`,
 	f.BoolVar(&c.BOS, "bos", false, "put bos_token_id before every sequence (it counts as a token of it)")
 	f.StringVar(&c.Tokenizer, "tokenizer", "", "tokenizer.json `FILE` (default: the models' own)")
 	f.StringArrayVar(&plots, "plot", nil, "write a picture: `FILE`.png or FILE.svg; may be given more than once")
+	ignoreKeyFlag(cmd, &c.Options.IgnoreKeys)
 	f.StringVar(&c.Options.Runner, "runner", "", "ort or ref (default: ort where it can be loaded)")
 	f.IntVar(&c.Options.Chunk, "chunk", 256, "tokens that run at once")
 	f.StringVar(&c.Options.ORTLibrary, "ort-lib", "", "ONNX Runtime's shared library `FILE`")

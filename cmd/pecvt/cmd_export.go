@@ -33,7 +33,7 @@ model.onnx: the encoding stays what it is. The source is never touched.`,
 			if err != nil {
 				return err
 			}
-			o := convert.Options{To: rewrite.AsIs, Output: f.output, Hash: f.hash, MaxShardSize: shard, ToolVersion: toolVersion(), Say: words.Say}
+			o := convert.Options{To: rewrite.AsIs, Output: f.output, Hash: f.hash, IgnoreKeys: f.ignoreKeys, MaxShardSize: shard, ToolVersion: toolVersion(), Say: words.Say}
 			f.place(&o, true)
 			if err := who.check(&o, true); err != nil {
 				return err

@@ -12,7 +12,8 @@ import (
 )
 
 func newInspect(a *app) *cobra.Command {
-	return &cobra.Command{
+	var ignore []string
+	cmd := &cobra.Command{
 		Use:   "inspect MODEL",
 		Short: "show a checkpoint's family, sizes and planes",
 		Long: `inspect reads headers and config.json (no weights) and prints the family, the
@@ -23,7 +24,7 @@ MODEL is a folder, a .safetensors file or a *.safetensors.index.json.`,
   pecvt inspect llama.safetensors --json`,
 		Args: exactly("MODEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in, err := convert.Inspect(args[0])
+			in, err := convert.Inspect(args[0], ignore...)
 			if err != nil {
 				return err
 			}
@@ -34,6 +35,8 @@ MODEL is a folder, a .safetensors file or a *.safetensors.index.json.`,
 			return writeInspection(cmd.OutOrStdout(), in)
 		},
 	}
+	ignoreKeyFlag(cmd, &ignore)
+	return cmd
 }
 
 func writeInspection(w io.Writer, in *convert.Inspection) error {

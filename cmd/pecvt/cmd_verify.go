@@ -76,6 +76,7 @@ DIR defaults to the current folder. Exit code 3 means a mismatch.`,
 	f := cmd.Flags()
 	f.StringVar(&opts.Golden, "golden", "", "safetensors `FILE` with input_ids and logits to compare every runner with")
 	f.StringVar(&opts.Against, "against", "", "source `MODEL`: judges the rewrite, and reports the drift (never judged)")
+	ignoreKeyFlag(cmd, &opts.IgnoreKeys)
 	f.StringVar(&opts.IDs, "ids", "", "safetensors `FILE` whose input_ids are the prompt (default: generated)")
 	f.IntVar(&opts.Tokens, "tokens", 48, "length of the prompt")
 	f.IntVar(&opts.DriftTokens, "drift-tokens", 0, "positions to measure the drift on (0: all of the prompt)")

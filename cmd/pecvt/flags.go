@@ -23,6 +23,7 @@ type rewriteFlags struct {
 	trainLength                      int
 	output, shard                    string
 	linkFiles, copyFiles, hash       bool
+	ignoreKeys                       []string
 }
 
 func (f *rewriteFlags) register(cmd *cobra.Command) {
@@ -65,6 +66,7 @@ func (f *rewriteFlags) registerOutput(cmd *cobra.Command) {
 	flags.BoolVar(&f.linkFiles, "link", false, "make tensor files that stay as they are hard links of the source's, as --no-onnx does (onnx 1.21 and later loads no graph that points into them)")
 	flags.BoolVar(&f.copyFiles, "copy", false, "make them files of their own: reflinks where the file system can, else copies")
 	flags.StringVar(&f.shard, "max-shard-size", "", "largest tensor file, such as 5GB (default: the source's files)")
+	ignoreKeyFlag(cmd, &f.ignoreKeys)
 	flags.BoolVar(&f.hash, "hash", false, "record the SHA-256 of the source's files in the manifest")
 }
 
@@ -74,10 +76,15 @@ func (f *rewriteFlags) place(o *convert.Options, graph bool) {
 	o.Link, o.Copy = f.linkFiles || !graph && !f.copyFiles, f.copyFiles
 }
 
+// ignoreKeyFlag is of every verb that reads a model.
+func ignoreKeyFlag(cmd *cobra.Command, keys *[]string) {
+	cmd.Flags().StringSliceVar(keys, "ignore-key", nil, "`KEY` of config.json that changes nothing of what the model computes: read as absent, left out of the result")
+}
+
 // options reads the flags into a plan's options.
 func (f *rewriteFlags) options() (convert.Options, error) {
 	o := convert.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling, Slope: f.slope,
-		Output: f.output, Hash: f.hash, ToolVersion: toolVersion(), Say: words.Say}
+		Output: f.output, Hash: f.hash, IgnoreKeys: f.ignoreKeys, ToolVersion: toolVersion(), Say: words.Say}
 	if f.to == "" {
 		var names []string
 		for _, e := range posenc.Encodings() {

@@ -18,7 +18,7 @@ func fromBlock(c *Config, has func(tensor string) bool) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
 	}
-	own, err := fromConfig(&Config{Object: source, Path: c.Path}, has)
+	own, err := fromConfig(&Config{Object: source, Path: c.Path, Ignore: c.Ignore}, has)
 	if err != nil {
 		return nil, fmt.Errorf("%s.source: %w", BlockKey, err)
 	}

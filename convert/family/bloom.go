@@ -9,15 +9,15 @@ var bloom = Spec{
 	Name: "bloom", ModelType: "bloom", Architecture: "BloomForCausalLM",
 	About: "ALiBi",
 	Names: bloomNames.with(func(n *Names) { n.EmbedNorm = "transformer.word_embeddings_layernorm" }),
-	Older: []Rename{{"transformer.", ""}}, // the first uploads are of the bare model
 	Keys: Keys{
-		Vocab: []string{"vocab_size"}, Hidden: []string{"n_embed", "hidden_size"}, Layers: []string{"n_layer", "num_hidden_layers"},
-		Heads: []string{"n_head", "num_attention_heads"}, MaxPositions: []string{"seq_length"},
+		Vocab: []string{"vocab_size"}, Hidden: []string{"n_embed", "hidden_size"}, Layers: []string{"num_hidden_layers", "n_layer"},
+		Heads: []string{"num_attention_heads", "n_head"}, MaxPositions: []string{"seq_length"},
 	},
 	Norm: LayerNorm, EpsKey: "layer_norm_epsilon", Eps: 1e-5, Act: "gelu_tanh",
 	Inner: func(hidden int) int { return 4 * hidden }, MaxPositions: 2048,
 	QKVBias: Rule{Always: true}, OBias: Rule{Always: true}, MLPBias: Rule{Always: true},
-	GroupedQKV: true, Tied: true,
+	GroupedQKV: true, Tied: true, HiddenHeads: true,
+	Reads: []string{"apply_residual_connection_post_layernorm"},
 	Variant: func(r *reader, s Spec) Spec {
 		if r.BoolOr(false, "apply_residual_connection_post_layernorm") {
 			r.Fail(unsupported("apply_residual_connection_post_layernorm is true: residuals of the normalised stream"))

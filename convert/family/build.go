@@ -12,7 +12,7 @@ import (
 // build applies a family's data to a configuration.
 func build(r *reader, spec Spec) *Model {
 	m := &Model{Family: spec.Name, ModelType: spec.ModelType, Config: r.C}
-	checkUnread(r, spec, m)
+	checkKeys(r, spec, m)
 	s := readSizes(r, spec, m)
 	if r.Err != nil {
 		return nil
@@ -33,7 +33,9 @@ func build(r *reader, spec Spec) *Model {
 	m.EmbedNorm = b.norm(spec.Norm, b.n.EmbedNorm, b.hidden)
 	m.FinalNorm = *b.norm(spec.Norm, b.n.FinalNorm, b.hidden)
 	m.Head = Linear{Weight: whole(b.n.Head+".weight", int64(m.Vocab), b.hidden)}
-	m.headName = m.Head.Weight.Tensor
+	m.headName, m.base = m.Head.Weight.Tensor, b.n.basePrefix()
+	m.embed = strings.TrimPrefix(m.Embed.Tensor, m.base)
+	m.extra, _, _ = r.C.Int("num_nextn_predict_layers")
 	if m.Tied {
 		m.Head.Weight = m.Embed
 	}
@@ -49,6 +51,7 @@ func build(r *reader, spec Spec) *Model {
 		spec.Adjust(r, m)
 	}
 	consistency(m, spec.Rope)
+	m.Warnings = append(m.Warnings, r.Warnings...)
 	return m
 }
 

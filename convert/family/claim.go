@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/family/evidence"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -16,13 +17,13 @@ func (m *Model) claim(s store.Store) error {
 	for i, w := range m.Weights() {
 		info, ok := s.Lookup(w.Tensor)
 		if !ok {
-			return fmt.Errorf("%s: tensor %q is missing: family %s expects it with shape %v; the checkpoint is incomplete or config.json belongs to another model", s.Root(), w.Tensor, m.Family, w.Stored)
+			return m.missing(s, w)
 		}
 		if !sameShape(info.Shape, w.Stored) {
-			return fmt.Errorf("%s: tensor %q has shape %v: config.json asks for %v", store.Where(s, w.Tensor), w.Tensor, info.Shape, w.Stored)
+			return fmt.Errorf("%s: tensor %q has shape %v: config.json asks for %v; config.json belongs to another model, or the tensor does", store.Where(s, w.Tensor), w.Tensor, info.Shape, w.Stored)
 		}
 		if !info.DType.IsFloat() {
-			return fmt.Errorf("%s: tensor %q has dtype %s: expected a floating-point one; quantised checkpoints are %w", store.Where(s, w.Tensor), w.Tensor, info.DType, posenc.ErrUnsupported)
+			return fmt.Errorf("%s: tensor %q has dtype %s: expected a floating-point one; quantised checkpoints are %w: use the unquantised one", store.Where(s, w.Tensor), w.Tensor, info.DType, posenc.ErrUnsupported)
 		}
 		if i == 0 {
 			m.DType = info.DType
@@ -43,17 +44,75 @@ func (m *Model) claim(s store.Store) error {
 			return err
 		}
 	}
-	var extra []string
-	for _, n := range s.Names() {
-		if !claimed[n] {
-			extra = append(extra, n)
+	return m.others(s, claimed)
+}
+
+// missing is the error for a weight that is not stored, with the likely reason.
+func (m *Model) missing(s store.Store, w Weight) error {
+	const text = "%s: tensor %q is missing: family %s expects it with shape %v; "
+	if absent, ok := s.(interface{ Unheld(string) string }); ok {
+		if shard := absent.Unheld(w.Tensor); shard != "" {
+			return fmt.Errorf(text+"the index lists it in %s, which does not hold it: index and shards are not of one checkpoint; download both again", s.Root(), w.Tensor, m.Family, w.Stored, shard)
 		}
 	}
+	if w.Tensor == m.headName && !m.Tied {
+		return fmt.Errorf(text+"the head is stored nowhere and tie_word_embeddings is false: set it to true if the head is the embedding, else this is a model without one (an embedding model, or the base of another head), which has no logits", s.Root(), w.Tensor, m.Family, w.Stored)
+	}
+	if found := evidence.Prefix(s, s.Names(), m.base, m.embed); found != "" && m.embed != "" {
+		return fmt.Errorf(text+"%s: %w", s.Root(), w.Tensor, m.Family, w.Stored, found, posenc.ErrUnsupported)
+	}
+	return fmt.Errorf(text+"the checkpoint is incomplete or config.json belongs to another model: download both again, or name the model_type that they are of", s.Root(), w.Tensor, m.Family, w.Stored)
+}
+
+// others judges the stored tensors that no weight claims: those that stock loaders
+// pass over are ignored, with a warning where they hold something; any other is
+// refused.
+func (m *Model) others(s store.Store, claimed map[string]bool) error {
+	var extra, reasons []string
+	because := map[string][]string{}
+	for _, n := range s.Names() {
+		if claimed[n] {
+			continue
+		}
+		why, ok := evidence.Passed(n)
+		if !ok {
+			why, ok = evidence.Beyond(n, len(m.Blocks), m.extra)
+		}
+		if !ok {
+			extra = append(extra, n)
+			continue
+		}
+		m.Ignored = append(m.Ignored, n)
+		if why != "" && because[why] == nil {
+			reasons = append(reasons, why)
+		}
+		because[why] = append(because[why], n)
+	}
 	if len(extra) > 0 {
-		shown := extra[:min(len(extra), 4)]
-		return fmt.Errorf("%s: %d tensors that family %s does not know: %s%s; the checkpoint holds more than config.json describes: %w", s.Root(), len(extra), m.Family, strings.Join(shown, ", "), ellipsis(len(extra) > 4), posenc.ErrUnsupported)
+		return fmt.Errorf("%s: %d tensors that family %s does not know: %s; the checkpoint holds more than config.json describes: %w; if they are no part of the model, save it without them, else it is of another family", s.Root(), len(extra), m.Family, some(extra), posenc.ErrUnsupported)
+	}
+	for _, why := range reasons {
+		m.warn("%d tensors are passed over, as stock loaders do: %s: %s", len(because[why]), some(because[why]), why)
 	}
 	return nil
+}
+
+// leftover warns of what declares quantised weights where none are.
+func (m *Model) leftover(declared []string) {
+	if declared == nil {
+		return
+	}
+	for _, key := range quantisation {
+		if m.Config.Has(key) {
+			m.Leftover = append(m.Leftover, key)
+		}
+	}
+	m.warn("the weights are plain %s of their full shapes, and no scales are stored: %s is a leftover, as a merge into plain weights leaves it; it is passed over here and may be removed (stock loaders would quantise the weights anew, or stop at it)", m.DType, strings.Join(declared, ", "))
+}
+
+// some lists the first few names.
+func some(names []string) string {
+	return strings.Join(names[:min(len(names), 4)], ", ") + ellipsis(len(names) > 4)
 }
 
 // storedHead claims a head that is stored although it is tied. Loaders disagree

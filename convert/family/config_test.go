@@ -66,7 +66,7 @@ func TestBadConfig(t *testing.T) {
 		"rope type":          {rope(`{"rope_type":"yarm","rope_theta":1e4}`), []string{`rope_parameters: rope type "yarm" is unknown`, `did you mean "yarn"?`}, true},
 		"rope types":         {rope(`{"rope_type":"yarn","type":"linear","factor":2}`), []string{`"rope_type" (yarn) and "type" (linear) disagree`}, false},
 		"rope key":           {rope(`{"rope_type":"default","rope_theta":1e4,"factor":8}`), []string{`rope type "default": keys it does not read: factor`}, true},
-		"rope keys":          {rope(`{"rope_type":"linear","factor":8,"ntk":1,"mrope_section":[1]}`), []string{"keys it does not read: ntk, mrope_section"}, true},
+		"rope keys":          {rope(`{"rope_type":"linear","factor":8,"ntk":1,"mrope_section":[1],"ntk2":2}`), []string{"keys it does not read: ntk (1), ntk2 (2)"}, true},
 		"rope key missing":   {rope(`{"rope_type":"llama3","factor":8,"low_freq_factor":1}`), []string{`rope type "llama3": key "high_freq_factor" is missing`}, false},
 		"rope factor string": {rope(`{"rope_type":"linear","factor":"8"}`), []string{`rope_parameters: key "factor" is "8": expected a number`}, false},
 		"rope theta":         {rope(`{"rope_type":"default","rope_theta":-1}`), []string{"rope_theta -1: expected a positive number"}, false},
@@ -197,7 +197,7 @@ func TestRopeTypesThroughAConfig(t *testing.T) {
 				dir = "../../testdata/golden/stablelm"
 			}
 			m, err := family.FromConfig(edited(t, dir, map[string]string{"rope_parameters": string(c.Rope),
-				"head_dim": number(c.HeadDim), "max_position_embeddings": number(c.MaxPositions)}))
+				"head_dim": number(c.HeadDim), "hidden_size": number(4 * c.HeadDim), "num_attention_heads": "4", "max_position_embeddings": number(c.MaxPositions)}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -311,7 +311,7 @@ func TestWarnings(t *testing.T) {
 		want  string
 	}{
 		"dtype":       {map[string]string{"torch_dtype": `"bfloat16"`}, "dtype (float32) and torch_dtype (bfloat16) disagree"},
-		"theta":       {map[string]string{"rope_theta": "7"}, "rope_theta is 7 at the top level and 300 in rope_parameters; 300 is used"},
+		"theta":       {map[string]string{"rope_theta": "7"}, "rope_theta is 7 at the top level and rope_theta 300 in rope_parameters: 300 is used"},
 		"no theta":    {map[string]string{"rope_parameters": ""}, "rope_theta is not declared; the family's default 10000 is used"},
 		"yarn factor": {map[string]string{"rope_parameters": `{"rope_type":"yarn","rope_theta":300,"factor":4,"original_max_position_embeddings":16}`}, "yarn's factor is 4, but max_position_embeddings / rope_parameters.original_max_position_embeddings is 2"},
 		"long L":      {map[string]string{"rope_parameters": `{"rope_type":"yarn","rope_theta":300,"factor":0.5,"original_max_position_embeddings":64}`}, "the trained length 64 (rope_parameters.original_max_position_embeddings) exceeds max_position_embeddings 32"},

@@ -10,21 +10,22 @@ import "github.com/pecvt/pecvt/posenc"
 var falcon = Spec{
 	Name: "falcon", ModelType: "falcon", Architecture: "FalconForCausalLM",
 	About: "ALiBi (rounded to bf16) or rotary, one or several key/value heads",
-	Names: bloomNames, Older: []Rename{{"transformer.", ""}},
+	Names: bloomNames,
 	Keys: Keys{
 		Vocab: []string{"vocab_size"}, Hidden: []string{"n_embed", "hidden_size"}, Layers: []string{"num_hidden_layers", "n_layer"},
 		Heads: []string{"num_attention_heads", "n_head"}, Inner: []string{"ffn_hidden_size"},
 		MaxPositions: []string{"max_position_embeddings"}, Act: []string{"activation"},
 	},
-	Norm: LayerNorm, EpsKey: "layer_norm_epsilon", Eps: 1e-5, Act: "gelu",
+	HiddenHeads: true, Norm: LayerNorm, EpsKey: "layer_norm_epsilon", Eps: 1e-5, Act: "gelu",
 	Inner: func(hidden int) int { return 4 * hidden }, MaxPositions: 2048,
 	QKVBias: Rule{Key: "bias"}, OBias: Rule{Key: "bias"}, MLPBias: Rule{Key: "bias"},
-	Tied: true, Rope: ropeDefaults{Theta: 10000},
+	Reads: []string{"new_decoder_architecture", "multi_query", "parallel_attn", "num_ln_in_parallel_attn", "num_kv_heads", "alibi"},
+	Tied:  true, Rope: ropeDefaults{Theta: 10000},
 	Variant: falconVariant,
 }
 
 func falconVariant(r *reader, s Spec) Spec {
-	grouped, oneKey, parallel := r.BoolOr(false, "new_decoder_architecture"), r.BoolOr(true, "multi_query"), r.BoolOr(true, "parallel_attn")
+	grouped, oneKey, parallel := r.Truth(false, "new_decoder_architecture"), r.Truth(true, "multi_query"), r.Truth(true, "parallel_attn")
 	norms := r.SizeOrZero("num_ln_in_parallel_attn", 0)
 	s.Parallel = Rule{Always: parallel}
 	switch {
@@ -45,13 +46,16 @@ func falconVariant(r *reader, s Spec) Spec {
 		r.Fail(unsupported("num_ln_in_parallel_attn 2 without new_decoder_architecture"))
 	case oneKey:
 		s.OneKV, s.SharedNorm = true, parallel
+		if kv, ok, err := r.C.Int("num_kv_heads"); err == nil && ok && kv != 1 && kv != r.SizeOr(0, s.Keys.Heads...) { // as many as heads is the default, as saved
+			r.Warn("num_kv_heads is %d, yet multi_query is not false: loaders of this family have one key/value head then, and so does pecvt", kv)
+		}
 	default:
 		s.GroupedQKV, s.SharedNorm = true, parallel
 		if kv, ok, err := r.C.Int("num_kv_heads"); err == nil && ok && kv != r.SizeOr(0, s.Keys.Heads...) {
 			r.Fail(unsupported("num_kv_heads %d with multi_query false and the older architecture: expected as many as heads", kv))
 		}
 	}
-	if r.BoolOr(false, "alibi") {
+	if r.Truth(false, "alibi") {
 		s.Position = falconAlibi
 	}
 	return s

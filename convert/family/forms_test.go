@@ -28,7 +28,7 @@ func TestRefusedForms(t *testing.T) {
 	}{
 		"bloom residual":      {"bloom", map[string]string{"apply_residual_connection_post_layernorm": "true"}, []string{"apply_residual_connection_post_layernorm is true"}, true},
 		"bloom heads":         {"bloom", map[string]string{"n_head": "3"}, []string{"hidden_size 64 does not divide by 3 attention heads"}, false},
-		"bloom no heads":      {"bloom", map[string]string{"n_head": ""}, []string{`key "n_head" is missing`}, false},
+		"bloom no heads":      {"bloom", map[string]string{"n_head": ""}, []string{`"num_attention_heads" is missing, and so is "n_head"`}, false},
 		"mpt clip":            {"mpt", attn(`"clip_qkv":6`), []string{"attn_config: clip_qkv is 6"}, true},
 		"mpt scale":           {"mpt", attn(`"softmax_scale":0.1`), []string{"softmax_scale is 0.1"}, true},
 		"mpt prefix":          {"mpt", attn(`"prefix_lm":true`), []string{"prefix_lm is true"}, true},

@@ -29,6 +29,8 @@ var grape = Spec{
 	Norm: RMS, Eps: 1e-5, Act: "silu", HeadDim: 128, MaxPositions: 1024, Tied: true,
 	Inner:  func(hidden int) int { return int(math.Floor(8.0 / 3.0 * float64(hidden))) },
 	QKNorm: Rule{Key: "use_qk_rmsnorm", Default: true}, NormAfter: true,
+	Reads: []string{"grape_*", "use_k_shift", "use_v_shift", "using_groupnorm", "use_output_gate", "fgate_type", "num_kv_heads", "use_rope", "rope_base",
+		"keygated_*", "querygated_*", "querykeygated_*", "p_tie_mode", "p_head_dim", "p_*"},
 	Variant: grapeForm,
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/family/config"
+	"github.com/pecvt/pecvt/convert/family/evidence"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -12,10 +13,24 @@ import (
 // Load reads the configuration beside a store of tensors, builds the model it
 // describes, claims every stored tensor exactly once and reads the small
 // tensors whose values belong to the model (Parameters). A NaN or an infinity
-// among those, or in a projection that the encoding reads, is an error.
-func Load(s store.Store) (*Model, error) {
+// among those, or in a projection that the encoding reads, is an error. What the
+// folder holds instead of plain weights of one causal model is refused as what it
+// is; see package evidence.
+func Load(s store.Store) (*Model, error) { return LoadIgnoring(s, nil) }
+
+// LoadIgnoring is [Load] for a configuration of which somebody says that some keys
+// change nothing of what the model computes: they count as absent. A key that
+// the family reads is an error.
+func LoadIgnoring(s store.Store, keys []string) (*Model, error) {
 	c, err := config.Load(s.Root(), s.FS())
 	if err != nil {
+		return nil, err
+	}
+	c.Ignore = keys
+	if err := evidence.Adapter(s); err != nil {
+		return nil, err
+	}
+	if err := evidence.Quantised(s, c); err != nil {
 		return nil, err
 	}
 	m, err := fromConfig(c, func(tensor string) bool {
@@ -28,6 +43,8 @@ func Load(s store.Store) (*Model, error) {
 	if err := m.claim(s); err != nil {
 		return nil, err
 	}
+	m.leftover(evidence.Declared(s.FS(), c))
+	m.Warnings = append(m.Warnings, evidence.Files(s.FS())...)
 	for _, read := range m.values {
 		if err := read(s); err != nil {
 			return nil, fmt.Errorf("%s: %w", s.Root(), err)
@@ -69,9 +86,15 @@ func fromConfig(c *Config, has func(tensor string) bool) (*Model, error) {
 	if c.Raw(BlockKey) != nil {
 		return nil, fmt.Errorf("%s: key %q stands beside model_type %q: the two contradict each other; a folder that pecvt wrote has model_type %q, and a stock one no such key", c.Path, BlockKey, name, BlockKey)
 	}
+	if err := evidence.Wrapper(c, known); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Path, err)
+	}
 	spec, err := Find(name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, officialGrape(c, name, err))
+	}
+	if c, err = c.Without(c.Ignore, spec.reads); err != nil {
+		return nil, err
 	}
 	r := &reader{C: c}
 	if spec.Variant != nil {
@@ -85,7 +108,14 @@ func fromConfig(c *Config, has func(tensor string) bool) (*Model, error) {
 	if r.Err != nil {
 		return nil, r.Err
 	}
+	m.resolve(has)
 	return m, nil
+}
+
+// known is [Find] for its error.
+func known(modelType string) error {
+	_, err := Find(modelType)
+	return err
 }
 
 // spelled returns the names as a checkpoint's writer spelled them.

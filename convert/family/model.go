@@ -45,11 +45,17 @@ type Model struct {
 	// Parameters are small tensors whose values went into the blocks when the
 	// model was loaded (frequencies, slopes, gate vectors).
 	Parameters []Weight
+	// Leftover are keys of config.json that say how the weights are quantised, which
+	// they are not.
+	Leftover []string
 	// Warnings name what is inconsistent but not wrong.
 	Warnings []string
 
 	learned  bool                 // the spectrum is a parameter of the weights
 	headName string               // the head's tensor, stored or not
+	base     string               // the base model's prefix of names
+	embed    string               // the embedding's name after it
+	extra    int                  // layers past the last one that are no part of it
 	values   []func(Source) error // read Parameters into the blocks
 }
 

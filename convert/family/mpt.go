@@ -18,11 +18,12 @@ var mpt = Spec{
 		Up: "transformer.blocks.{i}.ffn.up_proj", Down: "transformer.blocks.{i}.ffn.down_proj",
 	},
 	Keys: Keys{
-		Vocab: []string{"vocab_size"}, Hidden: []string{"d_model"}, Layers: []string{"n_layers"},
-		Heads: []string{"n_heads"}, MaxPositions: []string{"max_seq_len"},
+		Vocab: []string{"vocab_size"}, Hidden: []string{"hidden_size", "d_model"}, Layers: []string{"num_hidden_layers", "n_layers"},
+		Heads: []string{"num_attention_heads", "n_heads"}, MaxPositions: []string{"max_seq_len"},
 	},
 	Norm: LayerNorm, EpsKey: "layer_norm_epsilon", Eps: 1e-5, NoNormBias: true, Act: "gelu",
 	Inner: func(hidden int) int { return 4 * hidden }, MaxPositions: 2048, // whatever expansion_ratio says, as transformers does
+	Reads: []string{"logit_scale", "no_bias", "norm_type", "expansion_ratio", "attn_config"}, HiddenHeads: true,
 	Tied: true, Variant: mptVariant, Position: mptPosition,
 }
 

@@ -12,8 +12,12 @@ var gptNeoX = Spec{
 		Ignore: []string{"gpt_neox.layers.{i}.attention.bias", "gpt_neox.layers.{i}.attention.masked_bias", "gpt_neox.layers.{i}.attention.rotary_emb.inv_freq"},
 	},
 	Older: []Rename{{"lm_head", "embed_out"}}, // transformers before 5
-	Norm:  LayerNorm, EpsKey: "layer_norm_eps", Eps: 1e-5,
+	Keys: func(k Keys) Keys {
+		k.KVHeads, k.HeadDim = nil, nil
+		return k
+	}(hfKeys),
+	Norm: LayerNorm, EpsKey: "layer_norm_eps", Eps: 1e-5,
 	QKVBias: Rule{Key: "attention_bias", Default: true}, OBias: Rule{Key: "attention_bias", Default: true}, MLPBias: Rule{Always: true},
-	GroupedQKV: true, Parallel: Rule{Key: "use_parallel_residual", Default: true},
+	HiddenHeads: true, GroupedQKV: true, Parallel: Rule{Key: "use_parallel_residual", Default: true},
 	Rope: ropeDefaults{Theta: 10000, Partial: 0.25, ThetaKey: "rotary_emb_base", PartialKey: "rotary_pct"}, ReadsPartial: true,
 }

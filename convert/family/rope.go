@@ -1,20 +1,21 @@
 package family
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"reflect"
-	"strings"
 
+	"github.com/pecvt/pecvt/convert/family/config"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // ropeDict finds the rope dictionary: transformers 5 writes rope_parameters,
-// transformers 4 rope_scaling with rope_theta at the top level. It returns the
+// transformers 4 rope_scaling with rope_theta at the top level. Where both stand
+// there, every version of transformers takes rope_scaling, others rope_parameters:
+// they must say the same, with what the top level says of the rest. It returns the
 // key it was found under, or "" and an empty dictionary.
-func ropeDict(c *Config) (key string, dict *Object, err error) {
-	empty := &Object{}
+func ropeDict(c *Config, def ropeDefaults) (key string, dict *Object, err error) {
 	newer, err := c.Object.Object("rope_parameters")
 	if err != nil {
 		return "", nil, err
@@ -24,54 +25,67 @@ func ropeDict(c *Config) (key string, dict *Object, err error) {
 		return "", nil, err
 	}
 	switch {
-	case newer != nil && older != nil:
-		if !sameDict(c.Object, newer, older) {
-			return "", nil, fmt.Errorf("keys %q and %q disagree: keep the one that is meant", "rope_parameters", "rope_scaling")
+	case newer != nil && older != nil && len(older.Keys()) > 0 && len(newer.Keys()) > 0:
+		if at, a, b := differ(c, newer, older, def); at != "" {
+			return "", nil, fmt.Errorf("keys %q and %q disagree on %s (%s, %s), and loaders take the one or the other: keep the one that is meant", "rope_parameters", "rope_scaling", at, a, b)
 		}
 		return "rope_parameters", newer, nil
-	case newer != nil:
+	case newer != nil && len(newer.Keys()) > 0:
 		return "rope_parameters", newer, nil
 	case older != nil:
 		return "rope_scaling", older, nil
+	case newer != nil:
+		return "rope_parameters", newer, nil
 	default:
-		return "", empty, nil
+		return "", &Object{}, nil
 	}
 }
 
-// sameDict reports whether rope_parameters and rope_scaling say the same. What the
-// older one leaves to the top level of the configuration is compared there.
-func sameDict(c, newer, older *Object) bool {
-	a, b := values(newer), values(older)
-	for _, k := range []string{"rope_theta", "partial_rotary_factor"} {
-		if _, ok := b[k]; !ok && newer.Has(k) && c.Has(k) {
-			b[k] = value(c.Raw(k))
+// differ names the first key on which two rope dictionaries disagree, and what
+// each says. What one leaves out is what the top level or the family says.
+func differ(c *Config, a, b *Object, def ropeDefaults) (key, x, y string) {
+	say := func(o *Object, key string) string {
+		if v := ropeTypeOf(o); key == "rope_type" {
+			return v
+		}
+		for _, o := range []*Object{o, c.Object} {
+			if o.Has(key) || key == "truncate" && o.Raw(key) != nil {
+				return string(o.Raw(key))
+			}
+			if o == c.Object && key == "rope_theta" && def.ThetaKey != "" && o.Has(def.ThetaKey) {
+				return string(o.Raw(def.ThetaKey))
+			}
+			if o == c.Object && key == "partial_rotary_factor" && def.PartialKey != "" && o.Has(def.PartialKey) {
+				return string(o.Raw(def.PartialKey))
+			}
+		}
+		switch {
+		case key == "rope_theta":
+			return fmt.Sprint(def.Theta)
+		case key == "partial_rotary_factor":
+			return fmt.Sprint(cmp.Or(def.Partial, 1))
+		}
+		return "nothing"
+	}
+	for _, key := range append(a.Keys(), b.Keys()...) {
+		if key == "type" {
+			key = "rope_type"
+		}
+		if x, y := say(a, key), say(b, key); x != y && !config.Same(json.RawMessage(x), json.RawMessage(y)) {
+			return key, x, y
 		}
 	}
-	return reflect.DeepEqual(a, b)
+	return "", "", ""
 }
 
-// values decodes what a rope dictionary holds, without nulls.
-func values(o *Object) map[string]any {
-	m := map[string]any{}
-	for _, k := range o.Keys() {
-		if o.Has(k) {
-			m[k] = value(o.Raw(k))
+// ropeTypeOf is the rope type that a dictionary declares under either key.
+func ropeTypeOf(dict *Object) string {
+	for _, key := range []string{"rope_type", "type"} {
+		if name, ok, err := dict.Text(key); ok && err == nil {
+			return name
 		}
 	}
-	if older, ok := m["type"]; ok && (m["rope_type"] == nil || m["rope_type"] == older) { // the key's first name
-		m["rope_type"] = older
-		delete(m, "type")
-	}
-	return m
-}
-
-// value decodes JSON that was parsed before.
-func value(raw json.RawMessage) any {
-	var v any
-	if err := json.Unmarshal(raw, &v); err != nil {
-		panic(fmt.Sprintf("family: %s: %v", raw, err))
-	}
-	return v
+	return "default"
 }
 
 // ropeDefaults are a family's values for keys the configuration leaves out.
@@ -87,7 +101,7 @@ type ropeDefaults struct {
 // readRope reads the rotary encoding and the trained length.
 func readRope(m *Model, headDim int, def ropeDefaults) error {
 	c := m.Config
-	key, dict, err := ropeDict(c)
+	key, dict, err := ropeDict(c, def)
 	if err != nil {
 		return err
 	}
@@ -123,25 +137,26 @@ func readRope(m *Model, headDim int, def ropeDefaults) error {
 	if err != nil {
 		return at(err)
 	}
-	if err := checkKeys(dict, row); err != nil {
+	if err := m.ropeKeys(key, dict, row); err != nil {
 		return at(err)
 	}
-	if err := floats(c.Object, map[string]*float64{def.ThetaKey: &p.Theta, def.PartialKey: &share}); err != nil {
+	theta, partial := def.keys()
+	if err := floats(c.Object, map[string]*float64{theta: &p.Theta, partial: &share}); err != nil {
 		return err
 	}
-	for _, o := range []*Object{c.Object, dict} { // the dictionary has the last word
-		if err := floats(o, map[string]*float64{"rope_theta": &p.Theta, "partial_rotary_factor": &share}); err != nil {
-			return err
-		}
+	if err := at(floats(dict, map[string]*float64{"rope_theta": &p.Theta, "partial_rotary_factor": &share})); err != nil {
+		return err // the dictionary has the last word
 	}
 	if share < 0 {
 		return at(fmt.Errorf("partial_rotary_factor %v: expected a number from 0 to 1", share))
 	}
 	p.SetShare(share)
-	if c.Has("rope_theta") && dict.Has("rope_theta") {
-		outer, _, _ := c.Float("rope_theta")
-		if outer != p.Theta {
-			m.warn("rope_theta is %v at the top level and %v in %s; %v is used", outer, p.Theta, key, p.Theta)
+	for _, outer := range []struct {
+		key, inner string
+		used       float64
+	}{{theta, "rope_theta", p.Theta}, {partial, "partial_rotary_factor", share}} {
+		if v, ok, err := c.Float(outer.key); err == nil && ok && dict.Has(outer.inner) && v != outer.used {
+			m.warn("%s is %v at the top level and %s %v in %s: %v is used, as transformers 5 does; transformers 4 takes the other, so make them agree", outer.key, v, outer.inner, outer.used, key, outer.used)
 		}
 	}
 	if err := at(floats(dict, map[string]*float64{"factor": &p.Factor, "beta_fast": &p.BetaFast, "beta_slow": &p.BetaSlow,
@@ -153,11 +168,15 @@ func readRope(m *Model, headDim int, def ropeDefaults) error {
 	} else if ok {
 		p.AttentionFactor = &v
 	}
-	if v, ok, err := dict.Bool("truncate"); err != nil {
+	if string(dict.Raw("truncate")) == "null" { // what is there and null is false
+		p.Truncate = false
+		m.warn("%s.truncate is null, which transformers takes for false: the ends of yarn's ramp are not rounded; write false, or leave the key out for true", key)
+	} else if v, ok, err := dict.Bool("truncate"); err != nil {
 		return at(err)
 	} else if ok {
 		p.Truncate = v
 	}
+	p.BetaFast, p.BetaSlow = cmp.Or(p.BetaFast, 32), cmp.Or(p.BetaSlow, 1) // 0 is none there
 	if p.ShortFactor, err = dict.Floats("short_factor"); err != nil {
 		return at(err)
 	}
@@ -197,8 +216,12 @@ func trainedLength(m *Model, p *posenc.RopeParams, key string, dict *Object, def
 			return fmt.Errorf("%s: %w", key, err)
 		}
 		// transformers gives the top-level key the last word
+		inner, within, _ := dict.Int(name)
 		if err := set(m.Config.Object, name); err != nil {
 			return err
+		}
+		if within && inner != m.TrainedLength {
+			m.warn("%s is %d at the top level and %d in %s: %d is used, as transformers 5 does; make them agree", name, m.TrainedLength, inner, key, m.TrainedLength)
 		}
 		if p.Type == "linear" && m.TrainedLengthFrom == "max_position_embeddings" {
 			m.warn("linear scaling by %v declares no %s: the trained length is taken to be max_position_embeddings (%d); set "+hint.TrainLength+" if that is the extended one", p.Factor, name, m.MaxPositions)
@@ -207,30 +230,6 @@ func trainedLength(m *Model, p *posenc.RopeParams, key string, dict *Object, def
 	p.TrainedLength = m.TrainedLength
 	if p.Plain() && p.Type == "llama3" { // the key is a unit of the two factors and no length
 		m.TrainedLength, m.TrainedLengthFrom = m.MaxPositions, "max_position_embeddings"
-	}
-	return nil
-}
-
-// checkKeys refuses what the rope type does not read: an unread key is a
-// scaling dropped without a word.
-func checkKeys(dict *Object, row posenc.RopeType) error {
-	known := map[string]bool{"rope_type": true, "type": true, "rope_theta": true, "partial_rotary_factor": true}
-	for _, k := range append(append([]string(nil), row.Required...), row.Optional...) {
-		known[k] = true
-	}
-	for _, k := range row.Required {
-		if !dict.Has(k) {
-			return fmt.Errorf("rope type %q: key %q is missing", row.Name, k)
-		}
-	}
-	var unknown []string
-	for _, k := range dict.Keys() {
-		if !known[k] && dict.Has(k) {
-			unknown = append(unknown, k)
-		}
-	}
-	if unknown != nil {
-		return fmt.Errorf("rope type %q: keys it does not read: %s: %w", row.Name, strings.Join(unknown, ", "), posenc.ErrUnsupported)
 	}
 	return nil
 }

@@ -24,10 +24,7 @@ const (
 
 // readSizes reads the model's and the layers' sizes.
 func readSizes(r *reader, spec Spec, m *Model) sizes {
-	k := spec.Keys
-	if k.Hidden == nil {
-		k = hfKeys
-	}
+	k := spec.keys()
 	m.Vocab, m.Hidden = r.Size(k.Vocab...), r.Size(k.Hidden...)
 	m.MaxPositions, m.TrainedLengthFrom = spec.MaxPositions, "the family's default length"
 	if key := r.Present(k.MaxPositions); key != "" || spec.MaxPositions == 0 {
@@ -73,7 +70,11 @@ func readSizes(r *reader, spec Spec, m *Model) sizes {
 // the hidden size over the heads.
 func headSize(r *reader, spec Spec, k Keys, hidden, heads int) int {
 	rotary := spec.Position == nil
-	if key := r.Present(k.HeadDim); key != "" || spec.HeadDim != 0 {
+	if own, ok, err := r.C.Int("head_dim"); spec.HiddenHeads && ok && err == nil && own*heads != hidden {
+		r.Fail(unsupported("head_dim is %d, yet %s %d over %d heads is %d, the head size that loaders of family %s have; some rotate by head_dim all the same: remove the key", own, r.Present(k.Hidden), hidden, heads, hidden/heads, spec.Name))
+		return 0
+	}
+	if key := r.Present(k.HeadDim); !spec.HiddenHeads && key != "" || spec.HeadDim != 0 {
 		d := r.SizeOr(spec.HeadDim, k.HeadDim...)
 		if rotary && d%2 != 0 {
 			r.Fail(fmt.Errorf("head size %d (key %q) is odd: rotary planes pair coordinates, so an even one is expected", d, k.HeadDim[0]))
@@ -91,6 +92,10 @@ func headSize(r *reader, spec Spec, k Keys, hidden, heads int) int {
 	return d
 }
 
+// activations are the names that configurations give to those pecvt computes.
+var activations = map[string]string{"silu": "silu", "swish": "silu", "gelu": "gelu",
+	"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh"}
+
 // activation reads the activation's name; an unknown one is refused by name.
 func activation(r *reader, keys []string, def string) string {
 	key := r.Present(keys)
@@ -102,13 +107,8 @@ func activation(r *reader, keys []string, def string) string {
 	}
 	name, _, err := r.C.Text(key)
 	r.Fail(err)
-	switch name {
-	case "silu", "swish":
-		return "silu"
-	case "gelu":
-		return "gelu"
-	case "gelu_new", "gelu_pytorch_tanh", "gelu_fast":
-		return "gelu_tanh"
+	if own := activations[name]; own != "" {
+		return own
 	}
 	if err == nil {
 		r.Fail(fmt.Errorf("%s %q%s: %w", key, name, posenc.Suggest(name, []string{"silu", "gelu", "gelu_pytorch_tanh"}), posenc.ErrUnsupported))
@@ -135,7 +135,7 @@ func consistency(m *Model, def ropeDefaults) {
 		}
 	}
 	if !m.Config.Has("rope_theta") && (def.ThetaKey == "" || !m.Config.Has(def.ThetaKey)) {
-		if _, dict, err := ropeDict(m.Config); err == nil && !dict.Has("rope_theta") {
+		if _, dict, err := ropeDict(m.Config, def); err == nil && !dict.Has("rope_theta") {
 			m.warn("rope_theta is not declared; the family's default %v is used", m.Rope.Theta)
 		}
 	}

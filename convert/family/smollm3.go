@@ -1,6 +1,9 @@
 package family
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // smollm3: llama with layers that do not rotate at all, every fourth one unless
 // no_rope_layers lists them (1 rotates, 0 does not).
@@ -11,6 +14,7 @@ var smollm3 = Spec{
 	QKVBias: Rule{Key: "attention_bias"}, OBias: Rule{Key: "attention_bias"}, MLPBias: Rule{Key: "mlp_bias"},
 	Window: WindowRule{Key: "sliding_window", Switch: "use_sliding_window", From: -1}, Tied: true,
 	Rope: ropeDefaults{Theta: 2000000}, Adjust: smollm3Adjust,
+	Reads: []string{"no_rope_layer_interval", "no_rope_layers"},
 }
 
 func smollm3Adjust(r *reader, m *Model) {
@@ -20,6 +24,9 @@ func smollm3Adjust(r *reader, m *Model) {
 	if turns != nil && len(turns) != len(m.Blocks) {
 		r.Fail(fmt.Errorf("no_rope_layers lists %d layers: expected %d", len(turns), len(m.Blocks)))
 		return
+	}
+	if turns != nil && r.C.Has("no_rope_layer_interval") && !agrees(turns, every) {
+		m.warn("no_rope_layers and no_rope_layer_interval (%d) disagree: loaders of this family take no_rope_layers, and so does pecvt", every)
 	}
 	named := r.C.Has("layer_types")
 	for i, a := range m.Attentions() {
@@ -34,4 +41,13 @@ func smollm3Adjust(r *reader, m *Model) {
 			a.Window = 0
 		}
 	}
+}
+
+// agrees reports whether a list of layers that turn is every few without.
+func agrees(turns []float64, every int) bool {
+	i := 0
+	return !slices.ContainsFunc(turns, func(t float64) bool {
+		i++
+		return (t == 0) != (i%every == 0)
+	})
 }

@@ -23,6 +23,12 @@ type Spec struct {
 	// Keys are config.json's spellings of the sizes; the zero value is
 	// Hugging Face's usual ones.
 	Keys Keys
+	// Reads are the further keys of config.json that Variant, Position and Adjust
+	// read; one that ends in * is the beginning of several.
+	Reads []string
+	// HiddenHeads: the head size is hidden_size over the heads, whatever head_dim
+	// says.
+	HiddenHeads bool
 	// Norm is the kind of every norm outside the heads, EpsKey the key of its ε
 	// and Eps the value where that is absent; with Eps 0 the key must be there.
 	Norm   NormKind

@@ -20,5 +20,5 @@ func Find(modelType string) (Spec, error) {
 		}
 		names = append(names, s.ModelType)
 	}
-	return Spec{}, fmt.Errorf("model_type %q%s: %w", modelType, posenc.Suggest(modelType, names), posenc.ErrUnsupported)
+	return Spec{}, fmt.Errorf("model_type %q%s: %w; a checkpoint of one of these is read, and docs/extending.md tells how a family is added", modelType, posenc.Suggest(modelType, names), posenc.ErrUnsupported)
 }

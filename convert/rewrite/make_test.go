@@ -80,7 +80,7 @@ func wantSpectral(t *testing.T, have map[string]bool, what string) {
 // TestKeepsConfiguration: whatever is not about the encoding keeps its place
 // and its spelling.
 func TestKeepsConfiguration(t *testing.T) {
-	m := model(t, "llama", `,"initializer_range":2e-2,"unknown":{"b":1,"a":[1.50,null]},"rope_parameters":{"rope_type":"default","rope_theta":3e2},"last":"Ü<&>"`)
+	m := model(t, "llama", `,"initializer_range":2e-2,"task_specific_params":{"b":1,"a":[1.50,null]},"rope_parameters":{"rope_type":"default","rope_theta":3e2},"license":"Ü<&>"`)
 	r, err := rewrite.Make(m, nil, rewrite.Options{To: "hope"})
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ type Checkpoint struct {
 	index  string  // "" where the checkpoint has no index
 	names  []string
 	fileOf map[string]*File
+	unheld map[string]string // listed in the index, in no shard
 }
 
 // OpenCheckpoint opens a checkpoint by its folder, its .safetensors file or its
@@ -31,7 +32,7 @@ type Checkpoint struct {
 // the only other index, else the only .safetensors file; a folder that leaves a
 // choice is an error that lists the candidates. Every tensor of the index must be
 // in the shard it names and nowhere else, and every tensor of a shard in the
-// index.
+// index; one that the index lists and no shard holds is told by Unheld.
 func OpenCheckpoint(path string) (*Checkpoint, error) {
 	found, err := locate(path)
 	if err != nil {
@@ -95,8 +96,12 @@ func (c *Checkpoint) openShards() error {
 func (c *Checkpoint) checkIndex(weightMap map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(weightMap)) {
 		f := c.fileOf[name]
-		if f == nil {
-			return formatErrorf(c.index, name, "listed in %s, but no shard holds it: index and shards are not of one checkpoint; download both again", weightMap[name])
+		if f == nil { // a tied head, often: who needs the tensor says what is wrong
+			if c.unheld == nil {
+				c.unheld = map[string]string{}
+			}
+			c.unheld[name] = weightMap[name]
+			continue
 		}
 		if in := filepath.Base(f.Path); in != weightMap[name] {
 			return formatErrorf(c.index, name, "listed in %s, but it is in %s: index and shards are not of one checkpoint; download both again", weightMap[name], in)
@@ -120,6 +125,11 @@ func (c *Checkpoint) FS() fs.FS { return os.DirFS(c.dir) }
 
 // IndexPath is the index that lists the shards, "" where there is none.
 func (c *Checkpoint) IndexPath() string { return c.index }
+
+// Unheld gives the shard in which the index lists a tensor that no shard holds, ""
+// for any other name. Programs that write an index from a model's modules list a
+// head there that is stored as the embedding alone.
+func (c *Checkpoint) Unheld(name string) string { return c.unheld[name] }
 
 // Shards lists the open files, sorted by path. The caller must not change it.
 func (c *Checkpoint) Shards() []*File { return c.files }

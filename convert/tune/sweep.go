@@ -74,7 +74,7 @@ func (j Sweep) Run(ctx context.Context) (*SweepResult, error) {
 		return nil, err
 	}
 	defer ckpt.Close()
-	m, err := family.Load(ckpt)
+	m, err := family.LoadIgnoring(ckpt, j.Options.IgnoreKeys)
 	if err != nil {
 		return nil, err
 	}

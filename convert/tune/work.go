@@ -69,7 +69,7 @@ func (w *work) open(ctx context.Context) (err error) {
 	if w.ckpt, err = store.Open(j.Model); err != nil {
 		return err
 	}
-	if w.m, err = family.Load(w.ckpt); err != nil {
+	if w.m, err = family.LoadIgnoring(w.ckpt, j.Options.IgnoreKeys); err != nil {
 		return err
 	}
 	if w.turns, err = retrofit.Turns(w.m); err != nil {

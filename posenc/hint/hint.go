@@ -35,6 +35,7 @@ const (
 	Copy        = "Options.Copy"
 	Replace     = "RunOptions.Force"
 	NoGraph     = "a nil RunOptions.Finish"
+	IgnoreKeys  = "Options.IgnoreKeys"
 
 	Select          = "Job.Select"
 	SelectLength    = "Job.Select.Length"
@@ -75,7 +76,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, For, Hash, Link, Copy, Replace, NoGraph, Attention, Bias, Weights, MaxLength, Portable, Opset,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, For, Hash, Link, Copy, Replace, NoGraph, IgnoreKeys, Attention, Bias, Weights, MaxLength, Portable, Opset,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences}

@@ -61,7 +61,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Model, error) {
 	if m.ckpt, err = store.Open(dir); err != nil {
 		return nil, err
 	}
-	if m.loaded, err = family.Load(m.ckpt); err != nil {
+	if m.loaded, err = family.LoadIgnoring(m.ckpt, opts.IgnoreKeys); err != nil {
 		m.ckpt.Close()
 		return nil, err
 	}

@@ -23,6 +23,9 @@ type Options struct {
 	// ORTLibrary, Provider and Threads choose ONNX Runtime and its session.
 	ORTLibrary, Provider string
 	Threads              int
+	// IgnoreKeys are keys of config.json that change nothing of what the models
+	// compute; see convert.Options.
+	IgnoreKeys []string
 	// Chunk is how many tokens run at once; 0 is 256. It does not change what is
 	// measured beyond rounding.
 	Chunk int

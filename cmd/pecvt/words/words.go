@@ -18,6 +18,7 @@ var Flags = map[hint.Field]string{
 	hint.Link:        "link",
 	hint.Copy:        "copy",
 	hint.Replace:     "force",
+	hint.IgnoreKeys:  "ignore-key",
 	hint.NoGraph:     "no-onnx",
 
 	hint.Select:          "select",

@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // maxConfigBytes bounds config.json before it is read: real ones are a few
@@ -17,6 +19,9 @@ type Config struct {
 	*Object
 	// Path is the file it was read from.
 	Path string
+	// Ignore are keys that somebody says to change nothing; they count as absent. After
+	// Without they are those that were there.
+	Ignore []string
 }
 
 // Load reads config.json from the files of a store that lies at root.
@@ -43,4 +48,24 @@ func Load(root string, files fs.FS) (*Config, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &Config{Object: o, Path: path}, nil
+}
+
+// Without returns the configuration without keys of which somebody says that they
+// change nothing. One that reads says a loader computes with is an error.
+func (c *Config) Without(keys []string, reads func(key string) bool) (*Config, error) {
+	if len(keys) == 0 {
+		return c, nil
+	}
+	o := c.Object.Clone()
+	var gone []string
+	for _, key := range keys {
+		if o.Raw(key) != nil && reads(key) {
+			return nil, hint.Errorf("%s: key %q is to be passed over ("+hint.IgnoreKeys+"), yet loaders of this family compute with it: remove it from config.json if they should not", c.Path, key)
+		}
+		if o.Raw(key) != nil {
+			gone = append(gone, key)
+		}
+		o.Delete(key)
+	}
+	return &Config{Object: o, Path: c.Path, Ignore: gone}, nil
 }

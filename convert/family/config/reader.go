@@ -1,11 +1,22 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/pecvt/pecvt/posenc"
+)
 
 // Reader collects typed reads of C and keeps the first error in Err.
 type Reader struct {
 	C   *Config
 	Err error
+	// Warnings name what is inconsistent but not wrong.
+	Warnings []string
+}
+
+// Warn adds to the warnings.
+func (r *Reader) Warn(format string, args ...any) {
+	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
 }
 
 // Fail keeps an error, if it is the first, under the file's path.
@@ -27,6 +38,9 @@ func (r *Reader) Size(keys ...string) int {
 			r.Fail(fmt.Errorf("key %q is %d: expected a positive number", k, v))
 		}
 		return v
+	}
+	if len(keys) > 1 {
+		r.Fail(fmt.Errorf("key %q is missing, and so is %q: one of them must be there", keys[0], keys[1]))
 	}
 	r.Fail(fmt.Errorf("key %q is missing", keys[0]))
 	return 0
@@ -52,12 +66,22 @@ func (r *Reader) Float(key string) float64 {
 	return v
 }
 
-// BoolOr reads an optional truth value.
+// BoolOr reads an optional truth value. Null is false, as it is in Python; where an
+// absent key is true, loaders disagree on it (transformers 5 stops), so it is an
+// error there. [Reader.Truth] takes it.
 func (r *Reader) BoolOr(def bool, key string) bool {
+	if def && string(r.C.Raw(key)) == "null" {
+		r.Fail(fmt.Errorf("key %q is null, which some loaders take for false and others stop at: %w; write true or false", key, posenc.ErrUnsupported))
+	}
+	return r.Truth(def, key)
+}
+
+// Truth reads an optional truth value of which stock loaders take null for false.
+func (r *Reader) Truth(def bool, key string) bool {
 	v, ok, err := r.C.Bool(key)
 	r.Fail(err)
 	if !ok {
-		return def
+		return def && r.C.Raw(key) == nil
 	}
 	return v
 }

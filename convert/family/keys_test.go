@@ -35,16 +35,6 @@ func TestUnreadKeys(t *testing.T) {
 	}
 }
 
-func TestQuantisedIsRefused(t *testing.T) {
-	_, err := family.FromConfig(edited(t, gqa, map[string]string{"quantization_config": `{"quant_method":"gptq","bits":4}`}))
-	if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), `key "quantization_config": the checkpoint is quantised`) {
-		t.Errorf("error %v", err)
-	}
-	if _, err := family.FromConfig(edited(t, gqa, map[string]string{"quantization_config": "null"})); err != nil {
-		t.Errorf("null: %v", err)
-	}
-}
-
 // A partial rotary dimension of a type that stock loaders compute over fewer
 // coordinates than the head has is refused; what the partial layout writes is not.
 func TestPartialOfScaledTypes(t *testing.T) {

@@ -1,0 +1,48 @@
+package family
+
+import (
+	"slices"
+	"strings"
+)
+
+// basePrefix is what a checkpoint of the bare model leaves out of its names, such
+// as "model."; stock loaders add it, and strip a second one, tensor by tensor.
+func (n Names) basePrefix() string {
+	prefix, _, ok := strings.Cut(n.Embed, ".")
+	if !ok || !strings.HasPrefix(n.FinalNorm, prefix+".") {
+		return ""
+	}
+	return prefix + "."
+}
+
+// resolve finds the tensors as stock loaders do: with the base model's prefix, without
+// it or with a second one, and a tied pair by either half.
+func (m *Model) resolve(has func(tensor string) bool) {
+	if has == nil {
+		return
+	}
+	find := func(name string) string {
+		rest, ok := strings.CutPrefix(name, m.base)
+		if m.base == "" || !ok || has(name) {
+			return name
+		}
+		for _, other := range []string{rest, m.base + name} {
+			if has(other) {
+				return other
+			}
+		}
+		return name
+	}
+	if m.Tied && !has(find(m.Embed.Tensor)) && has(m.headName) {
+		m.Embed.Tensor, m.Head.Weight.Tensor = m.headName, m.headName
+	}
+	for _, p := range m.Parts() {
+		for _, w := range p.Weights {
+			w.Tensor = find(w.Tensor)
+		}
+	}
+	for i, name := range m.Ignored {
+		m.Ignored[i] = find(name)
+	}
+	m.Ignored = slices.Compact(m.Ignored)
+}

@@ -203,9 +203,7 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 	w := cmd.OutOrStdout()
 	if cmd.Name() == "export" {
 		fmt.Fprintf(w, "%s: %s as it stands, attention %s, %s in %.2f s\n", plan.Output, e.SourceFamily, result.Graph.Attention, bytesText(plan.Bytes), result.Seconds)
-		for _, n := range notes {
-			fmt.Fprintf(w, "note: %s\n", n)
-		}
+		writeNotes(w, plan, notes)
 		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
 		return nil
 	}
@@ -225,9 +223,7 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 	if r != nil {
 		writeTuning(w, r)
 	}
-	for _, n := range notes {
-		fmt.Fprintf(w, "note: %s\n", n)
-	}
+	writeNotes(w, plan, notes)
 	for _, l := range loaders.Lines(e.Readers) {
 		if l.Outcome == loaders.Wrong || l.Outcome == loaders.Refused {
 			fmt.Fprintf(w, "note: %s: %s\n", outcomeWords[l.Outcome], named(l))
@@ -245,6 +241,16 @@ func linkNotes(o convert.Options, graph onnxops.Options) []string {
 		return nil
 	}
 	return []string{"model.onnx points into files that are links of the source's (--link): onnx refuses them from 1.21.0 on, and so do the tools that load through it; ONNX Runtime runs them"}
+}
+
+// writeNotes prints the notes and what stays beside the source.
+func writeNotes(w io.Writer, plan *convert.Plan, notes []string) {
+	for _, n := range notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	if len(plan.LeftBehind) > 0 {
+		fmt.Fprintf(w, "left behind: %s\n", strings.Join(plan.LeftBehind, ", "))
+	}
 }
 
 // stops counts the planes that stop turning, apart from those that had stopped

@@ -87,10 +87,27 @@ func checkKeys(r *reader, spec Spec, m *Model) {
 	}
 	checkSynonyms(r, spec, m)
 	checkNulls(r, spec)
+	checkClass(r, spec, m)
 }
 
 func hintUnknown(spec Spec, unknown, names []string) error {
 	return hint.Errorf("keys that family %s does not read and that are not known to be without effect: %s: %w; if they change nothing of what the model computes, say so with "+hint.IgnoreKeys+" %s (or remove them from config.json), else it is another model than the family's", spec.Name, strings.Join(unknown, ", "), posenc.ErrUnsupported, strings.Join(names, ","))
+}
+
+// checkClass warns where the configuration names other code than the stock class.
+func checkClass(r *reader, spec Spec, m *Model) {
+	classes, err := r.C.Texts("architectures")
+	r.Fail(err)
+	stem := strings.ToLower(strings.TrimSuffix(spec.Architecture, "ForCausalLM"))
+	for _, class := range classes {
+		kind, ours := strings.CutPrefix(strings.ToLower(class), stem)
+		if !ours || !slices.Contains([]string{"forcausallm", "model", "lmheadmodel", ""}, kind) {
+			m.warn("architectures names %s, and what is read is %s: a class of other code may compute something else", class, spec.Architecture)
+		}
+	}
+	if r.C.Has("auto_map") {
+		m.warn("auto_map names code beside the checkpoint: what is read is the stock %s; loaders that run that code (trust_remote_code) may compute something else", spec.Architecture)
+	}
 }
 
 // switchedOff: a window that its own switch turns off.

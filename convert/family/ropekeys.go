@@ -45,6 +45,19 @@ var ropeNotes = []ropeNote{
 	{key: "long_mscale", neutral: 1, refused: "vLLM scales cosines and sines by it, transformers passes over it: write \"attention_factor\", or remove the key"},
 }
 
+// RopeNote is a key of rope dictionaries that no rope type reads: a note, or one
+// that is refused for the reason given.
+type RopeNote struct{ Key, Refused string }
+
+// RopeNotes lists them, for documents.
+func RopeNotes() []RopeNote {
+	var list []RopeNote
+	for _, n := range ropeNotes {
+		list = append(list, RopeNote{n.key, n.refused})
+	}
+	return list
+}
+
 // ropeKeys judges every key of the rope dictionary: the type reads it, or it is
 // known to be a note, or it is refused by name: an unread key is a scaling dropped
 // without a word.

@@ -19,6 +19,9 @@ func (w WindowRule) layers(r *reader, n int) []int {
 		}
 		size = r.Size(w.Key)
 	}
+	if w.Switch == "" && string(r.C.Raw("use_sliding_window")) == "false" {
+		r.Warn("use_sliding_window is false, and loaders of this family have the window of %s (%d) all the same, as does pecvt (vLLM has none): set %s to null if none is meant", w.Key, size, w.Key)
+	}
 	kinds, err := r.C.Texts("layer_types")
 	r.Fail(err)
 	if kinds != nil && len(kinds) != n {
@@ -48,5 +51,20 @@ func (w WindowRule) layers(r *reader, n int) []int {
 			out[i] = size
 		}
 	}
+	w.compare(r, kinds, from)
 	return out
+}
+
+// compare warns where layer_types, which counts, and max_window_layers disagree on
+// the layers that have the window.
+func (w WindowRule) compare(r *reader, kinds []string, from int) {
+	if kinds == nil || w.Switch == "" || w.From < 0 || !r.C.Has("max_window_layers") {
+		return
+	}
+	for i, kind := range kinds {
+		if (kind == "sliding_attention") != (i >= from) {
+			r.Warn("layer_types and max_window_layers (%d) disagree on layer %d: loaders of this family take layer_types (%s), and so does pecvt", from, i, kind)
+			return
+		}
+	}
 }

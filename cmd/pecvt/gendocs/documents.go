@@ -42,6 +42,13 @@ func documents() []document {
 			{"forms", loaderForms},
 			{"loaderrows", loaderRows},
 		}},
+		{"docs/inputs.md", []part{
+			{"inertkeys", inertKeys},
+			{"guardedkeys", guardedKeys},
+			{"synonyms", synonyms},
+			{"ropenotes", ropeNotes},
+			{"quantised", quantised},
+		}},
 		{"docs/checks.md", []part{
 			{"checks", checkTable},
 			{"tolerances", tolerances},

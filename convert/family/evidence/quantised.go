@@ -50,7 +50,7 @@ var formats = []format{
 	{"NVFP4", ".weight", bytes8, []string{".weight_scale", ".weight_scale_2"}, ""},
 	{"bitsandbytes, 4 bits", ".weight", bytes8, []string{".weight.absmax"}, dequantise},
 	{"bitsandbytes, 8 bits", ".weight", ints8, []string{".SCB"}, dequantise},
-	{"MLX", ".weight", words, []string{".scales"}, "mlx_lm.convert --dequantize"},
+	{"MLX", ".weight", words, []string{".scales"}, "mlx_lm.convert, dequantising"},
 	{"MXFP4", "_blocks", bytes8, []string{"_scales"}, "Mxfp4Config(dequantize=True) in transformers"},
 	{"fp8 in blocks", ".weight", floats, []string{".weight_scale_inv"}, "FineGrainedFP8Config(dequantize=True) in transformers"},
 	{"fp8", ".weight", floats, []string{".weight_scale"}, dequantise},
@@ -61,6 +61,29 @@ var formats = []format{
 	{"integers", ".weight", whole, nil, ""},
 	{"scaled weights", ".weight", nil, []string{".weight_scale"}, dequantise},
 	{"scaled weights", ".weight", nil, []string{".weight_scale_inv"}, dequantise},
+}
+
+// Format is a way of storing quantised weights, for documents.
+type Format struct {
+	Name, Codes string
+	Beside      []string
+}
+
+// Formats lists those that are recognised.
+func Formats() []Format {
+	var list []Format
+	for _, f := range formats {
+		codes := "*" + f.suffix
+		if f.dtypes != nil {
+			var names []string
+			for _, d := range f.dtypes {
+				names = append(names, d.String())
+			}
+			codes += " (" + strings.Join(names, ", ") + ")"
+		}
+		list = append(list, Format{f.name, codes, f.beside})
+	}
+	return list
 }
 
 // Quantised refuses a store whose weights are quantised, by the tensors that show

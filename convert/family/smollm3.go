@@ -25,7 +25,7 @@ func smollm3Adjust(r *reader, m *Model) {
 		r.Fail(fmt.Errorf("no_rope_layers lists %d layers: expected %d", len(turns), len(m.Blocks)))
 		return
 	}
-	if turns != nil && r.C.Has("no_rope_layer_interval") && !agrees(turns, every) {
+	if turns != nil && every != 4 && !agrees(turns, every) {
 		m.warn("no_rope_layers and no_rope_layer_interval (%d) disagree: loaders of this family take no_rope_layers, and so does pecvt", every)
 	}
 	named := r.C.Has("layer_types")

@@ -58,7 +58,7 @@ func (w WindowRule) layers(r *reader, n int) []int {
 // compare warns where layer_types, which counts, and max_window_layers disagree on
 // the layers that have the window.
 func (w WindowRule) compare(r *reader, kinds []string, from int) {
-	if kinds == nil || w.Switch == "" || w.From < 0 || !r.C.Has("max_window_layers") {
+	if kinds == nil || w.Switch == "" || from <= 0 || from == w.From { // the default is always saved
 		return
 	}
 	for i, kind := range kinds {

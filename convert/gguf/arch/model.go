@@ -56,7 +56,7 @@ func (m *Model) read() (err error) {
 	h := m.file.Header
 	if kv, ok := h.Find("split.count"); ok {
 		if n, err := kv.Uint(); err != nil || n > 1 {
-			return fmt.Errorf("a part of a model in %d files (split.count): %w; put them together with llama-gguf-split --merge", n, posenc.ErrUnsupported)
+			return fmt.Errorf("a part of a model in %d files (split.count): %w; put them together with llama-gguf-split of llama.cpp", n, posenc.ErrUnsupported)
 		}
 	}
 	if m.Described, err = Describe(h, m.numbers); err != nil {
@@ -102,7 +102,7 @@ func (e entry) check(s Sizes) error {
 	if e.info.DType.IsBlock() && len(e.info.Shape) == 1 {
 		return fmt.Errorf("a bias in blocks of %s, whose elements lie in another order: %w", e.info.DType, posenc.ErrUnsupported)
 	}
-	if err := e.order.check(s, e.info.Shape[0]); err != nil {
+	if err := e.order.Check(s, e.info.Shape[0]); err != nil {
 		return fmt.Errorf("%w: %w", err, gguf.ErrFormat)
 	}
 	return nil

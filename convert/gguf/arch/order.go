@@ -25,8 +25,8 @@ const (
 // Sizes are what orders depend on.
 type Sizes struct{ Heads, KVHeads, HeadDim int64 }
 
-// check finds that a tensor of some rows can be in an order.
-func (o Order) check(s Sizes, rows int64) error {
+// Check finds that a tensor of some rows can be in an order.
+func (o Order) Check(s Sizes, rows int64) error {
 	var want int64
 	switch o {
 	case AsIs:

@@ -2,11 +2,12 @@ package convert
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,7 @@ type Flags struct {
 	Slope        string `json:"slope,omitempty"`
 	Layout       string `json:"layout"`
 	Spelling     string `json:"spelling"`
+	GGUFType     string `json:"gguf_type,omitempty"`
 	MaxShardSize int64  `json:"max_shard_size,omitempty"`
 }
 
@@ -91,6 +93,8 @@ type sourceFile struct {
 	Bytes        int64  `json:"bytes"`
 	HeaderSHA256 string `json:"header_sha256"`
 	SHA256       string `json:"sha256,omitempty"`
+
+	path string
 }
 
 // identify reads who the source is; content hashes come when the plan is run.
@@ -104,15 +108,18 @@ func (p *Plan) identify(src store.Store, m *family.Model) error {
 		id.index = filepath.Base(index)
 	}
 	for _, f := range src.Files() {
-		file := sourceFile{Name: filepath.Base(f.Path), Bytes: f.Size, HeaderSHA256: f.HeaderSHA256}
+		file := sourceFile{Name: filepath.Base(f.Path), Bytes: f.Size, HeaderSHA256: f.HeaderSHA256, path: f.Path}
 		if p.options.Hash {
 			file.SHA256 = noHash
 		}
 		id.Files = append(id.Files, file)
 	}
-	if id.ConfigSHA256, err = fileSHA256(context.Background(), m.Config.Path); err != nil {
-		return err
+	config, err := fs.ReadFile(src.FS(), "config.json")
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
 	}
+	sum := sha256.Sum256(config)
+	id.ConfigSHA256 = hex.EncodeToString(sum[:])
 	if id.Manifest, err = p.sourceManifest(); err != nil {
 		return err
 	}
@@ -167,15 +174,20 @@ func (p *Plan) checkTrainLength(manifest []byte) {
 	}
 }
 
-// renderManifest gives pecvt.json's text, with the hashes of the result's files.
-func (p *Plan) renderManifest(hash func(name string) (string, error)) ([]byte, error) {
+// manifest is the manifest without the result's files.
+func (p *Plan) manifest() Manifest {
 	o := p.options
 	version := o.ToolVersion
 	if version == "" {
 		version = "devel"
 	}
-	man := Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: recorded(p.Encoding), Notes: p.Notes, Tuning: o.Tuning,
-		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Slope: o.Slope, Layout: o.Layout, Spelling: o.Spelling, MaxShardSize: o.MaxShardSize}}
+	return Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: recorded(p.Encoding), Notes: p.Notes, Tuning: o.Tuning,
+		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Slope: o.Slope, Layout: o.Layout, Spelling: o.Spelling, GGUFType: o.GGUFType, MaxShardSize: o.MaxShardSize}}
+}
+
+// renderManifest gives pecvt.json's text, with the hashes of the result's files.
+func (p *Plan) renderManifest(hash func(name string) (string, error)) ([]byte, error) {
+	man := p.manifest()
 	for _, f := range p.Files {
 		if f.Name == manifestName {
 			continue

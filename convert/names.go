@@ -21,7 +21,7 @@ func modelName(path string) (string, error) {
 	case strings.HasSuffix(base, ".safetensors.index.json"), base == singleName:
 		base = filepath.Base(filepath.Dir(abs))
 	default:
-		base = strings.TrimSuffix(base, ".safetensors")
+		base = strings.TrimSuffix(strings.TrimSuffix(base, ".safetensors"), ggufSuffix)
 	}
 	// the Hugging Face cache: models--owner--name/snapshots/<commit>
 	if dir := abs; err == nil {

@@ -33,7 +33,8 @@ type Options struct {
 
 	// Tuning is what a selection or a calibration brings; nil is nothing.
 	Tuning *Tuning
-	// Output is the target folder; empty is <model's name>-<encoding> in the
+	// Output is the target folder, or the target file of the format GGUF; empty is
+	// <model's name>-<encoding>, with .gguf behind it for that format, in the
 	// current folder, or beside the model where that folder lies in it.
 	Output string
 	// Link makes tensor files that stay as they are hard links of the source's
@@ -42,6 +43,13 @@ type Options struct {
 	// their own: reflinks where the file system can, else copies. Copy says that
 	// default in words, and is an error beside Link.
 	Link, Copy bool
+	// Format is Safetensors or GGUF; empty is GGUF where Output ends in .gguf, or is
+	// empty and the model is a GGUF file, else Safetensors.
+	Format string
+	// GGUFType is the type of the matrices in a GGUF file that is made from other
+	// files: "f32", "f16", "bf16" or "q8_0"; empty is the nearest to the source's.
+	// A GGUF file made from one keeps its types.
+	GGUFType string
 	// MaxShardSize bounds the tensor bytes of a file; 0 keeps the source's
 	// files.
 	MaxShardSize int64

@@ -31,6 +31,8 @@ const (
 	Write Action = "write"
 	// Emit makes a graph of the result; Run leaves it to its Finish.
 	Emit Action = "emit"
+	// Respell writes a GGUF file with a new header over the source's data.
+	Respell Action = "respell"
 )
 
 // FilePlan is one file of the result.
@@ -88,9 +90,11 @@ type Encoding struct {
 
 // Plan is everything a conversion will do.
 type Plan struct {
-	// Model is the path as given, Output the target folder.
+	// Model is the path as given, Output the target folder, or the target file of
+	// the format GGUF.
 	Model    string     `json:"model"`
 	Output   string     `json:"output"`
+	Format   string     `json:"format"`
 	Encoding Encoding   `json:"encoding"`
 	Files    []FilePlan `json:"files"`
 	// Bytes is the result's size, Written what must be written for it: all but
@@ -111,6 +115,9 @@ type Plan struct {
 	replaced map[string]bool // tensors that a calibration brings
 	config   []byte
 	index    []byte // nil: none, or copied
+	// respelling or ggufFile, where not nil, is the one file of the result.
+	respelling *respelling
+	ggufFile   *ggufFile
 }
 
 // NewPlan reads a model's configuration and headers and decides the
@@ -127,9 +134,15 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		return nil, err
 	}
 	defer src.Close()
+	if err := o.decideFormat(formatOf(src)); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	m, err := family.LoadIgnoring(src, o.IgnoreKeys)
 	if err != nil {
 		return nil, err
+	}
+	if o.Format == GGUF && o.Tuning != nil {
+		return nil, hint.Errorf("%s: a selection or a calibration into a GGUF file is %w: write a folder ("+hint.Format+" %s), and that with "+hint.To+" rope as GGUF", path, posenc.ErrUnsupported, Safetensors)
 	}
 	if o.Spectra, err = o.Tuning.spectra(m, o.Spectra); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -144,7 +157,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	}
 	defer replaced.Close()
 	o = o.With(r.Options)
-	p := &Plan{Model: path, Output: o.Output, options: o, rewrite: r, dir: src.Root(), replaced: replaced.names(),
+	p := &Plan{Model: path, Output: o.Output, Format: o.Format, options: o, rewrite: r, dir: src.Root(), replaced: replaced.names(),
 		Notes: append([]string{}, r.Notes...), Warnings: append(append([]string{}, m.Warnings...), overruled...), LeftBehind: []string{}}
 	if info, err := os.Stat(path); err == nil {
 		p.fromFile = !info.IsDir()
@@ -167,17 +180,11 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	if err := p.identify(src, m); err != nil {
 		return nil, err
 	}
-	if err := p.planTensors(src, m); err != nil {
-		return nil, err
+	plan := p.planCheckpoint
+	if p.oneFile() {
+		plan = p.planFile
 	}
-	if err := p.planConfig(m); err != nil {
-		return nil, err
-	}
-	if err := p.planSidecars(); err != nil {
-		return nil, err
-	}
-	p.say()
-	if err := p.planManifest(); err != nil {
+	if err := plan(src, m); err != nil {
 		return nil, err
 	}
 	for _, f := range p.Files {
@@ -187,6 +194,21 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// planCheckpoint plans a folder of safetensors files.
+func (p *Plan) planCheckpoint(src store.Store, m *family.Model) error {
+	if err := p.planTensors(src, m); err != nil {
+		return err
+	}
+	if err := p.planConfig(m); err != nil {
+		return err
+	}
+	if err := p.planSidecars(); err != nil {
+		return err
+	}
+	p.say()
+	return p.planManifest()
 }
 
 // say has the plan's texts name options as it was asked for.
@@ -214,6 +236,9 @@ func (p *Plan) defaultOutput(to string) (string, error) {
 		return "", err
 	}
 	name += "-" + strings.ReplaceAll(to, ":", "-") // a colon is no file name everywhere
+	if p.oneFile() {
+		name += ggufSuffix
+	}
 	if p.fromFile {
 		return name, nil
 	}

@@ -161,7 +161,12 @@ func (w *run) file(f FilePlan) (how string, err error) {
 		action, err := fsio.Clone(w.ctx, filepath.Join(w.plan.dir, filepath.FromSlash(f.Source)), dst, w.report)
 		return string(action), err
 	case Rewrite:
+		if g := w.plan.ggufFile; g != nil {
+			return g.write(w, dst)
+		}
 		return "rewritten", w.tensors(f.Name, dst)
+	case Respell:
+		return w.plan.respelling.write(w, dst)
 	}
 	text, err := w.text(f.Name)
 	if err != nil {

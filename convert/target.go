@@ -13,10 +13,14 @@ import (
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
-// target is the folder a result goes to, and the temporary one beside it.
+// target is the folder, or the one file, that a result goes to, and the temporary
+// folder beside it.
 type target struct {
 	path, temporary string
 	exists          bool
+	// file says that the result is the file of the target's name in the temporary
+	// folder.
+	file bool
 	// parents are folders made on the way, outermost first.
 	parents []string
 	done    bool
@@ -41,7 +45,7 @@ func (p *Plan) prepareTarget(force bool) (*target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("target %s: %w", p.Output, err)
 	}
-	t := &target{path: path}
+	t := &target{path: path, file: p.oneFile()}
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -50,8 +54,10 @@ func (p *Plan) prepareTarget(force bool) (*target, error) {
 	case err != nil:
 		return nil, fmt.Errorf("target %s: %w", p.Output, err)
 	case info.Mode()&fs.ModeSymlink != 0:
-		return nil, fmt.Errorf("target %s is a symbolic link: name the folder itself", p.Output)
-	case !info.IsDir():
+		return nil, fmt.Errorf("target %s is a symbolic link: name the %s itself", p.Output, t.kind())
+	case t.file && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("target %s exists and is not a file: choose another", p.Output)
+	case !t.file && !info.IsDir():
 		return nil, fmt.Errorf("target %s exists and is not a folder: choose another", p.Output)
 	case !force:
 		return nil, fmt.Errorf("target %s %w", p.Output, errTaken)
@@ -62,7 +68,7 @@ func (p *Plan) prepareTarget(force bool) (*target, error) {
 		return nil, err
 	}
 	if t.exists {
-		if err := replaceable(p.Output, path); err != nil {
+		if err := t.replaceable(p.Output); err != nil {
 			return nil, err
 		}
 	}
@@ -199,9 +205,11 @@ func (t *target) commit(durable bool, linked map[string]bool) error {
 	aside := ""
 	if t.exists {
 		// a run takes long enough for files to come into the old one
-		if err := replaceable(t.path, t.path); err != nil {
+		if err := t.replaceable(t.path); err != nil {
 			return err
 		}
+	}
+	if t.exists && !t.file { // a file is replaced in one step
 		aside = t.temporary + ".old"
 		if err := os.Rename(t.path, aside); err != nil {
 			return fmt.Errorf("target %s: cannot move the old one aside: %w", t.path, err)
@@ -220,6 +228,11 @@ func (t *target) commit(durable bool, linked map[string]bool) error {
 		return err
 	}
 	t.done = true
+	if t.file {
+		if err := os.Remove(t.temporary); err != nil {
+			return fmt.Errorf("the result is in place, but a folder remains at %s: %w", t.temporary, err)
+		}
+	}
 	if durable {
 		if err := syncPath(filepath.Dir(t.path)); err != nil {
 			return err
@@ -239,6 +252,9 @@ var errTaken = errors.New("exists: choose another, or replace it with " + hint.R
 // place renames the temporary folder to the target's name. Where another run put
 // a target there meanwhile, the rename fails, and that is the error.
 func (t *target) place() error {
+	if t.file {
+		return t.placeFile()
+	}
 	err := os.Rename(t.temporary, t.path)
 	if err == nil || t.exists {
 		return err

@@ -29,7 +29,7 @@ var arrows = map[string][]string{
 	"convert/loaders":     {"posenc"},
 	"convert/rewrite":     {"convert/loaders", "posenc/hint", "posenc", "convert/tensor", "convert/store", "convert/family"},
 	"convert/retrofit":    {"posenc", "convert/fsio", "convert/tensor", "convert/safetensors", "convert/store", "convert/family"},
-	"convert":             {"convert/loaders", "posenc/hint", "posenc", "convert/tensor", "convert/fsio", "convert/safetensors", "convert/store", "convert/family", "convert/rewrite", "convert/retrofit", "convert/torchfile"},
+	"convert":             {"convert/loaders", "posenc/hint", "posenc", "convert/tensor", "convert/fsio", "convert/safetensors", "convert/store", "convert/family", "convert/rewrite", "convert/retrofit", "convert/torchfile", "convert/gguf", "convert/gguf/arch", "convert/gguf/rope", "convert/gguf/vocab"},
 	"convert/tune":        {"posenc/hint", "posenc", "convert", "convert/fsio", "convert/family", "convert/rewrite", "convert/retrofit", "convert/store"},
 	"onnxops/onnxpb":      {},
 	"onnxops/graph":       {"onnxops/onnxpb", "convert/tensor"},
@@ -59,6 +59,8 @@ var arrows = map[string][]string{
 	"cmd/pecvt/gendocs":   {"cmd/pecvt/words", "convert/loaders", "posenc", "convert/family", "convert/family/config", "convert/family/evidence", "convert/rewrite", "onnxops/ops", "verify", "verify/report"},
 
 	"convert/gguf/arch":         {"posenc", "convert/gguf", "convert/tensor"},
+	"convert/gguf/rope":         {"posenc/hint", "posenc", "convert/gguf", "convert/gguf/arch"},
+	"convert/gguf/vocab":        {"posenc", "convert/gguf"},
 	"convert/store":             {"convert/tensor", "convert/gguf", "convert/gguf/arch", "convert/safetensors"},
 	"convert/family/config":     {"posenc", "posenc/hint"},
 	"convert/family/evidence":   {"posenc", "convert/tensor", "convert/store", "convert/family/config"},

@@ -58,7 +58,11 @@ new folder. Tensor files that do not change are reflinks where the file system
 can, else copies; hard links with --link or --no-onnx. The source is never
 touched, and nothing is left behind when it fails.
 
-MODEL is a folder, a .safetensors file or a *.safetensors.index.json.
+MODEL is a folder, a .safetensors file, a *.safetensors.index.json or a .gguf file.
+
+--format gguf writes one GGUF file instead, for llama.cpp and what is built on it:
+from a .gguf file with the bytes of its tensors as they are, whatever their types
+(its default), or a new one from safetensors files. docs/gguf.md has the details.
 
 With a text, a lossy conversion can keep the quality: --select drops only planes
 of --to hope that cost little, --calibrate refits the queries and keys of any
@@ -66,6 +70,7 @@ lossy --to. The end of the text is kept for measuring the result, which is
 refused with exit code 7 where it is over the budget. An interrupted calibration
 goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions.`,
 		Example: `  pecvt convert --to hope llama.safetensors
+  pecvt convert --to hope model.Q4_K_M.gguf -o model-hope.gguf
   pecvt convert --to hope path/to/model --select planes=90% --calibrate --text book.txt --picture dropped.svg`,
 		Args: exactly("MODEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -120,6 +125,9 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	}
 	for _, w := range plan.Warnings {
 		u.note("warning: " + w)
+	}
+	if plan.Format == convert.GGUF {
+		graph = nil // one file
 	}
 	if graph != nil {
 		for _, n := range linkNotes(o, *graph) {

@@ -61,7 +61,7 @@ definitions.`,
 			if err := who.pick(&graph); err != nil {
 				return err
 			}
-			if !noONNX {
+			if !noONNX && p.Format != convert.GGUF {
 				if err := planGraph(p, graph); err != nil {
 					return err
 				}

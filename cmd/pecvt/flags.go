@@ -24,6 +24,7 @@ type rewriteFlags struct {
 	output, shard                    string
 	linkFiles, copyFiles, hash       bool
 	ignoreKeys                       []string
+	format, ggufType                 string
 }
 
 func (f *rewriteFlags) register(cmd *cobra.Command) {
@@ -40,6 +41,10 @@ func (f *rewriteFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.layout, "layout", rewrite.Native, "native (stock spelling, weights untouched) or partial (kept planes first, partial rotary)")
 	flags.StringVar(&f.spelling, "spelling", rewrite.Auto, "rope type of the native spelling: "+strings.Join(rewrite.Spellings(), ", "))
 	f.registerOutput(cmd)
+	flags.StringVar(&f.format, "format", "", "safetensors (a folder) or gguf (one file, -o FILE.gguf); default: gguf where --output ends in .gguf, or for a .gguf file")
+	flags.StringVar(&f.ggufType, "gguf-type", "", "type of the matrices of a new GGUF file: "+strings.Join(convert.GGUFTypes(), ", ")+" (default: the source's); one made from a GGUF file keeps its own")
+	complete(cmd, "format", convert.Formats())
+	complete(cmd, "gguf-type", convert.GGUFTypes())
 	complete(cmd, "to", names)
 	complete(cmd, "cut", []string{"paper", "k=", "max-phase="})
 	complete(cmd, "scale", []string{"pi:", "yarn:"})
@@ -50,7 +55,7 @@ func (f *rewriteFlags) register(cmd *cobra.Command) {
 
 func (f *rewriteFlags) registerOutput(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVarP(&f.output, "output", "o", "", "target `DIR` (default: the model's name and the encoding)")
+	flags.StringVarP(&f.output, "output", "o", "", "target `DIR`, or the file of --format gguf (default: the model's name and the encoding)")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if cmd.Flags().Changed("output") && f.output == "" {
 			return usagef("--output is empty: it names the target folder")
@@ -84,13 +89,21 @@ func ignoreKeyFlag(cmd *cobra.Command, keys *[]string) {
 // options reads the flags into a plan's options.
 func (f *rewriteFlags) options() (convert.Options, error) {
 	o := convert.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling, Slope: f.slope,
-		Output: f.output, Hash: f.hash, IgnoreKeys: f.ignoreKeys, ToolVersion: toolVersion(), Say: words.Say}
+		Format: f.format, GGUFType: f.ggufType, Output: f.output, Hash: f.hash, IgnoreKeys: f.ignoreKeys, ToolVersion: toolVersion(), Say: words.Say}
 	if f.to == "" {
 		var names []string
 		for _, e := range posenc.Encodings() {
 			names = append(names, e.Name)
 		}
 		return o, usagef("--to is missing: it names the target encoding (valid: %s)", strings.Join(names, ", "))
+	}
+	for _, v := range []struct {
+		flag, value string
+		valid       []string
+	}{{"format", f.format, convert.Formats()}, {"gguf-type", f.ggufType, convert.GGUFTypes()}} {
+		if v.value != "" && !slices.Contains(v.valid, v.value) {
+			return o, usagef("--%s %q%s", v.flag, v.value, posenc.Suggest(v.value, v.valid))
+		}
 	}
 	var err error
 	if o.Cut, err = posenc.ParseCut(f.cut); err != nil {

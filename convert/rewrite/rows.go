@@ -44,6 +44,15 @@ func joined(list []Piece, p Piece) []Piece {
 	return append(list, p)
 }
 
+// Join merges the pieces of a list that are one run.
+func Join(list []Piece) []Piece {
+	var out []Piece
+	for _, p := range list {
+		out = joined(out, p)
+	}
+	return out
+}
+
 // storedRows lists the stored rows that make up a weight.
 func storedRows(w family.Weight) []family.Range {
 	if w.Rows == nil {

@@ -33,6 +33,8 @@ const (
 	Hash        = "Options.Hash"
 	Link        = "Options.Link"
 	Copy        = "Options.Copy"
+	Format      = "Options.Format"
+	GGUFType    = "Options.GGUFType"
 	Replace     = "RunOptions.Force"
 	NoGraph     = "a nil RunOptions.Finish"
 	IgnoreKeys  = "Options.IgnoreKeys"
@@ -76,7 +78,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, For, Hash, Link, Copy, Replace, NoGraph, IgnoreKeys, Attention, Bias, Weights, MaxLength, Portable, Opset,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, Replace, NoGraph, IgnoreKeys, Attention, Bias, Weights, MaxLength, Portable, Opset,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences}

@@ -17,6 +17,8 @@ var Flags = map[hint.Field]string{
 	hint.Hash:        "hash",
 	hint.Link:        "link",
 	hint.Copy:        "copy",
+	hint.Format:      "format",
+	hint.GGUFType:    "gguf-type",
 	hint.Replace:     "force",
 	hint.IgnoreKeys:  "ignore-key",
 	hint.NoGraph:     "no-onnx",

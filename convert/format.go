@@ -1,0 +1,75 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/gguf"
+	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
+)
+
+// The formats that a conversion writes: a folder of safetensors files, and one
+// GGUF file.
+const (
+	Safetensors = safetensors.Format
+	GGUF        = gguf.Format
+)
+
+// Formats lists them.
+func Formats() []string { return []string{Safetensors, GGUF} }
+
+// ggufTypes are the values of Options.GGUFType.
+var ggufTypes = map[string]gguf.Type{"f32": gguf.F32, "f16": gguf.F16, "bf16": gguf.BF16, "q8_0": gguf.Q8_0}
+
+// GGUFTypes lists them.
+func GGUFTypes() []string { return []string{"f32", "f16", "bf16", "q8_0"} }
+
+const ggufSuffix = ".gguf"
+
+// decideFormat fills in the format that is not said; from is the source's.
+func (o *Options) decideFormat(from string) error {
+	if o.Format == "" {
+		o.Format = Safetensors
+		if strings.HasSuffix(o.Output, ggufSuffix) || o.Output == "" && from == gguf.Format {
+			o.Format = GGUF
+		}
+	}
+	switch {
+	case !slices.Contains(Formats(), o.Format):
+		return fmt.Errorf("Options.Format %q%s", o.Format, posenc.Suggest(o.Format, Formats()))
+	case o.Format != GGUF && strings.HasSuffix(o.Output, ggufSuffix):
+		return hint.Errorf("target %s: a folder is written in the format %s: choose another name, or "+hint.Format+" %s", o.Output, o.Format, GGUF)
+	case o.Format != GGUF && o.GGUFType != "":
+		return hint.Errorf(hint.GGUFType+" %s is of no meaning in the format %s", o.GGUFType, o.Format)
+	case o.GGUFType != "" && !slices.Contains(GGUFTypes(), o.GGUFType):
+		return hint.Errorf(hint.GGUFType+" %q%s", o.GGUFType, posenc.Suggest(o.GGUFType, GGUFTypes()))
+	case o.GGUFType != "" && from == gguf.Format:
+		return hint.Errorf(hint.GGUFType+" %s: a GGUF file made from one keeps the types of its tensors; quantise the result with llama-quantize of llama.cpp", o.GGUFType)
+	case o.Format == GGUF && o.MaxShardSize > 0:
+		return errors.New("Options.MaxShardSize is of no meaning for one GGUF file; split it with llama-gguf-split of llama.cpp")
+	}
+	return nil
+}
+
+// formatOf is the format of a store's files.
+func formatOf(src store.Store) string {
+	for _, f := range src.Files() {
+		return f.Format
+	}
+	return ""
+}
+
+// planFile plans a result of one GGUF file.
+func (p *Plan) planFile(src store.Store, m *family.Model) error {
+	p.say()
+	if formatOf(src) == gguf.Format {
+		return p.planRespelling(src, m)
+	}
+	return p.planGGUF(src)
+}

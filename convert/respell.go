@@ -1,0 +1,336 @@
+package convert
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/gguf"
+	"github.com/pecvt/pecvt/convert/gguf/arch"
+	"github.com/pecvt/pecvt/convert/gguf/rope"
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
+)
+
+// The keys that pecvt writes into a GGUF file: what pecvt.json is beside other
+// formats, its schema, tool and encoding by themselves, and spaces that move the
+// data to where a file system can share them.
+const (
+	schemaKey   = "pecvt.schema"
+	toolKey     = "pecvt.tool"
+	encodingKey = "pecvt.encoding"
+	manifestKey = "pecvt.manifest"
+	paddingKey  = "pecvt.padding"
+)
+
+// respelling is a GGUF file that becomes one of another encoding: a new header, the
+// source's data as they are, and what is written over and behind them.
+type respelling struct {
+	source         string
+	header         []byte
+	offset, length int64 // the data in the source
+	patches        []patch
+	sizes          arch.Sizes
+	// tail is what comes behind the data.
+	tail []byte
+}
+
+// patch is a piece of the data that changes, at an offset from their start: bytes,
+// or rows of the source's tensors.
+type patch struct {
+	at     int64
+	name   string
+	data   []byte
+	pieces []rewrite.Piece
+}
+
+// planRespelling plans a GGUF file from one: whatever the types of its tensors,
+// their bytes stay.
+func (p *Plan) planRespelling(src store.Store, m *family.Model) error {
+	file := p.source.Files[0]
+	path := file.path
+	f, err := gguf.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r := &respelling{source: path, offset: f.DataStart()}
+	if of, ok := src.(*arch.Model); ok {
+		r.sizes = of.Sizes
+	}
+	h := &gguf.Header{Version: f.Header.Version, KVs: append([]gguf.KV{}, f.Header.KVs...), Tensors: append([]gguf.Tensor{}, f.Header.Tensors...)}
+	if r.length, err = dataEnd(f); err != nil {
+		return err
+	}
+	if err := p.respell(src, f, h, m, r); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return p.closeHeader(h, r)
+}
+
+// dataEnd gives the bytes up to the end of the last tensor.
+func dataEnd(f *gguf.File) (end int64, err error) {
+	for _, t := range f.Header.Tensors {
+		n, err := t.Bytes()
+		if err != nil {
+			return 0, err
+		}
+		end = max(end, t.Offset+n)
+	}
+	return end, nil
+}
+
+// respell says the new rotation in the header, and in the tensors of factors.
+func (p *Plan) respell(src store.Store, f *gguf.File, h *gguf.Header, m *family.Model, r *respelling) error {
+	name, err := architecture(f)
+	if err != nil {
+		return err
+	}
+	row, err := arch.Find(name)
+	if err != nil {
+		return err
+	}
+	rw := p.rewrite
+	if rw.Family != m.Family {
+		return hint.Errorf(hint.Layout+" %s: a GGUF file of another architecture (%s) is %w from one of %s; start from the safetensors files, or leave "+hint.Layout, rw.Layout, rw.Family, posenc.ErrUnsupported, row.Name)
+	}
+	_, result, err := p.resultModel(src)
+	if err != nil {
+		return err
+	}
+	if err := p.respellRows(f, row, r); err != nil {
+		return err
+	}
+	held, err := heldFactors(f)
+	if err != nil {
+		return err
+	}
+	wanted, err := wantedOf(result)
+	if err != nil {
+		return err
+	}
+	wanted.Before, wanted.BeforeLong, wanted.Has = &rw.Before, rw.BeforeLong, held
+	s, err := rope.Say(row, wanted)
+	if err != nil {
+		return hint.Errorf(hint.To+" %s: %w", rw.To, err)
+	}
+	if err := s.Apply(h, row.Name); err != nil {
+		return err
+	}
+	if rw.MaxPositions != m.MaxPositions {
+		h.Set(gguf.NewUint32(row.Name+".context_length", uint32(rw.MaxPositions)))
+	}
+	for _, t := range []struct {
+		name   string
+		values []float32
+	}{{arch.FreqTensor, s.Freqs}, {arch.LongTensor, s.Long}, {arch.ShortTensor, s.Short}} {
+		if t.values == nil {
+			continue
+		}
+		if err := r.factors(f, h, t.name, t.values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// respellRows plans the tensors whose rows change: they keep their type, since rows
+// are whole blocks of it.
+func (p *Plan) respellRows(f *gguf.File, row arch.Arch, r *respelling) error {
+	for _, e := range p.rewrite.Edits {
+		name, order, ok := row.InGGUF(e.Name)
+		t, there := f.Lookup(name)
+		if !ok || !there {
+			return fmt.Errorf("internal error: tensor %q is edited and not in the file", e.Name)
+		}
+		shape := t.Shape()
+		if !slices.Equal(shape, e.Shape) {
+			return fmt.Errorf("tensor %q of shape %v becomes %v: %w in a GGUF file", name, shape, e.Shape, posenc.ErrUnsupported)
+		}
+		pieces, err := reorder(e.Pieces, order, r.sizes)
+		if err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+		for _, piece := range pieces {
+			if piece.Negate {
+				return fmt.Errorf("tensor %q: signs that change are %w in a GGUF file", name, posenc.ErrUnsupported)
+			}
+		}
+		r.patches = append(r.patches, patch{at: t.Offset, name: name, pieces: pieces})
+	}
+	return nil
+}
+
+// architecture reads general.architecture.
+func architecture(f *gguf.File) (string, error) {
+	kv, ok := f.Header.Find("general.architecture")
+	if !ok {
+		return "", fmt.Errorf("%s: key %q is missing: it names the architecture", f.Path, "general.architecture")
+	}
+	name, err := kv.Text()
+	if err != nil {
+		return "", fmt.Errorf("%s: key %q: %w", f.Path, "general.architecture", err)
+	}
+	return name, nil
+}
+
+// heldFactors reads the factors that a file holds.
+func heldFactors(f *gguf.File) (*rope.Held, error) {
+	h := &rope.Held{}
+	for name, into := range map[string]*[]float32{arch.FreqTensor: &h.Freqs, arch.LongTensor: &h.Long, arch.ShortTensor: &h.Short} {
+		t, ok := f.Lookup(name)
+		if !ok {
+			continue
+		}
+		if t.Type != gguf.F32 || len(t.Dims) != 1 {
+			return nil, fmt.Errorf("tensor %q is %s %v: expected a row of F32", name, t.Type, t.Shape())
+		}
+		n, err := t.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		raw, err := f.Read(name, 0, n)
+		if err != nil {
+			return nil, err
+		}
+		*into = make([]float32, t.Dims[0])
+		if err := tensor.Decode32(*into, raw, tensor.F32); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+// factors puts a tensor of factors over the one that is there, or behind the data.
+func (r *respelling) factors(f *gguf.File, h *gguf.Header, name string, values []float32) error {
+	raw := make([]byte, 4*len(values))
+	if err := tensor.Encode32(raw, values, tensor.F32); err != nil {
+		return err
+	}
+	if t, ok := f.Lookup(name); ok {
+		if t.Dims[0] != int64(len(values)) {
+			return fmt.Errorf("tensor %q has %d factors, the rotation has %d planes: the file contradicts itself", name, t.Dims[0], len(values))
+		}
+		if n, err := t.Bytes(); err != nil {
+			return err
+		} else if old, err := f.Read(name, 0, n); err != nil || bytes.Equal(old, raw) {
+			return err
+		}
+		r.patches = append(r.patches, patch{at: t.Offset, name: name, data: raw})
+		return nil
+	}
+	align, err := h.Alignment()
+	if err != nil {
+		return err
+	}
+	for (r.length+int64(len(r.tail)))%align != 0 {
+		r.tail = append(r.tail, 0)
+	}
+	h.Tensors = append(h.Tensors, gguf.Tensor{Name: name, Type: gguf.F32, Dims: []int64{int64(len(values))}, Offset: r.length + int64(len(r.tail))})
+	r.tail = append(r.tail, raw...)
+	return nil
+}
+
+// closeHeader adds pecvt's own keys, and moves the data's start to where blocks can
+// be shared with the source.
+func (p *Plan) closeHeader(h *gguf.Header, r *respelling) error {
+	if err := p.describeIn(h); err != nil {
+		return err
+	}
+	h.Remove(paddingKey)
+	header, err := h.Encode()
+	if err != nil {
+		return err
+	}
+	if int64(len(header))%fsio.Block != r.offset%fsio.Block {
+		h.Set(gguf.NewText(paddingKey, ""))
+		if header, err = h.Encode(); err != nil {
+			return err
+		}
+		off := (r.offset - int64(len(header))) % fsio.Block
+		h.Set(gguf.NewText(paddingKey, strings.Repeat(" ", int(off+fsio.Block)%fsio.Block)))
+		if header, err = h.Encode(); err != nil {
+			return err
+		}
+	}
+	align, err := h.Alignment()
+	if err != nil {
+		return err
+	}
+	for (r.length+int64(len(r.tail)))%align != 0 {
+		r.tail = append(r.tail, 0)
+	}
+	r.header = header
+	p.respelling = r
+	p.Files = append(p.Files, FilePlan{Name: p.fileName(), Action: Respell, Source: p.source.Files[0].Name, Tensors: len(h.Tensors), Edited: len(r.patches),
+		Bytes: int64(len(header)) + r.length + int64(len(r.tail))})
+	return nil
+}
+
+// describeIn writes pecvt's own keys into a header.
+func (p *Plan) describeIn(h *gguf.Header) error {
+	man := p.manifest()
+	text, err := json.Marshal(man)
+	if err != nil {
+		return fmt.Errorf("manifest: %w", err)
+	}
+	h.Set(gguf.NewUint32(schemaKey, ManifestSchema))
+	h.Set(gguf.NewText(toolKey, man.Tool))
+	h.Set(gguf.NewText(encodingKey, man.Encoding.To))
+	h.Set(gguf.NewText(manifestKey, string(text)))
+	return nil
+}
+
+// write carries a respelling out.
+func (r *respelling) write(w *run, dst string) (how string, err error) {
+	in, err := os.Open(r.source)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if cerr := out.Close(); err == nil && cerr != nil {
+			err = fsio.WriteError(dst, cerr)
+		}
+	}()
+	if _, err := out.Write(r.header); err != nil {
+		return "", fsio.WriteError(dst, err)
+	}
+	w.report(int64(len(r.header)))
+	start := int64(len(r.header))
+	action, err := fsio.ShareRange(w.ctx, out, start, in, r.offset, r.length, w.report)
+	if err != nil {
+		return "", err
+	}
+	if _, err := out.Write(r.tail); err != nil {
+		return "", fsio.WriteError(dst, err)
+	}
+	w.report(int64(len(r.tail)))
+	for _, p := range r.patches {
+		if _, err := out.Seek(start+p.at, io.SeekStart); err != nil {
+			return "", fsio.WriteError(dst, err)
+		}
+		from := io.Reader(bytes.NewReader(p.data))
+		if p.pieces != nil {
+			from = bufio.NewReaderSize(&rowReader{ctx: w.ctx, section: w.section, pieces: p.pieces, report: func(int64) {}}, 1<<20)
+		}
+		if _, err := io.Copy(out, from); err != nil {
+			return "", fmt.Errorf("tensor %q: %w", p.name, fsio.WriteError(dst, err))
+		}
+	}
+	return string(action), nil
+}

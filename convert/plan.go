@@ -118,6 +118,8 @@ type Plan struct {
 	// respelling or ggufFile, where not nil, is the one file of the result.
 	respelling *respelling
 	ggufFile   *ggufFile
+	// tokenizer is the new tokenizer_config.json; nil: none, or copied.
+	tokenizer []byte
 }
 
 // NewPlan reads a model's configuration and headers and decides the
@@ -205,6 +207,9 @@ func (p *Plan) planCheckpoint(src store.Store, m *family.Model) error {
 		return err
 	}
 	if err := p.planSidecars(); err != nil {
+		return err
+	}
+	if err := p.planTokenizerClass(m); err != nil {
 		return err
 	}
 	p.say()

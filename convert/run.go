@@ -182,6 +182,8 @@ func (w *run) text(name string) ([]byte, error) {
 		return w.plan.config, nil
 	case indexName:
 		return w.plan.index, nil
+	case tokenizerConfigName:
+		return w.plan.tokenizer, nil
 	}
 	if w.plan.options.Hash {
 		for i := range w.plan.source.Files {

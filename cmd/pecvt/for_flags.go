@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -9,6 +10,7 @@ import (
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/onnxops/lower"
 )
 
 // forFlags name the programs that must compute the result.
@@ -46,7 +48,7 @@ func (f *forFlags) check(o *convert.Options, graph bool) error {
 }
 
 // graphForms are the forms of graphs that --for picks from, the first one first.
-var graphForms = []string{loaders.Standard, loaders.ORT}
+var graphForms = []string{loaders.Standard, loaders.Portable, loaders.ORT, loaders.Older}
 
 // pick chooses the form of graph that all named loaders run. A form that was
 // asked for stays, with a warning that says who does not run it.
@@ -55,13 +57,10 @@ func (f *forFlags) pick(g *onnxops.Options) error {
 		return nil
 	}
 	names := strings.Join(f.graphs, ",")
-	if f.cmd.Flags().Changed("attention") {
-		form := loaders.Standard
-		if g.Attention == onnxops.AttentionORT {
-			form = loaders.ORT
-		}
+	if slices.ContainsFunc([]string{"attention", "portable", "opset"}, f.cmd.Flags().Changed) {
+		form := graphForm(*g)
 		if missing := loaders.Missing(loaders.Judge(form, ""), f.graphs); len(missing) > 0 {
-			fmt.Fprintf(f.cmd.ErrOrStderr(), "warning: --for %s: --attention %s was asked for, and not all run it (%s)\n", names, g.Attention, loaders.Reasons(missing))
+			fmt.Fprintf(f.cmd.ErrOrStderr(), "warning: --for %s: the form of graph that was asked for (%s) is not run by all (%s)\n", names, form, loaders.Reasons(missing))
 		}
 		return nil
 	}
@@ -69,8 +68,26 @@ func (f *forFlags) pick(g *onnxops.Options) error {
 	if err != nil {
 		return fmt.Errorf("--for %s: %w", names, err)
 	}
-	if form == loaders.ORT {
+	switch form {
+	case loaders.Portable:
+		g.Portable = true
+	case loaders.ORT:
 		g.Attention = onnxops.AttentionORT
+	case loaders.Older:
+		g.Opset = lower.Oldest
 	}
 	return nil
+}
+
+// graphForm is the form of graph that options make.
+func graphForm(g onnxops.Options) string {
+	switch {
+	case g.Attention == onnxops.AttentionORT:
+		return loaders.ORT
+	case g.Opset != 0 && g.Opset < lower.Current:
+		return loaders.Older
+	case g.Portable:
+		return loaders.Portable
+	}
+	return loaders.Standard
 }

@@ -118,6 +118,7 @@ const (
 	Standard = "standard"
 	ORT      = "ort"
 	Portable = "portable"
+	Older    = "older"
 )
 
 // Forms returns the table of forms.
@@ -138,6 +139,7 @@ func Forms() []Form {
 		{Standard, Graph, "opset 23, functions of domain ai.pecvt, Attention"},
 		{ORT, Graph, "attention as GroupQueryAttention, for ONNX Runtime"},
 		{Portable, Graph, "as standard, with the functions inlined"},
+		{Older, Graph, "operator sets 17 to 22: rotation, norms and attention written out, functions inlined"},
 	}
 }
 

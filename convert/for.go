@@ -15,15 +15,22 @@ import (
 // spelling are the first that all of them compute; those that were asked for stay
 // as they are, with a warning where a named loader does not compute them.
 func decide(m *family.Model, src family.Source, o Options) (r *rewrite.Rewrite, warnings []string, err error) {
-	names, _, err := loaders.Named(o.For)
+	names, graphs, err := loaders.Named(o.For)
 	if err != nil {
 		return nil, nil, hint.Errorf("%w: "+hint.For+": %w", rewrite.ErrOptions, err)
+	}
+	if len(graphs) > 0 && o.Format == GGUF {
+		return nil, nil, hint.Errorf("%w: "+hint.For+" %s: it reads a graph, and beside a GGUF file there is none", rewrite.ErrOptions, strings.Join(graphs, ","))
 	}
 	if len(names) == 0 || o.To == rewrite.AsIs {
 		if r, err = rewrite.Make(m, src, o.Rewrite()); err != nil {
 			return nil, nil, err
 		}
-		missing := loaders.Missing(loaders.Judge(loaders.FormOf(m.Rope, m.Family), m.Family), names)
+		stands := loaders.FormOf(m.Rope, m.Family)
+		if o.Format == GGUF {
+			stands = loaders.GGUF
+		}
+		missing := loaders.Missing(loaders.Judge(stands, m.Family), names)
 		if len(missing) > 0 {
 			return nil, nil, hint.Errorf(hint.For+" %s: %w: the encoding stays as it is, and is not computed by all (%s)", strings.Join(names, ","), posenc.ErrUnsupported, loaders.Reasons(missing))
 		}
@@ -52,7 +59,7 @@ func decide(m *family.Model, src family.Source, o Options) (r *rewrite.Rewrite, 
 			}
 			continue
 		}
-		missing := loaders.Missing(made.Readers, names)
+		missing := loaders.Missing(readers(made, o.Format), names)
 		if len(missing) == 0 {
 			return made, nil, nil
 		}
@@ -69,4 +76,12 @@ func decide(m *family.Model, src family.Source, o Options) (r *rewrite.Rewrite, 
 		return nil, nil, first
 	}
 	return nil, nil, hint.Errorf(hint.To+" %s "+hint.For+" %s: %w: no way of saying it is computed by all (%s); name fewer and convert once for each", o.To, strings.Join(names, ","), posenc.ErrUnsupported, strings.Join(against, "; "))
+}
+
+// readers says what becomes of a result in the loaders of the table.
+func readers(r *rewrite.Rewrite, format string) []loaders.Verdict {
+	if format == GGUF {
+		return loaders.Judge(loaders.GGUF, r.Family)
+	}
+	return r.Readers
 }

@@ -73,7 +73,11 @@ func TestForChooses(t *testing.T) {
 	if _, err := convert.NewPlan(golden(t, "llama-gqa"), convert.Options{To: "hope", For: []string{"nobody"}}); !errors.Is(err, rewrite.ErrOptions) || !strings.Contains(err.Error(), "Options.For") {
 		t.Errorf("unknown loader: %v", err)
 	}
-	_, err := convert.NewPlan(golden(t, "qwen2"), convert.Options{To: "hope", For: []string{"llama.cpp"}})
+	p, err := convert.NewPlan(golden(t, "mistral"), convert.Options{To: "hope", For: []string{"openvino"}, Format: convert.GGUF})
+	if !errors.Is(err, rewrite.ErrOptions) || !strings.Contains(err.Error(), "reads a graph") {
+		t.Errorf("a graph of a GGUF file: %v, %v", p, err)
+	}
+	_, err = convert.NewPlan(golden(t, "qwen2"), convert.Options{To: "hope", For: []string{"llama.cpp"}})
 	if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "rope type llama3: llama.cpp: wrong in silence") {
 		t.Errorf("qwen2 for llama.cpp: %v", err)
 	}

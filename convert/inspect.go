@@ -98,6 +98,9 @@ func InspectStore(name string, src store.Store, ignoreKeys ...string) (*Inspecti
 		return nil, err
 	}
 	in := inspection(m, name)
+	if formatOf(src) == GGUF {
+		in.Readers = loaders.Judge(loaders.GGUF, m.Family)
+	}
 	for _, f := range src.Files() {
 		in.Files = append(in.Files, filepath.Base(f.Path))
 	}

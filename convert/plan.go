@@ -173,6 +173,10 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		p.Warnings = append(p.Warnings, lengthWarnings(m)...)
 	}
 	p.Encoding = describe(m, r)
+	if p.oneFile() {
+		p.Encoding.Readers = readers(r, o.Format)
+		p.Encoding.Loaders = loaders.Summary(p.Encoding.Readers)
+	}
 	switch {
 	case o.Tuning != nil && o.Tuning.Calibration != nil:
 		p.Encoding.Reason += "; W_q and W_k were refitted to the source's own attention"

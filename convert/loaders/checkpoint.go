@@ -52,12 +52,15 @@ func checkpointRows() []Row {
 		{"llama.cpp", []string{Proportional, ProportionalScaled}, nil, Wrong, Run, warnsAlone},
 		{"llama.cpp", []string{Partial}, []string{"phi3"}, Right, Run, "with a byte-level tokenizer whose class is named; others stop at a missing tokenizer.model"},
 		{"llama.cpp", []string{Own}, nil, Refused, Run, modelType},
+		{"llama.cpp", []string{GGUF}, []string{"llama"}, Right, Run, ""},
+		{"llama.cpp", []string{GGUF}, nil, Right, Read, "pecvt writes it where llama.cpp's graph takes factors alone"},
 
 		{"ollama", []string{Default, Linear}, llamas, Right, Read, ""},
 		{"ollama", []string{Llama3}, llamas, Right, Read, "where a head is hidden_size over the heads"},
 		{"ollama", []string{YaRN, Dynamic, LongRoPE, LongRoPEGain, LongRoPETwo, Proportional, ProportionalScaled}, llamas, Wrong, Read, "it reads linear and llama3 alone, and computes the source"},
 		{"ollama", []string{Default, YaRN}, []string{"qwen2", "qwen3"}, Right, Read, ""},
 		{"ollama", append(all, Dynamic), []string{"qwen2", "qwen3"}, Refused, Read, "unknown rope scaling type"},
+		{"ollama", []string{GGUF}, llamas, Right, Read, ""},
 		{"ollama", []string{Partial}, []string{"phi3"}, Wrong, Read, "it passes over partial_rotary_factor"},
 
 		{"vllm", []string{ProportionalScaled}, nil, Wrong, Read, "it passes over the factor"},

@@ -111,6 +111,7 @@ const (
 	ProportionalScaled = "proportional-scaled"
 	Partial            = "partial"
 	Own                = "pecvt"
+	GGUF               = "gguf"
 )
 
 // The forms of graphs.
@@ -136,6 +137,7 @@ func Forms() []Form {
 		{ProportionalScaled, Checkpoint, "the fastest planes turn, slower by a factor"},
 		{Partial, Checkpoint, "the partial layout: rows permuted, a smaller rotary dimension"},
 		{Own, Checkpoint, "model type pecvt: frequencies per head, biases"},
+		{GGUF, Checkpoint, "a GGUF file: one spectrum as a base and factors per plane"},
 		{Standard, Graph, "opset 23, functions of domain ai.pecvt, Attention"},
 		{ORT, Graph, "attention as GroupQueryAttention, for ONNX Runtime"},
 		{Portable, Graph, "as standard, with the functions inlined"},

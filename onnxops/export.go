@@ -101,6 +101,9 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 	if opts.inlined() {
 		props = append(props, [2]string{"pecvt.functions", "inlined"})
 	}
+	if opts.Linear != LinearGemm {
+		props = append(props, [2]string{"pecvt.linear", opts.Linear})
+	}
 	if e.biasForm != "" {
 		props = append(props, [2]string{"pecvt.bias", e.biasForm})
 	}

@@ -325,6 +325,8 @@ func TestOptionErrors(t *testing.T) {
 		{Options{Attention: "flash"}, `attention form "flash" is unknown (valid: ort, standard)`},
 		{Options{Bias: "both"}, `bias form "both" is unknown (valid: auto, lowered, mask)`},
 		{Options{Weights: "none"}, `weights "none" is unknown (valid: embed, external, external-copy)`},
+		{Options{Linear: "conv"}, `linear form "conv" is unknown (valid: gemm, matmul)`},
+		{Options{Linear: LinearMatMul, Weights: WeightsExternal}, "use Options.Weights external-copy or embed"},
 		{Options{Opset: 16}, "Options.Opset 16: expected 17 to 23"},
 		{Options{Opset: 24}, "Options.Opset 24: expected 17 to 23"},
 		{Options{Opset: -1}, "Options.Opset -1: expected 17 to 23"},

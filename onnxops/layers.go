@@ -30,13 +30,9 @@ func (e *emitter) joined(sum string, residual *graph.Value, prefix string, n *fa
 	return e.g.Op("Add", sum+"/Add", []*graph.Value{residual, e.norm(prefix, branch(nil), n)})
 }
 
-// linear emits W x + b over rows: Gemm on the weight as it is stored, (out, in).
+// linear emits W x + b over rows.
 func (e *emitter) linear(prefix string, x *graph.Value, l family.Linear) *graph.Value {
-	in := []*graph.Value{x, e.weights.float32(l.Weight)}
-	if b := e.weights.optional(l.Bias); b != nil {
-		in = append(in, b)
-	}
-	return e.g.Op("Gemm", prefix+"/Gemm", in, graph.IntAttr("transB", 1))
+	return e.product(prefix+"/Gemm", x, l.Weight, e.weights.optional(l.Bias))
 }
 
 // linearOnto emits residual + W x + b; a nil residual is none. Without a bias the residual takes its
@@ -48,8 +44,25 @@ func (e *emitter) linearOnto(prefix string, residual, x *graph.Value, l family.L
 	if l.Bias != nil {
 		return e.g.Op("Add", prefix+"/Add", []*graph.Value{residual, e.linear(prefix, x, l)})
 	}
-	in := []*graph.Value{x, e.weights.float32(l.Weight), residual}
-	return e.g.Op("Gemm", prefix+"/Gemm", in, graph.IntAttr("transB", 1))
+	return e.product(prefix+"/Gemm", x, l.Weight, residual)
+}
+
+// product emits W x + c over rows, c nil for none, under the name of a Gemm: that on
+// the weight as it is stored, (out, in), or with LinearMatMul a MatMul on its
+// transpose, and an Add.
+func (e *emitter) product(name string, x *graph.Value, w family.Weight, c *graph.Value) *graph.Value {
+	if e.opts.Linear == LinearMatMul {
+		if c == nil {
+			return e.g.Op("MatMul", name, []*graph.Value{x, e.weights.transposed(w)})
+		}
+		y := e.g.Op("MatMul", name+"/MatMul", []*graph.Value{x, e.weights.transposed(w)})
+		return e.g.Op("Add", name, []*graph.Value{y, c})
+	}
+	in := []*graph.Value{x, e.weights.float32(w)}
+	if c != nil {
+		in = append(in, c)
+	}
+	return e.g.Op("Gemm", name, in, graph.IntAttr("transB", 1))
 }
 
 // norm normalises over the last axis; a nil norm leaves x.

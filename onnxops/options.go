@@ -32,6 +32,15 @@ const (
 	BiasMask = "mask"
 )
 
+// Forms of the linear maps.
+const (
+	// LinearGemm is Gemm on the weights as they are stored.
+	LinearGemm = "gemm"
+	// LinearMatMul is MatMul on float32 copies of them, transposed: what the tools
+	// that quantise weights look for.
+	LinearMatMul = "matmul"
+)
+
 // Places for the weights.
 const (
 	// WeightsExternal points into the checkpoint's safetensors files, which must
@@ -55,7 +64,10 @@ const (
 type Options struct {
 	Attention string // AttentionStandard ("") or AttentionORT
 	Bias      string // BiasAuto (""), BiasLowered or BiasMask
-	Weights   string // WeightsExternal (""), WeightsExternalCopy or WeightsEmbed
+	Linear    string // LinearGemm ("") or LinearMatMul
+	// Weights is WeightsExternal, WeightsExternalCopy or WeightsEmbed; "" is the
+	// first, or the second where LinearMatMul asks for copies.
+	Weights string
 	// Portable leaves out the model-local functions of domain ai.pecvt: their bodies
 	// stand where they were called. Not with AttentionORT, an operator of its own.
 	Portable bool
@@ -90,8 +102,14 @@ func (o Options) formed() Options {
 	if o.Bias == "" {
 		o.Bias = BiasAuto
 	}
+	if o.Linear == "" {
+		o.Linear = LinearGemm
+	}
 	if o.Weights == "" {
 		o.Weights = WeightsExternal
+		if o.Linear == LinearMatMul {
+			o.Weights = WeightsExternalCopy
+		}
 	}
 	if o.Opset == 0 {
 		o.Opset = lower.Current
@@ -146,6 +164,7 @@ func (o Options) checkForm() error {
 	if err := cmp.Or(
 		known("attention form", o.Attention, AttentionStandard, AttentionORT),
 		known("bias form", o.Bias, BiasAuto, BiasLowered, BiasMask),
+		known("linear form", o.Linear, LinearGemm, LinearMatMul),
 		known("weights", o.Weights, WeightsExternal, WeightsExternalCopy, WeightsEmbed),
 	); err != nil {
 		return err
@@ -153,6 +172,8 @@ func (o Options) checkForm() error {
 	switch {
 	case o.Opset < lower.Oldest || o.Opset > lower.Current:
 		return hint.Errorf("onnx: "+hint.Opset+" %d: expected %d to %d", o.Opset, lower.Oldest, lower.Current)
+	case o.Linear == LinearMatMul && o.Weights == WeightsExternal:
+		return hint.Errorf("onnx: " + hint.Linear + " matmul with " + hint.Weights + " external: transposed weights are copies, which the checkpoint's files do not hold; use " + hint.Weights + " external-copy or embed")
 	case o.Portable && o.Attention == AttentionORT:
 		return hint.Errorf("onnx: " + hint.Portable + " with " + hint.Attention + " ort: GroupQueryAttention is ONNX Runtime's own operator; use " + hint.Attention + " standard")
 	}

@@ -28,6 +28,9 @@ type chunk struct {
 	tensor     string
 	begin, end int64 // bytes of the stored tensor
 	offset     int64 // in model.onnx.data
+	// transposed, where not nil, is the weight that the piece holds the other way
+	// round; begin and end then are those of the float32 copy.
+	transposed *family.Weight
 }
 
 // onnxTypes maps what ONNX Runtime can cast to float32.
@@ -61,13 +64,9 @@ func (s *initializers) optional(w *family.Weight) *graph.Value {
 // stored returns the weight in its stored type: one initializer for a whole
 // tensor or for one run of its rows, else the runs joined.
 func (s *initializers) stored(w family.Weight) *graph.Value {
-	info, ok := s.src.Lookup(w.Tensor)
-	switch _, known := onnxTypes[info.DType]; {
-	case !ok:
-		return s.fail(store.Missing(s.src, w.Tensor))
-	case !known:
-		return s.fail(unsupported("%s: tensor %q is %s: weights may be BF16, F16, F32 or F64; convert the checkpoint to one of these first",
-			store.Where(s.src, w.Tensor), w.Tensor, info.DType))
+	info, ok := s.readable(w)
+	if !ok {
+		return &graph.Value{}
 	}
 	runs := mergeRuns(w.Rows)
 	if len(runs) == 0 {
@@ -93,6 +92,20 @@ func (s *initializers) stored(w family.Weight) *graph.Value {
 	v := s.g.Op("Concat", name, parts, graph.IntAttr("axis", 0))
 	s.cache[name] = v
 	return v
+}
+
+// readable finds a weight's tensor, or records that it is not there or of a type that
+// graphs have no number for.
+func (s *initializers) readable(w family.Weight) (store.Info, bool) {
+	info, ok := s.src.Lookup(w.Tensor)
+	switch _, known := onnxTypes[info.DType]; {
+	case !ok:
+		s.fail(store.Missing(s.src, w.Tensor))
+	case !known:
+		s.fail(unsupported("%s: tensor %q is %s: weights may be BF16, F16, F32 or F64; convert the checkpoint to one of these first",
+			store.Where(s.src, w.Tensor), w.Tensor, info.DType))
+	}
+	return info, s.g.Err() == nil
 }
 
 // mergeRuns joins neighbouring row ranges.
@@ -122,10 +135,8 @@ func (s *initializers) initializer(name string, shape []int64, info store.Info, 
 		}
 		v = s.g.Tensor(name, onnxTypes[info.DType], shape, raw)
 	case WeightsExternalCopy:
-		s.end = (s.end + dataAlign - 1) / dataAlign * dataAlign
-		s.data = append(s.data, chunk{tensor: info.Name, begin: begin, end: end, offset: s.end})
-		v = s.g.External(name, onnxTypes[info.DType], shape, DataFile, s.end, end-begin)
-		s.end += end - begin
+		at := s.place(chunk{tensor: info.Name, begin: begin, end: end})
+		v = s.g.External(name, onnxTypes[info.DType], shape, DataFile, at, end-begin)
 	default:
 		at, ok := s.src.Place(info.Name)
 		if !ok {
@@ -135,6 +146,14 @@ func (s *initializers) initializer(name string, shape []int64, info store.Info, 
 	}
 	s.cache[name] = v
 	return v
+}
+
+// place appends a piece to model.onnx.data and returns its offset there.
+func (s *initializers) place(c chunk) int64 {
+	c.offset = (s.end + dataAlign - 1) / dataAlign * dataAlign
+	s.data = append(s.data, c)
+	s.end = c.offset + c.end - c.begin
+	return c.offset
 }
 
 func (s *initializers) fail(err error) *graph.Value {

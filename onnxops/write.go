@@ -88,20 +88,27 @@ func writeFile(path string, fill func(io.Writer) error) error {
 func (s *initializers) writeData(w io.Writer) error {
 	var at int64
 	for _, c := range s.data {
-		raw, err := s.src.Read(c.tensor, c.begin, c.end)
-		if err != nil {
-			return err
-		}
 		if _, err := w.Write(make([]byte, c.offset-at)); err != nil {
 			return err
 		}
-		if _, err := w.Write(raw); err != nil {
+		if err := s.writeChunk(w, c); err != nil {
 			return err
 		}
 		at = c.offset + c.end - c.begin
 		s.src.Release(c.tensor)
 	}
 	return nil
+}
+
+func (s *initializers) writeChunk(w io.Writer, c chunk) error {
+	if c.transposed != nil {
+		return writeTransposed(w, s.src, *c.transposed)
+	}
+	raw, err := s.src.Read(c.tensor, c.begin, c.end)
+	if err == nil {
+		_, err = w.Write(raw)
+	}
+	return err
 }
 
 // maxModelBytes is the most that a protobuf message, so a model.onnx, may take.

@@ -66,7 +66,7 @@ func (s *session) wrongMetadata(m *told) string {
 	return s.wrongForm()
 }
 
-// wrongForm compares what the graph says of its functions with what
+// wrongForm compares what the graph says of its functions and linear maps with what
 // it has.
 func (s *session) wrongForm() string {
 	g := s.info.Model.GetGraph()
@@ -79,6 +79,15 @@ func (s *session) wrongForm() string {
 		return fmt.Sprintf("%s says that its functions are %q: expected inlined, or nothing", run.GraphFile, f)
 	case f == "inlined" && (len(s.info.Model.GetFunctions()) > 0 || used[pecvtDomain]):
 		return fmt.Sprintf("%s says that its functions are inlined, and has %d", run.GraphFile, len(s.info.Model.GetFunctions()))
+	}
+	linear := ""
+	for name, n := range s.info.Written.Groups {
+		if n.GetOpType() == "Gemm" && strings.HasSuffix(name, "/Gemm") {
+			linear = "matmul"
+		}
+	}
+	if s.info.Linear != linear {
+		return fmt.Sprintf("%s says that the form of its linear maps is %q, its nodes are %q", run.GraphFile, s.info.Linear, linear)
 	}
 	return ""
 }

@@ -1,13 +1,21 @@
 package verify_test
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/onnxops/lower"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // forms are the graphs for runtimes that lack something: functions, or the newest
@@ -80,4 +88,90 @@ func TestOldGroupQueryAttention(t *testing.T) {
 	present := runtimePresent(t)
 	c := conversion{model: "golden/llama-gqa", to: "hope", attention: onnxops.AttentionORT, opset: lower.Oldest}
 	wantComplete(t, verified(t, c.write(t), verify.Options{}), onnxops.AttentionORT, noGolden, present)
+}
+
+// TestMatMulForm: transposed float32 copies of weights of any stored type and place,
+// alone and with the other forms.
+func TestMatMulForm(t *testing.T) {
+	present := runtimePresent(t)
+	for _, c := range []conversion{
+		{model: "golden/llama-gqa", to: "hope"},
+		{model: "golden/llama-tied-bf16", to: "rope", opset: lower.Oldest},
+		{model: "golden/llama-sharded-f16", to: "rope", weights: onnxops.WeightsEmbed},
+		{model: "golden/phi3", to: "rope", portable: true},
+		{model: "golden/gpt-neox", to: "rope"},
+		{model: "golden/llama-gqa", to: "hope", attention: onnxops.AttentionORT},
+	} {
+		c.linear = onnxops.LinearMatMul
+		t.Run(fmt.Sprintf("%s/%s/opset=%d", filepath.Base(c.model), cmp.Or(c.attention, onnxops.AttentionStandard), c.opset), func(t *testing.T) {
+			t.Parallel()
+			wantComplete(t, verified(t, c.write(t), verify.Options{}), cmp.Or(c.attention, onnxops.AttentionStandard), noGolden, present)
+		})
+	}
+}
+
+// TestDamagedTranspose: a copy that is not its tensor's transpose fails the check of
+// weights, which says where.
+func TestDamagedTranspose(t *testing.T) {
+	c := conversion{model: "golden/llama-gqa", to: "rope", linear: onnxops.LinearMatMul, maxLength: 128}
+	for _, tt := range []struct {
+		damage func(t *testing.T, dir string, weight *onnxpb.TensorProto)
+		want   string
+	}{
+		{func(t *testing.T, dir string, w *onnxpb.TensorProto) { w.Dims[0], w.Dims[1] = w.Dims[1], w.Dims[0] }, "as [96 64]: expected [64 96]"},
+		{func(t *testing.T, dir string, w *onnxpb.TensorProto) { w.DataType = int32(onnxpb.TensorProto_INT32) }, "as INT32: expected FLOAT"},
+		{func(t *testing.T, dir string, w *onnxpb.TensorProto) { w.Name = "model.layers.1.mlp.up_proj.weight^T" }, "is not the checkpoint's at row 0, column 0"},
+		{func(t *testing.T, dir string, w *onnxpb.TensorProto) { // as stored
+			const size = 4 * 64 * 96
+			path := filepath.Join(dir, onnxops.DataFile)
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, offset, _ := run.External(w)
+			numbers := append([]byte(nil), data[offset:offset+size]...)
+			for i := range 96 {
+				for j := range 64 {
+					copy(data[offset+int64(4*(i*64+j)):][:4], numbers[4*(j*96+i):])
+				}
+			}
+			if err := os.WriteFile(path, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, "is not the checkpoint's at row 1, column 0"},
+	} {
+		dir := c.write(t)
+		path := filepath.Join(dir, onnxops.ModelFile)
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &onnxpb.ModelProto{}
+		if err := proto.Unmarshal(raw, m); err != nil {
+			t.Fatal(err)
+		}
+		const name = "model.layers.0.mlp.up_proj.weight^T"
+		i := slices.IndexFunc(m.GetGraph().GetInitializer(), func(w *onnxpb.TensorProto) bool { return w.GetName() == name })
+		if i < 0 {
+			t.Fatalf("no %s", name)
+		}
+		tt.damage(t, dir, m.Graph.Initializer[i])
+		for _, n := range m.GetGraph().GetNode() { // renamed along
+			for k, in := range n.GetInput() {
+				if in == name {
+					n.Input[k] = m.Graph.Initializer[i].Name
+				}
+			}
+		}
+		if raw, err = proto.Marshal(m); err == nil {
+			err = os.WriteFile(path, raw, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := verified(t, dir, verify.Options{Tokens: 8})
+		if found, _ := find(r, "weights", "ref"); found.Verdict != verify.Fail || !strings.Contains(found.Detail, tt.want) {
+			t.Errorf("weights: %s %s, expected %q in it", found.Verdict, found.Detail, tt.want)
+		}
+	}
 }

@@ -38,6 +38,7 @@ type graphResult struct {
 	Files     []string `json:"files"`
 	Attention string   `json:"attention"`
 	Weights   string   `json:"weights"`
+	Linear    string   `json:"linear"`
 	Portable  bool     `json:"portable"`
 	Opset     int      `json:"opset"`
 	Seconds   float64  `json:"seconds"`
@@ -284,5 +285,5 @@ func emit(dir string, o onnxops.Options) (*graphResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &graphResult{Files: e.Files, Attention: e.Attention, Weights: e.Weights, Portable: e.Portable, Opset: e.Opset, Seconds: time.Since(begin).Seconds()}, nil
+	return &graphResult{Files: e.Files, Attention: e.Attention, Weights: e.Weights, Linear: e.Linear, Portable: e.Portable, Opset: e.Opset, Seconds: time.Since(begin).Seconds()}, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -137,24 +138,27 @@ func parseSizeOf(flag, s string) (int64, error) {
 
 // graphFlags are the flags of the ONNX graph.
 type graphFlags struct {
-	attention, weights, bias string
-	maxLength, opset         int
-	portable                 bool
+	attention, weights, bias, linear string
+	maxLength, opset                 int
+	portable                         bool
 }
 
 var (
 	attentionForms = []string{onnxops.AttentionStandard, onnxops.AttentionORT}
 	weightPlaces   = []string{onnxops.WeightsExternal, onnxops.WeightsExternalCopy, onnxops.WeightsEmbed}
+	linearForms    = []string{onnxops.LinearGemm, onnxops.LinearMatMul}
 	biasForms      = []string{onnxops.BiasAuto, onnxops.BiasLowered, onnxops.BiasMask}
 )
 
 func (f *graphFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.attention, "attention", onnxops.AttentionStandard, "standard (opset-23 Attention, any runtime) or ort (GroupQueryAttention, with genai_config.json)")
-	flags.StringVar(&f.weights, "weights", onnxops.WeightsExternal, "external (point into the safetensors file), external-copy or embed")
+	flags.StringVar(&f.weights, "weights", "", "external (point into the safetensors file; the default), external-copy (the default of --linear matmul) or embed")
+	flags.StringVar(&f.linear, "linear", onnxops.LinearGemm, "linear maps: gemm on the weights as they are stored, or matmul on transposed float32 copies, which quantisers look for")
 	flags.StringVar(&f.bias, "bias", onnxops.BiasAuto, "additive biases: lowered (extra head coordinates), mask (S × T), or auto (lowered where that form exists)")
 	complete(cmd, "attention", attentionForms)
 	complete(cmd, "bias", biasForms)
+	complete(cmd, "linear", linearForms)
 	complete(cmd, "weights", weightPlaces)
 	flags.BoolVar(&f.portable, "portable", false, "write functions of ai.pecvt out in standard operators, for runtimes that expand none")
 	flags.IntVar(&f.opset, "opset", lower.Current, fmt.Sprintf("operator set of ai.onnx, %d to %d; an older one has rotation, RMS norm and attention written out", lower.Oldest, lower.Current))
@@ -167,7 +171,8 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 		valid       []string
 	}{
 		{"attention", f.attention, attentionForms},
-		{"weights", f.weights, weightPlaces},
+		{"linear", f.linear, linearForms},
+		{"weights", cmp.Or(f.weights, onnxops.WeightsExternal), weightPlaces},
 		{"bias", f.bias, biasForms},
 	} {
 		if !slices.Contains(v.valid, v.value) {
@@ -177,7 +182,7 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 	if f.maxLength < 0 {
 		return onnxops.Options{}, usagef("--max-length %d: expected a positive number", f.maxLength)
 	}
-	o := onnxops.Options{Attention: f.attention, Weights: f.weights, Bias: f.bias, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
+	o := onnxops.Options{Attention: f.attention, Weights: f.weights, Bias: f.bias, Linear: f.linear, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
 	if f.opset == 0 { // which a program leaves to the library, and nobody types
 		return o, usagef("--opset 0: expected %d to %d", lower.Oldest, lower.Current)
 	}

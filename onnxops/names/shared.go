@@ -100,6 +100,27 @@ const (
 	SinRows  = "/sin/Gather"
 )
 
+// transposedMark ends the name of a weight that a graph holds the other way round.
+const transposedMark = "^T"
+
+// TransposedWeight is the name of a graph's transposed copy of a tensor, or of the rows
+// that are given as begin:end, several joined by commas.
+func TransposedWeight(tensor, rows string) string {
+	if rows != "" {
+		rows = "[" + rows + "]"
+	}
+	return tensor + rows + transposedMark
+}
+
+// TransposeOf reads the name of such a copy.
+func TransposeOf(name string) (tensor, rows string, ok bool) {
+	name, ok = strings.CutSuffix(name, transposedMark)
+	if at := strings.LastIndexByte(name, '['); ok && at > 0 && strings.HasSuffix(name, "]") {
+		return name[:at], name[at+1 : len(name)-1], true
+	}
+	return name, "", ok
+}
+
 // Shapes that a Reshape gives a call's tokens.
 const (
 	shapes      = "/shape/"

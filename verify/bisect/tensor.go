@@ -215,7 +215,7 @@ func (s *search) judgeOrder(list []report.TensorFinding, layer int) {
 // compareWeight reads initialisers, joined, beside the checkpoint's weight, a
 // piece at a time: max |got − want| / max |want|.
 func (s *search) compareWeight(sources []*onnxpb.TensorProto, should *family.Weight) (off float64, note string, err error) {
-	raw, dtype, err := should.Bytes(s.ckpt)
+	raw, dtype, err := s.bytesOf(sources, should)
 	if err != nil {
 		return 0, "", err
 	}
@@ -238,6 +238,18 @@ func (s *search) compareWeight(sources []*onnxpb.TensorProto, should *family.Wei
 		got = append(got, io.NewSectionReader(f, offset, length))
 	}
 	return compareReaders(io.MultiReader(got...), bytes.NewReader(raw), dtype)
+}
+
+// bytesOf are the bytes that initialisers should hold: the weight's as stored, or
+// float32 the other way round where the one there is says so by its name.
+func (s *search) bytesOf(sources []*onnxpb.TensorProto, should *family.Weight) ([]byte, tensor.DType, error) {
+	if len(sources) == 1 {
+		if _, _, ok := run.TransposeOf(sources[0].GetName()); ok && len(should.Shape) == 2 {
+			raw, err := run.Transposed(should, should.Shape[0], s.ckpt)
+			return raw, tensor.F32, err
+		}
+	}
+	return should.Bytes(s.ckpt)
 }
 
 func compareReaders(got, want io.Reader, d tensor.DType) (off float64, note string, err error) {

@@ -18,9 +18,11 @@ type Base struct {
 	// To is a value of --to, or as-is. Cut, Scale, Slope, Layout and Spelling are
 	// the flags of the same names; empty is the default.
 	To, Cut, Scale, Slope, Layout, Spelling string
-	// Attention, Bias and Weights are the forms of the graph; empty is the
-	// default.
-	Attention, Bias, Weights string
+	// Attention, Bias, Weights and Linear are the forms of the graph; empty is the
+	// default, as 0 is of Opset.
+	Attention, Bias, Weights, Linear string
+	Portable                         bool
+	Opset                            int
 	// MaxLength is the length of the tables, 0 for defaultMaxLength.
 	MaxLength int
 }
@@ -37,6 +39,8 @@ func Bases() []Base {
 		{Name: "llama-rope-ort", Model: "golden/llama-gqa", To: "rope", Attention: onnxops.AttentionORT},
 		{Name: "llama-hope", Model: "golden/llama-gqa", To: "hope"},
 		{Name: "llama-hope-copy", Model: "golden/llama-gqa", To: "hope", Weights: onnxops.WeightsExternalCopy},
+		{Name: "llama-hope-opset17", Model: "golden/llama-gqa", To: "hope", Opset: 17},
+		{Name: "llama-hope-matmul", Model: "golden/llama-gqa", To: "hope", Linear: onnxops.LinearMatMul},
 		{Name: "llama-hope-longrope", Model: "golden/llama-gqa", To: "hope", Spelling: "longrope"},
 		{Name: "llama-hope-partial", Model: "golden/llama-gqa", To: "hope", Cut: "k=3", Layout: rewrite.Partial},
 		{Name: "llama-hope-ab3", Model: "golden/llama-gqa", To: "hope-ab3"},
@@ -58,6 +62,7 @@ func Bases() []Base {
 		{Name: "starcoder2", Model: "golden/starcoder2", To: "rope"},
 		{Name: "bloom", Model: "golden/bloom", To: "alibi"},
 		{Name: "bloom-mask", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask},
+		{Name: "bloom-mask-portable", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask, Portable: true},
 		{Name: "bloom-fox", Model: "golden/bloom", To: "fox"},
 		{Name: "bloom-grape-a", Model: "golden/bloom", To: "grape-a"},
 		{Name: "bloom-grape-ap", Model: "golden/bloom", To: "grape-ap"},
@@ -119,6 +124,6 @@ func (b Base) length() int {
 
 // Emit writes the graph of the checkpoint in dir.
 func (b Base) Emit(dir string) error {
-	_, err := onnxops.Emit(dir, onnxops.Options{Attention: b.Attention, Bias: b.Bias, Weights: b.Weights, MaxLength: b.length(), Version: "mutants"})
+	_, err := onnxops.Emit(dir, onnxops.Options{Attention: b.Attention, Bias: b.Bias, Weights: b.Weights, Linear: b.Linear, Portable: b.Portable, Opset: b.Opset, MaxLength: b.length(), Version: "mutants"})
 	return err
 }

@@ -26,9 +26,10 @@ type GraphInfo struct {
 	// Encoding, Attention, MaxLength and Weights (the fingerprint of the tensor
 	// files it was emitted for) come from the graph's metadata.
 	Encoding, Attention, Weights string
-	// Functions is "inlined" where it says that it has none.
-	Functions string
-	MaxLength int
+	// Functions is "inlined" where it says that it has none, Linear the form of its
+	// linear maps, "" for the default.
+	Functions, Linear string
+	MaxLength         int
 	// Layers is how many layers have a cache of keys among its inputs.
 	Layers int
 	// Caches are what goes from one call to the next, in the inputs' order.
@@ -60,6 +61,8 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 			g.Attention = p.GetValue()
 		case "pecvt.functions":
 			g.Functions = p.GetValue()
+		case "pecvt.linear":
+			g.Linear = p.GetValue()
 		case "pecvt.weights":
 			g.Weights = p.GetValue()
 		case "pecvt.max_length":

@@ -32,6 +32,9 @@ func (s *placed) behind(weight string) (info store.Info, from int64, ok bool) {
 // it is no weight of the checkpoint. A prompt reads few rows of an embedding, so
 // no logit need tell of a copy that is damaged.
 func (s *placed) strayCopy(t *onnxpb.TensorProto, location string, offset, length int64) string {
+	if turned, ok := s.turnedOf(t.GetName()); ok {
+		return s.strayTurned(turned, t)
+	}
 	info, from, ok := s.behind(t.GetName())
 	if !ok {
 		return ""

@@ -87,6 +87,9 @@ func (s *placed) unreadWeight() string {
 		if !used[t.GetName()] {
 			continue
 		}
+		if turned, ok := s.turnedOf(t.GetName()); ok {
+			read[turned.info.Name] = append(read[turned.info.Name], turned.rows...)
+		}
 		p, ok := s.pieceOf(t.GetName())
 		if ok {
 			read[p.info.Name] = append(read[p.info.Name], p.rows)

@@ -36,6 +36,7 @@ var Flags = map[hint.Field]string{
 	hint.MaxLength: "max-length",
 	hint.Portable:  "portable",
 	hint.Opset:     "opset",
+	hint.Linear:    "linear",
 
 	hint.Against:     "against",
 	hint.Golden:      "golden",

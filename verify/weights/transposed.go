@@ -1,0 +1,105 @@
+package weights
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/run"
+)
+
+// turned is an initializer that is a weight, or rows of one, the other way round and
+// in float32.
+type turned struct {
+	info store.Info
+	rows []family.Range
+}
+
+// turnedOf reads an initializer's name.
+func (s *placed) turnedOf(name string) (turned, bool) {
+	weight, rows, ok := run.TransposeOf(name)
+	info, known := s.ckpt.Lookup(weight)
+	if !ok || !known || len(info.Shape) == 0 {
+		return turned{}, false
+	}
+	if rows == nil {
+		rows = []family.Range{{Begin: 0, End: info.Shape[0]}}
+	}
+	for _, r := range rows {
+		if r.End > info.Shape[0] {
+			return turned{}, false
+		}
+	}
+	return turned{info, rows}, true
+}
+
+// count is the number of rows, the second dimension.
+func (t turned) count() (n int64) {
+	for _, r := range t.rows {
+		n += r.End - r.Begin
+	}
+	return n
+}
+
+// unlike tells of a transposed weight whose type, shape or length is not that of the
+// tensor of its name; "" where all are.
+func (t turned) unlike(init *onnxpb.TensorProto) string {
+	rows, columns := t.count(), int64(1)
+	for _, d := range t.info.Shape[1:] {
+		columns *= d
+	}
+	_, _, length := run.External(init)
+	if length == 0 {
+		length = int64(len(init.GetRawData()))
+	}
+	d := init.GetDims()
+	switch {
+	case init.GetDataType() != int32(onnxpb.TensorProto_FLOAT):
+		return fmt.Sprintf("the graph has %q as %s: expected FLOAT", init.GetName(), onnxpb.TensorProto_DataType(init.GetDataType()))
+	case len(d) != 2 || d[0] != columns || d[1] != rows:
+		return fmt.Sprintf("the graph has %q as %v: expected [%d %d], the checkpoint has the tensor as %v", init.GetName(), d, columns, rows, t.info.Shape)
+	case length != 4*rows*columns:
+		return fmt.Sprintf("the graph's copy %q has %d bytes: expected %d", init.GetName(), length, 4*rows*columns)
+	}
+	return ""
+}
+
+// strayTurned compares a transposed weight with the checkpoint's numbers; "" where all are
+// the same.
+func (s *placed) strayTurned(t turned, init *onnxpb.TensorProto) string {
+	if found := t.unlike(init); found != "" {
+		return found
+	}
+	w := &family.Weight{Tensor: t.info.Name, Rows: t.rows}
+	want, err := run.Transposed(w, t.count(), s.ckpt)
+	defer s.ckpt.Release(t.info.Name)
+	if err != nil {
+		return err.Error()
+	}
+	got := init.GetRawData()
+	if location, offset, length := run.External(init); location != "" {
+		f, err := os.Open(filepath.Join(s.dir, filepath.FromSlash(location)))
+		if err != nil {
+			return err.Error()
+		}
+		defer f.Close()
+		got = make([]byte, length)
+		if _, err := io.ReadFull(io.NewSectionReader(f, offset, length), got); err != nil {
+			return fmt.Sprintf("the graph's copy %q: %s: %v", init.GetName(), location, err)
+		}
+	}
+	if bytes.Equal(got, want) {
+		return ""
+	}
+	i := 0
+	for got[i] == want[i] {
+		i++
+	}
+	n := t.count()
+	return fmt.Sprintf("the graph's transposed copy of %q is not the checkpoint's at row %d, column %d of the tensor", t.info.Name, int64(i/4)%n, int64(i/4)/n)
+}

@@ -3,7 +3,9 @@ package convert
 import (
 	"context"
 
+	"github.com/pecvt/pecvt/convert/gguf/unpack"
 	"github.com/pecvt/pecvt/convert/torchfile"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Imported is the result of an import, as `pecvt import` prints it.
@@ -16,11 +18,36 @@ type Imported struct {
 	Bytes   int64    `json:"bytes"`
 }
 
-// Import writes a PyTorch checkpoint (.pt, .bin, an index, or a folder) as
-// safetensors into a folder, with config.json and the sidecars beside it; nothing
-// in the checkpoint is run. See [torchfile.Import].
-func Import(ctx context.Context, path, folder string, maxShard int64, progress func(done, total int64)) (*Imported, error) {
-	r, err := torchfile.Import(ctx, path, folder, torchfile.Options{MaxShard: maxShard, Beside: isSidecar, Progress: progress})
+// ImportOptions are of an import; the zero value writes one file.
+type ImportOptions struct {
+	// MaxShardSize bounds a file's tensor data in bytes; 0 is no bound.
+	MaxShardSize int64
+	// DType is the type of the tensors of a GGUF file: see [unpack.Options].
+	DType string
+	// NoTokenizer leaves a GGUF file's tokenizer out.
+	NoTokenizer bool
+	// Progress, where set, is called after each tensor with the bytes written.
+	Progress func(done, total int64)
+}
+
+// ImportDTypes lists the values of [ImportOptions.DType].
+func ImportDTypes() []string { return unpack.DTypes() }
+
+// Import writes a PyTorch checkpoint (.pt, .bin, an index, or a folder) or a GGUF
+// file as safetensors into a folder, with config.json and the sidecars beside it;
+// nothing in the checkpoint is run. See [torchfile.Import] and [unpack.Import].
+func Import(ctx context.Context, path, folder string, opts ImportOptions) (*Imported, error) {
+	if unpack.Opens(path) {
+		r, err := unpack.Import(ctx, path, folder, unpack.Options{DType: opts.DType, MaxShard: opts.MaxShardSize, NoTokenizer: opts.NoTokenizer, Progress: opts.Progress})
+		if err != nil {
+			return nil, err
+		}
+		return &Imported{Schema: 1, Source: path, Output: folder, Files: r.Files, Tensors: r.Tensors, Bytes: r.Bytes}, nil
+	}
+	if opts.NoTokenizer || opts.DType != "" && opts.DType != "auto" {
+		return nil, hint.Errorf("%s: %s and %s are for GGUF files: a PyTorch checkpoint is written bit by bit", path, hint.ImportDType, hint.NoTokenizer)
+	}
+	r, err := torchfile.Import(ctx, path, folder, torchfile.Options{MaxShard: opts.MaxShardSize, Beside: isSidecar, Progress: opts.Progress})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -9,30 +10,38 @@ import (
 )
 
 func newImport(a *app) *cobra.Command {
+	var opts convert.ImportOptions
 	var output, shard string
 	cmd := &cobra.Command{
 		Use:   "import CHECKPOINT -o DIR",
-		Short: "write a PyTorch checkpoint (.pt, .bin) as safetensors",
+		Short: "write a PyTorch checkpoint (.pt, .bin) or a GGUF file as safetensors",
 		Long: `import writes the tensors of a PyTorch checkpoint as safetensors, bit by bit, with
 config.json and the tokenizer's files beside it. Nothing in the checkpoint is
 run: a pickle that asks for more than torch's own tensors is refused by name.
 
-CHECKPOINT is a .pt or .bin file, a *.bin.index.json, or a folder that holds
-pytorch_model.bin or its index.`,
+Of a GGUF file it writes the tensors with the family's names and order of rows,
+config.json with the rotation, and tokenizer.json with its configuration and
+chat template. Blocks of scaled codes become float32, which loses nothing; all
+else keeps its type unless --dtype says another.
+
+CHECKPOINT is a .pt, .bin or .gguf file, a *.bin.index.json, or a folder that
+holds pytorch_model.bin or its index.`,
 		Example: `  pecvt import path/to/model -o model
-  pecvt import pytorch_model.bin -o model --max-shard-size 5GB`,
+  pecvt import pytorch_model.bin -o model --max-shard-size 5GB
+  pecvt import model.Q4_K_M.gguf -o model --dtype bfloat16`,
 		Args: exactly("CHECKPOINT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output == "" {
 				return usagef("import: -o DIR is missing: the folder to write")
 			}
-			size, err := parseSize(shard)
-			if err != nil {
+			var err error
+			if opts.MaxShardSize, err = parseSize(shard); err != nil {
 				return err
 			}
 			u := newUI(a, cmd.ErrOrStderr())
 			defer u.close()
-			r, err := convert.Import(cmd.Context(), args[0], output, size, func(done, total int64) { u.bytes("importing", done, total) })
+			opts.Progress = func(done, total int64) { u.bytes("importing", done, total) }
+			r, err := convert.Import(cmd.Context(), args[0], output, opts)
 			if err != nil {
 				return err
 			}
@@ -46,5 +55,7 @@ pytorch_model.bin or its index.`,
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "target `DIR`; nothing in it is replaced")
 	cmd.Flags().StringVar(&shard, "max-shard-size", "", "largest tensor file, such as 5GB (default: one file)")
+	cmd.Flags().StringVar(&opts.DType, "dtype", "auto", "type of a GGUF file's tensors: "+strings.Join(convert.ImportDTypes(), ", "))
+	cmd.Flags().BoolVar(&opts.NoTokenizer, "no-tokenizer", false, "leave a GGUF file's tokenizer out")
 	return cmd
 }

@@ -69,6 +69,9 @@ const (
 	MaxMem      = "Options.MaxMem"
 	Seed        = "Options.Seed"
 
+	ImportDType = "ImportOptions.DType"
+	NoTokenizer = "ImportOptions.NoTokenizer"
+
 	Scored      = "Config.IDs"
 	EvalAgainst = "Config.Against"
 	BOS         = "Config.BOS"
@@ -82,6 +85,7 @@ func Fields() []Field {
 	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, Replace, NoGraph, IgnoreKeys, Attention, Bias, Weights, MaxLength, Portable, Opset, Linear,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
+		ImportDType, NoTokenizer,
 		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences}
 }
 

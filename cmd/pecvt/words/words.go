@@ -53,6 +53,9 @@ var Flags = map[hint.Field]string{
 	hint.MaxMem:      "max-mem",
 	hint.Seed:        "seed",
 
+	hint.ImportDType: "dtype",
+	hint.NoTokenizer: "no-tokenizer",
+
 	hint.Scored:      "ids",
 	hint.EvalAgainst: "against",
 	hint.BOS:         "bos",

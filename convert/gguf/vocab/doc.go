@@ -1,5 +1,5 @@
 // Package vocab writes the tokenizer of a Hugging Face folder into the metadata of
-// a GGUF file, as llama.cpp reads it: byte-level BPE as the model "gpt2" with the
+// a GGUF file, and the other way ([Restore]), as llama.cpp reads it: byte-level BPE as the model "gpt2" with the
 // name of its pre-tokenizer, SentencePiece's BPE as the model "llama" with scores.
 //
 // What llama.cpp would tokenize otherwise is an error that names it: another kind

@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GOLDEN", filepath.Join(root, "golden"))
 			env.Setenv("MODELS", filepath.Join(root, "models"))
 			env.Setenv("TORCH", filepath.Join(root, "..", "convert", "torchfile", "testdata"))
+			env.Setenv("GGUF", filepath.Join(root, "..", "convert", "gguf", "arch", "testdata"))
 			env.Setenv("DOCS", filepath.Join(root, "..", "docs"))
 			env.Setenv("TMPDIR", filepath.Join(env.WorkDir, ".tmp"))
 			env.Setenv(ort.EnvLibrary, lib.Path)

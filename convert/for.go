@@ -26,11 +26,11 @@ func decide(m *family.Model, src family.Source, o Options) (r *rewrite.Rewrite, 
 		if r, err = rewrite.Make(m, src, o.Rewrite()); err != nil {
 			return nil, nil, err
 		}
-		stands := loaders.FormOf(m.Rope, m.Family)
+		stands := standing(m)
 		if o.Format == GGUF {
-			stands = loaders.GGUF
+			stands = loaders.Judge(loaders.GGUF, m.Family)
 		}
-		missing := loaders.Missing(loaders.Judge(stands, m.Family), names)
+		missing := loaders.Missing(stands, names)
 		if len(missing) > 0 {
 			return nil, nil, hint.Errorf(hint.For+" %s: %w: the encoding stays as it is, and is not computed by all (%s)", strings.Join(names, ","), posenc.ErrUnsupported, loaders.Reasons(missing))
 		}

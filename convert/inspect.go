@@ -138,7 +138,7 @@ func inspection(m *family.Model, name string) *Inspection {
 	if m.Extension != nil {
 		in.Readers = loaders.Judge(loaders.Own, m.Family)
 	} else {
-		in.Readers = loaders.Judge(loaders.FormOf(m.Rope, m.Family), m.Family)
+		in.Readers = standing(m)
 	}
 	in.spectrum(m)
 	in.Warnings = append(in.Warnings, spectrumWarnings(m, in.Planes)...)
@@ -234,4 +234,13 @@ func equalFloats(a, b []float64) bool {
 		}
 	}
 	return true
+}
+
+// standing says what becomes of a model's rotation as its configuration says it.
+func standing(m *family.Model) []loaders.Verdict {
+	form := loaders.FormOf(m.Rope, m.Family)
+	if m.NewKeysAlone() {
+		return loaders.JudgeKeys(form, m.Family)
+	}
+	return loaders.Judge(form, m.Family)
 }

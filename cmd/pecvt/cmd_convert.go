@@ -235,7 +235,7 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 	writeNotes(w, plan, notes)
 	for _, l := range loaders.Lines(e.Readers) {
 		if l.Outcome == loaders.Wrong || l.Outcome == loaders.Refused {
-			fmt.Fprintf(w, "note: %s: %s\n", outcomeWords[l.Outcome], named(l))
+			fmt.Fprintf(w, "note: %s: %s\n", outcomeWords[l.Outcome], l.Text)
 		}
 	}
 	if result.Graph != nil {

@@ -96,28 +96,13 @@ var outcomeWords = map[loaders.Outcome]string{
 	loaders.Right: "read by", loaders.Wrong: "computed wrong in silence by", loaders.Refused: "refused by", loaders.Unknown: "not known of",
 }
 
-// named lists the loaders of a line, each with what is said of it.
-func named(l loaders.Line) string {
-	var list []string
-	for _, name := range l.Names {
-		for _, note := range l.Notes {
-			if rest, ok := strings.CutPrefix(note, name+": "); ok {
-				name += " (" + rest + ")"
-				break
-			}
-		}
-		list = append(list, name)
-	}
-	return strings.Join(list, ", ")
-}
-
 // writeReaders prints what becomes of a result: all of it, or only what goes
 // wrong.
 func writeReaders(w io.Writer, list []loaders.Verdict, all bool) {
 	heads := map[loaders.Outcome]string{loaders.Right: "read by    ", loaders.Wrong: "wrong in   ", loaders.Refused: "refused by ", loaders.Unknown: "unknown to "}
 	for _, l := range loaders.Lines(list) {
 		if all || l.Outcome == loaders.Wrong || l.Outcome == loaders.Refused {
-			fmt.Fprintf(w, "%s%s\n", heads[l.Outcome], named(l))
+			fmt.Fprintf(w, "%s%s\n", heads[l.Outcome], l.Text)
 		}
 	}
 }

@@ -17,6 +17,7 @@ const (
 	warnsAlone  = "its converter only warns of the type, and the source is computed"
 	ownShare    = "stops with a shape error: it reads no partial rotary dimension of this family"
 	modelType   = "model type pecvt is unknown to it"
+	passedOver  = "it passes over rope_parameters: base 10000 and no scaling, or the family's own defaults"
 	everyLength = "it takes the factors of the other length for all"
 )
 
@@ -26,6 +27,16 @@ const (
 func checkpointRows() []Row {
 	all := []string{Default, Linear, YaRN, Llama3, LongRoPE, LongRoPEGain, LongRoPETwo, Proportional, ProportionalScaled}
 	return []Row{
+		{"transformers5", []string{NewKeys}, nil, Right, Run, ""},
+		{"transformers4", []string{NewKeys}, nil, Wrong, Run, passedOver},
+		{"llama.cpp", []string{NewKeys}, nil, Right, Read, ""},
+		{"ollama", []string{NewKeys}, append([]string{"qwen2", "qwen3"}, llamas...), Wrong, Read, passedOver},
+		{"mlx", []string{NewKeys}, []string{"llama", "mistral", "qwen2", "olmo2", "smollm3", "phi3"}, Wrong, Run, passedOver},
+		{"mlx", []string{NewKeys}, []string{"qwen3"}, Right, Run, ""},
+		{"mlx", []string{NewKeys}, []string{"stablelm", "gpt_neox"}, Refused, Run, "it wants the older keys"},
+		{"vllm", []string{NewKeys}, nil, Right, Read, ""},
+		{"candle", []string{NewKeys}, []string{"llama"}, Wrong, Read, passedOver},
+
 		{"transformers5", []string{Partial}, unpacked, Refused, Run, ownShare},
 		{"transformers5", []string{Partial}, []string{"phi3"}, Right, Run, ""},
 		{"transformers5", append(all, Dynamic), nil, Right, Run, ""},

@@ -14,6 +14,7 @@ func graphRows() []Row {
 		{"openvino", []string{Standard, ORT}, nil, Refused, Run, "it does not expand functions of a model"},
 		{"openvino", []string{Portable, Older}, nil, Right, Run, ""},
 		{"onnxruntime-openvino", []string{Standard, ORT, Portable}, nil, Refused, Run, "OpenVINO does not support Attention there"},
+		{"onnxruntime-openvino", []string{Older}, nil, Right, Run, "attention is written out there"},
 		{"tract", []string{Standard, ORT}, nil, Refused, Run, "it does not expand functions of a model"},
 		{"tract", []string{Portable}, nil, Right, Run, ""},
 		{"tract", []string{Older}, nil, Refused, Run, "where heads share keys it does not follow the shape of the scores"},

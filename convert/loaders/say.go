@@ -47,8 +47,9 @@ func OwnGain(p posenc.RopeParams) float64 {
 // Line is what is said of the loaders of one outcome.
 type Line struct {
 	Outcome Outcome
-	// Names are the loaders, Notes what is said of them, name first.
-	Names, Notes []string
+	Names   []string
+	// Text names them with what is said of each, once where it is said of several.
+	Text string
 }
 
 // Lines sorts verdicts by their outcome, right ones first; outcomes without a
@@ -57,16 +58,25 @@ func Lines(list []Verdict) []Line {
 	var out []Line
 	for _, o := range []Outcome{Right, Wrong, Refused, Unknown} {
 		l := Line{Outcome: o}
+		var notes []string
+		of := map[string][]string{}
 		for _, v := range list {
 			if v.Outcome != o {
 				continue
 			}
 			l.Names = append(l.Names, v.Loader)
-			if v.Note != "" {
-				l.Notes = append(l.Notes, v.Loader+": "+v.Note)
+			if of[v.Note] == nil {
+				notes = append(notes, v.Note)
+			}
+			of[v.Note] = append(of[v.Note], v.Loader)
+		}
+		for i, note := range notes {
+			notes[i] = strings.Join(of[note], ", ")
+			if note != "" {
+				notes[i] += " (" + note + ")"
 			}
 		}
-		if l.Names != nil {
+		if l.Text = strings.Join(notes, "; "); l.Names != nil {
 			out = append(out, l)
 		}
 	}

@@ -112,6 +112,7 @@ const (
 	Partial            = "partial"
 	Own                = "pecvt"
 	GGUF               = "gguf"
+	NewKeys            = "rope_parameters"
 )
 
 // The forms of graphs.
@@ -137,6 +138,7 @@ func Forms() []Form {
 		{ProportionalScaled, Checkpoint, "the fastest planes turn, slower by a factor"},
 		{Partial, Checkpoint, "the partial layout: rows permuted, a smaller rotary dimension"},
 		{Own, Checkpoint, "model type pecvt: frequencies per head, biases"},
+		{NewKeys, Checkpoint, "a source's rope_parameters without the older keys beside it, which pecvt does not write"},
 		{GGUF, Checkpoint, "a GGUF file: one spectrum as a base and factors per plane"},
 		{Standard, Graph, "opset 23, functions of domain ai.pecvt, Attention"},
 		{ORT, Graph, "attention as GroupQueryAttention, for ONNX Runtime"},
@@ -180,6 +182,19 @@ func Judge(form, family string) []Verdict {
 	for _, l := range Loaders() {
 		if l.Takes == kind(form) {
 			list = append(list, judge(l, form, family))
+		}
+	}
+	return list
+}
+
+// JudgeKeys is [Judge] of a configuration that says its rotation in rope_parameters
+// alone: loaders that pass over that key compute another one, whatever the form,
+// and of those that were not looked at with it nothing is known.
+func JudgeKeys(form, family string) []Verdict {
+	list := Judge(form, family)
+	for i, v := range Judge(NewKeys, family) {
+		if list != nil && v.Outcome != Right {
+			list[i] = v
 		}
 	}
 	return list

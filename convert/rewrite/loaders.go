@@ -7,9 +7,13 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// judged says what becomes of the result in the loaders of the table.
-func (r *Rewrite) judged(form string) {
+// judged says what becomes of the result in the loaders of the table; alone is a
+// result that keeps a source's keys that older readers pass over.
+func (r *Rewrite) judged(form string, alone bool) {
 	r.Readers = loaders.Judge(form, r.Family)
+	if alone {
+		r.Readers = loaders.JudgeKeys(form, r.Family)
+	}
 	if r.Readers != nil {
 		r.Loaders = loaders.Summary(r.Readers)
 	}

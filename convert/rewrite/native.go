@@ -28,9 +28,10 @@ func (r *Rewrite) native(m *family.Model) error {
 		return err
 	}
 	r.Spelling = found.Type
-	r.judged(loaders.FormOf(found, r.Family))
+	kept := s.unchanged && found.Type == m.Rope.Type
+	r.judged(loaders.FormOf(found, r.Family), kept && m.NewKeysAlone())
 	r.Config = m.Config.Object.Clone()
-	if !s.unchanged || found.Type != m.Rope.Type {
+	if !kept {
 		if err := writeRope(r.Config, spec, m.Rope, found, false); err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ func (r *Rewrite) partial(m *family.Model) error {
 		return fmt.Errorf("%w; %s", err, native)
 	}
 	r.Spelling, r.Family = p.Type, target.Name
-	r.judged(loaders.FormOf(p, r.Family))
+	r.judged(loaders.FormOf(p, r.Family), false)
 	r.Config, r.ConfigChanged = m.Config.Object.Clone(), true
 	order := keptFirst(rotary(m), kept)
 	if spec.PartialLayout != "" {

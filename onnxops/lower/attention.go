@@ -32,22 +32,28 @@ func attention(x *graph.Expansion) {
 	key := x.Output(1, "key", "Concat", []*graph.Value{x.In[4], x.In[1]}, graph.IntAttr("axis", 2))
 	value := x.Output(2, "value", "Concat", []*graph.Value{x.In[5], x.In[2]}, graph.IntAttr("axis", 2))
 	columns := x.Op("columns", "Transpose", []*graph.Value{key}, graph.IntsAttr("perm", 0, 1, 3, 2))
-	shared := heads != groups
-	regroup := func(step string, v *graph.Value, n, last int64) *graph.Value {
-		if !shared {
-			return v
-		}
-		return x.Op(step, "Reshape", []*graph.Value{v, x.Ints(0, n, -1, last)})
+	softmax := func(product *graph.Value, among func(scores *graph.Value) *graph.Value) *graph.Value {
+		v := x.Op("scale", "Mul", []*graph.Value{product, x.Number(x.Float("scale", 1/math.Sqrt(float64(q.Shape()[3].N))))})
+		v = x.Op("masked", "Add", []*graph.Value{among(v), mask})
+		return x.Op("softmax", "Softmax", []*graph.Value{v}, graph.IntAttr("axis", -1))
 	}
-	scores := x.Op("product", "MatMul", []*graph.Value{regroup("groups", q, groups, 0), columns})
-	scores = x.Op("scale", "Mul", []*graph.Value{scores, x.Number(x.Float("scale", 1/math.Sqrt(float64(q.Shape()[3].N))))})
-	scores = regroup("scores", scores, heads, 0)
-	scores = x.Op("masked", "Add", []*graph.Value{scores, mask})
-	scores = x.Op("softmax", "Softmax", []*graph.Value{scores}, graph.IntAttr("axis", -1))
-	in := []*graph.Value{regroup("shares", scores, groups, 0), value}
-	if !shared {
-		x.Last("MatMul", in)
+	if heads == groups {
+		shares := softmax(x.Op("product", "MatMul", []*graph.Value{q, columns}), func(v *graph.Value) *graph.Value { return v })
+		x.Last("MatMul", []*graph.Value{shares, value})
 		return
 	}
-	x.Last("Reshape", []*graph.Value{x.Op("context", "MatMul", in), x.Ints(0, heads, -1, 0)})
+	rows := x.Op("groups", "Reshape", []*graph.Value{q, x.Ints(0, groups, -1, 0)})
+	shares := softmax(x.Op("product", "MatMul", []*graph.Value{rows, columns}), func(v *graph.Value) *graph.Value {
+		return regrouped(x, "scores", v, heads, q)
+	})
+	shares = regrouped(x, "shares", shares, groups, rows)
+	x.Last("Reshape", []*graph.Value{x.Op("context", "MatMul", []*graph.Value{shares, value}), x.Ints(0, heads, -1, 0)})
+}
+
+// regrouped has scores (B, ·, ·, T) in n heads of as many rows as like has. The number
+// is read of it and not left to be found: tract does not divide by the sum that T is.
+func regrouped(x *graph.Expansion, step string, scores *graph.Value, n int64, like *graph.Value) *graph.Value {
+	rows := x.Op(step+"_rows", "Shape", []*graph.Value{like}, graph.IntAttr("start", 2), graph.IntAttr("end", 3))
+	shape := x.Op(step+"_shape", "Concat", []*graph.Value{x.Ints(0, n), rows, x.Ints(0)}, graph.IntAttr("axis", 0))
+	return x.Op(step, "Reshape", []*graph.Value{scores, shape})
 }

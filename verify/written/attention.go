@@ -28,11 +28,11 @@ func attention(g *group) node {
 		query = before.GetInput()[0]
 		scores := g.take("scores", "Reshape", 2)
 		g.reads(scores, 0, out(scale))
-		heads = g.regrouped(scores)
+		heads = g.regroupedAs(scores, "scores", query)
 		g.reads(masked, 0, out(scores))
 		shares := g.take("shares", "Reshape", 2)
 		g.reads(shares, 0, out(softmax))
-		if n := g.regrouped(shares); n != groups {
+		if n := g.regroupedAs(shares, "shares", out(before)); n != groups {
 			g.fail("%s makes %d groups of heads: expected %d", shares.GetName(), n, groups)
 		}
 		context := g.take("context", "MatMul", 2)
@@ -68,5 +68,22 @@ func (g *group) regrouped(n node) int64 {
 		g.fail("%s reshapes to %v: expected [0 n -1 0]", n.GetName(), to)
 		return 0
 	}
+	return to[1]
+}
+
+// regroupedAs is n of a reshape to (as it was, n, as many rows as another value has,
+// as it was).
+func (g *group) regroupedAs(n node, step, like string) int64 {
+	shape := g.take(step+"_shape", "Concat", 3, integer("axis", 0))
+	g.reads(n, 1, out(shape))
+	to := g.intsOf(shape, 0)
+	if len(to) != 2 || to[0] != 0 || to[1] < 1 {
+		g.fail("%s begins with %v: expected [0 n]", shape.GetName(), to)
+		return 0
+	}
+	rows := g.take(step+"_rows", "Shape", 1, integer("start", 2), integer("end", 3))
+	g.reads(rows, 0, like)
+	g.reads(shape, 1, out(rows))
+	g.areInts(shape, 2, 0)
 	return to[1]
 }

@@ -16,7 +16,7 @@ func newVerify(a *app) *cobra.Command {
 	var output verifyOutput
 	var maxMem string
 	cmd := &cobra.Command{
-		Use:   "verify [DIR]",
+		Use:   "verify [DIR|FILE.gguf]",
 		Short: "prove a converted folder: checkpoint, Go references and ONNX Runtime agree",
 		Long: `verify computes the logits of the same tokens three times: with a Go forward
 pass in float64 straight from the checkpoint (ref), with a Go interpreter of
@@ -27,6 +27,10 @@ tables and one position past it are checked.
 ONNX Runtime is looked for at --ort-lib, in PECVT_ORT_LIB, in the cache that
 'make ort' fills, and in the system's library folders. Without it the Go
 runners still verify and the exit code is 5 (--require ort: a failure).
+
+A .gguf file is first written as safetensors with a graph into a temporary
+folder (TMPDIR), in float32 where it has blocks, and that is verified: the
+numbers that were read, the rotation, and what the graph makes of them.
 
 DIR defaults to the current folder. Exit code 3 means a mismatch.`,
 		Example: `  pecvt verify model-hope
@@ -56,7 +60,7 @@ DIR defaults to the current folder. Exit code 3 means a mismatch.`,
 			defer ui.close()
 			opts.Progress = ui.steps
 			opts.Curves = output.wantCurves()
-			r, err := verify.Verify(cmd.Context(), dir, opts)
+			r, err := verifyAny(cmd.Context(), dir, opts)
 			ui.close()
 			if err != nil {
 				return output.failed(cmd.Context(), dir, err)

@@ -67,6 +67,8 @@ func formatOf(src store.Store) string {
 
 // planFile plans a result of one GGUF file.
 func (p *Plan) planFile(src store.Store, m *family.Model) error {
+	// who reads the configuration of a folder does not read this one
+	p.Encoding.Readers, p.Encoding.Loaders = nil, "llama.cpp and what is built on it"
 	p.say()
 	if formatOf(src) == gguf.Format {
 		return p.planRespelling(src, m)

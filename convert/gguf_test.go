@@ -293,3 +293,23 @@ func bytesOf(t *testing.T, path string) []byte {
 	}
 	return data
 }
+
+// TestGGUFHash: the manifest in the file has the SHA-256 of the source.
+func TestGGUFHash(t *testing.T) {
+	dir := golden(t, "llama-tied-bf16")
+	for source, file := range map[string]string{llamaCPP("llama-tied-bf16"): llamaCPP("llama-tied-bf16"), dir: filepath.Join(dir, "model.safetensors")} {
+		f, _ := intoGGUF(t, source, convert.Options{To: "hope", Hash: true})
+		kv, _ := f.Header.Find("pecvt.manifest")
+		text, err := kv.Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var man convert.Manifest
+		if err := json.Unmarshal([]byte(text), &man); err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("%x", sha256.Sum256(bytesOf(t, file))); len(man.Source.Files) != 1 || man.Source.Files[0].SHA256 != want {
+			t.Errorf("%s: %+v, want %s", source, man.Source.Files, want)
+		}
+	}
+}

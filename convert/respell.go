@@ -37,7 +37,9 @@ const (
 // source's data as they are, and what is written over and behind them.
 type respelling struct {
 	source         string
+	h              *gguf.Header
 	header         []byte
+	edited         int   // tensors that change or come beside
 	offset, length int64 // the data in the source
 	patches        []patch
 	sizes          arch.Sizes
@@ -75,7 +77,8 @@ func (p *Plan) planRespelling(src store.Store, m *family.Model) error {
 	if err := p.respell(src, f, h, m, r); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return p.closeHeader(h, r)
+	r.h = h
+	return p.closeHeader(r)
 }
 
 // dataEnd gives the bytes up to the end of the last tensor.
@@ -166,6 +169,7 @@ func (p *Plan) respellRows(f *gguf.File, row arch.Arch, r *respelling) error {
 				return fmt.Errorf("tensor %q: signs that change are %w in a GGUF file", name, posenc.ErrUnsupported)
 			}
 		}
+		r.edited++
 		r.patches = append(r.patches, patch{at: t.Offset, name: name, pieces: pieces})
 	}
 	return nil
@@ -226,6 +230,7 @@ func (r *respelling) factors(f *gguf.File, h *gguf.Header, name string, values [
 		} else if old, err := f.Read(name, 0, n); err != nil || bytes.Equal(old, raw) {
 			return err
 		}
+		r.edited++
 		r.patches = append(r.patches, patch{at: t.Offset, name: name, data: raw})
 		return nil
 	}
@@ -238,43 +243,47 @@ func (r *respelling) factors(f *gguf.File, h *gguf.Header, name string, values [
 	}
 	h.Tensors = append(h.Tensors, gguf.Tensor{Name: name, Type: gguf.F32, Dims: []int64{int64(len(values))}, Offset: r.length + int64(len(r.tail))})
 	r.tail = append(r.tail, raw...)
+	r.edited++
 	return nil
 }
 
-// closeHeader adds pecvt's own keys, and moves the data's start to where blocks can
-// be shared with the source.
-func (p *Plan) closeHeader(h *gguf.Header, r *respelling) error {
-	if err := p.describeIn(h); err != nil {
+// closeHeader adds pecvt's own keys and the plan of the file.
+func (p *Plan) closeHeader(r *respelling) error {
+	p.respelling = r
+	if err := p.sealRespelling(); err != nil {
 		return err
 	}
-	h.Remove(paddingKey)
-	header, err := h.Encode()
-	if err != nil {
-		return err
-	}
-	if int64(len(header))%fsio.Block != r.offset%fsio.Block {
-		h.Set(gguf.NewText(paddingKey, ""))
-		if header, err = h.Encode(); err != nil {
-			return err
-		}
-		off := (r.offset - int64(len(header))) % fsio.Block
-		h.Set(gguf.NewText(paddingKey, strings.Repeat(" ", int(off+fsio.Block)%fsio.Block)))
-		if header, err = h.Encode(); err != nil {
-			return err
-		}
-	}
-	align, err := h.Alignment()
+	align, err := r.h.Alignment()
 	if err != nil {
 		return err
 	}
 	for (r.length+int64(len(r.tail)))%align != 0 {
 		r.tail = append(r.tail, 0)
 	}
-	r.header = header
-	p.respelling = r
-	p.Files = append(p.Files, FilePlan{Name: p.fileName(), Action: Respell, Source: p.source.Files[0].Name, Tensors: len(h.Tensors), Edited: len(r.patches),
-		Bytes: int64(len(header)) + r.length + int64(len(r.tail))})
+	p.Files = append(p.Files, FilePlan{Name: p.fileName(), Action: Respell, Source: p.source.Files[0].Name, Tensors: len(r.h.Tensors), Edited: r.edited,
+		Bytes: int64(len(r.header)) + r.length + int64(len(r.tail))})
 	return nil
+}
+
+// sealRespelling writes the header with the manifest as it stands, and moves the
+// data's start to where blocks can be shared with the source.
+func (p *Plan) sealRespelling() (err error) {
+	r := p.respelling
+	if err := p.describeIn(r.h); err != nil {
+		return err
+	}
+	r.h.Remove(paddingKey)
+	if r.header, err = r.h.Encode(); err != nil || int64(len(r.header))%fsio.Block == r.offset%fsio.Block {
+		return err
+	}
+	r.h.Set(gguf.NewText(paddingKey, ""))
+	if r.header, err = r.h.Encode(); err != nil {
+		return err
+	}
+	off := (r.offset - int64(len(r.header))) % fsio.Block
+	r.h.Set(gguf.NewText(paddingKey, strings.Repeat(" ", int(off+fsio.Block)%fsio.Block)))
+	r.header, err = r.h.Encode()
+	return err
 }
 
 // describeIn writes pecvt's own keys into a header.

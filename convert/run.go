@@ -162,10 +162,16 @@ func (w *run) file(f FilePlan) (how string, err error) {
 		return string(action), err
 	case Rewrite:
 		if g := w.plan.ggufFile; g != nil {
+			if err := w.sealed(f.Name, w.plan.sealGGUF); err != nil {
+				return "", err
+			}
 			return g.write(w, dst)
 		}
 		return "rewritten", w.tensors(f.Name, dst)
 	case Respell:
+		if err := w.sealed(f.Name, w.plan.sealRespelling); err != nil {
+			return "", err
+		}
 		return w.plan.respelling.write(w, dst)
 	}
 	text, err := w.text(f.Name)
@@ -185,21 +191,43 @@ func (w *run) text(name string) ([]byte, error) {
 	case tokenizerConfigName:
 		return w.plan.tokenizer, nil
 	}
-	if w.plan.options.Hash {
-		for i := range w.plan.source.Files {
-			f := &w.plan.source.Files[i]
-			w.at = "hash " + f.Name
-			w.report(0)
-			var err error
-			if f.SHA256, err = fileSHA256(w.ctx, filepath.Join(w.plan.dir, f.Name)); err != nil {
-				return nil, err
-			}
-		}
-		w.at = name
+	if err := w.hashSource(name); err != nil {
+		return nil, err
 	}
 	return w.plan.renderManifest(func(file string) (string, error) {
 		return fileSHA256(w.ctx, filepath.Join(w.dir, file))
 	})
+}
+
+// sealed writes the header of a GGUF file anew where it was planned without the
+// source's hashes, which are as long as what stood for them.
+func (w *run) sealed(name string, seal func() error) error {
+	if !w.plan.options.Hash {
+		return nil
+	}
+	if err := w.hashSource(name); err != nil {
+		return err
+	}
+	return seal()
+}
+
+// hashSource fills in the SHA-256 of the source's files, where asked for, while the
+// named file is made.
+func (w *run) hashSource(name string) error {
+	if !w.plan.options.Hash {
+		return nil
+	}
+	for i := range w.plan.source.Files {
+		f := &w.plan.source.Files[i]
+		w.at = "hash " + f.Name
+		w.report(0)
+		var err error
+		if f.SHA256, err = fileSHA256(w.ctx, filepath.Join(w.plan.dir, f.Name)); err != nil {
+			return err
+		}
+	}
+	w.at = name
+	return nil
 }
 
 func (w *run) write(path string, text []byte) error {

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -39,10 +38,10 @@ func (s *session) files() error {
 // unlikeFile tells how a file differs from what is recorded of it, "" where it
 // does not. A name that leads out of the folder is no file of it.
 func (s *session) unlikeFile(name string, size int64, sum string) (string, error) {
-	if name != filepath.Base(name) || slices.Contains([]string{".", ".."}, name) {
+	if name == "." || !fs.ValidPath(name) || !filepath.IsLocal(filepath.FromSlash(name)) {
 		return fmt.Sprintf("%s lists %q: expected a file of the folder", run.ManifestFile, name), nil
 	}
-	path := filepath.Join(s.dir, name)
+	path := filepath.Join(s.dir, filepath.FromSlash(name))
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

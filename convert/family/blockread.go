@@ -1,6 +1,8 @@
 package family
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -275,8 +277,13 @@ func oneOf(o *Object, key string, valid ...string) error {
 
 // found spells a key's value for an error.
 func found(o *Object, key string) string {
-	if raw := o.Raw(key); raw != nil {
-		return config.Clip(string(raw), 40)
+	raw := o.Raw(key)
+	if raw == nil {
+		return "missing"
 	}
-	return "missing"
+	var line bytes.Buffer
+	if json.Compact(&line, raw) != nil {
+		line.Write(raw)
+	}
+	return config.Clip(line.String(), 40)
 }

@@ -208,7 +208,12 @@ func whole(name string, shape ...int64) Weight {
 	return Weight{Tensor: name, Shape: shape, Stored: shape}
 }
 
-// unsupported marks a form that the family has and pecvt does not read.
+// unsupported marks a form that the family has and pecvt does not read. Where the
+// text does not say what to do, behind a semicolon, a checkpoint without it is it.
 func unsupported(format string, args ...any) error {
-	return fmt.Errorf(format+": %w", append(args, posenc.ErrUnsupported)...)
+	err := fmt.Errorf(format+": %w", append(args, posenc.ErrUnsupported)...)
+	if strings.Contains(format, ";") || strings.Contains(err.Error(), "; did you mean") {
+		return err
+	}
+	return fmt.Errorf("%w; checkpoints without it are read: use one, or a program that computes this form", err)
 }

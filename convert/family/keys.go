@@ -134,6 +134,7 @@ func checkSynonyms(r *reader, spec Spec, m *Model) {
 	for _, s := range config.Synonyms() {
 		reads := spec.order(s)
 		if reads == nil {
+			spec.unread(r, s, m)
 			continue
 		}
 		used := r.Present(reads)
@@ -149,6 +150,20 @@ func checkSynonyms(r *reader, spec Spec, m *Model) {
 			default:
 				m.warn("%s is %s and %s is %s, two spellings of %s: loaders of family %s take %s, and so does pecvt; make them agree or remove %s", used, found(r.C.Object, used), key, found(r.C.Object, key), s.Number, spec.Name, used, key)
 			}
+		}
+	}
+}
+
+// unread warns of a number that loaders of the family make of others, unless it is
+// what they make.
+func (s Spec) unread(r *reader, number config.Synonym, m *Model) {
+	heads := r.Present(s.keys().Heads)
+	for _, key := range number.Keys {
+		switch {
+		case !r.C.Has(key) || s.reads(key) || number.Keys[0] == "head_dim": // whose size is compared
+		case number.Keys[0] == "num_key_value_heads" && config.Same(r.C.Raw(key), r.C.Raw(heads)):
+		default:
+			m.warn("%s is %s, which loaders of family %s do not read, nor does pecvt: they make %s of the other keys", key, found(r.C.Object, key), s.Name, number.Number)
 		}
 	}
 }

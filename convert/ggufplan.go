@@ -170,9 +170,9 @@ func (b *ggufBuilder) tensor(name string, norm bool) error {
 	if !ok {
 		return store.Missing(b.o, name)
 	}
-	to, order, ok := b.row.InGGUF(name)
+	to, order, ok := b.row.InGGUF(b.m.StockName(name))
 	if !ok {
-		return fmt.Errorf("tensor %q: llama.cpp's architecture %s has no such tensor: %w", name, b.row.Name, posenc.ErrUnsupported)
+		return fmt.Errorf("tensor %q: llama.cpp's architecture %s has no such tensor: %w; write safetensors of it", name, b.row.Name, posenc.ErrUnsupported)
 	}
 	t := gguf.Tensor{Name: to, Type: b.to, Dims: slices.Clone(info.Shape)}
 	slices.Reverse(t.Dims)

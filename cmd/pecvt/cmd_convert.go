@@ -246,7 +246,8 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 
 // linkNotes says what a graph over links costs.
 func linkNotes(o convert.Options, graph onnxops.Options) []string {
-	if !o.Link || graph.Weights != onnxops.WeightsExternal {
+	external := graph.Weights == onnxops.WeightsExternal || graph.Weights == "" && graph.Linear != onnxops.LinearMatMul
+	if !o.Link || !external {
 		return nil
 	}
 	return []string{"model.onnx points into files that are links of the source's (--link): onnx refuses them from 1.21.0 on, and so do the tools that load through it; ONNX Runtime runs them"}

@@ -52,6 +52,7 @@ type Model struct {
 	Warnings []string
 
 	learned  bool                 // the spectrum is a parameter of the weights
+	stock    map[string]string    // names of the family's writers, where others are stored
 	headName string               // the head's tensor, stored or not
 	base     string               // the base model's prefix of names
 	embed    string               // the embedding's name after it

@@ -15,6 +15,16 @@ func (n Names) basePrefix() string {
 	return prefix + "."
 }
 
+// StockName is the name that the family's own writers give a tensor of the model,
+// which may be stored without the base model's prefix, with a second one, or as the
+// other half of a tied pair.
+func (m *Model) StockName(stored string) string {
+	if name, ok := m.stock[stored]; ok {
+		return name
+	}
+	return stored
+}
+
 // resolve finds the tensors as stock loaders do: with the base model's prefix, without
 // it or with a second one, and a tied pair by either half.
 func (m *Model) resolve(has func(tensor string) bool) {
@@ -33,12 +43,16 @@ func (m *Model) resolve(has func(tensor string) bool) {
 		}
 		return name
 	}
+	m.stock = map[string]string{}
 	if m.Tied && !has(find(m.Embed.Tensor)) && has(m.headName) {
+		m.stock[m.headName] = m.Embed.Tensor
 		m.Embed.Tensor, m.Head.Weight.Tensor = m.headName, m.headName
 	}
 	for _, p := range m.Parts() {
 		for _, w := range p.Weights {
-			w.Tensor = find(w.Tensor)
+			if stored := find(w.Tensor); stored != w.Tensor {
+				m.stock[stored], w.Tensor = w.Tensor, stored
+			}
 		}
 	}
 	for i, name := range m.Ignored {

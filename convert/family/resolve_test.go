@@ -97,6 +97,9 @@ func same(t *testing.T, golden, how string, s store.Store) {
 	}
 	theirs := want.Weights()
 	for i, w := range got.Weights() {
+		if name := got.StockName(w.Tensor); name != theirs[i].Tensor {
+			t.Errorf("%s, %s: %s is called %s by the family's writers, want %s", golden, how, w.Tensor, name, theirs[i].Tensor)
+		}
 		a, err := w.Float64(s)
 		if err != nil {
 			t.Fatal(err)

@@ -1,17 +1,19 @@
 package convert
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/store"
 )
 
 // Skeleton writes into dir what the plan's result looks like without its
-// weights: config.json, the index, and tensor files with their true headers
-// over holes of their true size. Whatever depends on names, shapes and offsets
+// weights: config.json, the index, what comes along beside them, and tensor files
+// with their true headers over holes of their true size. Whatever depends on names, shapes and offsets
 // alone (such as a graph that points into the files) can be made from it
 // before anything is converted; the holes take no space where the file system
 // has sparse files.
@@ -33,6 +35,14 @@ func (p *Plan) Skeleton(dir string) error {
 	}
 	if err := sparse(filepath.Join(dir, "config.json"), p.config, int64(len(p.config))); err != nil {
 		return err
+	}
+	for _, f := range p.Files {
+		if f.Action != Copy || f.Tensors > 0 || f.Name == "config.json" || f.Name == indexName {
+			continue
+		}
+		if _, err := fsio.Clone(context.Background(), filepath.Join(p.dir, f.Source), filepath.Join(dir, f.Name), nil); err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
 	}
 	if p.index == nil {
 		if p.sizeOf(indexName) == 0 {

@@ -10,10 +10,11 @@ import (
 )
 
 // Emitted is a graph that was written: its options with every default filled in,
-// and the names of its files, sorted.
+// the names of its files, sorted, and what whoever serves it should know.
 type Emitted struct {
 	Options
 	Files []string
+	Notes []string
 }
 
 // Emit writes the graph of the checkpoint in dir, a folder, into that folder; see
@@ -33,11 +34,11 @@ func Emit(dir string, o Options) (*Emitted, error) {
 	if o, err = o.withDefaults(m); err != nil {
 		return nil, err
 	}
-	files, err := Write(src.Root(), m, src, o)
+	files, notes, err := write(src.Root(), m, src, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Emitted{Options: o, Files: files}, nil
+	return &Emitted{Options: o, Files: files, Notes: notes}, nil
 }
 
 // Finish gives convert.RunOptions.Finish a function that emits the graph of the

@@ -27,7 +27,7 @@ func ExampleEmit() {
 		log.Fatal(err)
 	}
 	fmt.Println(e.Files, e.Attention, e.Encoding, e.MaxLength)
-	// Output: [model.onnx] standard rope 4096
+	// Output: [genai_config.json model.onnx] standard rope 4096
 }
 
 // A graph in memory, and what its metadata say.

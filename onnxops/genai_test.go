@@ -22,7 +22,7 @@ func TestGenAIConfig(t *testing.T) {
 	want := `{
   "model": {
     "bos_token_id": 0,
-    "context_length": 48,
+    "context_length": 32,
     "decoder": {
       "session_options": {
         "log_id": "onnxruntime-genai",
@@ -53,7 +53,7 @@ func TestGenAIConfig(t *testing.T) {
   },
   "search": {
     "do_sample": false,
-    "max_length": 48,
+    "max_length": 32,
     "min_length": 0,
     "num_beams": 1,
     "past_present_share_buffer": true,
@@ -66,6 +66,65 @@ func TestGenAIConfig(t *testing.T) {
 `
 	if string(got) != want {
 		t.Errorf("genai_config.json is\n%s\nexpected\n%s", got, want)
+	}
+}
+
+// TestGenAIConfigOfStandard: positions are an input, and no cache is written in
+// place; a text is no longer than the tables.
+func TestGenAIConfigOfStandard(t *testing.T) {
+	m, _ := load(t, "golden/llama-gqa")
+	form := func(o Options) string {
+		text, err := GenAIConfig(m, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	want := form(Options{Attention: AttentionORT})
+	for _, r := range [][2]string{
+		{`"past_value_names": "past_key_values.%d.value"`, `"past_value_names": "past_key_values.%d.value",
+        "position_ids": "position_ids"`},
+		{`"past_present_share_buffer": true`, `"past_present_share_buffer": false`},
+	} {
+		if strings.Count(want, r[0]) != 1 {
+			t.Fatalf("%s occurs %d times", r[0], strings.Count(want, r[0]))
+		}
+		want = strings.Replace(want, r[0], r[1], 1)
+	}
+	if got := form(Options{}); got != want {
+		t.Errorf("genai_config.json is\n%s\nexpected\n%s", got, want)
+	}
+	if got := form(Options{MaxLength: 20}); !strings.Contains(got, `"context_length": 20`) || !strings.Contains(got, `"max_length": 20`) {
+		t.Errorf("tables of 20 positions:\n%s", got)
+	}
+}
+
+// TestGenAIFits: where the graph is none for onnxruntime-genai there is no
+// genai_config.json, and a note says why.
+func TestGenAIFits(t *testing.T) {
+	for _, tt := range []struct {
+		model, bias, why string
+	}{
+		{"bloom", BiasLowered, "past_key_values.0.key is 18 wide and a head 16: onnxruntime-genai has one size for keys and values; Options.Bias mask leaves keys as they are"},
+		{"bloom", BiasMask, ""},
+		{"gpt-neox", "", ""},
+		{"grape-ap-v1", "", "the graph carries past_key_values.0.path"},
+		{"grape-fox", BiasMask, "the graph carries past_state.0."},
+		{"grape-ap-v1-kvshift", "", "the graph carries past_state.0."},
+	} {
+		m, ckpt := load(t, "golden/"+tt.model)
+		dir := t.TempDir()
+		files, notes, err := write(dir, m, ckpt, Options{Bias: tt.bias, MaxLength: 64})
+		if err != nil {
+			t.Errorf("%s: %v", tt.model, err)
+			continue
+		}
+		if has := slices.Contains(files, GenAIFile); has != (tt.why == "") {
+			t.Errorf("%s %s: files %v, notes %q", tt.model, tt.bias, files, notes)
+		}
+		if tt.why != "" && (len(notes) != 1 || !strings.HasPrefix(notes[0], "no genai_config.json: "+tt.why) || strings.Contains(notes[0], "unsupported")) {
+			t.Errorf("%s %s: notes %q, expected %q", tt.model, tt.bias, notes, tt.why)
+		}
 	}
 }
 

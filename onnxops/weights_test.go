@@ -49,7 +49,7 @@ func TestWeightBytes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := map[string]int{WeightsExternalCopy: 2}[mode]; len(files) != max(want, 1) {
+			if want := map[string]int{WeightsExternalCopy: 3}[mode]; len(files) != max(want, 2) {
 				t.Errorf("%s, %s: files %v", name, mode, files)
 			}
 			weightDir := dir

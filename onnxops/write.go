@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -15,50 +16,74 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Write exports the model into dir: model.onnx, model.onnx.data with
-// WeightsExternalCopy, genai_config.json with AttentionORT. It returns the names
-// of the files written, sorted. With WeightsExternal the store's files must
-// be put into dir too, as files or hard links: ONNX Runtime refuses symbolic
-// links and folders above.
+// WeightsExternalCopy, and genai_config.json where onnxruntime-genai can run the
+// graph. It returns the names of the files written, sorted. With WeightsExternal
+// the store's files must be put into dir too: ONNX Runtime refuses symbolic links
+// and folders above, onnx hard links as well.
 //
 // Weights are streamed from the store; what is held in memory is the graph
 // with its tables.
 func Write(dir string, m *family.Model, src store.Store, opts Options) ([]string, error) {
-	opts, err := opts.withDefaults(m)
-	if err != nil {
-		return nil, err
+	files, _, err := write(dir, m, src, opts)
+	return files, err
+}
+
+// write does so, and notes what its reader should know.
+func write(dir string, m *family.Model, src store.Store, opts Options) (files, notes []string, err error) {
+	if opts, err = opts.withDefaults(m); err != nil {
+		return nil, nil, err
 	}
 	model, weights, err := export(m, src, opts)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var names []string
-	if opts.Attention == AttentionORT {
-		config, err := GenAIConfig(m, opts)
-		if err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(filepath.Join(dir, GenAIFile), config, 0o644); err != nil {
-			return nil, fmt.Errorf("onnx: %w", err)
-		}
-		names = append(names, GenAIFile)
+	config, notes, err := genAIFor(m, model, src.FS(), opts)
+	if err != nil {
+		return nil, nil, err
 	}
 	err = writeFile(filepath.Join(dir, ModelFile), func(w io.Writer) error { return WriteModel(w, model) })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	names = append(names, ModelFile)
+	if config != nil {
+		files = append(files, GenAIFile)
+		err = writeFile(filepath.Join(dir, GenAIFile), func(w io.Writer) error {
+			_, err := w.Write(config)
+			return err
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	files = append(files, ModelFile)
 	if opts.Weights == WeightsExternalCopy {
 		err = writeFile(filepath.Join(dir, DataFile), weights.writeData)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		names = append(names, DataFile)
+		files = append(files, DataFile)
 	}
-	return names, nil
+	return files, notes, nil
+}
+
+// genAIFor is genai_config.json for a graph. Where onnxruntime-genai cannot run
+// the standard form there is none, which a note says: other runtimes can.
+func genAIFor(m *family.Model, model *onnxpb.ModelProto, files fs.FS, opts Options) (text []byte, notes []string, err error) {
+	if err = oneHeadSize(m); err == nil {
+		err = genAIRuns(m, model)
+	}
+	if err != nil && opts.Attention == AttentionStandard {
+		return nil, []string{"no " + GenAIFile + ": " + strings.TrimSuffix(err.Error(), ": "+posenc.ErrUnsupported.Error())}, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return genAIConfig(m, files, opts)
 }
 
 func writeFile(path string, fill func(io.Writer) error) error {

@@ -18,9 +18,9 @@ func TestWriteFiles(t *testing.T) {
 		opts Options
 		want []string
 	}{
-		{Options{}, []string{"model.onnx"}},
-		{Options{Weights: WeightsEmbed}, []string{"model.onnx"}},
-		{Options{Weights: WeightsExternalCopy}, []string{"model.onnx", "model.onnx.data"}},
+		{Options{}, []string{"genai_config.json", "model.onnx"}},
+		{Options{Weights: WeightsEmbed}, []string{"genai_config.json", "model.onnx"}},
+		{Options{Weights: WeightsExternalCopy}, []string{"genai_config.json", "model.onnx", "model.onnx.data"}},
 		{Options{Attention: AttentionORT}, []string{"genai_config.json", "model.onnx"}},
 	}
 	m, ckpt := load(t, "golden/qwen2")

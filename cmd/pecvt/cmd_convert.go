@@ -41,7 +41,9 @@ type graphResult struct {
 	Linear    string   `json:"linear"`
 	Portable  bool     `json:"portable"`
 	Opset     int      `json:"opset"`
-	Seconds   float64  `json:"seconds"`
+	// Notes are what whoever serves the graph should know.
+	Notes   []string `json:"notes,omitempty"`
+	Seconds float64  `json:"seconds"`
 }
 
 func newConvert(a *app) *cobra.Command {
@@ -157,6 +159,11 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		return err
 	}
 	u.close()
+	if result.Graph != nil && !u.quiet {
+		for _, n := range result.Graph.Notes {
+			u.note("note: " + n)
+		}
+	}
 	notes := plan.Notes
 	if tuned != nil {
 		result.Tuning, result.Expected = tuned.Tuning, &tuned.Estimate
@@ -286,5 +293,14 @@ func emit(dir string, o onnxops.Options) (*graphResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &graphResult{Files: e.Files, Attention: e.Attention, Weights: e.Weights, Linear: e.Linear, Portable: e.Portable, Opset: e.Opset, Seconds: time.Since(begin).Seconds()}, nil
+	return &graphResult{Files: e.Files, Attention: e.Attention, Weights: e.Weights, Linear: e.Linear, Portable: e.Portable, Opset: e.Opset, Notes: said(e.Notes), Seconds: time.Since(begin).Seconds()}, nil
+}
+
+// said says notes of the library with flags.
+func said(notes []string) []string {
+	var out []string
+	for _, n := range notes {
+		out = append(out, words.Say(n))
+	}
+	return out
 }

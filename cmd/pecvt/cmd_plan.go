@@ -131,6 +131,7 @@ func planGraph(p *convert.Plan, o onnxops.Options) error {
 	if err != nil {
 		return err
 	}
+	p.Notes = append(p.Notes, result.Notes...)
 	for _, name := range result.Files {
 		st, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {

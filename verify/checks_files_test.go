@@ -59,6 +59,20 @@ func TestFiles(t *testing.T) {
 		{"genai: an input left out", ort, "genai", `"attention_mask" of the graph is not among them`, genai(`"attention_mask": "attention_mask",`, "")},
 		{"genai: length", ort, "genai", "context_length is 1048576", genai(`"context_length": `, `"context_length": 1048576, "was": `)},
 		{"genai: end token", ort, "genai", "eos_token_id is 99", genai(`"eos_token_id": `, `"eos_token_id": 99, "was": `)},
+		{"genai: a cache written in place", stock, "genai", "past_present_share_buffer is true: expected false", genai(`"past_present_share_buffer": false`, `"past_present_share_buffer": true`)},
+		{"genai: a cache that grows", ort, "genai", "past_present_share_buffer is false: expected true", genai(`"past_present_share_buffer": true`, `"past_present_share_buffer": false`)},
+		{"genai: standard as written", stock, "genai", "", nil},
+		{"genai: no positions", stock, "genai", `"position_ids" of the graph is not among them`, genai(`,
+        "position_ids": "position_ids"`, "")},
+		{"genai: longer than the context", stock, "genai", "max_length is 33: context_length is 32", genai(`"max_length": 32`, `"max_length": 33`)},
+		{"genai: longer on purpose", stock, "genai", "", genai(`"context_length": 32`, `"context_length": 600`)},
+		{"genai: keys wider than values", conversion{model: "golden/bloom", to: "alibi"}, "genai", "head_size is 16: the graph's past_key_values.0.key is 18 wide", write("genai_config.json", `{"model": {"context_length": 8, "vocab_size": 128, "decoder": {"filename": "model.onnx",
+"head_size": 16, "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 4, "num_hidden_layers": 2}}, "search": {"max_length": 8}}`)},
+		{"genai: an end token of the tokenizer", stock, "genai", "eos_token_id is 1: the checkpoint's is 77", func(t *testing.T, dir string) {
+			replaceIn(t, filepath.Join(dir, "config.json"), `"eos_token_id": 1`, `"eos_token_id": null`)
+			write("tokenizer_config.json", `{"eos_token": "<end>"}`)(t, dir)
+			write("tokenizer.json", `{"added_tokens": [{"id": 77, "content": "<end>"}], "model": {"vocab": {"<end>": 3}}}`)(t, dir)
+		}},
 		{"genai: no JSON", ort, "genai", "not JSON of its kind", write("genai_config.json", "{")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -55,7 +55,7 @@ func folderChecks() []Kind {
 			Blame:   "the file was changed after the conversion: make the change in the source and convert it again; a folder that is meant to differ is verified as an exported one once " + run.ManifestFile + " is removed",
 			steps:   steps{4, 0}, when: ofFolder, make: (*session).files},
 		{Name: report.CheckGenAI,
-			Meaning: "`genai_config.json`, where there is one, is of this graph: file, layers, heads, names of inputs and outputs, length, end token",
+			Meaning: "`genai_config.json`, where there is one, is of this graph: file, layers, heads, names of inputs and outputs, the caches' widths and whether they are written in place, length, the tokens that begin and end a text",
 			Blame:   "genai_config.json is of another graph, or was changed: emit the graph again with pecvt export",
 			when:    ofFolder, make: (*session).genAI},
 		{Name: report.CheckInterface,

@@ -52,7 +52,7 @@ func TestOutside(t *testing.T) {
 		verdict = "incomplete"
 	}
 	want := `^inspect: llama rope 512
-emit: \[model.onnx\] 4096
+emit: \[genai_config.json model.onnx\] 4096
 verify: ` + verdict + `
 eval: 2 results
 $`

@@ -27,7 +27,6 @@ else keeps its type unless --dtype says another.
 CHECKPOINT is a .pt, .bin or .gguf file, a *.bin.index.json, or a folder that
 holds pytorch_model.bin or its index.`,
 		Example: `  pecvt import path/to/model -o model
-  pecvt import pytorch_model.bin -o model --max-shard-size 5GB
   pecvt import model.Q4_K_M.gguf -o model --dtype bfloat16`,
 		Args: exactly("CHECKPOINT"),
 		RunE: func(cmd *cobra.Command, args []string) error {

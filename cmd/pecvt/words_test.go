@@ -8,7 +8,7 @@ import (
 )
 
 // TestEveryOptionHasAFlag: messages of convert and export name options of a
-// conversion, those of verify and eval their own; each has a flag, and the flag
+// conversion, those of verify, import and eval their own; each has a flag, and the flag
 // is there.
 func TestEveryOptionHasAFlag(t *testing.T) {
 	a := &app{}
@@ -19,6 +19,8 @@ func TestEveryOptionHasAFlag(t *testing.T) {
 			cmd = newPlan(a)
 		case hint.Against: // the first of its options
 			cmd = newVerify(a)
+		case hint.ImportDType:
+			cmd = newImport(a)
 		case hint.Scored:
 			cmd = newEval(a)
 		}

@@ -3,14 +3,12 @@
 // Families, emission, the reference and the checks take a [Store], so that
 // another kind of file needs nothing of them.
 //
-// [Open] is the one door: it picks the kind by the path. Safetensors is the one
-// there is. A new kind is a package beside convert/safetensors that reads its
+// [Open] is the one door: it picks the kind by the path: safetensors, or a GGUF
+// file, whose [Store.FS] is the config.json that its metadata amount to, and whose
+// names, shapes and rows are those of the family. A new kind is a package beside convert/safetensors that reads its
 // format (bounded, every claim of the file checked before it is believed), a row
 // in the table of [Open], and a call of the suite in storetest:
 //
-//   - A GGUF file answers [Store.FS] with the config.json that its metadata amount
-//     to, and names and shapes as the family's own writers have them. Block formats
-//     are rows of tensor's table of types.
 //   - Objects in a bucket read headers by range when they are opened, answer
 //     [Reader.Read] and [Store.Section] by range, and [Reader.Place] with the
 //     object's URL, by which a conversion copies on the server.

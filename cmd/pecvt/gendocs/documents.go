@@ -49,6 +49,10 @@ func documents() []document {
 			{"ropenotes", ropeNotes},
 			{"quantised", quantised},
 		}},
+		{"docs/gguf.md", []part{
+			{"ggufarchs", ggufArchs},
+			{"ggmltypes", ggmlTypes},
+		}},
 		{"docs/checks.md", []part{
 			{"checks", checkTable},
 			{"tolerances", tolerances},

@@ -313,3 +313,41 @@ func TestGGUFHash(t *testing.T) {
 		}
 	}
 }
+
+// TestGGUFReadsBack: what is written is read as what was planned: every plane, the
+// attention factor, and the trained length where planes were cut.
+func TestGGUFReadsBack(t *testing.T) {
+	pi, yarn := posenc.Scale{Kind: "pi", Factor: 4}, posenc.Scale{Kind: "yarn", Factor: 4}
+	for _, source := range []string{golden(t, "llama-gqa"), llamaCPP("llama-tied-bf16"), llamaCPP("llama3-scaled"), llamaCPP("phi3")} {
+		for _, o := range []convert.Options{to("hope"), {To: "hope", Scale: pi}, {To: "hope", Scale: yarn}, to("nope"), {To: "rope"}, {To: "pi", Scale: pi}, {To: "yarn", Scale: yarn}, to("hope-ab3")} {
+			name := fmt.Sprintf("%s to %s %s", filepath.Base(source), o.To, o.Scale)
+			if o.Scale.Kind != "" && source == llamaCPP("llama3-scaled") {
+				continue // scaled already
+			}
+			o.Format = convert.GGUF
+			o.Output = filepath.Join(t.TempDir(), "out.gguf")
+			p, err := convert.NewPlan(source, o)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if _, err := run(p); err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			in, err := convert.Inspect(o.Output)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if math.Abs(in.Rope.AttentionFactor-p.Encoding.GainAfter) > 1e-6 || p.Encoding.Dropped > 0 && in.TrainedLength != p.Encoding.TrainLength {
+				t.Errorf("%s: attention factor %v, planned %v; trained on %d, planned %d", name, in.Rope.AttentionFactor, p.Encoding.GainAfter, in.TrainedLength, p.Encoding.TrainLength)
+			}
+			for i, plane := range p.Encoding.Planes {
+				if got := in.Planes[i].InvFreq; math.Abs(got-plane.After) > 1e-6*plane.After {
+					t.Errorf("%s: plane %d turns by %v, planned %v", name, i, got, plane.After)
+				}
+			}
+		}
+	}
+}

@@ -34,7 +34,7 @@ func (p *Plan) planGGUF(src store.Store) error {
 	}
 	g := &ggufFile{h: &gguf.Header{Version: 3}}
 	b := &ggufBuilder{plan: p, o: o, m: m, row: row, file: g, to: p.ggufType(m)}
-	wanted, err := wantedOf(m)
+	wanted, err := p.wanted(m)
 	if err != nil {
 		return err
 	}
@@ -51,9 +51,9 @@ func (p *Plan) planGGUF(src store.Store) error {
 	return p.closeGGUF(g)
 }
 
-// wantedOf is the rotation that a model declares.
-func wantedOf(m *family.Model) (w rope.Wanted, err error) {
-	w.Params = m.Rope
+// wanted is the rotation that the result's model declares.
+func (p *Plan) wanted(m *family.Model) (w rope.Wanted, err error) {
+	w.Params, w.TrainLength = m.Rope, p.rewrite.TrainLength
 	if w.Spectrum, err = m.Rope.Spectrum(m.TrainedLength); err != nil {
 		return w, err
 	}

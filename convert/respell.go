@@ -118,7 +118,7 @@ func (p *Plan) respell(src store.Store, f *gguf.File, h *gguf.Header, m *family.
 	if err != nil {
 		return err
 	}
-	wanted, err := wantedOf(result)
+	wanted, err := p.wanted(result)
 	if err != nil {
 		return err
 	}

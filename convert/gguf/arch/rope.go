@@ -86,7 +86,10 @@ func (r *reader) scaling(planes int64, numbers Numbers) (map[string]any, error) 
 	}
 	fast, hasFast := r.real("rope.scaling.yarn_beta_fast")
 	slow, hasSlow := r.real("rope.scaling.yarn_beta_slow")
-	if hasGain && gain != 1 && kind != "longrope" {
+	if !hasGain {
+		gain = 1
+	}
+	if gain != 1 && kind != "longrope" && (kind == "yarn" || !r.hasTensor(FreqTensor) && !r.hasTensor(LongTensor)) {
 		return nil, fmt.Errorf("%s.rope.scaling.attn_factor is %v with the type %q: %w", r.arch.Name, gain, kind, posenc.ErrUnsupported)
 	}
 	switch kind {
@@ -94,7 +97,7 @@ func (r *reader) scaling(planes int64, numbers Numbers) (map[string]any, error) 
 		if kind == "none" {
 			factor = 1
 		}
-		return r.byFactors(factor, planes, context, numbers)
+		return r.byFactors(factor, planes, trained, gain, numbers)
 	case "yarn":
 		r.noFactors("the type yarn")
 		out := map[string]any{"rope_type": "yarn", "factor": short(factor), "original_max_position_embeddings": trained}
@@ -106,24 +109,16 @@ func (r *reader) scaling(planes int64, numbers Numbers) (map[string]any, error) 
 		}
 		return out, nil
 	case "longrope":
-		if !hasGain {
-			gain = 1
-		}
 		return r.longrope(planes, trained, gain, numbers)
 	}
 	return nil, fmt.Errorf("%s.rope.scaling.type is %q: %w; known are none, linear, yarn and longrope", r.arch.Name, kind, posenc.ErrUnsupported)
 }
 
 // byFactors is the type linear, or with rope_freqs.weight the spectrum of both.
-func (r *reader) byFactors(factor float64, planes, context int64, numbers Numbers) (map[string]any, error) {
+func (r *reader) byFactors(factor float64, planes, trained int64, gain float64, numbers Numbers) (map[string]any, error) {
 	for _, name := range []string{LongTensor, ShortTensor} {
 		// phi3's files need not say their type.
 		if r.hasTensor(name) && r.arch.Name == "phi3" && factor == 1 {
-			gain, ok := r.real("rope.scaling.attn_factor")
-			if !ok {
-				gain = 1
-			}
-			trained, _ := r.size("rope.scaling.original_context_length")
 			return r.longrope(planes, trained, gain, numbers)
 		}
 		if r.hasTensor(name) {
@@ -146,7 +141,7 @@ func (r *reader) byFactors(factor float64, planes, context int64, numbers Number
 	if err != nil {
 		return nil, err
 	}
-	return spectrum(list, list, context, 1), nil
+	return spectrum(list, list, trained, gain), nil
 }
 
 // longrope is the type of the name, with factors for short and for long texts.

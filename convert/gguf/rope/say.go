@@ -19,6 +19,9 @@ type Wanted struct {
 	Params   posenc.RopeParams
 	Spectrum posenc.Spectrum
 	Long     *posenc.Spectrum
+	// TrainLength is the length that the unscaled model was trained on; 0 where that
+	// is not to be said.
+	TrainLength int
 	// Before is the rotation of a file that is said anew, and Has what that file
 	// holds of it; nil for a new file. Planes that turn as before keep their factor
 	// to the last bit.
@@ -125,6 +128,9 @@ func (a graph) factors(s *Saying, w Wanted, why error) error {
 	held := w.Has != nil && (w.Has.Long != nil || w.Has.Short != nil)
 	if a.FreqFactors && !held && slices.Equal(long, short) {
 		s.Freqs = short
+		if w.TrainLength > 0 && w.TrainLength != w.Params.MaxPositions {
+			s.OriginalLength = w.TrainLength // applied by no graph then: for readers
+		}
 		return nil
 	}
 	if !a.LongFactors {

@@ -8,7 +8,7 @@ func graphRows() []Row {
 		{"onnxruntime", []string{Standard, ORT, Portable, Older}, nil, Right, Run, ""},
 		{"onnx", []string{Standard, Portable, Older}, nil, Right, Run, "weights in a file of one name: hard links are refused from 1.21 on"},
 		{"onnxruntime-web", []string{Standard, ORT}, nil, Right, Run, "with the weights passed as externalData"},
-		{"transformers.js", []string{Standard, ORT}, nil, Right, Run, "from a folder with the graph where it looks for it"},
+		{"transformers.js", []string{Standard, ORT}, nil, Right, Run, "told where the graph is: {subfolder: '', dtype: 'fp32'}; it looks in onnx/ otherwise"},
 		{"genai", []string{ORT}, nil, Right, Run, ""},
 		{"optimum", []string{Standard}, nil, Right, Run, ""},
 		{"openvino", []string{Standard, ORT}, nil, Refused, Run, "it does not expand functions of a model"},

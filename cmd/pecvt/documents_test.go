@@ -232,8 +232,8 @@ func TestReadmeRecipes(t *testing.T) {
 		t.Fatal("README.md has no block of recipes")
 	}
 	recipes := strings.Split(block, "\n")
-	if len(recipes) != 6 {
-		t.Fatalf("%d recipes, want 6", len(recipes))
+	if len(recipes) != 7 {
+		t.Fatalf("%d recipes, want 7", len(recipes))
 	}
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "path", "to", "model"), os.DirFS(repository+"/testdata/models/stories260K")); err != nil {

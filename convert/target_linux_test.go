@@ -19,7 +19,7 @@ func TestFullDisk(t *testing.T) {
 		t.Skipf("this user may not mount a small file system: %v", err)
 	}
 	t.Cleanup(func() { unix.Unmount(small, 0) })
-	for _, o := range []convert.Options{to("hope"), partial(), {To: "hope-ab3", MaxShardSize: 100000}} {
+	for _, o := range []convert.Options{to("hope"), partial(), {To: "hope-ab3", MaxShardSize: 100000}, {To: "hope", Format: convert.GGUF}} {
 		o.Output = filepath.Join(small, "out")
 		_, err := run(plan(t, golden(t, "llama-gqa"), o))
 		if !errors.Is(err, unix.ENOSPC) || strings.Count(err.Error(), "no space left") != 1 || !strings.Contains(err.Error(), "free some space") {
@@ -28,6 +28,15 @@ func TestFullDisk(t *testing.T) {
 		if left := names(t, small); len(left) > 0 {
 			t.Errorf("%s: %v is left", o.To, left)
 		}
+	}
+	// a GGUF file made from one, which is copied over
+	o := to("hope")
+	o.Output = filepath.Join(small, "out.gguf")
+	if _, err := run(plan(t, llamaCPP("llama3-scaled"), o)); !errors.Is(err, unix.ENOSPC) || !strings.Contains(err.Error(), "free some space") {
+		t.Errorf("GGUF: error %v", err)
+	}
+	if left := names(t, small); len(left) > 0 {
+		t.Errorf("GGUF: %v is left", left)
 	}
 }
 

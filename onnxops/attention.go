@@ -57,7 +57,7 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 	name := at(names.Attention)
 	out := g.Add(graph.Node{
 		Op: "Attention", Name: name,
-		In:    []*graph.Value{q, k, v, mask, past[0], past[1]},
+		In:    []*graph.Value{q, k, e.marked(l, v, past[1]), mask, past[0], past[1]},
 		Out:   []string{name + "_output_0", present[0], present[1]},
 		Attrs: []graph.Attr{graph.FloatAttr("scale", a.Scale)},
 	})
@@ -85,13 +85,13 @@ func (e *emitter) headShape(heads, size int) *graph.Value {
 	return e.shape(name, int64(heads), int64(size))
 }
 
-// shape is the vector [batch, sequence, tail...], with the guard in it.
+// shape is the vector [batch, sequence, tail...].
 func (e *emitter) shape(name string, tail ...int64) *graph.Value {
 	if v := e.consts[name]; v != nil {
 		return v
 	}
 	last := e.ints(strings.TrimPrefix(name, "/shape/"), tail...)
-	v := e.g.Op("Concat", name+"/Concat", []*graph.Value{e.lengths, e.guarded, last}, graph.IntAttr("axis", 0))
+	v := e.g.Op("Concat", name+"/Concat", []*graph.Value{e.lengths, last}, graph.IntAttr("axis", 0))
 	e.consts[name] = v
 	return v
 }

@@ -21,11 +21,13 @@ type emitter struct {
 	opts    Options
 	weights *initializers
 
-	ids, mask, positions *graph.Value // inputs; positions is nil with AttentionORT
-	lengths              *graph.Value // the vector [batch, sequence]
-	guarded              *graph.Value // an empty vector, see guard
-	totalVec             *graph.Value
-	lastKey, totalInt32  *graph.Value // for GroupQueryAttention
+	ids, mask           *graph.Value // inputs
+	positions           *graph.Value // inside the tables; nil with AttentionORT
+	lengths             *graph.Value // the vector [batch, sequence]
+	inside              *graph.Value // which positions are inside the tables, see guard.go
+	marks               *graph.Value // the past values of the layer that marks them
+	totalVec            *graph.Value
+	lastKey, totalInt32 *graph.Value // for GroupQueryAttention
 
 	consts       map[string]*graph.Value
 	named        map[string]int // how often coordinates took a name
@@ -77,7 +79,7 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 		x = e.block(i, &m.Blocks[i], x)
 	}
 	x = e.norm(names.Outside(family.AtFinalNorm), x, &m.FinalNorm)
-	x = e.linear(names.Outside(family.AtHead), x, m.Head)
+	x = e.linear(names.Outside(family.AtHead), e.guardRows(x), m.Head)
 	logits := e.g.Add(graph.Node{
 		Op: "Reshape", Name: names.HeadOut, Out: []string{names.Logits},
 		In: []*graph.Value{x, e.shape(names.LogitsShape, int64(m.Vocab))},
@@ -132,12 +134,11 @@ func newEmitter(src store.Store, opts Options) *emitter {
 	e.mask = g.Input(names.AttentionMask, graph.Int64, graph.Of(names.BatchSize, names.TotalLength))
 	e.lengths = g.Op("Shape", names.Lengths, []*graph.Value{e.ids})
 	if opts.Attention == AttentionORT {
-		e.guarded = e.guardTotal()
+		e.guardTotal()
 		e.ortLengths()
 		return e
 	}
-	e.positions = g.Input(names.PositionIDs, graph.Int64, graph.Of(names.BatchSize, names.Sequence))
-	e.guarded = e.guardPositions()
+	e.guardPositions(g.Input(names.PositionIDs, graph.Int64, graph.Of(names.BatchSize, names.Sequence)))
 	return e
 }
 

@@ -1,46 +1,75 @@
 package onnxops
 
 import (
+	"math"
+
 	"github.com/pecvt/pecvt/onnxops/graph"
 	"github.com/pecvt/pecvt/onnxops/names"
-	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
-// guard returns an empty int64 vector that exists only while every element of
-// values is non-negative: it is the tensor of shape [min(0, values...)], and a
-// negative length is an error on every execution provider. Joined to the target
-// of the Reshapes that split heads, it costs nothing and cannot be pruned.
+// The guard of positions. A look-up past the end of a table is an error on ONNX
+// Runtime's CPU provider alone: on CUDA it gives zeros, other runtimes do as they
+// please, and −1 is a table's last row. So positions are brought inside the tables
+// before they are looked up, and where that changed one, every logit of its row of
+// the batch is NaN, in this call and in each later one that has the token in its
+// past.
 //
-// It is there because a Gather past the end of its table is an error on CPU
-// only: on CUDA it gives zeros, and GroupQueryAttention leaves such keys
-// unrotated.
-func (e *emitter) guard(values ...*graph.Value) *graph.Value {
-	g := e.g
-	in := append(values, e.ints("zero", 0))
-	slack := g.Op("Min", names.GuardMin, in)
-	g.Assume(slack, graph.Fixed(0))
-	zero := &onnxpb.TensorProto{DataType: int32(graph.Int64), Dims: []int64{1}, RawData: make([]byte, 8)}
-	return g.Op("ConstantOfShape", names.GuardNode,
-		[]*graph.Value{slack}, graph.TensorAttr("value", zero))
+// The guard is a value and not a shape: OpenVINO, tract and symbolic shape
+// inference refuse shapes that depend on numbers. It stands after the last layer,
+// for attention may swallow a NaN of its queries and keys (OpenVINO's does). Later
+// calls go by the first cache of values, where a token outside left NaN: whoever
+// carries the cache carries that, and to look costs one number a position.
+
+// guardPositions takes the input position_ids: e.positions are inside the tables,
+// e.inside tells which of them were.
+func (e *emitter) guardPositions(given *graph.Value) {
+	e.positions = e.g.Op("Clip", names.GuardPositions, []*graph.Value{given, e.int64Scalar("0", 0), e.int64Scalar("last_position", int64(e.opts.MaxLength)-1)})
+	e.inside = e.g.Op("Equal", names.GuardInside, []*graph.Value{given, e.positions})
 }
 
-// guardPositions guards 0 <= position_ids < MaxLength.
-func (e *emitter) guardPositions() *graph.Value {
-	g := e.g
-	first := e.ints("axis0", 0)
-	bound := func(op string) *graph.Value {
-		v := g.Op(op, names.GuardPosition+op, []*graph.Value{e.positions}, graph.IntAttr("keepdims", 0))
-		return g.Op("Unsqueeze", names.GuardPosition+op+"/Unsqueeze", []*graph.Value{v, first})
+// guardTotal is guardPositions where GroupQueryAttention counts positions itself:
+// total <= MaxLength, of one element. No later call is shorter, so nothing need be
+// seen in the past.
+func (e *emitter) guardTotal() {
+	e.inside = e.g.Op("LessOrEqual", names.GuardTotal, []*graph.Value{e.total(), e.ints("max_length", int64(e.opts.MaxLength))})
+}
+
+// marked are the values v that a layer caches, (batch, heads, sequence, size): in
+// the first layer NaN where a position was outside. past is its cache.
+func (e *emitter) marked(l *layer, v, past *graph.Value) *graph.Value {
+	if e.marks != nil {
+		return v
 	}
-	last := e.ints("last_position", int64(e.opts.MaxLength)-1)
-	return e.guard(g.Op("Sub", names.GuardRoom, []*graph.Value{last, bound("ReduceMax")}), bound("ReduceMin"))
+	e.marks = past
+	return e.g.Op("Where", l.at(names.Marked), []*graph.Value{e.insideColumn(), v, e.nan()})
 }
 
-// guardTotal guards total <= MaxLength.
-func (e *emitter) guardTotal() *graph.Value {
-	limit := e.ints("max_length", int64(e.opts.MaxLength))
-	return e.guard(e.g.Op("Sub", names.GuardRoom, []*graph.Value{limit, e.total()}))
+// insideColumn is e.inside as (batch, 1, sequence, 1).
+func (e *emitter) insideColumn() *graph.Value {
+	return e.once("/guard/inside/column", func() *graph.Value {
+		return e.g.Op("Unsqueeze", names.GuardColumn, []*graph.Value{e.inside, e.ints("axes13", 1, 3)})
+	})
 }
+
+// guardRows is x (batch*sequence, hidden) before the head, NaN in rows of the batch
+// where a position is, or was, outside.
+func (e *emitter) guardRows(x *graph.Value) *graph.Value {
+	g, inside := e.g, e.inside
+	if e.marks != nil {
+		before := g.Op("Slice", names.GuardMarks, []*graph.Value{e.marks, e.ints("from", 0, 0), e.ints("to", 1, 1), e.ints("axes13", 1, 3)})
+		before = g.Op("IsNaN", names.GuardBefore, []*graph.Value{before})
+		now := g.Op("Not", names.GuardNow, []*graph.Value{e.insideColumn()})
+		v := g.Op("Concat", names.GuardOutside, []*graph.Value{before, now}, graph.IntAttr("axis", 2))
+		v = g.Op("Cast", names.GuardOutside1, []*graph.Value{v}, graph.IntAttr("to", int(graph.Float)))
+		v = g.Op("ReduceSum", names.GuardCount, []*graph.Value{v, e.ints("axes12", 1, 2)}, graph.IntAttr("keepdims", 0))
+		v = g.Op("Equal", names.GuardRow, []*graph.Value{v, e.scalar("none", 0)})
+		v = g.Op("And", names.GuardTokens, []*graph.Value{inside, v})
+		inside = g.Op("Reshape", names.GuardTokenRows, []*graph.Value{v, e.rows(1)})
+	}
+	return g.Op("Where", names.Guard, []*graph.Value{inside, x, e.nan()})
+}
+
+func (e *emitter) nan() *graph.Value { return e.scalar("nan", math.NaN()) }
 
 // total is the vector [total], from attention_mask's shape.
 func (e *emitter) total() *graph.Value {

@@ -162,19 +162,6 @@ func (g *graphOf) allOnes(t *testing.T) string {
 	return "/fault/ones"
 }
 
-// clamp makes Gathers read positions cut to the table's last row.
-func (g *graphOf) clamp(t *testing.T, positions string, gathers ...string) {
-	t.Helper()
-	last := make([]byte, 8)
-	binary.LittleEndian.PutUint64(last, 599)
-	g.model.Graph.Initializer = append(g.model.Graph.Initializer, &onnxpb.TensorProto{
-		Name: "/fault/last", DataType: int32(onnxpb.TensorProto_INT64), Dims: []int64{1}, RawData: last})
-	g.before(&onnxpb.NodeProto{OpType: "Min", Name: "/fault/Min", Input: []string{positions, "/fault/last"}, Output: []string{"/fault/clamped"}})
-	for _, name := range gathers {
-		g.node(t, name).Input[1] = "/fault/clamped"
-	}
-}
-
 // recache gives an Attention node's present keys from another value than the
 // one it scores with: past joined with that value.
 func (g *graphOf) recache(attention *onnxpb.NodeProto, key string) {

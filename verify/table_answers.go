@@ -72,7 +72,7 @@ func answerChecks() []Kind {
 			AfterPrefill: "the first positions are right: the graph's spectrum is not config.json's far out (a scaling or a ramp is missing), or the tables' far rows are wrong",
 			input:        ownInput, steps: steps{2, 1}, when: ofRunners, make: (*session).positions},
 		{Name: report.CheckTableEnd,
-			Meaning: "one position past the tables, and one before them, in any corner of a batch, is an error of the graph's own guard, not an unrotated key (past a table, a look-up is an error on the CPU alone)",
+			Meaning: "a position past the tables, or before them, in any corner of a batch makes every logit of its row NaN, in that call and the next, and changes no other row: never an unrotated key (past a table, a look-up is an error on the CPU alone)",
 			Needs:   []Need{NeedRunners, NeedReference},
 			Blame:   "the guard of positions is wrong or missing (nodes /guard/..., pecvt.max_length in the metadata): emit the graph again with pecvt export",
 			steps:   steps{0, 1}, when: ofRunners, make: (*session).tableEnd},

@@ -13,6 +13,8 @@ var elementwiseOps = slices.Concat(
 	rows(2, 2, compare, "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal"),
 	rows(2, 2, logical, "And", "Or"),
 	rows(1, 1, logical, "Not"),
+	rows(1, 3, clip, "Clip"),
+	rows(1, 1, isNaN, "IsNaN"),
 	rows(1, 1, floatUnary, "Sigmoid", "Tanh", "Exp", "Log", "Sqrt", "Reciprocal", "Softplus", "Gelu", "Erf", "Cos", "Sin", "Floor"),
 	rows(1, 1, unary, "Neg", "Abs", "Identity"),
 	rows(1, 1, cast, "Cast"),
@@ -93,6 +95,26 @@ func logical(c *Call) ([]Type, error) {
 func floatUnary(c *Call) ([]Type, error) {
 	if err := c.Want(0, Float, Double, Float16, BFloat16); err != nil {
 		return nil, err
+	}
+	return c.same(0), nil
+}
+
+func isNaN(c *Call) ([]Type, error) {
+	if _, err := floatUnary(c); err != nil {
+		return nil, err
+	}
+	return []Type{{DType: Bool, Shape: c.In[0].Shape()}}, nil
+}
+
+// clip takes bounds that are scalars.
+func clip(c *Call) ([]Type, error) {
+	if err := c.SameType(); err != nil {
+		return nil, err
+	}
+	for i := 1; i < len(c.In); i++ {
+		if err := c.WantRank(i, 0); err != nil {
+			return nil, err
+		}
 	}
 	return c.same(0), nil
 }

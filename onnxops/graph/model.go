@@ -30,7 +30,9 @@ type Meta struct {
 }
 
 // Model returns the finished model, or the first error of its construction.
-// Inputs, outputs and every intermediate value carry their shapes.
+// Inputs, outputs and every intermediate value carry their shapes. An intermediate
+// dimension that DefineSum named is left open: tract adds by itself, and a + b is
+// then another symbol than the sum's name.
 func (g *Graph) Model(meta Meta) (*onnxpb.ModelProto, error) {
 	if g.err != nil {
 		return nil, g.err
@@ -47,7 +49,7 @@ func (g *Graph) Model(meta Meta) (*onnxpb.ModelProto, error) {
 	}
 	for _, v := range g.interm {
 		if !slices.Contains(g.outputs, v) {
-			pb.ValueInfo = append(pb.ValueInfo, v.info())
+			pb.ValueInfo = append(pb.ValueInfo, v.info(g.totals()...))
 		}
 	}
 	m := &onnxpb.ModelProto{
@@ -75,11 +77,24 @@ func Marshal(m *onnxpb.ModelProto) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
 }
 
-func (v *Value) info() *onnxpb.ValueInfoProto {
+// totals are the dimensions that DefineSum named.
+func (g *Graph) totals() (list []Dim) {
+	for _, d := range g.sums {
+		list = append(list, d)
+	}
+	return list
+}
+
+// info is the value's type, of its dimensions all but open ones.
+func (v *Value) info(open ...Dim) *onnxpb.ValueInfoProto {
 	shape := &onnxpb.TensorShapeProto{}
 	for _, d := range v.typ.Shape {
-		dim := &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: d.N}}
-		if !d.IsFixed() {
+		dim := &onnxpb.TensorShapeProto_Dimension{}
+		switch {
+		case slices.Contains(open, d):
+		case d.IsFixed():
+			dim.Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: d.N}
+		default:
 			dim.Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: d.Name}
 		}
 		shape.Dim = append(shape.Dim, dim)

@@ -22,6 +22,7 @@ const (
 	Joined              = "attn/out"                      // heads side by side again: /Transpose, /Reshape
 	Packed              = "attn/qkv"                      // queries, keys and values of one product: /Reshape
 	PackedProj          = "attn/qkv_proj"                 // that product
+	Marked              = "attn/v/marked/Where"           // values, NaN where a position is outside the tables
 	BiasMasked          = "attn/bias/masked/Add"          // the mask with a bias in it
 	ContextPhase        = "attn/phase/ContextPhase"       // the running phase
 	PathNorm            = family.AtBias + "/path"         // the norm of path vectors

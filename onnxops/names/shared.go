@@ -19,15 +19,23 @@ const (
 	Total    = "/total/Shape" // [total]
 )
 
-// The guard of positions: GuardMin is 0 while every position is inside the
-// tables, and Guard then has an empty output; else the node whose name it begins
-// is an error.
+// The guard of positions, by what its nodes make. All but GuardTotal and Guard are
+// of graphs with position_ids.
 const (
-	GuardMin      = "/guard/Min"
-	Guard         = "/guard/position_is_past_max_length"
-	GuardNode     = Guard + "/ConstantOfShape"
-	GuardRoom     = "/guard/room/Sub"
-	GuardPosition = "/guard/position_ids/" // the smallest and largest one
+	GuardPositions = "/guard/position_ids/Clip"         // inside the tables
+	GuardInside    = "/guard/inside/Equal"              // which were inside
+	GuardColumn    = "/guard/inside/Unsqueeze"          // the same, beside values
+	GuardTotal     = "/guard/inside/LessOrEqual"        // whether all are, without position_ids
+	GuardMarks     = "/guard/before/Slice"              // a number of each value of the past
+	GuardBefore    = "/guard/before/IsNaN"              // which of them were outside
+	GuardNow       = "/guard/now/Not"                   // which of this call are
+	GuardOutside   = "/guard/outside/Concat"            // both
+	GuardOutside1  = "/guard/outside/Cast"              // as numbers
+	GuardCount     = "/guard/outside/ReduceSum"         // how many of a row of the batch
+	GuardRow       = "/guard/row/Equal"                 // none
+	GuardTokens    = "/guard/row/And"                   // the same for each token
+	GuardTokenRows = "/guard/row/Reshape"               // the same, a row for each token
+	Guard          = "/guard/nan_past_max_length/Where" // the head's input, or NaN
 )
 
 // Nodes of the mask, by what they make.

@@ -31,6 +31,9 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, place string, output, layer 
 			return plain(tap(names.Context), func(f []float64) *wanted { return e.heads(f, a.Heads) })
 		}
 		return plain(tap(names.Context), func(f []float64) *wanted { return e.rows(f, e.b, e.n, a.Heads*a.VDim) })
+	case names.Marked:
+		v := projections(a)[names.V]
+		return plain(tap(v.unturned()), func(f []float64) *wanted { return e.heads(f, v.heads) })
 	case names.Joined + names.Transposed:
 		return plain(tap(context), func(f []float64) *wanted { return e.rows(f, e.b, e.n, a.Heads, a.VDim) })
 	case names.Joined + names.Reshape:

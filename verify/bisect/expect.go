@@ -102,6 +102,8 @@ func (e *expecter) of(n *onnxpb.NodeProto, output int, layer int) *counterpart {
 	switch name {
 	case names.EmbedRows, names.EmbedCast:
 		return plain(names.Outside(family.AtEmbed), e.flat)
+	case names.Guard:
+		return plain(names.Outside(family.AtFinalNorm), e.flat)
 	case names.HeadRows:
 		return plain(names.LogitsTap, e.flat)
 	case names.HeadOut:

@@ -27,10 +27,6 @@ func (e *expecter) ofShared(n *onnxpb.NodeProto) *counterpart {
 		return made(&wanted{shape: []int{2}, i: []int64{int64(e.b), int64(e.n)}})
 	case names.Total:
 		return made(&wanted{shape: []int{1}, i: []int64{int64(e.total())}})
-	case names.GuardMin:
-		return made(&wanted{shape: []int{1}, i: []int64{0}})
-	case names.GuardNode:
-		return made(&wanted{shape: []int{0}, i: []int64{}})
 	case names.MaskTotal:
 		return made(&wanted{shape: []int{}, i: []int64{int64(e.total())}})
 	case names.MaskLength:
@@ -59,6 +55,9 @@ func (e *expecter) ofShared(n *onnxpb.NodeProto) *counterpart {
 		return made(e.lastKeys())
 	case names.TotalInt:
 		return made(&wanted{i: []int64{int64(e.total())}})
+	}
+	if w := e.ofGuard(name); w != nil {
+		return made(w)
 	}
 	if tail := e.shapeTail(name); tail != nil {
 		return made(&wanted{shape: []int{2 + len(tail)}, i: append([]int64{int64(e.b), int64(e.n)}, tail...)})

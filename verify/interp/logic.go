@@ -1,5 +1,7 @@
 package interp
 
+import "math"
+
 // compare runs a predicate on the broadcast of two numeric inputs.
 func compare(c *call, f func(a, b float64) bool, g func(a, b int64) bool) ([]*Array, error) {
 	k, err := c.sameKind(Float, Int)
@@ -50,6 +52,13 @@ func not(c *call) ([]*Array, error) {
 		return nil, err
 	}
 	return one(apply(c.in[0], Bool, func(x bool) bool { return !x }))
+}
+
+func isNaN(c *call) ([]*Array, error) {
+	if err := c.need(0, Float); err != nil {
+		return nil, err
+	}
+	return one(apply(c.in[0], Bool, math.IsNaN))
 }
 
 // where takes from input 1 where input 0 holds, else from input 2.

@@ -68,6 +68,7 @@ var kernels = map[opKey]kernel{
 	{"", "And"}:            {run: and, min: 2, max: 2, out: 1},
 	{"", "Or"}:             {run: or, min: 2, max: 2, out: 1},
 	{"", "Not"}:            {run: not, min: 1, max: 1, out: 1},
+	{"", "IsNaN"}:          {run: isNaN, min: 1, max: 1, out: 1},
 	{"", "Where"}:          {run: where, min: 3, max: 3, out: 1},
 
 	// types, shapes, movement

@@ -241,3 +241,32 @@ func TestProductKeepsNaN(t *testing.T) {
 		}
 	}
 }
+
+// Past the tables GroupQueryAttention goes on without turning, as a table that
+// ends with cosines of 1 and sines of 0 says.
+func TestGroupQueryPastTheTable(t *testing.T) {
+	column := func(from float64, shape ...int) *Array {
+		a := zeros(shape...)
+		for i := range a.F {
+			a.F[i] = from + float64(i)/8
+		}
+		return a
+	}
+	answer := func(cos, sin *Array) []float64 {
+		in := []*Array{column(-1, 1, 1, 16), column(1, 1, 1, 8), column(2, 1, 1, 8), column(0, 1, 1, 3, 8), column(3, 1, 1, 3, 8),
+			Ints([]int64{3}, 1), Ints([]int64{4}), cos, sin}
+		out, err := runNode(t, microsoft, "GroupQueryAttention", in, intAttr("num_heads", 2), intAttr("kv_num_heads", 1), intAttr("do_rotary", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out["y"].F
+	}
+	longer := func(last float64, short *Array) *Array {
+		return Floats(append(slices.Clone(short.F), last, last, last, last), 4, 4)
+	}
+	cos, sin := column(0, 3, 4), column(-1, 3, 4)
+	got, want := answer(cos, sin), answer(longer(1, cos), longer(0, sin))
+	if !slices.Equal(got, want) || slices.Equal(got, answer(longer(0, cos), longer(1, sin))) {
+		t.Errorf("y = %v, want %v", got, want)
+	}
+}

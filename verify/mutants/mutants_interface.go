@@ -1,21 +1,15 @@
 package mutants
 
 import (
-	"math"
-
 	"google.golang.org/protobuf/proto"
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
 // interfaceMutants get what a graph says of itself wrong: its outputs, its
-// metadata, the guard of its positions, attributes too little off for a logit to
-// show.
+// metadata, attributes too little off for a logit to show.
 func interfaceMutants() []Mutant {
-	const (
-		within = "every logit stays within what rounding may do"
-		nobody = "no logit within the tables moves"
-	)
+	const within = "every logit stays within what rounding may do"
 	return []Mutant{
 		inGraph("output-renamed", "llama-hope", "present.1.key is called present.1.keys", func(g *Graph) { g.rename("present.1.key", "present.1.keys") }).
 			still("the output is not there to be read"),
@@ -38,23 +32,6 @@ func interfaceMutants() []Mutant {
 				}
 			}
 		}).still("the input is not there to be given"),
-		inGraph("guard-one-more", "llama-hope", "the guard lets one position more through than the tables hold", func(g *Graph) {
-			g.number("/const/last_position", defaultMaxLength)
-		}).still(nobody + "; on CPU the look-up still refuses it, on CUDA the key goes on unrotated"),
-		inGraph("guard-one-less", "llama-hope", "the guard refuses the tables' last row", func(g *Graph) {
-			g.number("/const/last_position", defaultMaxLength-2)
-		}).still("the last position is an error"),
-		inGraph("guard-of-total-one-more", "llama-rope-ort", "the guard lets one position more through than the tables hold", func(g *Graph) {
-			g.number("/const/max_length", defaultMaxLength+1)
-		}).still(nobody + "; past them the graph goes on where it must stop"),
-		inGraph("guard-forgets-negative", "llama-hope", "the guard looks at the largest position alone, so that −1 reads the last row", func(g *Graph) {
-			n := g.node("/guard/Min")
-			n.Input = append(n.Input[:1:1], n.Input[2:]...)
-		}).still(nobody + "; below them the graph goes on where it must stop"),
-		inGraph("guard-of-first-row", "llama-hope", "the guard looks at the first row of a batch alone", func(g *Graph) { g.guards(0, 1, 0) }).
-			still(nobody + "; a position past them in another row goes on where it must stop"),
-		inGraph("guard-of-last-column", "llama-hope", "the guard looks at the last position of each row alone", func(g *Graph) { g.guards(-1, math.MaxInt64, 1) }).
-			still(nobody + "; a position past them in another column goes on where it must stop"),
 		inGraph("last-token-id", "llama-hope", "the last id of the vocabulary is read as the one before it", func(g *Graph) {
 			g.feed("/embed/Gather", 1, "Min", []string{g.ints(126)})
 		}),
@@ -137,19 +114,9 @@ func (g *Graph) rename(from, to string) {
 
 // redirect puts in front of a node what reads another position in place of one.
 func (g *Graph) redirect(name string, from, to int64) string {
-	here := g.before(name, "Equal", []string{"position_ids", g.ints(from)})
-	return g.before(name, "Where", []string{here, g.ints(to), "position_ids"})
-}
-
-// guards lets the guard of positions see a slice of them alone.
-func (g *Graph) guards(from, to, axis int64) {
-	const largest, smallest = "/guard/position_ids/ReduceMax", "/guard/position_ids/ReduceMin"
-	first := largest
-	if g.position(smallest) < g.position(largest) {
-		first = smallest
-	}
-	seen := g.before(first, "Slice", []string{"position_ids", g.ints(from), g.ints(to), g.ints(axis)})
-	g.node(largest).Input[0], g.node(smallest).Input[0] = seen, seen
+	const positions = "/guard/position_ids/Clip_output_0"
+	here := g.before(name, "Equal", []string{positions, g.ints(from)})
+	return g.before(name, "Where", []string{here, g.ints(to), positions})
 }
 
 // metadata changes an entry.

@@ -124,6 +124,7 @@ def elementwise():
     op("max_int", "Max", {"a": i(1, 5, -3), "b": i(0)})
     op("clip", "Clip", {"x": f(3, 4, scale=3), "lo": np.float64(-1), "hi": np.float64(2)})
     op("clip_no_min", "Clip", {"x": f(3, 4, scale=3), "hi": np.float64(1)}, slots=["x", "", "hi"])
+    op("clip_int", "Clip", {"x": i(-1, 0, 7, 8, 1 << 33), "lo": np.int64(0), "hi": np.int64(7)})
     for kind in ["Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"]:
         op(kind.lower(), kind, {"a": i(1, 2, 3, 2).reshape(4, 1), "b": i(2, 3)})
     op("less_float", "Less", {"a": f(2, 3), "b": f(3)})
@@ -131,6 +132,7 @@ def elementwise():
     for kind in ["And", "Or"]:
         op(kind.lower(), kind, {"a": bits(3, 2, 2), "b": bits(1, 2)})
     op("not", "Not", {"x": bits(2, 3)})
+    op("isnan", "IsNaN", {"x": np.array([[1.0, np.nan], [np.inf, -0.0]])})
     op("where", "Where", {"c": bits(2, 1, 3), "x": f(4, 1), "z": np.float64(-2.5)})
     op("where_int", "Where", {"c": bits(3), "x": i(1, 2, 3), "z": i(0)})
 

@@ -15,8 +15,8 @@ import (
 // tableEnd: a position outside the tables must leave no answer that could be taken
 // for one: every logit of its row of the batch is NaN, whatever the tables give.
 // The interpreter looks nothing up outside a table, but goes on with what does not
-// turn, as CUDA does; a runner that has the graph stop with an error of its own is
-// right too, but is not the graph's doing.
+// turn, as CUDA does; a runner that stops with an error of its own is right too, but
+// that is not the graph's doing.
 func (s *session) tableEnd() error {
 	length := s.info.MaxLength
 	for _, r := range s.others {
@@ -40,11 +40,41 @@ func (s *session) tableEnd() error {
 		}
 		if c.Detail != "" {
 			c.Verdict, c.Blame = report.Fail, kindOf(report.CheckTableEnd).Blame
+		} else if run.InFloat64(r) {
+			c.Verdict, c.Detail = s.guarded()
 		}
 		s.add(c)
 	}
 	return nil
 }
+
+// guarded tells whether the head reads nothing of the layers but through the
+// guard. Attention spreads a NaN in most runtimes, so that the logits alone do not
+// say.
+func (s *session) guarded() (report.Verdict, string) {
+	p := run.NewPlan(s.info.Model)
+	if _, ok := p.Maker[guardOf(names.Guard)]; !ok {
+		return report.Incomplete, unnamed(names.Guard)
+	}
+	seen := map[string]bool{guardOf(names.Guard): true}
+	var reaches func(value string) bool
+	reaches = func(value string) bool {
+		i, made := p.Maker[value]
+		if seen[value] || !made {
+			return false
+		}
+		seen[value] = true
+		layer, _ := names.Split(value)
+		return layer >= 0 && !p.Fixed[value] || slices.ContainsFunc(p.Nodes[i].GetInput(), reaches)
+	}
+	if reaches(names.Logits) {
+		return report.Fail, fmt.Sprintf("the logits do not follow from %s alone: where attention swallows a NaN, as OpenVINO's does, a position outside the tables is answered", names.Guard)
+	}
+	return report.Pass, ""
+}
+
+// guardOf is the value that a node of the guard makes.
+func guardOf(node string) string { return node + "_output_0" }
 
 // outsideTables puts one position before the tables, past them and far past them
 // into each corner and the middle of a batch: a guard that looks at one row or one
@@ -61,65 +91,73 @@ func (s *session) outsideTables(r run.Runner, ids []int64) string {
 	for _, position := range []int64{-1, int64(s.info.MaxLength), 1 << 33} {
 		for i, corner := range [][2]int{{rows / 2, n / 2}, {0, 0}, {0, n - 1}, {rows - 1, 0}, {rows - 1, n - 1}} {
 			row := corner[0]
-			at := fmt.Sprintf("row %d, token %d of a batch of %d: ", row, corner[1], rows)
 			in := run.Prompt(list, 0)
 			in.Positions[row][corner[1]] = position
-			l, after, err := r.Run(s.ctx, in, nil)
-			if s.ctx.Err() != nil {
+			found, after := s.rowOutside(r, int(position), in, nil, row)
+			switch {
+			case s.ctx.Err() != nil:
 				return ""
-			}
-			if found := s.plausible(r, int(position), l, row, err); found != "" {
-				return at + found
-			}
-			if err != nil {
-				continue
-			}
-			if found := others(r, l, right, row); found != "" {
-				return at + found
-			}
-			if i == 0 && n < s.info.MaxLength {
-				if found := s.stillOutside(r, int(position), list, row, after); found != "" {
-					return at + found
+			case found == "" && after != nil:
+				found = others(r, after.logits, right, row)
+				if found == "" && i == 0 && n < s.info.MaxLength {
+					found = s.stillOutside(r, int(position), list, row, after.state)
 				}
+			}
+			if found != "" {
+				return fmt.Sprintf("row %d, token %d of a batch of %d: %s", row, corner[1], rows, found)
 			}
 		}
 	}
 	return ""
 }
 
+// answer is what a call left.
+type answer struct {
+	logits *report.Logits
+	state  run.State
+}
+
+// rowOutside makes a call in which a row is outside the tables, now or in its past,
+// and tells what is wrong with the answer to it; nil is a call that was refused.
+// The guard is asked itself where values are shown: attention may make a row NaN,
+// and not every runtime's does.
+func (s *session) rowOutside(r run.Runner, position int, in run.Input, past run.State, row int) (string, *answer) {
+	var a answer
+	var err error
+	var passed []bool
+	if t, ok := run.AsTapper(r); ok && run.InFloat64(r) {
+		a.logits, a.state, err = t.Tap(s.ctx, in, past, []string{guardOf(names.GuardTokenRows)}, func(_ string, v *interp.Array) error {
+			passed = v.B
+			return nil
+		})
+	} else {
+		a.logits, a.state, err = r.Run(s.ctx, in, past)
+	}
+	if found := s.plausible(r, position, a.logits, row, err); found != "" || err != nil {
+		return found, nil
+	}
+	for t := range a.logits.S {
+		if k := row*a.logits.S + t; k < len(passed) && passed[k] {
+			return fmt.Sprintf("token %d: %s lets it pass: attention alone makes its logits NaN, which not every runtime's does", t, names.GuardTokenRows), nil
+		}
+	}
+	return "", &a
+}
+
 // stillOutside asks for a token more, at a position inside the tables, after a
-// position of a row was outside: that row's answers mean nothing from then on. A
-// runtime's attention may leave out what it is told of the past, so the guard is
-// asked itself, where a runner shows values.
+// position of a row was outside: that row's answers mean nothing from then on.
 func (s *session) stillOutside(r run.Runner, position int, list [][]int64, row int, past run.State) string {
 	n := len(list[0])
 	next := run.Prompt(slices.Repeat([][]int64{list[0][:1]}, len(list)), int64(n))
 	for b := range next.Mask {
 		next.Mask[b] = slices.Repeat([]int64{1}, n+1)
 	}
-	var guard []bool
-	ask := func() (*report.Logits, error) {
-		t, ok := run.AsTapper(r)
-		if !ok {
-			l, _, err := r.Run(s.ctx, next, past)
-			return l, err
-		}
-		l, _, err := t.Tap(s.ctx, next, past, []string{names.GuardRow + "_output_0"}, func(_ string, a *interp.Array) error {
-			guard = a.B
-			return nil
-		})
-		return l, err
+	found, after := s.rowOutside(r, position, next, past, row)
+	if other := (row + 1) % len(list); found == "" && after != nil && !finite(after.logits, other) {
+		found = fmt.Sprintf("row %d is not finite either, whose positions are inside", other)
 	}
-	l, err := ask()
-	switch found := s.plausible(r, position, l, row, err); {
-	case s.ctx.Err() != nil:
-		return ""
-	case found != "":
+	if found != "" {
 		return "in the next call, " + found
-	case len(guard) > row && guard[row]:
-		return fmt.Sprintf("in the next call, %s does not see the past: attention alone makes its row NaN, which not every runtime's does", names.GuardRow)
-	case err == nil && len(list) > 1 && !finite(l, (row+1)%len(list)):
-		return fmt.Sprintf("in the next call, row %d is not finite either, whose positions are inside", (row+1)%len(list))
 	}
 	return ""
 }

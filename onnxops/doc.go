@@ -57,8 +57,10 @@
 // so its row is finite and means nothing. AttentionORT places the tokens of
 // each row by the sum of its mask and cannot express padding at the left.
 //
-// A position at or past Options.MaxLength is an error on every execution
-// provider: see guard.go.
+// Where a position is at or past Options.MaxLength, or negative, every logit of its
+// row of the batch is NaN, on every runtime, in that call and in each later one that
+// has the token in its past; positions of padding count too. Other rows stay. With
+// AttentionORT some providers stop with an error instead. See guard.go.
 //
 // # Stability
 //

@@ -60,9 +60,9 @@ func (e *emitter) guardRows(x *graph.Value) *graph.Value {
 		before = g.Op("IsNaN", names.GuardBefore, []*graph.Value{before})
 		now := g.Op("Not", names.GuardNow, []*graph.Value{e.insideColumn()})
 		v := g.Op("Concat", names.GuardOutside, []*graph.Value{before, now}, graph.IntAttr("axis", 2))
-		v = g.Op("Cast", names.GuardOutside1, []*graph.Value{v}, graph.IntAttr("to", int(graph.Float)))
+		v = g.Op("Cast", names.GuardOutside1, []*graph.Value{v}, graph.IntAttr("to", int(graph.Int64)))
 		v = g.Op("ReduceSum", names.GuardCount, []*graph.Value{v, e.ints("axes12", 1, 2)}, graph.IntAttr("keepdims", 0))
-		v = g.Op("Equal", names.GuardRow, []*graph.Value{v, e.scalar("none", 0)})
+		v = g.Op("Equal", names.GuardRow, []*graph.Value{v, e.int64Scalar("0", 0)})
 		v = g.Op("And", names.GuardTokens, []*graph.Value{inside, v})
 		inside = g.Op("Reshape", names.GuardTokenRows, []*graph.Value{v, e.rows(1)})
 	}

@@ -30,7 +30,7 @@ const (
 	GuardBefore    = "/guard/before/IsNaN"              // which of them were outside
 	GuardNow       = "/guard/now/Not"                   // which of this call are
 	GuardOutside   = "/guard/outside/Concat"            // both
-	GuardOutside1  = "/guard/outside/Cast"              // as numbers
+	GuardOutside1  = "/guard/outside/Cast"              // as 0 and 1
 	GuardCount     = "/guard/outside/ReduceSum"         // how many of a row of the batch
 	GuardRow       = "/guard/row/Equal"                 // none
 	GuardTokens    = "/guard/row/And"                   // the same for each token

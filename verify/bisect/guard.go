@@ -18,7 +18,7 @@ func (e *expecter) ofGuard(name string) *wanted {
 		return &wanted{shape: shape, b: slices.Repeat([]bool{v}, n)}
 	}
 	zeros := func(shape ...int) *wanted {
-		return &wanted{shape: shape, f: make([]float64, len(truth(false, shape...).b))}
+		return &wanted{shape: shape, i: make([]int64, len(truth(false, shape...).b))}
 	}
 	switch name {
 	case names.GuardPositions:

@@ -86,7 +86,7 @@ func (e *emitter) roundedALiBi(l *layer) *graph.Value {
 			v = g.Op("Transpose", prefix+"/"+name+"/Transpose", []*graph.Value{v}, graph.IntsAttr("perm", 0, 2, 1))
 			return g.Op("Unsqueeze", prefix+"/"+name+"/Unsqueeze", []*graph.Value{v, e.ints(axis, n)})
 		}
-		known := g.Op("Max", prefix+"/key/Max", []*graph.Value{e.keyPositions(), e.int64Scalar("0", 0)}) // padding has none
+		known := e.insideTables(prefix+"/key/Clip", e.keyPositions()) // padding has none
 		return g.Op("Sub", prefix+"/Sub", []*graph.Value{side("key", known, "axis2", 2), side("query", e.positions, "axis3", 3)})
 	})
 }

@@ -23,8 +23,13 @@ import (
 // guardPositions takes the input position_ids: e.positions are inside the tables,
 // e.inside tells which of them were.
 func (e *emitter) guardPositions(given *graph.Value) {
-	e.positions = e.g.Op("Clip", names.GuardPositions, []*graph.Value{given, e.int64Scalar("0", 0), e.int64Scalar("last_position", int64(e.opts.MaxLength)-1)})
+	e.positions = e.insideTables(names.GuardPositions, given)
 	e.inside = e.g.Op("Equal", names.GuardInside, []*graph.Value{given, e.positions})
+}
+
+// insideTables are positions brought inside the tables by a node of that name.
+func (e *emitter) insideTables(name string, positions *graph.Value) *graph.Value {
+	return e.g.Op("Clip", name, []*graph.Value{positions, e.int64Scalar("0", 0), e.int64Scalar("last_position", int64(e.opts.MaxLength)-1)})
 }
 
 // guardTotal is guardPositions where GroupQueryAttention counts positions itself:

@@ -84,7 +84,7 @@ func copied(t *testing.T, m *family.Model, st store.Store, want map[string]*onnx
 	t.Helper()
 	dir := t.TempDir()
 	files, err := Write(dir, m, st, Options{Linear: LinearMatMul, MaxLength: 64})
-	if err != nil || !slices.Equal(files, []string{ModelFile, DataFile}) {
+	if err != nil || !slices.Contains(files, ModelFile) || !slices.Contains(files, DataFile) {
 		t.Fatalf("files %v: %v", files, err)
 	}
 	model, err := Export(m, st, Options{Linear: LinearMatMul, MaxLength: 64})

@@ -130,6 +130,11 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		u.note("warning: " + w)
 	}
 	if plan.Format == convert.GGUF {
+		for _, name := range []string{"attention", "weights", "bias", "max-length", "portable", "opset"} {
+			if cmd.Flags().Changed(name) {
+				return usagef("--%s has no use with --format gguf: no graph is written", name)
+			}
+		}
 		graph = nil // one file
 	}
 	if graph != nil {

@@ -20,10 +20,10 @@ DEMO_MODEL := testdata/models/stories260K
 DEMO := build/demo
 
 .DEFAULT_GOAL := build
-.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench demo ort clean
+.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench demo interop interop-quick ort clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/pecvt, the version from git
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/pecvt
@@ -87,6 +87,12 @@ demo: ort build ## stories260K to HoPE, ONNX, and the report of verify
 	@mkdir -p $(DEMO)
 	$(BIN) convert --to hope $(DEMO_MODEL) -o $(DEMO)/stories260K-hope
 	$(BIN) verify $(DEMO)/stories260K-hope --golden $(DEMO_MODEL)/golden/hope.safetensors
+
+interop: build ## results in other tools, pinned and cached: docs/interop.md (MODEL=DIR one more model, ONLY=NAME,… some tools)
+	python3 testdata/interop/interop.py --pecvt $(BIN) $(if $(MODEL),--model '$(MODEL)') $(if $(ONLY),--only '$(ONLY)')
+
+interop-quick: build ## onnx's checker and reference; transformers where `make interop` has installed it
+	python3 testdata/interop/interop.py --pecvt $(BIN) --quick
 
 clean: ## remove bin/ and build/ (the library's cache stays)
 	rm -rf bin build

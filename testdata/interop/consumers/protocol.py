@@ -14,6 +14,7 @@ of JSON: {version, verdict, max_abs, limit, note}. The verdicts:
 
 import json
 import os
+import re
 import sys
 import traceback
 
@@ -103,8 +104,10 @@ def ours(error):
     return isinstance(error, programmer) and os.path.dirname(os.path.abspath(frames[-1].filename)) == here
 
 
-def one_line(text, most=300):
+def one_line(text, most=600):
     text = " ".join(str(text).split())
+    # ONNX Runtime puts a file and a whole C++ signature before what it has to say.
+    text = re.sub(r"/onnxruntime_src/.* (?=\S+ \S+ \S+ was false)", "", text)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

@@ -39,14 +39,14 @@ PIP = {
     "tract": ["tract==0.23.9", "numpy==2.2.6"],
     "genai": ["onnxruntime-genai==0.18.0", "numpy==2.2.6"],
     "torch": ["torch==2.6.0", "numpy==2.2.6"],
-    "transformers-5": ["transformers==5.24.0"],
-    "transformers-4": ["transformers==4.57.6"],
+    "transformers5": ["transformers==5.24.0"],
+    "transformers4": ["transformers==4.57.6"],
     "llama.cpp": ["xllamacpp==2026.10.11549", "gguf==0.19.0", "sentencepiece==0.2.1", "transformers==4.57.6", "protobuf==4.25.8"],
     "mlx": ["mlx[cpu]==0.32.4", "mlx-lm==0.32.2", "numpy==2.2.6"],
     "ctranslate2": ["ctranslate2==4.8.5", "transformers==5.24.0"],
 }
 # torch is 4.5 GB on Linux, CUDA's libraries included, and takes minutes; these share one.
-TORCH = ("transformers-5", "transformers-4", "llama.cpp", "ctranslate2")
+TORCH = ("transformers5", "transformers4", "llama.cpp", "ctranslate2")
 # Of torch's requirements, what a CPU has no use for.
 LEFT_OUT = {"torch": {"triton"}}
 # llama.cpp's converter is no package; the source of its Python binding carries its tree.

@@ -34,12 +34,20 @@ def hope(name, more="", **kind):
 MODEL = [
     Case("source", "export {model}", graph=True, loads=True, golden="golden/rope.safetensors", quick=True),
     hope("hope", graph=True, loads=True, quick=True),
+    hope("hope-llama3", "--spelling llama3 --no-onnx", loads=True, like="hope"),
     hope("hope-proportional", "--spelling proportional --no-onnx", loads=True, like="hope"),
     hope("hope-longrope", "--spelling longrope --no-onnx", loads=True, like="hope"),
     hope("hope-partial", "--layout partial --no-onnx", loads=True, like="hope", quick=True),
     Case("grape-m", "convert {model} --to grape-m", graph=True, loads=True, golden="golden/rope.safetensors"),
     Case("hybrid", "convert {model} --to hybrid --slope alibi", graph=True, quick=True),
     Case("hybrid-mask", "convert {model} --to hybrid --slope alibi --bias mask", graph=True),
+    # Functions written out, for runtimes that expand none; and in the oldest operators.
+    Case("source-portable", "export {model} --portable", graph=True, golden="golden/rope.safetensors", large=False),
+    hope("hope-portable", "--portable", graph=True),
+    Case("grape-m-portable", "convert {model} --to grape-m --portable", graph=True, golden="golden/rope.safetensors"),
+    Case("hybrid-portable", "convert {model} --to hybrid --slope alibi --portable", graph=True, large=False),
+    Case("hybrid-mask-portable", "convert {model} --to hybrid --slope alibi --bias mask --portable", graph=True, large=False),
+    hope("hope-opset17", "--portable --opset 17", graph=True),
     # GroupQueryAttention of ONNX Runtime wants heads of a multiple of 16: the bundled model has 8.
     Case("hope-ort", "convert {model} --to hope --attention ort", graph=True, small=False),
 ]
@@ -52,6 +60,12 @@ BIASES = [
     ("bloom", Case("bloom-grape-ap", "convert {model} --to grape-ap", graph=True)),
     ("bloom", Case("bloom-fox", "convert {model} --to fox", graph=True)),
     ("grape-ap-v1", Case("grape-ap", "export {model}", graph=True)),
+    ("bloom", Case("bloom-portable", "export {model} --portable", graph=True)),
+    ("bloom", Case("bloom-grape-a-portable", "convert {model} --to grape-a --portable", graph=True)),
+    ("bloom", Case("bloom-grape-a-mask-portable", "convert {model} --to grape-a --bias mask --portable", graph=True)),
+    ("bloom", Case("bloom-grape-ap-portable", "convert {model} --to grape-ap --portable", graph=True)),
+    ("bloom", Case("bloom-fox-portable", "convert {model} --to fox --portable", graph=True)),
+    ("grape-ap-v1", Case("grape-ap-portable", "export {model} --portable", graph=True)),
 ]
 
 

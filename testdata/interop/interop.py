@@ -4,10 +4,10 @@
 
 `make interop` calls this. Consumers are installed into the cache (envs.py), each
 case is converted into build/interop, and each consumer is run on each case in a
-process of its own. What they give is held against expect.tsv and, for
-checkpoints, against `pecvt loaders --json`. docs/interop.md is written by a run of
-all of them. An outcome is kept beside the case and used again as long as pecvt,
-the consumer's script and its environment are the same.
+process of its own. What they give is held against expect.tsv and against what
+pecvt itself says of it (`pecvt loaders`). docs/interop.md is written by a run of
+all of them. An outcome is kept beside the case and used again as long as what
+pecvt wrote, the consumer's script and its environment are the same.
 
 Exits with 1 where an outcome is not what is expected, with 2 where a consumer
 could not be installed: it is reported as not run.
@@ -30,7 +30,6 @@ import table
 HERE = Path(__file__).resolve().parent
 BUILD = cases.ROOT / "build/interop"
 TIMEOUT = 900  # seconds for one consumer on one case
-LONG_TABLES = "4096"
 
 # name in the tables: what it is given, its environment, its script
 CONSUMERS = {
@@ -68,6 +67,12 @@ def digest(*parts):
     return h.hexdigest()[:16]
 
 
+def contents(folder):
+    """A digest of what pecvt wrote, but for its manifest, which has the time in it."""
+    files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "pecvt.json")
+    return digest(*(part for p in files for part in (p.name, p)))
+
+
 def last_json(text):
     for line in reversed(text.splitlines()):
         if line.startswith("{"):
@@ -92,15 +97,21 @@ class Cases:
 
     def __init__(self, pecvt, jobs):
         self.pecvt, self.jobs = pecvt, {j.key: j for j in jobs}
-        self.stamp = digest(pecvt, HERE / "consumers/reference.py")
+        self.binary = digest(pecvt)
+        self.found = {}
 
     def folder(self, job):
         return BUILD / job.model / job.case.name
 
+    def contents(self, job):
+        if job.key not in self.found:
+            self.found[job.key] = contents(self.convert(job))
+        return self.found[job.key]
+
     def convert(self, job):
         """The folder of a case; pecvt's own error where it refuses."""
         folder, stamp = self.folder(job), BUILD / job.model / (job.case.name + ".stamp")
-        want = digest(self.stamp, job.case.args, job.folder)
+        want = digest(self.binary, job.case.args, job.folder)
         if stamp.exists() and stamp.read_text() == want:
             return folder
         args = [a.replace("{model}", str(job.folder)) for a in job.case.args.split()]
@@ -136,11 +147,11 @@ class Cases:
         if job.case.like:
             return self.feeds(self.jobs[f"{job.model}/{job.case.like}"])
         target = BUILD / job.model / (job.case.name + ".feeds")
-        want = digest(self.stamp, job.case.args, job.folder, job.length)
-        if (target / "stamp").exists() and (target / "stamp").read_text() == want:
-            return target
         folder = self.convert(job)
         base = "-" if source is None or source.key == job.key else str(self.feeds(source))
+        want = digest(self.contents(job), HERE / "consumers/reference.py", job.length, base)
+        if (target / "stamp").exists() and (target / "stamp").read_text() == want:
+            return target
         golden = job.folder / job.case.golden
         command = [envs.python_of(environment("ort-new")), HERE / "consumers/reference.py", folder, target, str(job.length), base]
         if job.case.golden and golden.exists():
@@ -181,20 +192,20 @@ def run(consumer, place, folder, feeds):
 
 def outcome(consumer, place, made, job):
     """A consumer's outcome on a case, from the last run where nothing has changed since."""
-    kind, _, script = CONSUMERS[consumer]
+    _, _, script = CONSUMERS[consumer]
     keep = BUILD / job.model / f"{job.case.name}.{consumer}.json"
     where = HERE / ("js" if script.endswith(".mjs") else "consumers")
     shared = sorted(where.glob("protocol.*")) + [where / script]
-    stamp = digest(made.stamp, job.case.args, job.folder, place, *shared)
+    try:
+        feeds = made.feeds(job)
+        folder = made.convert(job)
+        stamp = digest(made.contents(job), (feeds / "stamp").read_text(), place, *shared)
+    except RuntimeError as e:
+        return {"version": "", "verdict": "broken", "max_abs": None, "limit": None, "note": str(e), "seconds": 0}
     if keep.exists():
         old = json.loads(keep.read_text())
         if old.get("stamp") == stamp and old["verdict"] != "broken":
             return old
-    try:
-        feeds = made.feeds(job)
-        folder = made.convert(job)
-    except RuntimeError as e:
-        return {"version": "", "verdict": "broken", "max_abs": None, "limit": None, "note": str(e), "seconds": 0}
     out = run(consumer, place, folder, feeds)
     out["stamp"] = stamp
     keep.write_text(json.dumps(out))

@@ -1,6 +1,6 @@
 """What is converted, and who is given it.
 
-A case is one run of pecvt. Its folder's graph goes to the consumers of graphs
+A case is one run of pecvt, its result a folder or a .gguf file. Its folder's graph goes to the consumers of graphs
 where `graph` is set, its checkpoint to the loaders where `loads` is.
 """
 
@@ -25,6 +25,7 @@ class Case:
     small: bool = True  # runs on the bundled model
     large: bool = True  # runs on a model that is named
     quick: bool = False  # part of the quick subset
+    only: str = ""  # the one consumer that reads it
 
 
 def hope(name, more="", **kind):
@@ -41,6 +42,10 @@ MODEL = [
     Case("grape-m", "convert {model} --to grape-m", graph=True, loads=True, golden="golden/rope.safetensors"),
     Case("hybrid", "convert {model} --to hybrid --slope alibi", graph=True, quick=True),
     Case("hybrid-mask", "convert {model} --to hybrid --slope alibi --bias mask", graph=True),
+    # One file for llama.cpp: written from the folder, and made from a file of the source.
+    Case("source-gguf", "convert {model} --to rope --format gguf", loads=True, like="source", only="llama.cpp"),
+    Case("hope-gguf", "convert {model} --to hope --format gguf", loads=True, like="hope", only="llama.cpp"),
+    Case("hope-gguf-from-gguf", "convert {case:source-gguf} --to hope", loads=True, like="hope", only="llama.cpp"),
     # Functions written out, for runtimes that expand none; and in the oldest operators.
     Case("source-portable", "export {model} --portable", graph=True, golden="golden/rope.safetensors", large=False),
     hope("hope-portable", "--portable", graph=True),

@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -101,12 +102,19 @@ class Cases:
         self.found = {}
 
     def folder(self, job):
-        return BUILD / job.model / job.case.name
+        return BUILD / job.model / (job.case.name + (".gguf" if "gguf" in job.case.name else ""))
 
     def contents(self, job):
         if job.key not in self.found:
             self.found[job.key] = contents(self.convert(job))
         return self.found[job.key]
+
+    def argument(self, a, job):
+        """{model} is the model, {case:NAME} what another case of it wrote."""
+        named = re.fullmatch(r"\{case:(.*)\}", a)
+        if named:
+            return str(self.convert(self.jobs[f"{job.model}/{named[1]}"]))
+        return a.replace("{model}", str(job.folder))
 
     def convert(self, job):
         """The folder of a case; pecvt's own error where it refuses."""
@@ -114,7 +122,7 @@ class Cases:
         want = digest(self.binary, job.case.args, job.folder)
         if stamp.exists() and stamp.read_text() == want:
             return folder
-        args = [a.replace("{model}", str(job.folder)) for a in job.case.args.split()]
+        args = [self.argument(a, job) for a in job.case.args.split()]
         done = subprocess.run([self.pecvt, *args, "-o", folder, "--force", "-q"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"pecvt {' '.join(args)}: exit {done.returncode}: {done.stderr.strip()[-300:]}")
@@ -127,6 +135,8 @@ class Cases:
     def told(self, consumer, kind, job):
         """What pecvt itself says that becomes of a result there, None where it does not know."""
         name = LOADER.get(consumer, consumer)
+        if kind == "loads" and self.folder(job).is_file():
+            return None  # a file of its own, made for the one that reads it
         if kind == "loads":
             rows = self.ask("inspect", self.convert(job)).get("readers") or []
             return next((r["outcome"] for r in rows if r["loader"] == name), None)
@@ -250,7 +260,7 @@ def main():
             say(f"{consumer}: NOT RUN: {e}")
             continue
         for job in jobs:
-            if not getattr(job.case, kind) or a.cases not in job.key:
+            if not getattr(job.case, kind) or a.cases not in job.key or job.case.only not in ("", consumer):
                 continue
             out = outcome(consumer, place, made, job)
             outcomes[consumer, job.key] = out

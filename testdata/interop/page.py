@@ -66,6 +66,9 @@ def checkpoints(outcomes, jobs, consumers):
             continue
         row = [f"{job.key}"]
         for c in loaders:
+            if (c, job.key) not in outcomes:
+                row.append("")
+                continue
             o = outcomes[c, job.key]
             text = f"same {number(o['max_abs'])}" if o["verdict"] == "same" else f"**{o['verdict']}**"
             if o["verdict"] != "same":

@@ -43,9 +43,10 @@ MODEL = [
     Case("hybrid", "convert {model} --to hybrid --slope alibi", graph=True, quick=True),
     Case("hybrid-mask", "convert {model} --to hybrid --slope alibi --bias mask", graph=True),
     # One file for llama.cpp: written from the folder, and made from a file of the source.
-    Case("source-gguf", "convert {model} --to rope --format gguf", loads=True, like="source", only="llama.cpp"),
-    Case("hope-gguf", "convert {model} --to hope --format gguf", loads=True, like="hope", only="llama.cpp"),
-    Case("hope-gguf-from-gguf", "convert {case:source-gguf} --to hope", loads=True, like="hope", only="llama.cpp"),
+    # The bundled model has no tokenizer, which its server stops at.
+    Case("source-gguf", "convert {model} --to rope --format gguf", loads=True, like="source", only="llama.cpp", small=False),
+    Case("hope-gguf", "convert {model} --to hope --format gguf", loads=True, like="hope", only="llama.cpp", small=False),
+    Case("hope-gguf-from-gguf", "convert {case:source-gguf} --to hope", loads=True, like="hope", only="llama.cpp", small=False),
     # Functions written out, for runtimes that expand none; and in the oldest operators.
     Case("source-portable", "export {model} --portable", graph=True, golden="golden/rope.safetensors", large=False),
     hope("hope-portable", "--portable", graph=True),
@@ -53,6 +54,9 @@ MODEL = [
     Case("hybrid-portable", "convert {model} --to hybrid --slope alibi --portable", graph=True, large=False),
     Case("hybrid-mask-portable", "convert {model} --to hybrid --slope alibi --bias mask --portable", graph=True, large=False),
     hope("hope-opset17", "--portable --opset 17", graph=True),
+    # Linear layers as tools that look for MatMul find them.
+    hope("hope-matmul", "--linear matmul", graph=True),
+    hope("hope-portable-matmul", "--portable --linear matmul", graph=True),
     # GroupQueryAttention of ONNX Runtime wants heads of a multiple of 16: the bundled model has 8.
     Case("hope-ort", "convert {model} --to hope --attention ort", graph=True, small=False),
 ]

@@ -44,8 +44,8 @@ MODEL = [
     Case("hybrid-mask", "convert {model} --to hybrid --slope alibi --bias mask", graph=True),
     # One file for llama.cpp: written from the folder, and made from a file of the source.
     # The bundled model has no tokenizer, which its server stops at.
-    Case("source-gguf", "convert {model} --to rope --format gguf", loads=True, like="source", only="llama.cpp", small=False),
-    Case("hope-gguf", "convert {model} --to hope --format gguf", loads=True, like="hope", only="llama.cpp", small=False),
+    Case("source-gguf", "convert {model} --to rope --format gguf --gguf-type f32", loads=True, like="source", only="llama.cpp", small=False),
+    Case("hope-gguf", "convert {model} --to hope --format gguf --gguf-type f32", loads=True, like="hope", only="llama.cpp", small=False),
     Case("hope-gguf-from-gguf", "convert {case:source-gguf} --to hope", loads=True, like="hope", only="llama.cpp", small=False),
     # Functions written out, for runtimes that expand none; and in the oldest operators.
     Case("source-portable", "export {model} --portable", graph=True, golden="golden/rope.safetensors", large=False),

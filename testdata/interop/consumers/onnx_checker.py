@@ -24,7 +24,9 @@ def run(folder, feeds, outcome):
         onnx.save(model, os.path.join(work, "model.onnx"), save_as_external_data=True, location="data")
         onnx.checker.check_model(os.path.join(work, "model.onnx"), full_check=True)
         for i in onnx.load(os.path.join(work, "model.onnx")).graph.initializer:
-            outcome.compare(onnx.numpy_helper.to_array(i), weights[i.name].astype("float64"))
+            # By bytes: the mark of a position past the tables is a NaN.
+            changed = onnx.numpy_helper.to_array(i).tobytes() != weights[i.name].tobytes()
+            outcome.compare(float(changed), 0.0)
     outcome.note = f"{len(inferred.graph.node)} nodes, every value typed"
 
 

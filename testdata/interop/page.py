@@ -17,8 +17,9 @@ Models: {models}. All on a CPU: GPU providers, browsers and WebGPU are not run.
 """
 
 
-def cell(text):
-    return text.replace("|", "\\|").replace("\n", " ")
+def cell(text, most=10_000):
+    text = text.replace("|", "\\|").replace("\n", " ")
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def number(x):
@@ -51,7 +52,7 @@ def graphs(outcomes, consumers):
                 groups.setdefault((o["verdict"], say), []).append((key, o))
         for (verdict, _), met in sorted(groups.items(), key=lambda g: (g[0][0] != "same", g[0])):
             worst = max((o["max_abs"] for _, o in met if o["max_abs"] is not None), default=None)
-            says = number(worst) if verdict == "same" else cell(met[0][1]["note"])
+            says = number(worst) if verdict == "same" else cell(met[0][1]["note"], 200)
             out.append(f"| {consumer} | {met[0][1]['version']} | {verdict if verdict == 'same' else '**' + verdict + '**'} | {cell(names(k for k, _ in met))} | {says} |")
     return "\n".join(out)
 
@@ -77,7 +78,7 @@ def checkpoints(outcomes, jobs, consumers):
             row.append(text)
         out.append("| " + " | ".join(row) + " |")
     lines = ["\n".join(out), ""]
-    lines += [f"- [{mark}] {c}: {cell(note)}" for (c, note), mark in sorted(notes.items(), key=lambda n: n[1])]
+    lines += [f"- [{mark}] {c}: {cell(note, 200)}" for (c, note), mark in sorted(notes.items(), key=lambda n: n[1])]
     return "\n".join(lines)
 
 
@@ -86,7 +87,7 @@ def commands(jobs):
     for j in jobs:
         if j.case.name not in seen:
             seen.add(j.case.name)
-            out.append(f"| {j.case.name} | `pecvt {j.case.args.replace('{model}', 'MODEL')}` |")
+            out.append(f"| {j.case.name} | `pecvt {' '.join(j.case.args.split()).replace('{model}', 'MODEL')}` |")
     return "\n".join(out)
 
 

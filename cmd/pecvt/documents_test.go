@@ -223,7 +223,8 @@ func TestHelpNamesPages(t *testing.T) {
 }
 
 // TestReadmeRecipes runs README.md's recipes, in order, on the bundled model: it
-// has token ids in the place of a tokenizer and a text, and 512 positions.
+// has token ids in the place of a tokenizer and a text, and 512 positions. The
+// GGUF file is a small one of another type.
 func TestReadmeRecipes(t *testing.T) {
 	lib, bash := runtimeAndShell(t)
 	_, after, found := strings.Cut(text(t, repository+"/README.md"), "\n## Recipes\n\n```\n")
@@ -232,11 +233,18 @@ func TestReadmeRecipes(t *testing.T) {
 		t.Fatal("README.md has no block of recipes")
 	}
 	recipes := strings.Split(block, "\n")
-	if len(recipes) != 7 {
-		t.Fatalf("%d recipes, want 7", len(recipes))
+	if len(recipes) != 8 {
+		t.Fatalf("%d recipes, want 8", len(recipes))
 	}
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "path", "to", "model"), os.DirFS(repository+"/testdata/models/stories260K")); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(repository + "/convert/gguf/arch/testdata/llama-tied-bf16.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "model.Q4_K_M.gguf"), raw, 0o666); err != nil {
 		t.Fatal(err)
 	}
 	here := strings.NewReplacer("--text book.txt", "--ids path/to/model/sampled.safetensors", "--lengths 512,2048", "--lengths 128")

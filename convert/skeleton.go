@@ -40,7 +40,11 @@ func (p *Plan) Skeleton(dir string) error {
 		if f.Action != Copy || f.Tensors > 0 || f.Name == "config.json" || f.Name == indexName {
 			continue
 		}
-		if _, err := fsio.Clone(context.Background(), filepath.Join(p.dir, f.Source), filepath.Join(dir, f.Name), nil); err != nil {
+		to := filepath.Join(dir, f.Name)
+		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
+		if _, err := fsio.Clone(context.Background(), filepath.Join(p.dir, f.Source), to, nil); err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
 	}

@@ -33,7 +33,7 @@ func (s *session) tableEnd() error {
 			}
 		}
 		s.step("%s: table-end", r.Name())
-		c := report.Check{Name: report.CheckTableEnd, Runner: r.Name(), Level: run.LevelOf(r), Verdict: report.Pass, Against: "NaN", Positions: 1}
+		c := report.Check{Name: report.CheckTableEnd, Runner: r.Name(), Level: run.LevelOf(r), Verdict: report.Pass, Against: "no number", Positions: 1}
 		c.Detail = found(r, s.ids[0])
 		if s.ctx.Err() != nil {
 			return s.ctx.Err()

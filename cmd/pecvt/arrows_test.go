@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"posenc/posenctest":   {"posenc"},
 	"convert/tensor":      {},
 	"convert/fsio":        {},
-	"convert/safetensors": {"convert/tensor", "convert/fsio"},
+	"convert/safetensors": {"posenc", "convert/tensor", "convert/fsio"},
 	"convert/family":      {"posenc/hint", "posenc", "convert/tensor", "convert/store", "convert/family/config", "convert/family/evidence"},
 	"convert/gguf":        {"posenc", "convert/fsio", "convert/tensor"},
 	"convert/torchfile":   {"posenc", "convert/tensor", "convert/safetensors"},

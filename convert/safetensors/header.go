@@ -3,11 +3,13 @@ package safetensors
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/posenc"
 )
 
 const (
@@ -93,7 +95,11 @@ func parseHeader(path string, text []byte, dataSize int64) ([]Info, map[string]s
 		}
 		info, err := parseInfo(s, key)
 		if err != nil {
-			return formatErrorf(path, key, "%v", err)
+			bad := &FormatError{Path: path, Tensor: key, Reason: err.Error()}
+			if errors.Is(err, posenc.ErrUnsupported) {
+				bad.kind = posenc.ErrUnsupported
+			}
+			return bad
 		}
 		infos = append(infos, info)
 		return nil
@@ -132,6 +138,9 @@ func parseInfo(s *strictJSON, name string) (Info, error) {
 			hasDType = true
 			var spelled string
 			if spelled, err = s.string(); err == nil {
+				err = checkRead(spelled)
+			}
+			if err == nil {
 				info.DType, err = tensor.ParseDType(clip(spelled))
 			}
 		case "shape":

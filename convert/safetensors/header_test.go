@@ -2,10 +2,13 @@ package safetensors
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/pecvt/pecvt/posenc"
 )
 
 // badHeaders are headers that must be refused, with the bytes of data that
@@ -90,6 +93,22 @@ func TestHeaderLength2To62(t *testing.T) {
 		path := put(t, t.TempDir(), "model.safetensors", append(b, "{}"...))
 		_, err := Open(path)
 		wantFormat(t, err, path, "the header length is", "above the format's limit of 100000000")
+	}
+}
+
+// The types of quantised weights are valid, not read, and said to be what they are.
+func TestTypesOfQuantisedWeights(t *testing.T) {
+	for _, dtype := range unread {
+		path := put(t, t.TempDir(), "model.safetensors", raw(`{`+entry("a", dtype, "[8]", 0, 8)+`}`, 8))
+		_, err := Open(path)
+		if !errors.Is(err, posenc.ErrUnsupported) || errors.Is(err, ErrFormat) {
+			t.Errorf("%s: %v: want ErrUnsupported", dtype, err)
+		}
+		for _, want := range []string{path, `tensor "a": dtype: ` + dtype, "quantised", "use the unquantised checkpoint"} {
+			if err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v: want %q in it", dtype, err, want)
+			}
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ const adapterConfig = "adapter_config.json"
 func Adapter(s store.Store) error {
 	raw, err := fs.ReadFile(s.FS(), adapterConfig)
 	if err != nil {
-		return nil
+		return attachedAdapter(s)
 	}
 	var a struct {
 		Base string `json:"base_model_name_or_path"`
@@ -43,6 +43,18 @@ func Adapter(s store.Store) error {
 		return fmt.Errorf("%s: %s says that this is %s: it holds no model by itself: %w; merge it into %s first (%s)", s.Root(), adapterConfig, kind, posenc.ErrUnsupported, base, merge)
 	}
 	return fmt.Errorf("%s: %s stands beside the model, so this is a base with %s: transformers attaches it where peft is installed, others compute the base alone: %w; merge it first (%s), or move %s and adapter_model.* away if the base alone is meant", s.Root(), adapterConfig, kind, posenc.ErrUnsupported, merge, adapterConfig)
+}
+
+// attachedAdapter refuses tensors of an adapter where nothing beside them says that
+// it is one: stock loaders pass over them, and compute a base without it or with
+// new random weights.
+func attachedAdapter(s store.Store) error {
+	for _, name := range s.Names() {
+		if attached.MatchString(name) {
+			return fmt.Errorf("%s: tensor %q belongs to an adapter (peft) that is not merged, and without %s nothing tells its scale: %w; merge it (merge_and_unload() in peft, then save_pretrained()), or save the base without such tensors if that alone is meant", store.Where(s, name), name, adapterConfig, posenc.ErrUnsupported)
+		}
+	}
+	return nil
 }
 
 // Files warns of what stands beside the tensors and makes another use of them than

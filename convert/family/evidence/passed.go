@@ -16,8 +16,10 @@ var passed = []struct {
 }{
 	{regexp.MustCompile(`(^|\.)rotary(_pos)?(_emb|_embedding|_embs)?\.(\w*inv_freq|cos_cached|sin_cached|cos|sin|freqs_cis|_\w+)$`), ""},
 	{regexp.MustCompile(`(^|\.)(attention|attn|self_attn|self_attention)\.(bias_mask|masked_bias|causal_mask)$`), ""},
-	{regexp.MustCompile(`\.(k|v|q|kv|prob|p)_(scale|zero_point)$|\.(k|v|qkv)_proj\.(k|v|output)_(scale|zero_point)$|\.kv_cache_scale$|\.kv_scale$`),
+	{regexp.MustCompile(`\.(k|v|q|kv|prob|p|k_cache|v_cache)_(scale|zero_point)$|\.(k|v|q|qkv)_proj\.(k|v|q|output)_(scale|zero_point)$|\.kv_cache_scale$|\.kv_scale$`),
 		"scales for a cache of keys and values in 8 bits, which serve that cache alone"},
+	{regexp.MustCompile(`(^|\.)position_ids$`), ""},
+	{regexp.MustCompile(`^v_head\.`), "a value head, which serves training alone"},
 	{regexp.MustCompile(`^(model\.|transformer\.)?(mtp|mtp_layers|mtp_heads?|mtp_block|nextn|medusa|medusa_heads?)\.`),
 		"heads that predict several tokens at once, which serve speculative decoding"},
 }
@@ -49,5 +51,8 @@ func Beyond(name string, layers, extra int) (why string, ok bool) {
 }
 
 var adapterName = regexp.MustCompile(`(^|\.)(lora_[AB]|lora_embedding_[AB]|lora_magnitude_vector|ia3_l|hada_w\d_[ab]|prompt_embeddings|adapter\w*|oft_[rs]|vera_lambda_[bd]|modules_to_save)(\.|$)|^base_model\.model\.`)
+
+// attached are the names that an adapter has where it was saved with its base.
+var attached = regexp.MustCompile(`(^|\.)(lora_[AB]|lora_embedding_[AB]|lora_magnitude_vector|base_layer|modules_to_save)(\.|$)`)
 
 func isAdapter(name string) bool { return adapterName.MatchString(name) }

@@ -20,7 +20,7 @@ func Wrapper(c *config.Config, find func(modelType string) error) error {
 			continue
 		}
 		inner, err := c.Object.Object(key)
-		if err != nil || inner == nil || !hasAny(inner, "model_type", "hidden_size", "num_hidden_layers", "vocab_size", "text_config") {
+		if err != nil || inner == nil || key != "text_config" && !hasAny(inner, "model_type", "hidden_size", "num_hidden_layers", "vocab_size", "text_config") {
 			continue
 		}
 		if deeper, err := inner.Object("text_config"); err == nil && deeper != nil {
@@ -33,7 +33,7 @@ func Wrapper(c *config.Config, find func(modelType string) error) error {
 			return fmt.Errorf("%s, which names no model_type: %w; save the language model as a checkpoint of its own, with a config.json that says its model_type", text, posenc.ErrUnsupported)
 		}
 		if err := find(kind); err != nil {
-			return fmt.Errorf("%s of %w", text, err)
+			return fmt.Errorf("%s, and there %w", text, err)
 		}
 		return fmt.Errorf("%s of model_type %q, which pecvt reads by itself: %w; save it as a checkpoint of its own: %s as config.json and its tensors under the names of %s (in transformers: m = AutoModelForImageTextToText.from_pretrained(DIR), then a %s model of m.config.get_text_config() with the language model's weights, save_pretrained)", text, kind, posenc.ErrUnsupported, key, kind, kind)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/safetensors"
 )
 
@@ -43,7 +44,7 @@ type Result struct {
 // source, and what Options.Beside names, is copied where the folder has none.
 //
 // Nothing in the folder is replaced: a file of that name there is an error. What
-// was written is removed where the import fails.
+// was written is removed where the import fails, folders that it made too.
 func Import(ctx context.Context, name, folder string, opts Options) (result *Result, err error) {
 	paths, err := locate(name)
 	if err != nil {
@@ -54,13 +55,15 @@ func Import(ctx context.Context, name, folder string, opts Options) (result *Res
 	if err := in.open(paths); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(folder, 0o777); err != nil {
+	undo, err := fsio.MakeFolders(folder)
+	if err != nil {
 		return nil, fmt.Errorf("torchfile: %w", err)
 	}
 	if err := in.run(ctx, paths[0], folder); err != nil {
 		for _, path := range in.made {
 			os.Remove(path)
 		}
+		undo()
 		return nil, err
 	}
 	return &in.result, nil

@@ -101,11 +101,7 @@ func (a graph) plain(s Saying, w Wanted) (Saying, error) {
 // factors says a spectrum plane by plane.
 func (a graph) factors(s *Saying, w Wanted, why error) error {
 	if !a.factored() {
-		say := "the weights of a family that llama.cpp runs as " + with(graph.factored) + " can be converted so"
-		if a.partial() {
-			say = hint.Layout + " partial can, where the planes that turn are the first ones"
-		}
-		return hint.Errorf("%w: llama.cpp's graph of architecture %s takes no factors per plane, and they are %w; %s", why, a.Name, posenc.ErrUnsupported, say)
+		return hint.Errorf("%w: llama.cpp's graph of architecture %s takes no factors per plane, and they are %w; "+hint.Format+" safetensors holds them, and the families that llama.cpp runs as %s can be converted so", why, a.Name, posenc.ErrUnsupported, with(graph.factored))
 	}
 	short, err := each(s.Base, s.Dim, w.Spectrum, w.Before, w.held(true))
 	if err != nil {

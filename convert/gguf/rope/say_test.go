@@ -86,7 +86,7 @@ func TestSayRefuses(t *testing.T) {
 		text string
 	}{
 		{"qwen2", dropped, "architecture qwen2 takes no factors per plane"},
-		{"stablelm", dropped, "partial can"},
+		{"stablelm", dropped, "safetensors holds them"},
 		{"llama", wanted(t, posenc.RopeParams{Type: "default", Partial: .5, TrainedLength: 32}), "a rotary dimension of 4 in heads of 8"},
 		{"smollm3", wanted(t, posenc.RopeParams{Type: "default", Partial: .5, TrainedLength: 32}), "phi3"},
 	} {

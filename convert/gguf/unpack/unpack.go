@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/gguf/arch"
 	"github.com/pecvt/pecvt/convert/gguf/vocab"
 	"github.com/pecvt/pecvt/convert/safetensors"
@@ -59,7 +60,7 @@ const (
 
 // Import writes a GGUF file into a folder, which is made where it is not there.
 // Nothing in the folder is replaced: a file of that name there is an error. What
-// was written is removed where the import fails.
+// was written is removed where the import fails, folders that it made too.
 func Import(ctx context.Context, path, folder string, opts Options) (*Result, error) {
 	if opts.DType == "" {
 		opts.DType = "auto"
@@ -76,13 +77,15 @@ func Import(ctx context.Context, path, folder string, opts Options) (*Result, er
 	if err := in.plan(); err != nil {
 		return nil, hint.Errorf("gguf: %s: %w", path, err)
 	}
-	if err := os.MkdirAll(folder, 0o777); err != nil {
+	undo, err := fsio.MakeFolders(folder)
+	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
 	if err := in.run(ctx); err != nil {
 		for _, name := range in.result.Files {
 			os.Remove(filepath.Join(folder, name))
 		}
+		undo()
 		return nil, err
 	}
 	return &in.result, nil

@@ -84,7 +84,7 @@ func (s *session) outsideTables(r run.Runner, ids []int64) string {
 	const rows = 3
 	n := max(min(len(ids), 3, s.info.MaxLength-1), 1)
 	list := slices.Repeat([][]int64{ids[:n]}, rows)
-	right, _, err := r.Run(s.ctx, run.Prompt(list, 0), nil)
+	right, past, err := r.Run(s.ctx, run.Prompt(list, 0), nil)
 	if err != nil {
 		return run.Reason(r.Name(), err)
 	}
@@ -100,15 +100,51 @@ func (s *session) outsideTables(r run.Runner, ids []int64) string {
 			case found == "" && after != nil:
 				found = others(r, after.logits, right, row)
 				if found == "" && i == 0 && n < s.info.MaxLength {
-					found = s.stillOutside(r, int(position), list, row, after.state)
+					found = s.stillOutside(r, int(position), list, n, row, after.state)
 				}
 			}
 			if found != "" {
 				return fmt.Sprintf("row %d, token %d of a batch of %d: %s", row, corner[1], rows, found)
 			}
 		}
+		if found := s.reachesOutside(r, int(position), list, past); found != "" {
+			return fmt.Sprintf("a token after %d positions inside: %s", n, found)
+		}
 	}
 	return ""
+}
+
+// reachesOutside has a row of the batch come to a position outside after a past
+// inside, as who decodes past the end does: a guard may see the first call alone.
+func (s *session) reachesOutside(r run.Runner, position int, list [][]int64, past run.State) string {
+	const row = 1
+	n := len(list[0])
+	if n >= s.info.MaxLength {
+		return ""
+	}
+	in := oneMore(list, n)
+	right, _, err := r.Run(s.ctx, in, past)
+	if err != nil {
+		return run.Reason(r.Name(), err)
+	}
+	in.Positions[row][0] = int64(position)
+	found, after := s.rowOutside(r, position, in, past, row)
+	if found == "" && after != nil {
+		found = others(r, after.logits, right, row)
+		if found == "" && n+1 < s.info.MaxLength {
+			found = s.stillOutside(r, position, list, n+1, row, after.state)
+		}
+	}
+	return found
+}
+
+// oneMore gives each row its first token again at position n, after n in its past.
+func oneMore(list [][]int64, n int) run.Input {
+	next := run.Prompt(slices.Repeat([][]int64{list[0][:1]}, len(list)), int64(n))
+	for b := range next.Mask {
+		next.Mask[b] = slices.Repeat([]int64{1}, n+1)
+	}
+	return next
 }
 
 // answer is what a call left.
@@ -144,14 +180,10 @@ func (s *session) rowOutside(r run.Runner, position int, in run.Input, past run.
 	return "", &a
 }
 
-// stillOutside asks for a token more, at a position inside the tables, after a
+// stillOutside asks for a token more, at position n inside the tables, after a
 // position of a row was outside: that row's answers mean nothing from then on.
-func (s *session) stillOutside(r run.Runner, position int, list [][]int64, row int, past run.State) string {
-	n := len(list[0])
-	next := run.Prompt(slices.Repeat([][]int64{list[0][:1]}, len(list)), int64(n))
-	for b := range next.Mask {
-		next.Mask[b] = slices.Repeat([]int64{1}, n+1)
-	}
+func (s *session) stillOutside(r run.Runner, position int, list [][]int64, n, row int, past run.State) string {
+	next := oneMore(list, n)
 	found, after := s.rowOutside(r, position, next, past, row)
 	if other := (row + 1) % len(list); found == "" && after != nil && !finite(after.logits, other) {
 		found = fmt.Sprintf("row %d is not finite either, whose positions are inside", other)

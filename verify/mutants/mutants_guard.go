@@ -49,6 +49,8 @@ func guardMutants() []Mutant {
 		inGraph("guard-forgets-past", "llama-hope", "the guard does not look for marks in the past", func(g *Graph) {
 			g.node("/guard/outside/Concat").Input = []string{now}
 		}).still(relies),
+		inGraph("guard-of-first-call", "llama-hope", "the guard looks at positions where there is no past alone", func(g *Graph) { g.guardsFirstCall() }).
+			still(nobody + "; who decodes past the end of the tables gets answers that could be believed"),
 	}
 }
 
@@ -59,6 +61,14 @@ func (g *Graph) guards(from, to, axis int64) {
 	seen := g.before(first, "Slice", []string{in, g.ints(from), g.ints(to), g.ints(axis)})
 	seen = g.before(first, "Expand", []string{seen, g.before(first, "Shape", []string{"position_ids"})})
 	g.node(first).Input[0], g.node(last).Input[0] = seen, seen
+}
+
+// guardsFirstCall lets the guard of positions pass whatever has a past.
+func (g *Graph) guardsFirstCall() {
+	const first, last = "/guard/inside/Unsqueeze", "/guard/row/And"
+	length := g.before(first, "Gather", []string{g.before(first, "Shape", []string{"past_key_values.0.value"}), g.ints(2)})
+	passed := g.before(first, "Or", []string{g.node(first).Input[0], g.before(first, "Greater", []string{length, g.ints(0)})})
+	g.node(first).Input[0], g.node(last).Input[0] = passed, passed
 }
 
 // unguarded gives the head what the guard is given.

@@ -32,8 +32,13 @@ func (s *session) attributes() {
 	if name, why := s.miswritten(); name != "" {
 		c.Verdict, c.Detail = report.Fail, why
 	}
+	weights := run.NewPlan(s.info.Model).Weights
 	for _, n := range s.info.Written.Nodes {
 		there[n.GetName()] = true
+		if found := unmasked(n, weights); c.Verdict == report.Pass && found != "" {
+			c.Verdict, c.Detail = report.Fail, found
+			break
+		}
 		w, ok := want[n.GetName()]
 		if _, plain := neutral[n.GetOpType()]; !ok && !plain {
 			continue

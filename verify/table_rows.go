@@ -43,7 +43,7 @@ func folderChecks() []Kind {
 			Blame:   "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export",
 			other:   true, when: ofFolder, make: always((*session).windowSizes)},
 		{Name: report.CheckAttributes,
-			Meaning: "ε of every norm, scale of scores, heads, windows, pairing: exactly config.json's; no cap or factor that the model does not have",
+			Meaning: "ε of every norm, scale of scores, heads, windows, pairing: exactly config.json's; no cap or factor that the model does not have; a key that is not seen has float32's lowest added",
 			Blame:   "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export",
 			other:   true, when: ofFolder, make: always((*session).attributes)},
 		{Name: report.CheckMetadata,

@@ -50,6 +50,9 @@ func attentionMutants() []Mutant {
 			fail("%s does not count queries", add)
 		}),
 		inGraph("mask-missing", "llama-rope", "a layer's attention has no mask", func(g *Graph) { g.node(att1).Input[3] = "" }),
+		inGraph("mask-of-1e4", "llama-hope", "the mask adds −1e4 to keys that are not seen", func(g *Graph) {
+			g.table("/const/unseen", func(int, int, float64) float64 { return -1e4 })
+		}).still("scores of the checks' prompts are small; with scores that far apart hidden keys are seen"),
 		inGraph("mask-forgets-past", "qwen3-hope", "the mask counts queries from 0, whatever the past", func(g *Graph) {
 			n := g.node("/mask/query/Add")
 			n.Input[1] = g.scalar(0)

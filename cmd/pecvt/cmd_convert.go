@@ -96,6 +96,9 @@ goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions
 				return err
 			}
 			if noONNX {
+				if err := unused(cmd, "--no-onnx"); err != nil && !r.wanted() { // what measures runs a graph
+					return err
+				}
 				return a.write(cmd, args[0], o, nil, &r, force)
 			}
 			return a.write(cmd, args[0], o, &graph, &r, force)
@@ -130,10 +133,8 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		u.note("warning: " + w)
 	}
 	if plan.Format == convert.GGUF {
-		for _, name := range []string{"attention", "weights", "bias", "max-length", "portable", "opset"} {
-			if cmd.Flags().Changed(name) {
-				return usagef("--%s has no use with --format gguf: no graph is written", name)
-			}
+		if err := unused(cmd, "--format gguf"); err != nil {
+			return err
 		}
 		graph = nil // one file
 	}
@@ -148,6 +149,9 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		if graph != nil {
 			u.step("emit model.onnx")
 			if result.Graph, err = emit(dir, *graph); err != nil {
+				return err
+			}
+			if err := stands(o.For, plan.Encoding.Spelling, result.Graph.Files, result.Graph.Notes); err != nil {
 				return err
 			}
 		}

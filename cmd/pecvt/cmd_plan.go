@@ -65,6 +65,13 @@ definitions.`,
 				if err := planGraph(p, graph); err != nil {
 					return err
 				}
+				var files []string
+				for _, f := range p.Files {
+					files = append(files, f.Name)
+				}
+				if err := stands(o.For, p.Encoding.Spelling, files, p.Notes); err != nil {
+					return err
+				}
 			}
 			p.Notes = append(p.Notes, costNotes(p)...)
 			if !noONNX {

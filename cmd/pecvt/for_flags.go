@@ -11,6 +11,7 @@ import (
 	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/onnxops/lower"
+	"github.com/pecvt/pecvt/posenc"
 )
 
 // forFlags name the programs that must compute the result.
@@ -33,6 +34,9 @@ func (f *forFlags) register(cmd *cobra.Command) {
 // check reads the names, and hands them to the conversion's options. Where
 // loaders are named, a layout that was not asked for is free.
 func (f *forFlags) check(o *convert.Options, graph bool) error {
+	for i, name := range f.names {
+		f.names[i] = strings.TrimSpace(name)
+	}
 	_, graphs, err := loaders.Named(f.names)
 	if err != nil {
 		return usagef("--for: %v", err)
@@ -77,6 +81,27 @@ func (f *forFlags) pick(g *onnxops.Options) error {
 		g.Opset = lower.Oldest
 	}
 	return nil
+}
+
+// stands refuses a loader that does not take a result for another reason than the
+// form of its graph: one that goes by config.json's model type, and onnxruntime-genai
+// where its configuration could not be written. files and notes are the graph's.
+func stands(names []string, spelling string, files, notes []string) error {
+	for _, name := range names {
+		if spelling == loaders.Own && (name == "transformers.js" || name == "optimum") {
+			return fmt.Errorf("--for %s: it goes by config.json's model type, and %q is unknown to it: %w; leave it out, or convert to what stock configurations say (hope, p-rope, nope)", name, loaders.Own, posenc.ErrUnsupported)
+		}
+	}
+	if !slices.Contains(names, "genai") || slices.Contains(files, onnxops.GenAIFile) {
+		return nil
+	}
+	why := "no " + onnxops.GenAIFile
+	for _, n := range notes {
+		if strings.HasPrefix(n, why) {
+			why = n
+		}
+	}
+	return fmt.Errorf("--for genai: %s: %w; leave genai out, or choose another encoding", why, posenc.ErrUnsupported)
 }
 
 // graphForm is the form of graph that options make.

@@ -149,7 +149,7 @@ type WindowRule struct {
 // checkRope refuses what the family's stock loader would not read as declared.
 func (s Spec) checkRope(p posenc.RopeParams) error {
 	if s.RopeTypes != nil && !slices.Contains(s.RopeTypes, p.Type) {
-		return fmt.Errorf("rope type %q: loaders of family %s take %s alone: %w", p.Type, s.Name, strings.Join(s.RopeTypes, " and "), posenc.ErrUnsupported)
+		return fmt.Errorf("rope type %q: loaders of family %s take %s alone: %w; write one of these, or use the checkpoint with the family that it is of", p.Type, s.Name, strings.Join(s.RopeTypes, " and "), posenc.ErrUnsupported)
 	}
 	if p.Type == "default" && p.RotaryDim() != p.HeadDim && !s.ReadsPartial {
 		return fmt.Errorf("partial_rotary_factor %v: loaders of family %s disagree on it (transformers 5 ignores it where the rope type is \"default\", others read it): %w; remove the key if all %d coordinates turn", p.Share(), s.Name, posenc.ErrUnsupported, p.HeadDim)

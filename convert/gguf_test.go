@@ -210,6 +210,28 @@ func TestGGUFToGGUF(t *testing.T) {
 	}
 }
 
+// TestGGUFBlocksKeepTheirs: where rows are taken apart, as hope-ab3 does with those
+// of W_q, blocks stay blocks and every other tensor keeps its bytes.
+func TestGGUFBlocksKeepTheirs(t *testing.T) {
+	blocks, _ := intoGGUF(t, golden(t, "llama-gqa"), convert.Options{To: "rope", GGUFType: "q8_0"})
+	got, p := intoGGUF(t, blocks.Path, convert.Options{To: "hope-ab3"})
+	but := []string{"rope_freqs.weight"}
+	before := contents(t, blocks)
+	for name, text := range contents(t, got) {
+		if !strings.HasSuffix(name, "attn_q.weight") {
+			continue
+		}
+		if !strings.Contains(text, "Q8_0") || text == before[name] {
+			t.Errorf("tensor %q is %s, was %s", name, text, before[name])
+		}
+		but = append(but, name)
+	}
+	if len(but) == 1 || p.Encoding.Dropped == 0 {
+		t.Errorf("tensors %v changed, %d planes dropped", but, p.Encoding.Dropped)
+	}
+	sameContents(t, got, blocks, but...)
+}
+
 // What a graph of llama.cpp does not compute is refused by name.
 func TestGGUFRefuses(t *testing.T) {
 	for _, c := range []struct {

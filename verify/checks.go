@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -223,6 +222,3 @@ func (s *session) lack(name, why string) {
 		s.add(report.Check{Name: name, Runner: r.Name(), Verdict: report.Incomplete, Detail: why + "; ask for a longer one (" + hint.Tokens + ", " + hint.IDs + "), or emit the graph with a larger " + hint.MaxLength})
 	}
 }
-
-// errNoFailure is what a runner earns that answers where it must refuse.
-var errNoFailure = errors.New("no error")

@@ -7,9 +7,9 @@ func graphRows() []Row {
 	return []Row{
 		{"onnxruntime", []string{Standard, ORT, Portable, Older}, nil, Right, Run, ""},
 		{"onnx", []string{Standard, Portable, Older}, nil, Right, Run, "weights in a file of one name: hard links are refused from 1.21 on"},
-		{"onnxruntime-web", []string{Standard, ORT}, nil, Right, Run, "with the weights passed as externalData"},
-		{"transformers.js", []string{Standard, ORT}, nil, Right, Run, "told where the graph is: {subfolder: '', dtype: 'fp32'}; it looks in onnx/ otherwise"},
-		{"genai", []string{Standard, ORT}, nil, Right, Run, "where keys are as wide as values and one configuration can say the model: a note says where not"},
+		{"onnxruntime-web", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "with the weights passed as externalData"},
+		{"transformers.js", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "told where the graph is: {subfolder: '', dtype: 'fp32'}; it looks in onnx/ otherwise"},
+		{"genai", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "where keys are as wide as values and one configuration can say the model: a note says where not"},
 		{"optimum", []string{Standard}, nil, Right, Run, ""},
 		{"openvino", []string{Standard, ORT}, nil, Refused, Run, "it does not expand functions of a model"},
 		{"openvino", []string{Portable, Older}, nil, Right, Run, ""},

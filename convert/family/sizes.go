@@ -111,7 +111,7 @@ func activation(r *reader, keys []string, def string) string {
 		return own
 	}
 	if err == nil {
-		r.Fail(fmt.Errorf("%s %q%s: %w", key, name, posenc.Suggest(name, []string{"silu", "gelu", "gelu_pytorch_tanh"}), posenc.ErrUnsupported))
+		r.Fail(fmt.Errorf("%s %q is unknown (valid: silu, gelu, gelu_pytorch_tanh): %w; use a checkpoint that has one of them", key, name, posenc.ErrUnsupported))
 	}
 	return ""
 }

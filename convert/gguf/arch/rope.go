@@ -132,7 +132,11 @@ func (r *reader) byFactors(factor float64, planes, trained int64, gain float64, 
 		if factor == 1 {
 			return nil, nil
 		}
-		return map[string]any{"rope_type": "linear", "factor": short(factor)}, nil
+		said := map[string]any{"rope_type": "linear", "factor": short(factor)}
+		if context, _ := r.size("context_length"); trained != context {
+			said["original_max_position_embeddings"] = trained
+		}
+		return said, nil
 	}
 	if !r.arch.FreqFactors {
 		return nil, fmt.Errorf("tensor %q in architecture %s, whose graph does not apply it: %w", FreqTensor, r.arch.Name, posenc.ErrUnsupported)

@@ -79,6 +79,9 @@ func (a graph) plain(s Saying, w Wanted) (Saying, error) {
 		return s, errors.New("frequencies that change with the length")
 	case p.Type == "linear" && p.Factor != 1:
 		s.Scaling, s.Factor = "linear", p.Factor
+		if p.TrainedLength != p.MaxPositions { // llama.cpp's graph passes over it: the next conversion asks
+			s.OriginalLength = p.TrainedLength
+		}
 	case p.Type == "yarn" && p.Truncate && p.Factor > 1:
 		s.Scaling, s.Factor, s.OriginalLength = "yarn", p.Factor, p.TrainedLength
 		if p.BetaFast != 32 || p.BetaSlow != 1 {

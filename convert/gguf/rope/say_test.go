@@ -55,7 +55,7 @@ func TestSay(t *testing.T) {
 	}{
 		"plain":          {"qwen2", wanted(t, posenc.RopeParams{Type: "default", TrainedLength: 32}), Saying{Base: 10000, Dim: 8, Gain: 1}},
 		"linear of 1":    {"qwen2", wanted(t, posenc.RopeParams{Type: "linear", Factor: 1, TrainedLength: 32}), Saying{Base: 10000, Dim: 8, Gain: 1}},
-		"linear":         {"qwen2", wanted(t, posenc.RopeParams{Type: "linear", Factor: 4, TrainedLength: 32}), Saying{Base: 10000, Dim: 8, Gain: 1, Scaling: "linear", Factor: 4}},
+		"linear":         {"qwen2", wanted(t, posenc.RopeParams{Type: "linear", Factor: 4, TrainedLength: 32}), Saying{Base: 10000, Dim: 8, Gain: 1, Scaling: "linear", Factor: 4, OriginalLength: 32}},
 		"yarn":           {"qwen2", wanted(t, posenc.RopeParams{Type: "yarn", Factor: 4, TrainedLength: 32}), Saying{Base: 10000, Dim: 8, Gain: 1, Scaling: "yarn", Factor: 4, OriginalLength: 32}},
 		"yarn's own":     {"qwen2", wanted(t, posenc.RopeParams{Type: "yarn", Factor: 4, TrainedLength: 32, AttentionFactor: &gain}), Saying{Base: 10000, Dim: 8, Gain: 1.25 / (0.1*math.Log(4) + 1), Scaling: "yarn", Factor: 4, OriginalLength: 32}},
 		"partial":        {"stablelm", wanted(t, posenc.RopeParams{Type: "default", Partial: .5, TrainedLength: 32}), Saying{Base: 10000, Dim: 4, Gain: 1}},

@@ -17,6 +17,8 @@ race() { # race PACKAGE TESTS
 race onnxops '^(TestCosSin|TestTablePerRotation|TestWriteFiles)$'
 # a store that several read at once
 race convert/store .
+# rows of a GGUF file, decoded
+race convert/gguf/unpack .
 # layers and sequences of a calibration, and that the order of the workers is of no matter
 race convert/retrofit '^(TestCalibrateDeterministic|TestCalibrateTogether|TestWalk)$'
 # rows and heads of the reference's kernels; the first error stops the others

@@ -96,12 +96,12 @@ goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions
 				return err
 			}
 			if noONNX {
-				if err := unused(cmd, "--no-onnx"); err != nil && !r.wanted() { // what measures runs a graph
+				if err := unusedIn(cmd, true, ""); err != nil && !r.wanted() { // what measures runs a graph
 					return err
 				}
-				return a.write(cmd, args[0], o, nil, &r, force)
+				return a.write(cmd, args[0], o, nil, &r, who.warnings, force)
 			}
-			return a.write(cmd, args[0], o, &graph, &r, force)
+			return a.write(cmd, args[0], o, &graph, &r, who.warnings, force)
 		},
 	}
 	f.register(cmd)
@@ -114,8 +114,8 @@ goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions
 }
 
 // write plans and runs a conversion, and emits the graph into the result
-// before it takes its place.
-func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *onnxops.Options, t *tuneFlags, force bool) error {
+// before it takes its place. warnings are of the command line, the plan's own go on.
+func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *onnxops.Options, t *tuneFlags, warnings []string, force bool) error {
 	begin := time.Now()
 	u := newUI(a, cmd.ErrOrStderr())
 	defer u.close()
@@ -129,11 +129,12 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	} else if plan, err = convert.NewPlan(model, o); err != nil {
 		return err
 	}
+	plan.Warnings = append(plan.Warnings, warnings...)
 	for _, w := range plan.Warnings {
 		u.note("warning: " + w)
 	}
 	if plan.Format == convert.GGUF {
-		if err := unused(cmd, "--format gguf"); err != nil {
+		if err := unusedIn(cmd, false, plan.Format); err != nil {
 			return err
 		}
 		graph = nil // one file

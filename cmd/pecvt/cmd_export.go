@@ -41,7 +41,7 @@ model.onnx: the encoding stays what it is. The source is never touched.`,
 			if err := who.pick(&graph); err != nil {
 				return err
 			}
-			return a.write(cmd, args[0], o, &graph, nil, force)
+			return a.write(cmd, args[0], o, &graph, nil, who.warnings, force)
 		},
 	}
 	f.registerOutput(cmd)

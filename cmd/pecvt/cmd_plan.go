@@ -5,11 +5,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify/eval"
 )
@@ -61,7 +63,13 @@ definitions.`,
 			if err := who.pick(&graph); err != nil {
 				return err
 			}
+			p.Warnings = append(p.Warnings, who.warnings...)
+			if err := unusedIn(cmd, noONNX, p.Format); err != nil {
+				return err
+			}
+			planned := planned{Plan: p}
 			if !noONNX && p.Format != convert.GGUF {
+				planned.GraphReaders = loaders.JudgeFolder(graphForm(graph), p.Encoding.Spelling, p.Encoding.Family)
 				if err := planGraph(p, graph); err != nil {
 					return err
 				}
@@ -77,7 +85,6 @@ definitions.`,
 			if !noONNX {
 				p.Notes = append(p.Notes, linkNotes(o, graph)...)
 			}
-			planned := planned{Plan: p}
 			if planned.CopySeconds, err = p.CopyTime(cmd.Context()); err != nil {
 				p.Notes = append(p.Notes, "how long the files take is not known: "+err.Error())
 			}
@@ -101,6 +108,8 @@ type planned struct {
 	// CopySeconds estimates how long the files take that must be written; 0 where
 	// that is not known.
 	CopySeconds float64 `json:"copy_seconds,omitempty"`
+	// GraphReaders says what becomes of the graph in each loader of graphs.
+	GraphReaders []loaders.Verdict `json:"graph_readers,omitempty"`
 }
 
 // printSweep sweeps, prints and draws.
@@ -180,6 +189,14 @@ func writePlan(w io.Writer, p planned) error {
 		fmt.Fprintf(w, "read by    %s\n", e.Loaders)
 	}
 	writeReaders(w, e.Readers, true)
+	for _, l := range loaders.Lines(p.GraphReaders) {
+		switch l.Outcome {
+		case loaders.Right:
+			fmt.Fprintf(w, "graph in   %s\n", strings.Join(l.Names, ", "))
+		case loaders.Refused:
+			fmt.Fprintf(w, "not in     %s; --for looks for a form that they run\n", l.Text)
+		}
+	}
 	for _, n := range p.Notes {
 		fmt.Fprintf(w, "note       %s\n", n)
 	}

@@ -165,8 +165,16 @@ func (f *graphFlags) register(cmd *cobra.Command) {
 	flags.IntVar(&f.maxLength, "max-length", 0, "positions in the cos and sin tables (default: max_position_embeddings, at least 4096; the trained length where longrope has factors for longer ones)")
 }
 
-// unused refuses flags of the graph where none is written.
-func unused(cmd *cobra.Command, why string) error {
+// unusedIn refuses flags of the graph where none is written: with --no-onnx, and in
+// the format GGUF.
+func unusedIn(cmd *cobra.Command, noONNX bool, format string) error {
+	why := "--no-onnx"
+	switch {
+	case format == convert.GGUF:
+		why = "--format gguf"
+	case !noONNX:
+		return nil
+	}
 	for _, name := range []string{"attention", "weights", "bias", "linear", "max-length", "portable", "opset"} {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s has no use with %s: no graph is written", name, why)

@@ -19,6 +19,8 @@ type forFlags struct {
 	names  []string
 	graphs []string // those that read a graph
 	cmd    *cobra.Command
+
+	warnings []string // of the form of graph that was asked for
 }
 
 func (f *forFlags) register(cmd *cobra.Command) {
@@ -64,7 +66,7 @@ func (f *forFlags) pick(g *onnxops.Options) error {
 	if slices.ContainsFunc([]string{"attention", "portable", "opset"}, f.cmd.Flags().Changed) {
 		form := graphForm(*g)
 		if missing := loaders.Missing(loaders.Judge(form, ""), f.graphs); len(missing) > 0 {
-			fmt.Fprintf(f.cmd.ErrOrStderr(), "warning: --for %s: the form of graph that was asked for (%s) is not run by all (%s)\n", names, form, loaders.Reasons(missing))
+			f.warnings = append(f.warnings, fmt.Sprintf("--for %s: the form of graph that was asked for (%s) is not run by all (%s)", names, form, loaders.Reasons(missing)))
 		}
 		return nil
 	}
@@ -88,8 +90,12 @@ func (f *forFlags) pick(g *onnxops.Options) error {
 // where its configuration could not be written. files and notes are the graph's.
 func stands(names []string, spelling string, files, notes []string) error {
 	for _, name := range names {
-		if spelling == loaders.Own && (name == "transformers.js" || name == "optimum") {
-			return fmt.Errorf("--for %s: it goes by config.json's model type, and %q is unknown to it: %w; leave it out, or convert to what stock configurations say (hope, p-rope, nope)", name, loaders.Own, posenc.ErrUnsupported)
+		v, err := loaders.Beside(name, spelling)
+		if err != nil {
+			return fmt.Errorf("--for: %w", err)
+		}
+		if v.Outcome == loaders.Refused {
+			return fmt.Errorf("--for %s: %s: %w; leave it out, or convert to what stock configurations say (hope, p-rope, nope)", name, v.Note, posenc.ErrUnsupported)
 		}
 	}
 	if !slices.Contains(names, "genai") || slices.Contains(files, onnxops.GenAIFile) {

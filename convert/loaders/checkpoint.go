@@ -86,7 +86,7 @@ func checkpointRows() []Row {
 		{"tgi", []string{Default, YaRN, Llama3}, nil, Right, Read, ""},
 		{"tgi", []string{Linear}, nil, Wrong, Read, "it passes over the factor"},
 		{"tgi", []string{LongRoPE, LongRoPEGain, LongRoPETwo}, append([]string{"qwen2", "qwen3"}, llamas...), Refused, Read, "it wants original_max_position_embeddings at the top level"},
-		{"tgi", []string{Proportional, ProportionalScaled}, nil, Refused, Read, "rope scaling type not implemented"},
+		{"tgi", []string{Proportional, ProportionalScaled}, nil, Refused, Read, "it stops: the rope type is unknown to it"},
 
 		{"mlx", []string{LongRoPEGain}, append([]string{"phi3"}, scaled...), Wrong, Run, "it passes over attention_factor and computes one from the lengths"},
 		{"mlx", []string{LongRoPETwo}, append([]string{"phi3"}, scaled...), Wrong, Read, everyLength},

@@ -1,5 +1,8 @@
 package loaders
 
+// ownType is why programs that read config.json beside the graph refuse a folder.
+const ownType = "it goes by config.json's model type, and pecvt is unknown to it"
+
 // graphRows were run on graphs of stories260K, SmolLM2-135M and the goldens of
 // Bloom and GRAPE, against ONNX Runtime's numbers, from an empty cache and over
 // one of seven tokens.
@@ -9,6 +12,8 @@ func graphRows() []Row {
 		{"onnx", []string{Standard, Portable, Older}, nil, Right, Run, "weights in a file of one name: hard links are refused from 1.21 on"},
 		{"onnxruntime-web", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "with the weights passed as externalData"},
 		{"transformers.js", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "told where the graph is: {subfolder: '', dtype: 'fp32'}; it looks in onnx/ otherwise"},
+		{"transformers.js", []string{Own}, nil, Refused, Run, ownType},
+		{"optimum", []string{Own}, nil, Refused, Run, ownType},
 		{"genai", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "where keys are as wide as values and one configuration can say the model: a note says where not"},
 		{"optimum", []string{Standard}, nil, Right, Run, ""},
 		{"openvino", []string{Standard, ORT}, nil, Refused, Run, "it does not expand functions of a model"},

@@ -39,7 +39,8 @@ func TestRows(t *testing.T) {
 			of = families
 		}
 		for _, form := range r.Forms {
-			if takes[form] != l.Takes {
+			// what reads config.json beside a graph has rows of that too
+			if takes[form] != l.Takes && (l.Takes != loaders.Graph || r.Outcome != loaders.Refused) {
 				t.Errorf("row %d, %s: form %q is not of a %s", i, r.Loader, form, l.Takes)
 			}
 			for _, name := range of {

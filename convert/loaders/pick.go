@@ -42,6 +42,28 @@ func Missing(list []Verdict, names []string) []Verdict {
 	return out
 }
 
+// Beside returns what a loader of graphs makes of a folder whose configuration says
+// its encoding in the given form: Unknown where it does not read config.json.
+func Beside(name, form string) (Verdict, error) {
+	l, err := Find(name)
+	if err != nil || l.Takes != Graph {
+		return Verdict{}, err
+	}
+	return judge(l, form, ""), nil
+}
+
+// JudgeFolder is [Judge] of a graph beside a configuration that says its encoding in
+// the form beside: a loader that refuses the configuration refuses the folder.
+func JudgeFolder(graph, beside, family string) []Verdict {
+	list := Judge(graph, family)
+	for i, v := range list {
+		if b, err := Beside(v.Loader, beside); err == nil && b.Outcome == Refused {
+			list[i] = b
+		}
+	}
+	return list
+}
+
 // Reasons says of each verdict why the loader does not compute a result.
 func Reasons(list []Verdict) string {
 	var parts []string

@@ -1,13 +1,12 @@
 package convert
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/gguf"
+	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
@@ -40,19 +39,22 @@ func (o *Options) decideFormat(from string) error {
 			o.Format = GGUF
 		}
 	}
+	bad := func(format string, args ...any) error {
+		return hint.Errorf("%w: %w", rewrite.ErrOptions, hint.Errorf(format, args...))
+	}
 	switch {
 	case !slices.Contains(Formats(), o.Format):
-		return fmt.Errorf("Options.Format %q%s", o.Format, posenc.Suggest(o.Format, Formats()))
+		return bad(hint.Format+" %q%s", o.Format, posenc.Suggest(o.Format, Formats()))
 	case o.Format != GGUF && strings.HasSuffix(o.Output, ggufSuffix):
-		return hint.Errorf("target %s: a folder is written in the format %s: choose another name, or "+hint.Format+" %s", o.Output, o.Format, GGUF)
+		return bad("target %s: a folder is written in the format %s: choose another name, or "+hint.Format+" %s", o.Output, o.Format, GGUF)
 	case o.Format != GGUF && o.GGUFType != "":
-		return hint.Errorf(hint.GGUFType+" %s is of no meaning in the format %s", o.GGUFType, o.Format)
+		return bad(hint.GGUFType+" %s is of no meaning in the format %s", o.GGUFType, o.Format)
 	case o.GGUFType != "" && !slices.Contains(GGUFTypes(), o.GGUFType):
-		return hint.Errorf(hint.GGUFType+" %q%s", o.GGUFType, posenc.Suggest(o.GGUFType, GGUFTypes()))
+		return bad(hint.GGUFType+" %q%s", o.GGUFType, posenc.Suggest(o.GGUFType, GGUFTypes()))
 	case o.GGUFType != "" && from == gguf.Format:
-		return hint.Errorf(hint.GGUFType+" %s: a GGUF file made from one keeps the types of its tensors; quantise the result with llama-quantize of llama.cpp", o.GGUFType)
+		return bad(hint.GGUFType+" %s: a GGUF file made from one keeps the types of its tensors; quantise the result with llama-quantize of llama.cpp", o.GGUFType)
 	case o.Format == GGUF && o.MaxShardSize > 0:
-		return errors.New("Options.MaxShardSize is of no meaning for one GGUF file; split it with llama-gguf-split of llama.cpp")
+		return bad(hint.MaxShardSize + " is of no meaning for one GGUF file; split it with llama-gguf-split of llama.cpp")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package convert
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -35,7 +36,7 @@ type ggufSource struct {
 
 // write makes the file.
 func (g *ggufFile) write(w *run, dst string) (how string, err error) {
-	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	out, err := w.headed(dst, g.header)
 	if err != nil {
 		return "", err
 	}
@@ -44,10 +45,6 @@ func (g *ggufFile) write(w *run, dst string) (how string, err error) {
 			err = fsio.WriteError(dst, cerr)
 		}
 	}()
-	if _, err := out.Write(g.header); err != nil {
-		return "", fsio.WriteError(dst, err)
-	}
-	w.report(int64(len(g.header)))
 	align, err := g.h.Alignment()
 	if err != nil {
 		return "", err
@@ -68,6 +65,19 @@ func (g *ggufFile) write(w *run, dst string) (how string, err error) {
 		w.report(int64(len(padding)))
 	}
 	return "written", nil
+}
+
+// headed creates a file that begins with a header.
+func (w *run) headed(dst string, header []byte) (*os.File, error) {
+	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := out.Write(header); err != nil {
+		return nil, fsio.WriteError(dst, errors.Join(err, out.Close()))
+	}
+	w.report(int64(len(header)))
+	return out, nil
 }
 
 // ggufBuffer is how many bytes of a tensor are held at a time.

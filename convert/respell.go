@@ -307,7 +307,7 @@ func (r *respelling) write(w *run, dst string) (how string, err error) {
 		return "", err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	out, err := w.headed(dst, r.header)
 	if err != nil {
 		return "", err
 	}
@@ -316,10 +316,6 @@ func (r *respelling) write(w *run, dst string) (how string, err error) {
 			err = fsio.WriteError(dst, cerr)
 		}
 	}()
-	if _, err := out.Write(r.header); err != nil {
-		return "", fsio.WriteError(dst, err)
-	}
-	w.report(int64(len(r.header)))
 	start := int64(len(r.header))
 	action, err := fsio.ShareRange(w.ctx, out, start, in, r.offset, r.length, w.report)
 	if err != nil {

@@ -22,22 +22,23 @@ type Field string
 // (eval.Config). Untyped,
 // they are parts of a text and Fields alike.
 const (
-	To          = "Options.To"
-	TrainLength = "Options.TrainLength"
-	Cut         = "Options.Cut"
-	Scale       = "Options.Scale"
-	Slope       = "Options.Slope"
-	Layout      = "Options.Layout"
-	Spelling    = "Options.Spelling"
-	For         = "Options.For"
-	Hash        = "Options.Hash"
-	Link        = "Options.Link"
-	Copy        = "Options.Copy"
-	Format      = "Options.Format"
-	GGUFType    = "Options.GGUFType"
-	Replace     = "RunOptions.Force"
-	NoGraph     = "a nil RunOptions.Finish"
-	IgnoreKeys  = "Options.IgnoreKeys"
+	To           = "Options.To"
+	TrainLength  = "Options.TrainLength"
+	Cut          = "Options.Cut"
+	Scale        = "Options.Scale"
+	Slope        = "Options.Slope"
+	Layout       = "Options.Layout"
+	Spelling     = "Options.Spelling"
+	For          = "Options.For"
+	Hash         = "Options.Hash"
+	Link         = "Options.Link"
+	Copy         = "Options.Copy"
+	Format       = "Options.Format"
+	GGUFType     = "Options.GGUFType"
+	MaxShardSize = "Options.MaxShardSize"
+	Replace      = "RunOptions.Force"
+	NoGraph      = "a nil RunOptions.Finish"
+	IgnoreKeys   = "Options.IgnoreKeys"
 
 	Select          = "Job.Select"
 	SelectLength    = "Job.Select.Length"
@@ -82,7 +83,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, Replace, NoGraph, IgnoreKeys, Attention, Bias, Weights, MaxLength, Portable, Opset, Linear,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Weights, MaxLength, Portable, Opset, Linear,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,

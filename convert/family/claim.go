@@ -89,7 +89,7 @@ func (m *Model) others(s store.Store, claimed map[string]bool) error {
 		because[why] = append(because[why], n)
 	}
 	if len(extra) > 0 {
-		return fmt.Errorf("%s: %d tensors that family %s does not know: %s; the checkpoint holds more than config.json describes: %w; if they are no part of the model, save it without them, else it is of another family", s.Root(), len(extra), m.Family, some(extra), posenc.ErrUnsupported)
+		return fmt.Errorf("%s: %d tensors that family %s does not know: %s; the checkpoint holds more than config.json describes: %w; if they are no part of the model, save it without them; if they are layers, write their number into num_hidden_layers, or those of a multi-token head into num_nextn_predict_layers; else it is of another family", s.Root(), len(extra), m.Family, some(extra), posenc.ErrUnsupported)
 	}
 	for _, why := range reasons {
 		m.warn("%d tensors are passed over, as stock loaders do: %s: %s", len(because[why]), some(because[why]), why)

@@ -64,7 +64,7 @@ func TestBadConfig(t *testing.T) {
 		"activation missing": {map[string]string{"hidden_act": ""}, []string{`key "hidden_act" is missing`}, false},
 		"rope list":          {rope(`[1]`), []string{`key "rope_parameters": not a JSON object`}, false},
 		"rope type":          {rope(`{"rope_type":"yarm","rope_theta":1e4}`), []string{`rope_parameters: rope type "yarm" is unknown`, `did you mean "yarn"?`}, true},
-		"rope types":         {rope(`{"rope_type":"yarn","type":"linear","factor":2}`), []string{`"rope_type" (yarn) and "type" (linear) disagree`}, false},
+		"rope types":         {rope(`{"rope_type":"yarn","type":"linear","factor":2}`), []string{`"rope_type" (yarn) and "type" (linear) disagree`, "remove the one that is not meant"}, true},
 		"rope key":           {rope(`{"rope_type":"default","rope_theta":1e4,"factor":8}`), []string{`rope type "default": keys it does not read: factor`}, true},
 		"rope keys":          {rope(`{"rope_type":"linear","factor":8,"ntk":1,"mrope_section":[1],"ntk2":2}`), []string{"keys it does not read: ntk (1), ntk2 (2)"}, true},
 		"rope key missing":   {rope(`{"rope_type":"llama3","factor":8,"low_freq_factor":1}`), []string{`rope type "llama3": key "high_freq_factor" is missing`}, false},

@@ -124,7 +124,7 @@ func readRope(m *Model, headDim int, def ropeDefaults) error {
 	}
 	switch {
 	case name != "" && older != "" && name != older:
-		return at(fmt.Errorf("keys %q (%s) and %q (%s) disagree", "rope_type", name, "type", older))
+		return at(fmt.Errorf("keys %q (%s) and %q (%s) disagree: %w; loaders differ in which they take (transformers rope_type, mlx-lm and Ollama type): remove the one that is not meant", "rope_type", name, "type", older, posenc.ErrUnsupported))
 	case name != "":
 		p.Type = name
 	case older != "":

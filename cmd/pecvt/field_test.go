@@ -47,9 +47,6 @@ var fieldCases = map[string]fieldCase{
 // TestField runs the inputs as a user would: those that are right are stock's
 // logits in every runner, the others end in exit code 4 with what can be done.
 func TestField(t *testing.T) {
-	if testing.Short() {
-		t.Skip("many verifications")
-	}
 	orttest.Require(t)
 	root := filepath.Join("..", "..", "testdata", "field")
 	entries, err := os.ReadDir(root)

@@ -8,7 +8,7 @@ HEAD = """# pecvt's results in other tools
 
 Made by `make interop{model}`, which installs the tools below, pinned, runs each on each result and compares logits. A row that must be right and is not fails that run; expectations are in `testdata/interop/expect.tsv`. What loaders that are not run here do, by reading, is in `pecvt loaders`.
 
-- **same**: it runs and gives the result's numbers, within 2e-5 of the largest logit (llama.cpp: log-probabilities of the 40 likeliest tokens within 0.05). For graphs they are ONNX Runtime {runtime}'s, from an empty past and over one of seven tokens; for checkpoints those of a long sequence, which on stories260K are stock transformers' own.
+- **same**: it runs and gives the result's numbers, within 2e-5 of the largest logit, or 8 times what the newest ONNX Runtime differs by from itself without its optimisations where that is more (llama.cpp: log-probabilities of the 40 likeliest tokens within 0.05). For graphs they are ONNX Runtime {runtime}'s, from an empty past and over one of seven tokens; for checkpoints those of a long sequence, which on stories260K are stock transformers' own.
 - **wrong**: it runs and gives other numbers, without an error. Where these are the source's, the note says so: the encoding was passed over.
 - **refused**: it ends with an error, which is quoted.
 - **no-op**: it ends without an error and has done nothing.

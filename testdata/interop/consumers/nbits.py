@@ -44,9 +44,7 @@ def run(folder, feeds, outcome):
             if not np.isfinite(logits).all() or logits.shape != r.logits.shape:
                 raise Refused("the quantised model gives logits that are no numbers")
             outcome.note = f"{done} of {before} linear layers quantised"
-    if done < before:
-        raise Refused(outcome.note)
-    outcome.compare(np.zeros(1), np.zeros(1))
+    outcome.compare(np.array([done]), np.array([before]))
 
 
 if __name__ == "__main__":

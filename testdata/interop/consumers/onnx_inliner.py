@@ -16,7 +16,7 @@ def run(folder, feeds, outcome):
         raise Refused(f"left after inlining: {sorted(left)}, {len(model.functions)} functions")
     evaluator = ReferenceEvaluator(model)
     for r in feeds.runs():
-        outcome.compare(evaluator.run(["logits"], r.inputs)[0], r.logits)
+        outcome.compare(evaluator.run(["logits"], r.inputs)[0], r.logits, noise=r.noise)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from protocol import main
 def run(folder, feeds, outcome):
     evaluator = ReferenceEvaluator(onnx.load(os.path.join(folder, "model.onnx")))
     for r in feeds.runs():
-        outcome.compare(evaluator.run(["logits"], r.inputs)[0], r.logits)
+        outcome.compare(evaluator.run(["logits"], r.inputs)[0], r.logits, noise=r.noise)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def session(path):
 def compare(path, feeds, outcome):
     s = session(path)
     for r in feeds.runs():
-        outcome.compare(s.run(["logits"], r.inputs)[0], r.logits)
+        outcome.compare(s.run(["logits"], r.inputs)[0], r.logits, noise=r.noise)
 
 
 def run(folder, feeds, outcome):

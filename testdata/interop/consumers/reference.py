@@ -37,9 +37,11 @@ def golden(path):
 
 
 class Graph:
-    def __init__(self, folder):
+    def __init__(self, folder, optimised=True):
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        if not optimised:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self.session = onnxruntime.InferenceSession(os.path.join(folder, "model.onnx"), options, providers=["CPUExecutionProvider"])
         self.vocab = self.session.get_outputs()[0].shape[-1]
         if self.session.get_outputs()[0].name != "logits":
@@ -64,7 +66,7 @@ class Graph:
             elif i.name == "position_ids":
                 out[i.name] = np.arange(past, past + n, dtype=dtype)[None]
             elif cached:
-                out[i.name] = cached[i.name.replace("past_key_values", "present")]
+                out[i.name] = cached[i.name.replace("past_key_values", "present").replace("past_state", "present_state")]
             else:  # a cache: batch, heads, positions, width; sizes that have a name are the batch and the past
                 shape = [1 if axis == 0 else 0 if isinstance(d, str) else d for axis, d in enumerate(i.shape)]
                 out[i.name] = np.zeros(shape, dtype)
@@ -77,6 +79,7 @@ class Graph:
 def main(folder, target, length, source, golden_file=None):
     os.makedirs(target, exist_ok=True)
     graph, rng = Graph(folder), np.random.default_rng(20261128)
+    plain = Graph(folder, optimised=False)
 
     def write(name, a):
         a = np.ascontiguousarray(a)
@@ -102,7 +105,8 @@ def main(folder, target, length, source, golden_file=None):
     for past, n in ((0, 24), (7, 3)):
         feeds = graph.feeds(ids[:, : past + n], past)
         logits = graph.logits(feeds)
-        runs.append({"past": past, "inputs": {k: write(f"{past}.{k}", v) for k, v in feeds.items()}, "logits": write(f"{past}.logits", logits)})
+        noise, _ = apart(plain.logits(feeds), logits)
+        runs.append({"past": past, "inputs": {k: write(f"{past}.{k}", v) for k, v in feeds.items()}, "logits": write(f"{past}.logits", logits), "noise": noise})
     with open(os.path.join(target, "feeds.json"), "w") as f:
         json.dump({"runtime": onnxruntime.__version__, "golden": golden_file, "runs": runs, "long": long}, f)
 

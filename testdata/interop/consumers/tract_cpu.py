@@ -14,7 +14,7 @@ def run(folder, feeds, outcome):
     runnable = model.into_model().into_runnable()
     # outputs are named by the node that gives them; logits stand first in the graph
     for r in feeds.runs():
-        outcome.compare(runnable.run([r.inputs[n] for n in inputs])[0].to_numpy(), r.logits)
+        outcome.compare(runnable.run([r.inputs[n] for n in inputs])[0].to_numpy(), r.logits, noise=r.noise)
     outcome.note = f"output {outputs[0]}"
 
 

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 const LIMIT = 2e-5; // of the largest logit
+const NOISE = 8; // see protocol.py
 
 function array(folder, entry) {
   const raw = fs.readFileSync(path.join(folder, entry.file));
@@ -19,6 +20,7 @@ export function feeds(folder) {
       past: r.past,
       inputs: Object.fromEntries(Object.entries(r.inputs).map(([k, v]) => [k, array(folder, v)])),
       logits: array(folder, r.logits),
+      noise: r.noise,
     })),
     long: Object.fromEntries(Object.entries(manifest.long).map(([k, v]) => [k, array(folder, v)])),
   };
@@ -27,7 +29,7 @@ export function feeds(folder) {
 export async function main(version, run) {
   const [folder, feedsFolder] = process.argv.slice(2);
   const out = { version, verdict: 'same', max_abs: 0, limit: 0, note: '' };
-  const compare = (got, want) => {
+  const compare = (got, want, noise = 0) => {
     if (got.length !== want.length) throw new Error(`${got.length} logits, expected ${want.length}`);
     let apart = 0;
     let most = 0;
@@ -37,7 +39,7 @@ export async function main(version, run) {
       most = Math.max(most, Math.abs(want[i]));
     }
     out.max_abs = Math.max(out.max_abs, apart);
-    out.limit = Math.max(out.limit, LIMIT * most);
+    out.limit = Math.max(out.limit, LIMIT * most, NOISE * noise);
   };
   try {
     await run(path.resolve(folder), feeds(feedsFolder), compare);

@@ -15,6 +15,6 @@ await main(ort.env.versions.web ?? ort.env.versions.common, async (folder, feeds
   for (const run of feeds.runs) {
     const inputs = Object.fromEntries(Object.entries(run.inputs).map(([k, v]) => [k, new ort.Tensor(v.type, v.data, v.dims)]));
     const { logits } = await session.run(inputs);
-    compare(logits.data, run.logits.data);
+    compare(logits.data, run.logits.data, run.noise);
   }
 });

@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/convert/store"
@@ -93,7 +94,7 @@ func Inspect(path string, ignoreKeys ...string) (*Inspection, error) {
 
 // InspectStore is [Inspect] for a model's store, under a name.
 func InspectStore(name string, src store.Store, ignoreKeys ...string) (*Inspection, error) {
-	m, err := family.LoadIgnoring(src, ignoreKeys)
+	m, err := families.LoadIgnoring(src, ignoreKeys)
 	if err != nil {
 		return nil, err
 	}

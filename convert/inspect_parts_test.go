@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family/familytest"
 	"github.com/pecvt/pecvt/convert/safetensors"
 )
@@ -16,7 +16,7 @@ func TestInspectInventedParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ckpt.Close()
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		t.Fatal(err)
 	}

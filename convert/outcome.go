@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/store"
@@ -58,7 +59,7 @@ func newOutcome(src store.Store, r *rewrite.Rewrite) (*outcome, error) {
 // model is the model that the outcome is, without the configuration's keys to pass
 // over.
 func (o *outcome) model(ignore []string) (*family.Model, error) {
-	return family.LoadIgnoring(o, ignore)
+	return families.LoadIgnoring(o, ignore)
 }
 
 // rows lists the source's rows that one of the outcome's tensors is made of.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/convert/rewrite"
@@ -139,7 +140,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	if err := o.decideFormat(formatOf(src)); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	m, err := family.LoadIgnoring(src, o.IgnoreKeys)
+	m, err := families.LoadIgnoring(src, o.IgnoreKeys)
 	if err != nil {
 		return nil, err
 	}

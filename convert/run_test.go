@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/posenc"
@@ -66,7 +67,7 @@ func TestEveryGolden(t *testing.T) {
 					t.Errorf("files (-disk +plan):\n%s", diff)
 				}
 				ckpt := open(t, out)
-				m, err := family.Load(ckpt)
+				m, err := families.Load(ckpt)
 				if err != nil {
 					t.Fatal(err)
 				}

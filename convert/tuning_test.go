@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
@@ -35,7 +36,7 @@ func (w flatWalk) Advance(int, []float32) error                { return nil }
 func load(t testing.TB, dir string) (*family.Model, *safetensors.Checkpoint) {
 	t.Helper()
 	ckpt := open(t, dir)
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		t.Fatal(err)
 	}

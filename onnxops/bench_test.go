@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
@@ -67,7 +68,7 @@ func sparseSmolLM2(b *testing.B) (*family.Model, *safetensors.Checkpoint) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { ckpt.Close() })
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		b.Fatal(err)
 	}

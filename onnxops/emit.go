@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
@@ -27,7 +28,7 @@ func Emit(dir string, o Options) (*Emitted, error) {
 		return nil, err
 	}
 	defer src.Close()
-	m, err := family.Load(src)
+	m, err := families.Load(src)
 	if err != nil {
 		return nil, err
 	}

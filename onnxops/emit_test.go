@@ -3,6 +3,7 @@ package onnxops
 import (
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 )
 
@@ -27,7 +28,7 @@ func TestTableLength(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := family.FromConfig(&family.Config{Object: o, Path: name})
+		m, err := families.FromConfig(&family.Config{Object: o, Path: name})
 		if err != nil {
 			t.Fatal(err)
 		}

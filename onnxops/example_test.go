@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/onnxops"
 )
@@ -37,7 +37,7 @@ func ExampleExport() {
 		log.Fatal(err)
 	}
 	defer ckpt.Close()
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -38,7 +39,7 @@ func load(t testing.TB, name string) (*family.Model, *safetensors.Checkpoint) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ckpt.Close() })
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		t.Fatal(err)
 	}

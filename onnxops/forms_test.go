@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/lower"
@@ -28,7 +29,7 @@ func bundled(t *testing.T, use func(t *testing.T, m *family.Model, st store.Stor
 				t.Fatal(err)
 			}
 			defer st.Close()
-			m, err := family.Load(st)
+			m, err := families.Load(st)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/convert"
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
@@ -26,7 +26,7 @@ func TestSelectAndCalibrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ckpt.Close()
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestCalibrateOlmo2(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ckpt.Close()
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestSelectionVerifies(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer ckpt.Close()
-		m, err := family.Load(ckpt)
+		m, err := families.Load(ckpt)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/posenc"
@@ -88,7 +89,7 @@ func logits(t *testing.T, path string, ids [][]int64, edit func(*family.Model)) 
 		t.Fatal(err)
 	}
 	defer c.Close()
-	m, err := family.Load(c)
+	m, err := families.Load(c)
 	if err != nil {
 		t.Fatal(err)
 	}

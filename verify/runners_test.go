@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify"
@@ -60,7 +60,7 @@ func TestSuppliedRunners(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ckpt.Close()
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/store"
@@ -218,7 +219,7 @@ func (s *session) open() (err error) {
 	if s.ckpt, err = store.Open(s.dir); err != nil {
 		return err
 	}
-	loaded, err := family.LoadIgnoring(s.ckpt, s.opts.IgnoreKeys)
+	loaded, err := families.LoadIgnoring(s.ckpt, s.opts.IgnoreKeys)
 	if err != nil {
 		return err
 	}
@@ -255,7 +256,7 @@ func (s *session) openInputs() (err error) {
 	if s.sourceCkpt, err = store.Open(s.opts.Against); err != nil {
 		return hint.Errorf(hint.Against+": %w", err)
 	}
-	if s.source, err = family.LoadIgnoring(s.sourceCkpt, s.opts.IgnoreKeys); err != nil {
+	if s.source, err = families.LoadIgnoring(s.sourceCkpt, s.opts.IgnoreKeys); err != nil {
 		return hint.Errorf(hint.Against+": %w", err)
 	}
 	if s.source.Vocab != s.model.Vocab {

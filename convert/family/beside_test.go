@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/store/storetest"
 	"github.com/pecvt/pecvt/convert/tensor"
 )
@@ -32,7 +32,7 @@ func TestTensorsBesideTheModel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := family.Load(s)
+		m, err := families.Load(s)
 		if want == "refused" {
 			advises(t, name, err)
 			if err != nil && (!strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "merge_and_unload")) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
@@ -71,7 +72,7 @@ func TestBlockIsStrict(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		_, err = family.FromConfig(&family.Config{Object: o, Path: "config.json"})
+		_, err = families.FromConfig(&family.Config{Object: o, Path: "config.json"})
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "config.json") {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}
@@ -93,7 +94,7 @@ func TestBlockReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := family.Load(c)
+	m, err := families.Load(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +137,7 @@ func TestBlockWarnsOfItsSource(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := family.Load(ckpt)
+		m, err := families.Load(ckpt)
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
@@ -178,7 +179,7 @@ func TestBlockClaims(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := family.Load(ckpt); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := families.Load(ckpt); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}
 	}
@@ -226,7 +227,7 @@ func TestBlockGatesAreFinite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = family.Load(ckpt)
+		_, err = families.Load(ckpt)
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("large numbers: %v", err)

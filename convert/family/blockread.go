@@ -15,12 +15,12 @@ import (
 
 // fromBlock builds the model of a configuration with a block: its source, then
 // what the block replaces.
-func fromBlock(c *Config, has func(tensor string) bool) (*Model, error) {
+func (t Table) fromBlock(c *Config, has func(tensor string) bool) (*Model, error) {
 	e, source, err := parseBlock(c.Object)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
 	}
-	own, err := fromConfig(&Config{Object: source, Path: c.Path, Ignore: c.Ignore}, has)
+	own, err := t.fromConfig(&Config{Object: source, Path: c.Path, Ignore: c.Ignore}, has)
 	if err != nil {
 		return nil, fmt.Errorf("%s.source: %w", BlockKey, err)
 	}
@@ -123,14 +123,14 @@ func (m *Model) warnOfSpectra() error {
 					continue
 				}
 				if math.Abs(math.Abs(f)-want) > sourceTolerance*want {
-					m.warn("tensor %q: plane %d of head %d turns by %.6g per position, %s.source declares %.6g: the tensors were changed after the conversion, by training or otherwise; they are used", BlockTensor(i, "rotation.inv_freq"), p, h, f, BlockKey, want)
+					m.Warn("tensor %q: plane %d of head %d turns by %.6g per position, %s.source declares %.6g: the tensors were changed after the conversion, by training or otherwise; they are used", BlockTensor(i, "rotation.inv_freq"), p, h, f, BlockKey, want)
 					return nil
 				}
 			}
 		}
 	}
 	if still > 0 {
-		m.warn("%d of the %d (layer, key/value head, plane) that turn in %s.source stand still here, as a selection of planes leaves them", still, all, BlockKey)
+		m.Warn("%d of the %d (layer, key/value head, plane) that turn in %s.source stand still here, as a selection of planes leaves them", still, all, BlockKey)
 	}
 	return nil
 }

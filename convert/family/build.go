@@ -10,21 +10,21 @@ import (
 )
 
 // build applies a family's data to a configuration.
-func build(r *reader, spec Spec) *Model {
+func build(r *Reader, spec Spec) *Model {
 	m := &Model{Family: spec.Name, ModelType: spec.ModelType, Config: r.C}
 	checkKeys(r, spec, m)
 	s := readSizes(r, spec, m)
 	if r.Err != nil {
 		return nil
 	}
-	var pos position
+	var pos Position
 	if spec.Position != nil {
 		pos = spec.Position(r, m, s.heads, s.headDim)
 	} else {
 		pos = ropePosition(r, spec, m, s.headDim)
 	}
 	windows := spec.Window.layers(r, s.layers)
-	r.Fail(pos.rotary.Check())
+	r.Fail(pos.Rotary.Check())
 	if r.Err != nil {
 		return nil
 	}
@@ -56,23 +56,23 @@ func build(r *reader, spec Spec) *Model {
 }
 
 // ropePosition reads the rope keys and the spectrum they declare.
-func ropePosition(r *reader, spec Spec, m *Model, headDim int) position {
+func ropePosition(r *Reader, spec Spec, m *Model, headDim int) Position {
 	r.Fail(readRope(m, headDim, spec.Rope))
 	if r.Err == nil {
 		r.Fail(spec.checkRope(m.Rope))
 	}
 	if r.Err != nil {
-		return position{}
+		return Position{}
 	}
 	s, err := m.Rope.Spectrum(m.TrainedLength)
 	r.Fail(err)
-	return position{rotary: posenc.Rotary{Spectrum: s, HeadDim: headDim, Dim: m.Rope.RotaryDim()}}
+	return Position{Rotary: posenc.Rotary{Spectrum: s, HeadDim: headDim, Dim: m.Rope.RotaryDim()}}
 }
 
 // builder makes one layer's weights from a family's name templates.
 type builder struct {
 	sizes
-	r      *reader
+	r      *Reader
 	spec   Spec
 	n      Names
 	hidden int64
@@ -80,7 +80,7 @@ type builder struct {
 }
 
 // block makes the layer.
-func (b *builder) block(pos position, window int) Block {
+func (b *builder) block(pos Position, window int) Block {
 	norm := func(template string) *Norm { return b.norm(b.spec.Norm, template, b.hidden) }
 	block := Block{AttnNorm: norm(b.n.AttnNorm), AttnOutNorm: norm(b.n.AttnOutNorm), MLPNorm: norm(b.n.MLPNorm), MLPOutNorm: norm(b.n.MLPOutNorm),
 		Mixer: b.attention(pos, window), FeedForward: b.mlp(), Parallel: b.has(b.spec.Parallel)}
@@ -90,14 +90,14 @@ func (b *builder) block(pos position, window int) Block {
 	return block
 }
 
-func (b *builder) attention(pos position, window int) *Attention {
+func (b *builder) attention(pos Position, window int) *Attention {
 	d := int64(b.headDim)
 	q, k := int64(b.heads)*d, int64(b.kv)*d
-	rotary := pos.rotary
+	rotary := pos.Rotary
 	rotary.Spectrum = rotary.Spectrum.Clone()
 	a := &Attention{Heads: b.heads, KVHeads: b.kv, QKDim: b.headDim, VDim: b.headDim, Scale: 1 / math.Sqrt(float64(d)), Window: window, Rotary: rotary}
-	if pos.bias != nil {
-		bias := *pos.bias
+	if pos.Bias != nil {
+		bias := *pos.Bias
 		a.Bias = &bias
 	}
 	bias := b.has(b.spec.QKVBias)
@@ -210,7 +210,7 @@ func whole(name string, shape ...int64) Weight {
 
 // unsupported marks a form that the family has and pecvt does not read. Where the
 // text does not say what to do, behind a semicolon, a checkpoint without it is it.
-func unsupported(format string, args ...any) error {
+func Unsupported(format string, args ...any) error {
 	err := fmt.Errorf(format+": %w", append(args, posenc.ErrUnsupported)...)
 	if strings.Contains(format, ";") || strings.Contains(err.Error(), "; did you mean") {
 		return err

@@ -92,7 +92,7 @@ func (m *Model) others(s store.Store, claimed map[string]bool) error {
 		return fmt.Errorf("%s: %d tensors that family %s does not know: %s; the checkpoint holds more than config.json describes: %w; if they are no part of the model, save it without them; if they are layers, write their number into num_hidden_layers, or those of a multi-token head into num_nextn_predict_layers; else it is of another family", s.Root(), len(extra), m.Family, some(extra), posenc.ErrUnsupported)
 	}
 	for _, why := range reasons {
-		m.warn("%d tensors are passed over, as stock loaders do: %s: %s", len(because[why]), some(because[why]), why)
+		m.Warn("%d tensors are passed over, as stock loaders do: %s: %s", len(because[why]), some(because[why]), why)
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func (m *Model) leftover(declared []string) {
 			m.Leftover = append(m.Leftover, key)
 		}
 	}
-	m.warn("the weights are plain %s of their full shapes, and no scales are stored: %s is a leftover, as a merge into plain weights leaves it; it is passed over here and may be removed (stock loaders would quantise the weights anew, or stop at it)", m.DType, strings.Join(declared, ", "))
+	m.Warn("the weights are plain %s of their full shapes, and no scales are stored: %s is a leftover, as a merge into plain weights leaves it; it is passed over here and may be removed (stock loaders would quantise the weights anew, or stop at it)", m.DType, strings.Join(declared, ", "))
 }
 
 // some lists the first few names.
@@ -132,7 +132,7 @@ func (m *Model) storedHead(s store.Store, claimed map[string]bool) error {
 		return err
 	}
 	if !bytes.Equal(head, embed) {
-		return unsupported("%s: tie_word_embeddings is true, yet tensor %q is stored and differs from %q: loaders disagree on it (transformers 5 keeps the stored one, transformers 4 the embedding); set tie_word_embeddings to false if the stored head is meant, else drop the tensor", store.Where(s, name), name, m.Embed.Tensor)
+		return Unsupported("%s: tie_word_embeddings is true, yet tensor %q is stored and differs from %q: loaders disagree on it (transformers 5 keeps the stored one, transformers 4 the embedding); set tie_word_embeddings to false if the stored head is meant, else drop the tensor", store.Where(s, name), name, m.Embed.Tensor)
 	}
 	claimed[name] = true
 	m.Ignored = append(m.Ignored, name)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
@@ -22,7 +23,7 @@ func load(t *testing.T, dir string) (*family.Model, error) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	return family.Load(c)
+	return families.Load(c)
 }
 
 // Every stored tensor belongs to the model and every weight is stored, or the
@@ -130,7 +131,7 @@ func TestWeightRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	m, err := family.Load(c)
+	m, err := families.Load(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,7 @@ func FuzzConfig(f *testing.F) {
 		if _, err := family.ParseObject(again); err != nil {
 			t.Fatalf("what was written cannot be read: %v", err)
 		}
-		m, err := family.FromConfig(&family.Config{Object: o, Path: "config.json"})
+		m, err := families.FromConfig(&family.Config{Object: o, Path: "config.json"})
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "config.json: ") {
 				t.Fatalf("the error names no file: %v", err)

@@ -13,7 +13,7 @@ type (
 )
 
 // reader reads a configuration, keeping the first error.
-type reader = config.Reader
+type Reader = config.Reader
 
 // ParseObject reads one JSON object. A repeated key is an error.
 func ParseObject(data []byte) (*Object, error) { return config.ParseObject(data) }

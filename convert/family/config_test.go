@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -78,7 +79,7 @@ func TestBadConfig(t *testing.T) {
 		"nested":             {rope(`{"full_attention":{"rope_type":"default"}}`), []string{"keys it does not read: full_attention"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := family.FromConfig(edited(t, gqa, c.edits))
+			_, err := families.FromConfig(edited(t, gqa, c.edits))
 			if err == nil {
 				t.Fatal("accepted")
 			}
@@ -144,7 +145,7 @@ func TestSpellingsOfOneEncoding(t *testing.T) {
 		"5, integral real":      with("rope_parameters", `{"rope_type":"llama3","rope_theta":5e2,"original_max_position_embeddings":16.0,`+inner+`}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := family.FromConfig(edited(t, "../../testdata/golden/llama3-scaled", edits))
+			m, err := families.FromConfig(edited(t, "../../testdata/golden/llama3-scaled", edits))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,7 +197,7 @@ func TestRopeTypesThroughAConfig(t *testing.T) {
 			if strings.HasSuffix(c.Name, ", partial") { // a family whose loaders read it with every type
 				dir = "../../testdata/golden/stablelm"
 			}
-			m, err := family.FromConfig(edited(t, dir, map[string]string{"rope_parameters": string(c.Rope),
+			m, err := families.FromConfig(edited(t, dir, map[string]string{"rope_parameters": string(c.Rope),
 				"head_dim": number(c.HeadDim), "hidden_size": number(4 * c.HeadDim), "num_attention_heads": "4", "max_position_embeddings": number(c.MaxPositions)}))
 			if err != nil {
 				t.Fatal(err)
@@ -253,7 +254,7 @@ func TestWindows(t *testing.T) {
 		"phi3":                   {"phi3", map[string]string{"sliding_window": "8"}, []int{8, 8}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := family.FromConfig(edited(t, "../../testdata/golden/"+c.dir, c.edits))
+			m, err := families.FromConfig(edited(t, "../../testdata/golden/"+c.dir, c.edits))
 			if c.fails != "" {
 				if err == nil || !strings.Contains(err.Error(), c.fails) {
 					t.Fatalf("error %v, want %q in it", err, c.fails)
@@ -274,7 +275,7 @@ func TestWindows(t *testing.T) {
 
 func TestPhi3(t *testing.T) {
 	const dir = "../../testdata/golden/phi3"
-	m, err := family.FromConfig(edited(t, dir, nil))
+	m, err := families.FromConfig(edited(t, dir, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +291,7 @@ func TestPhi3(t *testing.T) {
 	}
 	long := `{"type":"su","short_factor":[1,1,1,1],"long_factor":[2,2,2,2]}`
 	edits := map[string]string{"rope_parameters": "", "rope_scaling": long, "rope_theta": "10000.0", "partial_rotary_factor": "0.5", "original_max_position_embeddings": "", "max_position_embeddings": "131072"}
-	if m, err = family.FromConfig(edited(t, dir, edits)); err != nil {
+	if m, err = families.FromConfig(edited(t, dir, edits)); err != nil {
 		t.Fatal(err)
 	}
 	if m.Rope.Type != "longrope" || m.TrainedLength != 4096 { // Phi3Config's default
@@ -300,7 +301,7 @@ func TestPhi3(t *testing.T) {
 		t.Errorf("attention factor %v, want %v", m.Blocks[0].Attn().Rotary.Gain, want)
 	}
 	edits["rope_scaling"] = `{"type":"linear","factor":2}`
-	if _, err = family.FromConfig(edited(t, dir, edits)); err == nil || !strings.Contains(err.Error(), "loaders of family phi3 take default and longrope alone") {
+	if _, err = families.FromConfig(edited(t, dir, edits)); err == nil || !strings.Contains(err.Error(), "loaders of family phi3 take default and longrope alone") {
 		t.Errorf("linear scaling in phi3: %v", err)
 	}
 }
@@ -317,7 +318,7 @@ func TestWarnings(t *testing.T) {
 		"long L":      {map[string]string{"rope_parameters": `{"rope_type":"yarn","rope_theta":300,"factor":0.5,"original_max_position_embeddings":64}`}, "the trained length 64 (rope_parameters.original_max_position_embeddings) exceeds max_position_embeddings 32"},
 		"linear":      {map[string]string{"rope_parameters": `{"rope_type":"linear","rope_theta":300,"factor":2}`}, "linear scaling by 2 declares no original_max_position_embeddings"},
 	} {
-		m, err := family.FromConfig(edited(t, gqa, c.edits))
+		m, err := families.FromConfig(edited(t, gqa, c.edits))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -325,7 +326,7 @@ func TestWarnings(t *testing.T) {
 			t.Errorf("%s: warnings %q, want %q", name, all, c.want)
 		}
 	}
-	if m, err := family.FromConfig(edited(t, gqa, nil)); err != nil || m.Warnings != nil {
+	if m, err := families.FromConfig(edited(t, gqa, nil)); err != nil || m.Warnings != nil {
 		t.Errorf("a sound configuration: warnings %q, error %v", m.Warnings, err)
 	}
 }

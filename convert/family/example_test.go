@@ -5,7 +5,7 @@ import (
 	"log"
 	"strings"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/safetensors"
 )
 
@@ -16,7 +16,7 @@ func ExampleLoad() {
 		log.Fatal(err)
 	}
 	defer ckpt.Close()
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -29,9 +29,9 @@ func ExampleLoad() {
 
 // A model type that no family has is an error with suggestions.
 func ExampleFind() {
-	_, err := family.Find("qwen22")
+	_, err := families.Find("qwen22")
 	fmt.Println(strings.Contains(err.Error(), `did you mean "qwen2"?`))
-	s, err := family.Find("qwen2")
+	s, err := families.Find("qwen2")
 	fmt.Println(s.Architecture, err)
 	// Output:
 	// true

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
@@ -64,7 +65,7 @@ func TestRefusedForms(t *testing.T) {
 		"p size tied":         {"grape-ap-v1-pktie", map[string]string{"p_head_dim": "8"}, []string{"p_head_dim is 8", "the head size 16 where p is tied"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := family.FromConfig(edited(t, golden+c.dir, c.edits))
+			_, err := families.FromConfig(edited(t, golden+c.dir, c.edits))
 			if err == nil {
 				t.Fatal("accepted")
 			}
@@ -119,7 +120,7 @@ func TestForeignSpellings(t *testing.T) {
 		"grape, frozen frequencies": {"grape-m-nonctx", map[string]string{"grape_learnable_freq": "false", "grape_log_freq_scale": "-3"},
 			func(m *family.Model) bool { return len(m.Parameters) == 2 }},
 	} {
-		m, err := family.FromConfig(edited(t, golden+c.dir, c.edits))
+		m, err := families.FromConfig(edited(t, golden+c.dir, c.edits))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else if !c.check(m) {
@@ -219,7 +220,7 @@ func TestFeatures(t *testing.T) {
 		"grape-ap-v1-kvshift": {family.BiasPath, family.ShiftedKV, family.UnrotatedLayers},
 	} {
 		dir := golden + name
-		m, err := family.FromConfig(edited(t, dir, nil))
+		m, err := families.FromConfig(edited(t, dir, nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,7 +249,7 @@ func TestFeatures(t *testing.T) {
 // model's weights cover each stored tensor's rows exactly once.
 func TestRowsCoverTensors(t *testing.T) {
 	seen := map[string]bool{}
-	for _, s := range family.Table() {
+	for _, s := range families.Table() {
 		if seen[s.ModelType] || seen[s.Name] {
 			t.Errorf("%s occurs twice", s.ModelType)
 		}

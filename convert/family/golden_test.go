@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/safetensors"
 )
 
@@ -32,7 +32,7 @@ func TestGoldenCheckpointsLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer ckpt.Close()
-			m, err := family.Load(ckpt)
+			m, err := families.Load(ckpt)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,11 +8,11 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// grape reads the official models of the GRAPE paper (arXiv 2512.07805) and its
+// Grape reads the official models of the GRAPE paper (arXiv 2512.07805) and its
 // baselines: nanoGPT's names, RMS norms with ε 1e-5, a gated MLP of ⌊8n/3⌋, and
 // a rotation by −θt whose per-head norms come after it. grape_variant names the
 // encoding.
-var grape = Spec{
+var Grape = Spec{
 	Name: "grape", ModelType: "grape", Architecture: "GPT",
 	About: "rope, alibi, fox, GRAPE-M, GRAPE-A or GRAPE-AP by `grape_variant`",
 	Names: Names{
@@ -37,11 +37,11 @@ var grape = Spec{
 // grapeVariant is one encoding of the official code.
 type grapeVariant struct {
 	name     string
-	position func(r *reader, m *Model, heads, headDim int) position
+	position func(r *Reader, m *Model, heads, headDim int) Position
 	// adjust adds what differs by layer; may be nil.
-	adjust func(r *reader, m *Model)
+	adjust func(r *Reader, m *Model)
 	// form edits the row; may be nil.
-	form func(r *reader, s Spec) Spec
+	form func(r *Reader, s Spec) Spec
 }
 
 func grapeVariants() []grapeVariant {
@@ -59,7 +59,7 @@ func grapeVariants() []grapeVariant {
 }
 
 // grapeForm applies grape_variant and the flags that every variant has.
-func grapeForm(r *reader, s Spec) Spec {
+func grapeForm(r *Reader, s Spec) Spec {
 	name, ok, err := r.C.Text("grape_variant")
 	r.Fail(err)
 	if !ok && err == nil {
@@ -92,12 +92,12 @@ func grapeForm(r *reader, s Spec) Spec {
 		}
 		return s
 	}
-	r.Fail(unsupported("grape_variant %q%s", name, posenc.Suggest(name, grapeNames())))
+	r.Fail(Unsupported("grape_variant %q%s", name, posenc.Suggest(name, grapeNames())))
 	return s
 }
 
 func missingVariant() error {
-	return unsupported("key %q is missing: it names the encoding, one of %s; without it the models look alike", "grape_variant", listGrape())
+	return Unsupported("key %q is missing: it names the encoding, one of %s; without it the models look alike", "grape_variant", listGrape())
 }
 
 func grapeNames() []string {
@@ -112,64 +112,64 @@ func grapeNames() []string {
 func listGrape() string { return strings.Join(grapeNames(), ", ") }
 
 // grapeRope is RoPE turned the other way: rope_base is its base.
-func grapeRope(r *reader, m *Model, heads, headDim int) position {
+func grapeRope(r *Reader, m *Model, heads, headDim int) Position {
 	base := r.FloatOr(10000, "rope_base")
 	if !(base > 0) || math.IsInf(base, 0) {
 		r.Fail(config.WrongType("rope_base", r.C.Raw("rope_base"), "a positive number"))
-		return position{}
+		return Position{}
 	}
 	if headDim%2 != 0 {
-		r.Fail(unsupported("head_dim %d is odd: rotary planes pair coordinates", headDim))
-		return position{}
+		r.Fail(Unsupported("head_dim %d is odd: rotary planes pair coordinates", headDim))
+		return Position{}
 	}
 	inv := posenc.InvFreq(base, headDim)
 	for p := range inv {
 		inv[p] = -inv[p]
 	}
-	return position{rotary: posenc.Rotary{HeadDim: headDim, Dim: headDim, Spectrum: posenc.Spectrum{InvFreq: inv, Gain: 1}}}
+	return Position{Rotary: posenc.Rotary{HeadDim: headDim, Dim: headDim, Spectrum: posenc.Spectrum{InvFreq: inv, Gain: 1}}}
 }
 
 // grapeBias is a bias with ALiBi's slopes and no rotation.
-func grapeBias(b Bias) func(r *reader, m *Model, heads, headDim int) position {
-	return func(r *reader, m *Model, heads, headDim int) position {
+func grapeBias(b Bias) func(r *Reader, m *Model, heads, headDim int) Position {
+	return func(r *Reader, m *Model, heads, headDim int) Position {
 		slopes, err := posenc.Slopes(heads)
 		r.Fail(err)
 		bias := b
 		bias.Slopes = slopes
-		return position{rotary: still(headDim), bias: &bias}
+		return Position{Rotary: Still(headDim), Bias: &bias}
 	}
 }
 
 // foxForm has FoX's own names and its head size, n_embd over the heads; its
 // norms come before a rotation, if there is one.
-func foxForm(r *reader, s Spec) Spec {
+func foxForm(r *Reader, s Spec) Spec {
 	const core = "transformer.h.{i}.attn.core."
 	s.Names.Q, s.Names.K, s.Names.V, s.Names.O = core+"q_proj", core+"k_proj", core+"v_proj", core+"c_proj"
 	s.Names.QNorm, s.Names.KNorm = core+"q_norm", core+"k_norm"
 	s.Keys.HeadDim, s.HeadDim, s.NormAfter = nil, 0, false
 	if r.BoolOr(false, "use_output_gate") {
-		r.Fail(unsupported("use_output_gate is true"))
+		r.Fail(Unsupported("use_output_gate is true"))
 	}
 	if kind := r.TextOr("full", "fgate_type"); kind != "full" {
-		r.Fail(unsupported("fgate_type %q: expected full", kind))
+		r.Fail(Unsupported("fgate_type %q: expected full", kind))
 	}
 	if r.C.Has("num_kv_heads") {
-		r.Fail(unsupported("num_kv_heads is %s: the official FoX layer takes null alone", r.C.Raw("num_kv_heads")))
+		r.Fail(Unsupported("num_kv_heads is %s: the official FoX layer takes null alone", r.C.Raw("num_kv_heads")))
 	}
 	return s
 }
 
-func foxPosition(r *reader, m *Model, heads, headDim int) position {
-	pos := position{rotary: still(headDim)}
+func foxPosition(r *Reader, m *Model, heads, headDim int) Position {
+	pos := Position{Rotary: Still(headDim)}
 	if r.BoolOr(false, "use_rope") {
 		pos = grapeRope(r, m, heads, headDim)
 	}
-	pos.bias = &Bias{Kind: Forget}
+	pos.Bias = &Bias{Kind: Forget}
 	return pos
 }
 
 // foxGates adds each layer's forget gates.
-func foxGates(r *reader, m *Model) {
+func foxGates(r *Reader, m *Model) {
 	for i, a := range m.Attentions() {
 		gate := m.layerLinear(i, "attn.core.fgate_proj", int64(a.Heads), true)
 		a.Bias.Gate = &gate

@@ -11,7 +11,7 @@ import (
 
 // grapeM makes the frequencies learned: θ = exp(log_freq/s) with
 // s = grape_log_freq_scale, one spectrum for all heads or one for each.
-func grapeM(r *reader, m *Model) {
+func grapeM(r *Reader, m *Model) {
 	scale := 1.0
 	if r.BoolOr(true, "grape_learnable_freq") {
 		scale = positive(r, "grape_log_freq_scale", 16)
@@ -21,7 +21,7 @@ func grapeM(r *reader, m *Model) {
 
 // grapeMContext is GRAPE-M with positions counted by a gate of the layer's
 // input: Φ_t = Σ_{τ<t} σ((w·x_τ + b)/c).
-func grapeMContext(r *reader, m *Model) {
+func grapeMContext(r *Reader, m *Model) {
 	m.learnedSpectra(r, 1)
 	key, def := "grape_ctx_omega_scale", 16.0
 	if r.C.Raw(key) != nil && !r.C.Has(key) { // null
@@ -38,7 +38,7 @@ func grapeMContext(r *reader, m *Model) {
 }
 
 // learnedSpectra has every layer read its frequencies from the weights.
-func (m *Model) learnedSpectra(r *reader, scale float64) {
+func (m *Model) learnedSpectra(r *Reader, scale float64) {
 	shared := r.BoolOr(true, "grape_share_across_heads")
 	m.learned = true
 	for i, a := range m.Attentions() {
@@ -66,8 +66,8 @@ func (m *Model) learnedSpectra(r *reader, scale float64) {
 
 // grapeA has every layer read ω and the gates: β_h = softplus(ω_h) times
 // ALiBi's slope, u and v L2-normalised.
-func grapeA(name string, key, query bool) func(r *reader, m *Model) {
-	return func(r *reader, m *Model) {
+func grapeA(name string, key, query bool) func(r *Reader, m *Model) {
+	return func(r *Reader, m *Model) {
 		for i, a := range m.Attentions() {
 			slopes := append([]float64(nil), a.Bias.Slopes...)
 			a.Bias.Slopes = make([]float64, a.Heads)
@@ -91,7 +91,7 @@ func grapeA(name string, key, query bool) func(r *reader, m *Model) {
 
 // normal reads how gate vectors are normalised: the ε below which their norm is
 // taken to be that, or 0 for not at all.
-func normal(r *reader, prefix string) float64 {
+func normal(r *Reader, prefix string) float64 {
 	if !r.BoolOr(true, prefix+"_l2_norm") {
 		return 0
 	}
@@ -122,11 +122,11 @@ func (m *Model) gates(layer int, name string, rows [][]float64, eps float64) {
 
 // grapeAP gives the bias its vectors p: a projection of p_head_dim per head, or
 // q, k or v by p_tie_mode.
-func grapeAP(r *reader, m *Model) {
+func grapeAP(r *Reader, m *Model) {
 	mode := strings.ToLower(r.TextOr("none", "p_tie_mode"))
 	tie, known := map[string]string{"none": "", "pqtie": "q", "pq": "q", "pktie": "k", "pk": "k", "pvtie": "v", "pv": "v"}[mode]
 	if !known {
-		r.Fail(unsupported("p_tie_mode %q%s", mode, posenc.Suggest(mode, []string{"none", "pqtie", "pktie", "pvtie"})))
+		r.Fail(Unsupported("p_tie_mode %q%s", mode, posenc.Suggest(mode, []string{"none", "pqtie", "pktie", "pvtie"})))
 		return
 	}
 	for i, a := range m.Attentions() {
@@ -188,7 +188,7 @@ func layerTensor(layer int, name string) string {
 }
 
 // positive reads an optional number above 0.
-func positive(r *reader, key string, def float64) float64 {
+func positive(r *Reader, key string, def float64) float64 {
 	v := r.FloatOr(def, key)
 	if !(v > 0) || math.IsInf(v, 0) {
 		r.Fail(config.WrongType(key, r.C.Raw(key), "a positive number"))

@@ -43,7 +43,7 @@ func (s Spec) reads(key string) bool { return matches(s.ConfigKeys(), key) }
 // keys are the family's spellings of the sizes.
 func (s Spec) keys() Keys {
 	if s.Keys.Hidden == nil {
-		return hfKeys
+		return HFKeys
 	}
 	return s.Keys
 }
@@ -56,7 +56,7 @@ func (k Keys) all() [][]string {
 // checkKeys judges every key of the configuration: the family reads it, it is
 // known to change nothing, or it is refused by name. What loaders of the family
 // pass over and others compute with is warned of.
-func checkKeys(r *reader, spec Spec, m *Model) {
+func checkKeys(r *Reader, spec Spec, m *Model) {
 	reads := spec.ConfigKeys()
 	var unknown, names []string
 	for _, key := range r.C.Keys() {
@@ -66,7 +66,7 @@ func checkKeys(r *reader, spec Spec, m *Model) {
 		case matches(reads, key), slices.Contains(quantisation, key), config.IsInert(key):
 		case guarded && (g.IsNeutral(raw) || key == "sliding_window" && switchedOff(r.C)):
 		case guarded && g.Foreign:
-			m.warn("config.json declares %s (%s), which loaders of family %s do not read, nor does pecvt: a model that was trained with it computes something else here", key, found(r.C.Object, key), spec.Name)
+			m.Warn("config.json declares %s (%s), which loaders of family %s do not read, nor does pecvt: a model that was trained with it computes something else here", key, found(r.C.Object, key), spec.Name)
 		case key == "layer_types" && allFull(r.C):
 		case guarded:
 			r.Fail(fmt.Errorf("key %q is %s, which asks for %s: %w; %s", key, found(r.C.Object, key), g.Means, posenc.ErrUnsupported, g.Advice))
@@ -76,7 +76,7 @@ func checkKeys(r *reader, spec Spec, m *Model) {
 				continue // checkSynonyms compares it
 			}
 			if string(raw) == "false" {
-				m.warn("config.json says %s: false; the key is unknown here and taken for a part that is switched off", key)
+				m.Warn("config.json says %s: false; the key is unknown here and taken for a part that is switched off", key)
 				continue
 			}
 			unknown, names = append(unknown, key+" ("+found(r.C.Object, key)+")"), append(names, key)
@@ -95,18 +95,18 @@ func hintUnknown(spec Spec, unknown, names []string) error {
 }
 
 // checkClass warns where the configuration names other code than the stock class.
-func checkClass(r *reader, spec Spec, m *Model) {
+func checkClass(r *Reader, spec Spec, m *Model) {
 	classes, err := r.C.Texts("architectures")
 	r.Fail(err)
 	stem := strings.ToLower(strings.TrimSuffix(spec.Architecture, "ForCausalLM"))
 	for _, class := range classes {
 		kind, ours := strings.CutPrefix(strings.ToLower(class), stem)
 		if !ours || !slices.Contains([]string{"forcausallm", "model", "lmheadmodel", ""}, kind) {
-			m.warn("architectures names %s, and what is read is %s: a class of other code may compute something else", class, spec.Architecture)
+			m.Warn("architectures names %s, and what is read is %s: a class of other code may compute something else", class, spec.Architecture)
 		}
 	}
 	if r.C.Has("auto_map") {
-		m.warn("auto_map names code beside the checkpoint: what is read is the stock %s; loaders that run that code (trust_remote_code) may compute something else", spec.Architecture)
+		m.Warn("auto_map names code beside the checkpoint: what is read is the stock %s; loaders that run that code (trust_remote_code) may compute something else", spec.Architecture)
 	}
 }
 
@@ -130,7 +130,7 @@ func matches(list []string, key string) bool {
 // checkSynonyms compares the spellings of one number: of those that the family's
 // loaders read the first one counts, the others must say the same or are warned
 // of.
-func checkSynonyms(r *reader, spec Spec, m *Model) {
+func checkSynonyms(r *Reader, spec Spec, m *Model) {
 	for _, s := range config.Synonyms() {
 		reads := spec.order(s)
 		if reads == nil {
@@ -145,10 +145,10 @@ func checkSynonyms(r *reader, spec Spec, m *Model) {
 			case used == "" && slices.Contains(spec.required(), reads[0]):
 				r.Fail(fmt.Errorf("key %q is missing: loaders of family %s read %s from it, and not from %q, which is there; rename that", reads[0], spec.Name, s.Number, key))
 			case used == "":
-				m.warn("%s is %s, which loaders of family %s do not read: they take %s from %q, which is not there, and so its default; rename the key if it is meant", key, found(r.C.Object, key), spec.Name, s.Number, reads[0])
+				m.Warn("%s is %s, which loaders of family %s do not read: they take %s from %q, which is not there, and so its default; rename the key if it is meant", key, found(r.C.Object, key), spec.Name, s.Number, reads[0])
 			case spec.sameNumber(r.C, s, used, key):
 			default:
-				m.warn("%s is %s and %s is %s, two spellings of %s: loaders of family %s take %s, and so does pecvt; make them agree or remove %s", used, found(r.C.Object, used), key, found(r.C.Object, key), s.Number, spec.Name, used, key)
+				m.Warn("%s is %s and %s is %s, two spellings of %s: loaders of family %s take %s, and so does pecvt; make them agree or remove %s", used, found(r.C.Object, used), key, found(r.C.Object, key), s.Number, spec.Name, used, key)
 			}
 		}
 	}
@@ -156,14 +156,14 @@ func checkSynonyms(r *reader, spec Spec, m *Model) {
 
 // unread warns of a number that loaders of the family make of others, unless it is
 // what they make.
-func (s Spec) unread(r *reader, number config.Synonym, m *Model) {
+func (s Spec) unread(r *Reader, number config.Synonym, m *Model) {
 	heads := r.Present(s.keys().Heads)
 	for _, key := range number.Keys {
 		switch {
 		case !r.C.Has(key) || s.reads(key) || number.Keys[0] == "head_dim": // whose size is compared
 		case number.Keys[0] == "num_key_value_heads" && config.Same(r.C.Raw(key), r.C.Raw(heads)):
 		default:
-			m.warn("%s is %s, which loaders of family %s do not read, nor does pecvt: they make %s of the other keys", key, found(r.C.Object, key), s.Name, number.Number)
+			m.Warn("%s is %s, which loaders of family %s do not read, nor does pecvt: they make %s of the other keys", key, found(r.C.Object, key), s.Name, number.Number)
 		}
 	}
 }
@@ -235,7 +235,7 @@ func (s Spec) required() []string {
 
 // checkNulls refuses null where stock loaders stop at it (transformers 5) or take
 // it for something else than an absent key.
-func checkNulls(r *reader, spec Spec) {
+func checkNulls(r *Reader, spec Spec) {
 	k := spec.keys()
 	list := append([]string{spec.EpsKey, spec.Rope.ThetaKey, spec.Rope.PartialKey}, k.Act...)
 	list = append(list, k.MaxPositions...)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -19,7 +19,7 @@ func TestUnreadKeys(t *testing.T) {
 		"sliding_window": {"null", "16"},
 	} {
 		for _, v := range []string{values.neutral, values.set} {
-			m, err := family.FromConfig(edited(t, gqa, map[string]string{key: v}))
+			m, err := families.FromConfig(edited(t, gqa, map[string]string{key: v}))
 			if err != nil {
 				t.Fatalf("%s %s: %v", key, v, err)
 			}
@@ -29,7 +29,7 @@ func TestUnreadKeys(t *testing.T) {
 			}
 		}
 	}
-	m, err := family.FromConfig(edited(t, gqa, map[string]string{"sliding_window": "16", "use_sliding_window": "false"}))
+	m, err := families.FromConfig(edited(t, gqa, map[string]string{"sliding_window": "16", "use_sliding_window": "false"}))
 	if err != nil || len(m.Warnings) > 0 {
 		t.Errorf("a window that is switched off: %v, %q", err, m.Warnings)
 	}
@@ -57,7 +57,7 @@ func TestPartialOfScaledTypes(t *testing.T) {
 		for k, v := range c.base {
 			edits[k] = v
 		}
-		_, err := family.FromConfig(edited(t, gqa, edits))
+		_, err := families.FromConfig(edited(t, gqa, edits))
 		if c.bad && (!errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "partial_rotary_factor 0.5")) || !c.bad && err != nil {
 			t.Errorf("%s, %v: error %v", c.kind, c.base, err)
 		}

@@ -16,24 +16,23 @@ import (
 // among those, or in a projection that the encoding reads, is an error. What the
 // folder holds instead of plain weights of one causal model is refused as what it
 // is; see package evidence.
-func Load(s store.Store) (*Model, error) { return LoadIgnoring(s, nil) }
-
-// LoadIgnoring is [Load] for a configuration of which somebody says that some keys
+//
+// Keys of the configuration in ignore are those of which somebody says that they
 // change nothing of what the model computes: they count as absent. A key that
 // the family reads is an error.
-func LoadIgnoring(s store.Store, keys []string) (*Model, error) {
+func (t Table) Load(s store.Store, ignore []string) (*Model, error) {
 	c, err := config.Load(s.Root(), s.FS())
 	if err != nil {
 		return nil, err
 	}
-	c.Ignore = keys
+	c.Ignore = ignore
 	if err := evidence.Adapter(s); err != nil {
 		return nil, err
 	}
 	if err := evidence.Quantised(s, c); err != nil {
 		return nil, err
 	}
-	m, err := fromConfig(c, func(tensor string) bool {
+	m, err := t.fromConfig(c, func(tensor string) bool {
 		_, ok := s.Lookup(tensor)
 		return ok
 	})
@@ -69,10 +68,10 @@ func LoadIgnoring(s store.Store, keys []string) (*Model, error) {
 // FromConfig builds the model a configuration describes, without looking at
 // any tensor: names are those of the family's own writers, and what Load reads
 // from Parameters (learned frequencies, slopes and gates) stays zero.
-func FromConfig(c *Config) (*Model, error) { return fromConfig(c, nil) }
+func (t Table) FromConfig(c *Config) (*Model, error) { return t.fromConfig(c, nil) }
 
 // fromConfig builds the model; has, if not nil, says which tensors are stored.
-func fromConfig(c *Config, has func(tensor string) bool) (*Model, error) {
+func (t Table) fromConfig(c *Config, has func(tensor string) bool) (*Model, error) {
 	name, ok, err := c.Text("model_type")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
@@ -81,22 +80,22 @@ func fromConfig(c *Config, has func(tensor string) bool) (*Model, error) {
 		return nil, fmt.Errorf("%s: key %q is missing: it names the model family", c.Path, "model_type")
 	}
 	if name == BlockKey {
-		return fromBlock(c, has)
+		return t.fromBlock(c, has)
 	}
 	if c.Raw(BlockKey) != nil {
 		return nil, fmt.Errorf("%s: key %q stands beside model_type %q: the two contradict each other; a folder that pecvt wrote has model_type %q, and a stock one no such key", c.Path, BlockKey, name, BlockKey)
 	}
-	if err := evidence.Wrapper(c, known); err != nil {
+	if err := evidence.Wrapper(c, t.known); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
 	}
-	spec, err := Find(name)
+	spec, err := t.Find(name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, officialGrape(c, name, err))
 	}
 	if c, err = c.Without(c.Ignore, spec.reads); err != nil {
 		return nil, err
 	}
-	r := &reader{C: c}
+	r := &Reader{C: c}
 	if spec.Variant != nil {
 		spec = spec.Variant(r, spec)
 	}
@@ -110,12 +109,6 @@ func fromConfig(c *Config, has func(tensor string) bool) (*Model, error) {
 	}
 	m.resolve(has)
 	return m, nil
-}
-
-// known is [Find] for its error.
-func known(modelType string) error {
-	_, err := Find(modelType)
-	return err
 }
 
 // spelled returns the names as a checkpoint's writer spelled them.
@@ -143,5 +136,5 @@ func officialGrape(c *Config, name string, err error) error {
 	if name != "gpt2" || !slices.Equal(classes, []string{"GPT"}) {
 		return err
 	}
-	return fmt.Errorf("model_type %q of class GPT: the official GRAPE code writes that for all its variants: set model_type to %q and grape_variant to one of %s: %w", name, grape.ModelType, listGrape(), posenc.ErrUnsupported)
+	return fmt.Errorf("model_type %q of class GPT: the official GRAPE code writes that for all its variants: set model_type to %q and grape_variant to one of %s: %w", name, Grape.ModelType, listGrape(), posenc.ErrUnsupported)
 }

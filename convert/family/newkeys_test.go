@@ -3,7 +3,7 @@ package family_test
 import (
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 )
 
 // TestNewKeysAlone: what readers of the older keys alone would miss.
@@ -19,7 +19,7 @@ func TestNewKeysAlone(t *testing.T) {
 		{map[string]string{"rope_parameters": `{"rope_type":"linear","factor":2.0,"rope_theta":10000.0}`, "rope_theta": "10000", "rope_scaling": `{"rope_type":"linear","factor":2.0}`}, false},
 		{map[string]string{"rope_parameters": "", "rope_theta": "300"}, false},
 	} {
-		m, err := family.FromConfig(edited(t, "../../testdata/golden/llama-gqa", c.edits))
+		m, err := families.FromConfig(edited(t, "../../testdata/golden/llama-gqa", c.edits))
 		if err != nil {
 			t.Fatal(err)
 		}

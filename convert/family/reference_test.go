@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
@@ -23,7 +24,7 @@ func open(t *testing.T, name string) (*family.Model, *safetensors.Checkpoint) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { src.Close() })
-	m, err := family.Load(src)
+	m, err := families.Load(src)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/family/config"
 	"github.com/pecvt/pecvt/convert/family/evidence"
@@ -30,7 +31,7 @@ func advises(t *testing.T, what string, err error) {
 // ones, rope dictionaries, wrappers, forms of the families, quantised weights.
 func TestRefusalsAdvise(t *testing.T) {
 	refused := func(what, golden string, edits map[string]string) {
-		_, err := family.FromConfig(edited(t, "../../testdata/golden/"+golden, edits))
+		_, err := families.FromConfig(edited(t, "../../testdata/golden/"+golden, edits))
 		advises(t, what, err)
 	}
 	for _, g := range config.GuardedKeys() {
@@ -94,7 +95,7 @@ func TestQuantisedByTheirTensors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = family.Load(s)
+		_, err = families.Load(s)
 		advises(t, f.Name, err)
 		for _, want := range append([]string{"quantised (" + f.Name + ")", of + codes, d.String(), "unquantised checkpoint"}, f.Beside...) {
 			if err != nil && !strings.Contains(err.Error(), want) {
@@ -136,11 +137,11 @@ func TestNullsAndNotes(t *testing.T) {
 		"agree": {"llama-gqa", map[string]string{"rope_theta": "300", "rope_parameters": `{"rope_type":"yarn","rope_theta":300.0,"factor":2,"original_max_position_embeddings":16}`,
 			"rope_scaling": `{"type":"yarn","factor":2.0,"original_max_position_embeddings":16}`}, "", func(m *family.Model) bool { return m.Rope.Theta == 300 }},
 	} {
-		base, err := family.FromConfig(edited(t, "../../testdata/golden/"+c.golden, nil))
+		base, err := families.FromConfig(edited(t, "../../testdata/golden/"+c.golden, nil))
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := family.FromConfig(edited(t, "../../testdata/golden/"+c.golden, c.edits))
+		m, err := families.FromConfig(edited(t, "../../testdata/golden/"+c.golden, c.edits))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -152,11 +153,11 @@ func TestNullsAndNotes(t *testing.T) {
 	}
 	c := edited(t, gqa, map[string]string{"my_note": `"x"`})
 	c.Ignore = []string{"my_note", "not_there"}
-	if m, err := family.FromConfig(c); err != nil || m.Config.Has("my_note") || len(m.Config.Ignore) != 1 {
+	if m, err := families.FromConfig(c); err != nil || m.Config.Has("my_note") || len(m.Config.Ignore) != 1 {
 		t.Errorf("a key that changes nothing: %v", err)
 	}
 	c.Ignore = []string{"hidden_size"}
-	if _, err := family.FromConfig(c); err == nil || !strings.Contains(err.Error(), `key "hidden_size" is to be passed over`) {
+	if _, err := families.FromConfig(c); err == nil || !strings.Contains(err.Error(), `key "hidden_size" is to be passed over`) {
 		t.Errorf("a key that the family reads: %v", err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/store/storetest"
 )
@@ -78,7 +78,7 @@ func TestNamesAsStockLoadersFindThem(t *testing.T) {
 // same compares a model's weights with those of the golden it was made of.
 func same(t *testing.T, golden, how string, s store.Store) {
 	t.Helper()
-	got, err := family.Load(s)
+	got, err := families.Load(s)
 	if err != nil {
 		t.Errorf("%s, %s: %v", golden, how, err)
 		return
@@ -88,7 +88,7 @@ func same(t *testing.T, golden, how string, s store.Store) {
 		t.Fatal(err)
 	}
 	defer src.Close()
-	want, err := family.Load(src)
+	want, err := families.Load(src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func same(t *testing.T, golden, how string, s store.Store) {
 // prefix comes from.
 func TestForeignPrefixes(t *testing.T) {
 	for prefix, origin := range map[string]string{"_orig_mod.": "torch.compile", "module.": "data-parallel", "language_model.": "vision or sound", "base_model.model.": "merge the adapter", "x.y.": "rename them"} {
-		_, err := family.Load(renamed(t, "llama-gqa", func(name string) string { return prefix + name }))
+		_, err := families.Load(renamed(t, "llama-gqa", func(name string) string { return prefix + name }))
 		if err == nil || !strings.Contains(err.Error(), `"`+prefix+`model.…" where "model.…" is expected`) || !strings.Contains(err.Error(), origin) {
 			t.Errorf("%s: %v", prefix, err)
 		}

@@ -15,7 +15,7 @@ import (
 // there, every version of transformers takes rope_scaling, others rope_parameters:
 // they must say the same, with what the top level says of the rest. It returns the
 // key it was found under, or "" and an empty dictionary.
-func ropeDict(c *Config, def ropeDefaults) (key string, dict *Object, err error) {
+func ropeDict(c *Config, def RopeDefaults) (key string, dict *Object, err error) {
 	newer, err := c.Object.Object("rope_parameters")
 	if err != nil {
 		return "", nil, err
@@ -43,7 +43,7 @@ func ropeDict(c *Config, def ropeDefaults) (key string, dict *Object, err error)
 
 // differ names the first key on which two rope dictionaries disagree, and what
 // each says. What one leaves out is what the top level or the family says.
-func differ(c *Config, a, b *Object, def ropeDefaults) (key, x, y string) {
+func differ(c *Config, a, b *Object, def RopeDefaults) (key, x, y string) {
 	say := func(o *Object, key string) string {
 		if v := ropeTypeOf(o); key == "rope_type" {
 			return v
@@ -88,8 +88,8 @@ func ropeTypeOf(dict *Object) string {
 	return "default"
 }
 
-// ropeDefaults are a family's values for keys the configuration leaves out.
-type ropeDefaults struct {
+// RopeDefaults are a family's values for keys the configuration leaves out.
+type RopeDefaults struct {
 	Theta, Partial float64
 	// ThetaKey and PartialKey are the family's own top-level spellings.
 	ThetaKey, PartialKey string
@@ -99,7 +99,7 @@ type ropeDefaults struct {
 }
 
 // readRope reads the rotary encoding and the trained length.
-func readRope(m *Model, headDim int, def ropeDefaults) error {
+func readRope(m *Model, headDim int, def RopeDefaults) error {
 	c := m.Config
 	key, dict, err := ropeDict(c, def)
 	if err != nil {
@@ -156,7 +156,7 @@ func readRope(m *Model, headDim int, def ropeDefaults) error {
 		used       float64
 	}{{theta, "rope_theta", p.Theta}, {partial, "partial_rotary_factor", share}} {
 		if v, ok, err := c.Float(outer.key); err == nil && ok && dict.Has(outer.inner) && v != outer.used {
-			m.warn("%s is %v at the top level and %s %v in %s: %v is used, as transformers 5 does; transformers 4 takes the other, so make them agree", outer.key, v, outer.inner, outer.used, key, outer.used)
+			m.Warn("%s is %v at the top level and %s %v in %s: %v is used, as transformers 5 does; transformers 4 takes the other, so make them agree", outer.key, v, outer.inner, outer.used, key, outer.used)
 		}
 	}
 	if err := at(floats(dict, map[string]*float64{"factor": &p.Factor, "beta_fast": &p.BetaFast, "beta_slow": &p.BetaSlow,
@@ -170,7 +170,7 @@ func readRope(m *Model, headDim int, def ropeDefaults) error {
 	}
 	if string(dict.Raw("truncate")) == "null" { // what is there and null is false
 		p.Truncate = false
-		m.warn("%s.truncate is null, which transformers takes for false: the ends of yarn's ramp are not rounded; write false, or leave the key out for true", key)
+		m.Warn("%s.truncate is null, which transformers takes for false: the ends of yarn's ramp are not rounded; write false, or leave the key out for true", key)
 	} else if v, ok, err := dict.Bool("truncate"); err != nil {
 		return at(err)
 	} else if ok {
@@ -221,10 +221,10 @@ func trainedLength(m *Model, p *posenc.RopeParams, key string, dict *Object, def
 			return err
 		}
 		if within && inner != m.TrainedLength {
-			m.warn("%s is %d at the top level and %d in %s: %d is used, as transformers 5 does; make them agree", name, m.TrainedLength, inner, key, m.TrainedLength)
+			m.Warn("%s is %d at the top level and %d in %s: %d is used, as transformers 5 does; make them agree", name, m.TrainedLength, inner, key, m.TrainedLength)
 		}
 		if p.Type == "linear" && m.TrainedLengthFrom == "max_position_embeddings" {
-			m.warn("linear scaling by %v declares no %s: the trained length is taken to be max_position_embeddings (%d); set "+hint.TrainLength+" if that is the extended one", p.Factor, name, m.MaxPositions)
+			m.Warn("linear scaling by %v declares no %s: the trained length is taken to be max_position_embeddings (%d); set "+hint.TrainLength+" if that is the extended one", p.Factor, name, m.MaxPositions)
 		}
 	}
 	p.TrainedLength = m.TrainedLength
@@ -251,6 +251,11 @@ func floats(o *Object, into map[string]*float64) error {
 	return nil
 }
 
-func (m *Model) warn(format string, args ...any) {
+func (m *Model) Warn(format string, args ...any) {
 	m.Warnings = append(m.Warnings, fmt.Sprintf(format, args...))
+}
+
+// Still is a layer without rotation.
+func Still(headDim int) posenc.Rotary {
+	return posenc.Rotary{HeadDim: headDim, Spectrum: posenc.Spectrum{InvFreq: []float64{}, Gain: 1}}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // keys are the family's names of base and share at the top level.
-func (d ropeDefaults) keys() (theta, partial string) {
+func (d RopeDefaults) keys() (theta, partial string) {
 	theta, partial = "rope_theta", "partial_rotary_factor"
 	if d.ThetaKey != "" {
 		theta = d.ThetaKey
@@ -87,9 +87,9 @@ func (m *Model) ropeKeys(at string, dict *Object, row posenc.RopeType) error {
 		case i >= 0 && ropeNotes[i].refused != "":
 			return fmt.Errorf("rope type %q: keys it does not read: %s (%s): %w, since loaders disagree on it: %s", row.Name, k, found(dict, k), posenc.ErrUnsupported, ropeNotes[i].refused)
 		case i >= 0:
-			m.warn("%s.%s (%s) is a note that no loader computes text with; it is passed over", at, k, found(dict, k))
+			m.Warn("%s.%s (%s) is a note that no loader computes text with; it is passed over", at, k, found(dict, k))
 		case ofAnotherType(k) && row.Name != "default":
-			m.warn("%s.%s (%s) belongs to another rope type than %s, and no loader reads it with this one; it is passed over, remove it", at, k, found(dict, k), row.Name)
+			m.Warn("%s.%s (%s) belongs to another rope type than %s, and no loader reads it with this one; it is passed over, remove it", at, k, found(dict, k), row.Name)
 		default:
 			unknown, first = append(unknown, k+" ("+found(dict, k)+")"), cmp.Or(first, k)
 		}

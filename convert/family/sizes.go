@@ -23,7 +23,7 @@ const (
 )
 
 // readSizes reads the model's and the layers' sizes.
-func readSizes(r *reader, spec Spec, m *Model) sizes {
+func readSizes(r *Reader, spec Spec, m *Model) sizes {
 	k := spec.keys()
 	m.Vocab, m.Hidden = r.Size(k.Vocab...), r.Size(k.Hidden...)
 	m.MaxPositions, m.TrainedLengthFrom = spec.MaxPositions, "the family's default length"
@@ -68,10 +68,10 @@ func readSizes(r *reader, spec Spec, m *Model) sizes {
 
 // headSize reads the head size: its key, else the family's own default, else
 // the hidden size over the heads.
-func headSize(r *reader, spec Spec, k Keys, hidden, heads int) int {
+func headSize(r *Reader, spec Spec, k Keys, hidden, heads int) int {
 	rotary := spec.Position == nil
 	if own, ok, err := r.C.Int("head_dim"); spec.HiddenHeads && ok && err == nil && own*heads != hidden {
-		r.Fail(unsupported("head_dim is %d, yet %s %d over %d heads is %d, the head size that loaders of family %s have; some rotate by head_dim all the same: remove the key", own, r.Present(k.Hidden), hidden, heads, hidden/heads, spec.Name))
+		r.Fail(Unsupported("head_dim is %d, yet %s %d over %d heads is %d, the head size that loaders of family %s have; some rotate by head_dim all the same: remove the key", own, r.Present(k.Hidden), hidden, heads, hidden/heads, spec.Name))
 		return 0
 	}
 	if key := r.Present(k.HeadDim); !spec.HiddenHeads && key != "" || spec.HeadDim != 0 {
@@ -97,7 +97,7 @@ var activations = map[string]string{"silu": "silu", "swish": "silu", "gelu": "ge
 	"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh"}
 
 // activation reads the activation's name; an unknown one is refused by name.
-func activation(r *reader, keys []string, def string) string {
+func activation(r *Reader, keys []string, def string) string {
 	key := r.Present(keys)
 	if key == "" {
 		if def == "" {
@@ -117,26 +117,26 @@ func activation(r *reader, keys []string, def string) string {
 }
 
 // consistency collects what is odd but not wrong.
-func consistency(m *Model, def ropeDefaults) {
+func consistency(m *Model, def RopeDefaults) {
 	if declared, ok, err := m.Config.Text("dtype"); err == nil && ok {
 		if older, ok, err := m.Config.Text("torch_dtype"); err == nil && ok && older != declared {
-			m.warn("dtype (%s) and torch_dtype (%s) disagree", declared, older)
+			m.Warn("dtype (%s) and torch_dtype (%s) disagree", declared, older)
 		}
 	}
 	if m.TrainedLength > m.MaxPositions {
-		m.warn("the trained length %d (%s) exceeds max_position_embeddings %d", m.TrainedLength, m.TrainedLengthFrom, m.MaxPositions)
+		m.Warn("the trained length %d (%s) exceeds max_position_embeddings %d", m.TrainedLength, m.TrainedLengthFrom, m.MaxPositions)
 	}
 	if m.Rope.Type == "" {
 		return
 	}
 	if m.Rope.Type == "yarn" && m.Rope.Factor != 0 && m.TrainedLength > 0 {
 		if implied := float64(m.MaxPositions) / float64(m.TrainedLength); implied != m.Rope.Factor {
-			m.warn("yarn's factor is %v, but max_position_embeddings / %s is %v; %v is used", m.Rope.Factor, m.TrainedLengthFrom, implied, m.Rope.Factor)
+			m.Warn("yarn's factor is %v, but max_position_embeddings / %s is %v; %v is used", m.Rope.Factor, m.TrainedLengthFrom, implied, m.Rope.Factor)
 		}
 	}
 	if !m.Config.Has("rope_theta") && (def.ThetaKey == "" || !m.Config.Has(def.ThetaKey)) {
 		if _, dict, err := ropeDict(m.Config, def); err == nil && !dict.Has("rope_theta") {
-			m.warn("rope_theta is not declared; the family's default %v is used", m.Rope.Theta)
+			m.Warn("rope_theta is not declared; the family's default %v is used", m.Rope.Theta)
 		}
 	}
 }

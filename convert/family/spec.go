@@ -70,7 +70,7 @@ type Spec struct {
 	// Tied is tie_word_embeddings where the key is absent.
 	Tied bool
 	// Rope holds the defaults of rope_theta and partial_rotary_factor.
-	Rope ropeDefaults
+	Rope RopeDefaults
 	// RopeTypes lists the rope types that the family's stock loader takes; nil
 	// is all of them.
 	RopeTypes []string
@@ -83,19 +83,19 @@ type Spec struct {
 	PartialLayout string
 	// Variant chooses among a family's forms by the configuration: it returns
 	// the row to read it with. Nil is the row itself.
-	Variant func(r *reader, s Spec) Spec
+	Variant func(r *Reader, s Spec) Spec
 	// Position reads the positional encoding of a family that is not, or not
 	// only, rotary: every layer starts with a copy of what it returns. Nil
 	// reads the rope keys.
-	Position func(r *reader, m *Model, heads, headDim int) position
+	Position func(r *Reader, m *Model, heads, headDim int) Position
 	// Adjust edits the model after the data was applied; may be nil.
-	Adjust func(r *reader, m *Model)
+	Adjust func(r *Reader, m *Model)
 }
 
-// position is a layer's positional encoding.
-type position struct {
-	rotary posenc.Rotary
-	bias   *Bias
+// Position is a layer's positional encoding.
+type Position struct {
+	Rotary posenc.Rotary
+	Bias   *Bias
 }
 
 // Names are templates of stored tensor names, without ".weight" or ".bias"; an
@@ -120,8 +120,8 @@ type Keys struct {
 	Vocab, Hidden, Layers, Heads, KVHeads, Inner, MaxPositions, HeadDim, Act []string
 }
 
-// hfKeys are the spellings most Hugging Face decoders use.
-var hfKeys = Keys{
+// HFKeys are the spellings most Hugging Face decoders use.
+var HFKeys = Keys{
 	Vocab: []string{"vocab_size"}, Hidden: []string{"hidden_size"}, Layers: []string{"num_hidden_layers"},
 	Heads: []string{"num_attention_heads"}, KVHeads: []string{"num_key_value_heads"}, Inner: []string{"intermediate_size"},
 	MaxPositions: []string{"max_position_embeddings"}, HeadDim: []string{"head_dim"}, Act: []string{"hidden_act"},
@@ -166,8 +166,8 @@ func (s Spec) ownPartial(ropeType string) bool {
 	return ropeType == "linear" && s.PartialLayout == ""
 }
 
-// hfNames are the names most Hugging Face decoders use.
-var hfNames = Names{
+// HFNames are the names most Hugging Face decoders use.
+var HFNames = Names{
 	Embed: "model.embed_tokens", FinalNorm: "model.norm", Head: "lm_head",
 	AttnNorm: "model.layers.{i}.input_layernorm", MLPNorm: "model.layers.{i}.post_attention_layernorm",
 	Q: "model.layers.{i}.self_attn.q_proj", K: "model.layers.{i}.self_attn.k_proj", V: "model.layers.{i}.self_attn.v_proj",
@@ -176,8 +176,8 @@ var hfNames = Names{
 	Ignore: []string{"model.layers.{i}.self_attn.rotary_emb.inv_freq"},
 }
 
-// bloomNames are the names of Bloom and of Falcon's first form.
-var bloomNames = Names{
+// BloomNames are the names of Bloom and of Falcon's first form.
+var BloomNames = Names{
 	Embed: "transformer.word_embeddings", FinalNorm: "transformer.ln_f", Head: "lm_head",
 	AttnNorm: "transformer.h.{i}.input_layernorm", MLPNorm: "transformer.h.{i}.post_attention_layernorm",
 	QKV: "transformer.h.{i}.self_attention.query_key_value", O: "transformer.h.{i}.self_attention.dense",
@@ -185,7 +185,7 @@ var bloomNames = Names{
 }
 
 // with returns a copy of the names after an edit.
-func (n Names) with(edit func(*Names)) Names {
+func (n Names) With(edit func(*Names)) Names {
 	edit(&n)
 	return n
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // layers returns each layer's window, 0 for full attention.
-func (w WindowRule) layers(r *reader, n int) []int {
+func (w WindowRule) layers(r *Reader, n int) []int {
 	out := make([]int, n)
 	if w.Key == "" || (w.Switch != "" && !r.BoolOr(false, w.Switch)) {
 		return out
@@ -57,7 +57,7 @@ func (w WindowRule) layers(r *reader, n int) []int {
 
 // compare warns where layer_types, which counts, and max_window_layers disagree on
 // the layers that have the window.
-func (w WindowRule) compare(r *reader, kinds []string, from int) {
+func (w WindowRule) compare(r *Reader, kinds []string, from int) {
 	if kinds == nil || w.Switch == "" || from <= 0 || from == w.From { // the default is always saved
 		return
 	}

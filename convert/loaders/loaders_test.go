@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -14,9 +14,9 @@ import (
 // and families that there are, says how it is known, and is not hidden by an
 // earlier one; every loader and form has a row.
 func TestRows(t *testing.T) {
-	var families []string
-	for _, s := range family.Table() {
-		families = append(families, s.Name)
+	var names []string
+	for _, s := range families.Table() {
+		names = append(names, s.Name)
 	}
 	takes := map[string]loaders.Kind{}
 	for _, f := range loaders.Forms() {
@@ -36,7 +36,7 @@ func TestRows(t *testing.T) {
 		news := false
 		of := r.Families
 		if of == nil {
-			of = families
+			of = names
 		}
 		for _, form := range r.Forms {
 			// what reads config.json beside a graph has rows of that too
@@ -44,7 +44,7 @@ func TestRows(t *testing.T) {
 				t.Errorf("row %d, %s: form %q is not of a %s", i, r.Loader, form, l.Takes)
 			}
 			for _, name := range of {
-				if !slices.Contains(families, name) {
+				if !slices.Contains(names, name) {
 					t.Errorf("row %d, %s: family %q", i, r.Loader, name)
 				}
 				key := r.Loader + " " + form + " " + name

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/store/storetest"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
@@ -87,7 +87,7 @@ func TestBlockFormats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := family.Load(blocks)
+	m, err := families.Load(blocks)
 	if err != nil {
 		t.Fatal(err)
 	}

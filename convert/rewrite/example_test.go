@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/posenc"
@@ -18,7 +18,7 @@ func ExampleMake() {
 		log.Fatal(err)
 	}
 	defer ckpt.Close()
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		log.Fatal(err)
 	}

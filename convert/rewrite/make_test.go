@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/posenc"
@@ -31,7 +32,7 @@ func parse(t testing.TB, text string) *family.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := family.FromConfig(&family.Config{Object: o, Path: "config.json"})
+	m, err := families.FromConfig(&family.Config{Object: o, Path: "config.json"})
 	if err != nil {
 		t.Fatal(err)
 	}

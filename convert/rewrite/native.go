@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/posenc"
@@ -12,7 +13,7 @@ import (
 // native spells the new spectrum in config.json and leaves the weights, but
 // for planes that leave the score: their query rows become zero.
 func (r *Rewrite) native(m *family.Model) error {
-	spec, err := family.Find(m.ModelType)
+	spec, err := families.Find(m.ModelType)
 	if err != nil {
 		return err
 	}

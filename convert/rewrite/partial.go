@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/posenc"
@@ -29,13 +30,13 @@ func (r *Rewrite) partial(m *family.Model) error {
 	case len(kept) < planes && (r.After.Gain != 1 || r.AfterLong != nil && r.AfterLong.Gain != 1):
 		return fmt.Errorf("the attention factor %v also multiplies the planes that do not turn, which a partial rotary dimension leaves out: %w; %s", r.After.Gain, posenc.ErrUnsupported, native)
 	}
-	spec, err := family.Find(m.ModelType)
+	spec, err := families.Find(m.ModelType)
 	if err != nil {
 		return err
 	}
 	target := spec
 	if spec.PartialLayout != "" {
-		if target, err = family.Find(spec.PartialLayout); err != nil {
+		if target, err = families.Find(spec.PartialLayout); err != nil {
 			return err
 		}
 	}

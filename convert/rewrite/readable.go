@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
@@ -20,7 +21,7 @@ func readable(m *family.Model, o Options) error {
 		family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize); err != nil {
 		return err
 	}
-	spec, err := family.Find(m.ModelType)
+	spec, err := families.Find(m.ModelType)
 	if err != nil {
 		return err
 	}

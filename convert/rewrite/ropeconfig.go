@@ -3,6 +3,7 @@ package rewrite
 import (
 	"fmt"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -187,7 +188,7 @@ func readBack(c *family.Object, path string, want posenc.Spectrum, long *posenc.
 	if err != nil {
 		return fmt.Errorf("internal error: the configuration made from %s does not parse: %w", path, err)
 	}
-	m, err := family.FromConfig(&family.Config{Object: parsed, Path: path})
+	m, err := families.FromConfig(&family.Config{Object: parsed, Path: path})
 	if err != nil {
 		return fmt.Errorf("internal error: the new configuration does not read back: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -124,7 +125,7 @@ func TestZeroQueries(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := family.FromConfig(&family.Config{Object: o, Path: "config.json"})
+		m, err := families.FromConfig(&family.Config{Object: o, Path: "config.json"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -30,7 +31,7 @@ func TestAnySpectrumIsSpelled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := family.FromConfig(&family.Config{Object: o, Path: "config.json"})
+		m, err := families.FromConfig(&family.Config{Object: o, Path: "config.json"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/store"
@@ -60,7 +61,7 @@ func memory(t testing.TB, s store.Store, quantised []string, plain, placed bool)
 
 func load(t testing.TB, s store.Store) *family.Model {
 	t.Helper()
-	m, err := family.Load(s)
+	m, err := families.Load(s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -106,7 +106,7 @@ func TestImportedCheckpointLoads(t *testing.T) {
 	if len(ckpt.Shards()) < 2 || ckpt.IndexPath() == "" {
 		t.Errorf("%d files, index %q: want shards", len(ckpt.Shards()), ckpt.IndexPath())
 	}
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		t.Fatal(err)
 	}

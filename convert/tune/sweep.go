@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/store"
@@ -74,7 +75,7 @@ func (j Sweep) Run(ctx context.Context) (*SweepResult, error) {
 		return nil, err
 	}
 	defer ckpt.Close()
-	m, err := family.LoadIgnoring(ckpt, j.Options.IgnoreKeys)
+	m, err := families.LoadIgnoring(ckpt, j.Options.IgnoreKeys)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
@@ -69,7 +70,7 @@ func (w *work) open(ctx context.Context) (err error) {
 	if w.ckpt, err = store.Open(j.Model); err != nil {
 		return err
 	}
-	if w.m, err = family.LoadIgnoring(w.ckpt, j.Options.IgnoreKeys); err != nil {
+	if w.m, err = families.LoadIgnoring(w.ckpt, j.Options.IgnoreKeys); err != nil {
 		return err
 	}
 	if w.turns, err = retrofit.Turns(w.m); err != nil {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
@@ -61,7 +62,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Model, error) {
 	if m.ckpt, err = store.Open(dir); err != nil {
 		return nil, err
 	}
-	if m.loaded, err = family.LoadIgnoring(m.ckpt, opts.IgnoreKeys); err != nil {
+	if m.loaded, err = families.LoadIgnoring(m.ckpt, opts.IgnoreKeys); err != nil {
 		m.ckpt.Close()
 		return nil, err
 	}

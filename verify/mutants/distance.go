@@ -4,7 +4,7 @@ import (
 	"context"
 	"math"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/verify/ref"
 )
@@ -41,7 +41,7 @@ func spread(ctx context.Context, dir string, length int) ([]float64, error) {
 		return nil, err
 	}
 	defer ckpt.Close()
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		return nil, err
 	}

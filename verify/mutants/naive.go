@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/ref"
@@ -82,7 +82,7 @@ func naiveReference(ctx context.Context, dir string) (logits []float64, vocab in
 		return nil, 0, err
 	}
 	defer ckpt.Close()
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		return nil, 0, err
 	}

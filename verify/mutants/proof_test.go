@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/onnxops/ops"
 	"github.com/pecvt/pecvt/posenc"
@@ -57,7 +57,7 @@ func TestEveryRowHasAProof(t *testing.T) {
 		}
 		types[c.ModelType] = append(types[c.ModelType], name)
 	}
-	for _, s := range family.Table() {
+	for _, s := range families.Table() {
 		if len(types[s.ModelType]) == 0 {
 			t.Errorf("family %q has no checkpoint with logits of another program: add a folder to testdata/golden (testdata/tools/make_family_goldens.py makes one)", s.ModelType)
 		}

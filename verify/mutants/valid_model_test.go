@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
@@ -67,7 +68,7 @@ func randomModel(t *testing.T, rng *rand.Rand, dir string) string {
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	m, err := family.FromConfig(&family.Config{Object: o, Path: path})
+	m, err := families.FromConfig(&family.Config{Object: o, Path: path})
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", tp.golden, err, text)
 	}

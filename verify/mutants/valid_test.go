@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/convert"
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops"
@@ -165,7 +165,7 @@ func randomGraph(t *testing.T, rng *rand.Rand, dir string) string {
 		t.Fatal(err)
 	}
 	defer ckpt.Close()
-	loaded, err := family.Load(ckpt)
+	loaded, err := families.Load(ckpt)
 	if err != nil {
 		t.Fatal(err)
 	}

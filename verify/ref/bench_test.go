@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/safetensors"
 )
 
@@ -28,7 +28,7 @@ func BenchmarkModel(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer src.Close()
-	m, err := family.Load(src)
+	m, err := families.Load(src)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -21,7 +21,7 @@ var unit = math.Ldexp(1, -24)
 func TestFloat32(t *testing.T) {
 	dirs := []string{"models/stories260K", "golden/llama-tied-bf16", "golden/llama-sharded-f16", "golden/starcoder2", "golden/falcon-multiquery", "golden/stablelm-parallel",
 		"golden/grape-fox-rope", "golden/grape-m-ctx-heads", "golden/grape-rope-subln", "golden/grape-ap-v1-pqtie"}
-	for _, f := range families {
+	for _, f := range layered {
 		dirs = append(dirs, f.dir)
 	}
 	for _, dir := range dirs {
@@ -53,7 +53,7 @@ func TestFloat32(t *testing.T) {
 // Pieces through the cache and padding give, but for rounding, what one piece
 // does in float32 too: the states of every encoding are carried.
 func TestFloat32Cache(t *testing.T) {
-	for _, f := range families {
+	for _, f := range layered {
 		m, src := checkpoint(t, f.dir)
 		r, ids := New32(m, src), tokens(m, 2, 24)
 		run := func(in Input32) *Output32 {

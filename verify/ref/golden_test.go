@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
@@ -29,7 +30,7 @@ func checkpoint(t testing.TB, dir string) (*family.Model, *safetensors.Checkpoin
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	m, err := family.Load(c)
+	m, err := families.Load(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,9 +16,9 @@ import (
 // a share of the largest: sums of a few hundred terms in another order.
 const exact = 1e-12
 
-// families are one checkpoint of each kind of attention, and what positions
+// layered are one checkpoint of each kind of attention, and what positions
 // mean to it.
-var families = []struct {
+var layered = []struct {
 	dir       string
 	positions meaning
 }{
@@ -70,7 +70,7 @@ func near(t tb, what string, got, want []float64, limit float64) {
 }
 
 func eachFamily(t *testing.T, test func(t *testing.T, m *family.Model, r *Runner)) {
-	for _, f := range families {
+	for _, f := range layered {
 		t.Run(f.dir, func(t *testing.T) {
 			m, src := checkpoint(t, f.dir)
 			test(t, m, New(m, src))
@@ -86,7 +86,7 @@ func part(x []float64, row, n, width, from, to int) []float64 {
 // Positions act through their distances, and they do act: except where the
 // encoding counts tokens itself, and where it reads the places.
 func TestShift(t *testing.T) {
-	for _, f := range families {
+	for _, f := range layered {
 		t.Run(f.dir, func(t *testing.T) {
 			m, src := checkpoint(t, f.dir)
 			r, ids := New(m, src), tokens(m, 2, 24)

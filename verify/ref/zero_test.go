@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/verify/ref"
 )
@@ -16,7 +16,7 @@ func TestZeroInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ckpt.Close()
-	m, err := family.Load(ckpt)
+	m, err := families.Load(ckpt)
 	if err != nil {
 		t.Fatal(err)
 	}

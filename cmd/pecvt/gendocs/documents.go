@@ -33,7 +33,7 @@ func documents() []document {
 			{"rewritehow", rewriteReasons},
 		}},
 		{"docs/reference.md", []part{
-			{"families", families},
+			{"families", familyTable},
 			{"ropetypes", ropeTypes},
 			{"ops", opTable},
 		}},

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/cmd/pecvt/words"
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/onnxops/ops"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify"
@@ -70,15 +70,15 @@ func encodings() string {
 // familyNames is the list of README.md, families the table.
 func familyNames() string {
 	var names []string
-	for _, s := range family.Table() {
+	for _, s := range families.Table() {
 		names = append(names, "`"+s.Name+"`")
 	}
 	return strings.Join(names, ", ") + "\n"
 }
 
-func families() string {
+func familyTable() string {
 	var rows [][]string
-	for _, s := range family.Table() {
+	for _, s := range families.Table() {
 		rows = append(rows, []string{s.Name, "`" + s.Architecture + "`", s.Describe(), s.PartialText()})
 	}
 	return markdown([]string{"family", "stock class", "what sets it apart", "`--layout partial`"}, rows)

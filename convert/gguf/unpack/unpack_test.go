@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/gguf"
 	"github.com/pecvt/pecvt/convert/gguf/unpack"
 	"github.com/pecvt/pecvt/convert/store"
@@ -79,7 +79,7 @@ func TestImport(t *testing.T) {
 				t.Errorf("%s: %s has other numbers", path, name)
 			}
 		}
-		m, err := family.Load(to)
+		m, err := families.Load(to)
 		if err != nil {
 			t.Fatal(err)
 		}

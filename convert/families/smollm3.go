@@ -1,23 +1,25 @@
-package family
+package families
 
 import (
 	"fmt"
 	"slices"
+
+	"github.com/pecvt/pecvt/convert/family"
 )
 
 // smollm3: llama with layers that do not rotate at all, every fourth one unless
 // no_rope_layers lists them (1 rotates, 0 does not).
-var smollm3 = Spec{
+var smollm3 = family.Spec{
 	Name: "smollm3", ModelType: "smollm3", Architecture: "SmolLM3ForCausalLM",
 	About: "layers without rotation",
-	Names: hfNames, Norm: RMS, EpsKey: "rms_norm_eps",
-	QKVBias: Rule{Key: "attention_bias"}, OBias: Rule{Key: "attention_bias"}, MLPBias: Rule{Key: "mlp_bias"},
-	Window: WindowRule{Key: "sliding_window", Switch: "use_sliding_window", From: -1}, Tied: true,
-	Rope: ropeDefaults{Theta: 2000000}, Adjust: smollm3Adjust,
+	Names: family.HFNames, Norm: family.RMS, EpsKey: "rms_norm_eps",
+	QKVBias: family.Rule{Key: "attention_bias"}, OBias: family.Rule{Key: "attention_bias"}, MLPBias: family.Rule{Key: "mlp_bias"},
+	Window: family.WindowRule{Key: "sliding_window", Switch: "use_sliding_window", From: -1}, Tied: true,
+	Rope: family.RopeDefaults{Theta: 2000000}, Adjust: smollm3Adjust,
 	Reads: []string{"no_rope_layer_interval", "no_rope_layers"},
 }
 
-func smollm3Adjust(r *reader, m *Model) {
+func smollm3Adjust(r *family.Reader, m *family.Model) {
 	every := r.SizeOr(4, "no_rope_layer_interval")
 	turns, err := r.C.Floats("no_rope_layers")
 	r.Fail(err)
@@ -26,7 +28,7 @@ func smollm3Adjust(r *reader, m *Model) {
 		return
 	}
 	if turns != nil && every != 4 && !agrees(turns, every) {
-		m.warn("no_rope_layers and no_rope_layer_interval (%d) disagree: loaders of this family take no_rope_layers, and so does pecvt", every)
+		m.Warn("no_rope_layers and no_rope_layer_interval (%d) disagree: loaders of this family take no_rope_layers, and so does pecvt", every)
 	}
 	named := r.C.Has("layer_types")
 	for i, a := range m.Attentions() {
@@ -35,7 +37,7 @@ func smollm3Adjust(r *reader, m *Model) {
 			plain = turns[i] == 0
 		}
 		if plain {
-			a.Rotary = still(a.QKDim)
+			a.Rotary = family.Still(a.QKDim)
 		}
 		if !named && !plain { // only layers without rotation have the window then
 			a.Window = 0

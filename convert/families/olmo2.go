@@ -1,16 +1,18 @@
-package family
+package families
+
+import "github.com/pecvt/pecvt/convert/family"
 
 // olmo2: llama with norms on the outputs of attention and MLP instead of on
 // their inputs, and RMS norms of queries and keys over all heads together.
-var olmo2 = Spec{
+var olmo2 = family.Spec{
 	Name: "olmo2", ModelType: "olmo2", Architecture: "Olmo2ForCausalLM",
-	Names: hfNames.with(func(n *Names) {
+	Names: family.HFNames.With(func(n *family.Names) {
 		n.AttnNorm, n.AttnOutNorm = "", "model.layers.{i}.post_attention_layernorm"
 		n.MLPNorm, n.MLPOutNorm = "", "model.layers.{i}.post_feedforward_layernorm"
 		n.QNorm, n.KNorm = "model.layers.{i}.self_attn.q_norm", "model.layers.{i}.self_attn.k_norm"
 	}),
-	Norm: RMS, EpsKey: "rms_norm_eps", Eps: 1e-5, Act: "silu", MaxPositions: 2048,
-	QKVBias: Rule{Key: "attention_bias"}, OBias: Rule{Key: "attention_bias"},
-	QKNorm: Rule{Always: true}, NormOverHeads: true,
-	Rope: ropeDefaults{Theta: 10000},
+	Norm: family.RMS, EpsKey: "rms_norm_eps", Eps: 1e-5, Act: "silu", MaxPositions: 2048,
+	QKVBias: family.Rule{Key: "attention_bias"}, OBias: family.Rule{Key: "attention_bias"},
+	QKNorm: family.Rule{Always: true}, NormOverHeads: true,
+	Rope: family.RopeDefaults{Theta: 10000},
 }

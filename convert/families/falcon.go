@@ -1,37 +1,40 @@
-package family
+package families
 
-import "github.com/pecvt/pecvt/posenc"
+import (
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
 
 // falcon has three forms. The first (alibi, multi_query and parallel_attn as
 // they are declared) has a fused matrix head by head, or all queries with one
 // key and value; new_decoder_architecture groups queries with their key and
 // value and puts attention and MLP side by side. alibi adds the bias before the
 // score is scaled, rounded to bf16; else every coordinate turns.
-var falcon = Spec{
+var falcon = family.Spec{
 	Name: "falcon", ModelType: "falcon", Architecture: "FalconForCausalLM",
 	About: "ALiBi (rounded to bf16) or rotary, one or several key/value heads",
-	Names: bloomNames,
-	Keys: Keys{
+	Names: family.BloomNames,
+	Keys: family.Keys{
 		Vocab: []string{"vocab_size"}, Hidden: []string{"n_embed", "hidden_size"}, Layers: []string{"num_hidden_layers", "n_layer"},
 		Heads: []string{"num_attention_heads", "n_head"}, Inner: []string{"ffn_hidden_size"},
 		MaxPositions: []string{"max_position_embeddings"}, Act: []string{"activation"},
 	},
-	HiddenHeads: true, Norm: LayerNorm, EpsKey: "layer_norm_epsilon", Eps: 1e-5, Act: "gelu",
+	HiddenHeads: true, Norm: family.LayerNorm, EpsKey: "layer_norm_epsilon", Eps: 1e-5, Act: "gelu",
 	Inner: func(hidden int) int { return 4 * hidden }, MaxPositions: 2048,
-	QKVBias: Rule{Key: "bias"}, OBias: Rule{Key: "bias"}, MLPBias: Rule{Key: "bias"},
+	QKVBias: family.Rule{Key: "bias"}, OBias: family.Rule{Key: "bias"}, MLPBias: family.Rule{Key: "bias"},
 	Reads: []string{"new_decoder_architecture", "multi_query", "parallel_attn", "num_ln_in_parallel_attn", "num_kv_heads", "alibi"},
-	Tied:  true, Rope: ropeDefaults{Theta: 10000},
+	Tied:  true, Rope: family.RopeDefaults{Theta: 10000},
 	Variant: falconVariant,
 }
 
-func falconVariant(r *reader, s Spec) Spec {
+func falconVariant(r *family.Reader, s family.Spec) family.Spec {
 	grouped, oneKey, parallel := r.Truth(false, "new_decoder_architecture"), r.Truth(true, "multi_query"), r.Truth(true, "parallel_attn")
 	norms := r.SizeOrZero("num_ln_in_parallel_attn", 0)
-	s.Parallel = Rule{Always: parallel}
+	s.Parallel = family.Rule{Always: parallel}
 	switch {
 	case grouped:
 		if !parallel {
-			r.Fail(unsupported("new_decoder_architecture with parallel_attn false: loaders disagree on it"))
+			r.Fail(family.Unsupported("new_decoder_architecture with parallel_attn false: loaders disagree on it"))
 		}
 		s.GroupedQKV, s.Keys.KVHeads = true, []string{"num_kv_heads"}
 		if norms == 0 {
@@ -43,7 +46,7 @@ func falconVariant(r *reader, s Spec) Spec {
 			s.SharedNorm = true
 		}
 	case parallel && norms == 2:
-		r.Fail(unsupported("num_ln_in_parallel_attn 2 without new_decoder_architecture"))
+		r.Fail(family.Unsupported("num_ln_in_parallel_attn 2 without new_decoder_architecture"))
 	case oneKey:
 		s.OneKV, s.SharedNorm = true, parallel
 		if kv, ok, err := r.C.Int("num_kv_heads"); err == nil && ok && kv != 1 && kv != r.SizeOr(0, s.Keys.Heads...) { // as many as heads is the default, as saved
@@ -52,7 +55,7 @@ func falconVariant(r *reader, s Spec) Spec {
 	default:
 		s.GroupedQKV, s.SharedNorm = true, parallel
 		if kv, ok, err := r.C.Int("num_kv_heads"); err == nil && ok && kv != r.SizeOr(0, s.Keys.Heads...) {
-			r.Fail(unsupported("num_kv_heads %d with multi_query false and the older architecture: expected as many as heads", kv))
+			r.Fail(family.Unsupported("num_kv_heads %d with multi_query false and the older architecture: expected as many as heads", kv))
 		}
 	}
 	if r.Truth(false, "alibi") {
@@ -61,8 +64,8 @@ func falconVariant(r *reader, s Spec) Spec {
 	return s
 }
 
-func falconAlibi(r *reader, m *Model, heads, headDim int) position {
+func falconAlibi(r *family.Reader, m *family.Model, heads, headDim int) family.Position {
 	slopes, err := posenc.Slopes(heads)
 	r.Fail(err)
-	return position{rotary: still(headDim), bias: &Bias{Kind: ALiBi, Slopes: slopes, RoundBF16: true, BeforeScale: true}}
+	return family.Position{Rotary: family.Still(headDim), Bias: &family.Bias{Kind: family.ALiBi, Slopes: slopes, RoundBF16: true, BeforeScale: true}}
 }

@@ -1,0 +1,27 @@
+// Package families is the table of the families that pecvt reads: one file and
+// one row of it for each. What a row may say is package family's.
+package families
+
+import (
+	"slices"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/store"
+)
+
+// Table returns the families, in the order documents list them.
+func Table() family.Table { return slices.Clone(table) }
+
+// Find looks a family up by config.json's model_type.
+func Find(modelType string) (family.Spec, error) { return table.Find(modelType) }
+
+// Load reads the model that a store of tensors and the configuration beside it
+// describe; see [family.Table.Load].
+func Load(s store.Store) (*family.Model, error) { return table.Load(s, nil) }
+
+// LoadIgnoring is [Load] with keys of the configuration that count as absent.
+func LoadIgnoring(s store.Store, keys []string) (*family.Model, error) { return table.Load(s, keys) }
+
+// FromConfig builds the model that a configuration describes; see
+// [family.Table.FromConfig].
+func FromConfig(c *family.Config) (*family.Model, error) { return table.FromConfig(c) }

@@ -42,10 +42,28 @@ type emitter struct {
 
 // emitted are the parts of a model, beyond llama's, that a graph is made for.
 // What one form alone lacks is in expressible.
-var emitted = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
-	family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize,
-	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
-	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
+var emitted = []family.Feature{
+	family.LayerNorms,
+	family.UngatedMLP,
+	family.ParallelBlocks,
+	family.EmbeddingNorm,
+	family.UnrotatedLayers,
+	family.PlainBranchInput,
+	family.BranchOutputNorms,
+	family.NormOverHeads,
+	family.ValuesOfOtherSize,
+	family.NormAfterRotation,
+	family.OutputHeadNorm,
+	family.SpectraPerHead,
+	family.SpectraPerLayer,
+	family.ContextualPhase,
+	family.ShiftedKV,
+	family.BiasALiBi,
+	family.BiasRounded,
+	family.BiasGated,
+	family.BiasForget,
+	family.BiasPath,
+}
 
 // Export returns the model as an ONNX graph. src is the store that m was loaded
 // from; with WeightsExternal its files' names and offsets go into the

@@ -72,10 +72,28 @@ func unnamed(node string) string {
 
 // judged are the parts of a model, beyond llama's, whose numbers in a graph are
 // known here.
-var judged = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
-	family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize,
-	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
-	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
+var judged = []family.Feature{
+	family.LayerNorms,
+	family.UngatedMLP,
+	family.ParallelBlocks,
+	family.EmbeddingNorm,
+	family.UnrotatedLayers,
+	family.PlainBranchInput,
+	family.BranchOutputNorms,
+	family.NormOverHeads,
+	family.ValuesOfOtherSize,
+	family.NormAfterRotation,
+	family.OutputHeadNorm,
+	family.SpectraPerHead,
+	family.SpectraPerLayer,
+	family.ContextualPhase,
+	family.ShiftedKV,
+	family.BiasALiBi,
+	family.BiasRounded,
+	family.BiasGated,
+	family.BiasForget,
+	family.BiasPath,
+}
 
 // numbers are attributes by name: float32, int64, string or either.
 type numbers map[string]any

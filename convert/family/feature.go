@@ -42,10 +42,28 @@ const (
 // Named lists the features that have a name here. What else a model has is of
 // parts that nothing computes.
 func Named() []Feature {
-	return []Feature{LayerNorms, UngatedMLP, ParallelBlocks, EmbeddingNorm, UnrotatedLayers, PlainBranchInput,
-		BranchOutputNorms, NormOverHeads, ValuesOfOtherSize, NormAfterRotation, OutputHeadNorm, SpectraPerHead,
-		SpectraPerLayer, ContextualPhase, ShiftedKV, BiasALiBi, BiasRounded, BiasGated,
-		BiasForget, BiasPath}
+	return []Feature{
+		LayerNorms,
+		UngatedMLP,
+		ParallelBlocks,
+		EmbeddingNorm,
+		UnrotatedLayers,
+		PlainBranchInput,
+		BranchOutputNorms,
+		NormOverHeads,
+		ValuesOfOtherSize,
+		NormAfterRotation,
+		OutputHeadNorm,
+		SpectraPerHead,
+		SpectraPerLayer,
+		ContextualPhase,
+		ShiftedKV,
+		BiasALiBi,
+		BiasRounded,
+		BiasGated,
+		BiasForget,
+		BiasPath,
+	}
 }
 
 // Features lists what the model has, sorted.

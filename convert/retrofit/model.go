@@ -10,10 +10,28 @@ import (
 // known are the parts of a model, beyond llama's, whose scores are computed here,
 // or that the source's own forward pass computes alone. What depends on the
 // tokens is refused by turnOf, which says more.
-var known = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
-	family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer,
-	family.NormAfterRotation, family.ContextualPhase, family.ShiftedKV,
-	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
+var known = []family.Feature{
+	family.LayerNorms,
+	family.UngatedMLP,
+	family.ParallelBlocks,
+	family.EmbeddingNorm,
+	family.UnrotatedLayers,
+	family.PlainBranchInput,
+	family.BranchOutputNorms,
+	family.NormOverHeads,
+	family.ValuesOfOtherSize,
+	family.OutputHeadNorm,
+	family.SpectraPerHead,
+	family.SpectraPerLayer,
+	family.NormAfterRotation,
+	family.ContextualPhase,
+	family.ShiftedKV,
+	family.BiasALiBi,
+	family.BiasRounded,
+	family.BiasGated,
+	family.BiasForget,
+	family.BiasPath,
+}
 
 // Turns returns how each layer of a model places positions. It refuses, with
 // an error that wraps posenc.ErrUnsupported, what depends on the tokens and what

@@ -9,10 +9,28 @@ import (
 
 // known are the parts of a model, beyond llama's, that no rewrite passes over: it
 // changes what is positional in them, and leaves the others as they are.
-var known = []family.Feature{family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
-	family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize,
-	family.NormAfterRotation, family.OutputHeadNorm, family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
-	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath}
+var known = []family.Feature{
+	family.LayerNorms,
+	family.UngatedMLP,
+	family.ParallelBlocks,
+	family.EmbeddingNorm,
+	family.UnrotatedLayers,
+	family.PlainBranchInput,
+	family.BranchOutputNorms,
+	family.NormOverHeads,
+	family.ValuesOfOtherSize,
+	family.NormAfterRotation,
+	family.OutputHeadNorm,
+	family.SpectraPerHead,
+	family.SpectraPerLayer,
+	family.ContextualPhase,
+	family.ShiftedKV,
+	family.BiasALiBi,
+	family.BiasRounded,
+	family.BiasGated,
+	family.BiasForget,
+	family.BiasPath,
+}
 
 // readable refuses a model with a part that a rewrite of the rope keys would
 // leave as it is without knowing it.

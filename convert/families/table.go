@@ -6,6 +6,12 @@ import "github.com/pecvt/pecvt/convert/family"
 var table = family.Table{
 	llama,
 	mistral,
+	ministral,
+	exaone,
+	internLM3,
+	iquestCoder,
+	seedOSS,
+	cwm,
 	qwen2,
 	qwen3,
 	phi3,

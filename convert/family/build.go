@@ -164,7 +164,11 @@ func (b *builder) name(template string) string {
 }
 
 func (b *builder) has(rule Rule) bool {
-	return rule.Always || (rule.Key != "" && b.r.BoolOr(rule.Default, rule.Key))
+	key := rule.Key
+	if rule.Older != "" && !b.r.C.Has(key) {
+		key = rule.Older
+	}
+	return rule.Always || (key != "" && b.r.BoolOr(rule.Default, key))
 }
 
 // norm is a norm of n numbers, nil where there is no template of its name.

@@ -26,11 +26,14 @@ func (s Spec) ConfigKeys() []string {
 		list = append(list, keys...)
 	}
 	for _, rule := range []Rule{s.QKVBias, s.OBias, s.MLPBias, s.QKNorm, s.Parallel} {
-		list = append(list, rule.Key)
+		list = append(list, rule.Key, rule.Older)
 	}
-	list = append(list, s.EpsKey, s.Rope.ThetaKey, s.Rope.PartialKey)
+	list = append(list, s.EpsKey, s.EpsOlder, s.Rope.ThetaKey, s.Rope.PartialKey)
 	if s.Window.Key != "" {
-		list = append(list, s.Window.Key, s.Window.Switch, "layer_types", "max_window_layers", "use_sliding_window")
+		list = append(list, s.Window.Key, "layer_types")
+		if !s.Window.ByType {
+			list = append(list, s.Window.Switch, "max_window_layers", "use_sliding_window")
+		}
 	}
 	list = append(list, ropeKeys...)
 	slices.Sort(list)
@@ -46,6 +49,14 @@ func (s Spec) keys() Keys {
 		return HFKeys
 	}
 	return s.Keys
+}
+
+// epsKeys lists the spellings of the norms' ε.
+func (s Spec) epsKeys() []string {
+	if s.EpsOlder == "" {
+		return []string{s.EpsKey}
+	}
+	return []string{s.EpsKey, s.EpsOlder}
 }
 
 // all lists the spellings of each size, in the order in which they count.
@@ -171,7 +182,7 @@ func (s Spec) unread(r *Reader, number config.Synonym, m *Model) {
 // order lists the spellings of a number that the family's loaders read, the one
 // that counts first; nil where they read none.
 func (s Spec) order(number config.Synonym) []string {
-	own := append(s.keys().all(), []string{s.EpsKey}, []string{"tie_word_embeddings"})
+	own := append(s.keys().all(), s.epsKeys(), []string{"tie_word_embeddings"})
 	if s.Position == nil {
 		theta, partial := s.Rope.ThetaKey, s.Rope.PartialKey
 		if theta == "" {

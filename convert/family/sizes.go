@@ -1,6 +1,7 @@
 package family
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/pecvt/pecvt/posenc"
@@ -42,8 +43,8 @@ func readSizes(r *Reader, spec Spec, m *Model) sizes {
 		s.inner = r.Size(k.Inner...)
 	}
 	s.eps = spec.Eps
-	if r.Present([]string{spec.EpsKey}) != "" || spec.Eps == 0 {
-		s.eps = r.Float(spec.EpsKey)
+	if key := r.Present(spec.epsKeys()); key != "" || spec.Eps == 0 {
+		s.eps = r.Float(cmp.Or(key, spec.EpsKey))
 	}
 	if r.Err != nil {
 		return s

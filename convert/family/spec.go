@@ -31,9 +31,10 @@ type Spec struct {
 	HiddenHeads bool
 	// Norm is the kind of every norm outside the heads, EpsKey the key of its ε
 	// and Eps the value where that is absent; with Eps 0 the key must be there.
-	Norm   NormKind
-	EpsKey string
-	Eps    float64
+	// EpsOlder is another spelling of the key, read where EpsKey is absent.
+	Norm             NormKind
+	EpsKey, EpsOlder string
+	Eps              float64
 	// NoNormBias: the layer norms have no bias.
 	NoNormBias bool
 	// Act is the activation where Keys.Act is absent; empty means that it must
@@ -128,11 +129,11 @@ var HFKeys = Keys{
 }
 
 // Rule is a truth value of a family: Always, or as the boolean key says
-// (Default where it is absent); the zero value is never.
+// (or Older, where Key is absent; Default where both are); the zero value is never.
 type Rule struct {
-	Always  bool
-	Key     string
-	Default bool
+	Always     bool
+	Key, Older string
+	Default    bool
 }
 
 // WindowRule says where a sliding window is declared: Key holds its size (an
@@ -140,10 +141,14 @@ type Rule struct {
 // that must be true, and then only layers that layer_types calls
 // sliding_attention have it, or those from max_window_layers (From, where
 // absent; all with a negative From, which leaves the key unread) on. Without a
-// Switch every layer has it.
+// Switch every layer has it. With ByType those that layer_types calls
+// sliding_attention have it; where that key is absent, Full says which layers
+// see everything, none of them if it is nil.
 type WindowRule struct {
 	Key, Switch   string
 	Default, From int
+	ByType        bool
+	Full          func(layer int) bool
 }
 
 // checkRope refuses what the family's stock loader would not read as declared.

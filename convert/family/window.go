@@ -19,7 +19,7 @@ func (w WindowRule) layers(r *Reader, n int) []int {
 		}
 		size = r.Size(w.Key)
 	}
-	if w.Switch == "" && string(r.C.Raw("use_sliding_window")) == "false" {
+	if w.Switch == "" && !w.ByType && string(r.C.Raw("use_sliding_window")) == "false" {
 		r.Warn("use_sliding_window is false, and loaders of this family have the window of %s (%d) all the same, as does pecvt (vLLM has none): set %s to null if none is meant", w.Key, size, w.Key)
 	}
 	kinds, err := r.C.Texts("layer_types")
@@ -33,7 +33,7 @@ func (w WindowRule) layers(r *Reader, n int) []int {
 		from = r.SizeOrZero("max_window_layers", w.From)
 	}
 	for i := range out {
-		sliding := i >= from
+		sliding := i >= from && (w.Full == nil || !w.Full(i))
 		if kinds != nil {
 			switch kinds[i] {
 			case "sliding_attention":
@@ -44,7 +44,7 @@ func (w WindowRule) layers(r *Reader, n int) []int {
 				r.Fail(fmt.Errorf("layer_types[%d] is %q: %w", i, kinds[i], posenc.ErrUnsupported))
 			}
 		}
-		if !sliding && w.Switch == "" && size != 0 {
+		if !sliding && w.Switch == "" && !w.ByType && size != 0 {
 			r.Fail(fmt.Errorf("layer_types[%d] is %q, yet loaders of this family give every layer the window of %s (%d): %w; drop one of the two", i, kinds[i], w.Key, size, posenc.ErrUnsupported))
 		}
 		if sliding {

@@ -159,7 +159,7 @@ var goldenCases = []goldenCase{
 	{stories, "golden/hope-ab2.safetensors", "hope-ab2", ""},
 }
 
-// plainGoldens lists the folders of testdata/golden whose golden.safetensors
+// plainGoldens lists the folders of testdata/families, and of testdata/golden those whose golden.safetensors
 // encodingCases does not name: each is compared as it is, and its hidden.i is
 // the residual stream.
 func plainGoldens(t *testing.T) []string {
@@ -168,14 +168,16 @@ func plainGoldens(t *testing.T) []string {
 	for _, c := range encodingCases {
 		named[c.dir+"/"+c.golden] = true
 	}
-	found, err := filepath.Glob(filepath.Join(testdata, "golden/*/golden.safetensors"))
-	if err != nil || len(found) == 0 {
-		t.Fatalf("no goldens: %v, %v", found, err)
-	}
 	var dirs []string
-	for _, path := range found {
-		if name := filepath.Base(filepath.Dir(path)); !named[name+"/golden"] {
-			dirs = append(dirs, "golden/"+name)
+	for _, root := range []string{"golden", "families"} {
+		found, err := filepath.Glob(filepath.Join(testdata, root, "*/golden.safetensors"))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no goldens: %v, %v", found, err)
+		}
+		for _, path := range found {
+			if name := filepath.Base(filepath.Dir(path)); root != "golden" || !named[name+"/golden"] {
+				dirs = append(dirs, root+"/"+name)
+			}
 		}
 	}
 	return dirs

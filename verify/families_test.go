@@ -1,0 +1,67 @@
+package verify_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify"
+)
+
+// withoutForm are the families that a form of attention cannot hold; it must say
+// so.
+var withoutForm = map[string]string{}
+
+// TestFamilies verifies the graphs of every family of testdata/families, in both
+// forms of attention, against the answers of stock transformers.
+func TestFamilies(t *testing.T) {
+	present := runtimePresent(t)
+	dirs, err := filepath.Glob(filepath.Join(fixtures, "families", "*", "config.json"))
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("no families: %v, %v", dirs, err)
+	}
+	if testing.Short() { // the race detector has TestGolden's
+		dirs = dirs[:1]
+	}
+	for _, config := range dirs {
+		model := filepath.Dir(config)
+		name := filepath.Base(model)
+		for _, attention := range []string{onnxops.AttentionStandard, onnxops.AttentionORT} {
+			t.Run(name+"/"+attention, func(t *testing.T) {
+				t.Parallel()
+				c := conversion{attention: attention, maxLength: 120}
+				dir := filepath.Join(t.TempDir(), name)
+				if err := os.CopyFS(dir, os.DirFS(model)); err != nil {
+					t.Fatal(err)
+				}
+				err := c.emit(dir)
+				if withoutForm[name] == attention {
+					if !errors.Is(err, posenc.ErrUnsupported) {
+						t.Errorf("error %v: want a refusal", err)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := verified(t, dir, verify.Options{Golden: filepath.Join(model, "golden.safetensors")})
+				if want := verify.Pass; present && r.Verdict != want {
+					t.Errorf("verdict %s: want %s", r.Verdict, want)
+				}
+				for _, check := range r.Checks {
+					if check.Verdict == verify.Fail || check.Verdict == verify.Incomplete {
+						t.Errorf("%s, %s: %s: %s", check.Name, check.Runner, check.Verdict, check.Detail)
+					}
+				}
+				for _, runner := range []string{"ref", "interp"} {
+					if g, ok := find(r, "golden", runner); !ok || g.Verdict != verify.Pass {
+						t.Errorf("the golden's logits were not compared with %s", runner)
+					}
+				}
+			})
+		}
+	}
+}

@@ -3,6 +3,7 @@ package onnxops
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
@@ -63,6 +64,14 @@ var emitted = []family.Feature{
 	family.BiasGated,
 	family.BiasForget,
 	family.BiasPath,
+	family.EmbeddingScale,
+	family.ScaledBranches,
+	family.ScaledLogits,
+	family.CappedLogits,
+	family.OffsetNorms,
+	family.BareNorms,
+	family.ClippedHeads,
+	family.InterleavedPairs,
 }
 
 // Export returns the model as an ONNX graph. src is the store that m was loaded
@@ -92,12 +101,14 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 	e := newEmitter(src, opts)
 	table := e.weights.stored(m.Embed)
 	x := e.embed(table)
+	x = e.scaled(names.EmbedScaled, x, m.EmbedScale)
 	x = e.norm(names.Outside(family.AtEmbedNorm), x, m.EmbedNorm)
 	for i := range m.Blocks {
 		x = e.block(i, &m.Blocks[i], x)
 	}
 	x = e.norm(names.Outside(family.AtFinalNorm), x, &m.FinalNorm)
 	x = e.linear(names.Outside(family.AtHead), e.guardRows(x), m.Head)
+	x = e.finished(x, m)
 	logits := e.g.Add(graph.Node{
 		Op: "Reshape", Name: names.HeadOut, Out: []string{names.Logits},
 		In: []*graph.Value{x, e.shape(names.LogitsShape, int64(m.Vocab))},
@@ -158,6 +169,26 @@ func newEmitter(src store.Store, opts Options) *emitter {
 	}
 	e.guardPositions(g.Input(names.PositionIDs, graph.Int64, graph.Of(names.BatchSize, names.Sequence)))
 	return e
+}
+
+// scaled emits x times a factor, 0 for none, as a node of that name.
+func (e *emitter) scaled(name string, x *graph.Value, factor float64) *graph.Value {
+	if factor == 0 {
+		return x
+	}
+	return e.g.Op("Mul", name, []*graph.Value{x, e.scalar(strings.TrimPrefix(name, "/"), factor)})
+}
+
+// finished emits what a model does to its logits, (batch*sequence, vocabulary).
+func (e *emitter) finished(x *graph.Value, m *family.Model) *graph.Value {
+	x = e.scaled("/head/scaled/Mul", x, m.LogitScale)
+	if m.LogitCap == 0 {
+		return x
+	}
+	c := e.scalar("head/cap", m.LogitCap)
+	x = e.g.Op("Div", "/head/capped/Div", []*graph.Value{x, c})
+	x = e.g.Op("Tanh", "/head/capped/Tanh", []*graph.Value{x})
+	return e.g.Op("Mul", "/head/capped/Mul", []*graph.Value{x, c})
 }
 
 // embed looks the tokens up, (batch*sequence, hidden). The rows are gathered in

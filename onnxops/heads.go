@@ -1,6 +1,7 @@
 package onnxops
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -34,11 +35,19 @@ func (e *emitter) heads(l *layer) (q, k, v *graph.Value) {
 	return q, k, v
 }
 
+// clipped emits x brought within [−bound, bound]; 0 is none.
+func (e *emitter) clipped(prefix string, x *graph.Value, bound float64) *graph.Value {
+	if bound == 0 {
+		return x
+	}
+	return e.g.Op("Clip", prefix+"/Clip", []*graph.Value{x, e.scalar(fmt.Sprintf("clip_-%v", bound), -bound), e.scalar(fmt.Sprintf("clip_%v", bound), bound)})
+}
+
 func (e *emitter) headPart(l *layer, side names.Side, n int, w family.Linear, s *family.Shift, norm *family.Norm, turns func() turning) *graph.Value {
 	a, p := l.attn, l.at(side.Heads())
 	part := string(side)
 	d := tieSize(a, part)
-	v := e.linear(l.at(side.Proj()), l.x, w)
+	v := e.clipped(l.at(side.Clipped()), e.linear(l.at(side.Proj()), l.x, w), a.Clip)
 	over := norm != nil && norm.Size != d // all heads together, before they part
 	if over {
 		v = e.norm(l.at(side.Norm()), v, norm)

@@ -1,6 +1,8 @@
 package onnxops
 
 import (
+	"fmt"
+
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
 	"github.com/pecvt/pecvt/onnxops/names"
@@ -9,25 +11,27 @@ import (
 // block emits one layer over x (batch*sequence, hidden).
 func (e *emitter) block(i int, b *family.Block, x *graph.Value) *graph.Value {
 	at := func(place string) string { return names.Layer(i, place) }
-	h := e.joined(at(names.AttnResidual), x, at(family.AtAttnOut), b.AttnOutNorm, func(onto *graph.Value) *graph.Value {
+	h := e.joined(at(names.AttnResidual), x, b.ResidualScale, at(family.AtAttnOut), b.AttnOutNorm, func(onto *graph.Value) *graph.Value {
 		return e.attention(i, b.Attn(), e.norm(at(family.AtAttnNorm), x, b.AttnNorm), onto)
 	})
 	in := h
 	if b.Parallel {
 		in = x
 	}
-	return e.joined(at(names.Output), h, at(family.AtMLPOut), b.MLPOutNorm, func(onto *graph.Value) *graph.Value {
+	return e.joined(at(names.Output), h, b.ResidualScale, at(family.AtMLPOut), b.MLPOutNorm, func(onto *graph.Value) *graph.Value {
 		return e.mlp(at, b.MLP(), e.norm(at(family.AtMLPNorm), in, b.MLPNorm), onto)
 	})
 }
 
-// joined emits residual + a branch. Where the branch's output has no norm, the
-// branch adds the residual by itself, which saves a node; else it is given nil.
-func (e *emitter) joined(sum string, residual *graph.Value, prefix string, n *family.Norm, branch func(onto *graph.Value) *graph.Value) *graph.Value {
-	if n == nil {
+// joined emits residual + a branch times a factor, 0 for none. Where the branch's
+// output has neither norm nor factor, the branch adds the residual by itself, which
+// saves a node; else it is given nil.
+func (e *emitter) joined(sum string, residual *graph.Value, factor float64, prefix string, n *family.Norm, branch func(onto *graph.Value) *graph.Value) *graph.Value {
+	if n == nil && factor == 0 {
 		return branch(residual)
 	}
-	return e.g.Op("Add", sum+"/Add", []*graph.Value{residual, e.norm(prefix, branch(nil), n)})
+	y := e.scaled(sum+"/scaled/Mul", e.norm(prefix, branch(nil), n), factor)
+	return e.g.Op("Add", sum+"/Add", []*graph.Value{residual, y})
 }
 
 // linear emits W x + b over rows.
@@ -70,12 +74,30 @@ func (e *emitter) norm(prefix string, x *graph.Value, n *family.Norm) *graph.Val
 	if n == nil {
 		return x
 	}
-	in := []*graph.Value{x, e.weights.float32(n.Weight)}
+	in := []*graph.Value{x, e.factors(prefix, n)}
 	op := names.NormOp(n)
 	if b := e.weights.optional(n.Bias); b != nil {
 		in = append(in, b)
 	}
 	return e.g.Op(op, prefix+"/"+op, in, graph.IntAttr("axis", -1), graph.FloatAttr("epsilon", n.Eps))
+}
+
+// factors are the numbers w of a norm: Offset plus the stored weight, or ones.
+func (e *emitter) factors(prefix string, n *family.Norm) *graph.Value {
+	if n.Weight.Tensor == "" {
+		ones := make([]float64, n.Size)
+		for i := range ones {
+			ones[i] = 1
+		}
+		return e.floats(fmt.Sprintf("ones%d", n.Size), []int64{int64(n.Size)}, ones)
+	}
+	w := e.weights.float32(n.Weight)
+	if n.Offset == 0 {
+		return w
+	}
+	return e.once("/offset/"+n.Weight.Tensor, func() *graph.Value {
+		return e.g.Op("Add", prefix+"/weight/Add", []*graph.Value{w, e.scalar("norm_offset", n.Offset)})
+	})
 }
 
 // mlp emits residual + the MLP over x; at names its places.
@@ -98,7 +120,12 @@ func (e *emitter) activation(prefix, act string, x *graph.Value) *graph.Value {
 		return e.g.Op("Gelu", prefix+"/Gelu", []*graph.Value{x})
 	case "gelu_tanh":
 		return e.g.Op("Gelu", prefix+"/Gelu", []*graph.Value{x}, graph.StringAttr("approximate", "tanh"))
+	case "relu":
+		return e.g.Op("Relu", prefix+"/Relu", []*graph.Value{x})
+	case "relu2":
+		r := e.g.Op("Relu", prefix+"/Relu", []*graph.Value{x})
+		return e.g.Op("Mul", prefix+"/Mul", []*graph.Value{r, r})
 	}
-	e.g.Fail(unsupported("activation %q: known are silu, gelu and gelu_tanh", act))
+	e.g.Fail(unsupported("activation %q: known are silu, gelu, gelu_tanh, relu and relu2", act))
 	return x
 }

@@ -93,6 +93,14 @@ var judged = []family.Feature{
 	family.BiasGated,
 	family.BiasForget,
 	family.BiasPath,
+	family.EmbeddingScale,
+	family.ScaledBranches,
+	family.ScaledLogits,
+	family.CappedLogits,
+	family.OffsetNorms,
+	family.BareNorms,
+	family.ClippedHeads,
+	family.InterleavedPairs,
 }
 
 // numbers are attributes by name: float32, int64, string or either.

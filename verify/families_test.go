@@ -13,7 +13,12 @@ import (
 
 // withoutForm are the families that a form of attention cannot hold; it must say
 // so.
-var withoutForm = map[string]string{}
+var withoutForm = map[string]string{
+	"cohere2":  onnxops.AttentionORT, // layers that do not turn
+	"exaone4":  onnxops.AttentionORT, // the same
+	"nemotron": onnxops.AttentionORT, // 4 planes in halves: tables of 8 would pair others
+	"phi":      onnxops.AttentionORT, // the same
+}
 
 // TestFamilies verifies the graphs of every family of testdata/families, in both
 // forms of attention, against the answers of stock transformers.

@@ -32,7 +32,7 @@ func build(r *Reader, spec Spec) *Model {
 	m.Embed = whole(b.n.Embed+".weight", int64(m.Vocab), b.hidden)
 	m.EmbedNorm = b.norm(spec.Norm, b.n.EmbedNorm, b.hidden)
 	m.FinalNorm = *b.norm(spec.Norm, b.n.FinalNorm, b.hidden)
-	m.Head = Linear{Weight: whole(b.n.Head+".weight", int64(m.Vocab), b.hidden)}
+	m.Head = b.linear(b.n.Head, b.has(spec.HeadBias), int64(m.Vocab), b.hidden)
 	m.headName, m.base = m.Head.Weight.Tensor, b.n.basePrefix()
 	m.embed = strings.TrimPrefix(m.Embed.Tensor, m.base)
 	m.extra, _, _ = r.C.Int("num_nextn_predict_layers")
@@ -66,7 +66,11 @@ func ropePosition(r *Reader, spec Spec, m *Model, headDim int) Position {
 	}
 	s, err := m.Rope.Spectrum(m.TrainedLength)
 	r.Fail(err)
-	return Position{Rotary: posenc.Rotary{Spectrum: s, HeadDim: headDim, Dim: m.Rope.RotaryDim()}}
+	rotary := posenc.Rotary{Spectrum: s, HeadDim: headDim, Dim: m.Rope.RotaryDim()}
+	if spec.Interleaved {
+		rotary.Pairing = posenc.Interleaved
+	}
+	return Position{Rotary: rotary}
 }
 
 // builder makes one layer's weights from a family's name templates.
@@ -177,7 +181,11 @@ func (b *builder) norm(kind NormKind, template string, n int64) *Norm {
 		return nil
 	}
 	name := b.name(template)
-	norm := &Norm{Kind: kind, Size: int(n), Weight: whole(name+".weight", n), Eps: b.eps}
+	norm := &Norm{Kind: kind, Size: int(n), Weight: whole(name+".weight", n), Eps: b.eps, Offset: b.spec.NormOffset}
+	if b.spec.BareNorms {
+		norm.Weight = Weight{}
+		return norm
+	}
 	if kind == LayerNorm && !b.spec.NoNormBias {
 		bias := whole(name+".bias", n)
 		norm.Bias = &bias

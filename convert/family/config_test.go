@@ -44,7 +44,7 @@ func TestBadConfig(t *testing.T) {
 	}{
 		"no model_type":      {map[string]string{"model_type": ""}, []string{`key "model_type" is missing`}, false},
 		"model_type number":  {map[string]string{"model_type": "7"}, []string{`key "model_type" is 7: expected a string`}, false},
-		"unknown model_type": {map[string]string{"model_type": `"lama"`}, []string{`model_type "lama" is unknown`, `did you mean "llama"?`, "(valid: bloom, "}, true},
+		"unknown model_type": {map[string]string{"model_type": `"lama"`}, []string{`model_type "lama" is unknown`, `did you mean "llama"?`, "(valid: arcee, bloom, "}, true},
 		"missing size":       {map[string]string{"hidden_size": ""}, []string{`key "hidden_size" is missing`}, false},
 		"null size":          {map[string]string{"vocab_size": "null"}, []string{`key "vocab_size" is missing`}, false},
 		"string size":        {map[string]string{"hidden_size": `"64"`}, []string{`key "hidden_size" is "64": expected a number`}, false},
@@ -61,7 +61,7 @@ func TestBadConfig(t *testing.T) {
 		"eps missing":        {map[string]string{"rms_norm_eps": ""}, []string{`key "rms_norm_eps" is missing`}, false},
 		"eps zero":           {map[string]string{"rms_norm_eps": "0"}, []string{`key "rms_norm_eps" is 0: expected a positive number`}, false},
 		"tied string":        {map[string]string{"tie_word_embeddings": `"yes"`}, []string{`key "tie_word_embeddings" is "yes": expected true or false`}, false},
-		"activation":         {map[string]string{"hidden_act": `"relu"`}, []string{`hidden_act "relu" is unknown`}, true},
+		"activation":         {map[string]string{"hidden_act": `"elu"`}, []string{`hidden_act "elu" is unknown`}, true},
 		"activation missing": {map[string]string{"hidden_act": ""}, []string{`key "hidden_act" is missing`}, false},
 		"rope list":          {rope(`[1]`), []string{`key "rope_parameters": not a JSON object`}, false},
 		"rope type":          {rope(`{"rope_type":"yarm","rope_theta":1e4}`), []string{`rope_parameters: rope type "yarm" is unknown`, `did you mean "yarn"?`}, true},

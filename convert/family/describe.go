@@ -15,7 +15,9 @@ func (s Spec) Describe() string {
 	}
 	add(s.About != "", s.About)
 	add(s.Norm == LayerNorm && !s.NoNormBias, "LayerNorm")
-	add(s.Norm == LayerNorm && s.NoNormBias, "LayerNorm without biases")
+	add(s.Norm == LayerNorm && s.NoNormBias && !s.BareNorms, "LayerNorm without biases")
+	add(s.BareNorms, "norms without weights")
+	add(s.NormOffset != 0, "norm weights stored less one")
 	for _, f := range s.named() {
 		add(true, s.say(f))
 	}
@@ -28,6 +30,8 @@ func (s Spec) Describe() string {
 	add(s.Names.GateUp != "", "fused gate and up")
 	add(s.Names.Gate == "" && s.Names.GateUp == "", "no gate in the MLP")
 	add(s.Parallel != Rule{}, "attention and MLP may stand side by side")
+	add(s.Interleaved, "planes of neighbouring coordinates")
+	add(s.HeadBias != Rule{}, "bias of the head")
 	add(s.Rope.Partial != 0, "partial rotary")
 	add(s.HeadDim != 0, "head size of its own")
 	if parts == nil {

@@ -36,6 +36,14 @@ const (
 	BiasGated         Feature = "gated biases (GRAPE-A)"
 	BiasForget        Feature = "forget gates (FoX)"
 	BiasPath          Feature = "path biases (GRAPE-AP)"
+	EmbeddingScale    Feature = "an embedding times a factor"
+	ScaledBranches    Feature = "branches times a factor"
+	ScaledLogits      Feature = "logits times a factor"
+	CappedLogits      Feature = "a cap on logits"
+	OffsetNorms       Feature = "norms whose weight is stored less a constant"
+	BareNorms         Feature = "norms without weights"
+	ClippedHeads      Feature = "clipped queries, keys and values"
+	InterleavedPairs  Feature = "planes of neighbouring coordinates"
 	ScaledWeights     Feature = "weights with scales in tensors of their own"
 )
 
@@ -63,6 +71,14 @@ func Named() []Feature {
 		BiasGated,
 		BiasForget,
 		BiasPath,
+		EmbeddingScale,
+		ScaledBranches,
+		ScaledLogits,
+		CappedLogits,
+		OffsetNorms,
+		BareNorms,
+		ClippedHeads,
+		InterleavedPairs,
 	}
 }
 

@@ -25,7 +25,7 @@ func (s Spec) ConfigKeys() []string {
 	for _, keys := range k.all() {
 		list = append(list, keys...)
 	}
-	for _, rule := range []Rule{s.QKVBias, s.OBias, s.MLPBias, s.QKNorm, s.Parallel} {
+	for _, rule := range []Rule{s.QKVBias, s.OBias, s.MLPBias, s.HeadBias, s.QKNorm, s.Parallel} {
 		list = append(list, rule.Key, rule.Older)
 	}
 	list = append(list, s.EpsKey, s.EpsOlder, s.Rope.ThetaKey, s.Rope.PartialKey)

@@ -25,13 +25,16 @@ type Model struct {
 	// MaxPositions is max_position_embeddings.
 	MaxPositions int
 	// Tied reports that Head shares Embed's tensor.
-	Tied      bool
-	DType     tensor.DType
-	Embed     Weight // (Vocab, Hidden)
-	EmbedNorm *Norm  // nil in most families
-	FinalNorm Norm
-	Head      Linear // (Vocab, Hidden)
-	Blocks    []Block
+	Tied  bool
+	DType tensor.DType
+	Embed Weight // (Vocab, Hidden)
+	// EmbedScale multiplies the embedding, LogitScale the logits; 0 is none.
+	// LogitCap c > 0 makes a logit z, after that, c·tanh(z/c).
+	EmbedScale, LogitScale, LogitCap float64
+	EmbedNorm                        *Norm // nil in most families
+	FinalNorm                        Norm
+	Head                             Linear // (Vocab, Hidden)
+	Blocks                           []Block
 	// Rope is the rotary encoding as the rope keys declare it; its Type is empty
 	// where the family has none of them: what turns is then in the blocks alone.
 	Rope posenc.RopeParams
@@ -69,6 +72,8 @@ type Block struct {
 	// or another one. FeedForward is the one after it, or beside: *MLP, or another.
 	Mixer, FeedForward Branch
 	Parallel           bool
+	// ResidualScale multiplies what a branch adds to the stream; 0 is none.
+	ResidualScale float64
 	// Beside are parts that have no field here: of a layer that holds what nothing
 	// computes yet. They are claimed and described; whoever computes the layer
 	// refuses each by its kind and place.
@@ -98,13 +103,15 @@ const (
 )
 
 // Norm normalises Size neighbouring numbers at a time: the stream's, one head's,
-// or those of all heads together.
+// or those of all heads together. The factor w is Offset plus the stored weight,
+// or 1 where no tensor is named.
 type Norm struct {
 	Kind   NormKind
 	Size   int
 	Weight Weight
 	Bias   *Weight
 	Eps    float64
+	Offset float64
 }
 
 // Linear is y = W x + b with W of shape (out, in).
@@ -128,8 +135,11 @@ type Attention struct {
 	// HeadNorm normalises each head's output over VDim; nil is none.
 	HeadNorm *Norm
 	Scale    float64
-	Window   int
-	Rotary   posenc.Rotary
+	// Clip bounds queries, keys and values to [−Clip, Clip] right after their
+	// projections; 0 is none.
+	Clip   float64
+	Window int
+	Rotary posenc.Rotary
 	// Spectra, Phase, Bias, KShift and VShift are nil in a plain rotary layer.
 	Spectra        *HeadSpectra
 	Phase          *PhaseGate
@@ -139,7 +149,7 @@ type Attention struct {
 
 // MLP is Down(act(Gate x) · Up x), or Down(act(Up x)) when not Gated.
 type MLP struct {
-	// Act is "silu", "gelu" (erf) or "gelu_tanh".
+	// Act is "silu", "gelu" (erf), "gelu_tanh", "relu" or "relu2" (max(x, 0)²).
 	Act            string
 	Gated          bool
 	Gate, Up, Down Linear

@@ -67,6 +67,14 @@ func (n Number) Edit(f func(x float64) float64) {
 	}
 }
 
+// number adds a number of the configuration where it is there, and the feature that
+// it is.
+func (p *Part) number(name string, x *float64, f Feature) {
+	if *x != 0 {
+		p.Numbers, p.Features = append(p.Numbers, Number{Name: name, One: x}), append(p.Features, f)
+	}
+}
+
 // Path is the part's name in the whole model, such as "/layers.3/attn/q_norm";
 // nodes of graphs and values of the reference are named after it.
 func (p Part) Path() string { return PathOf(p.Layer, p.Place) }
@@ -109,14 +117,19 @@ type Branch interface {
 // that were read when it was loaded.
 func (m *Model) Parts() []Part {
 	l := &partList{layer: -1}
-	l.add(Part{Kind: KindEmbedding, Place: AtEmbed, Of: &m.Embed, Weights: []Role{{"weight", &m.Embed}}})
+	embed := Part{Kind: KindEmbedding, Place: AtEmbed, Of: &m.Embed, Weights: []Role{{"weight", &m.Embed}}}
+	embed.number("scale", &m.EmbedScale, EmbeddingScale)
+	l.add(embed)
 	l.norm(AtEmbedNorm, m.EmbedNorm)
 	for i := range m.Blocks {
 		l.block(m, i)
 	}
 	l.layer = -1
 	l.norm(AtFinalNorm, &m.FinalNorm)
-	l.add(m.Head.Part(AtHead))
+	head := m.Head.Part(AtHead)
+	head.number("scale", &m.LogitScale, ScaledLogits)
+	head.number("cap", &m.LogitCap, CappedLogits)
+	l.add(head)
 	for i := range m.Parameters {
 		w := &m.Parameters[i]
 		l.add(Part{Kind: KindValues, Place: AtValues, Of: w, Weights: []Role{{"weight", w}}})
@@ -172,6 +185,7 @@ func (l *partList) block(m *Model, i int) {
 	if a := b.Attn(); a != nil && a.Rotary.Dim > 0 && m.Rope.Type == "" {
 		layer.Features = append(layer.Features, SpectraPerLayer)
 	}
+	layer.number("residual scale", &b.ResidualScale, ScaledBranches)
 	l.add(layer)
 	l.norm(AtAttnNorm, b.AttnNorm)
 	l.add(b.Mixer.Parts()...)

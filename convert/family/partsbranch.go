@@ -3,6 +3,8 @@ package family
 import (
 	"fmt"
 	"slices"
+
+	"github.com/pecvt/pecvt/posenc"
 )
 
 // Parts lists attention's parts; the projections that its encoding reads stand
@@ -20,6 +22,8 @@ func (a *Attention) Parts() []Part {
 	has(a.VDim != a.QKDim, ValuesOfOtherSize)
 	has(a.Spectra != nil, SpectraPerHead)
 	has(a.Phase != nil, ContextualPhase)
+	has(a.Rotary.Dim > 0 && a.Rotary.Pairing == posenc.Interleaved, InterleavedPairs)
+	self.number("clip", &a.Clip, ClippedHeads)
 	l := rawParts{self}
 	if a.Phase != nil {
 		l.linear(AtPhaseGate, &a.Phase.Gate)
@@ -88,16 +92,23 @@ func (l *rawParts) linear(place string, v *Linear) {
 
 // Part is the norm at a place.
 func (n *Norm) Part(place string) Part {
-	p := Part{Kind: KindNorm, Place: place, Of: n, Weights: []Role{{"weight", &n.Weight}}, Numbers: []Number{{Name: "epsilon", One: &n.Eps}}}
+	p := Part{Kind: KindNorm, Place: place, Of: n, Numbers: []Number{{Name: "epsilon", One: &n.Eps}}}
+	if n.Weight.Tensor != "" {
+		p.Weights = []Role{{"weight", &n.Weight}}
+	}
 	if n.Bias != nil {
 		p.Weights = append(p.Weights, Role{"bias", n.Bias})
 	}
+	if n.Weight.Tensor == "" {
+		p.Features = append(p.Features, BareNorms)
+	}
+	p.number("offset", &n.Offset, OffsetNorms)
 	switch n.Kind {
 	case RMS:
 	case LayerNorm:
-		p.Features = []Feature{LayerNorms}
+		p.Features = append(p.Features, LayerNorms)
 	default:
-		p.Features = []Feature{Feature(fmt.Sprintf("a norm of unknown kind %d", n.Kind))}
+		p.Features = append(p.Features, Feature(fmt.Sprintf("a norm of unknown kind %d", n.Kind)))
 	}
 	return p
 }

@@ -95,7 +95,7 @@ func headSize(r *Reader, spec Spec, k Keys, hidden, heads int) int {
 
 // activations are the names that configurations give to those pecvt computes.
 var activations = map[string]string{"silu": "silu", "swish": "silu", "gelu": "gelu",
-	"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh"}
+	"relu": "relu", "relu2": "relu2", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh"}
 
 // activation reads the activation's name; an unknown one is refused by name.
 func activation(r *Reader, keys []string, def string) string {
@@ -112,7 +112,7 @@ func activation(r *Reader, keys []string, def string) string {
 		return own
 	}
 	if err == nil {
-		r.Fail(fmt.Errorf("%s %q is unknown (valid: silu, gelu, gelu_pytorch_tanh): %w; use a checkpoint that has one of them", key, name, posenc.ErrUnsupported))
+		r.Fail(fmt.Errorf("%s %q is unknown (valid: silu, gelu, gelu_pytorch_tanh, relu, relu2): %w; use a checkpoint that has one of them", key, name, posenc.ErrUnsupported))
 	}
 	return ""
 }

@@ -35,8 +35,10 @@ type Spec struct {
 	Norm             NormKind
 	EpsKey, EpsOlder string
 	Eps              float64
-	// NoNormBias: the layer norms have no bias.
-	NoNormBias bool
+	// NoNormBias: the layer norms have no bias. BareNorms: those outside the heads
+	// have no weight either. NormOffset is added to the weights of all norms.
+	NoNormBias, BareNorms bool
+	NormOffset            float64
 	// Act is the activation where Keys.Act is absent; empty means that it must
 	// be there.
 	Act string
@@ -46,8 +48,8 @@ type Spec struct {
 	// MaxPositions is the length where Keys.MaxPositions is absent; 0 means
 	// that it must be there.
 	MaxPositions int
-	// QKVBias, OBias and MLPBias say which linears carry a bias.
-	QKVBias, OBias, MLPBias Rule
+	// QKVBias, OBias, MLPBias and HeadBias say which linears carry a bias.
+	QKVBias, OBias, MLPBias, HeadBias Rule
 	// GroupedQKV: the fused matrix holds, for each key/value head in turn, the
 	// rows of its query heads, then of its key, then of its value. Else all of
 	// Q, K and V follow each other.
@@ -70,6 +72,8 @@ type Spec struct {
 	HeadDim int
 	// Tied is tie_word_embeddings where the key is absent.
 	Tied bool
+	// Interleaved: planes are of neighbouring coordinates.
+	Interleaved bool
 	// Rope holds the defaults of rope_theta and partial_rotary_factor.
 	Rope RopeDefaults
 	// RopeTypes lists the rope types that the family's stock loader takes; nil

@@ -31,6 +31,11 @@ var known = []family.Feature{
 	family.BiasGated,
 	family.BiasForget,
 	family.BiasPath,
+	family.EmbeddingScale,
+	family.ScaledBranches,
+	family.ScaledLogits,
+	family.CappedLogits,
+	family.InterleavedPairs,
 }
 
 // Turns returns how each layer of a model places positions. It refuses, with

@@ -84,7 +84,7 @@ func (r *Rewrite) spelled(j job) error {
 		return err
 	}
 	if j.m.Extension == nil || j.m.Extension.Source.Rope.Type == "" {
-		return hint.Errorf("no stock loader reads family %s, whose norms and names are the official GRAPE code's: %w; "+hint.To+" grape-m, or "+hint.To+" hybrid, can be done", j.m.Family, posenc.ErrUnsupported)
+		return hint.Errorf("the configuration of family %s has no keys for another spectrum: %w; "+hint.To+" grape-m, or "+hint.To+" hybrid, can be done", j.m.Family, posenc.ErrUnsupported)
 	}
 	own := j.m.Extension.Source
 	declares, err := own.Rope.Spectrum(own.TrainedLength)

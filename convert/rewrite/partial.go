@@ -47,7 +47,11 @@ func (r *Rewrite) partial(m *family.Model) error {
 	r.Spelling, r.Family = p.Type, target.Name
 	r.judged(loaders.FormOf(p, r.Family), false)
 	r.Config, r.ConfigChanged = m.Config.Object.Clone(), true
-	order := keptFirst(rotary(m), kept)
+	pairing := rotary(m).Pairing
+	if spec.PartialLayout != "" {
+		pairing = posenc.Halves
+	}
+	order := keptFirst(rotary(m), kept, pairing)
 	if spec.PartialLayout != "" {
 		err = r.fuse(m, target, order, p)
 	} else {
@@ -145,10 +149,10 @@ func only(s posenc.Spectrum, planes []int) posenc.Spectrum {
 	return out
 }
 
-// keptFirst is the new order of a head's coordinates: first halves of the kept
-// planes, their second halves, then those of the other planes, then what never
-// was rotary.
-func keptFirst(rot posenc.Rotary, kept []int) []source {
+// keptFirst is the new order of a head's coordinates, paired as the result pairs
+// them: those of the kept planes, then those of the other planes (in halves, first
+// halves before second ones), then what never was rotary.
+func keptFirst(rot posenc.Rotary, kept []int, pairing posenc.Pairing) []source {
 	in := map[int]bool{}
 	for _, p := range kept {
 		in[p] = true
@@ -161,6 +165,13 @@ func keptFirst(rot posenc.Rotary, kept []int) []source {
 	}
 	order := make([]source, 0, rot.HeadDim)
 	for _, group := range [][]int{kept, rest} {
+		if pairing == posenc.Interleaved {
+			for _, p := range group {
+				first, second := rot.Coordinates(p)
+				order = append(order, source{row: first}, source{row: second})
+			}
+			continue
+		}
 		for half := range 2 {
 			for _, p := range group {
 				first, second := rot.Coordinates(p)

@@ -49,7 +49,7 @@ func TestKeptFirst(t *testing.T) {
 		{posenc.Interleaved, []int{0, 4, 1, 5, 2, 3, 6, 7}},
 	} {
 		var got []int
-		for _, s := range keptFirst(posenc.Rotary{HeadDim: 8, Dim: 6, Pairing: c.pairing}, []int{0, 2}) {
+		for _, s := range keptFirst(posenc.Rotary{HeadDim: 8, Dim: 6, Pairing: c.pairing}, []int{0, 2}, posenc.Halves) {
 			got = append(got, s.row)
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {

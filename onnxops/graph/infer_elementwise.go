@@ -15,7 +15,7 @@ var elementwiseOps = slices.Concat(
 	rows(1, 1, logical, "Not"),
 	rows(1, 3, clip, "Clip"),
 	rows(1, 1, isNaN, "IsNaN"),
-	rows(1, 1, floatUnary, "Sigmoid", "Tanh", "Exp", "Log", "Sqrt", "Reciprocal", "Softplus", "Gelu", "Erf", "Cos", "Sin", "Floor"),
+	rows(1, 1, floatUnary, "Sigmoid", "Tanh", "Relu", "Exp", "Log", "Sqrt", "Reciprocal", "Softplus", "Gelu", "Erf", "Cos", "Sin", "Floor"),
 	rows(1, 1, unary, "Neg", "Abs", "Identity"),
 	rows(1, 1, cast, "Cast"),
 	rows(3, 3, where, "Where"),

@@ -50,6 +50,9 @@ func (s Side) TokenNorm() string { return "attn/" + string(s) + "_token_norm" }
 // Shifted is the place of keys or values mixed with the ones before.
 func (s Side) Shifted() string { return "attn/" + string(s) + "_shift" }
 
+// Clipped is the place of queries, keys or values brought within bounds.
+func (s Side) Clipped() string { return "attn/" + string(s) + "_clip" }
+
 // Rotated names the turned heads among the reference's values.
 func (s Side) Rotated() string { return "attn/" + string(s) + "_rotated" }
 
@@ -92,7 +95,7 @@ func Sum(layer int, b *family.Block, afterMLP bool) string {
 		}
 	}
 	switch {
-	case out != nil:
+	case out != nil, b.ResidualScale != 0:
 		return Node(Layer(layer, last), "Add")
 	case closing == nil:
 		return ""

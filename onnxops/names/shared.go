@@ -7,11 +7,12 @@ import (
 
 // Nodes that all layers share, by what they make.
 const (
-	EmbedIDs  = "/embed/Reshape"
-	EmbedRows = "/embed/Gather"
-	EmbedCast = "/embed/Cast"
-	HeadRows  = "/head/Gemm"
-	HeadOut   = "/head/Reshape"
+	EmbedIDs    = "/embed/Reshape"
+	EmbedRows   = "/embed/Gather"
+	EmbedCast   = "/embed/Cast"
+	HeadRows    = "/head/Gemm"
+	EmbedScaled = "/embed/scaled/Mul" // the embedding times its factor
+	HeadOut     = "/head/Reshape"
 
 	Lengths  = "/lengths/Shape" // [batch, sequence]
 	LastKey  = "/lengths/last_key/Cast"

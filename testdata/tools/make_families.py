@@ -2,6 +2,7 @@
 """Tiny random models of the causal-LM types of transformers, with its answers.
 
     python testdata/tools/make_families.py small [TYPE...]    testdata/families/TYPE (hidden 32, heads of 16 where the type has a key for it)
+    python testdata/tools/make_families.py wide [TYPE...]     the same with hidden 64, for types whose heads have no key of their own
     python testdata/tools/make_families.py models [TYPE...]   models/TYPE beside this file (hidden 64, 4 heads, 2 key/value heads of 16)
     python testdata/tools/make_families.py golden2 [TYPE...]  golden2/TYPE: other sizes and another seed
 
@@ -330,9 +331,9 @@ GOLDEN2 = '''gemma2 gemma3_text qwen3_moe mixtral gpt_oss deepseek_v3 glm4 glm4_
 
 
 def main(what, *types):
-    p, every, folder = dict(models=(A, list(X), 'models'), small=(C, list(X), '../families'), golden=(A, GOLDEN, 'golden'), golden2=(B, GOLDEN2, 'golden2'))[what]
+    p, every, folder = dict(models=(A, list(X), 'models'), small=(C, list(X), '../families'), wide=(dict(C, H=64), list(X), '../families'), golden=(A, GOLDEN, 'golden'), golden2=(B, GOLDEN2, 'golden2'))[what]
     log = {}
-    path = f'{HERE}/{folder}.json' if what != 'small' else os.devnull
+    path = f'{HERE}/{folder}.json' if folder != '../families' else os.devnull
     if os.path.isfile(path):
         log = json.load(open(path))
     for t in types or every:

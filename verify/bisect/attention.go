@@ -75,8 +75,10 @@ func (e *expecter) ofProjection(p projection, place string, tap func(string) str
 	switch place {
 	case names.Node(p.side.Proj(), "Gemm"):
 		return plain(tap(p.side.Proj()), e.flat)
+	case names.Node(p.side.Clipped(), "Clip"):
+		return plain(tap(p.side.Clipped()), e.flat)
 	case p.side.Norm() + names.Reshape:
-		return plain(tap(p.side.Proj()), asTokens)
+		return plain(tap(p.projected()), asTokens)
 	case norm:
 		switch {
 		case p.over():
@@ -94,7 +96,7 @@ func (e *expecter) ofProjection(p projection, place string, tap func(string) str
 		case p.over():
 			return plain(tap(p.side.Norm()), asTokens)
 		}
-		return plain(tap(p.side.Proj()), asTokens)
+		return plain(tap(p.projected()), asTokens)
 	case heads + names.Transposed:
 		return plain(tap(p.unturned()), asHeads)
 	case heads + names.Fold:

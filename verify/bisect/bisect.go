@@ -77,6 +77,14 @@ var bisected = []family.Feature{
 	family.BiasGated,
 	family.BiasForget,
 	family.BiasPath,
+	family.EmbeddingScale,
+	family.ScaledBranches,
+	family.ScaledLogits,
+	family.CappedLogits,
+	family.OffsetNorms,
+	family.BareNorms,
+	family.ClippedHeads,
+	family.InterleavedPairs,
 }
 
 // toFollow lists what to walk through, the most telling first.

@@ -104,7 +104,12 @@ func (e *expecter) of(n *onnxpb.NodeProto, output int, layer int) *counterpart {
 		return plain(names.Outside(family.AtEmbed), e.flat)
 	case names.Guard:
 		return plain(names.Outside(family.AtFinalNorm), e.flat)
+	case names.EmbedScaled:
+		return plain(names.EmbedScaled, e.flat)
 	case names.HeadRows:
+		if e.s.model.LogitScale != 0 || e.s.model.LogitCap != 0 {
+			return nil // the reference shows the finished ones alone
+		}
 		return plain(names.LogitsTap, e.flat)
 	case names.HeadOut:
 		return plain(names.LogitsTap, func(f []float64) *wanted { return e.rows(f, e.b, e.n, len(f)/(e.b*e.n)) })
@@ -155,6 +160,9 @@ func (e *expecter) afterAttention(b *family.Block, layer int) *counterpart {
 	if !b.Parallel {
 		return plain(names.Layer(layer, names.AttnResidual), e.flat)
 	}
+	if b.ResidualScale != 0 {
+		return nil // a scaled branch is not shown by itself
+	}
 	x, y := e.stream(layer), names.Layer(layer, family.AtO)
 	if b.AttnOutNorm != nil {
 		y = names.Layer(layer, family.AtAttnOut)
@@ -179,8 +187,10 @@ func each(f []float64, g func(float64) float64) []float64 {
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 var activations = map[string]func(float64) float64{
-	"silu": func(x float64) float64 { return x * sigmoid(x) },
-	"gelu": func(x float64) float64 { return x * math.Erfc(-x/math.Sqrt2) / 2 },
+	"silu":  func(x float64) float64 { return x * sigmoid(x) },
+	"relu":  func(x float64) float64 { return max(x, 0) },
+	"relu2": func(x float64) float64 { return max(x, 0) * max(x, 0) },
+	"gelu":  func(x float64) float64 { return x * math.Erfc(-x/math.Sqrt2) / 2 },
 	"gelu_tanh": func(x float64) float64 {
 		return x / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
 	},
@@ -193,6 +203,8 @@ func (e *expecter) stream(layer int) string {
 		return names.Layer(layer-1, names.Output)
 	case e.s.model.EmbedNorm != nil:
 		return names.Outside(family.AtEmbedNorm)
+	case e.s.model.EmbedScale != 0:
+		return names.EmbedScaled
 	}
 	return names.Outside(family.AtEmbed)
 }
@@ -205,18 +217,27 @@ type projection struct {
 	shift    bool
 	norm     *family.Norm
 	after    bool // the norm comes after the rotation
+	clip     bool
 }
 
 func projections(a *family.Attention) map[names.Side]projection {
 	return map[names.Side]projection{
-		names.Q: {names.Q, a.Heads, a.QKDim, false, a.QNorm, a.NormAfter},
-		names.K: {names.K, a.KVHeads, a.QKDim, a.KShift != nil, a.KNorm, a.NormAfter},
-		names.V: {names.V, a.KVHeads, a.VDim, a.VShift != nil, nil, false},
+		names.Q: {names.Q, a.Heads, a.QKDim, false, a.QNorm, a.NormAfter, a.Clip != 0},
+		names.K: {names.K, a.KVHeads, a.QKDim, a.KShift != nil, a.KNorm, a.NormAfter, a.Clip != 0},
+		names.V: {names.V, a.KVHeads, a.VDim, a.VShift != nil, nil, false, a.Clip != 0},
 	}
 }
 
 // over tells a norm over all heads together, which comes before they part.
 func (p projection) over() bool { return p.norm != nil && p.norm.Size != p.d }
+
+// projected is the place of the heads before they are shifted or normalised.
+func (p projection) projected() string {
+	if p.clip {
+		return p.side.Clipped()
+	}
+	return p.side.Proj()
+}
 
 // unturned is the place of the value that the rotation turns.
 func (p projection) unturned() string {
@@ -225,6 +246,8 @@ func (p projection) unturned() string {
 		return p.side.Norm()
 	case p.shift:
 		return p.side.Shifted()
+	case p.clip:
+		return p.side.Clipped()
 	}
 	return p.side.Proj()
 }

@@ -89,6 +89,14 @@ var rewritable = []family.Feature{
 	family.BiasGated,
 	family.BiasForget,
 	family.BiasPath,
+	family.EmbeddingScale,
+	family.ScaledBranches,
+	family.ScaledLogits,
+	family.CappedLogits,
+	family.OffsetNorms,
+	family.BareNorms,
+	family.ClippedHeads,
+	family.InterleavedPairs,
 }
 
 // UnknownParts names what of the source or the result no rewrite is known to

@@ -14,9 +14,16 @@ func activation[T Float](name string) (func(T) T, error) {
 		return gelu[T], nil
 	case "gelu_tanh":
 		return geluTanh[T], nil
+	case "relu":
+		return relu[T], nil
+	case "relu2":
+		return func(x T) T { return relu(x) * relu(x) }, nil
 	}
-	return nil, fmt.Errorf("activation %q: expected silu, gelu or gelu_tanh", name)
+	return nil, fmt.Errorf("activation %q: expected silu, gelu, gelu_tanh, relu or relu2", name)
 }
+
+// relu is max(x, 0).
+func relu[T Float](x T) T { return max(x, 0) }
 
 // silu is x σ(x) (arXiv 1702.03118).
 func silu[T Float](x T) T { return x / (1 + exp(-x)) }

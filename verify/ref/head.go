@@ -3,6 +3,7 @@ package ref
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
@@ -54,5 +55,14 @@ func (r *RunnerOf[T]) Logits(ctx context.Context, final []T) ([]T, error) {
 func (r *RunnerOf[T]) logits(ctx context.Context, rows []T, work *scratch[T]) ([]T, error) {
 	n := len(rows) / r.model.Hidden
 	out := make([]T, n*r.model.Vocab)
-	return out, r.linear(ctx, &r.model.Head, rows, n, out, work)
+	if err := r.linear(ctx, &r.model.Head, rows, n, out, work); err != nil {
+		return nil, err
+	}
+	scale(out, r.model.LogitScale)
+	if c := T(r.model.LogitCap); c != 0 {
+		for i, z := range out {
+			out[i] = c * T(math.Tanh(float64(z/c)))
+		}
+	}
+	return out, nil
 }

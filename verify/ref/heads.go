@@ -45,6 +45,12 @@ func (p *pass[T]) heads(ctx context.Context, a *family.Attention, at func(place 
 			return nil, err
 		}
 		tap(one.side.Proj())
+		if c := T(a.Clip); c != 0 {
+			for i, v := range one.to {
+				one.to[i] = min(max(v, -c), c)
+			}
+			tap(one.side.Clipped())
+		}
 		if one.shift != nil {
 			if *one.keep, err = p.shift(one.shift, one.heads, one.d, x, one.to, *one.last); err != nil {
 				return nil, err

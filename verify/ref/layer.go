@@ -59,6 +59,10 @@ func (p *pass[T]) embed(ctx context.Context) error {
 	}
 	p.release(p.model.Embed)
 	p.tap(names.Outside(family.AtEmbed), p.x, h)
+	if s := p.model.EmbedScale; s != 0 {
+		scale(p.x, s)
+		p.tap(names.EmbedScaled, p.x, h)
+	}
 	if n := p.model.EmbedNorm; n != nil {
 		if err := p.norm(n, p.x, p.x); err != nil {
 			return err
@@ -87,6 +91,7 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 	if err := p.placedNorm(at(family.AtAttnOut), b.AttnOutNorm, attn, attn); err != nil {
 		return err
 	}
+	scale(attn, b.ResidualScale)
 	residual := p.x
 	if !b.Parallel {
 		add(p.x, attn)
@@ -102,6 +107,7 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 	if err := p.placedNorm(at(family.AtMLPOut), b.MLPOutNorm, mlp, mlp); err != nil {
 		return err
 	}
+	scale(mlp, b.ResidualScale)
 	if b.Parallel {
 		add(p.x, attn)
 	}
@@ -119,6 +125,16 @@ func (p *pass[T]) placedNorm(name string, n *family.Norm, x, y []T) error {
 		p.tap(name, y, p.model.Hidden)
 	}
 	return nil
+}
+
+// scale multiplies x by a factor, 0 for none.
+func scale[T Float](x []T, factor float64) {
+	if factor == 0 {
+		return
+	}
+	for i := range x {
+		x[i] *= T(factor)
+	}
 }
 
 func add[T Float](x, y []T) {

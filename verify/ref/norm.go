@@ -13,7 +13,7 @@ func (r *RunnerOf[T]) norm(n *family.Norm, x, y []T) error {
 		copy(y, x)
 		return nil
 	}
-	weight, err := r.vector(&n.Weight)
+	weight, err := r.factors(n)
 	if err != nil {
 		return err
 	}
@@ -28,6 +28,26 @@ func (r *RunnerOf[T]) norm(n *family.Norm, x, y []T) error {
 		normalise(n.Kind, n.Eps, x[i:i+n.Size], y[i:i+n.Size], weight, bias)
 	}
 	return nil
+}
+
+// factors are the numbers w of a norm: Offset plus the stored weight, or ones.
+func (r *RunnerOf[T]) factors(n *family.Norm) ([]T, error) {
+	if n.Weight.Tensor == "" {
+		w := make([]T, n.Size)
+		for i := range w {
+			w[i] = 1
+		}
+		return w, nil
+	}
+	w, err := r.vector(&n.Weight)
+	if err != nil || n.Offset == 0 {
+		return w, err
+	}
+	w = append([]T(nil), w...) // the stored ones may be kept
+	for i := range w {
+		w[i] += T(n.Offset)
+	}
+	return w, nil
 }
 
 // normalise is RMS, x / √(mean(x²) + ε) · w, or LayerNorm,

@@ -162,6 +162,14 @@ var known = []family.Feature{
 	family.BiasGated,
 	family.BiasForget,
 	family.BiasPath,
+	family.EmbeddingScale,
+	family.ScaledBranches,
+	family.ScaledLogits,
+	family.CappedLogits,
+	family.OffsetNorms,
+	family.BareNorms,
+	family.ClippedHeads,
+	family.InterleavedPairs,
 }
 
 func (r *RunnerOf[T]) forward(ctx context.Context, input InputOf[T], opts OptionsOf[T]) (*OutputOf[T], error) {

@@ -71,9 +71,9 @@ func encodings() string {
 func familyNames() string {
 	var names []string
 	for _, s := range families.Table() {
-		names = append(names, "`"+s.Name+"`")
+		names = append(names, s.Name)
 	}
-	return strings.Join(names, ", ") + "\n"
+	return fmt.Sprintf("%d families: %s.\n", len(names), strings.Join(names, ", "))
 }
 
 func familyTable() string {

@@ -1,0 +1,52 @@
+package families
+
+import "github.com/pecvt/pecvt/convert/family"
+
+// cohere: layer norms without biases, one of them for attention and MLP side by
+// side, planes of neighbouring coordinates, logits times a factor.
+var cohere = family.Spec{
+	Name: "cohere", ModelType: "cohere", Architecture: "CohereForCausalLM",
+	About: "a factor of the logits",
+	Names: family.HFNames.With(func(n *family.Names) { n.MLPNorm = "" }),
+	Norm:  family.LayerNorm, NoNormBias: true, EpsKey: "layer_norm_eps", Eps: 1e-5, Act: "silu", MaxPositions: 8192, Tied: true, HiddenHeads: true,
+	QKVBias: family.Rule{Key: "attention_bias"}, OBias: family.Rule{Key: "attention_bias"},
+	Parallel: family.Rule{Always: true}, SharedNorm: true, Interleaved: true,
+	Rope:  family.RopeDefaults{Theta: 500000},
+	Reads: []string{"logit_scale", "use_qk_norm"},
+	Variant: func(r *family.Reader, s family.Spec) family.Spec {
+		refuse(r, "use_qk_norm", "a layer norm of its own for every head of queries and keys")
+		return s
+	},
+	Adjust: func(r *family.Reader, m *family.Model) {
+		m.LogitScale = oneAsNone(factor(r, "logit_scale", 0.0625))
+	},
+}
+
+// cohere2: cohere with a window on three of four layers; the others see everything
+// and do not turn.
+var cohere2 = func(s family.Spec) family.Spec {
+	s.Name, s.ModelType, s.Architecture = "cohere2", "cohere2", "Cohere2ForCausalLM"
+	s.About = "a factor of the logits, layers without a window do not turn"
+	s.HiddenHeads, s.Rope.Theta = false, 10000
+	s.Reads, s.Variant = []string{"logit_scale", "sliding_window_pattern"}, func(r *family.Reader, s family.Spec) family.Spec {
+		s.Window.Full = every(r.SizeOr(4, "sliding_window_pattern"))
+		return s
+	}
+	s.Window = family.WindowRule{Key: "sliding_window", Default: 4096, ByType: true, Full: every(4)}
+	factors := s.Adjust
+	s.Adjust = func(r *family.Reader, m *family.Model) {
+		factors(r, m)
+		kinds, err := r.C.Texts("layer_types")
+		r.Fail(err)
+		full := every(r.SizeOr(4, "sliding_window_pattern"))
+		for i, a := range m.Attentions() {
+			if kinds == nil && full(i) || kinds != nil && kinds[i] == "full_attention" {
+				a.Rotary = family.Still(a.QKDim)
+			}
+		}
+	}
+	return s
+}(cohere)
+
+// every is true of each n-th layer, the n-th first.
+func every(n int) func(layer int) bool { return func(layer int) bool { return (layer+1)%n == 0 } }

@@ -1,0 +1,23 @@
+package families
+
+import "github.com/pecvt/pecvt/convert/family"
+
+// phi: layer norms, one of them for attention and MLP side by side, biases
+// everywhere, the head's too, half of each head turned.
+var phi = family.Spec{
+	Name: "phi", ModelType: "phi", Architecture: "PhiForCausalLM",
+	Names: family.HFNames.With(func(n *family.Names) {
+		n.FinalNorm, n.MLPNorm = "model.final_layernorm", ""
+		n.O = "model.layers.{i}.self_attn.dense"
+		n.Gate, n.Up, n.Down = "", "model.layers.{i}.mlp.fc1", "model.layers.{i}.mlp.fc2"
+	}),
+	Norm: family.LayerNorm, EpsKey: "layer_norm_eps", Eps: 1e-5, Act: "gelu_tanh", MaxPositions: 2048, HiddenHeads: true,
+	QKVBias: family.Rule{Always: true}, OBias: family.Rule{Always: true}, MLPBias: family.Rule{Always: true}, HeadBias: family.Rule{Always: true},
+	Parallel: family.Rule{Always: true}, SharedNorm: true,
+	Rope: family.RopeDefaults{Theta: 10000, Partial: 0.5}, ReadsPartial: true,
+	Reads: []string{"qk_layernorm"},
+	Variant: func(r *family.Reader, s family.Spec) family.Spec {
+		refuse(r, "qk_layernorm", "a layer norm of queries and keys")
+		return s
+	},
+}

@@ -14,8 +14,8 @@ import (
 // with a note.
 func (p *Plan) planConfig(m *family.Model) error {
 	c := p.rewrite.Config
-	drop := p.leftOut(m)
-	if !p.rewrite.ConfigChanged && drop == nil {
+	drop, web := p.leftOut(m), p.webValue()
+	if !p.rewrite.ConfigChanged && drop == nil && web == nil {
 		var err error
 		if p.config, err = os.ReadFile(m.Config.Path); err != nil {
 			return fmt.Errorf("config: %w", err)
@@ -25,11 +25,12 @@ func (p *Plan) planConfig(m *family.Model) error {
 	if !p.rewrite.ConfigChanged {
 		c = m.Config.Object
 	}
-	if drop != nil {
-		c = c.Clone()
-		for _, key := range drop {
-			c.Delete(key)
-		}
+	c = c.Clone()
+	for _, key := range drop {
+		c.Delete(key)
+	}
+	if web != nil {
+		c.Set(webKey, web)
 	}
 	text, err := c.Indented()
 	if err != nil {
@@ -47,6 +48,10 @@ func (p *Plan) leftOut(m *family.Model) []string {
 		return nil
 	}
 	var drop []string
+	if m.Config.Has(webKey) && p.options.WebWeights == "" {
+		drop = append(drop, webKey)
+		p.Notes = append(p.Notes, fmt.Sprintf("config.json is written without %s: it tells of graphs in the source's folder onnx, which stay behind", webKey))
+	}
 	if m.Leftover != nil {
 		drop = append(drop, m.Leftover...)
 		p.Notes = append(p.Notes, fmt.Sprintf("config.json is written without %s: the weights are not quantised", strings.Join(m.Leftover, ", ")))

@@ -24,6 +24,10 @@ type Options struct {
 	// them do, and a checkpoint that none can say so is refused. Graphs' loaders
 	// decide nothing here; see loaders.PickGraph.
 	For []string
+	// WebWeights, where not empty, says that a graph comes into the folder onnx for
+	// transformers.js, and where its weights are: "external" (in the tensor files),
+	// "external-copy" (in one file) or "embed". config.json then says so.
+	WebWeights string
 	// Slope is what a hybrid's bias starts with; see rewrite.Options.
 	Slope string
 	// Spectra, where not nil, are the inverse frequencies of every layer,

@@ -217,6 +217,7 @@ func (p *Plan) planCheckpoint(src store.Store, m *family.Model) error {
 	if err := p.planTokenizerClass(m); err != nil {
 		return err
 	}
+	p.webNotes()
 	p.say()
 	return p.planManifest()
 }

@@ -15,7 +15,10 @@ import (
 )
 
 // emitted are the files that come into a result beside the manifest's list.
-var emitted = []string{manifestName, "model.onnx", "model.onnx.data", "genai_config.json"}
+var emitted = []string{manifestName, "model.onnx", "model.onnx.data", "genai_config.json", "onnx/model.onnx"}
+
+// emittedData is how the files of weights in the folder onnx begin.
+const emittedData = "onnx/model.onnx_data"
 
 // replaceable checks that nothing but a result of pecvt's own goes when a folder
 // is replaced: it is empty, or its manifest and what is emitted beside that cover
@@ -46,7 +49,10 @@ func replaceable(name, path string) error {
 	for _, e := range entries {
 		if e.IsDir() {
 			inside, err := os.ReadDir(filepath.Join(path, e.Name()))
-			if err != nil || len(inside) == 0 || slices.ContainsFunc(inside, func(in os.DirEntry) bool { return in.IsDir() || !ours[e.Name()+"/"+in.Name()] }) {
+			if err != nil || len(inside) == 0 || slices.ContainsFunc(inside, func(in os.DirEntry) bool {
+				name := e.Name() + "/" + in.Name()
+				return in.IsDir() || !ours[name] && !strings.HasPrefix(name, emittedData)
+			}) {
 				others = append(others, e.Name()+"/")
 			}
 		} else if !ours[e.Name()] {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/lower"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
@@ -52,10 +53,13 @@ const (
 	WeightsEmbed = "embed"
 )
 
+// FolderWeb is the folder of transformers.js.
+const FolderWeb = names.WebFolder
+
 // Names of the files written.
 const (
-	ModelFile = "model.onnx"
-	DataFile  = "model.onnx.data"
+	ModelFile = names.GraphFile
+	DataFile  = names.DataFile
 	GenAIFile = "genai_config.json"
 )
 
@@ -68,6 +72,13 @@ type Options struct {
 	// Weights is WeightsExternal, WeightsExternalCopy or WeightsEmbed; "" is the
 	// first, or the second where LinearMatMul asks for copies.
 	Weights string
+	// Folder is where the graph and what lies beside it go in the model's folder: ""
+	// for beside config.json, or FolderWeb, with the names by which transformers.js
+	// finds them: onnx/model.onnx, its weights in onnx/model.onnx_data, …_data_1, ….
+	// With WeightsExternal those are the tensor files themselves, as reflinks, or
+	// hard links where the file system cannot; config.json must say how many
+	// (convert.Options.WebData).
+	Folder string
 	// Portable leaves out the model-local functions of domain ai.pecvt: their bodies
 	// stand where they were called. Not with AttentionORT, an operator of its own.
 	Portable bool
@@ -166,6 +177,7 @@ func (o Options) checkForm() error {
 		known("bias form", o.Bias, BiasAuto, BiasLowered, BiasMask),
 		known("linear form", o.Linear, LinearGemm, LinearMatMul),
 		known("weights", o.Weights, WeightsExternal, WeightsExternalCopy, WeightsEmbed),
+		known("folder", o.Folder, "", FolderWeb),
 	); err != nil {
 		return err
 	}

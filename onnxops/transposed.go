@@ -41,7 +41,7 @@ func (s *initializers) transposed(w family.Weight) *graph.Value {
 		}
 		v = s.g.Tensor(name, graph.Float, dims, []byte(raw.String()))
 	} else {
-		v = s.g.External(name, graph.Float, dims, DataFile, s.place(chunk{tensor: w.Tensor, transposed: &w, end: length}), length)
+		v = s.g.External(name, graph.Float, dims, s.dataFile(), s.place(chunk{tensor: w.Tensor, transposed: &w, end: length}), length)
 	}
 	s.cache[name] = v
 	return v

@@ -2,7 +2,6 @@ package onnxops
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
@@ -15,12 +14,14 @@ const dataAlign = 64
 
 // initializers turns weights into initializers, each stored tensor once.
 type initializers struct {
-	g     *graph.Graph
-	src   store.Store
-	mode  string
-	cache map[string]*graph.Value
-	data  []chunk // for model.onnx.data, in order
-	end   int64   // its length so far
+	g    *graph.Graph
+	src  store.Store
+	mode string
+	// folder is where the graph goes in the model's folder, "" for beside the model.
+	folder string
+	cache  map[string]*graph.Value
+	data   []chunk // for model.onnx.data, in order
+	end    int64   // its length so far
 }
 
 // chunk is one piece of model.onnx.data.
@@ -136,13 +137,13 @@ func (s *initializers) initializer(name string, shape []int64, info store.Info, 
 		v = s.g.Tensor(name, onnxTypes[info.DType], shape, raw)
 	case WeightsExternalCopy:
 		at := s.place(chunk{tensor: info.Name, begin: begin, end: end})
-		v = s.g.External(name, onnxTypes[info.DType], shape, DataFile, at, end-begin)
+		v = s.g.External(name, onnxTypes[info.DType], shape, s.dataFile(), at, end-begin)
 	default:
 		at, ok := s.src.Place(info.Name)
 		if !ok {
 			return s.fail(unsupported("%s: tensor %q lies in no file that a graph could read it from: embed the weights or copy them", s.src.Root(), info.Name))
 		}
-		v = s.g.External(name, onnxTypes[info.DType], shape, filepath.Base(at.File), at.Offset+begin, end-begin)
+		v = s.g.External(name, onnxTypes[info.DType], shape, fileIn(s.folder, s.src, at.File), at.Offset+begin, end-begin)
 	}
 	s.cache[name] = v
 	return v

@@ -7,7 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -22,7 +24,7 @@ import (
 
 // Write exports the model into dir: model.onnx, model.onnx.data with
 // WeightsExternalCopy, and genai_config.json where onnxruntime-genai can run the
-// graph. It returns the names of the files written, sorted. With WeightsExternal
+// graph; see Options.Folder for other places and names. It returns the names of the files written, sorted. With WeightsExternal
 // the store's files must be put into dir too: ONNX Runtime refuses symbolic links
 // and folders above, onnx hard links as well.
 //
@@ -46,8 +48,16 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (files, n
 	if err != nil {
 		return nil, nil, err
 	}
-	err = writeFile(filepath.Join(dir, ModelFile), func(w io.Writer) error { return WriteModel(w, model) })
-	if err != nil {
+	if opts.Folder != "" {
+		if err := os.MkdirAll(filepath.Join(dir, opts.Folder), 0o777); err != nil {
+			return nil, nil, fmt.Errorf("onnx: %w", err)
+		}
+	}
+	put := func(name string, fill func(io.Writer) error) error {
+		files = append(files, path.Join(opts.Folder, name))
+		return writeFile(filepath.Join(dir, opts.Folder, name), fill)
+	}
+	if err = put(ModelFile, func(w io.Writer) error { return WriteModel(w, model) }); err != nil {
 		return nil, nil, err
 	}
 	if config != nil {
@@ -60,20 +70,27 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (files, n
 			return nil, nil, err
 		}
 	}
-	files = append(files, ModelFile)
-	if opts.Weights == WeightsExternalCopy {
-		err = writeFile(filepath.Join(dir, DataFile), weights.writeData)
-		if err != nil {
-			return nil, nil, err
-		}
-		files = append(files, DataFile)
+	switch {
+	case opts.Weights == WeightsExternalCopy:
+		err = put(weights.dataFile(), weights.writeData)
+	case opts.Weights == WeightsExternal && opts.Folder != "":
+		var placed, said []string
+		placed, said, err = placeTensors(dir, src, opts.Folder)
+		files, notes = append(files, placed...), append(notes, said...)
 	}
+	if err != nil {
+		return nil, nil, err
+	}
+	slices.Sort(files)
 	return files, notes, nil
 }
 
 // genAIFor is genai_config.json for a graph. Where onnxruntime-genai cannot run
 // the standard form there is none, which a note says: other runtimes can.
 func genAIFor(m *family.Model, model *onnxpb.ModelProto, files fs.FS, opts Options) (text []byte, notes []string, err error) {
+	if opts.Folder != "" { // it looks for the graph beside its configuration
+		return nil, nil, nil
+	}
 	if err = oneHeadSize(m); err == nil {
 		err = genAIRuns(m, model)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/pecvt/pecvt/verify/conversion"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
+	"github.com/pecvt/pecvt/verify/weights"
 )
 
 // metadata holds against each other what the folder's files say of the encoding:
@@ -62,6 +63,9 @@ func (s *session) wrongMetadata(m *told) string {
 	}
 	if s.info.Attention != form {
 		return fmt.Sprintf("%s says that its attention is %q, its nodes are %q", run.GraphFile, s.info.Attention, form)
+	}
+	if found := weights.Web(s.info, s.ckpt); found != "" {
+		return found
 	}
 	return s.wrongForm()
 }

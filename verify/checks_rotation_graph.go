@@ -229,7 +229,7 @@ func (w *turner) program(group int) (*interp.Program, error) {
 			g.Initializer = append(g.Initializer, t)
 		}
 	}
-	return interp.Load(&onnxpb.ModelProto{IrVersion: from.IrVersion, OpsetImport: from.OpsetImport, Functions: from.Functions, Graph: g}, w.s.dir)
+	return interp.Load(&onnxpb.ModelProto{IrVersion: from.IrVersion, OpsetImport: from.OpsetImport, Functions: from.Functions, Graph: g}, w.s.info.Dir())
 }
 
 // feeds are the inputs for n positions.

@@ -30,7 +30,7 @@ func (s *session) weights() error {
 	for _, f := range s.ckpt.Files() {
 		names = append(names, filepath.Base(f.Path))
 	}
-	stray := weights.Stray(s.dir, s.info, s.ckpt, s.loaded)
+	stray := weights.Stray(s.info, s.ckpt, s.loaded)
 	damaged, err := s.damagedWeight()
 	if err != nil {
 		return err

@@ -290,7 +290,7 @@ func graphAndRuntime(t *testing.T, dir, graph string) []run.Runner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := run.OpenInterp(dir, info)
+	i, err := run.OpenInterp(info)
 	if err != nil {
 		t.Fatal(err)
 	}

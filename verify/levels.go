@@ -58,7 +58,7 @@ func (s *session) openORT(provider, level string) (run.Runner, error) {
 		s.step("onnx runtime %s from %s (%s)", lib.Version, lib.Path, lib.Source)
 	}
 	s.report.Runtime, s.report.RuntimePath = lib.Version, lib.Path
-	return run.OpenORT(s.dir, run.GraphFile, s.info, ort.Options{Provider: provider, OptLevel: level, Threads: s.opts.Threads, ProfileDir: s.profileDir()})
+	return run.OpenORT(s.info.Dir(), run.GraphFile, s.info, ort.Options{Provider: provider, OptLevel: level, Threads: s.opts.Threads, ProfileDir: s.profileDir()})
 }
 
 // levels runs the graph at the optimisation levels that the other checks do not

@@ -17,7 +17,7 @@ func (s *session) openRunners() error {
 	if s.opts.Runners != nil {
 		return s.admit(s.opts.Runners)
 	}
-	s.start(run.InterpName, func() (run.Runner, error) { return run.OpenInterp(s.dir, s.info) })
+	s.start(run.InterpName, func() (run.Runner, error) { return run.OpenInterp(s.info) })
 	for _, provider := range s.opts.providers() {
 		s.openORTOn(provider)
 	}

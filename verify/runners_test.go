@@ -137,7 +137,7 @@ func TestRunnersWithoutValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	graph, err := run.OpenInterp(dir, info)
+	graph, err := run.OpenInterp(info)
 	if err != nil {
 		t.Fatal(err)
 	}

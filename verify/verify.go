@@ -203,7 +203,7 @@ func somethingToVerify(dir string) error {
 	if !st.IsDir() {
 		return fmt.Errorf("verify: %s is a file: expected the folder that convert or export wrote", dir)
 	}
-	if _, err := os.Stat(filepath.Join(dir, run.GraphFile)); errors.Is(err, os.ErrNotExist) {
+	if _, err := run.FindGraph(dir); errors.Is(err, os.ErrNotExist) {
 		return hint.Errorf("verify: %s holds no %s: nothing to verify; emit the graph with pecvt export, or convert without "+hint.NoGraph, dir, run.GraphFile)
 	} else if err != nil {
 		return fmt.Errorf("verify: %w", err)
@@ -228,7 +228,7 @@ func (s *session) open() (err error) {
 		return fmt.Errorf("%s: %w", s.dir, err)
 	}
 	if n := len(s.model.Blocks); n != s.info.Layers {
-		return fmt.Errorf("%s has caches for %d layers, the checkpoint has %d: the graph belongs to another checkpoint; emit it again with pecvt export", filepath.Join(s.dir, run.GraphFile), s.info.Layers, n)
+		return fmt.Errorf("%s has caches for %d layers, the checkpoint has %d: the graph belongs to another checkpoint; emit it again with pecvt export", s.info.Path, s.info.Layers, n)
 	}
 	r := s.report
 	r.Family, r.Warnings = s.model.Family, s.model.Warnings

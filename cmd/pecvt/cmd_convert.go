@@ -89,7 +89,7 @@ goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions
 			if err != nil {
 				return err
 			}
-			if err := who.pick(&graph); err != nil {
+			if err := who.pick(&o, &graph); err != nil {
 				return err
 			}
 			if err := r.check(cmd, o, graph, noONNX); err != nil {
@@ -152,7 +152,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 			if result.Graph, err = emit(dir, *graph); err != nil {
 				return err
 			}
-			if err := stands(o.For, plan.Encoding.Spelling, result.Graph.Files, result.Graph.Notes); err != nil {
+			if err := stands(o.For, plan.Encoding.Spelling, plan.Encoding.Family, result.Graph.Files, result.Graph.Notes); err != nil {
 				return err
 			}
 		}

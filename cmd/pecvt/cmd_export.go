@@ -38,7 +38,7 @@ model.onnx: the encoding stays what it is. The source is never touched.`,
 			if err := who.check(&o, true); err != nil {
 				return err
 			}
-			if err := who.pick(&graph); err != nil {
+			if err := who.pick(&o, &graph); err != nil {
 				return err
 			}
 			return a.write(cmd, args[0], o, &graph, nil, who.warnings, force)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -52,15 +53,15 @@ definitions.`,
 			if sw.sweep {
 				return a.printSweep(cmd, args[0], o, &sw)
 			}
-			p, err := convert.NewPlan(args[0], o)
-			if err != nil {
-				return err
-			}
 			graph, err := g.options(f.to)
 			if err != nil {
 				return err
 			}
-			if err := who.pick(&graph); err != nil {
+			if err := who.pick(&o, &graph); err != nil {
+				return err
+			}
+			p, err := convert.NewPlan(args[0], o)
+			if err != nil {
 				return err
 			}
 			p.Warnings = append(p.Warnings, who.warnings...)
@@ -77,7 +78,7 @@ definitions.`,
 				for _, f := range p.Files {
 					files = append(files, f.Name)
 				}
-				if err := stands(o.For, p.Encoding.Spelling, files, p.Notes); err != nil {
+				if err := stands(o.For, p.Encoding.Spelling, p.Encoding.Family, files, p.Notes); err != nil {
 					return err
 				}
 			}
@@ -153,9 +154,14 @@ func planGraph(p *convert.Plan, o onnxops.Options) error {
 		if err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
-		p.Files = append(p.Files, convert.FilePlan{Name: name, Action: convert.Emit, Bytes: st.Size()})
-		p.Bytes += st.Size()
-		p.Written += st.Size()
+		f := convert.FilePlan{Name: name, Action: convert.Emit, Bytes: st.Size()}
+		p.Bytes += f.Bytes
+		if result.Weights == onnxops.WeightsExternal && o.Folder != "" && path.Base(name) != onnxops.ModelFile {
+			f.Action = convert.Link // of the result's own tensor files
+		} else {
+			p.Written += f.Bytes
+		}
+		p.Files = append(p.Files, f)
 	}
 	return nil
 }

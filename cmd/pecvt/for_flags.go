@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,9 +59,14 @@ var graphForms = []string{loaders.Standard, loaders.Portable, loaders.ORT, loade
 
 // pick chooses the form of graph that all named loaders run. A form that was
 // asked for stays, with a warning that says who does not run it.
-func (f *forFlags) pick(g *onnxops.Options) error {
+func (f *forFlags) pick(o *convert.Options, g *onnxops.Options) error {
 	if len(f.graphs) == 0 {
 		return nil
+	}
+	if slices.Contains(f.graphs, "transformers.js") {
+		if err := f.web(o, g); err != nil {
+			return err
+		}
 	}
 	names := strings.Join(f.graphs, ",")
 	if slices.ContainsFunc([]string{"attention", "portable", "opset"}, f.cmd.Flags().Changed) {
@@ -85,17 +91,35 @@ func (f *forFlags) pick(g *onnxops.Options) error {
 	return nil
 }
 
+// web puts the graph where transformers.js looks for it. Others are told a graph's
+// path, but for onnxruntime-genai, which wants it beside its configuration, and
+// onnx, which takes no weights in a file of two names.
+func (f *forFlags) web(o *convert.Options, g *onnxops.Options) error {
+	if slices.Contains(f.graphs, "genai") {
+		return fmt.Errorf("--for transformers.js,genai: one looks for onnx/model.onnx, the other for %s beside the graph: %w; write once for each", onnxops.GenAIFile, posenc.ErrUnsupported)
+	}
+	g.Folder = onnxops.FolderWeb
+	if g.Weights == "" && (g.Linear == onnxops.LinearMatMul || slices.Contains(f.graphs, "onnx") || slices.Contains(f.graphs, "optimum")) {
+		g.Weights = onnxops.WeightsExternalCopy
+	}
+	o.WebWeights = cmp.Or(g.Weights, onnxops.WeightsExternal)
+	return nil
+}
+
 // stands refuses a loader that does not take a result for another reason than the
 // form of its graph: one that goes by config.json's model type, and onnxruntime-genai
 // where its configuration could not be written. files and notes are the graph's.
-func stands(names []string, spelling string, files, notes []string) error {
+func stands(names []string, spelling, family string, files, notes []string) error {
 	for _, name := range names {
-		v, err := loaders.Beside(name, spelling)
+		v, err := loaders.Beside(name, spelling, family)
 		if err != nil {
 			return fmt.Errorf("--for: %w", err)
 		}
 		if v.Outcome == loaders.Refused {
-			return fmt.Errorf("--for %s: %s: %w; leave it out, or convert to what stock configurations say (hope, p-rope, nope)", name, v.Note, posenc.ErrUnsupported)
+			if spelling == loaders.Own {
+				return fmt.Errorf("--for %s: %s: %w; leave it out, or convert to what stock configurations say (hope, p-rope, nope)", name, v.Note, posenc.ErrUnsupported)
+			}
+			return fmt.Errorf("--for %s: %s: %w; leave it out", name, v.Note, posenc.ErrUnsupported)
 		}
 	}
 	if !slices.Contains(names, "genai") || slices.Contains(files, onnxops.GenAIFile) {

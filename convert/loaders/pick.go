@@ -42,14 +42,21 @@ func Missing(list []Verdict, names []string) []Verdict {
 	return out
 }
 
-// Beside returns what a loader of graphs makes of a folder whose configuration says
-// its encoding in the given form: Unknown where it does not read config.json.
-func Beside(name, form string) (Verdict, error) {
+// Beside returns what a loader of graphs makes of a folder of a family whose
+// configuration says its encoding in the given form: Unknown where it does not read
+// config.json.
+func Beside(name, form, family string) (Verdict, error) {
 	l, err := Find(name)
 	if err != nil || l.Takes != Graph {
 		return Verdict{}, err
 	}
-	return judge(l, form, ""), nil
+	v := judge(l, form, "")
+	if v.Outcome != Refused && l.Types != nil { // whatever the form of the graph
+		if of := judge(l, Standard, family); of.Outcome == Refused {
+			return of, nil
+		}
+	}
+	return v, nil
 }
 
 // JudgeFolder is [Judge] of a graph beside a configuration that says its encoding in
@@ -57,7 +64,7 @@ func Beside(name, form string) (Verdict, error) {
 func JudgeFolder(graph, beside, family string) []Verdict {
 	list := Judge(graph, family)
 	for i, v := range list {
-		if b, err := Beside(v.Loader, beside); err == nil && b.Outcome == Refused {
+		if b, err := Beside(v.Loader, beside, family); err == nil && b.Outcome == Refused {
 			list[i] = b
 		}
 	}

@@ -26,30 +26,33 @@ type Loader struct {
 	Takes   Kind   `json:"takes"`
 	// About says in a few words what it is.
 	About string `json:"about"`
+	// Types are the model types that it has, where it goes by a table of its own: it
+	// refuses every other one. nil is all.
+	Types []string `json:"types,omitempty"`
 }
 
 // Loaders returns the table of loaders, in the order documents list them.
 func Loaders() []Loader {
 	return []Loader{
-		{"transformers5", "5.24.0", Checkpoint, "transformers, current"},
-		{"transformers4", "4.57.6", Checkpoint, "transformers, the last of 4"},
-		{"llama.cpp", "converter of llama-cpp-python 0.3.36, run in xllamacpp 2026.10", Checkpoint, "convert_hf_to_gguf.py and what runs its GGUF (LM Studio, llamafile)"},
-		{"ollama", "source", Checkpoint, "ollama create from safetensors"},
-		{"vllm", "0.32", Checkpoint, "vLLM"},
-		{"sglang", "0.5.23", Checkpoint, "SGLang"},
-		{"tgi", "source", Checkpoint, "text-generation-inference"},
-		{"mlx", "mlx-lm 0.32.2, mlx 0.32.4", Checkpoint, "mlx-lm"},
-		{"candle", "source", Checkpoint, "candle-transformers"},
-		{"ctranslate2", "4.8.5", Checkpoint, "ctranslate2's converter"},
-		{"onnxruntime", "1.32.0, 1.30.0, 1.24.4", Graph, "ONNX Runtime, CPU"},
-		{"onnx", "1.23.2", Graph, "onnx's checker and reference, and tools that load by it"},
-		{"onnxruntime-web", "1.30.0", Graph, "ONNX Runtime in WebAssembly"},
-		{"transformers.js", "4.3.2", Graph, "transformers.js"},
-		{"genai", "0.18", Graph, "onnxruntime-genai"},
-		{"optimum", "2.3.0 with optimum-onnx 0.1.0", Graph, "optimum's ORTModelForCausalLM"},
-		{"openvino", "2026.4.1", Graph, "OpenVINO, CPU"},
-		{"onnxruntime-openvino", "1.24.1", Graph, "ONNX Runtime with OpenVINO's provider"},
-		{"tract", "0.23.9", Graph, "tract"},
+		{"transformers5", "5.24.0", Checkpoint, "transformers, current", nil},
+		{"transformers4", "4.57.6", Checkpoint, "transformers, the last of 4", nil},
+		{"llama.cpp", "converter of llama-cpp-python 0.3.36, run in xllamacpp 2026.10", Checkpoint, "convert_hf_to_gguf.py and what runs its GGUF (LM Studio, llamafile)", nil},
+		{"ollama", "source", Checkpoint, "ollama create from safetensors", nil},
+		{"vllm", "0.32", Checkpoint, "vLLM", nil},
+		{"sglang", "0.5.23", Checkpoint, "SGLang", nil},
+		{"tgi", "source", Checkpoint, "text-generation-inference", nil},
+		{"mlx", "mlx-lm 0.32.2, mlx 0.32.4", Checkpoint, "mlx-lm", nil},
+		{"candle", "source", Checkpoint, "candle-transformers", nil},
+		{"ctranslate2", "4.8.5", Checkpoint, "ctranslate2's converter", nil},
+		{"onnxruntime", "1.32.0, 1.30.0, 1.24.4", Graph, "ONNX Runtime, CPU", nil},
+		{"onnx", "1.23.2", Graph, "onnx's checker and reference, and tools that load by it", nil},
+		{"onnxruntime-web", "1.30.0", Graph, "ONNX Runtime in WebAssembly", nil},
+		{"transformers.js", "4.3.2", Graph, "transformers.js", webTypes},
+		{"genai", "0.18", Graph, "onnxruntime-genai", nil},
+		{"optimum", "2.3.0 with optimum-onnx 0.1.0", Graph, "optimum's ORTModelForCausalLM", nil},
+		{"openvino", "2026.4.1", Graph, "OpenVINO, CPU", nil},
+		{"onnxruntime-openvino", "1.24.1", Graph, "ONNX Runtime with OpenVINO's provider", nil},
+		{"tract", "0.23.9", Graph, "tract", nil},
 	}
 }
 
@@ -207,6 +210,9 @@ func judge(l Loader, form, family string) Verdict {
 			v.Outcome, v.How, v.Note = r.Outcome, r.How, r.Note
 			break
 		}
+	}
+	if l.Types != nil && family != "" && v.Outcome == Right && !slices.Contains(l.Types, family) {
+		v.Outcome, v.How, v.Note = Refused, Read, fmt.Sprintf("it has no model type %s", family)
 	}
 	return v
 }

@@ -57,6 +57,9 @@ MODEL = [
     # Linear layers as tools that look for MatMul find them.
     hope("hope-matmul", "--linear matmul", graph=True),
     hope("hope-portable-matmul", "--portable --linear matmul", graph=True),
+    # A folder that transformers.js loads without being told of it; weights in one file, and in several.
+    hope("hope-web", "--for transformers.js", graph=True, like="hope", only="transformers.js"),
+    hope("hope-web-shards", "--for transformers.js --max-shard-size 300kB", graph=True, like="hope", only="transformers.js", large=False),
     # GroupQueryAttention of ONNX Runtime wants heads of a multiple of 16: the bundled model has 8.
     Case("hope-ort", "convert {model} --to hope --attention ort", graph=True, small=False),
 ]

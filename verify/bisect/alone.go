@@ -94,7 +94,7 @@ func (w *walk) alone(ctx context.Context, in run.Input, caches both, i int) (flo
 	if err != nil {
 		return 0, err
 	}
-	p, err := interp.Load(model, w.s.dir)
+	p, err := interp.Load(model, w.s.info.Dir())
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", errWalk, err)
 	}

@@ -240,7 +240,7 @@ func (w *walk) cut(part []int, enter, leave []string, weights map[string]bool, x
 		if !weights[t.GetName()] {
 			continue
 		}
-		one, err := embedded(w.s.dir, t)
+		one, err := embedded(w.s.info.Dir(), t)
 		if err != nil {
 			return nil, fmt.Errorf("%w: extract: %w", errWalk, err)
 		}

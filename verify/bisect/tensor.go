@@ -90,9 +90,15 @@ func (s *search) locate(t *onnxpb.TensorProto, input int) report.TensorFinding {
 		return f
 	}
 	f.File, f.Begin, f.End = location, offset, offset+length
+	stored := location
+	for i, file := range s.ckpt.Files() {
+		if location == names.WebData(i) { // the same file by the name that the graph has for it
+			stored = filepath.Base(file.Path)
+		}
+	}
 	for _, name := range s.ckpt.Names() {
 		at, ok := s.ckpt.Place(name)
-		if ok && filepath.Base(at.File) == location && offset >= at.Offset && offset < at.Offset+at.Length {
+		if ok && filepath.Base(at.File) == stored && offset >= at.Offset && offset < at.Offset+at.Length {
 			f.Tensor = name
 		}
 	}
@@ -230,7 +236,7 @@ func (s *search) compareWeight(sources []*onnxpb.TensorProto, should *family.Wei
 			got = append(got, bytes.NewReader(t.GetRawData()))
 			continue
 		}
-		f, err := os.Open(filepath.Join(s.dir, location))
+		f, err := os.Open(filepath.Join(s.info.Dir(), location))
 		if err != nil {
 			return 0, "", err
 		}

@@ -48,7 +48,7 @@ func openGraph(ctx context.Context, m *Model, at *family.Model, n, length int) (
 // ownGraphFits tells whether the folder's graph belongs to its tensor files and
 // turns sequences of n tokens as the configuration says.
 func ownGraphFits(m *Model, n int) (bool, error) {
-	if _, err := os.Stat(filepath.Join(m.Dir, run.GraphFile)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := run.FindGraph(m.Dir); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	meta, err := run.ReadGraphMeta(m.Dir)

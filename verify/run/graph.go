@@ -1,7 +1,9 @@
 package run
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,11 +16,32 @@ import (
 	"github.com/pecvt/pecvt/verify/written"
 )
 
-// GraphFile is the name of the graph in a converted folder.
-const GraphFile = "model.onnx"
+// GraphFile is the name of the graph in a converted folder, or in names.WebFolder
+// there.
+const GraphFile = names.GraphFile
+
+// FindGraph returns the path of the graph in a folder: beside the checkpoint or
+// where transformers.js looks. None is an error of fs.ErrNotExist, two of them are
+// an error too: neither is the folder's.
+func FindGraph(dir string) (string, error) {
+	path := filepath.Join(dir, GraphFile)
+	web := filepath.Join(dir, names.WebFolder, GraphFile)
+	if _, err := os.Stat(web); errors.Is(err, fs.ErrNotExist) {
+		_, err = os.Stat(path)
+		return path, err
+	} else if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err == nil {
+		return "", fmt.Errorf("%s: a graph in it and one in %s: which is meant is not known; move one away", dir, filepath.Join(names.WebFolder, GraphFile))
+	}
+	return web, nil
+}
 
 // GraphInfo is what a graph's interface and metadata say of it.
 type GraphInfo struct {
+	// Path is the graph's file; its weights lie beside it.
+	Path  string
 	Model *onnxpb.ModelProto
 	// Written is the graph with each operator that it has written out in others as
 	// one node.
@@ -38,9 +61,15 @@ type GraphInfo struct {
 	Positions bool
 }
 
-// ReadGraph decodes model.onnx in a folder (the weights stay outside).
+// Dir is the folder that the graph lies in.
+func (g *GraphInfo) Dir() string { return filepath.Dir(g.Path) }
+
+// ReadGraph decodes the graph of a folder (the weights stay outside).
 func ReadGraph(dir string) (*GraphInfo, error) {
-	path := filepath.Join(dir, GraphFile)
+	path, err := FindGraph(dir)
+	if err != nil {
+		return nil, fmt.Errorf("graph: %w", err)
+	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("graph: %w", err)
@@ -52,7 +81,7 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 	if m.GetGraph() == nil || len(m.GetGraph().GetOutput()) == 0 {
 		return nil, fmt.Errorf("%s: no graph in it: the file is empty or truncated; emit it again with pecvt export", path)
 	}
-	g := &GraphInfo{Model: m, Written: written.Nodes(m.GetGraph())}
+	g := &GraphInfo{Path: path, Model: m, Written: written.Nodes(m.GetGraph())}
 	for _, p := range m.GetMetadataProps() {
 		switch p.GetKey() {
 		case "pecvt.encoding":

@@ -18,9 +18,9 @@ type Interp struct {
 	eng *interpEngine
 }
 
-// OpenInterp loads model.onnx of a folder into the interpreter.
-func OpenInterp(dir string, info *GraphInfo) (*Interp, error) {
-	p, err := interp.Load(info.Model, dir)
+// OpenInterp loads a folder's graph into the interpreter.
+func OpenInterp(info *GraphInfo) (*Interp, error) {
+	p, err := interp.Load(info.Model, info.Dir())
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/safetensors"
@@ -44,7 +43,7 @@ func OpenGraph(dir string, opts ort.Options) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := ort.Open(filepath.Join(dir, GraphFile), opts)
+	s, err := ort.Open(info.Path, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -23,8 +23,8 @@ type placed struct {
 // its name: where it lies, its type and shape, its bytes, and that a node reads
 // every tensor of the model; "" where all are. m is the model as the checkpoint
 // declares it.
-func Stray(dir string, info *run.GraphInfo, st store.Store, m *family.Model) string {
-	s := &placed{dir, info, st, m}
+func Stray(info *run.GraphInfo, st store.Store, m *family.Model) string {
+	s := &placed{info.Dir(), info, st, m}
 	for _, look := range []func() string{s.strayWeight, s.unlikeWeight, s.unreadWeight} {
 		if found := look(); found != "" {
 			return found

@@ -10,9 +10,8 @@ env.allowLocalModels = true;
 
 await main(env.version, async (folder, feeds, compare) => {
   env.localModelPath = path.dirname(folder) + '/';
-  const options = { dtype: 'fp32', device: 'cpu' };
-  // A folder made for it has its graph where it looks; of another one it must be told.
-  if (!fs.existsSync(path.join(folder, 'onnx', 'model.onnx'))) options.subfolder = '';
+  // A folder made for it is loaded by its defaults; of another one it must be told.
+  const options = fs.existsSync(path.join(folder, 'onnx', 'model.onnx')) ? {} : { dtype: 'fp32', device: 'cpu', subfolder: '' };
   const model = await AutoModelForCausalLM.from_pretrained(path.basename(folder), options);
   const { ids, logits } = feeds.long;
   const vocab = logits.dims[1];

@@ -1,0 +1,25 @@
+package names
+
+import "fmt"
+
+// The graph's file, and that of its own copies of weights, which lies beside it.
+const (
+	GraphFile = "model.onnx"
+	DataFile  = "model.onnx.data"
+)
+
+// WebFolder is where transformers.js looks for a graph in a model's folder, if it is
+// told nothing else.
+const WebFolder = "onnx"
+
+// WebData is the name under which transformers.js looks for the i-th file of a
+// graph's weights there: it fetches as many as config.json says.
+func WebData(i int) string {
+	if i == 0 {
+		return GraphFile + "_data"
+	}
+	return fmt.Sprint(GraphFile, "_data_", i)
+}
+
+// MaxWebData is the most files of weights that transformers.js 4.3.2 fetches.
+const MaxWebData = 100

@@ -59,6 +59,8 @@ func TestFiles(t *testing.T) {
 		{"genai: an input left out", ort, "genai", `"attention_mask" of the graph is not among them`, genai(`"attention_mask": "attention_mask",`, "")},
 		{"genai: length", ort, "genai", "context_length is 1048576", genai(`"context_length": `, `"context_length": 1048576, "was": `)},
 		{"genai: end token", ort, "genai", "eos_token_id is 99", genai(`"eos_token_id": `, `"eos_token_id": 99, "was": `)},
+		{"genai: padding", ort, "genai", "pad_token_id is 99", genai(`"pad_token_id": `, `"pad_token_id": 99, "was": `)},
+		{"genai: type", ort, "genai", `type is "qwen2": expected "llama"`, genai(`"type": "llama"`, `"type": "qwen2"`)},
 		{"genai: a cache written in place", stock, "genai", "past_present_share_buffer is true: expected false", genai(`"past_present_share_buffer": false`, `"past_present_share_buffer": true`)},
 		{"genai: a cache that grows", ort, "genai", "past_present_share_buffer is false: expected true", genai(`"past_present_share_buffer": true`, `"past_present_share_buffer": false`)},
 		{"genai: standard as written", stock, "genai", "", nil},

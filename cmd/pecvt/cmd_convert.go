@@ -174,6 +174,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 			u.note("note: " + n)
 		}
 	}
+	plan.Notes = append(plan.Notes, fileNotes(o.For, plan.Format)...) // of this run, not of the result
 	notes := plan.Notes
 	if tuned != nil {
 		result.Tuning, result.Expected = tuned.Tuning, &tuned.Estimate

@@ -82,6 +82,7 @@ definitions.`,
 					return err
 				}
 			}
+			p.Notes = append(p.Notes, fileNotes(o.For, p.Format)...)
 			p.Notes = append(p.Notes, costNotes(p)...)
 			if !noONNX {
 				p.Notes = append(p.Notes, linkNotes(o, graph)...)

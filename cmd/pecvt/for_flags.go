@@ -106,6 +106,14 @@ func (f *forFlags) web(o *convert.Options, g *onnxops.Options) error {
 	return nil
 }
 
+// fileNotes says how llama.cpp comes by its file, where a folder is written for it.
+func fileNotes(names []string, format string) []string {
+	if format == convert.GGUF || !slices.Contains(names, "llama.cpp") {
+		return nil
+	}
+	return []string{"llama.cpp reads this folder through its converter, convert_hf_to_gguf.py; -o NAME.gguf writes its file directly"}
+}
+
 // stands refuses a loader that does not take a result for another reason than the
 // form of its graph: one that goes by config.json's model type, and onnxruntime-genai
 // where its configuration could not be written. files and notes are the graph's.

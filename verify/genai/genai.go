@@ -19,6 +19,9 @@ import (
 // File is what onnxruntime-genai reads of a folder.
 const File = "genai_config.json"
 
+// decoderType makes onnxruntime-genai run a decoder with a graph's inputs and outputs.
+const decoderType = "llama"
+
 // Folder is where one lies.
 type Folder struct {
 	Dir   string
@@ -31,6 +34,8 @@ type file struct {
 	Model struct {
 		BOS           json.RawMessage `json:"bos_token_id"`
 		EOS           json.RawMessage `json:"eos_token_id"`
+		PAD           json.RawMessage `json:"pad_token_id"`
+		Type          string          `json:"type"`
 		ContextLength int             `json:"context_length"`
 		VocabSize     int             `json:"vocab_size"`
 		Decoder       struct {
@@ -95,14 +100,22 @@ func (f *Folder) Wrong(raw []byte) string {
 	if why := unlikeNames("outputs", d.Outputs, graph.GetOutput(), len(f.Model.Blocks)); why != "" {
 		return why
 	}
+	if g.Model.Type != decoderType {
+		return fmt.Sprintf("%s: type is %q: expected %q, whatever the family: of another one onnxruntime-genai asks for other inputs", File, g.Model.Type, decoderType)
+	}
 	for _, x := range []struct {
 		kind string
 		got  json.RawMessage
 		most int
-	}{{"bos", g.Model.BOS, 1}, {"eos", g.Model.EOS, math.MaxInt}} {
+	}{{"bos", g.Model.BOS, 1}, {"eos", g.Model.EOS, math.MaxInt}, {"pad", g.Model.PAD, 1}} {
 		want, err := f.specialTokens(x.kind)
 		if err != nil {
 			return err.Error()
+		}
+		if x.kind == "pad" && len(want) == 0 { // a row is filled up with what ends it
+			if want, err = f.specialTokens("eos"); err != nil {
+				return err.Error()
+			}
 		}
 		want = want[:min(len(want), x.most)]
 		if got, err := idsOf(x.got); err != nil || !slices.Equal(got, want) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/pecvt/pecvt/convert/gguf"
 	"github.com/pecvt/pecvt/posenc"
@@ -92,6 +93,9 @@ func (r *reader) plain() {
 	// people.
 	for _, key := range []string{"tensor_data_layout", "rope.scaling.finetuned", "pooling_type"} {
 		r.skip(key)
+	}
+	if n, ok := r.size("context_length"); ok && (n == 0 || n > math.MaxInt32) {
+		r.failf("%s.context_length is %d: expected 1 to %d positions: %w", r.arch.Name, n, math.MaxInt32, gguf.ErrFormat)
 	}
 	embd, ok := r.h.Tensor("token_embd.weight")
 	if !ok || len(embd.Dims) != 2 {

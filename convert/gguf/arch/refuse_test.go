@@ -52,6 +52,10 @@ func TestRefused(t *testing.T) {
 	}{
 		"architecture": {"qwen2", func(h *gguf.Header) { h.Set(gguf.NewText("general.architecture", "qwen")) }, `architecture "qwen" is unknown`, true},
 		"unknown key":  {"qwen2", func(h *gguf.Header) { h.Set(gguf.NewUint32("qwen2.interleave", 1)) }, "qwen2.interleave is not known", true},
+		"base":         {"qwen2", func(h *gguf.Header) { h.Set(gguf.NewFloat32("qwen2.rope.freq_base", -1)) }, "qwen2.rope.freq_base is -1: expected a positive number", false},
+		"no base":      {"qwen2", func(h *gguf.Header) { h.Set(gguf.NewFloat32("qwen2.rope.freq_base", float32(math.NaN()))) }, "qwen2.rope.freq_base is NaN", false},
+		"no length":    {"qwen2", func(h *gguf.Header) { h.Set(gguf.NewUint32("qwen2.context_length", 0)) }, "qwen2.context_length is 0: expected 1 to", false},
+		"length":       {"qwen2", func(h *gguf.Header) { h.Set(gguf.NewUint32("qwen2.context_length", math.MaxUint32)) }, "qwen2.context_length is 4294967295", false},
 		"experts":      {"qwen2", func(h *gguf.Header) { h.Set(gguf.NewUint32("qwen2.expert_count", 8)) }, "a mixture of experts", true},
 		"not causal":   {"qwen2", func(h *gguf.Header) { h.Set(gguf.NewBool("qwen2.attention.causal", false)) }, "attention.causal is false", true},
 		"window":       {"qwen2", func(h *gguf.Header) { h.Set(gguf.NewUint32("qwen2.attention.sliding_window", 8)) }, "sliding_window is 8", true},

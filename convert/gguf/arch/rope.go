@@ -42,6 +42,9 @@ func (r *reader) rope(s Sizes, numbers Numbers) {
 	if !ok {
 		base = 10000 // llama.cpp's
 	}
+	if !(base > 0) || math.IsInf(base, 0) {
+		r.failf("%s.rope.freq_base is %v: expected a positive number: %w", r.arch.Name, base, gguf.ErrFormat)
+	}
 	r.config[r.arch.Base] = short(base)
 	dims, ok := r.size("rope.dimension_count")
 	if !ok {

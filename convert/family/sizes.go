@@ -32,6 +32,11 @@ func readSizes(r *Reader, spec Spec, m *Model) sizes {
 		m.MaxPositions, m.TrainedLengthFrom = r.Size(k.MaxPositions...), key
 	}
 	m.TrainedLength = m.MaxPositions
+	for _, key := range append([]string{"tie_word_embeddings"}, k.Heads...) {
+		if string(r.C.Raw(key)) == "null" { // elsewhere null often is the default
+			r.Fail(fmt.Errorf("key %q is null: stock loaders stop at that; give its value, or remove the key", key))
+		}
+	}
 	m.Tied = r.BoolOr(spec.Tied, "tie_word_embeddings")
 	s := sizes{layers: r.Size(k.Layers...), heads: r.Size(k.Heads...)}
 	if s.kv = r.SizeOr(s.heads, k.KVHeads...); spec.OneKV {

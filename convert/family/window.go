@@ -2,6 +2,7 @@ package family
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -9,7 +10,7 @@ import (
 // layers returns each layer's window, 0 for full attention.
 func (w WindowRule) layers(r *Reader, n int) []int {
 	out := make([]int, n)
-	if w.Key == "" || (w.Switch != "" && !r.BoolOr(false, w.Switch)) {
+	if w.Key == "" || w.off(r) {
 		return out
 	}
 	size := w.Default
@@ -53,6 +54,26 @@ func (w WindowRule) layers(r *Reader, n int) []int {
 	}
 	w.compare(r, kinds, from)
 	return out
+}
+
+// off tells whether a switch leaves every layer without the window. layer_types that
+// ask for it all the same count where the family reads the window by them alone (From
+// below 0); stock loaders of the others have no size then, and stop.
+func (w WindowRule) off(r *Reader) bool {
+	if w.Switch == "" || r.BoolOr(false, w.Switch) {
+		return false
+	}
+	kinds, err := r.C.Texts("layer_types")
+	i := slices.Index(kinds, "sliding_attention")
+	if err != nil || i < 0 {
+		return true
+	}
+	if w.From >= 0 || !r.C.Has(w.Key) {
+		r.Fail(fmt.Errorf("layer_types[%d] is %q, yet %s is not true or %s is none: loaders of this family stop at that; set %s to true if the window is meant, else write \"full_attention\"", i, kinds[i], w.Switch, w.Key, w.Switch))
+		return true
+	}
+	r.Warn("%s is not true, yet layer_types[%d] is %q: loaders of this family take layer_types, and so does pecvt", w.Switch, i, kinds[i])
+	return false
 }
 
 // compare warns where layer_types, which counts, and max_window_layers disagree on

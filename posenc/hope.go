@@ -59,7 +59,7 @@ func ParseCut(s string) (Cut, error) {
 			return Cut{Kind: CutMaxPhase, Radians: x}, nil
 		}
 	}
-	return Cut{}, fmt.Errorf("cut %q: expected paper, k=N (planes to keep) or max-phase=RADIANS%s", s, nearest(name, []string{"paper", "k", "max-phase"}))
+	return Cut{}, fmt.Errorf("cut %q: expected paper, k=N (planes to keep) or max-phase=RADIANS%s", s, Nearest(name, []string{"paper", "k", "max-phase"}))
 }
 
 // String spells the cut as ParseCut reads it.

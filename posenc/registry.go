@@ -150,12 +150,12 @@ func (e Encoding) with(variant string, chosen bool) (Encoding, error) {
 func Suggest(name string, valid []string) string {
 	sorted := append([]string(nil), valid...)
 	sort.Strings(sorted)
-	return " is unknown" + nearest(name, valid) + " (valid: " + strings.Join(sorted, ", ") + ")"
+	return " is unknown" + Nearest(name, valid) + " (valid: " + strings.Join(sorted, ", ") + ")"
 }
 
-// nearest asks whether the nearest valid name was meant: `; did you mean
+// Nearest asks whether the nearest valid name was meant: `; did you mean
 // "hope"?`, or nothing where none is near, the name is valid, or there is none.
-func nearest(name string, valid []string) string {
+func Nearest(name string, valid []string) string {
 	best, distance := "", 3
 	for _, v := range valid {
 		if d := editDistance(strings.ToLower(name), v); d < distance {

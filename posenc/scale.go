@@ -22,7 +22,7 @@ func ParseScale(s string) (Scale, error) {
 	kind, value, ok := strings.Cut(s, ":")
 	factor, err := ParseDecimal(value)
 	if !ok || err != nil || (kind != "pi" && kind != "yarn") || factor < 1 {
-		return Scale{}, fmt.Errorf("scale %q: expected pi:FACTOR or yarn:FACTOR with a factor of at least 1, such as pi:4%s", s, nearest(kind, []string{"pi", "yarn"}))
+		return Scale{}, fmt.Errorf("scale %q: expected pi:FACTOR or yarn:FACTOR with a factor of at least 1, such as pi:4%s", s, Nearest(kind, []string{"pi", "yarn"}))
 	}
 	return Scale{Kind: kind, Factor: factor}, nil
 }

@@ -10,18 +10,21 @@ import (
 )
 
 // Table returns the families, in the order documents list them.
-func Table() family.Table { return slices.Clone(table) }
+func Table() []family.Spec { return slices.Clone(table) }
+
+// all is the table with what is known beside it.
+func all() family.Table { return family.Table{Rows: table, Missing: Missing()} }
 
 // Find looks a family up by config.json's model_type.
-func Find(modelType string) (family.Spec, error) { return table.Find(modelType) }
+func Find(modelType string) (family.Spec, error) { return all().Find(modelType) }
 
 // Load reads the model that a store of tensors and the configuration beside it
 // describe; see [family.Table.Load].
-func Load(s store.Store) (*family.Model, error) { return table.Load(s, nil) }
+func Load(s store.Store) (*family.Model, error) { return all().Load(s, nil) }
 
 // LoadIgnoring is [Load] with keys of the configuration that count as absent.
-func LoadIgnoring(s store.Store, keys []string) (*family.Model, error) { return table.Load(s, keys) }
+func LoadIgnoring(s store.Store, keys []string) (*family.Model, error) { return all().Load(s, keys) }
 
 // FromConfig builds the model that a configuration describes; see
 // [family.Table.FromConfig].
-func FromConfig(c *family.Config) (*family.Model, error) { return table.FromConfig(c) }
+func FromConfig(c *family.Config) (*family.Model, error) { return all().FromConfig(c) }

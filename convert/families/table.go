@@ -3,7 +3,7 @@ package families
 import "github.com/pecvt/pecvt/convert/family"
 
 // table has the families pecvt reads, in the order documents list them.
-var table = family.Table{
+var table = []family.Spec{
 	llama,
 	mistral,
 	ministral,

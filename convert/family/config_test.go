@@ -44,7 +44,7 @@ func TestBadConfig(t *testing.T) {
 	}{
 		"no model_type":      {map[string]string{"model_type": ""}, []string{`key "model_type" is missing`}, false},
 		"model_type number":  {map[string]string{"model_type": "7"}, []string{`key "model_type" is 7: expected a string`}, false},
-		"unknown model_type": {map[string]string{"model_type": `"lama"`}, []string{`model_type "lama" is unknown`, `did you mean "llama"?`, "(valid: arcee, bloom, "}, true},
+		"unknown model_type": {map[string]string{"model_type": `"lama"`}, []string{`model_type "lama" is unknown`, `did you mean "llama"?`, "pecvt families lists them"}, true},
 		"missing size":       {map[string]string{"hidden_size": ""}, []string{`key "hidden_size" is missing`}, false},
 		"null size":          {map[string]string{"vocab_size": "null"}, []string{`key "vocab_size" is missing`}, false},
 		"string size":        {map[string]string{"hidden_size": `"64"`}, []string{`key "hidden_size" is "64": expected a number`}, false},

@@ -1,0 +1,32 @@
+package mutants
+
+// familyMutants get a part wrong that some families have beside llama's.
+func familyMutants() []Mutant {
+	times := func(name string, factor float64) func(g *Graph) {
+		return func(g *Graph) { g.node(name).Input[1] = g.floats(nil, factor) }
+	}
+	return []Mutant{
+		inGraph("embedding-factor", "granite", "the embedding's factor is 3.01 instead of 3", times("/embed/scaled/Mul", 3.01)),
+		inGraph("branch-factor-missing", "granite", "the MLP of layer 1 is added without its factor", func(g *Graph) { g.bypass("/layers.1/output/scaled/Mul") }),
+		inGraph("logits-multiplied", "granite", "logits are multiplied by what divides them", times("/head/scaled/Mul", 2)),
+		inGraph("score-scale-of-others", "granite", "scores have 1/√d instead of the family's factor", func(g *Graph) {
+			attribute(g.node("/layers.0/attn/Attention"), "scale").F = 0.25
+		}),
+		inGraph("norm-weight-as-stored", "gemma", "a norm takes its weight as it is stored, and not one more", func(g *Graph) {
+			n := g.node("/layers.1/mlp_norm/RMSNormalization")
+			n.Input[1] = g.node("/layers.1/mlp_norm/weight/Add").Input[0]
+		}),
+		inGraph("relu-not-squared", "arcee", "the activation is relu instead of its square", func(g *Graph) { g.bypass("/layers.0/mlp/act/Mul") }),
+		inGraph("head-bias-missing", "phi", "the head has no bias", func(g *Graph) {
+			n := g.node("/head/Gemm")
+			n.Input = n.Input[:2]
+		}),
+		inGraph("clip-missing", "olmo", "keys of layer 0 are not brought within bounds", func(g *Graph) { g.bypass("/layers.0/attn/k_clip/Clip") }),
+		inGraph("halves-for-pairs", "glm", "planes are of halves instead of neighbours", func(g *Graph) {
+			attribute(g.node("/layers.0/attn/q/Rotation"), "interleaved").I = 0
+		}),
+		inGraph("full-layer-turns-not-window", "cohere2", "a layer that sees everything has the window of the others", func(g *Graph) {
+			g.node("/layers.1/attn/Attention").Input[3] = g.node("/layers.0/attn/Attention").Input[3]
+		}),
+	}
+}

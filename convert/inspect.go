@@ -160,7 +160,7 @@ func (in *Inspection) spectrum(m *family.Model) {
 		}
 	}
 	for i, a := range m.Attentions() {
-		if a.Rotary.Dim == 0 {
+		if a.Rotary.Dim == 0 || a.Rope != nil { // of types of layers, full attention is shown
 			continue
 		}
 		s, unscaled := a.Rotary.Spectrum.Clone(), m.Rope.Base()

@@ -61,35 +61,38 @@ const roomyLength = 4096
 // scaling, the length up to which nothing is scaled.
 func tableLength(m *family.Model) (int, error) {
 	roomy := max(m.MaxPositions, roomyLength)
-	if m.Rope.Type == "" { // nothing declared that could change with the length
-		return roomy, nil
+	length := roomy
+	for _, rope := range m.Ropes() {
+		trained, err := rope.Spectrum(m.TrainedLength)
+		if err != nil {
+			return 0, err
+		}
+		longer, err := rope.Spectrum(roomy)
+		if err != nil {
+			return 0, err
+		}
+		switch {
+		case slices.Equal(trained.InvFreq, longer.InvFreq):
+		case rope.Type == "dynamic":
+			length = min(length, m.MaxPositions)
+		default:
+			length = min(length, m.TrainedLength)
+		}
 	}
-	trained, err := m.Rope.Spectrum(m.TrainedLength)
-	if err != nil {
-		return 0, err
-	}
-	longer, err := m.Rope.Spectrum(roomy)
-	if err != nil {
-		return 0, err
-	}
-	switch {
-	case slices.Equal(trained.InvFreq, longer.InvFreq):
-		return roomy, nil
-	case m.Rope.Type == "dynamic":
-		return m.MaxPositions, nil
-	}
-	return m.TrainedLength, nil
+	return length, nil
 }
 
 // turnsFor is the model as it turns for sequences of up to n positions. Rotations
 // of the other rope types are taken from the blocks as they stand.
 func turnsFor(m *family.Model, n int) (*family.Model, error) {
-	if m.Rope.Type == "" {
-		return m, nil
+	for _, rope := range m.Ropes() {
+		t, err := posenc.FindRopeType(rope.Type)
+		if err != nil {
+			return nil, err
+		}
+		if t.ByLength {
+			return m.AtLength(n)
+		}
 	}
-	t, err := posenc.FindRopeType(m.Rope.Type)
-	if err != nil || !t.ByLength {
-		return m, err
-	}
-	return m.AtLength(n)
+	return m, nil
 }

@@ -85,6 +85,7 @@ var judged = []family.Feature{
 	family.NormAfterRotation,
 	family.OutputHeadNorm,
 	family.SpectraPerHead,
+	family.SpectraByType,
 	family.SpectraPerLayer,
 	family.ContextualPhase,
 	family.ShiftedKV,

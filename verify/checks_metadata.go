@@ -202,7 +202,7 @@ func (s *session) unlikePlanes(length int, after []float64, gain float64) string
 		return fmt.Sprintf("at length %d: %v", length, err)
 	}
 	for i, a := range m.Attentions() {
-		if a.Rotary.Dim == 0 || a.Spectra != nil {
+		if a.Rotary.Dim == 0 || a.Spectra != nil || a.Rope != nil { // the planes are those of full attention
 			continue
 		}
 		got, want := turningPlanes(a.Rotary), after

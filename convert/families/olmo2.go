@@ -16,3 +16,15 @@ var olmo2 = family.Spec{
 	QKNorm: family.Rule{Always: true}, NormOverHeads: true,
 	Rope: family.RopeDefaults{Theta: 10000},
 }
+
+// olmo3: olmo2 with layers of sliding attention, three of four, which turn by a
+// declaration of their own: yarn is of full attention alone.
+var olmo3 = family.Spec{
+	Name: "olmo3", ModelType: "olmo3", Architecture: "Olmo3ForCausalLM",
+	About: "a rotation for each type of layer",
+	Names: olmo2.Names, Norm: family.RMS, EpsKey: "rms_norm_eps", Eps: 1e-5, Act: "silu", MaxPositions: 2048,
+	QKVBias: family.Rule{Key: "attention_bias"}, OBias: family.Rule{Key: "attention_bias"},
+	QKNorm: family.Rule{Always: true}, NormOverHeads: true,
+	Window: family.WindowRule{Key: "sliding_window", Default: 4096, ByType: true, Full: every(4)},
+	Rope:   family.RopeDefaults{Theta: 500000, Sliding: &family.RopeDefaults{Theta: 500000}},
+}

@@ -17,6 +17,7 @@ var table = []family.Spec{
 	phi3,
 	smollm3,
 	olmo2,
+	olmo3,
 	granite,
 	hyperCLOVAX,
 	gemma,

@@ -24,6 +24,7 @@ func build(r *Reader, spec Spec) *Model {
 		pos = ropePosition(r, spec, m, s.headDim)
 	}
 	windows := spec.Window.layers(r, s.layers)
+	sliding := slidingPosition(r, spec, m, windows, s.headDim)
 	r.Fail(pos.Rotary.Check())
 	if r.Err != nil {
 		return nil
@@ -43,6 +44,9 @@ func build(r *Reader, spec Spec) *Model {
 	for i := range m.Blocks {
 		b.layer = i
 		m.Blocks[i] = b.block(pos, windows[i])
+		if sliding != nil && windows[i] > 0 {
+			sliding.turn(m.Blocks[i].Attn())
+		}
 		for _, t := range b.n.Ignore {
 			m.Ignored = append(m.Ignored, b.name(t))
 		}
@@ -58,19 +62,24 @@ func build(r *Reader, spec Spec) *Model {
 // ropePosition reads the rope keys and the spectrum they declare.
 func ropePosition(r *Reader, spec Spec, m *Model, headDim int) Position {
 	r.Fail(readRope(m, headDim, spec.Rope))
+	return Position{Rotary: rotaryOf(r, spec, m, m.Rope)}
+}
+
+// rotaryOf is the rotation that a declaration gives at the trained length.
+func rotaryOf(r *Reader, spec Spec, m *Model, p posenc.RopeParams) posenc.Rotary {
 	if r.Err == nil {
-		r.Fail(spec.checkRope(m.Rope))
+		r.Fail(spec.checkRope(p))
 	}
 	if r.Err != nil {
-		return Position{}
+		return posenc.Rotary{}
 	}
-	s, err := m.Rope.Spectrum(m.TrainedLength)
+	s, err := p.Spectrum(m.TrainedLength)
 	r.Fail(err)
-	rotary := posenc.Rotary{Spectrum: s, HeadDim: headDim, Dim: m.Rope.RotaryDim()}
+	rotary := posenc.Rotary{Spectrum: s, HeadDim: p.HeadDim, Dim: p.RotaryDim()}
 	if spec.Interleaved {
 		rotary.Pairing = posenc.Interleaved
 	}
-	return Position{Rotary: rotary}
+	return rotary
 }
 
 // builder makes one layer's weights from a family's name templates.

@@ -28,6 +28,7 @@ const (
 	NormAfterRotation Feature = "norms of queries and keys after the rotation"
 	OutputHeadNorm    Feature = "a norm of each head's output"
 	SpectraPerHead    Feature = "spectra per head"
+	SpectraByType     Feature = "a rotation for each type of layer"
 	SpectraPerLayer   Feature = "a spectrum in the weights, not in the configuration"
 	ContextualPhase   Feature = "contextual phases"
 	ShiftedKV         Feature = "keys or values mixed with the one before"
@@ -63,6 +64,7 @@ func Named() []Feature {
 		NormAfterRotation,
 		OutputHeadNorm,
 		SpectraPerHead,
+		SpectraByType,
 		SpectraPerLayer,
 		ContextualPhase,
 		ShiftedKV,
@@ -136,11 +138,11 @@ func (m *Model) Encoding() string {
 			list = append(list, name)
 		}
 	}
-	rotation := "rope"
-	if m.Rope.Type != "" && m.Rope.Type != "default" {
-		rotation = m.Rope.Type
-	}
 	for _, a := range m.Attentions() {
+		rotation := "rope"
+		if name := m.RopeOf(a).Type; name != "" && name != "default" {
+			rotation = name
+		}
 		turns := a.Rotary.Dim > 0
 		add(turns && a.Phase != nil, "grape-m-ctx")
 		learned := a.Spectra != nil || m.learned

@@ -29,6 +29,9 @@ func (s Spec) ConfigKeys() []string {
 		list = append(list, rule.Key, rule.Older)
 	}
 	list = append(list, s.EpsKey, s.EpsOlder, s.Rope.ThetaKey, s.Rope.PartialKey)
+	if s.Rope.Sliding != nil {
+		list = append(list, s.Rope.Sliding.ThetaKey)
+	}
 	if s.Window.Key != "" {
 		list = append(list, s.Window.Key, "layer_types")
 		if !s.Window.ByType {

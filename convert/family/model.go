@@ -1,6 +1,9 @@
 package family
 
 import (
+	"reflect"
+	"slices"
+
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -35,8 +38,9 @@ type Model struct {
 	FinalNorm                        Norm
 	Head                             Linear // (Vocab, Hidden)
 	Blocks                           []Block
-	// Rope is the rotary encoding as the rope keys declare it; its Type is empty
-	// where the family has none of them: what turns is then in the blocks alone.
+	// Rope is the rotary encoding as the rope keys declare it, of layers of full
+	// attention where their types differ (RopeOf); its Type is empty where the
+	// family has none of them: what turns is then in the blocks alone.
 	Rope posenc.RopeParams
 	// Config is config.json, or the source's configuration inside of it where
 	// Extension is set.
@@ -139,6 +143,8 @@ type Attention struct {
 	// projections; 0 is none.
 	Clip   float64
 	Window int
+	// Rope is what the rope keys declare of this layer's type; nil is Model.Rope.
+	Rope   *posenc.RopeParams
 	Rotary posenc.Rotary
 	// Spectra, Phase, Bias, KShift and VShift are nil in a plain rotary layer.
 	Spectra        *HeadSpectra
@@ -163,14 +169,39 @@ func (m *Model) AtLength(n int) (*Model, error) {
 	if m.Rope.Type == "" {
 		return c, nil
 	}
-	s, err := m.Rope.Spectrum(n)
-	if err != nil {
-		return nil, err
-	}
 	for _, a := range c.Attentions() {
-		if a.Rotary.Dim > 0 { // a layer without rotation stays so
-			a.Rotary.Spectrum = s.Clone()
+		if a.Rotary.Dim == 0 { // a layer without rotation stays so
+			continue
 		}
+		s, err := m.RopeOf(a).Spectrum(n)
+		if err != nil {
+			return nil, err
+		}
+		a.Rotary.Spectrum = s
 	}
 	return c, nil
+}
+
+// RopeOf is what the rope keys declare of a layer of the model.
+func (m *Model) RopeOf(a *Attention) posenc.RopeParams {
+	if a.Rope != nil {
+		return *a.Rope
+	}
+	return m.Rope
+}
+
+// Ropes are what the rope keys declare: Rope, and what types of layers have beside
+// it; none where the family has no rope keys.
+func (m *Model) Ropes() []posenc.RopeParams {
+	if m.Rope.Type == "" {
+		return nil
+	}
+	list := []posenc.RopeParams{m.Rope}
+	for _, a := range m.Attentions() {
+		same := func(p posenc.RopeParams) bool { return reflect.DeepEqual(p, *a.Rope) }
+		if a.Rope != nil && !slices.ContainsFunc(list, same) {
+			list = append(list, *a.Rope)
+		}
+	}
+	return list
 }

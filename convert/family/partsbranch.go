@@ -20,6 +20,7 @@ func (a *Attention) Parts() []Part {
 	has(a.NormAfter && (a.QNorm != nil || a.KNorm != nil), NormAfterRotation)
 	has(a.QNorm != nil && a.QNorm.Size != a.QKDim || a.KNorm != nil && a.KNorm.Size != a.QKDim, NormOverHeads)
 	has(a.VDim != a.QKDim, ValuesOfOtherSize)
+	has(a.Rope != nil, SpectraByType)
 	has(a.Spectra != nil, SpectraPerHead)
 	has(a.Phase != nil, ContextualPhase)
 	has(a.Rotary.Dim > 0 && a.Rotary.Pairing == posenc.Interleaved, InterleavedPairs)

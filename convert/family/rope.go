@@ -20,6 +20,13 @@ func ropeDict(c *Config, def RopeDefaults) (key string, dict *Object, err error)
 	if err != nil {
 		return "", nil, err
 	}
+	name := "rope_parameters"
+	if def.Sliding != nil {
+		if newer, err = ofType(newer, FullLayers); err != nil {
+			return "", nil, err
+		}
+		name += "." + FullLayers
+	}
 	older, err := c.Object.Object("rope_scaling")
 	if err != nil {
 		return "", nil, err
@@ -27,15 +34,15 @@ func ropeDict(c *Config, def RopeDefaults) (key string, dict *Object, err error)
 	switch {
 	case newer != nil && older != nil && len(older.Keys()) > 0 && len(newer.Keys()) > 0:
 		if at, a, b := differ(c, newer, older, def); at != "" {
-			return "", nil, fmt.Errorf("keys %q and %q disagree on %s (%s, %s), and loaders take the one or the other: keep the one that is meant", "rope_parameters", "rope_scaling", at, a, b)
+			return "", nil, fmt.Errorf("keys %q and %q disagree on %s (%s, %s), and loaders take the one or the other: keep the one that is meant", name, "rope_scaling", at, a, b)
 		}
-		return "rope_parameters", newer, nil
+		return name, newer, nil
 	case newer != nil && len(newer.Keys()) > 0:
-		return "rope_parameters", newer, nil
+		return name, newer, nil
 	case older != nil:
 		return "rope_scaling", older, nil
 	case newer != nil:
-		return "rope_parameters", newer, nil
+		return name, newer, nil
 	default:
 		return "", &Object{}, nil
 	}
@@ -96,15 +103,26 @@ type RopeDefaults struct {
 	// TrainedLength is original_max_position_embeddings for the types that
 	// scale; 0 is max_position_embeddings.
 	TrainedLength int
+	// Sliding is of layers of sliding attention, where these turn by a declaration
+	// of their own: rope_parameters then holds one for each type of layer, and
+	// rope_scaling is that of full attention.
+	Sliding *RopeDefaults
 }
 
-// readRope reads the rotary encoding and the trained length.
+// readRope reads the rotary encoding, that of layers of full attention where their
+// types differ, and the trained length.
 func readRope(m *Model, headDim int, def RopeDefaults) error {
-	c := m.Config
-	key, dict, err := ropeDict(c, def)
-	if err != nil {
-		return err
+	key, dict, err := ropeDict(m.Config, def)
+	if err == nil {
+		m.Rope, err = m.readRopeDict(key, dict, headDim, def)
 	}
+	return err
+}
+
+// readRopeDict reads one dictionary of rope keys, and the top level for what it
+// leaves out.
+func (m *Model) readRopeDict(key string, dict *Object, headDim int, def RopeDefaults) (none posenc.RopeParams, err error) {
+	c := m.Config
 	at := func(err error) error {
 		if err == nil || key == "" {
 			return err
@@ -116,15 +134,15 @@ func readRope(m *Model, headDim int, def RopeDefaults) error {
 	share := p.Share()
 	name, _, err := dict.Text("rope_type")
 	if err != nil {
-		return at(err)
+		return none, at(err)
 	}
 	older, _, err := dict.Text("type")
 	if err != nil {
-		return at(err)
+		return none, at(err)
 	}
 	switch {
 	case name != "" && older != "" && name != older:
-		return at(fmt.Errorf("keys %q (%s) and %q (%s) disagree: %w; loaders differ in which they take (transformers rope_type, mlx-lm and Ollama type): remove the one that is not meant", "rope_type", name, "type", older, posenc.ErrUnsupported))
+		return none, at(fmt.Errorf("keys %q (%s) and %q (%s) disagree: %w; loaders differ in which they take (transformers rope_type, mlx-lm and Ollama type): remove the one that is not meant", "rope_type", name, "type", older, posenc.ErrUnsupported))
 	case name != "":
 		p.Type = name
 	case older != "":
@@ -135,20 +153,20 @@ func readRope(m *Model, headDim int, def RopeDefaults) error {
 	}
 	row, err := posenc.FindRopeType(p.Type)
 	if err != nil {
-		return at(err)
+		return none, at(err)
 	}
 	if err := m.ropeKeys(key, dict, row); err != nil {
-		return at(err)
+		return none, at(err)
 	}
 	theta, partial := def.keys()
 	if err := floats(c.Object, map[string]*float64{theta: &p.Theta, partial: &share}); err != nil {
-		return err
+		return none, err
 	}
 	if err := at(floats(dict, map[string]*float64{"rope_theta": &p.Theta, "partial_rotary_factor": &share})); err != nil {
-		return err // the dictionary has the last word
+		return none, err // the dictionary has the last word
 	}
 	if share < 0 {
-		return at(fmt.Errorf("partial_rotary_factor %v: expected a number from 0 to 1", share))
+		return none, at(fmt.Errorf("partial_rotary_factor %v: expected a number from 0 to 1", share))
 	}
 	p.SetShare(share)
 	for _, outer := range []struct {
@@ -161,33 +179,34 @@ func readRope(m *Model, headDim int, def RopeDefaults) error {
 	}
 	if err := at(floats(dict, map[string]*float64{"factor": &p.Factor, "beta_fast": &p.BetaFast, "beta_slow": &p.BetaSlow,
 		"mscale": &p.MScale, "mscale_all_dim": &p.MScaleAllDim, "low_freq_factor": &p.LowFreqFactor, "high_freq_factor": &p.HighFreqFactor})); err != nil {
-		return err
+		return none, err
 	}
 	if v, ok, err := dict.Float("attention_factor"); err != nil {
-		return at(err)
+		return none, at(err)
 	} else if ok {
 		p.AttentionFactor = &v
 	}
-	if string(dict.Raw("truncate")) == "null" { // what is there and null is false
+	if def.Sliding != nil && dict.Raw("truncate") != nil {
+		m.Warn("%s.truncate (%s) is read by no loader where rope_parameters is keyed by the types of layers: the ends of yarn's ramp are rounded; remove the key", key, dict.Raw("truncate"))
+	} else if string(dict.Raw("truncate")) == "null" { // what is there and null is false
 		p.Truncate = false
 		m.Warn("%s.truncate is null, which transformers takes for false: the ends of yarn's ramp are not rounded; write false, or leave the key out for true", key)
 	} else if v, ok, err := dict.Bool("truncate"); err != nil {
-		return at(err)
+		return none, at(err)
 	} else if ok {
 		p.Truncate = v
 	}
 	p.BetaFast, p.BetaSlow = cmp.Or(p.BetaFast, 32), cmp.Or(p.BetaSlow, 1) // 0 is none there
 	if p.ShortFactor, err = dict.Floats("short_factor"); err != nil {
-		return at(err)
+		return none, at(err)
 	}
 	if p.LongFactor, err = dict.Floats("long_factor"); err != nil {
-		return at(err)
+		return none, at(err)
 	}
 	if err := trainedLength(m, &p, key, dict, def.TrainedLength); err != nil {
-		return err
+		return none, err
 	}
-	m.Rope = p
-	return nil
+	return p, nil
 }
 
 // trainedLength reads L: the original length where scaling is declared, else

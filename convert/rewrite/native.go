@@ -33,7 +33,12 @@ func (r *Rewrite) native(m *family.Model) error {
 	r.judged(loaders.FormOf(found, r.Family), kept && m.NewKeysAlone())
 	r.Config = m.Config.Object.Clone()
 	if !kept {
-		if err := writeRope(r.Config, spec, m.Rope, found, false); err != nil {
+		write := func() error { return writeRope(r.Config, spec, m.Rope, found, false) }
+		if spec.Rope.Sliding != nil {
+			write = func() error { return writeByType(r.Config, m, found) }
+			r.note("layers of sliding attention turn as they do: they see no distance beyond their window, and what changes is in the keys of layers of full attention")
+		}
+		if err := write(); err != nil {
 			return err
 		}
 		setNumber(r.Config, "max_position_embeddings", float64(r.MaxPositions))

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
@@ -22,6 +24,7 @@ var known = []family.Feature{
 	family.NormAfterRotation,
 	family.OutputHeadNorm,
 	family.SpectraPerHead,
+	family.SpectraByType,
 	family.SpectraPerLayer,
 	family.ContextualPhase,
 	family.ShiftedKV,
@@ -46,7 +49,7 @@ func readable(m *family.Model, o Options) error {
 	if err := m.Beyond(family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
 		family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize,
 		family.EmbeddingScale, family.ScaledBranches, family.ScaledLogits, family.CappedLogits, family.OffsetNorms, family.BareNorms, family.ClippedHeads,
-		family.InterleavedPairs); err != nil {
+		family.InterleavedPairs, family.SpectraByType); err != nil {
 		return err
 	}
 	spec, err := families.Find(m.ModelType)
@@ -55,6 +58,21 @@ func readable(m *family.Model, o Options) error {
 	}
 	if o.Layout == Partial && spec.ReadsPartial && spec.PartialLayout == "" {
 		return hint.Errorf("layout %s: family %s spells a partial rotary dimension in keys of its own: %w; "+hint.Layout+" native can", Partial, m.Family, posenc.ErrUnsupported)
+	}
+	return nil
+}
+
+// byType refuses what layers that turn by declarations of their own cannot become:
+// rewrites of the rope keys change those of full attention alone.
+func byType(m *family.Model, o Options, enc posenc.Encoding) error {
+	if !slices.Contains(m.Features(), family.SpectraByType) {
+		return nil
+	}
+	switch {
+	case enc.Target == nil, o.Spectra != nil:
+		return hint.Errorf("%s: %w; "+hint.To+" hope, and what else is one spectrum for all heads, is spelled in the keys of layers of full attention", family.SpectraByType, posenc.ErrUnsupported)
+	case o.Layout == Partial:
+		return hint.Errorf("layout %s: %s: %w; "+hint.Layout+" native can", Partial, family.SpectraByType, posenc.ErrUnsupported)
 	}
 	return nil
 }

@@ -9,8 +9,8 @@ import "github.com/pecvt/pecvt/convert/family"
 func zeroQueries(m *family.Model, planes []int) []Edit {
 	e := edits{}
 	for _, a := range m.Attentions() {
-		if a.Rotary.Dim == 0 {
-			continue // a layer without rotation has no planes to remove
+		if a.Rotary.Dim == 0 || a.Rope != nil {
+			continue // a layer without rotation has no planes to remove, one of another type keeps its own
 		}
 		order := make([]source, a.QKDim)
 		for j := range order {

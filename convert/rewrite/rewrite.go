@@ -108,7 +108,9 @@ func Make(m *family.Model, src family.Source, options Options) (*Rewrite, error)
 		return nil, hint.Errorf(hint.To+" %s: from %s: %w: %s", r.To, m.Encoding(), posenc.ErrUnsupported, rule.reason)
 	}
 	if j.from == fromRope {
-		err = r.declaredSpectra(m, enc)
+		if err = byType(m, o, enc); err == nil {
+			err = r.declaredSpectra(m, enc)
+		}
 	}
 	if err == nil && o.Spectra != nil {
 		err = r.selected(j)

@@ -69,6 +69,7 @@ var bisected = []family.Feature{
 	family.NormAfterRotation,
 	family.OutputHeadNorm,
 	family.SpectraPerHead,
+	family.SpectraByType,
 	family.SpectraPerLayer,
 	family.ContextualPhase,
 	family.ShiftedKV,

@@ -81,6 +81,7 @@ var rewritable = []family.Feature{
 	family.NormAfterRotation,
 	family.OutputHeadNorm,
 	family.SpectraPerHead,
+	family.SpectraByType,
 	family.SpectraPerLayer,
 	family.ContextualPhase,
 	family.ShiftedKV,

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -177,6 +178,7 @@ func (s *conversion) expected(f flags) (*expectation, error) {
 		for i, a := range m.Attentions() {
 			if f.retrofit != nil && f.retrofit.Selection != nil {
 				err = f.retrofit.still(a, i)
+			} else if !asIs && enc.Target != nil && a.Rope != nil { // a layer of another type stays
 			} else if !asIs && enc.Target != nil {
 				err = retarget(a, enc, in)
 			} else if !asIs {
@@ -193,8 +195,10 @@ func (s *conversion) expected(f flags) (*expectation, error) {
 
 // byLength reports a rotation that depends on the sequence's length.
 func byLength(m *family.Model) bool {
-	row, err := posenc.FindRopeType(m.Rope.Type)
-	return err == nil && row.ByLength
+	return slices.ContainsFunc(m.Ropes(), func(p posenc.RopeParams) bool {
+		row, err := posenc.FindRopeType(p.Type)
+		return err == nil && row.ByLength
+	})
 }
 
 // retarget gives a layer the spectrum of an encoding that is one for all heads.

@@ -154,6 +154,7 @@ var known = []family.Feature{
 	family.NormAfterRotation,
 	family.OutputHeadNorm,
 	family.SpectraPerHead,
+	family.SpectraByType,
 	family.SpectraPerLayer,
 	family.ContextualPhase,
 	family.ShiftedKV,

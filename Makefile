@@ -20,7 +20,7 @@ DEMO_MODEL := testdata/models/stories260K
 DEMO := build/demo
 
 .DEFAULT_GOAL := build
-.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench demo interop interop-quick ort clean
+.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench demo interop interop-quick families ort clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ demo: ort build ## stories260K to HoPE, ONNX, and the report of verify
 
 interop: build ## results in other tools, pinned and cached: docs/interop.md (MODEL=DIR one more model, ONLY=NAME,… some tools)
 	python3 testdata/interop/interop.py --pecvt $(BIN) $(if $(MODEL),--model '$(MODEL)') $(if $(ONLY),--only '$(ONLY)')
+
+families: build ort ## every decoder of transformers through inspect, export, verify, hope and grape-m: docs/families.md (TYPES=a,b some)
+	python3 testdata/tools/families.py --pecvt $(BIN) $(if $(TYPES),--types '$(TYPES)')
 
 interop-quick: build ## onnx's checker and reference; transformers where `make interop` has installed it
 	python3 testdata/interop/interop.py --pecvt $(BIN) --quick

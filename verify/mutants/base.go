@@ -66,6 +66,7 @@ func Bases() []Base {
 		{Name: "phi", Model: "families/phi", To: "rope"},
 		{Name: "olmo", Model: "families/olmo", To: "rope"},
 		{Name: "glm", Model: "families/glm", To: "hope"},
+		{Name: "olmo3", Model: "families/olmo3", To: "hope"},
 		{Name: "cohere2", Model: "families/cohere2", To: "rope"},
 		{Name: "bloom", Model: "golden/bloom", To: "alibi"},
 		{Name: "bloom-mask", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask},

@@ -28,5 +28,13 @@ func familyMutants() []Mutant {
 		inGraph("full-layer-turns-not-window", "cohere2", "a layer that sees everything has the window of the others", func(g *Graph) {
 			g.node("/layers.1/attn/Attention").Input[3] = g.node("/layers.0/attn/Attention").Input[3]
 		}),
+		inGraph("full-layer-turns-as-sliding", "olmo3", "queries and keys of a layer of full attention turn by the tables of sliding layers", func(g *Graph) {
+			for _, side := range []string{"q", "k"} {
+				copy(g.node("/layers.1/attn/" + side + "/Rotation").Input[1:], g.node("/layers.0/attn/" + side + "/Rotation").Input[1:])
+			}
+		}),
+		inResult("sliding-base", "olmo3", "layers of sliding attention turn by base 400 instead of 500", func(f *Folder) {
+			f.config("\"rope_theta\": 500.0,\n      \"rope_type\": \"default\"", "\"rope_theta\": 400.0,\n      \"rope_type\": \"default\"")
+		}),
 	}
 }

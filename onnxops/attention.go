@@ -59,7 +59,7 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 		Op: "Attention", Name: name,
 		In:    []*graph.Value{q, k, e.marked(l, v, past[1]), mask, past[0], past[1]},
 		Out:   []string{name + "_output_0", present[0], present[1]},
-		Attrs: []graph.Attr{graph.FloatAttr("scale", a.Scale)},
+		Attrs: scoreAttrs(a),
 	})
 	e.presents = append(e.presents, out[1:]...)
 	y := out[0]
@@ -67,6 +67,15 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 	y = g.Op("Transpose", at(names.Joined)+names.Transposed, []*graph.Value{y}, graph.IntsAttr("perm", 0, 2, 1, 3))
 	y = g.Op("Reshape", at(names.Joined)+names.Reshape, []*graph.Value{y, e.rows(a.Heads * a.VDim)})
 	return e.linearOnto(at(family.AtO), residual, y, a.O)
+}
+
+// scoreAttrs are the attributes of both operators that say how scores are made.
+func scoreAttrs(a *family.Attention) []graph.Attr {
+	attrs := []graph.Attr{graph.FloatAttr("scale", a.Scale)}
+	if a.Cap > 0 {
+		attrs = append(attrs, graph.FloatAttr("softcap", a.Cap))
+	}
+	return attrs
 }
 
 // widened puts extra coordinates before the heads v: a kernel that adds the

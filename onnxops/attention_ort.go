@@ -17,9 +17,9 @@ func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *g
 	attrs := []graph.Attr{
 		graph.IntAttr("num_heads", a.Heads),
 		graph.IntAttr("kv_num_heads", a.KVHeads),
-		graph.FloatAttr("scale", a.Scale),
 		graph.IntAttr("do_rotary", 1),
 	}
+	attrs = append(attrs, scoreAttrs(a)...)
 	if a.Rotary.Pairing == posenc.Interleaved {
 		attrs = append(attrs, graph.IntAttr("rotary_interleaved", 1))
 	}

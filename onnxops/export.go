@@ -66,6 +66,7 @@ var emitted = []family.Feature{
 	family.BiasForget,
 	family.BiasPath,
 	family.EmbeddingScale,
+	family.CappedScores,
 	family.ScaledBranches,
 	family.ScaledLogits,
 	family.CappedLogits,
@@ -100,6 +101,11 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 		return nil, nil, err
 	}
 	e := newEmitter(src, opts)
+	for _, a := range m.Attentions() {
+		if a.Cap > 0 { // ONNX Runtime before 1.29 caps what the mask hides (1.23.2, 1.26.0)
+			e.g.Lower(lower.Always("Attention"))
+		}
+	}
 	table := e.weights.stored(m.Embed)
 	x := e.embed(table)
 	x = e.scaled(names.EmbedScaled, x, m.EmbedScale)

@@ -95,6 +95,7 @@ var judged = []family.Feature{
 	family.BiasForget,
 	family.BiasPath,
 	family.EmbeddingScale,
+	family.CappedScores,
 	family.ScaledBranches,
 	family.ScaledLogits,
 	family.CappedLogits,
@@ -181,12 +182,13 @@ func (s *session) wantedOfAttention(layer int, a *family.Attention, want map[str
 	for _, side := range []names.Side{names.Q, names.K} {
 		want[names.Layer(layer, side.Heads())+names.Rotation] = turned
 	}
+	softcap := float32(a.Cap)
 	if s.info.Attention == "ort" {
-		must(names.Layer(layer, names.GroupQueryAttention), numbers{"scale": scale, "num_heads": int64(a.Heads), "kv_num_heads": int64(a.KVHeads),
+		must(names.Layer(layer, names.GroupQueryAttention), numbers{"softcap": softcap, "scale": scale, "num_heads": int64(a.Heads), "kv_num_heads": int64(a.KVHeads),
 			"rotary_interleaved": interleaved, "local_window_size": window})
 		return
 	}
-	must(names.Layer(layer, names.Attention), numbers{"scale": scale, "q_num_heads": int64(a.Heads)}) // the latter where it is written out
+	must(names.Layer(layer, names.Attention), numbers{"scale": scale, "softcap": softcap, "q_num_heads": int64(a.Heads)}) // the latter where it is written out
 	if a.Rotary.Dim == 0 {
 		return
 	}
@@ -219,7 +221,7 @@ func wrongAttribute(n *onnxpb.NodeProto, want numbers) string {
 			return fmt.Sprintf("%s has %s = %v: expected %v", n.GetName(), name, got, should)
 		}
 	}
-	for _, name := range []string{"epsilon", "scale", "num_heads", "kv_num_heads", "rotary_interleaved", "local_window_size", "interleaved", "rotary_embedding_dim", "approximate"} {
+	for _, name := range []string{"epsilon", "scale", "num_heads", "kv_num_heads", "rotary_interleaved", "local_window_size", "softcap", "interleaved", "rotary_embedding_dim", "approximate"} {
 		should, ok := want[name]
 		if ok && !seen[name] && !sameNumber(plain[name], should) {
 			return fmt.Sprintf("%s has no %s: expected %v", n.GetName(), name, should)

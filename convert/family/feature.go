@@ -38,6 +38,7 @@ const (
 	BiasForget        Feature = "forget gates (FoX)"
 	BiasPath          Feature = "path biases (GRAPE-AP)"
 	EmbeddingScale    Feature = "an embedding times a factor"
+	CappedScores      Feature = "a cap on scores"
 	ScaledBranches    Feature = "branches times a factor"
 	ScaledLogits      Feature = "logits times a factor"
 	CappedLogits      Feature = "a cap on logits"
@@ -74,6 +75,7 @@ func Named() []Feature {
 		BiasForget,
 		BiasPath,
 		EmbeddingScale,
+		CappedScores,
 		ScaledBranches,
 		ScaledLogits,
 		CappedLogits,

@@ -139,6 +139,8 @@ type Attention struct {
 	// HeadNorm normalises each head's output over VDim; nil is none.
 	HeadNorm *Norm
 	Scale    float64
+	// Cap c > 0 makes a scaled score s, before bias and mask, c·tanh(s/c); 0 is none.
+	Cap float64
 	// Clip bounds queries, keys and values to [−Clip, Clip] right after their
 	// projections; 0 is none.
 	Clip   float64

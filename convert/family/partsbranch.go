@@ -24,6 +24,7 @@ func (a *Attention) Parts() []Part {
 	has(a.Spectra != nil, SpectraPerHead)
 	has(a.Phase != nil, ContextualPhase)
 	has(a.Rotary.Dim > 0 && a.Rotary.Pairing == posenc.Interleaved, InterleavedPairs)
+	self.number("cap", &a.Cap, CappedScores)
 	self.number("clip", &a.Clip, ClippedHeads)
 	l := rawParts{self}
 	if a.Phase != nil {

@@ -34,6 +34,7 @@ var known = []family.Feature{
 	family.BiasForget,
 	family.BiasPath,
 	family.EmbeddingScale,
+	family.CappedScores,
 	family.ScaledBranches,
 	family.ScaledLogits,
 	family.CappedLogits,
@@ -49,7 +50,7 @@ func readable(m *family.Model, o Options) error {
 	if err := m.Beyond(family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
 		family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize,
 		family.EmbeddingScale, family.ScaledBranches, family.ScaledLogits, family.CappedLogits, family.OffsetNorms, family.BareNorms, family.ClippedHeads,
-		family.InterleavedPairs, family.SpectraByType); err != nil {
+		family.InterleavedPairs, family.SpectraByType, family.CappedScores); err != nil {
 		return err
 	}
 	spec, err := families.Find(m.ModelType)

@@ -10,7 +10,7 @@ import (
 // attention is softmax(scale·q kᵀ + mask) v over the past and this call's keys:
 //
 //	key = [past_key, k], value = [past_value, v]    the present outputs
-//	scores = q keyᵀ·scale + mask, float32 (B, N, S, T)
+//	scores = cap(q keyᵀ·scale) + mask, float32 (B, N, S, T); cap(s) = c·tanh(s/c) with softcap c
 //
 // Where N query heads share G key heads, queries of one group are rows of one
 // product, (B, G, S·N/G, D), so that no key is copied for them. The product is
@@ -22,7 +22,7 @@ func attention(x *graph.Expansion) {
 		return
 	}
 	for _, a := range x.Attrs {
-		if a.GetName() != "scale" {
+		if a.GetName() != "scale" && a.GetName() != "softcap" {
 			x.Fail(fmt.Errorf("attention with %s has no older form here", a.GetName()))
 			return
 		}
@@ -34,6 +34,11 @@ func attention(x *graph.Expansion) {
 	columns := x.Op("columns", "Transpose", []*graph.Value{key}, graph.IntsAttr("perm", 0, 1, 3, 2))
 	softmax := func(product *graph.Value, among func(scores *graph.Value) *graph.Value) *graph.Value {
 		v := x.Op("scale", "Mul", []*graph.Value{product, x.Number(x.Float("scale", 1/math.Sqrt(float64(q.Shape()[3].N))))})
+		if c := x.Float("softcap", 0); c > 0 {
+			v = x.Op("capped_ratio", "Div", []*graph.Value{v, x.Number(c)})
+			v = x.Op("capped_tanh", "Tanh", []*graph.Value{v})
+			v = x.Op("capped", "Mul", []*graph.Value{v, x.Number(c)})
+		}
 		v = x.Op("masked", "Add", []*graph.Value{among(v), mask})
 		return x.Op("softmax", "Softmax", []*graph.Value{v}, graph.IntAttr("axis", -1))
 	}

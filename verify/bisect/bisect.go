@@ -79,6 +79,7 @@ var bisected = []family.Feature{
 	family.BiasForget,
 	family.BiasPath,
 	family.EmbeddingScale,
+	family.CappedScores,
 	family.ScaledBranches,
 	family.ScaledLogits,
 	family.CappedLogits,

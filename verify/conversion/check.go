@@ -91,6 +91,7 @@ var rewritable = []family.Feature{
 	family.BiasForget,
 	family.BiasPath,
 	family.EmbeddingScale,
+	family.CappedScores,
 	family.ScaledBranches,
 	family.ScaledLogits,
 	family.CappedLogits,

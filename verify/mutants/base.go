@@ -62,6 +62,8 @@ func Bases() []Base {
 		{Name: "starcoder2", Model: "golden/starcoder2", To: "rope"},
 		{Name: "granite", Model: "families/granite", To: "hope"},
 		{Name: "gemma", Model: "families/gemma", To: "rope"},
+		{Name: "gemma2", Model: "families/gemma2", To: "rope"},
+		{Name: "gemma3", Model: "families/gemma3_text", To: "hope"},
 		{Name: "arcee", Model: "families/arcee", To: "rope"},
 		{Name: "phi", Model: "families/phi", To: "rope"},
 		{Name: "olmo", Model: "families/olmo", To: "rope"},

@@ -16,6 +16,20 @@ func familyMutants() []Mutant {
 			n := g.node("/layers.1/mlp_norm/RMSNormalization")
 			n.Input[1] = g.node("/layers.1/mlp_norm/weight/Add").Input[0]
 		}),
+		inGraph("scores-capped-late", "gemma2", "the mask is added before scores are capped, as ONNX Runtime before 1.29 did", func(g *Graph) {
+			const at = "/layers.0/attn/Attention/"
+			mask := g.node(at + "masked")
+			ratio, capped, soft := g.node(at+"capped_ratio"), g.node(at+"capped"), g.node(at+"softmax")
+			soft.Input[0] = capped.Output[0]
+			mask.Input[0], ratio.Input[0] = ratio.Input[0], mask.Output[0]
+			g.sortNodes()
+		}),
+		inGraph("cap-of-scores-missing", "gemma2", "scores of layer 1 have no cap", func(g *Graph) { g.bypass("/layers.1/attn/Attention/capped") }),
+		inGraph("cap-of-logits-missing", "gemma2", "logits have no cap", func(g *Graph) { g.bypass("/head/capped/Mul") }),
+		inGraph("full-layer-turns-as-sliding", "gemma3", "queries of a layer that sees everything turn by the base of the others", func(g *Graph) {
+			n := g.node("/layers.1/attn/q/Rotation")
+			copy(n.Input[1:], g.node("/layers.0/attn/q/Rotation").Input[1:])
+		}),
 		inGraph("relu-not-squared", "arcee", "the activation is relu instead of its square", func(g *Graph) { g.bypass("/layers.0/mlp/act/Mul") }),
 		inGraph("head-bias-missing", "phi", "the head has no bias", func(g *Graph) {
 			n := g.node("/head/Gemm")

@@ -14,7 +14,7 @@ import (
 // a block are all that is held of the S × T matrix.
 const queryBlock = 32
 
-// attend writes softmax(scale · q kᵀ + extra) v to out; extra may be nil. q and out are
+// attend writes softmax(cap(scale · q kᵀ) + extra) v to out; extra may be nil. q and out are
 // (batch, S, heads, d), keys and values (batch, kv heads, T, d), d being VDim for
 // values and out; query i of S has index T − S + i among the keys.
 func attend[T Float](ctx context.Context, a *family.Attention, in *batch, q, keys, values []T, extra *added, out []T, work *scratch[T]) error {
@@ -43,6 +43,11 @@ func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, 
 	gemm(blas.Trans, T(a.Scale),
 		&general[T]{Rows: rows, Cols: d, Stride: width, Data: q[from:]},
 		&general[T]{Rows: n, Cols: d, Stride: d, Data: keys[at : at+n*d]}, scores)
+	if c := T(a.Cap); c > 0 {
+		for i, s := range scores.Data {
+			scores.Data[i] = c * T(math.Tanh(float64(s/c)))
+		}
+	}
 	if extra != nil {
 		sum := wide(scores.Data)
 		extra.add(in, b, h, begin, end, first, n, sum)

@@ -164,6 +164,7 @@ var known = []family.Feature{
 	family.BiasForget,
 	family.BiasPath,
 	family.EmbeddingScale,
+	family.CappedScores,
 	family.ScaledBranches,
 	family.ScaledLogits,
 	family.CappedLogits,

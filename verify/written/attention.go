@@ -2,7 +2,7 @@ package written
 
 import "github.com/pecvt/pecvt/onnxops/onnxpb"
 
-// attention is softmax(scale·q kᵀ + mask) v over the past and this call's keys. Where
+// attention is softmax(cap(scale·q kᵀ) + mask) v over the past and this call's keys. Where
 // heads share keys, those of one group are rows of one product: a reshape before and
 // after each product, whose number of heads is an attribute of what it stands for.
 func attention(g *group) node {
@@ -14,11 +14,23 @@ func attention(g *group) node {
 	g.reads(product, 1, out(columns))
 	scale := g.take("scale", "Mul", 2)
 	g.reads(scale, 0, out(product))
+	scaled, attrs := scale, []*onnxpb.AttributeProto{number("scale", g.numberOf(scale, 1))}
+	if g.has("capped") {
+		ratio, tanh := g.take("capped_ratio", "Div", 2), g.take("capped_tanh", "Tanh", 1)
+		scaled = g.take("capped", "Mul", 2)
+		g.reads(ratio, 0, out(scale))
+		g.reads(tanh, 0, out(ratio))
+		g.reads(scaled, 0, out(tanh))
+		c := g.numberOf(ratio, 1)
+		if other := g.numberOf(scaled, 1); other != c {
+			g.fail("%s multiplies by %v: expected %v, by which %s divides", scaled.GetName(), other, c, ratio.GetName())
+		}
+		attrs = append(attrs, number("softcap", c))
+	}
 	masked := g.take("masked", "Add", 2)
 	softmax := g.take("softmax", "Softmax", 1, integer("axis", -1))
 	g.reads(softmax, 0, out(masked))
 	query, shared := product.GetInput()[0], g.has("groups")
-	attrs := []*onnxpb.AttributeProto{number("scale", g.numberOf(scale, 1))}
 	var last node
 	if shared {
 		var heads, groups int64
@@ -27,7 +39,7 @@ func attention(g *group) node {
 		g.reads(product, 0, out(before))
 		query = before.GetInput()[0]
 		scores := g.take("scores", "Reshape", 2)
-		g.reads(scores, 0, out(scale))
+		g.reads(scores, 0, out(scaled))
 		heads = g.regroupedAs(scores, "scores", query)
 		g.reads(masked, 0, out(scores))
 		shares := g.take("shares", "Reshape", 2)
@@ -48,7 +60,7 @@ func attention(g *group) node {
 		}
 		attrs = append(attrs, integer("q_num_heads", heads))
 	} else {
-		g.reads(masked, 0, out(scale))
+		g.reads(masked, 0, out(scaled))
 		last = g.take("", "MatMul", 2)
 		g.reads(last, 0, out(softmax))
 		g.reads(last, 1, out(value))

@@ -11,7 +11,7 @@ func graphRows() []Row {
 		{"onnxruntime", []string{Standard, ORT, Portable, Older}, nil, Right, Run, ""},
 		{"onnx", []string{Standard, Portable, Older}, nil, Right, Run, "weights in a file of one name: hard links are refused from 1.21 on"},
 		{"onnxruntime-web", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "with the weights passed as externalData"},
-		{"transformers.js", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "--for transformers.js puts the graph where it looks; of another folder it must be told {subfolder: '', dtype: 'fp32'}"},
+		{"transformers.js", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "a graph in onnx/, as is made where it is named, by its defaults; of one beside config.json it must be told: {subfolder: '', dtype: 'fp32'}"},
 		{"transformers.js", []string{Own}, nil, Refused, Run, ownType},
 		{"optimum", []string{Own}, nil, Refused, Run, ownType},
 		{"genai", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "where keys are as wide as values and one configuration can say the model: a note says where not"},

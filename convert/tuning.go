@@ -74,8 +74,8 @@ func Students(m *family.Model, r *rewrite.Rewrite) ([]retrofit.Turn, error) {
 		return nil, err
 	}
 	if s := r.Options.Spectra; s != nil {
-		for l := range turns {
-			if m.Blocks[l].Attn().Rotary.Dim > 0 {
+		for l, a := range m.Attentions() {
+			if a.Rotary.Dim > 0 {
 				turns[l].InvFreq = s[l]
 			}
 		}

@@ -35,10 +35,14 @@
 //	past_state.N.phase         [batch, phases, 2]  a contextual phase, likewise
 //	past_state.N.last_key      [batch, key/value heads, head size]
 //	past_state.N.last_value    likewise, of KV-shift
+//	past_state.N.window        [batch, taps − 1, hidden]  what a short convolution
+//	                           saw of the last tokens, in the place of keys and values
 //
 // with outputs present.N.name and present_state.N.name, in the inputs' order.
 // What is in a cache is never written again. Sums and shifts step over padding,
-// which must lie at the ends of a call's tokens where keys or values are shifted.
+// which must lie at the ends of a call's tokens where keys or values are shifted. A
+// short convolution sees zeros in the place of padding, as in stock loaders, and
+// steps over what follows a row's last token.
 //
 // A lowered bias adds its large terms before the head's own products and in an
 // order in which they cancel exactly, so that kernels that sum in the order of the

@@ -74,6 +74,7 @@ var emitted = []family.Feature{
 	family.BareNorms,
 	family.ClippedHeads,
 	family.InterleavedPairs,
+	family.ShortConvs,
 }
 
 // Export returns the model as an ONNX graph. src is the store that m was loaded

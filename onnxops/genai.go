@@ -121,7 +121,7 @@ func genAIConfig(m *family.Model, files fs.FS, opts Options) (text []byte, notes
 	if m.MaxPositions > 0 {
 		length = min(length, m.MaxPositions)
 	}
-	a := m.Blocks[0].Attn()
+	a := m.FirstAttn()
 	text, err = indented(genAI{
 		Model: genAIModel{
 			BOS:           list(first(ids["bos"])),
@@ -164,7 +164,7 @@ func first(ids []int64) []int64 { return ids[:min(1, len(ids))] }
 // oneHeadSize says where genai_config.json, which has one number of each kind for
 // all layers, cannot tell of a model.
 func oneHeadSize(m *family.Model) error {
-	a := m.Blocks[0].Attn()
+	a := m.FirstAttn()
 	for i := range m.Blocks {
 		b := m.Blocks[i].Attn()
 		if b == nil {
@@ -185,7 +185,7 @@ func genAIRuns(m *family.Model, model *onnxpb.ModelProto) error {
 	for i := range m.Blocks {
 		caches[names.Past(i, names.Key)], caches[names.Past(i, names.Value)] = true, true
 	}
-	size := int64(m.Blocks[0].Attn().QKDim)
+	size := int64(m.FirstAttn().QKDim)
 	for _, in := range model.GetGraph().GetInput() {
 		name := in.GetName()
 		if fed[name] {

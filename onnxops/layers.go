@@ -12,7 +12,11 @@ import (
 func (e *emitter) block(i int, b *family.Block, x *graph.Value) *graph.Value {
 	at := func(place string) string { return names.Layer(i, place) }
 	h := e.joined(at(names.AttnResidual), x, b.ResidualScale, at(family.AtAttnOut), b.AttnOutNorm, func(onto *graph.Value) *graph.Value {
-		return e.attention(i, b.Attn(), e.norm(at(family.AtAttnNorm), x, b.AttnNorm), onto)
+		in := e.norm(at(family.AtAttnNorm), x, b.AttnNorm)
+		if c, ok := b.Mixer.(*family.ShortConv); ok {
+			return e.shortConv(i, c, in, onto)
+		}
+		return e.attention(i, b.Attn(), in, onto)
 	})
 	in := h
 	if b.Parallel {

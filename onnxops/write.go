@@ -86,7 +86,8 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (files, n
 }
 
 // genAIFor is genai_config.json for a graph. Where onnxruntime-genai cannot run
-// the standard form there is none, which a note says: other runtimes can.
+// the standard form, or layers without attention, there is none, which a note says:
+// other runtimes can.
 func genAIFor(m *family.Model, model *onnxpb.ModelProto, files fs.FS, opts Options) (text []byte, notes []string, err error) {
 	if opts.Folder != "" { // it looks for the graph beside its configuration
 		return nil, nil, nil
@@ -94,7 +95,8 @@ func genAIFor(m *family.Model, model *onnxpb.ModelProto, files fs.FS, opts Optio
 	if err = oneHeadSize(m); err == nil {
 		err = genAIRuns(m, model)
 	}
-	if err != nil && opts.Attention == AttentionStandard {
+	mixed := slices.ContainsFunc(m.Blocks, func(b family.Block) bool { return b.Attn() == nil })
+	if err != nil && (opts.Attention == AttentionStandard || mixed) {
 		return nil, []string{"no " + GenAIFile + ": " + strings.TrimSuffix(err.Error(), ": "+posenc.ErrUnsupported.Error())}, nil
 	}
 	if err != nil {

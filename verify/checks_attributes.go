@@ -103,6 +103,7 @@ var judged = []family.Feature{
 	family.BareNorms,
 	family.ClippedHeads,
 	family.InterleavedPairs,
+	family.ShortConvs,
 }
 
 // numbers are attributes by name: float32, int64, string or either.

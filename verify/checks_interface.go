@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/report"
@@ -60,7 +61,11 @@ func (s *session) wrongInputs() (bad []string) {
 		need = append(need, names.PositionIDs)
 	}
 	for i := range s.model.Blocks {
-		need = append(need, names.Past(i, names.Key), names.Past(i, names.Value))
+		if c, ok := s.model.Blocks[i].Mixer.(*family.ShortConv); !ok {
+			need = append(need, names.Past(i, names.Key), names.Past(i, names.Value))
+		} else if c.Conv.Taps > 1 {
+			need = append(need, names.PastState(i, names.Window))
+		}
 	}
 	known := map[string]bool{names.InputIDs: true, names.AttentionMask: true, names.PositionIDs: true}
 	for _, c := range s.info.Caches {
@@ -78,6 +83,8 @@ func (s *session) wrongInputs() (bad []string) {
 		switch {
 		case in == nil:
 			bad = append(bad, fmt.Sprintf("input %q is missing", name))
+		case name == names.PastState(layerOf(name), names.Window):
+			bad = append(bad, unlike(in, "input", onnxpb.TensorProto_FLOAT, 3)...)
 		case strings.HasPrefix(name, "past"):
 			bad = append(bad, unlike(in, "input", onnxpb.TensorProto_FLOAT, 4)...)
 		default:
@@ -88,6 +95,14 @@ func (s *session) wrongInputs() (bad []string) {
 		bad = append(bad, "nothing gives the input "+strings.Join(others, ", "))
 	}
 	return bad
+}
+
+// layerOf is the layer of a cache or a state, −1 for another input.
+func layerOf(name string) int {
+	if layer, _, ok := names.CacheOf(name); ok {
+		return layer
+	}
+	return -1
 }
 
 // wrongOutputs tells what is wrong with the graph's outputs.

@@ -41,6 +41,10 @@ func tokenBound(a *family.Attention) string {
 // meet keys.
 func (s *session) lawDistance() error {
 	a := s.model.Blocks[0].Attn()
+	if a == nil {
+		s.noLaw(report.CheckLawDistance, "no law of this model: the first layer is no attention, so equal tokens are not equal where the first one is")
+		return nil
+	}
 	if why := tokenBound(a); why != "" {
 		s.noLaw(report.CheckLawDistance, "no law of this encoding: "+why)
 		return nil
@@ -198,8 +202,8 @@ func (s *session) lawBlind() error {
 			if err != nil {
 				return f, err
 			}
-			for i := range s.model.Blocks {
-				f.blind(s.model.Blocks[i].Attn(), a[i], b[i], second, fmt.Sprintf("layer %d: key", i))
+			for i, attn := range s.model.Attentions() {
+				f.blind(attn, a[i], b[i], second, fmt.Sprintf("layer %d: key", i))
 			}
 			g := run.Exact(s.others)
 			if r != run.Runner(g) {
@@ -229,11 +233,11 @@ func (s *session) blindQueries(f *finding, g run.Tapper, first, second run.Input
 	if err != nil {
 		return err
 	}
-	for i := range s.model.Blocks {
+	for i, attn := range s.model.Attentions() {
 		x, okX := headsOf(a[meetings[i].query])
 		y, okY := headsOf(b[meetings[i].query])
 		if okX && okY {
-			f.blind(s.model.Blocks[i].Attn(), x, y, second, fmt.Sprintf("layer %d: query", i))
+			f.blind(attn, x, y, second, fmt.Sprintf("layer %d: query", i))
 		}
 	}
 	return nil

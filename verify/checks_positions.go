@@ -28,10 +28,15 @@ func sweep(trained, rows int) []int {
 }
 
 // leaps tells whether positions of a prompt may leave gaps. Where a layer has a
-// bias, phases, shifts or a window, what it does depends on the tokens between.
+// bias, phases, shifts or a window, or is no attention, what it does depends on the tokens between.
 func (s *session) leaps() bool {
 	for i := range s.model.Blocks {
-		if a := s.model.Blocks[i].Attn(); a.Bias != nil || a.Phase != nil || a.KShift != nil || a.VShift != nil || a.Window > 0 {
+		if s.model.Blocks[i].Attn() == nil {
+			return false
+		}
+	}
+	for _, a := range s.model.Attentions() {
+		if a.Bias != nil || a.Phase != nil || a.KShift != nil || a.VShift != nil || a.Window > 0 {
 			return false
 		}
 	}

@@ -227,7 +227,11 @@ func (s *session) open() (err error) {
 	if s.model, err = loaded.AtLength(s.info.MaxLength); err != nil {
 		return fmt.Errorf("%s: %w", s.dir, err)
 	}
-	if n := len(s.model.Blocks); n != s.info.Layers {
+	n := 0
+	for range s.model.Attentions() {
+		n++
+	}
+	if n != s.info.Layers {
 		return fmt.Errorf("%s has caches for %d layers, the checkpoint has %d: the graph belongs to another checkpoint; emit it again with pecvt export", s.info.Path, s.info.Layers, n)
 	}
 	r := s.report

@@ -38,6 +38,7 @@ var table = []family.Spec{
 	exaone4,
 	gptj,
 	codegen,
+	lfm2,
 	stablelm,
 	starcoder2,
 	gptNeoX,

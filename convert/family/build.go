@@ -30,6 +30,10 @@ func build(r *Reader, spec Spec) *Model {
 		return nil
 	}
 	b := builder{r: r, spec: spec, n: spec.Names, sizes: s, hidden: int64(m.Hidden)}
+	b.shortConvs()
+	if r.Err != nil {
+		return nil
+	}
 	m.Embed = whole(b.n.Embed+".weight", int64(m.Vocab), b.hidden)
 	m.EmbedNorm = b.norm(spec.Norm, b.n.EmbedNorm, b.hidden)
 	m.FinalNorm = *b.norm(spec.Norm, b.n.FinalNorm, b.hidden)
@@ -90,13 +94,15 @@ type builder struct {
 	n      Names
 	hidden int64
 	layer  int
+	convs  []bool // which layers have a short convolution; nil is none
+	taps   int
 }
 
 // block makes the layer.
 func (b *builder) block(pos Position, window int) Block {
 	norm := func(template string) *Norm { return b.norm(b.spec.Norm, template, b.hidden) }
 	block := Block{AttnNorm: norm(b.n.AttnNorm), AttnOutNorm: norm(b.n.AttnOutNorm), MLPNorm: norm(b.n.MLPNorm), MLPOutNorm: norm(b.n.MLPOutNorm),
-		Mixer: b.attention(pos, window), FeedForward: b.mlp(), Parallel: b.has(b.spec.Parallel)}
+		Mixer: b.mixer(pos, window), FeedForward: b.mlp(), Parallel: b.has(b.spec.Parallel)}
 	if b.spec.SharedNorm {
 		block.MLPNorm = norm(b.n.AttnNorm)
 	}

@@ -46,6 +46,7 @@ const (
 	BareNorms         Feature = "norms without weights"
 	ClippedHeads      Feature = "clipped queries, keys and values"
 	InterleavedPairs  Feature = "planes of neighbouring coordinates"
+	ShortConvs        Feature = "short convolutions in the place of attention"
 	ScaledWeights     Feature = "weights with scales in tensors of their own"
 )
 
@@ -83,6 +84,7 @@ func Named() []Feature {
 		BareNorms,
 		ClippedHeads,
 		InterleavedPairs,
+		ShortConvs,
 	}
 }
 

@@ -11,14 +11,16 @@ type Kind string
 
 // The kinds.
 const (
-	KindLayer     Kind = "layer"     // a *Block: how its branches are joined
-	KindEmbedding Kind = "embedding" // a *Weight, (vocabulary, hidden)
-	KindNorm      Kind = "norm"      // a *Norm
-	KindLinear    Kind = "linear"    // a *Linear
-	KindAttention Kind = "attention" // an *Attention: its scores, beside the parts in it
-	KindBias      Kind = "bias"      // a *Bias, beside the projection it may read
-	KindMLP       Kind = "mlp"       // an *MLP: its activation
-	KindValues    Kind = "values"    // a *Weight whose elements went into other parts when the model was loaded
+	KindLayer     Kind = "layer"                   // a *Block: how its branches are joined
+	KindEmbedding Kind = "embedding"               // a *Weight, (vocabulary, hidden)
+	KindNorm      Kind = "norm"                    // a *Norm
+	KindLinear    Kind = "linear"                  // a *Linear
+	KindAttention Kind = "attention"               // an *Attention: its scores, beside the parts in it
+	KindBias      Kind = "bias"                    // a *Bias, beside the projection it may read
+	KindMLP       Kind = "mlp"                     // an *MLP: its activation
+	KindShortConv Kind = "gated short convolution" // a *ShortConv: how its parts are joined
+	KindConv      Kind = "convolution"             // a *Conv
+	KindValues    Kind = "values"                  // a *Weight whose elements went into other parts when the model was loaded
 )
 
 // Part is one piece of a model that holds weights or numbers, or that decides

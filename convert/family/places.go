@@ -24,6 +24,10 @@ const (
 	AtPathProj   = "attn/bias/path/proj"
 	AtHeadNorm   = "attn/head_norm"
 	AtO          = "attn/o_proj"
+	AtShortConv  = "conv"
+	AtConvIn     = "conv/in_proj"
+	AtConv       = "conv/taps"
+	AtConvOut    = "conv/out_proj"
 	AtAttnOut    = "attn_out_norm"
 	AtMLPNorm    = "mlp_norm"
 	AtMLP        = "mlp"
@@ -68,6 +72,10 @@ var slots = []slot{
 	{place: AtPathProj, kind: KindLinear, text: "the path's projection", encoding: true},
 	{place: AtHeadNorm, kind: KindNorm, text: "the norm of heads", names: func(n *Names) *string { return &n.HeadNorm }, feature: OutputHeadNorm},
 	{place: AtO, kind: KindLinear, text: "the output projection", names: func(n *Names) *string { return &n.O }},
+	{place: AtShortConv, kind: KindShortConv, text: "the short convolution", feature: ShortConvs},
+	{place: AtConvIn, kind: KindLinear, text: "the convolution's input projection", names: func(n *Names) *string { return &n.ConvIn }, feature: ShortConvs},
+	{place: AtConv, kind: KindConv, text: "the convolution's taps", names: func(n *Names) *string { return &n.Conv }, feature: ShortConvs},
+	{place: AtConvOut, kind: KindLinear, text: "the convolution's output projection", names: func(n *Names) *string { return &n.ConvOut }, feature: ShortConvs},
 	{place: AtAttnOut, kind: KindNorm, text: "the norm after attention", names: func(n *Names) *string { return &n.AttnOutNorm }, feature: BranchOutputNorms},
 	{place: AtMLPNorm, kind: KindNorm, text: "the norm before the MLP", names: func(n *Names) *string { return &n.MLPNorm }},
 	{place: AtMLP, kind: KindMLP, text: "the MLP"},

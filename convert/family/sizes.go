@@ -47,6 +47,9 @@ func readSizes(r *Reader, spec Spec, m *Model) sizes {
 	} else {
 		s.inner = r.Size(k.Inner...)
 	}
+	if spec.InnerOf != nil && r.Err == nil {
+		s.inner = spec.InnerOf(r, s.inner)
+	}
 	s.eps = spec.Eps
 	if key := r.Present(spec.epsKeys()); key != "" || spec.Eps == 0 {
 		s.eps = r.Float(cmp.Or(key, spec.EpsKey))

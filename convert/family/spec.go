@@ -45,6 +45,8 @@ type Spec struct {
 	// Inner gives the MLP's inner size where Keys.Inner is absent; nil means
 	// that it must be there.
 	Inner func(hidden int) int
+	// InnerOf makes the MLP's inner size of the one that is declared; nil leaves it.
+	InnerOf func(r *Reader, inner int) int
 	// MaxPositions is the length where Keys.MaxPositions is absent; 0 means
 	// that it must be there.
 	MaxPositions int
@@ -65,6 +67,9 @@ type Spec struct {
 	// the same norm of it.
 	Parallel   Rule
 	SharedNorm bool
+	// Conv says which layers have a short convolution in the place of attention;
+	// the zero value is none.
+	Conv ConvRule
 	// Window says where a sliding window is declared.
 	Window WindowRule
 	// HeadDim is the head size where head_dim is absent; 0 is hidden_size over
@@ -112,6 +117,7 @@ type Names struct {
 	Q, K, V, QKV, O, QNorm, KNorm     string
 	KShift, VShift, HeadNorm          string
 	Gate, Up, GateUp, Down            string
+	ConvIn, Conv, ConvOut             string
 	// Ignore are stored buffers that carry no weight, whole tensor names.
 	Ignore []string
 }

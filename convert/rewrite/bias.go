@@ -81,7 +81,7 @@ func (r *Rewrite) alibi(j job) error {
 		if own.from == fromALiBi {
 			if theirs, err := own.constant(); err == nil && nearly(theirs, slopes) {
 				r.note("the slopes are those of family %s: its own configuration says them", j.m.Family)
-				if e.Source.Blocks[0].Attn().Bias.RoundBF16 {
+				if e.Source.FirstAttn().Bias.RoundBF16 {
 					r.note("the family rounds slope × position to bfloat16 again, as the checkpoint it came from did")
 				}
 				r.extend(j.m, family.Extension{Rotation: e.Rotation}, nil, ofRotation)
@@ -100,7 +100,7 @@ func (r *Rewrite) alibi(j job) error {
 // grapeA makes a bias GRAPE-A with gates of 0.
 func (r *Rewrite) grapeA(j job) error {
 	query, key := j.enc.Variant != "key", j.enc.Variant != "query"
-	if b := j.m.Blocks[0].Attn().Bias; j.from == fromGrapeA && (b.V != nil) == query && (b.U != nil) == key {
+	if b := j.m.FirstAttn().Bias; j.from == fromGrapeA && (b.V != nil) == query && (b.U != nil) == key {
 		return r.already(j)
 	}
 	slopes, err := r.fromConstant(j, "the gates are 0, so that each is ln 2")
@@ -173,7 +173,7 @@ func (r *Rewrite) fromConstant(j job, how string) ([][]float64, error) {
 		return nil, err
 	}
 	r.Kind, r.Reason = Exact, "the bias stays −β(i − j): "+how
-	if b := j.m.Blocks[0].Attn().Bias; b.RoundBF16 && j.enc.Name != "alibi" {
+	if b := j.m.FirstAttn().Bias; b.RoundBF16 && j.enc.Name != "alibi" {
 		r.Kind = Lossy
 		r.Reason += roundedCost
 		r.note("family %s rounds slopes, and products of slope and position, to bfloat16; the slopes are kept as it rounds them, the products are not rounded", j.m.Family)
@@ -230,7 +230,7 @@ func gatedTensors(m *family.Model, slopes [][]float64, query, key bool) (*family
 }
 
 func pathTensors(m *family.Model, slopes [][]float64) (*family.BiasBlock, []Tensor, error) {
-	size := m.Blocks[0].Attn().QKDim
+	size := m.FirstAttn().QKDim
 	if size%2 != 0 {
 		size++
 	}

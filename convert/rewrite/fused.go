@@ -20,7 +20,7 @@ func (r *Rewrite) fuse(m *family.Model, target family.Spec, order []source, p po
 	if err := m.Beyond(family.UngatedMLP, family.ParallelBlocks, family.UnrotatedLayers); err != nil {
 		return fmt.Errorf("%w in the layout of family %s; %s", err, target.Name, native)
 	}
-	window := m.Blocks[0].Attn().Window
+	window := m.FirstAttn().Window
 	gone := map[string]bool{}
 	for i := range m.Blocks {
 		a, mlp := m.Blocks[i].Attn(), m.Blocks[i].MLP()
@@ -79,7 +79,7 @@ func anyBias(list ...family.Linear) bool {
 // families' loaders default differently is spelled out: an absent key must not
 // change its meaning with the family.
 func (r *Rewrite) fusedConfig(m *family.Model, target family.Spec, window int, p posenc.RopeParams) error {
-	if a := m.Blocks[0].Attn(); p.Type == "longrope" && m.Hidden != a.Heads*a.QKDim {
+	if a := m.FirstAttn(); p.Type == "longrope" && m.Hidden != a.Heads*a.QKDim {
 		return hint.Errorf("stock loaders of family %s take the head size of per-plane factors to be hidden_size over the heads (%d), it is %d: %w; "+hint.Layout+" native can",
 			target.Name, m.Hidden/a.Heads, a.QKDim, posenc.ErrUnsupported)
 	}
@@ -93,7 +93,7 @@ func (r *Rewrite) fusedConfig(m *family.Model, target family.Spec, window int, p
 		for _, d := range []struct {
 			key   string
 			value any
-		}{{"bos_token_id", 1}, {"eos_token_id", 2}, {"pad_token_id", nil}, {"num_key_value_heads", m.Blocks[0].Attn().KVHeads}, {"tie_word_embeddings", m.Tied}} {
+		}{{"bos_token_id", 1}, {"eos_token_id", 2}, {"pad_token_id", nil}, {"num_key_value_heads", m.FirstAttn().KVHeads}, {"tie_word_embeddings", m.Tied}} {
 			if c.Raw(d.key) == nil {
 				c.Set(d.key, d.value)
 			}

@@ -21,7 +21,7 @@ func (r *Rewrite) hybrid(j job) error {
 		}
 		keep = none
 	}
-	slopes, err := parseSlope(r.Options.Slope, m.Blocks[0].Attn().Heads)
+	slopes, err := parseSlope(r.Options.Slope, m.FirstAttn().Heads)
 	if err != nil {
 		return err
 	}

@@ -71,12 +71,12 @@ func (r *Rewrite) partial(m *family.Model) error {
 
 // rotary is the rotation that all rotating layers share.
 func rotary(m *family.Model) posenc.Rotary {
-	for i := range m.Blocks {
-		if r := m.Blocks[i].Attn().Rotary; r.Dim > 0 {
-			return r
+	for _, a := range m.Attentions() {
+		if a.Rotary.Dim > 0 {
+			return a.Rotary
 		}
 	}
-	return m.Blocks[0].Attn().Rotary
+	return m.FirstAttn().Rotary
 }
 
 // notePartial says where stock loaders stop.

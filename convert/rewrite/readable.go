@@ -42,6 +42,7 @@ var known = []family.Feature{
 	family.BareNorms,
 	family.ClippedHeads,
 	family.InterleavedPairs,
+	family.ShortConvs,
 }
 
 // readable refuses a model with a part that a rewrite of the rope keys would
@@ -50,7 +51,7 @@ func readable(m *family.Model, o Options) error {
 	if err := m.Beyond(family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
 		family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize,
 		family.EmbeddingScale, family.ScaledBranches, family.ScaledLogits, family.CappedLogits, family.OffsetNorms, family.BareNorms, family.ClippedHeads,
-		family.InterleavedPairs, family.SpectraByType, family.CappedScores); err != nil {
+		family.InterleavedPairs, family.SpectraByType, family.CappedScores, family.ShortConvs); err != nil {
 		return err
 	}
 	spec, err := families.Find(m.ModelType)

@@ -25,8 +25,8 @@ func (r *Rewrite) selected(j job) error {
 	shared := true
 	still := make([]int, len(r.Unscaled))
 	heads := 0
-	for l := range m.Blocks {
-		if m.Blocks[l].Attn().Rotary.Dim == 0 {
+	for l, a := range m.Attentions() {
+		if a.Rotary.Dim == 0 {
 			continue
 		}
 		for _, row := range spectra[l] {
@@ -77,8 +77,8 @@ func (r *Rewrite) selected(j job) error {
 		return err
 	}
 	next := 0
-	for l := range m.Blocks {
-		if m.Blocks[l].Attn().Rotary.Dim > 0 {
+	for l, a := range m.Attentions() {
+		if a.Rotary.Dim > 0 {
 			added[next].Values = slices.Concat(spectra[l]...)
 			next++
 		}

@@ -10,6 +10,8 @@ const (
 	Context      = "attn/context"  // softmax(scores) v
 	Phase        = "attn/phase"    // Φ, where the phase is contextual
 	Act          = "mlp/act"       // what enters the down projection
+	ConvGated    = "conv/gated"    // what a short convolution reads
+	ConvMixed    = "conv/mixed"    // its output times its gate
 )
 
 // LogitsTap is the reference's name of the logits.
@@ -85,8 +87,11 @@ func NormOp(n *family.Norm) string {
 func Sum(layer int, b *family.Block, afterMLP bool) string {
 	last, out, sum := AttnResidual, b.AttnOutNorm, family.AtO
 	var closing *family.Linear
-	if a := b.Attn(); a != nil {
-		closing = &a.O
+	switch m := b.Mixer.(type) {
+	case *family.Attention:
+		closing = &m.O
+	case *family.ShortConv:
+		closing, sum = &m.Out, family.AtConvOut
 	}
 	if afterMLP {
 		last, out, sum, closing = Output, b.MLPOutNorm, family.AtDown, nil

@@ -40,6 +40,9 @@ const (
 	Value = "value"
 )
 
+// Window is the state of a short convolution: what it saw of the last tokens.
+const Window = "window"
+
 // Prefixes of caches, which grow by a call's tokens, and of states, which do not.
 const (
 	pastCache    = "past_key_values."

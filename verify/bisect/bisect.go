@@ -60,6 +60,7 @@ var bisected = []family.Feature{
 	family.LayerNorms,
 	family.UngatedMLP,
 	family.ParallelBlocks,
+	family.ShortConvs,
 	family.EmbeddingNorm,
 	family.UnrotatedLayers,
 	family.PlainBranchInput,

@@ -133,6 +133,10 @@ func (e *expecter) ofBlock(n *onnxpb.NodeProto, place string, layer int) *counte
 		return e.afterAttention(b, layer)
 	case name == names.Sum(layer, b, true):
 		return plain(tap(names.Output), e.flat)
+	case place == names.Node(family.AtConvIn, "Gemm"):
+		return plain(tap(family.AtConvIn), e.flat)
+	case place == names.Node(names.ConvMixed, "Mul"):
+		return plain(tap(names.ConvMixed), func(f []float64) *wanted { return e.rows(f, e.b, e.n, len(f)/(e.b*e.n)) })
 	case b.MLP() == nil:
 		return nil
 	}

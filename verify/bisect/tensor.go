@@ -200,6 +200,9 @@ func (s *search) judgeOrder(list []report.TensorFinding, layer int) {
 		return
 	}
 	a := s.model.Blocks[layer].Attn()
+	if a == nil {
+		return
+	}
 	place := map[string]int{}
 	for i, l := range []family.Linear{a.Q, a.K, a.V} {
 		place[l.Weight.Tensor] = i

@@ -72,6 +72,7 @@ var rewritable = []family.Feature{
 	family.LayerNorms,
 	family.UngatedMLP,
 	family.ParallelBlocks,
+	family.ShortConvs,
 	family.EmbeddingNorm,
 	family.UnrotatedLayers,
 	family.PlainBranchInput,

@@ -17,8 +17,11 @@ import (
 // its limit the expected model takes the result's, so that the logits compare
 // nothing but the rest.
 func sameRotation(got, want *family.Model) error {
-	for i := range want.Blocks {
-		a, b := got.Blocks[i].Attn(), want.Blocks[i].Attn()
+	for i, b := range want.Attentions() {
+		a := got.Blocks[i].Attn()
+		if a == nil {
+			return fmt.Errorf("layer %d has no attention: the source has", i)
+		}
 		if a.Heads != b.Heads || a.KVHeads != b.KVHeads || a.QKDim != b.QKDim || a.VDim != b.VDim {
 			return fmt.Errorf("layer %d: %d heads on %d of sizes %d and %d: the source has %d on %d of %d and %d", i, a.Heads, a.KVHeads, a.QKDim, a.VDim, b.Heads, b.KVHeads, b.QKDim, b.VDim)
 		}
@@ -125,8 +128,8 @@ func sameNorms(got, want *family.Model) error {
 // to touch them there. The logits alone would let the last bits of a number
 // pass.
 func sameQueries(got *family.Model, ours family.Source, want *family.Model, theirs family.Source, refitted map[int]bool) error {
-	for i := range want.Blocks {
-		x, y := got.Blocks[i].Attn(), want.Blocks[i].Attn()
+	for i, y := range want.Attentions() {
+		x := got.Blocks[i].Attn()
 		if refitted[i] || !samePlanes(x, y) {
 			continue
 		}

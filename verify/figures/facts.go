@@ -7,7 +7,7 @@ import (
 
 // Facts describes the model that a graph of maxLength positions was emitted for.
 func Facts(m *family.Model, maxLength int) *report.Facts {
-	a := m.Blocks[0].Attn()
+	a := m.FirstAttn()
 	f := &report.Facts{DType: m.DType.String(), Layers: len(m.Blocks), Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.QKDim,
 		Vocab: m.Vocab, Encoding: m.Encoding(), RopeType: m.Rope.Type, Theta: m.Rope.Theta, AttentionFactor: 1,
 		TrainedLength: m.TrainedLength, MaxLength: maxLength}

@@ -31,8 +31,8 @@ func spectraOf(a *family.Attention) []posenc.Spectrum {
 func (s *maker) spectrum() (rows []report.PlaneRow, from string) {
 	type known struct{ now, before posenc.Spectrum }
 	var seen []known
-	for i := range s.model.Blocks {
-		for g, now := range spectraOf(s.model.Blocks[i].Attn()) {
+	for i, a := range s.model.Attentions() {
+		for g, now := range spectraOf(a) {
 			before, where := s.planesBefore(i, g)
 			if from == "" {
 				from = where

@@ -62,7 +62,7 @@ func (f *Folder) Wrong(raw []byte) string {
 	if err := json.Unmarshal(raw, &g); err != nil {
 		return fmt.Sprintf("%s: not JSON of its kind: %v", File, err)
 	}
-	d, a := g.Model.Decoder, f.Model.Blocks[0].Attn()
+	d, a := g.Model.Decoder, f.Model.FirstAttn()
 	if d.Filename != run.GraphFile {
 		return fmt.Sprintf("%s: filename is %q: expected %q", File, d.Filename, run.GraphFile)
 	}

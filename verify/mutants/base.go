@@ -61,6 +61,7 @@ func Bases() []Base {
 		{Name: "smollm3", Model: "golden/smollm3", To: "rope"},
 		{Name: "starcoder2", Model: "golden/starcoder2", To: "rope"},
 		{Name: "granite", Model: "families/granite", To: "hope"},
+		{Name: "lfm2", Model: "families/lfm2", To: "hope"},
 		{Name: "gemma", Model: "families/gemma", To: "rope"},
 		{Name: "gemma2", Model: "families/gemma2", To: "rope"},
 		{Name: "gemma3", Model: "families/gemma3_text", To: "hope"},

@@ -50,5 +50,19 @@ func familyMutants() []Mutant {
 		inResult("sliding-base", "olmo3", "layers of sliding attention turn by base 400 instead of 500", func(f *Folder) {
 			f.config("\"rope_theta\": 500.0,\n      \"rope_type\": \"default\"", "\"rope_theta\": 400.0,\n      \"rope_type\": \"default\"")
 		}),
+		inGraph("conv-taps-reversed", "lfm2", "the first and the last tap of a short convolution change places", func(g *Graph) {
+			a, b := g.node("/layers.0/conv/taps/0/Mul"), g.node("/layers.0/conv/taps/2/Mul")
+			a.Input[1], b.Input[1] = b.Input[1], a.Input[1]
+		}),
+		inGraph("conv-window-not-carried", "lfm2", "a short convolution begins every call without what came before", func(g *Graph) {
+			g.feed("/layers.0/conv/taps/Concat", 0, "Mul", []string{g.floats(nil, 0)})
+		}),
+		inGraph("conv-window-of-first-token", "lfm2", "the state of a short convolution ends with a call's first token", func(g *Graph) {
+			g.bypass("/real/last/Mul")
+		}),
+		inGraph("conv-gates-swapped", "lfm2", "the gates before and behind a short convolution change places", func(g *Graph) {
+			a, b := g.node("/layers.0/conv/gated/Mul"), g.node("/layers.0/conv/mixed/Mul")
+			a.Input[0], b.Input[1] = b.Input[1], a.Input[0]
+		}),
 	}
 }

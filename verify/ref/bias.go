@@ -11,8 +11,8 @@ import (
 
 // biased reports that a layer of the model adds a bias to its scores.
 func biased(m *family.Model) bool {
-	for i := range m.Blocks {
-		if m.Blocks[i].Attn().Bias != nil {
+	for _, a := range m.Attentions() {
+		if a.Bias != nil {
 			return true
 		}
 	}

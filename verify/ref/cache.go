@@ -17,13 +17,13 @@ type CacheOf[T Float] struct {
 	// Positions are the cached tokens' positions, (B, T).
 	Positions []int64
 	// Keys (after their rotation) and Values, one slice per layer of shape
-	// (B, key/value heads, T, head size).
+	// (B, key/value heads, T, head size); nil in a layer without attention.
 	Keys, Values [][]T
 	// States hold the rest, one per layer.
 	States []State
 }
 
-// State is what a layer's encoding carries beside keys and values; a slice is
+// State is what a layer carries beside keys and values; a slice is
 // nil where the layer has none of it. Padding leaves no trace in it. Its numbers
 // are those of the pass's type.
 type State struct {
@@ -37,6 +37,14 @@ type State struct {
 	// LastKey and LastValue are the projections of the last token before they
 	// were mixed, (B, key/value heads, head size).
 	LastKey, LastValue []float64
+	// Window is what a short convolution saw of the last tokens, (B, taps − 1,
+	// channels).
+	Window []float64
+}
+
+// push adds the next layer.
+func (c *CacheOf[T]) push(keys, values []T, s State) {
+	c.Keys, c.Values, c.States = append(c.Keys, keys), append(c.Values, values), append(c.States, s)
 }
 
 func (c *CacheOf[T]) check(m *family.Model, rows int) error {

@@ -85,7 +85,7 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 		return err
 	}
 	attn := room(&p.work.attn, n)
-	if err := p.attention(ctx, b.Attn(), at, i, normed, attn); err != nil {
+	if err := p.mixer(ctx, b, at, i, normed, attn); err != nil {
 		return err
 	}
 	if err := p.placedNorm(at(family.AtAttnOut), b.AttnOutNorm, attn, attn); err != nil {
@@ -114,6 +114,14 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 	add(p.x, mlp)
 	p.tap(at(names.Output), p.x, h)
 	return nil
+}
+
+// mixer writes what attention, or what takes its place, makes of x to y.
+func (p *pass[T]) mixer(ctx context.Context, b *family.Block, at func(place string) string, layer int, x, y []T) error {
+	if c, ok := b.Mixer.(*family.ShortConv); ok {
+		return p.shortConv(ctx, c, at, layer, x, y)
+	}
+	return p.attention(ctx, b.Attn(), at, layer, x, y)
 }
 
 // placedNorm normalises x into y, and taps what a norm that is there makes.
@@ -173,8 +181,7 @@ func (p *pass[T]) attention(ctx context.Context, a *family.Attention, at func(pl
 	values = extend(values, in.rows*a.KVHeads, in.past, in.seq, dv)
 	fill(keys, h.k, in.rows, a.KVHeads, in.past, in.seq, d)
 	fill(values, h.v, in.rows, a.KVHeads, in.past, in.seq, dv)
-	c := p.out.Cache
-	c.Keys, c.Values, c.States = append(c.Keys, keys), append(c.Values, values), append(c.States, next)
+	p.out.Cache.push(keys, values, next)
 	mixed := room(&p.work.context, tokens*a.Heads*dv)
 	if err := attend(ctx, a, in, h.q, keys, values, extra, mixed, p.work); err != nil {
 		return err

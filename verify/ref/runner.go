@@ -119,6 +119,10 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/attn/context     (B, S, heads, head size): softmax(scores) v
 //	/layers.i/attn/head_norm   the same, where the family has one
 //	/layers.i/attn/o_proj      (B, S, hidden)
+//	/layers.i/conv/in_proj     (B, S, 3·hidden), in the place of attention's
+//	/layers.i/conv/taps        (B, S, hidden): the convolution
+//	/layers.i/conv/mixed       the same, times its gate
+//	/layers.i/conv/out_proj    (B, S, hidden)
 //	/layers.i/attn_out_norm    the same, where there is one
 //	/layers.i/attn_residual    (B, S, hidden); absent in a parallel block
 //	/layers.i/mlp_norm         (B, S, hidden), where there is one
@@ -172,6 +176,7 @@ var known = []family.Feature{
 	family.BareNorms,
 	family.ClippedHeads,
 	family.InterleavedPairs,
+	family.ShortConvs,
 }
 
 func (r *RunnerOf[T]) forward(ctx context.Context, input InputOf[T], opts OptionsOf[T]) (*OutputOf[T], error) {

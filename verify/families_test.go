@@ -14,10 +14,11 @@ import (
 // withoutForm are the families that a form of attention cannot hold; it must say
 // so.
 var withoutForm = map[string]string{
-	"cohere2":  onnxops.AttentionORT, // layers that do not turn
-	"exaone4":  onnxops.AttentionORT, // the same
-	"nemotron": onnxops.AttentionORT, // 4 planes in halves: tables of 8 would pair others
-	"phi":      onnxops.AttentionORT, // the same
+	"cohere2":          onnxops.AttentionORT, // layers that do not turn
+	"exaone4":          onnxops.AttentionORT, // the same
+	"nemotron":         onnxops.AttentionORT, // 4 planes in halves: tables of 8 would pair others
+	"hunyuan_v1_dense": onnxops.AttentionORT, // norms after the rotation
+	"phi":              onnxops.AttentionORT, // the same
 }
 
 // TestFamilies verifies the graphs of every family of testdata/families, in both

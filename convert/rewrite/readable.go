@@ -48,7 +48,11 @@ var known = []family.Feature{
 // readable refuses a model with a part that a rewrite of the rope keys would
 // leave as it is without knowing it.
 func readable(m *family.Model, o Options) error {
-	if err := m.Beyond(family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
+	after := family.NormOverHeads // once more
+	if o.Layout != Partial {      // whose moved rows would meet weights of other coordinates
+		after = family.NormAfterRotation
+	}
+	if err := m.Beyond(after, family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
 		family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize,
 		family.EmbeddingScale, family.ScaledBranches, family.ScaledLogits, family.CappedLogits, family.OffsetNorms, family.BareNorms, family.ClippedHeads,
 		family.InterleavedPairs, family.SpectraByType, family.CappedScores, family.ShortConvs); err != nil {

@@ -32,8 +32,8 @@ func newFamilies(a *app) *cobra.Command {
 		Short: "list the families that are read, and those that are known and not read",
 		Long: `families lists the values of model_type in config.json that pecvt reads, with the
 class that stock transformers loads them as and what sets each apart from llama.
-With --missing it lists the decoders with a positional encoding that transformers
-5.24 has beside them, each with what pecvt does not compute in it.`,
+With --missing it lists the causal language models that transformers 5.24 has beside
+them, each with what pecvt does not compute in it.`,
 		Example: `  pecvt families
   pecvt families --missing --json`,
 		Args: exactly(),

@@ -1,10 +1,12 @@
 package families_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/families"
+	"github.com/pecvt/pecvt/convert/family"
 )
 
 // What is known and not read is refused by what it has, and no hint sends it to
@@ -27,6 +29,11 @@ func TestMissing(t *testing.T) {
 		}
 		if strings.Contains(err.Error(), "did you mean") || strings.Contains(err.Error(), "unknown") {
 			t.Errorf("%s: %v: a known type is taken for a slip of another", m.ModelType, err)
+		}
+	}
+	for _, known := range []string{"gpt2", "mamba", "xlm-roberta", "inkling_text"} { // kinds without a rotation or a slope
+		if !slices.ContainsFunc(list, func(m family.Missing) bool { return m.ModelType == known }) {
+			t.Errorf("%s has no row", known)
 		}
 	}
 	if _, err := families.Find("lama"); err == nil || !strings.Contains(err.Error(), `did you mean "llama"?`) {

@@ -8,9 +8,10 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 )
 
-// missingRows names the decoders of transformers 5.24 that turn or bias by position
-// and that no row of table reads: the model type, the checkpoints it is of, and what
-// it has that is not computed, separated by tabs. A row of table counts before one
+// missingRows names the causal language models of transformers 5.24 that no row of
+// table reads, those that neither turn nor bias by position among them: the model
+// type, the checkpoints it is of, and what it has that is not computed, separated by
+// tabs. A wrapper is told by its text_config and has no row. A row of table counts before one
 // here.
 //
 //go:embed missing.tsv

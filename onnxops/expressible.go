@@ -21,6 +21,9 @@ func (e *emitter) expressible(a *family.Attention) error {
 			return unsupported("a norm over all heads after the rotation or a shift")
 		}
 	}
+	if a.Cap > 0 && a.Bias != nil { // lowered coordinates would be summed before the cap
+		return unsupported("a bias beside a cap on scores, which comes before it; convert without a graph (" + hint.NoGraph + ")")
+	}
 	if e.opts.Attention == AttentionORT {
 		return fitsGroupQuery(a)
 	}

@@ -58,7 +58,12 @@ var gemma3 = family.Spec{
 		s.Window.Full = every(r.SizeOr(6, "sliding_window_pattern"))
 		return s
 	},
-	Adjust: func(r *family.Reader, m *family.Model) { capped(r, m, 256, 0, 0) },
+	Adjust: func(r *family.Reader, m *family.Model) {
+		if r.C.Has("attn_logit_softcapping") {
+			r.Fail(family.Unsupported("attn_logit_softcapping is set, and stock loaders of this family pass over it; remove the key if the model was made with them"))
+		}
+		capped(r, m, 256, 0, 0)
+	},
 }
 
 // gemma2: gemma with norms after both branches too, caps on scores and logits, and a

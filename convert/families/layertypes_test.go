@@ -114,3 +114,43 @@ func TestLayerTypesTruncate(t *testing.T) {
 		t.Errorf("truncate %v, warnings %q", m.Rope.Truncate, m.Warnings)
 	}
 }
+
+// The keys of Gemma 3's first releases, which say no type of any layer.
+func TestGemma3Older(t *testing.T) {
+	path := filepath.Join("..", "..", "testdata", "families", "gemma3_text", "config.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(edit func(o *family.Object)) (*family.Model, error) {
+		o := object(t, string(text))
+		edit(o)
+		return families.FromConfig(&family.Config{Object: o, Path: path})
+	}
+	newer, err := read(func(o *family.Object) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	older, err := read(func(o *family.Object) {
+		for _, key := range []string{"rope_parameters", "layer_types", "_sliding_window_pattern"} {
+			o.Delete(key)
+		}
+		o.Set("sliding_window_pattern", 2)
+		o.Set("rope_theta", 5000)
+		o.Set("rope_local_base_freq", 100)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(older.Ropes(), newer.Ropes()) || len(older.Ropes()) != 2 {
+		t.Errorf("older keys: %+v, newer keys: %+v", older.Ropes(), newer.Ropes())
+	}
+	for i, a := range older.Attentions() {
+		if b := newer.Blocks[i].Attn(); a.Window != b.Window || !reflect.DeepEqual(a.Rotary, b.Rotary) || a.Scale != b.Scale {
+			t.Errorf("layer %d: window %d, %v, scale %v: want %d, %v, %v", i, a.Window, a.Rotary, a.Scale, b.Window, b.Rotary, b.Scale)
+		}
+	}
+	if _, err := read(func(o *family.Object) { o.Set("attn_logit_softcapping", 50) }); !errors.Is(err, posenc.ErrUnsupported) {
+		t.Errorf("a cap that stock loaders pass over: %v", err)
+	}
+}

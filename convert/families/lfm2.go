@@ -29,7 +29,10 @@ var lfm2 = family.Spec{
 	Conv:    family.ConvRule{Length: "conv_L_cache", Taps: 3, Bias: family.Rule{Key: "conv_bias"}, Layers: lfm2Convs},
 	Rope:    family.RopeDefaults{Theta: 1000000},
 	InnerOf: lfm2Inner, Variant: lfm2Tied,
-	Reads: []string{"layer_types", "full_attn_idxs", "block_auto_adjust_ff_dim", "block_ffn_dim_multiplier", "block_multiple_of", "tie_embedding"},
+	Reads: []string{"layer_types", "full_attn_idxs", "block_auto_adjust_ff_dim", "block_ffn_dim_multiplier", "block_multiple_of", "tie_embedding",
+		"block_dim", "conv_dim", "conv_dim_out", "num_heads", "block_norm_eps", "block_use_swiglu", "use_pos_enc", // compared, see lfm2Older
+		"block_mlp_init_scale", "block_out_init_scale", "block_use_xavier_init", "conv_use_xavier_init"}, // of training
+	Adjust: lfm2Older,
 }
 
 // lfm2Convs lists the layers that have a convolution.
@@ -98,4 +101,26 @@ func lfm2Tied(r *family.Reader, s family.Spec) family.Spec {
 		r.Fail(family.Unsupported("tie_embedding is %v and tie_word_embeddings is %v; set both alike", s.Tied, other))
 	}
 	return s
+}
+
+// lfm2Older compares keys of published checkpoints that stock loaders pass over with
+// what they stand for.
+func lfm2Older(r *family.Reader, m *family.Model) {
+	for _, key := range []string{"block_dim", "conv_dim", "conv_dim_out"} {
+		if n := r.SizeOr(m.Hidden, key); n != m.Hidden {
+			r.Fail(family.Unsupported("%s is %d and hidden_size is %d: stock loaders have one size for both", key, n, m.Hidden))
+		}
+	}
+	if heads := m.FirstAttn().Heads; heads > 0 && r.SizeOr(heads, "num_heads") != heads {
+		r.Fail(family.Unsupported("num_heads and num_attention_heads (%d) disagree", heads))
+	}
+	if eps, ok, err := r.C.Float("block_norm_eps"); err != nil || ok && eps != m.FinalNorm.Eps {
+		r.Fail(err)
+		r.Fail(family.Unsupported("block_norm_eps is %g and norm_eps is %g: stock loaders have one for all norms", eps, m.FinalNorm.Eps))
+	}
+	for _, key := range []string{"block_use_swiglu", "use_pos_enc"} {
+		if !r.BoolOr(true, key) {
+			r.Fail(family.Unsupported("%s is false: stock loaders compute as if it were true", key))
+		}
+	}
 }

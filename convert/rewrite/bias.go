@@ -201,9 +201,14 @@ func nearly(a, b [][]float64) bool {
 	return true
 }
 
+// slopeTensors are the slopes of each layer, none where its row is nil, as
+// gatedTensors and pathTensors have them.
 func slopeTensors(m *family.Model, slopes [][]float64) (*family.BiasBlock, []Tensor) {
 	var added []Tensor
 	for i, row := range slopes {
+		if row == nil {
+			continue
+		}
 		added = append(added, Tensor{Name: family.BlockTensor(i, "bias.slope"), DType: tensor.F64, Shape: []int64{int64(len(row))}, Values: row})
 	}
 	return &family.BiasBlock{Kind: family.ALiBi}, added
@@ -212,6 +217,9 @@ func slopeTensors(m *family.Model, slopes [][]float64) (*family.BiasBlock, []Ten
 func gatedTensors(m *family.Model, slopes [][]float64, query, key bool) (*family.BiasBlock, []Tensor, error) {
 	var added []Tensor
 	for i, row := range slopes {
+		if row == nil {
+			continue
+		}
 		g, err := posenc.GatedFromALiBi(row, m.Blocks[i].Attn().QKDim, query, key)
 		if err != nil {
 			return nil, nil, err
@@ -236,6 +244,9 @@ func pathTensors(m *family.Model, slopes [][]float64) (*family.BiasBlock, []Tens
 	}
 	var added []Tensor
 	for i, row := range slopes {
+		if row == nil {
+			continue
+		}
 		// the projection is zeros, written as such: only β is taken from it
 		p, err := posenc.PathIntegralFromALiBi(row, size, 1)
 		if err != nil {

@@ -28,7 +28,7 @@ func (r *Rewrite) hybrid(j job) error {
 	r.Slopes = slopes
 	all := make([][]float64, len(m.Blocks))
 	largest := 0.0
-	for i := range all {
+	for i := range m.Attentions() { // the others have nothing to bias
 		all[i] = slopes
 	}
 	for _, s := range slopes {

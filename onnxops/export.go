@@ -75,6 +75,7 @@ var emitted = []family.Feature{
 	family.ClippedHeads,
 	family.InterleavedPairs,
 	family.ShortConvs,
+	family.MixedExperts,
 }
 
 // Export returns the model as an ONNX graph. src is the store that m was loaded

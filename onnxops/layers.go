@@ -23,7 +23,7 @@ func (e *emitter) block(i int, b *family.Block, x *graph.Value) *graph.Value {
 		in = x
 	}
 	return e.joined(at(names.Output), h, b.ResidualScale, at(family.AtMLPOut), b.MLPOutNorm, func(onto *graph.Value) *graph.Value {
-		return e.mlp(at, b.MLP(), e.norm(at(family.AtMLPNorm), in, b.MLPNorm), onto)
+		return e.feedForward(at, b, e.norm(at(family.AtMLPNorm), in, b.MLPNorm), onto)
 	})
 }
 
@@ -102,6 +102,14 @@ func (e *emitter) factors(prefix string, n *family.Norm) *graph.Value {
 	return e.once("/offset/"+n.Weight.Tensor, func() *graph.Value {
 		return e.g.Op("Add", prefix+"/weight/Add", []*graph.Value{w, e.scalar("norm_offset", n.Offset)})
 	})
+}
+
+// feedForward emits residual + the block's MLP, or its mixture of experts.
+func (e *emitter) feedForward(at func(place string) string, b *family.Block, x, residual *graph.Value) *graph.Value {
+	if m := b.Mixture(); m != nil {
+		return e.experts(at, m, x, residual)
+	}
+	return e.mlp(at, b.MLP(), x, residual)
 }
 
 // mlp emits residual + the MLP over x; at names its places.

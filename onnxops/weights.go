@@ -75,7 +75,7 @@ func (s *initializers) stored(w family.Weight) *graph.Value {
 	}
 	parts := make([]*graph.Value, len(runs))
 	for i, r := range runs {
-		begin, end, err := tensor.RowBytes(info.DType, info.Shape, r.Begin, r.End)
+		begin, end, err := tensor.RowBytes(info.DType, tensor.Matrix(info.Shape), r.Begin, r.End)
 		if err != nil {
 			return s.fail(store.Errorf(s.src, w.Tensor, "%w", err))
 		}

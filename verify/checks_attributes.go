@@ -104,6 +104,7 @@ var judged = []family.Feature{
 	family.ClippedHeads,
 	family.InterleavedPairs,
 	family.ShortConvs,
+	family.MixedExperts,
 }
 
 // numbers are attributes by name: float32, int64, string or either.

@@ -44,10 +44,16 @@ func build(r *Reader, spec Spec) *Model {
 	if m.Tied {
 		m.Head.Weight = m.Embed
 	}
+	if spec.Experts != nil {
+		b.dense = spec.Experts.dense(r, s.layers)
+	}
 	m.Blocks = make([]Block, s.layers)
 	for i := range m.Blocks {
 		b.layer = i
 		m.Blocks[i] = b.block(pos, windows[i])
+		if r.Err != nil {
+			return nil
+		}
 		if sliding != nil && windows[i] > 0 {
 			sliding.turn(m.Blocks[i].Attn())
 		}
@@ -96,13 +102,14 @@ type builder struct {
 	layer  int
 	convs  []bool // which layers have a short convolution; nil is none
 	taps   int
+	dense  []bool // layers without a mixture of experts
 }
 
 // block makes the layer.
 func (b *builder) block(pos Position, window int) Block {
 	norm := func(template string) *Norm { return b.norm(b.spec.Norm, template, b.hidden) }
 	block := Block{AttnNorm: norm(b.n.AttnNorm), AttnOutNorm: norm(b.n.AttnOutNorm), MLPNorm: norm(b.n.MLPNorm), MLPOutNorm: norm(b.n.MLPOutNorm),
-		Mixer: b.mixer(pos, window), FeedForward: b.mlp(), Parallel: b.has(b.spec.Parallel)}
+		Mixer: b.mixer(pos, window), FeedForward: b.feedForward(), Parallel: b.has(b.spec.Parallel)}
 	if b.spec.SharedNorm {
 		block.MLPNorm = norm(b.n.AttnNorm)
 	}

@@ -47,6 +47,7 @@ const (
 	ClippedHeads      Feature = "clipped queries, keys and values"
 	InterleavedPairs  Feature = "planes of neighbouring coordinates"
 	ShortConvs        Feature = "short convolutions in the place of attention"
+	MixedExperts      Feature = "mixtures of experts"
 	ScaledWeights     Feature = "weights with scales in tensors of their own"
 )
 
@@ -85,6 +86,7 @@ func Named() []Feature {
 		ClippedHeads,
 		InterleavedPairs,
 		ShortConvs,
+		MixedExperts,
 	}
 }
 

@@ -38,6 +38,7 @@ func (s Spec) ConfigKeys() []string {
 			list = append(list, s.Window.Switch, "max_window_layers", "use_sliding_window")
 		}
 	}
+	list = append(list, s.Experts.keys()...)
 	list = append(list, ropeKeys...)
 	slices.Sort(list)
 	return slices.Compact(slices.DeleteFunc(list, func(key string) bool { return key == "" }))

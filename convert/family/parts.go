@@ -20,6 +20,7 @@ const (
 	KindMLP       Kind = "mlp"                     // an *MLP: its activation
 	KindShortConv Kind = "gated short convolution" // a *ShortConv: how its parts are joined
 	KindConv      Kind = "convolution"             // a *Conv
+	KindExperts   Kind = "experts"                 // an *Experts: how they are chosen
 	KindValues    Kind = "values"                  // a *Weight whose elements went into other parts when the model was loaded
 )
 
@@ -106,7 +107,7 @@ func (p Part) Text() string {
 
 // Branch is one of the two things a layer adds to the residual stream: it reads
 // the stream, normalised or not, and its output has the stream's size. Its first
-// part is the branch itself. *Attention and *MLP are those that pecvt computes;
+// part is the branch itself. *Attention, *MLP and *Experts are those that pecvt computes;
 // any other is claimed, described and refused by the name of its kind.
 type Branch interface {
 	// Parts lists its parts in the order of a forward pass; Layer is not set.

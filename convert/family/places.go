@@ -1,5 +1,10 @@
 package family
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Places of parts. Those in a layer are below its "attn" or "mlp"; nodes of
 // graphs and values of the reference have these names too.
 const (
@@ -35,7 +40,32 @@ const (
 	AtUp         = "mlp/up_proj"
 	AtDown       = "mlp/down_proj"
 	AtMLPOut     = "mlp_out_norm"
+	AtRouter     = "mlp/router"
+	AtSharedGate = "mlp/shared_gate"
 )
+
+// AtExpert is a place of the MLP in expert e: "mlp/experts.3/up_proj".
+func AtExpert(e int, place string) string {
+	return fmt.Sprintf("%s/experts.%d%s", AtMLP, e, strings.TrimPrefix(place, AtMLP))
+}
+
+// AtShared is a place of the MLP in the shared expert: "mlp/shared/up_proj".
+func AtShared(place string) string {
+	return AtMLP + "/shared" + strings.TrimPrefix(place, AtMLP)
+}
+
+// anyExpert is the place of a slot, which all experts share.
+func anyExpert(place string) string {
+	rest, ok := strings.CutPrefix(place, AtMLP+"/experts.")
+	if !ok {
+		return place
+	}
+	digits := strings.TrimLeft(rest, "0123456789")
+	if digits == rest {
+		return place
+	}
+	return AtMLP + "/experts" + digits
+}
 
 // slot is a place that parts may stand at.
 type slot struct {
@@ -82,6 +112,15 @@ var slots = []slot{
 	{place: AtGate, kind: KindLinear, text: "the MLP's gate", names: func(n *Names) *string { return &n.Gate }},
 	{place: AtUp, kind: KindLinear, text: "the MLP's up projection", names: func(n *Names) *string { return &n.Up }},
 	{place: AtDown, kind: KindLinear, text: "the MLP's down projection", names: func(n *Names) *string { return &n.Down }},
+	{place: AtMLP, kind: KindExperts, text: "the mixture of experts"},
+	{place: AtRouter, kind: KindLinear, text: "the experts' router", names: func(n *Names) *string { return &n.Router }, feature: MixedExperts},
+	{place: "mlp/experts/gate_proj", kind: KindLinear, text: "an expert's gate", names: func(n *Names) *string { return &n.ExpertGate }},
+	{place: "mlp/experts/up_proj", kind: KindLinear, text: "an expert's up projection", names: func(n *Names) *string { return &n.ExpertUp }},
+	{place: "mlp/experts/down_proj", kind: KindLinear, text: "an expert's down projection", names: func(n *Names) *string { return &n.ExpertDown }},
+	{place: "mlp/shared/gate_proj", kind: KindLinear, text: "the shared expert's gate", names: func(n *Names) *string { return &n.SharedGateProj }},
+	{place: "mlp/shared/up_proj", kind: KindLinear, text: "the shared expert's up projection", names: func(n *Names) *string { return &n.SharedUp }},
+	{place: "mlp/shared/down_proj", kind: KindLinear, text: "the shared expert's down projection", names: func(n *Names) *string { return &n.SharedDown }},
+	{place: AtSharedGate, kind: KindLinear, text: "the shared expert's switch", names: func(n *Names) *string { return &n.SharedGate }},
 	{place: AtMLPOut, kind: KindNorm, text: "the norm after the MLP", names: func(n *Names) *string { return &n.MLPOutNorm }, feature: BranchOutputNorms},
 	{place: AtFinalNorm, kind: KindNorm, text: "the final norm", names: func(n *Names) *string { return &n.FinalNorm }},
 	{place: AtHead, kind: KindLinear, text: "the head", names: func(n *Names) *string { return &n.Head }},
@@ -90,6 +129,7 @@ var slots = []slot{
 
 // slotOf finds the row of a place; a part of another kind has none there.
 func slotOf(kind Kind, place string) (slot, bool) {
+	place = anyExpert(place)
 	for _, s := range slots {
 		if s.place == place && s.kind == kind {
 			return s, true
@@ -108,4 +148,7 @@ func (n *Names) each(f func(template *string)) {
 	}
 	f(&n.QKV)
 	f(&n.GateUp)
+	f(&n.ExpertGateUp)
+	f(&n.SharedGateUp)
+	f(&n.Correction)
 }

@@ -70,6 +70,8 @@ type Spec struct {
 	// Conv says which layers have a short convolution in the place of attention;
 	// the zero value is none.
 	Conv ConvRule
+	// Experts says where there are mixtures of experts; nil is nowhere.
+	Experts *ExpertsRule
 	// Window says where a sliding window is declared.
 	Window WindowRule
 	// HeadDim is the head size where head_dim is absent; 0 is hidden_size over
@@ -118,6 +120,13 @@ type Names struct {
 	KShift, VShift, HeadNorm          string
 	Gate, Up, GateUp, Down            string
 	ConvIn, Conv, ConvOut             string
+	// Of mixtures: "{e}" stands for the expert. ExpertGateUp holds gate and up of
+	// all experts, (experts, 2·inner, hidden), and ExpertDown then (experts, hidden,
+	// inner). Correction is a whole tensor name.
+	Router, Correction                                 string
+	ExpertGate, ExpertUp, ExpertGateUp, ExpertDown     string
+	SharedGateProj, SharedUp, SharedGateUp, SharedDown string
+	SharedGate                                         string
 	// Ignore are stored buffers that carry no weight, whole tensor names.
 	Ignore []string
 }

@@ -15,7 +15,8 @@ type Weight struct {
 	Tensor string
 	// Shape is the logical shape, (out, in) or (n).
 	Shape []int64
-	// Rows are the stored rows that make up the weight, in order; nil is all.
+	// Rows are the stored rows that make up the weight, in order; nil is all. Of a
+	// tensor of more dimensions they are those of [tensor.Matrix].
 	Rows []Range
 	// Stored is the stored tensor's shape.
 	Stored []int64
@@ -41,7 +42,11 @@ func (w Weight) Codes(src Source) ([]byte, tensor.DType, error) {
 	}
 	var out []byte
 	for _, r := range w.Rows {
-		raw, err := store.ReadRows(src, w.Tensor, r.Begin, r.End)
+		from, to, err := tensor.RowBytes(info.DType, tensor.Matrix(info.Shape), r.Begin, r.End)
+		if err != nil {
+			return nil, 0, store.Errorf(src, w.Tensor, "%w", err)
+		}
+		raw, err := src.Read(w.Tensor, from, to)
 		if err != nil || len(w.Rows) == 1 {
 			return raw, info.DType, err
 		}

@@ -36,6 +36,7 @@ var known = []family.Feature{
 	family.ScaledLogits,
 	family.CappedLogits,
 	family.InterleavedPairs,
+	family.MixedExperts,
 }
 
 // Turns returns how each layer of a model places positions. It refuses, with

@@ -55,6 +55,19 @@ func lastOf(shape []int64) int64 {
 	return shape[len(shape)-1]
 }
 
+// Matrix is the shape of a tensor taken as a matrix: all dimensions but the last are
+// one. Vectors and matrices stay as they are.
+func Matrix(shape []int64) []int64 {
+	if len(shape) <= 2 {
+		return shape
+	}
+	rows := int64(1)
+	for _, n := range shape[:len(shape)-1] {
+		rows *= n // their product was bounded when the tensor's size was
+	}
+	return []int64{rows, shape[len(shape)-1]}
+}
+
 // RowBytes gives which bytes [from, to) of a tensor are its rows [begin, end)
 // along the first dimension. Rows that the tensor does not have are an error, and
 // so is a range that cuts a block, which only the elements of a vector can do.

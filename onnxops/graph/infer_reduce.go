@@ -143,8 +143,12 @@ func reduce(c *Call) ([]Type, error) {
 	return []Type{{DType: c.In[0].DType(), Shape: out}}, nil
 }
 
-// split knows constant sizes of its parts.
+// split knows constant sizes of its parts; sizes that are computed get names, and
+// their sum is the whole.
 func split(c *Call) ([]Type, error) {
+	if c.In[1].typ.Elems == nil {
+		return splitAnyhow(c)
+	}
 	sizes, err := c.knownInts(1)
 	if err != nil {
 		return nil, err
@@ -165,4 +169,58 @@ func split(c *Call) ([]Type, error) {
 		return nil, fmt.Errorf("parts of %v do not make up axis %d of input 0 (%s), of shape %s", sizes, ax, c.In[0].name, in)
 	}
 	return types, nil
+}
+
+// splitAnyhow is split by sizes that are computed, as many as there are outputs.
+func splitAnyhow(c *Call) ([]Type, error) {
+	if err := c.WantShape(1, Of(c.outs)); err != nil {
+		return nil, err
+	}
+	if err := c.Want(1, Int64); err != nil {
+		return nil, err
+	}
+	in := c.In[0].Shape()
+	ax, err := axis(c.Int("axis", 0), len(in))
+	if err != nil {
+		return nil, err
+	}
+	types := make([]Type, c.outs)
+	var sum Dim
+	for i := range types {
+		s := slices.Clone(in)
+		s[ax] = Sym(fmt.Sprintf("%s[%d]", c.In[1].name, i))
+		if c.outs == 1 {
+			s[ax] = in[ax]
+		}
+		types[i] = Type{DType: c.In[0].DType(), Shape: s}
+		switch {
+		case i == 0:
+			sum = s[ax]
+		case i == c.outs-1:
+			c.g.DefineSum(in[ax], sum, s[ax])
+		default:
+			next := Sym(fmt.Sprintf("%s[:%d]", c.In[1].name, i+1))
+			c.g.DefineSum(next, sum, s[ax])
+			sum = next
+		}
+	}
+	return types, nil
+}
+
+// topK gives the k largest along an axis, or the smallest, and their places.
+func topK(c *Call) ([]Type, error) {
+	k, err := c.known(1)
+	if err != nil {
+		return nil, err
+	}
+	s := slices.Clone(c.In[0].Shape())
+	ax, err := axis(c.Int("axis", -1), len(s))
+	if err != nil {
+		return nil, err
+	}
+	if len(k) != 1 || k[0].IsFixed() && s[ax].IsFixed() && k[0].N > s[ax].N {
+		return nil, fmt.Errorf("input 1 (%s) is %v, expected one number up to %s", c.In[1].name, k, s[ax])
+	}
+	s[ax] = k[0]
+	return []Type{{DType: c.In[0].DType(), Shape: s}, {DType: Int64, Shape: s}}, nil
 }

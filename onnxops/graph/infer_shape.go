@@ -15,6 +15,7 @@ var shapeOps = slices.Concat(
 	rows(2, 2, gatherElements, "GatherElements"),
 	rows(3, 5, slice, "Slice"),
 	rows(2, 2, split, "Split"),
+	rows(2, 2, topK, "TopK"),
 	rows(2, 2, unsqueeze, "Unsqueeze"),
 	rows(1, 2, squeeze, "Squeeze"),
 	rows(2, 2, expand, "Expand"),

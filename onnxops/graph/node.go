@@ -105,7 +105,7 @@ func (g *Graph) infer(n Node) ([]Type, error) {
 			return nil, fmt.Errorf("input %d (%s) is not a value of this graph", i, v.name)
 		}
 	}
-	return schema.Infer(&Call{In: n.In, Attrs: n.Attrs, g: g})
+	return schema.Infer(&Call{In: n.In, Attrs: n.Attrs, g: g, outs: len(n.Out)})
 }
 
 // use notes that the model needs the function f.

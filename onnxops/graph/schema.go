@@ -24,6 +24,7 @@ type Call struct {
 	In    []*Value // nil where an optional input is left out
 	Attrs []Attr
 	g     *Graph
+	outs  int // outputs asked for
 }
 
 // Has reports whether input i is given.

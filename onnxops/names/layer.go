@@ -12,6 +12,7 @@ const (
 	Act          = "mlp/act"       // what enters the down projection
 	ConvGated    = "conv/gated"    // what a short convolution reads
 	ConvMixed    = "conv/mixed"    // its output times its gate
+	Chosen       = "mlp/experts"   // the sum of the experts that were chosen
 )
 
 // LogitsTap is the reference's name of the logits.
@@ -95,6 +96,9 @@ func Sum(layer int, b *family.Block, afterMLP bool) string {
 	}
 	if afterMLP {
 		last, out, sum, closing = Output, b.MLPOutNorm, family.AtDown, nil
+		if b.Mixture() != nil {
+			return Node(Layer(layer, last), "Add")
+		}
 		if m := b.MLP(); m != nil {
 			closing = &m.Down
 		}

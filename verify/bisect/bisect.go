@@ -88,6 +88,7 @@ var bisected = []family.Feature{
 	family.BareNorms,
 	family.ClippedHeads,
 	family.InterleavedPairs,
+	family.MixedExperts,
 }
 
 // toFollow lists what to walk through, the most telling first.

@@ -100,6 +100,7 @@ var rewritable = []family.Feature{
 	family.BareNorms,
 	family.ClippedHeads,
 	family.InterleavedPairs,
+	family.MixedExperts,
 }
 
 // UnknownParts names what of the source or the result no rewrite is known to

@@ -87,6 +87,7 @@ var kernels = map[opKey]kernel{
 	{"", "Pad"}:             {run: pad, min: 2, max: 4, out: 1, attrs: "mode:s"},
 	{"", "Gather"}:          {run: gather, min: 2, max: 2, out: 1, lazy: true, attrs: "axis:i"},
 	{"", "GatherElements"}:  {run: gatherElements, min: 2, max: 2, out: 1, attrs: "axis:i"},
+	{"", "TopK"}:            {run: topK, min: 2, max: 2, out: 2, attrs: "axis:i largest:i sorted:i"},
 	{"", "Trilu"}:           {run: trilu, min: 1, max: 2, out: 1, attrs: "upper:i"},
 	{"", "Range"}:           {run: rangeOf, min: 3, max: 3, out: 1},
 	{"", "ConstantOfShape"}: {run: constantOfShape, min: 1, max: 1, out: 1, attrs: "value:t"},

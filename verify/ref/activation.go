@@ -28,6 +28,9 @@ func relu[T Float](x T) T { return max(x, 0) }
 // silu is x σ(x) (arXiv 1702.03118).
 func silu[T Float](x T) T { return x / (1 + exp(-x)) }
 
+// sigmoid is 1 / (1 + e^−x).
+func sigmoid[T Float](x T) T { return 1 / (1 + exp(-x)) }
+
 // gelu is x Φ(x), Φ the normal distribution (arXiv 1606.08415). Erfc keeps the
 // digits of the left tail, which 1 + erf loses.
 func gelu[T Float](x T) T { return 0.5 * x * T(math.Erfc(float64(-x/math.Sqrt2))) }

@@ -101,7 +101,7 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 		return err
 	}
 	mlp := normed // down's input is the inner activation: its output may land here
-	if err := p.mlp(ctx, b.MLP(), at, normed, mlp); err != nil {
+	if err := p.feedForward(ctx, b, at, normed, mlp); err != nil {
 		return err
 	}
 	if err := p.placedNorm(at(family.AtMLPOut), b.MLPOutNorm, mlp, mlp); err != nil {

@@ -7,14 +7,23 @@ import (
 	"github.com/pecvt/pecvt/onnxops/names"
 )
 
-// mlp writes Down(act(Gate x) · Up x), or Down(act(Up x)), to y, which may be x; at
-// names the places of taps.
-func (p *pass[T]) mlp(ctx context.Context, f *family.MLP, at func(place string) string, x, y []T) error {
+// feedForward writes the block's MLP or mixture of experts of x to y, which may be
+// x; at names the places of taps.
+func (p *pass[T]) feedForward(ctx context.Context, b *family.Block, at func(place string) string, x, y []T) error {
+	if m := b.Mixture(); m != nil {
+		return p.experts(ctx, m, at, x, y)
+	}
+	return p.mlp(ctx, b.MLP(), x, y, p.in.tokens(), func(place string, values []T, last int) { p.tap(at(place), values, last) })
+}
+
+// mlp writes Down(act(Gate x) · Up x), or Down(act(Up x)), of so many tokens to y,
+// which may be x; tap is given the values by their places.
+func (p *pass[T]) mlp(ctx context.Context, f *family.MLP, x, y []T, tokens int, tap func(place string, values []T, last int)) error {
 	act, err := activation[T](f.Act)
 	if err != nil {
 		return err
 	}
-	tokens, inner := p.in.tokens(), int(f.Up.Weight.Shape[0])
+	inner := int(f.Up.Weight.Shape[0])
 	up := room(&p.work.up, tokens*inner)
 	gate := up
 	if f.Gated {
@@ -22,12 +31,12 @@ func (p *pass[T]) mlp(ctx context.Context, f *family.MLP, at func(place string) 
 		if err := p.linear(ctx, &f.Gate, x, tokens, gate, p.work); err != nil {
 			return err
 		}
-		p.tap(at(family.AtGate), gate, inner)
+		tap(family.AtGate, gate, inner)
 	}
 	if err := p.linear(ctx, &f.Up, x, tokens, up, p.work); err != nil {
 		return err
 	}
-	p.tap(at(family.AtUp), up, inner)
+	tap(family.AtUp, up, inner)
 	err = parallel(ctx, tokens, tokens*inner < 1<<12, func(_, t int) error {
 		for i := t * inner; i < (t+1)*inner; i++ {
 			if f.Gated {
@@ -41,10 +50,10 @@ func (p *pass[T]) mlp(ctx context.Context, f *family.MLP, at func(place string) 
 	if err != nil {
 		return err
 	}
-	p.tap(at(names.Act), up, inner)
+	tap(names.Act, up, inner)
 	if err := p.linear(ctx, &f.Down, up, tokens, y, p.work); err != nil {
 		return err
 	}
-	p.tap(at(family.AtDown), y, p.model.Hidden)
+	tap(family.AtDown, y, p.model.Hidden)
 	return nil
 }

@@ -87,6 +87,7 @@ func (o *OutputOf[T]) LogitsAt(row, token int) []T {
 // scratch is what one pass reuses from layer to layer.
 type scratch[T Float] struct {
 	normed, q, k, v, context, attn, gate, up []T
+	gathered, expert, mixed                  []T
 	decoded, scores                          buffers[T]
 }
 
@@ -130,6 +131,9 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/mlp/up_proj      (B, S, inner)
 //	/layers.i/mlp/act          (B, S, inner): what enters down_proj
 //	/layers.i/mlp/down_proj    (B, S, hidden)
+//	/layers.i/mlp/router       (B, S, experts): its logits, where there is a mixture
+//	/layers.i/mlp/shared/...   as of an MLP, of the shared expert
+//	/layers.i/mlp/experts      (B, S, hidden): the sum of those chosen
 //	/layers.i/mlp_out_norm     the same, where there is one
 //	/layers.i/output           (B, S, hidden)
 //
@@ -177,6 +181,7 @@ var known = []family.Feature{
 	family.ClippedHeads,
 	family.InterleavedPairs,
 	family.ShortConvs,
+	family.MixedExperts,
 }
 
 func (r *RunnerOf[T]) forward(ctx context.Context, input InputOf[T], opts OptionsOf[T]) (*OutputOf[T], error) {

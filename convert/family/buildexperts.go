@@ -1,0 +1,116 @@
+package family
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// feedForward is the layer's MLP, or its mixture of experts.
+func (b *builder) feedForward() Branch {
+	if x := b.spec.Experts; x != nil && !b.dense[b.layer] {
+		return b.experts(x)
+	}
+	return b.mlp()
+}
+
+// experts makes the layer's mixture.
+func (b *builder) experts(x *ExpertsRule) Branch {
+	r := b.r
+	count, k, inner := r.Size(x.Count...), r.Size(x.TopK...), int64(r.Size(x.Inner...))
+	router := Router{Score: x.Score, TopK: k, Normalise: b.has(x.Normalise), Scale: 1}
+	if router.Normalise {
+		router.Eps = x.Eps
+	}
+	if x.Scale != "" && r.Present([]string{x.Scale}) != "" {
+		router.Scale = r.Float(x.Scale)
+	}
+	if r.Err == nil && (k > count || count > 1<<12) {
+		r.Fail(fmt.Errorf("%s is %d and %s is %d: no model chooses so", r.Present(x.TopK), k, r.Present(x.Count), count))
+	}
+	if x.Groups != "" {
+		b.groups(x, &router, count)
+	}
+	if r.Err != nil {
+		return &Experts{}
+	}
+	router.Linear = b.linear(b.n.Router, false, int64(count), b.hidden)
+	if b.n.Correction != "" {
+		w := whole(b.name(b.n.Correction), int64(count))
+		router.Correction = &w
+	}
+	e := &Experts{Router: router, Each: make([]MLP, count)}
+	for i := range e.Each {
+		e.Each[i] = b.expert(i, int64(count), inner)
+	}
+	shared := int64(0)
+	if x.SharedInner != "" {
+		shared = int64(r.Size(x.SharedInner))
+	} else if x.Shared != "" {
+		n, _, err := r.C.Int(x.Shared)
+		r.Fail(err)
+		shared = int64(n) * inner
+	}
+	if shared > 0 {
+		e.Shared = b.shared(shared)
+		if b.n.SharedGate != "" {
+			l := b.linear(b.n.SharedGate, false, 1, b.hidden)
+			e.SharedGate = &l
+		}
+	}
+	return e
+}
+
+// groups reads the groups that experts are chosen from. One group is none.
+func (b *builder) groups(x *ExpertsRule, router *Router, count int) {
+	r := b.r
+	if r.Present([]string{x.Groups}) == "" {
+		return
+	}
+	router.Groups, router.KeptGroups = r.Size(x.Groups), r.Size(x.KeptGroups)
+	switch n := router.Groups; {
+	case r.Err != nil:
+	case count%n != 0 || router.KeptGroups > n || n > 1 && count/n < 2:
+		r.Fail(fmt.Errorf("%s is %d and %s %d: %d experts cannot be chosen from groups so", x.Groups, n, x.KeptGroups, router.KeptGroups, count))
+	case router.TopK > router.KeptGroups*(count/n):
+		r.Fail(fmt.Errorf("%d groups of %d experts hold fewer than the %d to choose", router.KeptGroups, count/n, router.TopK))
+	case n == router.KeptGroups:
+		router.Groups, router.KeptGroups = 0, 0 // nothing is left out
+	}
+}
+
+// expert is expert i: tensors of its own, or its rows of those of all experts, in
+// which gate and up follow each other.
+func (b *builder) expert(i int, count, inner int64) MLP {
+	n := int64(i)
+	name := func(template string) string { return strings.ReplaceAll(template, "{e}", strconv.Itoa(i)) }
+	m := MLP{Act: b.act, Gated: true}
+	if b.n.ExpertGateUp != "" {
+		half := func(at int64) Linear {
+			begin := (2*n + at) * inner
+			return b.stacked(b.n.ExpertGateUp, count, 2*inner, b.hidden, Range{begin, begin + inner})
+		}
+		m.Gate, m.Up = half(0), half(1)
+		m.Down = b.stacked(b.n.ExpertDown, count, b.hidden, inner, Range{n * b.hidden, (n + 1) * b.hidden})
+		return m
+	}
+	m.Gate, m.Up = b.linear(name(b.n.ExpertGate), false, inner, b.hidden), b.linear(name(b.n.ExpertUp), false, inner, b.hidden)
+	m.Down = b.linear(name(b.n.ExpertDown), false, b.hidden, inner)
+	return m
+}
+
+// stacked is some rows of a tensor (count, out, in), counted over all experts.
+func (b *builder) stacked(template string, count, out, in int64, rows Range) Linear {
+	return Linear{Weight: Weight{Tensor: b.name(template) + ".weight", Shape: []int64{rows.End - rows.Begin, in}, Rows: []Range{rows}, Stored: []int64{count, out, in}}}
+}
+
+// shared is the expert that every token reads.
+func (b *builder) shared(inner int64) *MLP {
+	m := &MLP{Act: b.act, Gated: true, Down: b.linear(b.n.SharedDown, false, b.hidden, inner)}
+	if b.n.SharedGateUp != "" {
+		m.Gate, m.Up = b.part(b.n.SharedGateUp, false, b.hidden, 2*inner, Range{0, inner}), b.part(b.n.SharedGateUp, false, b.hidden, 2*inner, Range{inner, 2 * inner})
+		return m
+	}
+	m.Gate, m.Up = b.linear(b.n.SharedGateProj, false, inner, b.hidden), b.linear(b.n.SharedUp, false, inner, b.hidden)
+	return m
+}

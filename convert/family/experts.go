@@ -1,0 +1,150 @@
+package family
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Experts is a mixture of experts (arXiv 1701.06538): y = Σ_e w_e Each_e(x) over the
+// TopK experts that the router chooses for x, plus Shared(x) where there is one,
+// which SharedGate, (1, hidden), multiplies by the sigmoid of its value.
+type Experts struct {
+	Router     Router
+	Each       []MLP
+	Shared     *MLP
+	SharedGate *Linear
+}
+
+// Router chooses experts: s = Score(Linear x), the TopK largest of s + Correction
+// are chosen, and weigh s_e, divided by the sum over those chosen plus Eps where
+// Normalise, times Scale. With Groups, experts follow each other in groups of one
+// size; those outside the KeptGroups groups whose two best sum to most are not
+// chosen (arXiv 2412.19437). Of equals the first one counts.
+type Router struct {
+	Linear Linear // (experts, hidden)
+	// Score is "softmax" (over all experts) or "sigmoid". A softmax over those
+	// chosen alone is "softmax" with Normalise.
+	Score              string
+	Correction         *Weight // (experts); nil is none
+	TopK               int
+	Groups, KeptGroups int // 0 is no groups
+	Normalise          bool
+	Eps, Scale         float64
+}
+
+// Parts lists the mixture's parts: the router, each expert, what is shared.
+func (x *Experts) Parts() []Part {
+	r := &x.Router
+	self := Part{Kind: KindExperts, Place: AtMLP, Of: x, Features: []Feature{MixedExperts},
+		Numbers: []Number{{Name: "epsilon", One: &r.Eps}, {Name: "scale", One: &r.Scale}}}
+	if r.Correction != nil {
+		self.Weights = []Role{{"correction", r.Correction}}
+	}
+	l := rawParts{self}
+	l.linear(AtRouter, &r.Linear)
+	for i := range x.Each {
+		l.inner(func(place string) string { return AtExpert(i, place) }, &x.Each[i])
+	}
+	if x.Shared != nil {
+		l.inner(AtShared, x.Shared)
+	}
+	l.linear(AtSharedGate, x.SharedGate)
+	return l
+}
+
+// inner adds the linears of an MLP inside of the mixture; at names their places.
+func (l *rawParts) inner(at func(place string) string, m *MLP) {
+	for _, p := range m.Parts()[1:] {
+		p.Place = at(p.Place)
+		*l = append(*l, p)
+	}
+}
+
+// Copy implements Branch.
+func (x *Experts) Copy() Branch {
+	c := *x
+	c.Each = slices.Clone(x.Each)
+	return &c
+}
+
+// Mixture returns the layer's mixture of experts, nil where another branch takes
+// its place.
+func (b *Block) Mixture() *Experts {
+	x, _ := b.FeedForward.(*Experts)
+	return x
+}
+
+// ExpertsRule says how a family declares its mixtures; keys as in [Keys].
+type ExpertsRule struct {
+	// Count, TopK and Inner are the number of experts, of those chosen, and the
+	// inner size of one.
+	Count, TopK, Inner []string
+	Score              string
+	// Normalise is a rule; Eps is added to the sum.
+	Normalise Rule
+	Eps       float64
+	// Scale is the key of the factor of the experts' weights; empty is 1.
+	Scale string
+	// Groups and KeptGroups are keys; empty is no groups.
+	Groups, KeptGroups string
+	// Shared is the key of how many experts' sizes the shared expert has,
+	// SharedInner that of its own size.
+	Shared, SharedInner string
+	// Types is a key that lists "sparse" or "dense" for every layer; First, where
+	// that is absent, one that counts the dense layers before the first mixture.
+	// Step and Only: every so many layers there is a mixture, but in those listed.
+	Types, First, Step, Only string
+}
+
+// keys lists what the rule reads.
+func (x *ExpertsRule) keys() []string {
+	if x == nil {
+		return nil
+	}
+	return slices.Concat(x.Count, x.TopK, x.Inner, []string{x.Normalise.Key, x.Normalise.Older, x.Scale, x.Groups, x.KeptGroups,
+		x.Shared, x.SharedInner, x.Types, x.First, x.Step, x.Only})
+}
+
+// dense says which layers have an MLP in place of a mixture.
+func (x *ExpertsRule) dense(r *Reader, layers int) []bool {
+	out := make([]bool, layers)
+	if x.Types != "" && r.C.Has(x.Types) {
+		kinds, err := r.C.Texts(x.Types)
+		r.Fail(err)
+		if err == nil && len(kinds) != layers {
+			r.Fail(fmt.Errorf("key %q lists %d layers: expected %d", x.Types, len(kinds), layers))
+		}
+		for i := range min(len(kinds), layers) {
+			if out[i] = kinds[i] == "dense"; !out[i] && kinds[i] != "sparse" {
+				r.Fail(Unsupported("%s[%d] is %q: expected dense or sparse", x.Types, i, kinds[i]))
+			}
+		}
+		return out
+	}
+	if x.First != "" {
+		n, _, err := r.C.Int(x.First)
+		r.Fail(err)
+		for i := range min(max(n, 0), layers) {
+			out[i] = true
+		}
+	}
+	if x.Step != "" && r.Present([]string{x.Step}) != "" {
+		step := r.Size(x.Step)
+		for i := range out {
+			out[i] = out[i] || step > 0 && (i+1)%step != 0
+		}
+	}
+	if x.Only != "" && r.C.Has(x.Only) {
+		var list []int
+		if raw := r.C.Raw(x.Only); json.Unmarshal(raw, &list) != nil {
+			r.Fail(fmt.Errorf("key %q is %s: expected a list of layers", x.Only, raw))
+		}
+		for _, i := range list {
+			if i >= 0 && i < layers {
+				out[i] = true
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,138 @@
+package onnxops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
+)
+
+// experts emits residual + a mixture of experts over x, (tokens, hidden). The rows
+// are sorted by the expert that they chose and cut into one piece per expert, so
+// that the work is that of the experts chosen: an expert that no token chose has a
+// piece of no rows. Then the rows go back to their places.
+func (e *emitter) experts(at func(place string) string, m *family.Experts, x, residual *graph.Value) *graph.Value {
+	g, k, n := e.g, m.Router.TopK, len(m.Each)
+	op := func(name, op string, in ...*graph.Value) *graph.Value {
+		return g.Op(op, names.Node(at(names.Chosen)+name, op), in)
+	}
+	summed := func(name string, x *graph.Value, axis int) *graph.Value {
+		return g.Op("ReduceSum", names.Node(at(names.Chosen)+name, "ReduceSum"), []*graph.Value{x, e.ints(fmt.Sprintf("axis%d", axis), int64(axis))}, graph.IntAttr("keepdims", 0))
+	}
+	weights, chosen := e.route(at, &m.Router, x)
+	flat := op("/flat", "Reshape", chosen, e.ints("all", -1))
+	all := op("/flat", "Shape", flat)
+	order := e.topK(at(names.Chosen)+"/order", flat, all, true)[1]
+	rows := op("/rows", "Div", order, e.ints(fmt.Sprintf("each%d", k), int64(k)))
+	same := op("/count", "Equal", op("/count", "Unsqueeze", flat, e.ints("axis1", 1)), e.upTo(n))
+	counts := summed("/count", g.Op("Cast", names.Node(at(names.Chosen)+"/count", "Cast"), []*graph.Value{same}, graph.IntAttr("to", int(graph.Int64))), 0)
+	cut := names.Node(at(names.Chosen)+"/cut", "Split")
+	outs := make([]string, n)
+	for i := range outs {
+		outs[i] = fmt.Sprintf("%s_output_%d", cut, i)
+	}
+	pieces := g.Add(graph.Node{Op: "Split", Name: cut, In: []*graph.Value{op("/rows", "Gather", x, rows), counts}, Out: outs, Attrs: []graph.Attr{graph.IntAttr("axis", 0)}})
+	for i := range m.Each {
+		pieces[i] = e.mlp(func(place string) string { return at(family.AtExpert(i, place)) }, &m.Each[i], pieces[i], nil)
+	}
+	joined := g.Op("Concat", names.Node(at(names.Chosen)+"/join", "Concat"), pieces, graph.IntAttr("axis", 0))
+	back := e.topK(at(names.Chosen)+"/back", order, all, true)[1]
+	y := op("/back", "Gather", joined, back)
+	y = op("/each", "Reshape", y, e.ints(fmt.Sprintf("each%dx%d", k, m.Each[0].Down.Weight.Shape[0]), -1, int64(k), m.Each[0].Down.Weight.Shape[0]))
+	y = op("/each", "Mul", y, op("/each", "Unsqueeze", weights, e.ints("axis2", 2)))
+	y = summed("", y, 1)
+	if m.Shared != nil {
+		y = op("/shared", "Add", y, e.shared(at, m, x))
+	}
+	if residual == nil {
+		return y
+	}
+	return g.Op("Add", names.Node(at(names.Output), "Add"), []*graph.Value{residual, y})
+}
+
+// shared emits the expert that every token reads.
+func (e *emitter) shared(at func(place string) string, m *family.Experts, x *graph.Value) *graph.Value {
+	y := e.mlp(func(place string) string { return at(family.AtShared(place)) }, m.Shared, x, nil)
+	if m.SharedGate == nil {
+		return y
+	}
+	gate := e.g.Op("Sigmoid", names.Node(at(family.AtSharedGate), "Sigmoid"), []*graph.Value{e.linear(at(family.AtSharedGate), x, *m.SharedGate)})
+	return e.g.Op("Mul", names.Node(at(family.AtSharedGate), "Mul"), []*graph.Value{gate, y})
+}
+
+// route emits the weights of the experts that each token chooses and their numbers,
+// both (tokens, k).
+func (e *emitter) route(at func(place string) string, r *family.Router, x *graph.Value) (weights, chosen *graph.Value) {
+	op := func(name, op string, in ...*graph.Value) *graph.Value {
+		return e.g.Op(op, names.Node(at(family.AtRouter)+name, op), in)
+	}
+	scores := e.linear(at(family.AtRouter), x, r.Linear)
+	switch r.Score {
+	case "softmax":
+		scores = e.g.Op("Softmax", names.Node(at(family.AtRouter), "Softmax"), []*graph.Value{scores}, graph.IntAttr("axis", -1))
+	case "sigmoid":
+		scores = op("", "Sigmoid", scores)
+	default:
+		e.g.Fail(unsupported("router's score %q: known are softmax and sigmoid", r.Score))
+	}
+	by := scores
+	if r.Correction != nil {
+		by = op("/corrected", "Add", scores, e.weights.float32(*r.Correction))
+	}
+	if r.Groups > 0 {
+		by = e.grouped(at(family.AtRouter)+"/groups", by, r)
+	}
+	chosen = e.topK(at(family.AtRouter), by, e.ints(fmt.Sprintf("each%d", r.TopK), int64(r.TopK)), false)[1]
+	weights = e.g.Op("GatherElements", names.Node(at(family.AtRouter), "GatherElements"), []*graph.Value{scores, chosen}, graph.IntAttr("axis", 1))
+	if r.Normalise {
+		sum := op("/sum", "ReduceSum", weights, e.ints("axis1", 1))
+		if r.Eps != 0 {
+			sum = op("/sum", "Add", sum, e.scalar(fmt.Sprintf("router_epsilon_%v", r.Eps), r.Eps))
+		}
+		weights = op("/normalised", "Div", weights, sum)
+	}
+	if r.Scale != 1 {
+		weights = op("/scaled", "Mul", weights, e.scalar(fmt.Sprintf("router_scale_%v", r.Scale), r.Scale))
+	}
+	return weights, chosen
+}
+
+// grouped emits the scores with −∞ in place of those outside the groups kept.
+func (e *emitter) grouped(prefix string, by *graph.Value, r *family.Router) *graph.Value {
+	op := func(name, op string, in ...*graph.Value) *graph.Value {
+		return e.g.Op(op, names.Node(prefix+name, op), in)
+	}
+	size := r.Linear.Weight.Shape[0] / int64(r.Groups)
+	groups := op("", "Reshape", by, e.ints(fmt.Sprintf("groups%dx%d", r.Groups, size), -1, int64(r.Groups), size))
+	two := e.topK(prefix+"/best", groups, e.ints("each2", 2), false)[0]
+	sums := e.g.Op("ReduceSum", names.Node(prefix+"/best", "ReduceSum"), []*graph.Value{two, e.ints("axis2", 2)}, graph.IntAttr("keepdims", 0))
+	kept := e.topK(prefix+"/kept", sums, e.ints(fmt.Sprintf("each%d", r.KeptGroups), int64(r.KeptGroups)), false)[1]
+	same := op("/kept", "Equal", op("/kept", "Unsqueeze", kept, e.ints("axis2", 2)), e.upTo(r.Groups))
+	marks := e.g.Op("Cast", names.Node(prefix+"/kept", "Cast"), []*graph.Value{same}, graph.IntAttr("to", int(graph.Int64)))
+	marks = e.g.Op("ReduceSum", names.Node(prefix+"/kept", "ReduceSum"), []*graph.Value{marks, e.ints("axis1", 1)}, graph.IntAttr("keepdims", 0))
+	inside := op("/kept", "Greater", op("/marks", "Unsqueeze", marks, e.ints("axis2", 2)), e.ints("zero", 0))
+	y := op("/kept", "Where", inside, groups, e.scalar("not_kept", math.Inf(-1)))
+	return op("/flat", "Reshape", y, e.ints(fmt.Sprintf("rows%d", r.Linear.Weight.Shape[0]), -1, r.Linear.Weight.Shape[0]))
+}
+
+// topK emits the k largest along the last axis, or the smallest, and their places.
+func (e *emitter) topK(prefix string, x, k *graph.Value, smallest bool) []*graph.Value {
+	name := names.Node(prefix, "TopK")
+	largest := 1
+	if smallest {
+		largest = 0
+	}
+	return e.g.Add(graph.Node{Op: "TopK", Name: name, In: []*graph.Value{x, k}, Out: []string{name + "_output_0", name + "_output_1"},
+		Attrs: []graph.Attr{graph.IntAttr("axis", -1), graph.IntAttr("largest", largest), graph.IntAttr("sorted", 1)}})
+}
+
+// upTo is the vector of 0 to n − 1.
+func (e *emitter) upTo(n int) *graph.Value {
+	list := make([]int64, n)
+	for i := range list {
+		list[i] = int64(i)
+	}
+	return e.ints(fmt.Sprintf("upto%d", n), list...)
+}

@@ -411,10 +411,18 @@ def weights():
     case("weight_typed_fields", nodes, {}, ["y", "z", "e_"], init=typed)
 
 
+def choices():
+    """The largest and the smallest elements; equal ones keep their order. Last, so that the others' numbers stay."""
+    ties = np.array([[1.0, 3.0, 3.0, -2.0, 0.5], [0.0, 0.0, 0.0, 7.0, 0.0]])
+    op("topk", "TopK", {"x": ties, "k": i(3)}, ["v", "p"])
+    op("topk_axis", "TopK", {"x": f(4, 3), "k": i(2)}, ["v", "p"], attrs={"axis": 0})
+    op("topk_smallest_int", "TopK", {"x": i(3, 1, 2, 1, 0, 3, 3), "k": i(7)}, ["v", "p"], attrs={"largest": 0})
+
+
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
     for old in HERE.iterdir():
         old.unlink()
-    for group in [elementwise, types, shapes, sums, norms, rotary, attention, gqa, functions, weights]:
+    for group in [elementwise, types, shapes, sums, norms, rotary, attention, gqa, functions, weights, choices]:
         group()
     print(len(list(HERE.glob("*.onnx"))), "cases")

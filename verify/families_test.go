@@ -17,8 +17,11 @@ var withoutForm = map[string]string{
 	"cohere2":          onnxops.AttentionORT, // layers that do not turn
 	"exaone4":          onnxops.AttentionORT, // the same
 	"nemotron":         onnxops.AttentionORT, // 4 planes in halves: tables of 8 would pair others
-	"hunyuan_v1_dense": onnxops.AttentionORT, // norms after the rotation
 	"phi":              onnxops.AttentionORT, // the same
+	"hunyuan_v1_dense": onnxops.AttentionORT, // norms after the rotation
+	"exaone_moe":       onnxops.AttentionORT, // layers that do not turn
+	"glm4_moe":         onnxops.AttentionORT, // planes in halves, as nemotron
+	"minimax_m2":       onnxops.AttentionORT, // the same
 }
 
 // TestFamilies verifies the graphs of every family of testdata/families, in both

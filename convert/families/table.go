@@ -57,5 +57,9 @@ var table = []family.Spec{
 	dots1,
 	solarOpen,
 	hyV3,
+	graniteMoE,
+	graniteMoEShared,
+	exaoneMoE,
+	sarvamMoE,
 	family.Grape,
 }

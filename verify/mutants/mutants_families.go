@@ -64,5 +64,23 @@ func familyMutants() []Mutant {
 			a, b := g.node("/layers.0/conv/gated/Mul"), g.node("/layers.0/conv/mixed/Mul")
 			a.Input[0], b.Input[1] = b.Input[1], a.Input[0]
 		}),
+		inGraph("router-without-correction", "glm4-moe", "experts are chosen without their correction", func(g *Graph) {
+			g.bypass("/layers.1/mlp/router/corrected/Add")
+		}),
+		inGraph("groups-not-dropped", "glm4-moe", "experts of every group may be chosen", func(g *Graph) {
+			g.node("/layers.1/mlp/router/TopK").Input[0] = g.node("/layers.1/mlp/router/corrected/Add").Output[0]
+		}),
+		inGraph("experts-unscaled", "glm4-moe", "the experts' weights lack their factor", func(g *Graph) { g.bypass("/layers.1/mlp/router/scaled/Mul") }),
+		inGraph("shared-expert-missing", "glm4-moe", "the shared expert is not added", func(g *Graph) { g.bypass("/layers.1/mlp/experts/shared/Add") }),
+		inGraph("experts-swapped", "qwen3-moe", "expert 1 computes with expert 2's rows down", func(g *Graph) {
+			a, b := g.node("/layers.0/mlp/experts.1/down_proj/Gemm"), g.node("/layers.0/mlp/experts.2/down_proj/Gemm")
+			a.Input[1], b.Input[1] = b.Input[1], a.Input[1]
+		}),
+		inGraph("rows-stay-sorted", "qwen3-moe", "rows stay in the order of the experts", func(g *Graph) {
+			g.node("/layers.1/mlp/experts/each/Reshape").Input[0] = g.node("/layers.1/mlp/experts/join/Concat").Output[0]
+		}),
+		inGraph("weights-not-normalised", "qwen3-moe", "the experts' weights do not sum to one", func(g *Graph) {
+			g.bypass("/layers.1/mlp/router/normalised/Div")
+		}),
 	}
 }

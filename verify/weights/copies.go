@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
@@ -21,7 +22,7 @@ func (s *placed) behind(weight string) (info store.Info, from int64, ok bool) {
 		if info, ok = s.ckpt.Lookup(weight[:at]); ok && len(info.Shape) > 0 && info.Shape[0] > 0 {
 			begin, _, _ := strings.Cut(weight[at+1:], ":")
 			row, _ := strconv.ParseInt(begin, 10, 64)
-			from = row * (info.Bytes() / info.Shape[0])
+			from = row * (info.Bytes() / tensor.Matrix(info.Shape)[0])
 		}
 	}
 	return info, from, ok

@@ -40,6 +40,7 @@ func (s *placed) pieceOf(name string) (piece, bool) {
 		return piece{}, false
 	}
 	info, ok := s.ckpt.Lookup(name[:at])
+	info.Shape = tensor.Matrix(info.Shape)
 	first, last, cut := strings.Cut(name[at+1:len(name)-1], ":")
 	begin, err1 := strconv.ParseInt(first, 10, 64)
 	end, err2 := strconv.ParseInt(last, 10, 64)

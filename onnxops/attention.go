@@ -63,9 +63,15 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 	})
 	e.presents = append(e.presents, out[1:]...)
 	y := out[0]
-	y = e.norm(at(family.AtHeadNorm), y, a.HeadNorm)
+	over := a.HeadNorm != nil && a.HeadNorm.Size != a.VDim // all heads together
+	if !over {
+		y = e.norm(at(family.AtHeadNorm), y, a.HeadNorm)
+	}
 	y = g.Op("Transpose", at(names.Joined)+names.Transposed, []*graph.Value{y}, graph.IntsAttr("perm", 0, 2, 1, 3))
 	y = g.Op("Reshape", at(names.Joined)+names.Reshape, []*graph.Value{y, e.rows(a.Heads * a.VDim)})
+	if over {
+		y = e.norm(at(family.AtHeadNorm), y, a.HeadNorm)
+	}
 	return e.linearOnto(at(family.AtO), residual, y, a.O)
 }
 

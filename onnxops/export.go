@@ -76,6 +76,9 @@ var emitted = []family.Feature{
 	family.InterleavedPairs,
 	family.ShortConvs,
 	family.MixedExperts,
+	family.LearnedActivation,
+	family.NormBeforeDown,
+	family.JointOutputNorm,
 }
 
 // Export returns the model as an ONNX graph. src is the store that m was loaded

@@ -24,6 +24,9 @@ func (e *emitter) expressible(a *family.Attention) error {
 	if a.Cap > 0 && a.Bias != nil { // lowered coordinates would be summed before the cap
 		return unsupported("a bias beside a cap on scores, which comes before it; convert without a graph (" + hint.NoGraph + ")")
 	}
+	if n := a.HeadNorm; n != nil && n.Size != a.VDim && n.Size != a.Heads*a.VDim {
+		return unsupported("a norm of %d numbers over %d heads' outputs of %d: expected one head or all of them", n.Size, a.Heads, a.VDim)
+	}
 	if e.opts.Attention == AttentionORT {
 		return fitsGroupQuery(a)
 	}
@@ -33,7 +36,7 @@ func (e *emitter) expressible(a *family.Attention) error {
 // fitsGroupQuery says what GroupQueryAttention cannot express.
 func fitsGroupQuery(a *family.Attention) error {
 	const advice = "; use " + hint.Attention + " standard"
-	if a.NormAfter || a.HeadNorm != nil {
+	if a.NormAfter || a.HeadNorm != nil && a.HeadNorm.Size == a.VDim {
 		return unsupported("a norm after the rotation, or on each head's output, does not fit GroupQueryAttention" + advice)
 	}
 	for _, part := range []struct {

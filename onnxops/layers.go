@@ -114,17 +114,19 @@ func (e *emitter) feedForward(at func(place string) string, b *family.Block, x, 
 
 // mlp emits residual + the MLP over x; at names its places.
 func (e *emitter) mlp(at func(place string) string, m *family.MLP, x, residual *graph.Value) *graph.Value {
+	y := x
 	if !m.Gated {
-		up := e.activation(at(names.Act), m.Act, e.linear(at(family.AtUp), x, m.Up))
-		return e.linearOnto(at(family.AtDown), residual, up, m.Down)
+		y = e.activation(at(names.Act), m, e.linear(at(family.AtUp), x, m.Up))
+	} else {
+		gate := e.activation(at(names.Act), m, e.linear(at(family.AtGate), x, m.Gate))
+		up := e.linear(at(family.AtUp), x, m.Up)
+		y = e.g.Op("Mul", names.Node(at(family.AtMLP), "Mul"), []*graph.Value{gate, up})
 	}
-	gate := e.activation(at(names.Act), m.Act, e.linear(at(family.AtGate), x, m.Gate))
-	up := e.linear(at(family.AtUp), x, m.Up)
-	return e.linearOnto(at(family.AtDown), residual, e.g.Op("Mul", names.Node(at(family.AtMLP), "Mul"), []*graph.Value{gate, up}), m.Down)
+	return e.linearOnto(at(family.AtDown), residual, e.norm(at(family.AtDownNorm), y, m.DownNorm), m.Down)
 }
 
-func (e *emitter) activation(prefix, act string, x *graph.Value) *graph.Value {
-	switch act {
+func (e *emitter) activation(prefix string, m *family.MLP, x *graph.Value) *graph.Value {
+	switch m.Act {
 	case "silu":
 		s := e.g.Op("Sigmoid", prefix+"/Sigmoid", []*graph.Value{x})
 		return e.g.Op("Mul", prefix+"/Mul", []*graph.Value{x, s})
@@ -137,7 +139,26 @@ func (e *emitter) activation(prefix, act string, x *graph.Value) *graph.Value {
 	case "relu2":
 		r := e.g.Op("Relu", prefix+"/Relu", []*graph.Value{x})
 		return e.g.Op("Mul", prefix+"/Mul", []*graph.Value{r, r})
+	case "xielu":
+		if m.XIELU != nil {
+			return e.xielu(prefix, m.XIELU, x)
+		}
 	}
-	e.g.Fail(unsupported("activation %q: known are silu, gelu, gelu_tanh, relu and relu2", act))
+	e.g.Fail(unsupported("activation %q: known are silu, gelu, gelu_tanh, relu, relu2 and xielu with its numbers", m.Act))
 	return x
+}
+
+// xielu emits the activation of [family.XIELU] from its stored numbers.
+func (e *emitter) xielu(prefix string, n *family.XIELU, x *graph.Value) *graph.Value {
+	op := func(op, name string, in ...*graph.Value) *graph.Value {
+		return e.g.Op(op, prefix+"/"+name+"/"+op, in)
+	}
+	beta := e.weights.float32(n.Beta)
+	line := op("Mul", "line", x, beta)
+	positive := op("Mul", "square/scaled", op("Mul", "square", x, x), op("Softplus", "alpha_p", e.weights.float32(n.AlphaP)))
+	low := op("Exp", "exp", op("Min", "low", x, e.weights.float32(n.Eps)))
+	low = op("Sub", "less_x", op("Sub", "less_1", low, e.scalar("xielu_one", 1)), x)
+	negative := op("Mul", "negative", low, op("Add", "alpha_n", op("Softplus", "alpha_n", e.weights.float32(n.AlphaN)), beta))
+	curve := op("Where", "curve", op("Greater", "positive", x, e.scalar("xielu_zero", 0)), positive, negative)
+	return e.g.Op("Add", prefix+"/Add", []*graph.Value{curve, line})
 }

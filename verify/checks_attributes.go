@@ -105,6 +105,9 @@ var judged = []family.Feature{
 	family.InterleavedPairs,
 	family.ShortConvs,
 	family.MixedExperts,
+	family.LearnedActivation,
+	family.NormBeforeDown,
+	family.JointOutputNorm,
 }
 
 // numbers are attributes by name: float32, int64, string or either.

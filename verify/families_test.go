@@ -22,6 +22,7 @@ var withoutForm = map[string]string{
 	"exaone_moe":       onnxops.AttentionORT, // layers that do not turn
 	"glm4_moe":         onnxops.AttentionORT, // planes in halves, as nemotron
 	"minimax_m2":       onnxops.AttentionORT, // the same
+	"nanochat":         onnxops.AttentionORT, // norms after the rotation
 }
 
 // TestFamilies verifies the graphs of every family of testdata/families, in both

@@ -147,7 +147,11 @@ func (b *builder) attention(pos Position, window int) *Attention {
 		}
 		a.QNorm, a.KNorm, a.NormAfter = b.norm(RMS, b.n.QNorm, qn), b.norm(RMS, b.n.KNorm, kn), b.spec.NormAfter && rotary.Dim > 0
 	}
-	a.HeadNorm = b.norm(RMS, b.n.HeadNorm, d)
+	over := d
+	if b.spec.NormOverHeads {
+		over = q
+	}
+	a.HeadNorm = b.norm(RMS, b.n.HeadNorm, over)
 	a.KShift, a.VShift = b.shift(b.n.KShift), b.shift(b.n.VShift)
 	return a
 }
@@ -173,7 +177,10 @@ func (b *builder) shift(template string) *Shift {
 
 func (b *builder) mlp() *MLP {
 	bias, inner := b.has(b.spec.MLPBias), int64(b.inner)
-	m := &MLP{Act: b.act, Gated: b.n.Gate != "" || b.n.GateUp != "", Down: b.linear(b.n.Down, bias, b.hidden, inner)}
+	m := &MLP{Act: b.act, Gated: b.n.Gate != "" || b.n.GateUp != "", Down: b.linear(b.n.Down, bias, b.hidden, inner), DownNorm: b.norm(b.spec.Norm, b.n.DownNorm, inner)}
+	if b.act == "xielu" {
+		m.XIELU = b.xielu()
+	}
 	if b.n.GateUp != "" {
 		m.Gate, m.Up = b.part(b.n.GateUp, bias, b.hidden, 2*inner, Range{0, inner}), b.part(b.n.GateUp, bias, b.hidden, 2*inner, Range{inner, 2 * inner})
 		return m
@@ -183,6 +190,12 @@ func (b *builder) mlp() *MLP {
 	}
 	m.Up = b.linear(b.n.Up, bias, inner, b.hidden)
 	return m
+}
+
+// xielu are the numbers of the activation, each in a tensor of its own.
+func (b *builder) xielu() *XIELU {
+	number := func(name string, shape ...int64) Weight { return whole(b.name(b.n.XIELU)+name, shape...) }
+	return &XIELU{AlphaP: number(".alpha_p", 1), AlphaN: number(".alpha_n", 1), Beta: number(".beta"), Eps: number(".eps")}
 }
 
 func (b *builder) name(template string) string {

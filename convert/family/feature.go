@@ -48,6 +48,9 @@ const (
 	InterleavedPairs  Feature = "planes of neighbouring coordinates"
 	ShortConvs        Feature = "short convolutions in the place of attention"
 	MixedExperts      Feature = "mixtures of experts"
+	LearnedActivation Feature = "an activation with numbers of its own in the weights"
+	NormBeforeDown    Feature = "a norm before the MLP's down projection"
+	JointOutputNorm   Feature = "a norm of all heads' outputs together"
 	ScaledWeights     Feature = "weights with scales in tensors of their own"
 )
 
@@ -87,6 +90,9 @@ func Named() []Feature {
 		InterleavedPairs,
 		ShortConvs,
 		MixedExperts,
+		LearnedActivation,
+		NormBeforeDown,
+		JointOutputNorm,
 	}
 }
 

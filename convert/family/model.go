@@ -136,7 +136,8 @@ type Attention struct {
 	QNorm, KNorm *Norm
 	// NormAfter: QNorm and KNorm come after the rotation.
 	NormAfter bool
-	// HeadNorm normalises each head's output over VDim; nil is none.
+	// HeadNorm normalises each head's output over VDim, or those of all heads
+	// together (Size is Heads·VDim); nil is none.
 	HeadNorm *Norm
 	Scale    float64
 	// Cap c > 0 makes a scaled score s, before bias and mask, c·tanh(s/c); 0 is none.
@@ -157,11 +158,23 @@ type Attention struct {
 
 // MLP is Down(act(Gate x) · Up x), or Down(act(Up x)) when not Gated.
 type MLP struct {
-	// Act is "silu", "gelu" (erf), "gelu_tanh", "relu" or "relu2" (max(x, 0)²).
+	// Act is "silu", "gelu" (erf), "gelu_tanh", "relu", "relu2" (max(x, 0)²) or
+	// "xielu", whose numbers are in XIELU.
 	Act            string
 	Gated          bool
 	Gate, Up, Down Linear
+	// XIELU is nil with any other activation.
+	XIELU *XIELU
+	// DownNorm normalises what enters Down; nil is none.
+	DownNorm *Norm
 }
+
+// XIELU are the stored numbers of the activation xIELU (arXiv 2411.13010), one of
+// each. With αp = softplus(AlphaP) and αn = Beta + softplus(AlphaN) it is
+//
+//	αp x² + Beta x                              for x > 0
+//	αn (exp(min(x, Eps)) − 1 − x) + Beta x      else
+type XIELU struct{ AlphaP, AlphaN, Beta, Eps Weight }
 
 // AtLength returns the model with the rotation it has for sequences of up to
 // n positions. Only the rope types that depend on the length change; the

@@ -47,7 +47,7 @@ type Part struct {
 	Encoding bool
 }
 
-// Role is a weight as a part uses it: "weight" or "bias".
+// Role is a weight as a part uses it: "weight" or "bias", or a number's name.
 type Role struct {
 	Name string
 	*Weight

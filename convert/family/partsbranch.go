@@ -21,6 +21,7 @@ func (a *Attention) Parts() []Part {
 	has(a.QNorm != nil && a.QNorm.Size != a.QKDim || a.KNorm != nil && a.KNorm.Size != a.QKDim, NormOverHeads)
 	has(a.VDim != a.QKDim, ValuesOfOtherSize)
 	has(a.Rope != nil, SpectraByType)
+	has(a.HeadNorm != nil && a.HeadNorm.Size != a.VDim, JointOutputNorm)
 	has(a.Spectra != nil, SpectraPerHead)
 	has(a.Phase != nil, ContextualPhase)
 	has(a.Rotary.Dim > 0 && a.Rotary.Pairing == posenc.Interleaved, InterleavedPairs)
@@ -64,9 +65,14 @@ func (m *MLP) Parts() []Part {
 	if !m.Gated {
 		self.Features = []Feature{UngatedMLP}
 	}
+	if x := m.XIELU; x != nil {
+		self.Weights = []Role{{"alpha_p", &x.AlphaP}, {"alpha_n", &x.AlphaN}, {"beta", &x.Beta}, {"eps", &x.Eps}}
+		self.Features = append(self.Features, LearnedActivation)
+	}
 	l := rawParts{self}
 	l.linear(AtGate, &m.Gate)
 	l.linear(AtUp, &m.Up)
+	l.norm(AtDownNorm, m.DownNorm)
 	l.linear(AtDown, &m.Down)
 	return l
 }
@@ -74,6 +80,7 @@ func (m *MLP) Parts() []Part {
 // Copy implements Branch.
 func (m *MLP) Copy() Branch {
 	c := *m
+	c.DownNorm = m.DownNorm.copied()
 	return &c
 }
 

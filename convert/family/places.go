@@ -38,6 +38,7 @@ const (
 	AtMLP        = "mlp"
 	AtGate       = "mlp/gate_proj"
 	AtUp         = "mlp/up_proj"
+	AtDownNorm   = "mlp/down_norm"
 	AtDown       = "mlp/down_proj"
 	AtMLPOut     = "mlp_out_norm"
 	AtRouter     = "mlp/router"
@@ -111,6 +112,7 @@ var slots = []slot{
 	{place: AtMLP, kind: KindMLP, text: "the MLP"},
 	{place: AtGate, kind: KindLinear, text: "the MLP's gate", names: func(n *Names) *string { return &n.Gate }},
 	{place: AtUp, kind: KindLinear, text: "the MLP's up projection", names: func(n *Names) *string { return &n.Up }},
+	{place: AtDownNorm, kind: KindNorm, text: "the norm before the MLP's down projection", names: func(n *Names) *string { return &n.DownNorm }, feature: NormBeforeDown},
 	{place: AtDown, kind: KindLinear, text: "the MLP's down projection", names: func(n *Names) *string { return &n.Down }},
 	{place: AtMLP, kind: KindExperts, text: "the mixture of experts"},
 	{place: AtRouter, kind: KindLinear, text: "the experts' router", names: func(n *Names) *string { return &n.Router }, feature: MixedExperts},
@@ -151,4 +153,5 @@ func (n *Names) each(f func(template *string)) {
 	f(&n.ExpertGateUp)
 	f(&n.SharedGateUp)
 	f(&n.Correction)
+	f(&n.XIELU)
 }

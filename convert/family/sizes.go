@@ -71,7 +71,7 @@ func readSizes(r *Reader, spec Spec, m *Model) sizes {
 	if r.Err == nil && (s.layers*s.headDim > maxPlanes || s.layers*s.heads > maxPlanes || s.layers*s.heads*s.headDim > maxGates) {
 		r.Fail(fmt.Errorf("%d layers of %d heads of head size %d: no model is that large", s.layers, s.heads, s.headDim))
 	}
-	s.act = activation(r, k.Act, spec.Act)
+	s.act = activation(r, spec, k.Act)
 	return s
 }
 
@@ -106,16 +106,19 @@ var activations = map[string]string{"silu": "silu", "swish": "silu", "gelu": "ge
 	"relu": "relu", "relu2": "relu2", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh"}
 
 // activation reads the activation's name; an unknown one is refused by name.
-func activation(r *Reader, keys []string, def string) string {
+func activation(r *Reader, spec Spec, keys []string) string {
 	key := r.Present(keys)
 	if key == "" {
-		if def == "" {
+		if spec.Act == "" {
 			r.Fail(fmt.Errorf("key %q is missing", keys[0]))
 		}
-		return def
+		return spec.Act
 	}
 	name, _, err := r.C.Text(key)
 	r.Fail(err)
+	if name == "xielu" && spec.Names.XIELU != "" {
+		return name
+	}
 	if own := activations[name]; own != "" {
 		return own
 	}

@@ -35,8 +35,8 @@ type Spec struct {
 	Norm             NormKind
 	EpsKey, EpsOlder string
 	Eps              float64
-	// NoNormBias: the layer norms have no bias. BareNorms: those outside the heads
-	// have no weight either. NormOffset is added to the weights of all norms.
+	// NoNormBias: the layer norms have no bias. BareNorms: no norm has
+	// weights: its name says only that it is there. NormOffset is added to the weights of all norms.
 	NoNormBias, BareNorms bool
 	NormOffset            float64
 	// Act is the activation where Keys.Act is absent; empty means that it must
@@ -59,8 +59,8 @@ type Spec struct {
 	// OneKV: one key/value head serves all heads.
 	OneKV bool
 	// QKNorm: queries and keys are RMS-normalised, per head or, with
-	// NormOverHeads, over all of them; after the rotation with NormAfter, else
-	// before it.
+	// NormOverHeads, over all of them (and so is what Names.HeadNorm names); after
+	// the rotation with NormAfter, else before it.
 	QKNorm                   Rule
 	NormOverHeads, NormAfter bool
 	// Parallel: attention and MLP both read the layer's input. SharedNorm: and
@@ -118,7 +118,7 @@ type Names struct {
 	MLPNorm, MLPOutNorm               string
 	Q, K, V, QKV, O, QNorm, KNorm     string
 	KShift, VShift, HeadNorm          string
-	Gate, Up, GateUp, Down            string
+	Gate, Up, GateUp, DownNorm, Down  string
 	ConvIn, Conv, ConvOut             string
 	// Of mixtures: "{e}" stands for the expert. ExpertGateUp holds gate and up of
 	// all experts, (experts, 2·inner, hidden), and ExpertDown then (experts, hidden,
@@ -127,6 +127,8 @@ type Names struct {
 	ExpertGate, ExpertUp, ExpertGateUp, ExpertDown     string
 	SharedGateProj, SharedUp, SharedGateUp, SharedDown string
 	SharedGate                                         string
+	// XIELU is what the names of xIELU's numbers begin with.
+	XIELU string
 	// Ignore are stored buffers that carry no weight, whole tensor names.
 	Ignore []string
 }

@@ -35,8 +35,13 @@ var known = []family.Feature{
 	family.ScaledBranches,
 	family.ScaledLogits,
 	family.CappedLogits,
+	family.OffsetNorms,
+	family.BareNorms,
 	family.InterleavedPairs,
 	family.MixedExperts,
+	family.LearnedActivation,
+	family.NormBeforeDown,
+	family.JointOutputNorm,
 }
 
 // Turns returns how each layer of a model places positions. It refuses, with
@@ -137,8 +142,8 @@ func shapeOf(m *family.Model, src family.Source, i int) (*Shape, error) {
 		if n.from == nil {
 			continue
 		}
-		if n.from.Kind != family.RMS || n.from.Bias != nil {
-			return nil, fmt.Errorf("layer %d: a norm of queries or keys that is no RMS norm: %w", i, posenc.ErrUnsupported)
+		if n.from.Kind != family.RMS || n.from.Bias != nil || n.from.Offset != 0 || n.from.Weight.Tensor == "" {
+			return nil, fmt.Errorf("layer %d: a norm of queries or keys that is no RMS norm with its weight as stored: %w", i, posenc.ErrUnsupported)
 		}
 		if n.from.Size != a.QKDim && n.from.Size != n.heads*a.QKDim {
 			return nil, fmt.Errorf("layer %d: a norm of %d numbers over %d heads of %d: %w", i, n.from.Size, n.heads, a.QKDim, posenc.ErrUnsupported)

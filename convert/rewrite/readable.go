@@ -44,6 +44,9 @@ var known = []family.Feature{
 	family.InterleavedPairs,
 	family.ShortConvs,
 	family.MixedExperts,
+	family.LearnedActivation,
+	family.NormBeforeDown,
+	family.JointOutputNorm,
 }
 
 // readable refuses a model with a part that a rewrite of the rope keys would
@@ -56,7 +59,7 @@ func readable(m *family.Model, o Options) error {
 	if err := m.Beyond(after, family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
 		family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize,
 		family.EmbeddingScale, family.ScaledBranches, family.ScaledLogits, family.CappedLogits, family.OffsetNorms, family.BareNorms, family.ClippedHeads,
-		family.InterleavedPairs, family.SpectraByType, family.CappedScores, family.ShortConvs, family.MixedExperts); err != nil {
+		family.InterleavedPairs, family.SpectraByType, family.CappedScores, family.ShortConvs, family.MixedExperts, family.LearnedActivation, family.NormBeforeDown, family.OutputHeadNorm, family.JointOutputNorm); err != nil {
 		return err
 	}
 	spec, err := families.Find(m.ModelType)

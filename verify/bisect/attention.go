@@ -16,7 +16,8 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, place string, output, layer 
 	}
 	tap := func(place string) string { return names.Layer(layer, place) }
 	context := names.Context
-	if a.HeadNorm != nil {
+	over := a.HeadNorm != nil && a.HeadNorm.Size != a.VDim // comes after the heads are joined
+	if a.HeadNorm != nil && !over {
 		context = family.AtHeadNorm
 	}
 	if n.GetName() == names.Sum(layer, b, false) {
@@ -53,6 +54,9 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, place string, output, layer 
 		})
 	}
 	if p, ok := e.s.partOf(n.GetName()); ok && p.Place == family.AtHeadNorm {
+		if over {
+			return plain(p.Path(), e.flat)
+		}
 		return plain(p.Path(), func(f []float64) *wanted { return e.heads(f, a.Heads) })
 	}
 	for _, p := range projections(a) {

@@ -89,6 +89,9 @@ var bisected = []family.Feature{
 	family.ClippedHeads,
 	family.InterleavedPairs,
 	family.MixedExperts,
+	family.LearnedActivation,
+	family.NormBeforeDown,
+	family.JointOutputNorm,
 }
 
 // toFollow lists what to walk through, the most telling first.

@@ -150,6 +150,8 @@ func (e *expecter) ofBlock(n *onnxpb.NodeProto, place string, layer int) *counte
 		return plain(tap(strings.TrimSuffix(place, "/Gemm")), e.flat)
 	case place == names.Node(names.Act, "Sigmoid"):
 		return plain(inner, func(f []float64) *wanted { return e.flat(each(f, sigmoid)) })
+	case inAct && act == "xielu" && place != names.Node(names.Act, "Add"):
+		return nil // the reference shows the whole of it alone
 	case inAct && !b.MLP().Gated, place == names.Node(family.AtMLP, "Mul"):
 		return plain(tap(names.Act), e.flat)
 	case inAct && activations[act] != nil:

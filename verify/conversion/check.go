@@ -101,6 +101,9 @@ var rewritable = []family.Feature{
 	family.ClippedHeads,
 	family.InterleavedPairs,
 	family.MixedExperts,
+	family.LearnedActivation,
+	family.NormBeforeDown,
+	family.JointOutputNorm,
 }
 
 // UnknownParts names what of the source or the result no rewrite is known to

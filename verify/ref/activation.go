@@ -3,11 +3,13 @@ package ref
 import (
 	"fmt"
 	"math"
+
+	"github.com/pecvt/pecvt/convert/family"
 )
 
 // activation returns the function an MLP names.
-func activation[T Float](name string) (func(T) T, error) {
-	switch name {
+func (r *RunnerOf[T]) activation(f *family.MLP) (func(T) T, error) {
+	switch f.Act {
 	case "silu":
 		return silu[T], nil
 	case "gelu":
@@ -18,8 +20,12 @@ func activation[T Float](name string) (func(T) T, error) {
 		return relu[T], nil
 	case "relu2":
 		return func(x T) T { return relu(x) * relu(x) }, nil
+	case "xielu":
+		if f.XIELU != nil {
+			return r.xielu(f.XIELU)
+		}
 	}
-	return nil, fmt.Errorf("activation %q: expected silu, gelu, gelu_tanh, relu or relu2", name)
+	return nil, fmt.Errorf("activation %q: expected silu, gelu, gelu_tanh, relu, relu2 or xielu with its numbers", f.Act)
 }
 
 // relu is max(x, 0).
@@ -39,4 +45,29 @@ func gelu[T Float](x T) T { return 0.5 * x * T(math.Erfc(float64(-x/math.Sqrt2))
 func geluTanh[T Float](x T) T {
 	inner := T(math.Sqrt(2/math.Pi)) * (x + 0.044715*x*x*x)
 	return 0.5 * x * (1 + T(math.Tanh(float64(inner))))
+}
+
+// xielu reads the numbers of the activation (arXiv 2411.13010). Expm1 keeps the
+// digits near 0.
+func (r *RunnerOf[T]) xielu(x *family.XIELU) (func(T) T, error) {
+	var numbers [4]T
+	for i, w := range []*family.Weight{&x.AlphaP, &x.AlphaN, &x.Beta, &x.Eps} {
+		v, err := r.vector(w)
+		if err != nil {
+			return nil, err
+		}
+		if len(v) != 1 {
+			return nil, fmt.Errorf("tensor %q: %d numbers: expected one", w.Tensor, len(v))
+		}
+		numbers[i] = v[0]
+	}
+	softplus := func(x T) T { return max(x, 0) + T(math.Log1p(math.Exp(-math.Abs(float64(x))))) }
+	beta, eps := numbers[2], numbers[3]
+	positive, negative := softplus(numbers[0]), beta+softplus(numbers[1])
+	return func(x T) T {
+		if x > 0 {
+			return positive*x*x + beta*x
+		}
+		return negative*(T(math.Expm1(float64(min(x, eps))))-x) + beta*x
+	}, nil
 }

@@ -29,7 +29,7 @@ func TestActivations(t *testing.T) {
 			name string
 			want float64
 		}{{"gelu", c.gelu}, {"gelu_tanh", c.tanh}, {"silu", c.silu}} {
-			act, err := activation[float64](f.name)
+			act, err := (&RunnerOf[float64]{}).activation(&family.MLP{Act: f.name})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -41,7 +41,7 @@ func TestActivations(t *testing.T) {
 	if got := silu(-1000.0); got != 0 {
 		t.Errorf("silu(-1000) = %v, want 0", got)
 	}
-	if _, err := activation[float64]("relu6"); err == nil {
+	if _, err := (&RunnerOf[float64]{}).activation(&family.MLP{Act: "relu6"}); err == nil {
 		t.Error("an unknown activation was accepted")
 	}
 }

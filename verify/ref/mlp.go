@@ -19,7 +19,7 @@ func (p *pass[T]) feedForward(ctx context.Context, b *family.Block, at func(plac
 // mlp writes Down(act(Gate x) · Up x), or Down(act(Up x)), of so many tokens to y,
 // which may be x; tap is given the values by their places.
 func (p *pass[T]) mlp(ctx context.Context, f *family.MLP, x, y []T, tokens int, tap func(place string, values []T, last int)) error {
-	act, err := activation[T](f.Act)
+	act, err := p.activation(f)
 	if err != nil {
 		return err
 	}
@@ -51,6 +51,12 @@ func (p *pass[T]) mlp(ctx context.Context, f *family.MLP, x, y []T, tokens int, 
 		return err
 	}
 	tap(names.Act, up, inner)
+	if f.DownNorm != nil {
+		if err := p.norm(f.DownNorm, up, up); err != nil {
+			return err
+		}
+		tap(family.AtDownNorm, up, inner)
+	}
 	if err := p.linear(ctx, &f.Down, up, tokens, y, p.work); err != nil {
 		return err
 	}

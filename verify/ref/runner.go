@@ -129,7 +129,8 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/mlp_norm         (B, S, hidden), where there is one
 //	/layers.i/mlp/gate_proj    (B, S, inner), where gated
 //	/layers.i/mlp/up_proj      (B, S, inner)
-//	/layers.i/mlp/act          (B, S, inner): what enters down_proj
+//	/layers.i/mlp/act          (B, S, inner): what enters down_proj, or its norm
+//	/layers.i/mlp/down_norm    the same, where there is one
 //	/layers.i/mlp/down_proj    (B, S, hidden)
 //	/layers.i/mlp/router       (B, S, experts): its logits, where there is a mixture
 //	/layers.i/mlp/shared/...   as of an MLP, of the shared expert
@@ -182,6 +183,9 @@ var known = []family.Feature{
 	family.InterleavedPairs,
 	family.ShortConvs,
 	family.MixedExperts,
+	family.LearnedActivation,
+	family.NormBeforeDown,
+	family.JointOutputNorm,
 }
 
 func (r *RunnerOf[T]) forward(ctx context.Context, input InputOf[T], opts OptionsOf[T]) (*OutputOf[T], error) {

@@ -7,7 +7,7 @@ import "github.com/pecvt/pecvt/convert/family"
 // without a gate; a cap on logits.
 var nanochat = family.Spec{
 	Name: "nanochat", ModelType: "nanochat", Architecture: "NanoChatForCausalLM",
-	About: "squared relu, planes that turn the other way, a cap on logits",
+	About: "squared relu, a cap on logits",
 	Names: ungated.With(func(n *family.Names) {
 		n.EmbedNorm = "model.norm"
 		n.QNorm, n.KNorm = "model.layers.{i}.self_attn.q_norm", "model.layers.{i}.self_attn.k_norm"
@@ -15,32 +15,12 @@ var nanochat = family.Spec{
 	}),
 	Norm: family.RMS, EpsKey: "rms_norm_eps", Eps: 1e-6, BareNorms: true, Act: "relu2", MaxPositions: 2048,
 	QKVBias: family.Rule{Key: "attention_bias"}, OBias: family.Rule{Key: "attention_bias"},
-	QKNorm: family.Rule{Always: true}, NormAfter: true,
+	QKNorm: family.Rule{Always: true}, NormAfter: true, Backwards: true,
 	Rope:  family.RopeDefaults{Theta: 10000},
 	Reads: []string{"final_logit_softcapping"},
 	Adjust: func(r *family.Reader, m *family.Model) {
 		if r.C.Raw("final_logit_softcapping") == nil || r.C.Has("final_logit_softcapping") { // null is none
 			m.LogitCap = factor(r, "final_logit_softcapping", 15)
 		}
-		for _, a := range m.Attentions() {
-			backwards(&a.Q, a.Heads, a.QKDim)
-			backwards(&a.K, a.KVHeads, a.QKDim)
-		}
 	},
-}
-
-// backwards swaps the halves of every head's coordinates: (a, b) turned by −θ is
-// (b, a) turned by θ, and a score does not see the order of coordinates, nor do
-// norms without weights.
-func backwards(l *family.Linear, heads, d int) {
-	var rows []family.Range
-	half := int64(d / 2)
-	for h := range int64(heads) {
-		begin := h * 2 * half
-		rows = append(rows, family.Range{Begin: begin + half, End: begin + 2*half}, family.Range{Begin: begin, End: begin + half})
-	}
-	l.Weight.Rows = rows
-	if l.Bias != nil {
-		l.Bias.Rows = rows
-	}
 }

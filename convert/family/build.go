@@ -139,6 +139,10 @@ func (b *builder) attention(pos Position, window int) *Attention {
 		}
 		a.Q, a.K, a.V = part(0, q), part(q, k), part(q+k, k)
 	}
+	if b.spec.Backwards {
+		a.Q.backwards(b.heads)
+		a.K.backwards(b.kv)
+	}
 	a.O = b.linear(b.n.O, b.has(b.spec.OBias), b.hidden, q)
 	if b.has(b.spec.QKNorm) {
 		qn, kn := d, d
@@ -154,6 +158,22 @@ func (b *builder) attention(pos Position, window int) *Attention {
 	a.HeadNorm = b.norm(RMS, b.n.HeadNorm, over)
 	a.KShift, a.VShift = b.shift(b.n.KShift), b.shift(b.n.VShift)
 	return a
+}
+
+// backwards swaps the halves of every head's coordinates: (a, b) turned by −θ is
+// (b, a) turned by θ, and neither a score nor a norm without weights sees the
+// order of coordinates.
+func (l *Linear) backwards(heads int) {
+	var rows []Range
+	half := l.Weight.Shape[0] / int64(heads) / 2
+	for h := range int64(heads) {
+		begin := h * 2 * half
+		rows = append(rows, Range{begin + half, begin + 2*half}, Range{begin, begin + half})
+	}
+	l.Weight.Rows = rows
+	if l.Bias != nil {
+		l.Bias.Rows = rows
+	}
 }
 
 // grouped is the part of every key/value head's rows in a fused matrix that

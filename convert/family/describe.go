@@ -22,7 +22,8 @@ func (s Spec) Describe() string {
 		add(true, s.say(f))
 	}
 	add(s.QKVBias.Always, "biases on q, k, v")
-	add(s.QKNorm.Always && !s.NormOverHeads, "RMS norm on q and k before the rotation")
+	add(s.QKNorm.Always && !s.NormOverHeads && !s.NormAfter, "RMS norm on q and k before the rotation")
+	add(s.QKNorm.Always && s.NormAfter, "RMS norm on q and k after the rotation")
 	add(s.QKNorm.Always && s.NormOverHeads, "RMS norm on q and k over all heads before the rotation")
 	add(s.Window.Key != "", "sliding window")
 	add(s.Names.QKV != "" && !s.GroupedQKV, "fused q, k, v")
@@ -31,6 +32,7 @@ func (s Spec) Describe() string {
 	add(s.Names.Gate == "" && s.Names.GateUp == "", "no gate in the MLP")
 	add(s.Parallel != Rule{}, "attention and MLP may stand side by side")
 	add(s.Interleaved, "planes of neighbouring coordinates")
+	add(s.Backwards, "planes that turn the other way")
 	add(s.HeadBias != Rule{}, "bias of the head")
 	add(s.Rope.Partial != 0, "partial rotary")
 	add(s.HeadDim != 0, "head size of its own")
@@ -71,7 +73,7 @@ func (s Spec) PartialText() string {
 	switch {
 	case s.PartialLayout != "":
 		return "as " + s.PartialLayout
-	case s.ReadsPartial || s.Keys.Hidden != nil && s.Rope.Theta == 0:
+	case s.ReadsPartial || s.Backwards || s.Keys.Hidden != nil && s.Rope.Theta == 0:
 		return "refused"
 	}
 	return "own names, partial rotary in config.json"

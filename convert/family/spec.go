@@ -79,8 +79,9 @@ type Spec struct {
 	HeadDim int
 	// Tied is tie_word_embeddings where the key is absent.
 	Tied bool
-	// Interleaved: planes are of neighbouring coordinates.
-	Interleaved bool
+	// Interleaved: planes are of neighbouring coordinates. Backwards: they turn by −θ
+	// where others turn by θ.
+	Interleaved, Backwards bool
 	// Rope holds the defaults of rope_theta and partial_rotary_factor.
 	Rope RopeDefaults
 	// RopeTypes lists the rope types that the family's stock loader takes; nil

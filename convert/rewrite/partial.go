@@ -34,6 +34,9 @@ func (r *Rewrite) partial(m *family.Model) error {
 	if err != nil {
 		return err
 	}
+	if spec.Backwards {
+		return fmt.Errorf("planes of family %s turn the other way, in an order of coordinates of their own, which a partial rotary dimension is %w in; %s", spec.Name, posenc.ErrUnsupported, native)
+	}
 	target := spec
 	if spec.PartialLayout != "" {
 		if target, err = families.Find(spec.PartialLayout); err != nil {
@@ -202,7 +205,7 @@ func (r *Rewrite) permute(m *family.Model, order []source) error {
 			}
 		}
 		for _, n := range []*family.Norm{a.QNorm, a.KNorm} {
-			if n == nil {
+			if n == nil || n.Weight.Tensor == "" {
 				continue
 			}
 			e.perHead(n.Weight, order)

@@ -28,7 +28,19 @@ var cohere2 = func(s family.Spec) family.Spec {
 	s.Name, s.ModelType, s.Architecture = "cohere2", "cohere2", "Cohere2ForCausalLM"
 	s.About = "a factor of the logits, layers without a window do not turn"
 	s.HiddenHeads, s.Rope.Theta = false, 10000
-	s.Reads, s.Variant = []string{"logit_scale", "sliding_window_pattern"}, func(r *family.Reader, s family.Spec) family.Spec {
+	s.Reads = []string{"logit_scale", "sliding_window_pattern", "position_embedding_type", "layer_switch", "order_of_interleaved_layers",
+		"use_gated_activation", "use_parallel_block", "use_parallel_embedding", "use_embedding_sharing"}
+	s.Variant = func(r *family.Reader, s family.Spec) family.Spec {
+		must(r, "use_gated_activation", "use_parallel_block")
+		if kind := r.TextOr("rope_gptj", "position_embedding_type"); kind != "rope_gptj" { // planes of neighbours
+			r.Fail(family.Unsupported("position_embedding_type %q: expected rope_gptj", kind))
+		}
+		if order := r.TextOr("local_attn_first", "order_of_interleaved_layers"); order != "local_attn_first" {
+			r.Fail(family.Unsupported("order_of_interleaved_layers %q: expected local_attn_first", order))
+		}
+		if r.C.Has("layer_switch") && !r.C.Has("layer_types") && r.SizeOr(4, "layer_switch") != r.SizeOr(4, "sliding_window_pattern") {
+			r.Fail(family.Unsupported("layer_switch %d beside a sliding_window_pattern of %d; write layer_types", r.SizeOr(4, "layer_switch"), r.SizeOr(4, "sliding_window_pattern")))
+		}
 		s.Window.Full = every(r.SizeOr(4, "sliding_window_pattern"))
 		return s
 	}
@@ -40,6 +52,9 @@ var cohere2 = func(s family.Spec) family.Spec {
 		r.Fail(err)
 		full := every(r.SizeOr(4, "sliding_window_pattern"))
 		for i, a := range m.Attentions() {
+			if kinds != nil && kinds[i] == family.SlidingLayers && a.Window == 0 {
+				r.Fail(family.Unsupported("sliding_window is null, yet layer_types[%d] is %q, at which stock loaders stop; name the window", i, kinds[i]))
+			}
 			if kinds == nil && full(i) || kinds != nil && kinds[i] == "full_attention" {
 				a.Rotary = family.Still(a.QKDim)
 			}

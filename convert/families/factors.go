@@ -32,6 +32,16 @@ func refuse(r *family.Reader, key, means string) {
 	}
 }
 
+// must fails where a truth value that is there is false: what published
+// configurations of the family say of what all its loaders do.
+func must(r *family.Reader, keys ...string) {
+	for _, key := range keys {
+		if r.C.Has(key) && !r.Truth(true, key) {
+			r.Fail(family.Unsupported("%s is false, and loaders of this family do so all the same", key))
+		}
+	}
+}
+
 // scaled sets the factors of granite and its kin: those of the embedding, of both
 // branches and of the scores. A layer's scale is the attention multiplier itself.
 func scaled(r *family.Reader, m *family.Model, attention float64) {

@@ -1,12 +1,15 @@
 package families_test
 
 import (
+	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
 )
 
 // What is known and not read is refused by what it has, and no hint sends it to
@@ -38,5 +41,40 @@ func TestMissing(t *testing.T) {
 	}
 	if _, err := families.Find("lama"); err == nil || !strings.Contains(err.Error(), `did you mean "llama"?`) {
 		t.Errorf("lama: %v", err)
+	}
+}
+
+// What published configurations say beside those of transformers 5.24 is read where
+// it says what all loaders of the family do, and refused where it does not.
+func TestPublishedKeys(t *testing.T) {
+	for _, c := range []struct {
+		dir, key, value string
+		refused         bool
+	}{
+		{"cohere2", "position_embedding_type", `"rope_gptj"`, false},
+		{"cohere2", "position_embedding_type", `"learned"`, true},
+		{"cohere2", "use_parallel_block", "true", false},
+		{"cohere2", "use_parallel_block", "false", true},
+		{"cohere2", "order_of_interleaved_layers", `"local_attn_first"`, false},
+		{"cohere2", "sliding_window", "null", true},
+		{"gptj", "rotary", "true", false},
+		{"gptj", "rotary", "false", true},
+		{"hunyuan_v1_dense", "use_qk_norm", "true", false},
+		{"hunyuan_v1_dense", "use_cla", "true", true},
+	} {
+		config, err := family.LoadConfig("../../testdata/families/" + c.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.Set(c.key, json.RawMessage(c.value))
+		m, err := families.FromConfig(config)
+		switch {
+		case c.refused && !errors.Is(err, posenc.ErrUnsupported):
+			t.Errorf("%s, %s %s: error %v: want a refusal", c.dir, c.key, c.value, err)
+		case !c.refused && err != nil:
+			t.Errorf("%s, %s %s: %v", c.dir, c.key, c.value, err)
+		case !c.refused && len(m.Warnings) > 0:
+			t.Errorf("%s, %s %s: warnings %q", c.dir, c.key, c.value, m.Warnings)
+		}
 	}
 }

@@ -29,7 +29,7 @@ var gptj = family.Spec{
 	Norm:  family.LayerNorm, EpsKey: "layer_norm_epsilon", Eps: 1e-5, Act: "gelu_tanh", MaxPositions: 2048, HiddenHeads: true,
 	MLPBias: family.Rule{Always: true}, HeadBias: family.Rule{Always: true},
 	Parallel: family.Rule{Always: true}, SharedNorm: true, Interleaved: true,
-	Reads:    []string{"rotary_dim", "n_ctx"},
+	Reads:    []string{"rotary_dim", "n_ctx", "rotary"},
 	Position: gptjPosition,
 }
 
@@ -65,6 +65,7 @@ var codegen = func(s family.Spec) family.Spec {
 }(gptj)
 
 func gptjPosition(r *family.Reader, m *family.Model, heads, headDim int) family.Position {
+	must(r, "rotary")
 	dim := r.SizeOr(64, "rotary_dim")
 	if r.C.Raw("rotary_dim") != nil && !r.C.Has("rotary_dim") {
 		dim = headDim

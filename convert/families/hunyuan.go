@@ -21,8 +21,10 @@ var hunyuan = family.Spec{
 	QKVBias: family.Rule{Key: "attention_bias"}, OBias: family.Rule{Key: "attention_bias"},
 	QKNorm: family.Rule{Always: true}, NormAfter: true,
 	Rope:  family.RopeDefaults{Theta: 10000},
-	Reads: []string{"eod_token_id"},
+	Reads: []string{"eod_token_id", "use_qk_norm", "use_cla"},
 	Variant: func(r *family.Reader, s family.Spec) family.Spec {
+		must(r, "use_qk_norm")
+		refuse(r, "use_cla", "attention to the keys and values of another layer")
 		stretched(r, s)
 		return s
 	},

@@ -127,6 +127,7 @@ def write(path, version, pecvt, trials, known, weight, others):
         " ONNX Runtime, converted to hope and to grape-m, and those verified too.", "",
         f"**{len(counted)} of {len(weight)} types are right, {share:.0%} by weight.** The weights (16, 8, 4, 2, 1) are an estimate of use, for ordering alone.", "",
         "The error is the largest difference of a logit over the largest logit, in any runner.", "",
+        "```sh\npecvt families             # what is read, and what sets each apart\npecvt families --missing   # what is known and not read, and why\n```", "",
         "## Read", "", "| type | weight | error | standard | ort | hope | grape-m |", "| --- | --- | --- | --- | --- | --- | --- |"]
     for t, list_ in trials.items():
         if list_ and not all(x.inspect for x in list_):

@@ -26,7 +26,7 @@ func familyMutants() []Mutant {
 		}),
 		inGraph("cap-of-scores-missing", "gemma2", "scores of layer 1 have no cap", func(g *Graph) { g.bypass("/layers.1/attn/Attention/capped") }),
 		inGraph("cap-of-logits-missing", "gemma2", "logits have no cap", func(g *Graph) { g.bypass("/head/capped/Mul") }),
-		inGraph("full-layer-turns-as-sliding", "gemma3", "queries of a layer that sees everything turn by the base of the others", func(g *Graph) {
+		inGraph("gemma-layers-turn-alike", "gemma3", "queries of a layer that sees everything turn by the base of the others", func(g *Graph) {
 			n := g.node("/layers.1/attn/q/Rotation")
 			copy(n.Input[1:], g.node("/layers.0/attn/q/Rotation").Input[1:])
 		}),

@@ -73,7 +73,8 @@ func familyNames() string {
 	for _, s := range families.Table() {
 		names = append(names, s.Name)
 	}
-	return fmt.Sprintf("%d families: %s.\n", len(names), strings.Join(names, ", "))
+	const shown = 12
+	return fmt.Sprintf("%d families: %s and %d more (`pecvt families`).\n", len(names), strings.Join(names[:shown], ", "), len(names)-shown)
 }
 
 func familyTable() string {

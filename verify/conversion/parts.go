@@ -174,7 +174,7 @@ func queries(layer int, a *family.Attention, src family.Source) []part {
 	if a.Q.Bias != nil && a.K.Bias != nil {
 		list = append(list, part{fmt.Sprintf("layer %d: the queries' bias", layer), a.Q.Bias, src}, part{fmt.Sprintf("layer %d: the keys' bias", layer), a.K.Bias, src})
 	}
-	if a.QNorm != nil && a.KNorm != nil {
+	if a.QNorm != nil && a.KNorm != nil && a.QNorm.Weight.Tensor != "" && a.KNorm.Weight.Tensor != "" {
 		list = append(list, part{fmt.Sprintf("layer %d: the queries' norm", layer), &a.QNorm.Weight, src}, part{fmt.Sprintf("layer %d: the keys' norm", layer), &a.KNorm.Weight, src})
 	}
 	return list

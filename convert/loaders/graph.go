@@ -3,6 +3,9 @@ package loaders
 // ownType is why programs that read config.json beside the graph refuse a folder.
 const ownType = "it goes by config.json's model type, and pecvt is unknown to it"
 
+// noGenAI is why onnxruntime-genai refuses a folder without its configuration.
+const noGenAI = "no genai_config.json is made: it has no words for a bias of scores or for layers without attention"
+
 // graphRows were run on graphs of stories260K, SmolLM2-135M and the goldens of
 // Bloom and GRAPE, against ONNX Runtime's numbers, from an empty cache and over
 // one of seven tokens.
@@ -14,14 +17,17 @@ func graphRows() []Row {
 		{"transformers.js", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "a graph in onnx/, as is made where it is named, by its defaults; of one beside config.json it must be told: {subfolder: '', dtype: 'fp32'}"},
 		{"transformers.js", []string{Own}, nil, Refused, Run, ownType},
 		{"optimum", []string{Own}, nil, Refused, Run, ownType},
+		{"genai", []string{Standard, ORT, Portable, Older}, []string{"bloom"}, Refused, Run, noGenAI},
+		{"genai", []string{Standard, ORT, Portable, Older}, []string{"mpt", "lfm2"}, Refused, Read, noGenAI},
 		{"genai", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "where keys are as wide as values and one configuration can say the model: a note says where not"},
 		{"optimum", []string{Standard}, nil, Right, Run, ""},
-		{"openvino", []string{Standard, ORT}, nil, Refused, Run, "it does not expand functions of a model"},
+		{"openvino", []string{Standard}, nil, Refused, Run, "it does not expand functions of a model"},
+		{"openvino", []string{ORT}, nil, Right, Run, "SmolLM2-135M's; it holds no function"},
 		{"openvino", []string{Portable, Older}, nil, Right, Run, ""},
 		{"onnxruntime-openvino", []string{Standard, ORT, Portable}, nil, Refused, Run, "OpenVINO does not support Attention there"},
 		{"onnxruntime-openvino", []string{Older}, nil, Right, Run, "attention is written out there"},
 		{"tract", []string{Standard, ORT}, nil, Refused, Run, "it does not expand functions of a model"},
-		{"tract", []string{Portable}, nil, Right, Run, ""},
+		{"tract", []string{Portable}, nil, Right, Run, "weights in float32 or float16: bfloat16 it refuses"},
 		{"tract", []string{Older}, nil, Refused, Run, "where heads share keys it does not follow the shape of the scores"},
 	}
 }

@@ -72,43 +72,7 @@ func unnamed(node string) string {
 
 // judged are the parts of a model, beyond llama's, whose numbers in a graph are
 // known here.
-var judged = []family.Feature{
-	family.LayerNorms,
-	family.UngatedMLP,
-	family.ParallelBlocks,
-	family.EmbeddingNorm,
-	family.UnrotatedLayers,
-	family.PlainBranchInput,
-	family.BranchOutputNorms,
-	family.NormOverHeads,
-	family.ValuesOfOtherSize,
-	family.NormAfterRotation,
-	family.OutputHeadNorm,
-	family.SpectraPerHead,
-	family.SpectraByType,
-	family.SpectraPerLayer,
-	family.ContextualPhase,
-	family.ShiftedKV,
-	family.BiasALiBi,
-	family.BiasRounded,
-	family.BiasGated,
-	family.BiasForget,
-	family.BiasPath,
-	family.EmbeddingScale,
-	family.CappedScores,
-	family.ScaledBranches,
-	family.ScaledLogits,
-	family.CappedLogits,
-	family.OffsetNorms,
-	family.BareNorms,
-	family.ClippedHeads,
-	family.InterleavedPairs,
-	family.ShortConvs,
-	family.MixedExperts,
-	family.LearnedActivation,
-	family.NormBeforeDown,
-	family.JointOutputNorm,
-}
+var judged = family.Settled()
 
 // numbers are attributes by name: float32, int64, string or either.
 type numbers map[string]any

@@ -56,7 +56,12 @@ const (
 
 // Named lists the features that have a name here. What else a model has is of
 // parts that nothing computes.
-func Named() []Feature {
+func Named() []Feature { return Settled() }
+
+// Settled lists the features that all know who compute, emit, rewrite or check a
+// model. A new one is named first in the list of each that learns it, beside these,
+// and comes here once it stands in all of them: who does not know it refuses it.
+func Settled() []Feature {
 	return []Feature{
 		LayerNorms,
 		UngatedMLP,

@@ -11,55 +11,23 @@ import (
 
 // known are the parts of a model, beyond llama's, that no rewrite passes over: it
 // changes what is positional in them, and leaves the others as they are.
-var known = []family.Feature{
-	family.LayerNorms,
-	family.UngatedMLP,
-	family.ParallelBlocks,
-	family.EmbeddingNorm,
-	family.UnrotatedLayers,
-	family.PlainBranchInput,
-	family.BranchOutputNorms,
-	family.NormOverHeads,
-	family.ValuesOfOtherSize,
-	family.NormAfterRotation,
-	family.OutputHeadNorm,
-	family.SpectraPerHead,
-	family.SpectraByType,
-	family.SpectraPerLayer,
-	family.ContextualPhase,
-	family.ShiftedKV,
-	family.BiasALiBi,
-	family.BiasRounded,
-	family.BiasGated,
-	family.BiasForget,
-	family.BiasPath,
-	family.EmbeddingScale,
-	family.CappedScores,
-	family.ScaledBranches,
-	family.ScaledLogits,
-	family.CappedLogits,
-	family.OffsetNorms,
-	family.BareNorms,
-	family.ClippedHeads,
-	family.InterleavedPairs,
-	family.ShortConvs,
-	family.MixedExperts,
-	family.LearnedActivation,
-	family.NormBeforeDown,
-	family.JointOutputNorm,
+var known = family.Settled()
+
+// ofWeights are those of them that the rope keys do not say, so that a rewrite of
+// these does not read them.
+var ofWeights = []family.Feature{
+	family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
+	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath,
 }
 
 // readable refuses a model with a part that a rewrite of the rope keys would
 // leave as it is without knowing it.
 func readable(m *family.Model, o Options) error {
-	after := family.NormOverHeads // once more
-	if o.Layout != Partial {      // whose moved rows would meet weights of other coordinates
-		after = family.NormAfterRotation
-	}
-	if err := m.Beyond(after, family.LayerNorms, family.UngatedMLP, family.ParallelBlocks, family.EmbeddingNorm, family.UnrotatedLayers,
-		family.PlainBranchInput, family.BranchOutputNorms, family.NormOverHeads, family.ValuesOfOtherSize,
-		family.EmbeddingScale, family.ScaledBranches, family.ScaledLogits, family.CappedLogits, family.OffsetNorms, family.BareNorms, family.ClippedHeads,
-		family.InterleavedPairs, family.SpectraByType, family.CappedScores, family.ShortConvs, family.MixedExperts, family.LearnedActivation, family.NormBeforeDown, family.OutputHeadNorm, family.JointOutputNorm); err != nil {
+	read := slices.DeleteFunc(slices.Clone(known), func(f family.Feature) bool {
+		// rows that a partial layout moves would meet the weights of other coordinates in a later norm
+		return slices.Contains(ofWeights, f) || o.Layout == Partial && f == family.NormAfterRotation
+	})
+	if err := m.Beyond(read...); err != nil {
 		return err
 	}
 	spec, err := families.Find(m.ModelType)

@@ -56,43 +56,7 @@ func Bisect(ctx context.Context, c *Case) (*report.Bisection, error) {
 
 // bisected are the parts of a model, beyond llama's, of which it is known what
 // values their nodes have.
-var bisected = []family.Feature{
-	family.LayerNorms,
-	family.UngatedMLP,
-	family.ParallelBlocks,
-	family.ShortConvs,
-	family.EmbeddingNorm,
-	family.UnrotatedLayers,
-	family.PlainBranchInput,
-	family.BranchOutputNorms,
-	family.NormOverHeads,
-	family.ValuesOfOtherSize,
-	family.NormAfterRotation,
-	family.OutputHeadNorm,
-	family.SpectraPerHead,
-	family.SpectraByType,
-	family.SpectraPerLayer,
-	family.ContextualPhase,
-	family.ShiftedKV,
-	family.BiasALiBi,
-	family.BiasRounded,
-	family.BiasGated,
-	family.BiasForget,
-	family.BiasPath,
-	family.EmbeddingScale,
-	family.CappedScores,
-	family.ScaledBranches,
-	family.ScaledLogits,
-	family.CappedLogits,
-	family.OffsetNorms,
-	family.BareNorms,
-	family.ClippedHeads,
-	family.InterleavedPairs,
-	family.MixedExperts,
-	family.LearnedActivation,
-	family.NormBeforeDown,
-	family.JointOutputNorm,
-}
+var bisected = family.Settled()
 
 // toFollow lists what to walk through, the most telling first.
 func (s *search) toFollow() []Failure {

@@ -68,43 +68,7 @@ func Check(ctx context.Context, k *Case) (report.Check, error) {
 
 // rewritable are the parts of a model, beyond llama's, that a conversion is known
 // to change or to leave as they are.
-var rewritable = []family.Feature{
-	family.LayerNorms,
-	family.UngatedMLP,
-	family.ParallelBlocks,
-	family.ShortConvs,
-	family.EmbeddingNorm,
-	family.UnrotatedLayers,
-	family.PlainBranchInput,
-	family.BranchOutputNorms,
-	family.NormOverHeads,
-	family.ValuesOfOtherSize,
-	family.NormAfterRotation,
-	family.OutputHeadNorm,
-	family.SpectraPerHead,
-	family.SpectraByType,
-	family.SpectraPerLayer,
-	family.ContextualPhase,
-	family.ShiftedKV,
-	family.BiasALiBi,
-	family.BiasRounded,
-	family.BiasGated,
-	family.BiasForget,
-	family.BiasPath,
-	family.EmbeddingScale,
-	family.CappedScores,
-	family.ScaledBranches,
-	family.ScaledLogits,
-	family.CappedLogits,
-	family.OffsetNorms,
-	family.BareNorms,
-	family.ClippedHeads,
-	family.InterleavedPairs,
-	family.MixedExperts,
-	family.LearnedActivation,
-	family.NormBeforeDown,
-	family.JointOutputNorm,
-}
+var rewritable = family.Settled()
 
 // UnknownParts names what of the source or the result no rewrite is known to
 // leave alone.

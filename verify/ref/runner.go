@@ -149,44 +149,7 @@ func (r *RunnerOf[T]) Forward(ctx context.Context, input InputOf[T], opts Option
 
 // known are the parts of a model, beyond llama's, that are computed; a new one
 // must not be passed over.
-var known = []family.Feature{
-	family.LayerNorms,
-	family.UngatedMLP,
-	family.ParallelBlocks,
-	family.EmbeddingNorm,
-	family.UnrotatedLayers,
-	family.PlainBranchInput,
-	family.BranchOutputNorms,
-	family.NormOverHeads,
-	family.ScaledWeights,
-	family.ValuesOfOtherSize,
-	family.NormAfterRotation,
-	family.OutputHeadNorm,
-	family.SpectraPerHead,
-	family.SpectraByType,
-	family.SpectraPerLayer,
-	family.ContextualPhase,
-	family.ShiftedKV,
-	family.BiasALiBi,
-	family.BiasRounded,
-	family.BiasGated,
-	family.BiasForget,
-	family.BiasPath,
-	family.EmbeddingScale,
-	family.CappedScores,
-	family.ScaledBranches,
-	family.ScaledLogits,
-	family.CappedLogits,
-	family.OffsetNorms,
-	family.BareNorms,
-	family.ClippedHeads,
-	family.InterleavedPairs,
-	family.ShortConvs,
-	family.MixedExperts,
-	family.LearnedActivation,
-	family.NormBeforeDown,
-	family.JointOutputNorm,
-}
+var known = append(family.Settled(), family.ScaledWeights)
 
 func (r *RunnerOf[T]) forward(ctx context.Context, input InputOf[T], opts OptionsOf[T]) (*OutputOf[T], error) {
 	m := r.model

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"github.com/pecvt/pecvt/convert/family/config"
 	"github.com/pecvt/pecvt/posenc"
@@ -103,6 +104,10 @@ type RopeDefaults struct {
 	// TrainedLength is original_max_position_embeddings for the types that
 	// scale; 0 is max_position_embeddings.
 	TrainedLength int
+	// Alpha: with the type "dynamic" an alpha stretches the base once for all, to
+	// base·alpha^(d/(d−2)), d the head size: the type is "default" then, and the
+	// length changes nothing.
+	Alpha bool
 	// Sliding is of layers of sliding attention, where these turn by a declaration
 	// of their own: rope_parameters then holds one for each type of layer, and
 	// rope_scaling is that of full attention.
@@ -128,6 +133,12 @@ func (m *Model) readRopeDict(key string, dict *Object, headDim int, def RopeDefa
 			return err
 		}
 		return fmt.Errorf("%s: %w", key, err)
+	}
+	stretch := 1.0
+	if def.Alpha {
+		if dict, stretch, err = stretched(dict, headDim); err != nil {
+			return none, at(err)
+		}
 	}
 	p := posenc.RopeParams{Type: "default", Theta: def.Theta, Partial: def.Partial, HeadDim: headDim,
 		MaxPositions: m.MaxPositions, BetaFast: 32, BetaSlow: 1, Truncate: true}
@@ -177,6 +188,7 @@ func (m *Model) readRopeDict(key string, dict *Object, headDim int, def RopeDefa
 			m.Warn("%s is %v at the top level and %s %v in %s: %v is used, as transformers 5 does; transformers 4 takes the other, so make them agree", outer.key, v, outer.inner, outer.used, key, outer.used)
 		}
 	}
+	p.Theta *= stretch
 	if err := at(floats(dict, map[string]*float64{"factor": &p.Factor, "beta_fast": &p.BetaFast, "beta_slow": &p.BetaSlow,
 		"mscale": &p.MScale, "mscale_all_dim": &p.MScaleAllDim, "low_freq_factor": &p.LowFreqFactor, "high_freq_factor": &p.HighFreqFactor})); err != nil {
 		return none, err
@@ -272,6 +284,32 @@ func floats(o *Object, into map[string]*float64) error {
 
 func (m *Model) Warn(format string, args ...any) {
 	m.Warnings = append(m.Warnings, fmt.Sprintf(format, args...))
+}
+
+// stretched returns what an alpha beside the type "dynamic" multiplies the base by,
+// and the dictionary without both; without them the dictionary as it is, and 1.
+func stretched(dict *Object, headDim int) (*Object, float64, error) {
+	kind, _, err := dict.Text("rope_type")
+	if err == nil && kind == "" {
+		kind, _, err = dict.Text("type")
+	}
+	if err != nil || kind != "dynamic" {
+		return dict, 1, err
+	}
+	alpha, ok, err := dict.Float("alpha")
+	if err != nil || !ok || alpha == 0 { // loaders take 0 for none
+		return dict, 1, err
+	}
+	if !(alpha > 0) || math.IsInf(alpha, 0) || headDim < 3 {
+		return nil, 1, fmt.Errorf("alpha is %v over heads of %d: expected a positive number, and heads of 4 or more", alpha, headDim)
+	}
+	plain := newObject()
+	for _, key := range []string{"rope_theta", "partial_rotary_factor"} { // what is left is of the type
+		if raw := dict.Raw(key); raw != nil {
+			plain.Set(key, raw)
+		}
+	}
+	return plain, math.Pow(alpha, float64(headDim)/float64(headDim-2)), nil
 }
 
 // Still is a layer without rotation.

@@ -8,7 +8,7 @@ var cohere = family.Spec{
 	Name: "cohere", ModelType: "cohere", Architecture: "CohereForCausalLM",
 	About: "a factor of the logits",
 	Names: family.HFNames.With(func(n *family.Names) { n.MLPNorm = "" }),
-	Norm:  family.LayerNorm, NoNormBias: true, EpsKey: "layer_norm_eps", Eps: 1e-5, Act: "silu", MaxPositions: 8192, Tied: true, HiddenHeads: true,
+	Norm:  family.LayerNorm, NoNormBias: true, EpsKey: "layer_norm_eps", Eps: 1e-5, Act: "silu", MaxPositions: 8192, Tied: true,
 	QKVBias: family.Rule{Key: "attention_bias"}, OBias: family.Rule{Key: "attention_bias"},
 	Parallel: family.Rule{Always: true}, SharedNorm: true, Interleaved: true,
 	Rope:  family.RopeDefaults{Theta: 500000},
@@ -27,7 +27,7 @@ var cohere = family.Spec{
 var cohere2 = func(s family.Spec) family.Spec {
 	s.Name, s.ModelType, s.Architecture = "cohere2", "cohere2", "Cohere2ForCausalLM"
 	s.About = "a factor of the logits, layers without a window do not turn"
-	s.HiddenHeads, s.Rope.Theta = false, 10000
+	s.Rope.Theta = 10000
 	s.Reads = []string{"logit_scale", "sliding_window_pattern", "position_embedding_type", "layer_switch", "order_of_interleaved_layers",
 		"use_gated_activation", "use_parallel_block", "use_parallel_embedding", "use_embedding_sharing"}
 	s.Variant = func(r *family.Reader, s family.Spec) family.Spec {

@@ -12,7 +12,7 @@ var granite = family.Spec{
 	About: "factors of embedding, branches, scores and logits",
 	Names: family.HFNames, Norm: family.RMS, EpsKey: "rms_norm_eps", Eps: 1e-6, Act: "silu", MaxPositions: 2048,
 	QKVBias: family.Rule{Key: "attention_bias"}, OBias: family.Rule{Key: "attention_bias"}, MLPBias: family.Rule{Key: "mlp_bias"},
-	Rope: family.RopeDefaults{Theta: 10000}, HiddenHeads: true,
+	Rope:  family.RopeDefaults{Theta: 10000},
 	Reads: multipliers,
 	Adjust: func(r *family.Reader, m *family.Model) {
 		scaled(r, m, 1)

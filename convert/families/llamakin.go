@@ -33,6 +33,11 @@ var internLM3 = family.Spec{
 	QKVBias: family.Rule{Key: "attention_bias", Older: "qkv_bias"}, OBias: family.Rule{Key: "attention_bias", Older: "qkv_bias"},
 	MLPBias: family.Rule{Key: "mlp_bias", Older: "bias"},
 	Rope:    family.RopeDefaults{Theta: 10000},
+	Adjust: func(r *family.Reader, m *family.Model) {
+		if (m.Blocks[0].Attn().Q.Bias == nil) != (m.Blocks[0].MLP().Up.Bias == nil) {
+			r.Fail(family.Unsupported("attention_bias and mlp_bias (qkv_bias and bias) differ, at which stock loaders stop; set both alike"))
+		}
+	},
 }
 
 // iquestCoder: llama with a head size of 128 where none is declared.

@@ -2,7 +2,6 @@ package families
 
 import (
 	_ "embed"
-	"slices"
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -11,8 +10,7 @@ import (
 // missingRows names the causal language models of transformers 5.24 that no row of
 // table reads, those that neither turn nor bias by position among them: the model
 // type, the checkpoints it is of, and what it has that is not computed, separated by
-// tabs. A wrapper is told by its text_config and has no row. A row of table counts before one
-// here.
+// tabs. A wrapper is told by its text_config and has no row.
 //
 //go:embed missing.tsv
 var missingRows string
@@ -22,10 +20,7 @@ func Missing() []family.Missing {
 	var list []family.Missing
 	for line := range strings.Lines(missingRows) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		read := slices.ContainsFunc(table, func(s family.Spec) bool { return s.ModelType == f[0] })
-		if !read {
-			list = append(list, family.Missing{ModelType: f[0], Of: f[1], Needs: strings.Split(f[2], "; ")})
-		}
+		list = append(list, family.Missing{ModelType: f[0], Of: f[1], Needs: strings.Split(f[2], "; ")})
 	}
 	return list
 }

@@ -6,7 +6,7 @@ import "github.com/pecvt/pecvt/convert/family"
 // values.
 var olmo = family.Spec{
 	Name: "olmo", ModelType: "olmo", Architecture: "OlmoForCausalLM",
-	Names: family.HFNames, Norm: family.LayerNorm, Eps: 1e-5, NoNormBias: true, BareNorms: true, Act: "silu", MaxPositions: 2048, HiddenHeads: true,
+	Names: family.HFNames, Norm: family.LayerNorm, Eps: 1e-5, NoNormBias: true, BareNorms: true, Act: "silu", MaxPositions: 2048,
 	QKVBias: family.Rule{Key: "attention_bias"}, OBias: family.Rule{Key: "attention_bias"},
 	Rope:  family.RopeDefaults{Theta: 10000},
 	Reads: []string{"clip_qkv"},

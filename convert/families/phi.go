@@ -11,7 +11,7 @@ var phi = family.Spec{
 		n.O = "model.layers.{i}.self_attn.dense"
 		n.Gate, n.Up, n.Down = "", "model.layers.{i}.mlp.fc1", "model.layers.{i}.mlp.fc2"
 	}),
-	Norm: family.LayerNorm, EpsKey: "layer_norm_eps", Eps: 1e-5, Act: "gelu_tanh", MaxPositions: 2048, HiddenHeads: true,
+	Norm: family.LayerNorm, EpsKey: "layer_norm_eps", Eps: 1e-5, Act: "gelu_tanh", MaxPositions: 2048,
 	QKVBias: family.Rule{Always: true}, OBias: family.Rule{Always: true}, MLPBias: family.Rule{Always: true}, HeadBias: family.Rule{Always: true},
 	Parallel: family.Rule{Always: true}, SharedNorm: true,
 	Rope: family.RopeDefaults{Theta: 10000, Partial: 0.5}, ReadsPartial: true,

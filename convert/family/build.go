@@ -275,7 +275,7 @@ func whole(name string, shape ...int64) Weight {
 	return Weight{Tensor: name, Shape: shape, Stored: shape}
 }
 
-// unsupported marks a form that the family has and pecvt does not read. Where the
+// Unsupported marks a form that the family has and pecvt does not read. Where the
 // text does not say what to do, behind a semicolon, a checkpoint without it is it.
 func Unsupported(format string, args ...any) error {
 	err := fmt.Errorf(format+": %w", append(args, posenc.ErrUnsupported)...)

@@ -211,7 +211,7 @@ var BloomNames = Names{
 	Up: "transformer.h.{i}.mlp.dense_h_to_4h", Down: "transformer.h.{i}.mlp.dense_4h_to_h",
 }
 
-// with returns a copy of the names after an edit.
+// With returns a copy of the names after an edit.
 func (n Names) With(edit func(*Names)) Names {
 	edit(&n)
 	return n

@@ -84,7 +84,7 @@ func TestFamilies(t *testing.T) {
 // held against their source. The others are converted by make families.
 func TestRewritesOfFamilies(t *testing.T) {
 	runtimePresent(t)
-	for _, name := range []string{"nanochat", "gemma3_text", "glm"} { // norms without weights, spectra by layer type, neighbours
+	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2"} { // one of each part
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := conversion{model: "families/" + name, to: "hope", maxLength: 120}

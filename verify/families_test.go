@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -95,6 +96,39 @@ func TestRewritesOfFamilies(t *testing.T) {
 			r := verified(t, dir, verify.Options{Against: filepath.Join(fixtures, "families", name)})
 			if check, ok := find(r, "rewrite", "ref"); !ok || check.Verdict != verify.Pass {
 				t.Errorf("rewrite: %s: %s", check.Verdict, check.Detail)
+			}
+		})
+	}
+}
+
+// Other forms of graphs, of families whose weights or layers no older family has:
+// experts in one tensor of three dimensions, convolutions, groups of experts.
+func TestFormsOfFamilies(t *testing.T) {
+	present := runtimePresent(t)
+	for _, c := range []conversion{
+		{model: "families/granitemoe", linear: onnxops.LinearMatMul},
+		{model: "families/granitemoe", weights: onnxops.WeightsExternalCopy},
+		{model: "families/lfm2", opset: 17},
+		{model: "families/glm4_moe", portable: true},
+	} {
+		t.Run(fmt.Sprint(filepath.Base(c.model), c.linear, c.weights, c.opset, c.portable), func(t *testing.T) {
+			t.Parallel()
+			c.maxLength = 120
+			dir := filepath.Join(t.TempDir(), "model")
+			if err := os.CopyFS(dir, os.DirFS(filepath.Join(fixtures, c.model))); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.emit(dir); err != nil {
+				t.Fatal(err)
+			}
+			r := verified(t, dir, verify.Options{Golden: filepath.Join(fixtures, c.model, "golden.safetensors"), OptLevel: oneLevel()})
+			if present && r.Verdict != verify.Pass {
+				t.Errorf("verdict %s: want %s", r.Verdict, verify.Pass)
+			}
+			for _, check := range r.Checks {
+				if check.Verdict == verify.Fail {
+					t.Errorf("%s, %s: %s", check.Name, check.Runner, check.Detail)
+				}
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/run"
 )
@@ -27,6 +28,7 @@ func (s *placed) turnedOf(name string) (turned, bool) {
 	if !ok || !known || len(info.Shape) == 0 {
 		return turned{}, false
 	}
+	info.Shape = tensor.Matrix(info.Shape) // experts that lie in one tensor are rows of it
 	if rows == nil {
 		rows = []family.Range{{Begin: 0, End: info.Shape[0]}}
 	}

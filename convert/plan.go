@@ -11,6 +11,7 @@ import (
 	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
@@ -113,6 +114,7 @@ type Plan struct {
 	dir      string // of the source
 	fromFile bool   // the model was named by a file
 	tensors  []tensorFile
+	dtype    tensor.DType    // of the source's weights
 	replaced map[string]bool // tensors that a calibration brings
 	config   []byte
 	index    []byte // nil: none, or copied
@@ -160,7 +162,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	}
 	defer replaced.Close()
 	o = o.With(r.Options)
-	p := &Plan{Model: path, Output: o.Output, Format: o.Format, options: o, rewrite: r, dir: src.Root(), replaced: replaced.names(),
+	p := &Plan{dtype: m.DType, Model: path, Output: o.Output, Format: o.Format, options: o, rewrite: r, dir: src.Root(), replaced: replaced.names(),
 		Notes: append([]string{}, r.Notes...), Warnings: append(append([]string{}, m.Warnings...), overruled...), LeftBehind: []string{}}
 	if info, err := os.Stat(path); err == nil {
 		p.fromFile = !info.IsDir()
@@ -201,6 +203,16 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// BesideGraph lists the forms of package loaders that a loader of graphs meets in the
+// result beside the graph: what the configuration says, and the type of the weights.
+func (p *Plan) BesideGraph() []string {
+	list := []string{p.Encoding.Spelling}
+	if p.dtype == tensor.BF16 {
+		list = append(list, loaders.BFloat16)
+	}
+	return list
 }
 
 // planCheckpoint plans a folder of safetensors files.

@@ -152,7 +152,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 			if result.Graph, err = emit(dir, *graph); err != nil {
 				return err
 			}
-			if err := stands(o.For, plan.Encoding.Spelling, plan.Encoding.Family, result.Graph.Files, result.Graph.Notes); err != nil {
+			if err := stands(o.For, plan, result.Graph.Files, result.Graph.Notes); err != nil {
 				return err
 			}
 		}

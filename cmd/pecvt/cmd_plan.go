@@ -70,7 +70,7 @@ definitions.`,
 			}
 			planned := planned{Plan: p}
 			if !noONNX && p.Format != convert.GGUF {
-				planned.GraphReaders = loaders.JudgeFolder(graphForm(graph), p.Encoding.Spelling, p.Encoding.Family)
+				planned.GraphReaders = loaders.JudgeFolder(graphForm(graph), p.Encoding.Family, p.BesideGraph()...)
 				if err := planGraph(p, graph); err != nil {
 					return err
 				}
@@ -78,7 +78,7 @@ definitions.`,
 				for _, f := range p.Files {
 					files = append(files, f.Name)
 				}
-				if err := stands(o.For, p.Encoding.Spelling, p.Encoding.Family, files, p.Notes); err != nil {
+				if err := stands(o.For, p, files, p.Notes); err != nil {
 					return err
 				}
 			}

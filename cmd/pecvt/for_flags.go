@@ -117,17 +117,23 @@ func fileNotes(names []string, format string) []string {
 // stands refuses a loader that does not take a result for another reason than the
 // form of its graph: one that goes by config.json's model type, and onnxruntime-genai
 // where its configuration could not be written. files and notes are the graph's.
-func stands(names []string, spelling, family string, files, notes []string) error {
+func stands(names []string, p *convert.Plan, files, notes []string) error {
 	for _, name := range names {
-		v, err := loaders.Beside(name, spelling, family)
-		if err != nil {
-			return fmt.Errorf("--for: %w", err)
-		}
-		if v.Outcome == loaders.Refused {
-			if spelling == loaders.Own {
-				return fmt.Errorf("--for %s: %s: %w; leave it out, or convert to what stock configurations say (hope, p-rope, nope)", name, v.Note, posenc.ErrUnsupported)
+		for _, form := range p.BesideGraph() {
+			v, err := loaders.Beside(name, form, p.Encoding.Family)
+			if err != nil {
+				return fmt.Errorf("--for: %w", err)
 			}
-			return fmt.Errorf("--for %s: %s: %w; leave it out", name, v.Note, posenc.ErrUnsupported)
+			advice := "leave it out"
+			switch {
+			case v.Outcome != loaders.Refused:
+				continue
+			case form == loaders.Own:
+				advice += ", or convert to what stock configurations say (hope, p-rope, nope)"
+			case form == loaders.BFloat16:
+				advice += ", or save the source in float16 or float32 first"
+			}
+			return fmt.Errorf("--for %s: %s: %w; %s", name, v.Note, posenc.ErrUnsupported, advice)
 		}
 	}
 	if !slices.Contains(names, "genai") || slices.Contains(files, onnxops.GenAIFile) {

@@ -27,7 +27,8 @@ func graphRows() []Row {
 		{"onnxruntime-openvino", []string{Standard, ORT, Portable}, nil, Refused, Run, "OpenVINO does not support Attention there"},
 		{"onnxruntime-openvino", []string{Older}, nil, Right, Run, "attention is written out there"},
 		{"tract", []string{Standard, ORT}, nil, Refused, Run, "it does not expand functions of a model"},
-		{"tract", []string{Portable}, nil, Right, Run, "weights in float32 or float16: bfloat16 it refuses"},
+		{"tract", []string{Portable}, nil, Right, Run, ""},
+		{"tract", []string{BFloat16}, nil, Refused, Run, "it knows no bfloat16, in which the weights are"},
 		{"tract", []string{Older}, nil, Refused, Run, "where heads share keys it does not follow the shape of the scores"},
 	}
 }

@@ -42,9 +42,9 @@ func Missing(list []Verdict, names []string) []Verdict {
 	return out
 }
 
-// Beside returns what a loader of graphs makes of a folder of a family whose
-// configuration says its encoding in the given form: Unknown where it does not read
-// config.json.
+// Beside returns what a loader of graphs makes of a folder of a family, whatever the
+// graph: form is the one that the configuration says its encoding in, or BFloat16 for
+// the weights. Unknown where it looks at neither.
 func Beside(name, form, family string) (Verdict, error) {
 	l, err := Find(name)
 	if err != nil || l.Takes != Graph {
@@ -60,12 +60,15 @@ func Beside(name, form, family string) (Verdict, error) {
 }
 
 // JudgeFolder is [Judge] of a graph beside a configuration that says its encoding in
-// the form beside: a loader that refuses the configuration refuses the folder.
-func JudgeFolder(graph, beside, family string) []Verdict {
+// a form, and weights of another: a loader that refuses any of them ([Beside])
+// refuses the folder.
+func JudgeFolder(graph, family string, beside ...string) []Verdict {
 	list := Judge(graph, family)
 	for i, v := range list {
-		if b, err := Beside(v.Loader, beside, family); err == nil && b.Outcome == Refused {
-			list[i] = b
+		for _, form := range beside {
+			if b, err := Beside(v.Loader, form, family); err == nil && b.Outcome == Refused {
+				list[i] = b
+			}
 		}
 	}
 	return list

@@ -124,6 +124,7 @@ const (
 	ORT      = "ort"
 	Portable = "portable"
 	Older    = "older"
+	BFloat16 = "bfloat16"
 )
 
 // Forms returns the table of forms.
@@ -146,6 +147,7 @@ func Forms() []Form {
 		{Standard, Graph, "opset 23, functions of domain ai.pecvt, Attention"},
 		{ORT, Graph, "attention as GroupQueryAttention, for ONNX Runtime"},
 		{Portable, Graph, "as standard, with the functions inlined"},
+		{BFloat16, Graph, "weights in bfloat16, whatever the form of the graph"},
 		{Older, Graph, "operator sets 17 to 22: rotation, norms and attention written out, functions inlined"},
 	}
 }

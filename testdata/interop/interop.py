@@ -145,6 +145,8 @@ class Cases:
             return None  # the table's forms of graphs say nothing of tools that read config.json too
         form = "older" if "--opset" in job.case.args else "portable" if "--portable" in job.case.args else "ort" if "--attention ort" in job.case.args else "standard"
         rows = self.ask("loaders")["rows"]
+        if config.get("dtype", config.get("torch_dtype")) == "bfloat16" and any(r["loader"] == name and "bfloat16" in r["forms"] for r in rows):
+            form = "bfloat16"
         return next((r["outcome"] for r in rows if r["loader"] == name and form in r["forms"] and config["model_type"] in (r.get("families") or [config["model_type"]])), None)
 
     def untold(self, consumer, kind, job, out):

@@ -43,6 +43,7 @@ func fitsGroupQuery(a *family.Attention) error {
 		has  bool
 		name string
 	}{
+		{a.Latent != nil, "keys that share a slice"},
 		{a.Spectra != nil, "spectra per head"},
 		{a.Phase != nil, "a contextual phase"},
 		{a.Bias != nil, "an additive bias"},

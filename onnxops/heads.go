@@ -18,6 +18,16 @@ type layer struct {
 	// token are queries, keys and values as a bias reads them: normalised and not
 	// rotated, (batch, heads, sequence, head size).
 	token map[string]func() *graph.Value
+	// latents are what queries, and keys and values, are made of; nil is x.
+	latents map[names.Side]*graph.Value
+}
+
+// from is what a side is projected from.
+func (l *layer) from(side names.Side) *graph.Value {
+	if v := l.latents[side]; v != nil {
+		return v
+	}
+	return l.x
 }
 
 // at is the name of a place in the layer.
@@ -29,6 +39,9 @@ func (e *emitter) heads(l *layer) (q, k, v *graph.Value) {
 	a := l.attn
 	l.token = map[string]func() *graph.Value{}
 	turns := sync.OnceValue(func() turning { return e.turning(l) })
+	if a.Latent != nil {
+		return e.latentHeads(l, turns)
+	}
 	q = e.headPart(l, names.Q, a.Heads, a.Q, nil, a.QNorm, turns)
 	k = e.headPart(l, names.K, a.KVHeads, a.K, a.KShift, a.KNorm, turns)
 	v = e.headPart(l, names.V, a.KVHeads, a.V, a.VShift, nil, func() turning { return turning{} })
@@ -47,7 +60,7 @@ func (e *emitter) headPart(l *layer, side names.Side, n int, w family.Linear, s 
 	a, p := l.attn, l.at(side.Heads())
 	part := string(side)
 	d := tieSize(a, part)
-	v := e.clipped(l.at(side.Clipped()), e.linear(l.at(side.Proj()), l.x, w), a.Clip)
+	v := e.clipped(l.at(side.Clipped()), e.linear(l.at(side.Proj()), l.from(side), w), a.Clip)
 	over := norm != nil && norm.Size != d // all heads together, before they part
 	if over {
 		v = e.norm(l.at(side.Norm()), v, norm)

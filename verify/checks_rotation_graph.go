@@ -50,9 +50,13 @@ func (s *session) turner() *turner {
 			continue
 		}
 		for input, side := range []names.Side{names.Q, names.K} {
-			split := nodes[names.Layer(i, side.Heads())+names.Transposed]
+			last := names.Layer(i, side.Heads()) + names.Transposed
+			if a.Latent != nil && side == names.K {
+				last = names.Node(names.Layer(i, names.KJoined), "Concat")
+			}
+			split := nodes[last]
 			if split == nil || len(split.GetOutput()) != 1 {
-				w.missing = names.Layer(i, side.Heads()) + names.Transposed
+				w.missing = last
 				continue
 			}
 			p := turnedPart{i, a.Heads, "queries", split.GetOutput()[0], w.before(attention.GetInput()[input], i, side, a), a}

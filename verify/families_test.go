@@ -19,6 +19,7 @@ var withoutForm = map[string]string{
 	"exaone4":          onnxops.AttentionORT, // the same
 	"nemotron":         onnxops.AttentionORT, // 4 planes in halves: tables of 8 would pair others
 	"phi":              onnxops.AttentionORT, // the same
+	"youtu":            onnxops.AttentionORT, // values of another size than keys
 	"hunyuan_v1_dense": onnxops.AttentionORT, // norms after the rotation
 	"exaone_moe":       onnxops.AttentionORT, // layers that do not turn
 	"glm4_moe":         onnxops.AttentionORT, // planes in halves, as nemotron

@@ -41,6 +41,7 @@ var table = []family.Spec{
 	gptj,
 	codegen,
 	lfm2,
+	youtu,
 	stablelm,
 	starcoder2,
 	bitnet,

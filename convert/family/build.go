@@ -21,7 +21,8 @@ func build(r *Reader, spec Spec) *Model {
 	if spec.Position != nil {
 		pos = spec.Position(r, m, s.heads, s.headDim)
 	} else {
-		pos = ropePosition(r, spec, m, s.headDim)
+		pos = ropePosition(r, spec, m, s.turnable())
+		pos.Rotary.HeadDim = s.headDim
 	}
 	windows := spec.Window.layers(r, s.layers)
 	sliding := slidingPosition(r, spec, m, windows, s.headDim)
@@ -30,6 +31,7 @@ func build(r *Reader, spec Spec) *Model {
 		return nil
 	}
 	b := builder{r: r, spec: spec, n: spec.Names, sizes: s, hidden: int64(m.Hidden)}
+	b.scoreFactor = scoreFactor(m.Rope.Factor, m.Rope.MScaleAllDim)
 	b.shortConvs()
 	if r.Err != nil {
 		return nil
@@ -103,6 +105,8 @@ type builder struct {
 	convs  []bool // which layers have a short convolution; nil is none
 	taps   int
 	dense  []bool // layers without a mixture of experts
+	// scoreFactor multiplies the scale of latent attention's scores.
+	scoreFactor float64
 }
 
 // block makes the layer.
@@ -128,6 +132,9 @@ func (b *builder) attention(pos Position, window int) *Attention {
 	}
 	bias := b.has(b.spec.QKVBias)
 	switch {
+	case b.latent != nil:
+		b.latents(a)
+		return a
 	case b.n.QKV == "":
 		a.Q, a.K, a.V = b.linear(b.n.Q, bias, q, b.hidden), b.linear(b.n.K, bias, k, b.hidden), b.linear(b.n.V, bias, k, b.hidden)
 	case b.spec.GroupedQKV:

@@ -51,6 +51,7 @@ const (
 	LearnedActivation Feature = "an activation with numbers of its own in the weights"
 	NormBeforeDown    Feature = "a norm before the MLP's down projection"
 	JointOutputNorm   Feature = "a norm of all heads' outputs together"
+	LatentAttention   Feature = "queries, keys and values of low-rank latents (MLA)"
 	ScaledWeights     Feature = "weights with scales in tensors of their own"
 )
 
@@ -98,6 +99,7 @@ func Settled() []Feature {
 		LearnedActivation,
 		NormBeforeDown,
 		JointOutputNorm,
+		LatentAttention,
 	}
 }
 

@@ -29,6 +29,9 @@ func (s Spec) ConfigKeys() []string {
 		list = append(list, rule.Key, rule.Older)
 	}
 	list = append(list, s.EpsKey, s.EpsOlder, s.Rope.ThetaKey, s.Rope.PartialKey, s.Conv.Length)
+	if s.Latent != nil {
+		list = append(list, s.Latent.keys()...)
+	}
 	if s.Rope.Sliding != nil {
 		list = append(list, s.Rope.Sliding.ThetaKey)
 	}

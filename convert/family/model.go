@@ -131,6 +131,8 @@ type Linear struct {
 type Attention struct {
 	Heads, KVHeads, QKDim, VDim int
 	Q, K, V, O                  Linear
+	// Latent says that Q, K and V read low-rank latents; nil is the layer's input.
+	Latent *Latent
 	// QNorm and KNorm normalise queries and keys before the rotation, each head
 	// by itself (Size is QKDim) or all heads together (Heads·QKDim, KVHeads·QKDim).
 	QNorm, KNorm *Norm

@@ -31,6 +31,9 @@ func (a *Attention) Parts() []Part {
 	if a.Phase != nil {
 		l.linear(AtPhaseGate, &a.Phase.Gate)
 	}
+	if a.Latent != nil {
+		a.Latent.parts(&l)
+	}
 	l.linear(AtQ, &a.Q)
 	l.linear(AtK, &a.K)
 	l.linear(AtV, &a.V)
@@ -56,6 +59,9 @@ func (a *Attention) Parts() []Part {
 func (a *Attention) Copy() Branch {
 	c := *a
 	c.QNorm, c.KNorm, c.HeadNorm, c.Bias = a.QNorm.copied(), a.KNorm.copied(), a.HeadNorm.copied(), a.Bias.copied()
+	if a.Latent != nil {
+		c.Latent = a.Latent.copied()
+	}
 	return &c
 }
 

@@ -17,6 +17,11 @@ const (
 	AtAttnNorm   = "attn_norm"
 	AtAttn       = "attn"
 	AtPhaseGate  = "attn/phase_gate"
+	AtQDown      = "attn/q_down_proj"
+	AtQLatent    = "attn/q_latent_norm"
+	AtKVDown     = "attn/kv_down_proj"
+	AtKVLatent   = "attn/kv_latent_norm"
+	AtKTurned    = "attn/k_turned_proj"
 	AtQ          = "attn/q_proj"
 	AtK          = "attn/k_proj"
 	AtV          = "attn/v_proj"
@@ -91,6 +96,11 @@ var slots = []slot{
 	{place: AtAttnNorm, kind: KindNorm, text: "the norm before attention", names: func(n *Names) *string { return &n.AttnNorm }},
 	{place: AtAttn, kind: KindAttention, text: "attention"},
 	{place: AtPhaseGate, kind: KindLinear, text: "the phase's gate", encoding: true},
+	{place: AtQDown, kind: KindLinear, text: "the projection to the queries' latent", names: func(n *Names) *string { return &n.QDown }, feature: LatentAttention},
+	{place: AtQLatent, kind: KindNorm, text: "the norm of the queries' latent", names: func(n *Names) *string { return &n.QLatentNorm }, feature: LatentAttention},
+	{place: AtKVDown, kind: KindLinear, text: "the projection to the latent of keys and values", names: func(n *Names) *string { return &n.KVDown }, feature: LatentAttention},
+	{place: AtKVLatent, kind: KindNorm, text: "the norm of the latent of keys and values", names: func(n *Names) *string { return &n.KVLatentNorm }, feature: LatentAttention},
+	{place: AtKTurned, kind: KindLinear, text: "the projection to the slice that all keys share", feature: LatentAttention},
 	{place: AtQ, kind: KindLinear, text: "the queries' projection", names: func(n *Names) *string { return &n.Q }},
 	{place: AtK, kind: KindLinear, text: "the keys' projection", names: func(n *Names) *string { return &n.K }},
 	{place: AtV, kind: KindLinear, text: "the values' projection", names: func(n *Names) *string { return &n.V }},
@@ -149,6 +159,8 @@ func (n *Names) each(f func(template *string)) {
 		}
 	}
 	f(&n.QKV)
+	f(&n.QUp)
+	f(&n.KVUp)
 	f(&n.GateUp)
 	f(&n.ExpertGateUp)
 	f(&n.SharedGateUp)

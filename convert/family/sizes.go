@@ -12,6 +12,7 @@ type sizes struct {
 	layers, heads, kv, headDim, inner int
 	eps                               float64
 	act                               string
+	latent                            *latentSizes // nil without latent attention
 }
 
 // maxPlanes bounds layers × head size and layers × heads, for which every
@@ -64,7 +65,11 @@ func readSizes(r *Reader, spec Spec, m *Model) sizes {
 	if !(s.eps > 0) {
 		r.Fail(fmt.Errorf("key %q is %v: expected a positive number", spec.EpsKey, s.eps))
 	}
-	s.headDim = headSize(r, spec, k, m.Hidden, s.heads)
+	if s.latent = spec.Latent.sizes(r, m.Hidden, s.heads, s.kv); s.latent != nil {
+		s.headDim = s.latent.still + s.latent.turned
+	} else {
+		s.headDim = headSize(r, spec, k, m.Hidden, s.heads)
+	}
 	if s.heads%s.kv != 0 {
 		r.Fail(fmt.Errorf("%d attention heads cannot share %d key/value heads evenly", s.heads, s.kv))
 	}

@@ -72,6 +72,8 @@ type Spec struct {
 	Conv ConvRule
 	// Experts says where there are mixtures of experts; nil is nowhere.
 	Experts *ExpertsRule
+	// Latent says where the sizes of latent attention are declared; nil is none.
+	Latent *LatentRule
 	// Window says where a sliding window is declared.
 	Window WindowRule
 	// HeadDim is the head size where head_dim is absent; 0 is hidden_size over
@@ -112,7 +114,10 @@ type Position struct {
 }
 
 // Names are templates of stored tensor names, without ".weight" or ".bias"; an
-// empty one is of a part that the family does not have. QKV and GateUp are fused matrices: rows of Q, K and V; of gate, then up.
+// empty one is of a part that the family does not have. QKV and GateUp are fused
+// matrices: rows of Q, K and V; of gate, then up. QUp makes queries of their latent;
+// KVDown holds the rows of the latent and of the slice that all keys share, KVUp for
+// each head those of its key, then of its value.
 type Names struct {
 	Embed, EmbedNorm, FinalNorm, Head string
 	AttnNorm, AttnOutNorm             string
@@ -120,6 +125,8 @@ type Names struct {
 	Q, K, V, QKV, O, QNorm, KNorm     string
 	KShift, VShift, HeadNorm          string
 	Gate, Up, GateUp, DownNorm, Down  string
+	QDown, QLatentNorm, QUp           string
+	KVDown, KVLatentNorm, KVUp        string
 	ConvIn, Conv, ConvOut             string
 	// Of mixtures: "{e}" stands for the expert. ExpertGateUp holds gate and up of
 	// all experts, (experts, 2·inner, hidden), and ExpertDown then (experts, hidden,

@@ -30,6 +30,9 @@ func readable(m *family.Model, o Options) error {
 	if err := m.Beyond(read...); err != nil {
 		return err
 	}
+	if err := latent(m, o); err != nil {
+		return err
+	}
 	spec, err := families.Find(m.ModelType)
 	if err != nil {
 		return err
@@ -51,6 +54,21 @@ func byType(m *family.Model, o Options, enc posenc.Encoding) error {
 		return hint.Errorf("%s: %w; "+hint.To+" hope, and what else is one spectrum for all heads, is spelled in the keys of layers of full attention", family.SpectraByType, posenc.ErrUnsupported)
 	case o.Layout == Partial:
 		return hint.Errorf("layout %s: %s: %w; "+hint.Layout+" native can", Partial, family.SpectraByType, posenc.ErrUnsupported)
+	}
+	return nil
+}
+
+// latent refuses what latent attention cannot become: rows of the slice that all keys
+// share are those of another matrix than the other rows of keys.
+func latent(m *family.Model, o Options) error {
+	if !slices.Contains(m.Features(), family.LatentAttention) {
+		return nil
+	}
+	switch {
+	case m.Rope.MScaleAllDim != 0:
+		return hint.Errorf("latent attention whose scores are scaled by mscale_all_dim (%v): %w; the factor would be lost with the rope type: a checkpoint without that key can", m.Rope.MScaleAllDim, posenc.ErrUnsupported)
+	case o.Layout == Partial:
+		return hint.Errorf("layout %s: %s: %w; "+hint.Layout+" native can", Partial, family.LatentAttention, posenc.ErrUnsupported)
 	}
 	return nil
 }

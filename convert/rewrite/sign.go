@@ -17,6 +17,9 @@ func forward(m *family.Model, planes []int) ([]Edit, error) {
 		if a.Rotary.Dim == 0 {
 			continue
 		}
+		if a.Latent != nil {
+			return nil, fmt.Errorf("layer %d: %s: planes by −θ are %w there", i, family.LatentAttention, posenc.ErrUnsupported)
+		}
 		for _, n := range []*family.Norm{a.QNorm, a.KNorm} {
 			if n != nil && (n.Kind != family.RMS || n.Bias != nil) {
 				return nil, fmt.Errorf("layer %d: a norm of queries or keys that a sign does not pass through: planes by −θ are %w there", i, posenc.ErrUnsupported)

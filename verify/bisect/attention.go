@@ -1,6 +1,8 @@
 package bisect
 
 import (
+	"strings"
+
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -53,6 +55,11 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, place string, output, layer 
 			return w
 		})
 	}
+	if a.Latent != nil {
+		if c := e.ofLatent(a, n, place, tap); c != nil {
+			return c
+		}
+	}
 	if p, ok := e.s.partOf(n.GetName()); ok && p.Place == family.AtHeadNorm {
 		if over {
 			return plain(p.Path(), e.flat)
@@ -63,6 +70,38 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, place string, output, layer 
 		if c := e.ofProjection(p, place, tap); c != nil {
 			return c
 		}
+	}
+	return nil
+}
+
+// ofLatent are the counterparts of what makes the latents, and of keys that are
+// joined of a shared slice and each head's own.
+func (e *expecter) ofLatent(a *family.Attention, n *onnxpb.NodeProto, place string, tap func(string) string) *counterpart {
+	if p, ok := e.s.partOf(n.GetName()); ok && (p.Place == family.AtQLatent || p.Place == family.AtKVLatent) {
+		return plain(p.Path(), e.flat)
+	}
+	slice := func(n int) func(f []float64) *wanted {
+		return func(f []float64) *wanted {
+			var all []float64
+			for i := range len(f) / a.Latent.Turned {
+				for range n {
+					all = append(all, f[i*a.Latent.Turned:][:a.Latent.Turned]...)
+				}
+			}
+			return e.heads(all, n)
+		}
+	}
+	switch place {
+	case names.Node(family.AtQDown, "Gemm"), names.Node(family.AtKVDown, "Gemm"), names.Node(family.AtKTurned, "Gemm"):
+		return plain(tap(strings.TrimSuffix(place, "/Gemm")), e.flat)
+	case family.AtKTurned + names.Reshape:
+		return plain(tap(family.AtKTurned), func(f []float64) *wanted { return e.rows(f, e.b, e.n, 1, a.Latent.Turned) })
+	case family.AtKTurned + names.Transposed:
+		return plain(tap(family.AtKTurned), slice(1))
+	case names.Node(names.KJoined, "Expand"):
+		return plain(tap(family.AtKTurned), slice(a.KVHeads))
+	case names.Node(names.KJoined, "Concat"):
+		return plain(tap(names.KJoined), func(f []float64) *wanted { return e.heads(f, a.KVHeads) })
 	}
 	return nil
 }
@@ -100,8 +139,11 @@ func (e *expecter) ofProjection(p projection, place string, tap func(string) str
 		case p.over():
 			return plain(tap(p.side.Norm()), asTokens)
 		}
-		return plain(tap(p.projected()), asTokens)
+		return plain(tap(p.projected()), func(f []float64) *wanted { return e.rows(f, e.b, e.n, p.heads, p.d-p.joined) })
 	case heads + names.Transposed:
+		if p.joined > 0 {
+			return plain(tap(p.projected()), asHeads)
+		}
 		return plain(tap(p.unturned()), asHeads)
 	case heads + names.Fold:
 		return plain(tap(p.unturned()), anyShape(asHeads))

@@ -224,13 +224,18 @@ type projection struct {
 	norm     *family.Norm
 	after    bool // the norm comes after the rotation
 	clip     bool
+	joined   int // how many numbers of each head all of them share, before the others
 }
 
 func projections(a *family.Attention) map[names.Side]projection {
+	joined := 0
+	if a.Latent != nil {
+		joined = a.Latent.Turned
+	}
 	return map[names.Side]projection{
-		names.Q: {names.Q, a.Heads, a.QKDim, false, a.QNorm, a.NormAfter, a.Clip != 0},
-		names.K: {names.K, a.KVHeads, a.QKDim, a.KShift != nil, a.KNorm, a.NormAfter, a.Clip != 0},
-		names.V: {names.V, a.KVHeads, a.VDim, a.VShift != nil, nil, false, a.Clip != 0},
+		names.Q: {names.Q, a.Heads, a.QKDim, false, a.QNorm, a.NormAfter, a.Clip != 0, 0},
+		names.K: {names.K, a.KVHeads, a.QKDim, a.KShift != nil, a.KNorm, a.NormAfter, a.Clip != 0, joined},
+		names.V: {names.V, a.KVHeads, a.VDim, a.VShift != nil, nil, false, a.Clip != 0, 0},
 	}
 }
 
@@ -248,6 +253,8 @@ func (p projection) projected() string {
 // unturned is the place of the value that the rotation turns.
 func (p projection) unturned() string {
 	switch {
+	case p.joined > 0:
+		return names.KJoined
 	case p.norm != nil && !p.after:
 		return p.side.Norm()
 	case p.shift:

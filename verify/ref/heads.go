@@ -25,6 +25,10 @@ func (p *pass[T]) heads(ctx context.Context, a *family.Attention, at func(place 
 	if err != nil {
 		return nil, err
 	}
+	from, slice, err := p.latents(ctx, a, at, x)
+	if err != nil {
+		return nil, err
+	}
 	parts := []struct {
 		side       names.Side
 		linear     *family.Linear
@@ -41,10 +45,16 @@ func (p *pass[T]) heads(ctx context.Context, a *family.Attention, at func(place 
 	}
 	for _, one := range parts {
 		tap := func(place string) { p.tap(at(place), one.to, one.heads, one.d) }
-		if err := p.linear(ctx, one.linear, x, tokens, one.to, p.work); err != nil {
-			return nil, err
+		if slice != nil && one.side == names.K {
+			if err := p.sharedKeys(ctx, a, at, from.kv, slice, one.to); err != nil {
+				return nil, err
+			}
+		} else {
+			if err := p.linear(ctx, one.linear, from.of(one.side), tokens, one.to, p.work); err != nil {
+				return nil, err
+			}
+			tap(one.side.Proj())
 		}
-		tap(one.side.Proj())
 		if c := T(a.Clip); c != 0 {
 			for i, v := range one.to {
 				one.to[i] = min(max(v, -c), c)

@@ -120,6 +120,10 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/attn/context     (B, S, heads, head size): softmax(scores) v
 //	/layers.i/attn/head_norm   the same, where the family has one
 //	/layers.i/attn/o_proj      (B, S, hidden)
+//	/layers.i/attn/q_down_proj     (B, S, rank), and q_latent_norm: latent attention's
+//	/layers.i/attn/kv_down_proj    (B, S, rank), and kv_latent_norm
+//	/layers.i/attn/k_turned_proj   (B, S, turned): the slice that all keys share
+//	/layers.i/attn/k_joined        (B, S, heads, head size): it, and k_proj of each head
 //	/layers.i/conv/in_proj     (B, S, 3·hidden), in the place of attention's
 //	/layers.i/conv/taps        (B, S, hidden): the convolution
 //	/layers.i/conv/mixed       the same, times its gate

@@ -31,7 +31,7 @@ var inert = []Inert{
 		"mtp_num_hidden_layers", "mtp_loss_scaling_factor", "mtp_layer_types", "num_mtp_modules", "medusa_num_heads", "medusa_num_layers"}},
 	{"training: dropout, initial values, losses", []string{"attention_dropout", "attn_dropout", "hidden_dropout", "hidden_dropout_prob", "attention_probs_dropout_prob", "resid_pdrop", "embd_pdrop",
 		"emb_pdrop", "attn_pdrop", "residual_dropout", "embedding_dropout", "embd_dropout", "classifier_dropout", "classifier_dropout_prob", "summary_first_dropout", "dropout", "dropout_rate",
-		"activation_dropout", "resid_dropout", "attention_dropout_prob", "attn_dropout_prob", "emb_dropout_prob", "drop_path_rate", "layerdrop", "perform_initialization", "initializer_range", "initializer_factor", "init_method", "init_method_std", "init_std", "init_device", "init_config", "gradient_checkpointing", "loss_fn", "loss_type",
+		"activation_dropout", "resid_dropout", "attention_dropout_prob", "attn_dropout_prob", "emb_dropout_prob", "drop_path_rate", "layerdrop", "perform_initialization", "embedding_initializer_range", "initializer_range", "initializer_factor", "init_method", "init_method_std", "init_std", "init_device", "init_config", "gradient_checkpointing", "loss_fn", "loss_type",
 		"output_router_logits", "router_aux_loss_coef", "router_z_loss_coef", "z_loss", "neftune_noise_alpha", "verbose", "bias_dropout_fusion", "fuse_cross_entropy", "fuse_linear_cross_entropy",
 		"fuse_norm", "fuse_swiglu", "sequence_parallel", "rescale_layer", "freeze_mm_mlp_adapter", "max_grad_norm", "seed"}},
 	{"how the same numbers are computed", []string{"_attn_implementation", "attn_implementation", "_attn_implementation_internal", "_attn_implementation_autoset", "attn_impl", "_experts_implementation",

@@ -1,0 +1,49 @@
+package onnxops
+
+import (
+	"fmt"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
+)
+
+// latentHeads are the heads of latent attention: what each head makes of the latents,
+// and before it in keys the slice that all of them share. The cache holds keys and
+// values as they meet in the score.
+func (e *emitter) latentHeads(l *layer, turns func() turning) (q, k, v *graph.Value) {
+	a, m := l.attn, l.attn.Latent
+	l.latents = map[names.Side]*graph.Value{}
+	if m.QDown != nil {
+		l.latents[names.Q] = e.norm(l.at(family.AtQLatent), e.linear(l.at(family.AtQDown), l.x, *m.QDown), m.QNorm)
+	}
+	kv := e.norm(l.at(family.AtKVLatent), e.linear(l.at(family.AtKVDown), l.x, m.KVDown), m.KVNorm)
+	l.latents[names.K], l.latents[names.V] = kv, kv
+	q = e.headPart(l, names.Q, a.Heads, a.Q, nil, nil, turns)
+	k = e.sharedKeys(l, turns())
+	v = e.headPart(l, names.V, a.KVHeads, a.V, nil, nil, func() turning { return turning{} })
+	return q, k, v
+}
+
+// sharedKeys are keys (batch, heads, sequence, head size), turned.
+func (e *emitter) sharedKeys(l *layer, t turning) *graph.Value {
+	a, p := l.attn, l.at(names.K.Heads())
+	turned := a.Latent.Turned
+	still := a.QKDim - turned
+	perm := graph.IntsAttr("perm", 0, 2, 1, 3)
+	own := e.linear(l.at(names.K.Proj()), l.from(names.K), a.K)
+	own = e.g.Op("Reshape", p+names.Reshape, []*graph.Value{own, e.headShape(a.KVHeads, still)})
+	own = e.g.Op("Transpose", p+names.Transposed, []*graph.Value{own}, perm)
+	slice := e.linear(l.at(family.AtKTurned), l.x, a.Latent.KTurned)
+	slice = e.g.Op("Reshape", l.at(family.AtKTurned)+names.Reshape, []*graph.Value{slice, e.headShape(1, turned)})
+	slice = e.g.Op("Transpose", l.at(family.AtKTurned)+names.Transposed, []*graph.Value{slice}, perm)
+	each := e.ints(fmt.Sprintf("heads%d", a.KVHeads), 1, int64(a.KVHeads), 1, 1)
+	slice = e.g.Op("Expand", names.Node(l.at(names.KJoined), "Expand"), []*graph.Value{slice, each})
+	v := e.g.Op("Concat", names.Node(l.at(names.KJoined), "Concat"), []*graph.Value{slice, own}, graph.IntAttr("axis", 3))
+	token := v
+	l.token[string(names.K)] = func() *graph.Value { return token }
+	if t.cos != nil {
+		v = e.rotate(p, v, a, t)
+	}
+	return v
+}

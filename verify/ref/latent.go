@@ -1,0 +1,76 @@
+package ref
+
+import (
+	"context"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/onnxops/names"
+)
+
+// latents are what queries, and keys and values, are made of: the layer's input, or
+// the normalised low-rank latents of it.
+type latents[T Float] struct{ q, kv []T }
+
+func (l latents[T]) of(side names.Side) []T {
+	if side == names.Q {
+		return l.q
+	}
+	return l.kv
+}
+
+// latents projects x, (tokens, hidden), to the latents, and to the slice that all
+// keys share, (tokens, Turned); the slice is nil where there are none of them.
+func (p *pass[T]) latents(ctx context.Context, a *family.Attention, at func(place string) string, x []T) (from latents[T], slice []T, err error) {
+	from = latents[T]{x, x}
+	l := a.Latent
+	if l == nil {
+		return from, nil, nil
+	}
+	down := func(w *family.Linear, place string) ([]T, error) {
+		n := int(w.Weight.Shape[0])
+		y := make([]T, p.in.tokens()*n)
+		if err := p.linear(ctx, w, x, p.in.tokens(), y, p.work); err != nil {
+			return nil, err
+		}
+		p.tap(at(place), y, n)
+		return y, nil
+	}
+	latent := func(w *family.Linear, n *family.Norm, place, normed string) ([]T, error) {
+		y, err := down(w, place)
+		if err == nil {
+			err = p.norm(n, y, y)
+		}
+		if err == nil {
+			p.tap(at(normed), y, n.Size)
+		}
+		return y, err
+	}
+	if l.QDown != nil {
+		if from.q, err = latent(l.QDown, l.QNorm, family.AtQDown, family.AtQLatent); err != nil {
+			return from, nil, err
+		}
+	}
+	if from.kv, err = latent(&l.KVDown, l.KVNorm, family.AtKVDown, family.AtKVLatent); err != nil {
+		return from, nil, err
+	}
+	slice, err = down(&l.KTurned, family.AtKTurned)
+	return from, slice, err
+}
+
+// sharedKeys writes keys, (tokens, heads, QKDim): the slice that all heads share,
+// then what each makes of the latent.
+func (p *pass[T]) sharedKeys(ctx context.Context, a *family.Attention, at func(place string) string, latent, slice, keys []T) error {
+	tokens, turned, d := p.in.tokens(), a.Latent.Turned, a.QKDim
+	still := d - turned
+	own := make([]T, tokens*a.KVHeads*still)
+	if err := p.linear(ctx, &a.K, latent, tokens, own, p.work); err != nil {
+		return err
+	}
+	p.tap(at(names.K.Proj()), own, a.KVHeads, still)
+	for i := range tokens * a.KVHeads {
+		copy(keys[i*d:][:turned], slice[i/a.KVHeads*turned:][:turned])
+		copy(keys[i*d+turned:][:still], own[i*still:])
+	}
+	p.tap(at(names.KJoined), keys, a.KVHeads, d)
+	return nil
+}

@@ -62,6 +62,7 @@ func Bases() []Base {
 		{Name: "starcoder2", Model: "golden/starcoder2", To: "rope"},
 		{Name: "granite", Model: "families/granite", To: "hope"},
 		{Name: "lfm2", Model: "families/lfm2", To: "hope"},
+		{Name: "youtu", Model: "families/youtu", To: "hope"},
 		{Name: "gemma", Model: "families/gemma", To: "rope"},
 		{Name: "gemma2", Model: "families/gemma2", To: "rope"},
 		{Name: "gemma3", Model: "families/gemma3_text", To: "hope"},

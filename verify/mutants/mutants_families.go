@@ -64,6 +64,18 @@ func familyMutants() []Mutant {
 			a, b := g.node("/layers.0/conv/gated/Mul"), g.node("/layers.0/conv/mixed/Mul")
 			a.Input[0], b.Input[1] = b.Input[1], a.Input[0]
 		}),
+		inGraph("latent-not-normed", "youtu", "keys and values are made of a latent without its norm", func(g *Graph) {
+			g.bypass("/layers.0/attn/kv_latent_norm/RMSNormalization")
+		}),
+		inGraph("latent-of-queries-not-normed", "youtu", "queries are made of a latent without its norm", func(g *Graph) {
+			g.bypass("/layers.1/attn/q_latent_norm/RMSNormalization")
+		}),
+		inGraph("slice-behind-own-keys", "youtu", "the slice that all keys share comes behind what is a head's own, and what turns is that", func(g *Graph) {
+			g.swap("/layers.0/attn/k_joined/Concat", 0, 1)
+		}),
+		inGraph("latent-scale-of-values", "youtu", "scores have 1/√d of a head of values", func(g *Graph) {
+			attribute(g.node("/layers.0/attn/Attention"), "scale").F = 0.31622776
+		}),
 		inGraph("router-without-correction", "glm4-moe", "experts are chosen without their correction", func(g *Graph) {
 			g.bypass("/layers.1/mlp/router/corrected/Add")
 		}),

@@ -164,6 +164,10 @@ func (b *builder) attention(pos Position, window int) *Attention {
 	}
 	a.HeadNorm = b.norm(RMS, b.n.HeadNorm, over)
 	a.KShift, a.VShift = b.shift(b.n.KShift), b.shift(b.n.VShift)
+	if b.n.Sinks != "" {
+		w := whole(b.name(b.n.Sinks), int64(b.heads))
+		a.Sinks = &w
+	}
 	return a
 }
 

@@ -34,7 +34,7 @@ func (b *builder) experts(x *ExpertsRule) Branch {
 	if r.Err != nil {
 		return &Experts{}
 	}
-	router.Linear = b.linear(b.n.Router, false, int64(count), b.hidden)
+	router.Linear = b.linear(b.n.Router, x.RouterBias, int64(count), b.hidden)
 	if b.n.Correction != "" {
 		w := whole(b.name(b.n.Correction), int64(count))
 		router.Correction = &w
@@ -79,19 +79,16 @@ func (b *builder) groups(x *ExpertsRule, router *Router, count int) {
 	}
 }
 
-// expert is expert i: tensors of its own, or its rows of those of all experts, in
-// which gate and up follow each other.
+// expert is expert i: tensors of its own, or its rows of those of all experts.
 func (b *builder) expert(i int, count, inner int64) MLP {
 	n := int64(i)
 	name := func(template string) string { return strings.ReplaceAll(template, "{e}", strconv.Itoa(i)) }
 	m := MLP{Act: b.act, Gated: true}
 	if b.n.ExpertGateUp != "" {
-		half := func(at int64) Linear {
-			begin := (2*n + at) * inner
-			return b.stacked(b.n.ExpertGateUp, count, 2*inner, b.hidden, Range{begin, begin + inner})
-		}
-		m.Gate, m.Up = half(0), half(1)
-		m.Down = b.stacked(b.n.ExpertDown, count, b.hidden, inner, Range{n * b.hidden, (n + 1) * b.hidden})
+		stack := stack{b, b.spec.Experts, count, n}
+		m.Gate = stack.part(b.n.ExpertGateUp, b.n.ExpertGateUpBias, 2, 0, inner, b.hidden)
+		m.Up = stack.part(b.n.ExpertGateUp, b.n.ExpertGateUpBias, 2, 1, inner, b.hidden)
+		m.Down = stack.part(b.n.ExpertDown, b.n.ExpertDownBias, 1, 0, b.hidden, inner)
 		return m
 	}
 	m.Gate, m.Up = b.linear(name(b.n.ExpertGate), false, inner, b.hidden), b.linear(name(b.n.ExpertUp), false, inner, b.hidden)
@@ -99,9 +96,45 @@ func (b *builder) expert(i int, count, inner int64) MLP {
 	return m
 }
 
-// stacked is some rows of a tensor (count, out, in), counted over all experts.
-func (b *builder) stacked(template string, count, out, in int64, rows Range) Linear {
-	return Linear{Weight: Weight{Tensor: b.name(template) + ".weight", Shape: []int64{rows.End - rows.Begin, in}, Rows: []Range{rows}, Stored: []int64{count, out, in}}}
+// stack is expert n of those that lie in one tensor.
+type stack struct {
+	*builder
+	rule     *ExpertsRule
+	count, n int64
+}
+
+// part is the linear (out, in) that is number at of so many beside each other: they
+// follow each other, or their rows take turns.
+func (s stack) part(template, bias string, many, at, out, in int64) Linear {
+	begin, step := at*out, int64(1)
+	if s.rule.Turns {
+		begin, step = at, many
+	}
+	name := s.name(template)
+	if !s.rule.Bare {
+		name += ".weight"
+	}
+	w := Weight{Tensor: name, Shape: []int64{out, in}}
+	switch total := many * out; {
+	case s.rule.Across:
+		w.Stored, w.Rows = []int64{s.count, in, total}, []Range{{s.n * in, (s.n + 1) * in}}
+		w.Columns = &Columns{Begin: begin, Step: step, Count: out, Across: true}
+	default:
+		w.Stored = []int64{s.count, total, in}
+		for i := int64(0); step > 1 && i < out; i++ {
+			row := s.n*total + begin + i*step
+			w.Rows = append(w.Rows, Range{row, row + 1})
+		}
+		if step == 1 {
+			w.Rows = []Range{{s.n*total + begin, s.n*total + begin + out}}
+		}
+	}
+	l := Linear{Weight: w}
+	if bias != "" {
+		l.Bias = &Weight{Tensor: s.name(bias), Shape: []int64{out}, Stored: []int64{s.count, many * out}, Rows: []Range{{s.n, s.n + 1}},
+			Columns: &Columns{Begin: begin, Step: step, Count: out}}
+	}
+	return l
 }
 
 // shared is the expert that every token reads.

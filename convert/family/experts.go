@@ -41,6 +41,10 @@ func (x *Experts) Parts() []Part {
 	if r.Correction != nil {
 		self.Weights = []Role{{"correction", r.Correction}}
 	}
+	for i := range x.Each {
+		inner := x.Each[i].Parts()[0] // one for all: its numbers and features are the mixture's
+		self.Features, self.Numbers = append(self.Features, inner.Features...), append(self.Numbers, inner.Numbers...)
+	}
 	l := rawParts{self}
 	l.linear(AtRouter, &r.Linear)
 	for i := range x.Each {
@@ -65,6 +69,9 @@ func (l *rawParts) inner(at func(place string) string, m *MLP) {
 func (x *Experts) Copy() Branch {
 	c := *x
 	c.Each = slices.Clone(x.Each)
+	for i := range c.Each {
+		c.Each[i] = *c.Each[i].Copy().(*MLP)
+	}
 	return &c
 }
 
@@ -91,6 +98,11 @@ type ExpertsRule struct {
 	// Shared is the key of how many experts' sizes the shared expert has,
 	// SharedInner that of its own size.
 	Shared, SharedInner string
+	// Of experts in one tensor: Across says that it is (experts, in, out), Turns that
+	// rows of gate and up take turns, and Bare that the name is the tensor's whole one.
+	Across, Turns, Bare bool
+	// RouterBias: the router has a bias.
+	RouterBias bool
 	// Types is a key that lists "sparse" or "dense" for every layer; First, where
 	// that is absent, one that counts the dense layers before the first mixture.
 	// Step and Only: every so many layers there is a mixture, but in those listed.

@@ -52,12 +52,14 @@ const (
 	NormBeforeDown    Feature = "a norm before the MLP's down projection"
 	JointOutputNorm   Feature = "a norm of all heads' outputs together"
 	LatentAttention   Feature = "queries, keys and values of low-rank latents (MLA)"
+	AttentionSinks    Feature = "attention sinks"
+	ClampedGates      Feature = "clamped gates"
 	ScaledWeights     Feature = "weights with scales in tensors of their own"
 )
 
 // Named lists the features that have a name here. What else a model has is of
 // parts that nothing computes.
-func Named() []Feature { return Settled() }
+func Named() []Feature { return append(Settled(), AttentionSinks, ClampedGates) }
 
 // Settled lists the features that all know who compute, emit, rewrite or check a
 // model. A new one is named first in the list of each that learns it, beside these,

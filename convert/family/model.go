@@ -148,6 +148,10 @@ type Attention struct {
 	// projections; 0 is none.
 	Clip   float64
 	Window int
+	// Sinks is a logit per query head, (Heads): it joins the softmax over a query's
+	// scores as one more, which has no value, so that what the keys weigh sums to
+	// less than 1 (arXiv 2309.17453, 2508.10925); nil is none.
+	Sinks *Weight
 	// Rope is what the rope keys declare of this layer's type; nil is Model.Rope.
 	Rope   *posenc.RopeParams
 	Rotary posenc.Rotary
@@ -169,7 +173,15 @@ type MLP struct {
 	XIELU *XIELU
 	// DownNorm normalises what enters Down; nil is none.
 	DownNorm *Norm
+	// Clamp is nil where gates are not clamped.
+	Clamp *Clamp
 }
+
+// Clamp bounds a gated MLP with the activation "silu" (arXiv 2508.10925): with
+// g = min(Gate x, Limit) and u = Up x brought within [−Limit, Limit] it is
+//
+//	Down(g σ(Alpha g) · (u + Offset))
+type Clamp struct{ Limit, Alpha, Offset float64 }
 
 // XIELU are the stored numbers of the activation xIELU (arXiv 2411.13010), one of
 // each. With αp = softplus(AlphaP) and αn = Beta + softplus(AlphaN) it is

@@ -27,6 +27,9 @@ func (a *Attention) Parts() []Part {
 	has(a.Rotary.Dim > 0 && a.Rotary.Pairing == posenc.Interleaved, InterleavedPairs)
 	self.number("cap", &a.Cap, CappedScores)
 	self.number("clip", &a.Clip, ClippedHeads)
+	if a.Sinks != nil {
+		self.Weights, self.Features = []Role{{"sinks", a.Sinks}}, append(self.Features, AttentionSinks)
+	}
 	l := rawParts{self}
 	if a.Phase != nil {
 		l.linear(AtPhaseGate, &a.Phase.Gate)
@@ -75,6 +78,10 @@ func (m *MLP) Parts() []Part {
 		self.Weights = []Role{{"alpha_p", &x.AlphaP}, {"alpha_n", &x.AlphaN}, {"beta", &x.Beta}, {"eps", &x.Eps}}
 		self.Features = append(self.Features, LearnedActivation)
 	}
+	if c := m.Clamp; c != nil {
+		self.Features = append(self.Features, ClampedGates)
+		self.Numbers = []Number{{Name: "limit", One: &c.Limit}, {Name: "alpha", One: &c.Alpha}, {Name: "offset", One: &c.Offset}}
+	}
 	l := rawParts{self}
 	l.linear(AtGate, &m.Gate)
 	l.linear(AtUp, &m.Up)
@@ -87,6 +94,10 @@ func (m *MLP) Parts() []Part {
 func (m *MLP) Copy() Branch {
 	c := *m
 	c.DownNorm = m.DownNorm.copied()
+	if m.Clamp != nil {
+		clamp := *m.Clamp
+		c.Clamp = &clamp
+	}
 	return &c
 }
 

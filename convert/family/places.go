@@ -164,6 +164,9 @@ func (n *Names) each(f func(template *string)) {
 	f(&n.GateUp)
 	f(&n.ExpertGateUp)
 	f(&n.SharedGateUp)
+	f(&n.ExpertGateUpBias)
+	f(&n.ExpertDownBias)
 	f(&n.Correction)
+	f(&n.Sinks)
 	f(&n.XIELU)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/posenc"
 )
 
 // Scales are factors that lie in a tensor of their own. Element (i, j) of the
@@ -46,6 +47,9 @@ func scale[T float32 | float64](w Weight, src Source, x []T, first int64) error 
 			x[i] *= T(factors[0])
 		}
 		return nil
+	}
+	if w.Columns != nil {
+		return fmt.Errorf("columns of a tensor with scales: %w", posenc.ErrUnsupported)
 	}
 	if len(w.Stored) != 2 || s.Rows <= 0 || s.Columns <= 0 {
 		return fmt.Errorf("blocks of %d × %d over shape %v: expected blocks of a matrix", s.Rows, s.Columns, w.Stored)

@@ -128,11 +128,14 @@ type Names struct {
 	QDown, QLatentNorm, QUp           string
 	KVDown, KVLatentNorm, KVUp        string
 	ConvIn, Conv, ConvOut             string
+	// Sinks is a whole tensor name.
+	Sinks string
 	// Of mixtures: "{e}" stands for the expert. ExpertGateUp holds gate and up of
 	// all experts, (experts, 2·inner, hidden), and ExpertDown then (experts, hidden,
-	// inner). Correction is a whole tensor name.
+	// inner). Correction and the biases are whole tensor names.
 	Router, Correction                                 string
 	ExpertGate, ExpertUp, ExpertGateUp, ExpertDown     string
+	ExpertGateUpBias, ExpertDownBias                   string
 	SharedGateProj, SharedUp, SharedGateUp, SharedDown string
 	SharedGate                                         string
 	// XIELU is what the names of xIELU's numbers begin with.

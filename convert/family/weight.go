@@ -18,6 +18,8 @@ type Weight struct {
 	// Rows are the stored rows that make up the weight, in order; nil is all. Of a
 	// tensor of more dimensions they are those of [tensor.Matrix].
 	Rows []Range
+	// Columns, where not nil, are those of these rows that make up the weight.
+	Columns *Columns
 	// Stored is the stored tensor's shape.
 	Stored []int64
 	// Scales, where not nil, make numbers of what the tensor stores.
@@ -29,9 +31,20 @@ type Source = store.Reader
 
 // Codes returns the weight's elements as stored, little-endian, row by row,
 // without its Scales. A weight that is the whole tensor, or one run of its rows,
-// is not copied and must not be written to. Rows that the tensor does not have,
-// or that cut a block of a block format, are an error.
+// is not copied and must not be written to. Rows or columns that the tensor does not
+// have, or that cut a block of a block format, are an error.
 func (w Weight) Codes(src Source) ([]byte, tensor.DType, error) {
+	raw, d, err := w.rows(src)
+	if err == nil && w.Columns != nil {
+		if raw, err = w.Columns.of(raw, d, w.Width()); err != nil {
+			err = store.Errorf(src, w.Tensor, "%w", err)
+		}
+	}
+	return raw, d, err
+}
+
+// rows returns the elements of the weight's stored rows.
+func (w Weight) rows(src Source) ([]byte, tensor.DType, error) {
 	info, ok := src.Lookup(w.Tensor)
 	if !ok {
 		return nil, 0, store.Missing(src, w.Tensor)

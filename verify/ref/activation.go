@@ -37,6 +37,16 @@ func silu[T Float](x T) T { return x / (1 + exp(-x)) }
 // sigmoid is 1 / (1 + e^−x).
 func sigmoid[T Float](x T) T { return 1 / (1 + exp(-x)) }
 
+// clamped is g σ(alpha g) (u + offset), g at most the limit and u within it (arXiv
+// 2508.10925).
+func clamped[T Float](c *family.Clamp) func(gate, up T) T {
+	limit, alpha, offset := T(c.Limit), T(c.Alpha), T(c.Offset)
+	return func(gate, up T) T {
+		gate, up = min(gate, limit), min(max(up, -limit), limit)
+		return gate * sigmoid(alpha*gate) * (up + offset)
+	}
+}
+
 // gelu is x Φ(x), Φ the normal distribution (arXiv 1606.08415). Erfc keeps the
 // digits of the left tail, which 1 + erf loses.
 func gelu[T Float](x T) T { return 0.5 * x * T(math.Erfc(float64(-x/math.Sqrt2))) }

@@ -14,10 +14,11 @@ import (
 // a block are all that is held of the S × T matrix.
 const queryBlock = 32
 
-// attend writes softmax(cap(scale · q kᵀ) + extra) v to out; extra may be nil. q and out are
+// attend writes softmax(cap(scale · q kᵀ) + extra) v to out; extra may be nil, and sinks, the
+// logits of a.Sinks, too. q and out are
 // (batch, S, heads, d), keys and values (batch, kv heads, T, d), d being VDim for
 // values and out; query i of S has index T − S + i among the keys.
-func attend[T Float](ctx context.Context, a *family.Attention, in *batch, q, keys, values []T, extra *added, out []T, work *scratch[T]) error {
+func attend[T Float](ctx context.Context, a *family.Attention, in *batch, q, keys, values, sinks []T, extra *added, out []T, work *scratch[T]) error {
 	blocks := (in.seq + queryBlock - 1) / queryBlock
 	units := in.rows * a.Heads * blocks
 	small := in.tokens()*a.Heads*in.total()*a.QKDim < smallWork
@@ -25,13 +26,13 @@ func attend[T Float](ctx context.Context, a *family.Attention, in *batch, q, key
 		// Late blocks see the most keys: starting with them keeps the workers even.
 		block, h, b := blocks-1-i/(in.rows*a.Heads), i/in.rows%a.Heads, i%in.rows
 		begin, end := block*queryBlock, min((block+1)*queryBlock, in.seq)
-		attendBlock(a, in, b, h, begin, end, q, keys, values, extra, out, &work.scores, worker)
+		attendBlock(a, in, b, h, begin, end, q, keys, values, sinks, extra, out, &work.scores, worker)
 		return nil
 	})
 }
 
 // attendBlock does queries [begin, end) of one row and one head.
-func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, q, keys, values []T, extra *added, out []T, bufs *buffers[T], worker int) {
+func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, q, keys, values, sinks []T, extra *added, out []T, bufs *buffers[T], worker int) {
 	d, rows, total := a.QKDim, end-begin, in.total()
 	first, last := firstKey(a.Window, in.past+begin), in.past+end
 	n := last - first
@@ -64,6 +65,10 @@ func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, 
 					row[j] = T(math.Inf(-1))
 				}
 			}
+		}
+		if sinks != nil {
+			softmaxBeside(row[from:to], sinks[h])
+			continue
 		}
 		softmax(row[from:to])
 	}
@@ -100,6 +105,25 @@ func softmax[T Float](row []T) {
 		return
 	}
 	sum := T(0)
+	for j, s := range row {
+		row[j] = exp(s - largest)
+		sum += row[j]
+	}
+	for j := range row {
+		row[j] /= sum
+	}
+}
+
+// softmaxBeside replaces scores by exp(s − max) / (Σ + exp(sink − max)), the largest
+// of all taken as max: a softmax of which the sink's share is left out.
+func softmaxBeside[T Float](row []T, sink T) {
+	largest := sink
+	for _, s := range row {
+		if s > largest || s != s {
+			largest = s
+		}
+	}
+	sum := exp(sink - largest)
 	for j, s := range row {
 		row[j] = exp(s - largest)
 		sum += row[j]

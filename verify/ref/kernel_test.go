@@ -167,7 +167,7 @@ func TestAttend(t *testing.T) {
 		}
 		q, k, v := random(rows*seq*heads*d), random(rows*kv*(seq+past)*d), random(rows*kv*(seq+past)*d+1)
 		got, want := make([]float64, len(q)), make([]float64, len(q))
-		if err := attend(context.Background(), &a, in, q, k, v, nil, got, newScratch[float64]()); err != nil {
+		if err := attend(context.Background(), &a, in, q, k, v, nil, nil, got, newScratch[float64]()); err != nil {
 			t.Fatal(err)
 		}
 		for b := range rows {

@@ -183,7 +183,11 @@ func (p *pass[T]) attention(ctx context.Context, a *family.Attention, at func(pl
 	fill(values, h.v, in.rows, a.KVHeads, in.past, in.seq, dv)
 	p.out.Cache.push(keys, values, next)
 	mixed := room(&p.work.context, tokens*a.Heads*dv)
-	if err := attend(ctx, a, in, h.q, keys, values, extra, mixed, p.work); err != nil {
+	sinks, err := p.vector(a.Sinks)
+	if err != nil {
+		return err
+	}
+	if err := attend(ctx, a, in, h.q, keys, values, sinks, extra, mixed, p.work); err != nil {
 		return err
 	}
 	p.tap(at(names.Context), mixed, a.Heads, dv)

@@ -2,6 +2,7 @@ package ref
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
@@ -23,6 +24,13 @@ func (p *pass[T]) mlp(ctx context.Context, f *family.MLP, x, y []T, tokens int, 
 	if err != nil {
 		return err
 	}
+	gated := func(gate, up T) T { return up * act(gate) }
+	if c := f.Clamp; c != nil {
+		if f.Act != "silu" || !f.Gated {
+			return fmt.Errorf("clamped gates with activation %q: expected silu", f.Act)
+		}
+		gated = clamped[T](c)
+	}
 	inner := int(f.Up.Weight.Shape[0])
 	up := room(&p.work.up, tokens*inner)
 	gate := up
@@ -40,7 +48,7 @@ func (p *pass[T]) mlp(ctx context.Context, f *family.MLP, x, y []T, tokens int, 
 	err = parallel(ctx, tokens, tokens*inner < 1<<12, func(_, t int) error {
 		for i := t * inner; i < (t+1)*inner; i++ {
 			if f.Gated {
-				up[i] *= act(gate[i])
+				up[i] = gated(gate[i], up[i])
 			} else {
 				up[i] = act(up[i])
 			}

@@ -79,7 +79,9 @@ func fits[T Float](s *stored, dst []T, raw []byte, begin int) error {
 func (s *stored) index(begin int, at int64) []int64 {
 	switch {
 	case len(s.weight.Shape) == 2:
-		return []int64{s.weight.StoredRow(int64(begin) + at/int64(s.cols)), at % int64(s.cols)}
+		return s.weight.StoredAt(int64(begin)+at/int64(s.cols), at%int64(s.cols))
+	case s.weight.Columns != nil:
+		return s.weight.StoredAt(0, at)
 	case s.weight.Rows != nil:
 		return []int64{s.weight.StoredRow(at)}
 	}

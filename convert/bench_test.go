@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/rewrite"
@@ -22,12 +21,16 @@ import (
 )
 
 // benchModel writes a Llama-shaped bf16 checkpoint of random bytes and returns
-// its folder and size: 1.1B parameters with PECVT_BENCH_LARGE=1, else 30M.
+// its folder and size: 1.1B parameters with PECVT_BENCH_LARGE=1, 2.0B (4 GB) with
+// PECVT_BENCH_LARGE=2, else 30M.
 func benchModel(b *testing.B) (dir string, size int64) {
 	b.Helper()
 	layers, hidden, inner, kv, vocab := 6, int64(640), int64(1728), int64(128), int64(2048)
-	if os.Getenv("PECVT_BENCH_LARGE") == "1" {
+	switch os.Getenv("PECVT_BENCH_LARGE") {
+	case "1":
 		layers, hidden, inner, kv, vocab = 22, 2048, 5632, 256, 32000
+	case "2":
+		layers, hidden, inner, kv, vocab = 42, 2048, 5632, 256, 32000
 	}
 	dir = b.TempDir()
 	config := fmt.Sprintf(`{"model_type":"llama","architectures":["LlamaForCausalLM"],"vocab_size":%d,"hidden_size":%d,"intermediate_size":%d,"num_hidden_layers":%d,
@@ -168,18 +171,6 @@ func BenchmarkConvert(b *testing.B) {
 func BenchmarkAgainstCp(b *testing.B) {
 	dir, size := benchModel(b)
 	src, out, copied := filepath.Join(dir, "model.safetensors"), filepath.Join(b.TempDir(), "out"), filepath.Join(b.TempDir(), "copied")
-	timed := func(work func() error, leaves string) float64 {
-		begin := time.Now()
-		err := work()
-		took := time.Since(begin).Seconds()
-		if err == nil {
-			err = os.RemoveAll(leaves)
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		return took
-	}
 	how := ""
 	convertIt := func() error {
 		p, err := convert.NewPlan(dir, convert.Options{To: "hope", Output: out})
@@ -195,8 +186,8 @@ func BenchmarkAgainstCp(b *testing.B) {
 	var ours, ratios []float64
 	b.SetBytes(size)
 	for b.Loop() {
-		cp := timed(func() error { return exec.Command("cp", src, copied).Run() }, copied)
-		ours = append(ours, timed(convertIt, out))
+		cp := alone(b, copied, func() error { return exec.Command("cp", src, copied).Run() })
+		ours = append(ours, alone(b, out, convertIt))
 		ratios = append(ratios, ours[len(ours)-1]/cp)
 	}
 	slices.Sort(ours)

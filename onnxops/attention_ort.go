@@ -47,7 +47,7 @@ func (e *emitter) flatHeads(layer int, a *family.Attention, x *graph.Value) (q, 
 	flat := func(width int) *graph.Value {
 		return e.shape(names.FlatShape(width), int64(width))
 	}
-	apart := e.opts.Linear == LinearMatMul || a.QNorm != nil || a.KNorm != nil || a.Clip != 0 || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
+	apart := e.opts.Linear == LinearMatMul || a.QNorm != nil || a.KNorm != nil || a.Clip != 0 || a.QueryScale != nil || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
 	if !apart {
 		return e.packedHeads(layer, a, x, flat), nil, nil
 	}
@@ -60,7 +60,11 @@ func (e *emitter) flatHeads(layer int, a *family.Attention, x *graph.Value) (q, 
 			}
 			v = e.norm(at(side.Norm()), v, norm)
 		}
-		return e.g.Op("Reshape", at(side.Heads())+names.Reshape, []*graph.Value{v, flat(n * a.QKDim)})
+		v = e.g.Op("Reshape", at(side.Heads())+names.Reshape, []*graph.Value{v, flat(n * a.QKDim)})
+		if side == names.Q && a.QueryScale != nil { // turned or not, a head is as long
+			v = e.g.Op("Mul", names.Node(at(side.Scaled()), "Mul"), []*graph.Value{v, e.queryScale(*a.QueryScale)})
+		}
+		return v
 	}
 	return heads(names.Q, a.Heads, a.Q, a.QNorm), heads(names.K, a.KVHeads, a.K, a.KNorm), heads(names.V, a.KVHeads, a.V, nil)
 }
@@ -92,6 +96,7 @@ func paddedPlanes(r posenc.Rotary) int { return (r.Planes() + 7) / 8 * 8 }
 func (e *emitter) ortLengths() {
 	g := e.g
 	n := g.Op("ReduceSum", "/lengths/ReduceSum", []*graph.Value{e.mask, e.ints("axis1", 1)}, graph.IntAttr("keepdims", 0))
+	e.rowTotal = n
 	n = g.Op("Sub", "/lengths/Sub", []*graph.Value{n, e.int64Scalar("1", 1)})
 	e.lastKey = g.Op("Cast", names.LastKey, []*graph.Value{n}, graph.IntAttr("to", int(graph.Int32)))
 	t := g.Op("Squeeze", "/lengths/total/Squeeze", []*graph.Value{e.total(), e.ints("axis0", 0)})

@@ -29,6 +29,7 @@ type emitter struct {
 	marks               *graph.Value // the past values of the layer that marks them
 	totalVec            *graph.Value
 	lastKey, totalInt32 *graph.Value // for GroupQueryAttention
+	rowTotal            *graph.Value // (batch): tokens of a row, the past's among them
 
 	consts       map[string]*graph.Value
 	named        map[string]int // how often coordinates took a name

@@ -90,5 +90,8 @@ func (e *emitter) headPart(l *layer, side names.Side, n int, w family.Linear, s 
 			token = v
 		}
 	}
+	if side == names.Q && a.QueryScale != nil {
+		v = e.g.Op("Mul", names.Node(l.at(side.Scaled()), "Mul"), []*graph.Value{v, e.queryScale(*a.QueryScale)})
+	}
 	return v
 }

@@ -63,6 +63,8 @@ func unshiftable(a *family.Attention) string {
 		return "path vectors turn by their own position"
 	case a.Phase != nil:
 		return "phases come from the tokens, not from their positions"
+	case a.QueryScale != nil:
+		return "queries are scaled by their own position"
 	case weightedAfter(a):
 		return "queries and keys are weighted coordinate by coordinate after they turn"
 	}

@@ -81,7 +81,7 @@ func (s *session) lawDistance() error {
 				return f, err
 			}
 			if q, ok := headsOf(found[m.query]); ok {
-				f.distances(a, in, q, k, "queries and keys")
+				f.distances(a, in, unscaled(a, in, q), k, "queries and keys")
 			}
 			return f, nil
 		})
@@ -120,6 +120,24 @@ func (f *finding) distances(a *family.Attention, in run.Input, x, y headValues, 
 			}
 		}
 	}
+}
+
+// unscaled are queries of a graph without the factors of their positions.
+func unscaled(a *family.Attention, in run.Input, q headValues) headValues {
+	if a.QueryScale == nil {
+		return q
+	}
+	out := headValues{q.shape, slices.Clone(q.data)}
+	for b := range q.shape[0] {
+		for h := range q.shape[1] {
+			for i := range q.shape[2] {
+				for k, x := range q.at(b, h, i) {
+					out.at(b, h, i)[k] = x / a.QueryScale.At(in.Positions[b][i])
+				}
+			}
+		}
+	}
+	return out
 }
 
 func dot(x, y []float64) float64 {
@@ -237,7 +255,7 @@ func (s *session) blindQueries(f *finding, g run.Tapper, first, second run.Input
 		x, okX := headsOf(a[meetings[i].query])
 		y, okY := headsOf(b[meetings[i].query])
 		if okX && okY {
-			f.blind(attn, x, y, second, fmt.Sprintf("layer %d: query", i))
+			f.blind(attn, unscaled(attn, first, x), unscaled(attn, second, y), second, fmt.Sprintf("layer %d: query", i))
 		}
 	}
 	return nil

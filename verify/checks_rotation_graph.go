@@ -18,6 +18,7 @@ type turnedPart struct {
 	what         string // "queries" or "keys"
 	from, to     string // values of the graph
 	attn         *family.Attention
+	scale        *family.QueryScale // of queries; nil is none
 }
 
 // turner is the part of a graph that turns queries and keys.
@@ -59,9 +60,12 @@ func (s *session) turner() *turner {
 				w.missing = last
 				continue
 			}
-			p := turnedPart{i, a.Heads, "queries", split.GetOutput()[0], w.before(attention.GetInput()[input], i, side, a), a}
+			p := turnedPart{i, a.Heads, "queries", split.GetOutput()[0], w.before(attention.GetInput()[input], i, side, a), a, a.QueryScale}
 			if side == names.K {
 				p.heads, p.what = a.KVHeads, "keys"
+			}
+			if side == names.K || weightedAfter(a) {
+				p.scale = nil // what comes after a norm is left out with it
 			}
 			w.parts = append(w.parts, p)
 			all += p.heads * a.QKDim
@@ -94,6 +98,8 @@ func (w *turner) before(value string, layer int, side names.Side, a *family.Atte
 		switch name := n.GetName(); {
 		case name == names.Layer(layer, side.Heads())+names.Widened && len(in) > 0:
 			value = in[len(in)-1]
+		case weightedAfter(a) && name == names.Node(names.Layer(layer, side.Scaled()), "Mul") && len(in) > 0:
+			value = in[0]
 		case a.NormAfter && name == names.Node(names.Layer(layer, side.Norm()), n.GetOpType()) && len(in) > 0:
 			value = in[0]
 		default:

@@ -67,7 +67,12 @@ func (t *turnedRows) compare(p turnedPart, heads int, got []float64, from, n int
 		}
 		want := t.of(r, from, n)
 		for i, x := range got[h*n*d:][:n*d] {
-			off := math.Abs(x - want[i])
+			want, limit := want[i], limit
+			if p.scale != nil {
+				f := p.scale.At(int64(from + i/d))
+				want, limit = want*f, limit*(1+math.Abs(f))
+			}
+			off := math.Abs(x - want)
 			if off <= worst.off && off <= limit {
 				continue
 			}
@@ -75,7 +80,7 @@ func (t *turnedRows) compare(p turnedPart, heads int, got []float64, from, n int
 				off = math.Inf(1)
 			}
 			if off > worst.off {
-				*worst = turnedEntry{p, from + i/d, i % d, x, want[i], off}
+				*worst = turnedEntry{p, from + i/d, i % d, x, want, off}
 			}
 			if off > limit {
 				bad[from+i/d] = true

@@ -86,7 +86,7 @@ func TestFamilies(t *testing.T) {
 // held against their source. The others are converted by make families.
 func TestRewritesOfFamilies(t *testing.T) {
 	runtimePresent(t)
-	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2"} { // one of each part
+	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3"} { // one of each part
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := conversion{model: "families/" + name, to: "hope", maxLength: 120}

@@ -31,6 +31,9 @@ var shaped = map[string]func(b *family.Block){
 		k.Weight.Shape, k.Weight.Rows = []int64{int64(k.Size)}, []family.Range{{Begin: 8, End: 8 + int64(k.Size)}}
 		a.QNorm, a.KNorm = &q, &k
 	},
+	"queries scaled by position": func(b *family.Block) {
+		b.Attn().QueryScale = &family.QueryScale{Beta: 0.3, Length: 5, Ahead: 1}
+	},
 	"values of their own size": func(b *family.Block) { // 4 heads of 24 fill the MLP's 96 columns
 		a, m := b.Attn(), b.MLP()
 		a.VDim = int(m.Down.Weight.Shape[1]) / a.Heads

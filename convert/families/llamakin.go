@@ -73,3 +73,12 @@ var ministral = family.Spec{
 	Window: family.WindowRule{Key: "sliding_window", Default: 4096, ByType: true},
 	Rope:   family.RopeDefaults{Theta: 10000},
 }
+
+// ministral3: mistral with queries times a factor that grows with their position.
+var ministral3 = family.Spec{
+	Name: "ministral3", ModelType: "ministral3", Architecture: "Ministral3ForCausalLM",
+	About: "queries scaled by position",
+	Names: family.HFNames, Norm: family.RMS, EpsKey: "rms_norm_eps", Eps: 1e-5, Act: "silu", MaxPositions: 262144, HeadDim: 128,
+	Window: family.WindowRule{Key: "sliding_window"},
+	Rope:   family.RopeDefaults{Theta: 1e6, QueryScale: "llama_4_scaling_beta"},
+}

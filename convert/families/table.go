@@ -7,6 +7,7 @@ var table = []family.Spec{
 	llama,
 	mistral,
 	ministral,
+	ministral3,
 	exaone,
 	internLM3,
 	iquestCoder,

@@ -74,7 +74,7 @@ func build(r *Reader, spec Spec) *Model {
 // ropePosition reads the rope keys and the spectrum they declare.
 func ropePosition(r *Reader, spec Spec, m *Model, headDim int) Position {
 	r.Fail(readRope(m, headDim, spec.Rope))
-	return Position{Rotary: rotaryOf(r, spec, m, m.Rope)}
+	return Position{Rotary: rotaryOf(r, spec, m, m.Rope), QueryScale: queryScale(r, spec.Rope)}
 }
 
 // rotaryOf is the rotation that a declaration gives at the trained length.
@@ -125,7 +125,7 @@ func (b *builder) attention(pos Position, window int) *Attention {
 	q, k := int64(b.heads)*d, int64(b.kv)*d
 	rotary := pos.Rotary
 	rotary.Spectrum = rotary.Spectrum.Clone()
-	a := &Attention{Heads: b.heads, KVHeads: b.kv, QKDim: b.headDim, VDim: b.headDim, Scale: 1 / math.Sqrt(float64(d)), Window: window, Rotary: rotary}
+	a := &Attention{Heads: b.heads, KVHeads: b.kv, QKDim: b.headDim, VDim: b.headDim, Scale: 1 / math.Sqrt(float64(d)), Window: window, Rotary: rotary, QueryScale: pos.QueryScale}
 	if pos.Bias != nil {
 		bias := *pos.Bias
 		a.Bias = &bias

@@ -1,5 +1,7 @@
 package family
 
+import "math"
+
 // This file holds what an attention layer may carry beside a shared rotary
 // spectrum: spectra per head, contextual phases, biases, and shifted keys and
 // values. A nil pointer means the layer has none of it.
@@ -63,4 +65,20 @@ type Bias struct {
 // y_{−1} = 0. It comes right after the projection.
 type Shift struct {
 	Gate Linear // (key/value heads, hidden)
+}
+
+// QueryScale multiplies the query at position t, where it meets keys, by
+//
+//	1 + Beta·ln(1 + ⌊(t + Ahead)/Length⌋)
+//
+// so that attention stays sharp over more keys than Length. A layer with it is not
+// relative: a shift of all positions changes its scores.
+type QueryScale struct {
+	Beta, Length float64
+	Ahead        int64
+}
+
+// At is the factor of a position.
+func (q QueryScale) At(position int64) float64 {
+	return 1 + q.Beta*math.Log1p(math.Floor(float64(position+q.Ahead)/q.Length))
 }

@@ -44,6 +44,7 @@ const (
 	CappedLogits      Feature = "a cap on logits"
 	OffsetNorms       Feature = "norms whose weight is stored less a constant"
 	BareNorms         Feature = "norms without weights"
+	ScaledQueries     Feature = "queries scaled by position"
 	ClippedHeads      Feature = "clipped queries, keys and values"
 	InterleavedPairs  Feature = "planes of neighbouring coordinates"
 	ShortConvs        Feature = "short convolutions in the place of attention"
@@ -94,6 +95,7 @@ func Settled() []Feature {
 		CappedLogits,
 		OffsetNorms,
 		BareNorms,
+		ScaledQueries,
 		ClippedHeads,
 		InterleavedPairs,
 		ShortConvs,

@@ -152,6 +152,9 @@ type Attention struct {
 	// scores as one more, which has no value, so that what the keys weigh sums to
 	// less than 1 (arXiv 2309.17453, 2508.10925); nil is none.
 	Sinks *Weight
+	// QueryScale multiplies queries by a number of their position, after rotation
+	// and norm; nil is none.
+	QueryScale *QueryScale
 	// Rope is what the rope keys declare of this layer's type; nil is Model.Rope.
 	Rope   *posenc.RopeParams
 	Rotary posenc.Rotary

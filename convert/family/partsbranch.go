@@ -21,6 +21,7 @@ func (a *Attention) Parts() []Part {
 	has(a.QNorm != nil && a.QNorm.Size != a.QKDim || a.KNorm != nil && a.KNorm.Size != a.QKDim, NormOverHeads)
 	has(a.VDim != a.QKDim, ValuesOfOtherSize)
 	has(a.Rope != nil, SpectraByType)
+	has(a.QueryScale != nil, ScaledQueries)
 	has(a.HeadNorm != nil && a.HeadNorm.Size != a.VDim, JointOutputNorm)
 	has(a.Spectra != nil, SpectraPerHead)
 	has(a.Phase != nil, ContextualPhase)

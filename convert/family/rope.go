@@ -108,6 +108,9 @@ type RopeDefaults struct {
 	// base·alpha^(d/(d−2)), d the head size: the type is "default" then, and the
 	// length changes nothing.
 	Alpha bool
+	// QueryScale is the key, among those of the rotation, of β of a factor of queries
+	// whose length is original_max_position_embeddings (QueryScale); "" is none.
+	QueryScale string
 	// Sliding is of layers of sliding attention, where these turn by a declaration
 	// of their own: rope_parameters then holds one for each type of layer, and
 	// rope_scaling is that of full attention.
@@ -166,7 +169,7 @@ func (m *Model) readRopeDict(key string, dict *Object, headDim int, def RopeDefa
 	if err != nil {
 		return none, at(err)
 	}
-	if err := m.ropeKeys(key, dict, row); err != nil {
+	if err := m.ropeKeys(key, dict, row, def); err != nil {
 		return none, at(err)
 	}
 	theta, partial := def.keys()

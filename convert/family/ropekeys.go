@@ -61,9 +61,9 @@ func RopeNotes() []RopeNote {
 // ropeKeys judges every key of the rope dictionary: the type reads it, or it is
 // known to be a note, or it is refused by name: an unread key is a scaling dropped
 // without a word.
-func (m *Model) ropeKeys(at string, dict *Object, row posenc.RopeType) error {
+func (m *Model) ropeKeys(at string, dict *Object, row posenc.RopeType, def RopeDefaults) error {
 	known := append([]string{"rope_type", "type", "rope_theta", "partial_rotary_factor"}, row.Required...)
-	known = append(known, row.Optional...)
+	known = append(append(known, row.Optional...), def.Beside()...)
 	for _, k := range row.Required {
 		if !dict.Has(k) {
 			return fmt.Errorf("rope type %q: key %q is missing", row.Name, k)

@@ -109,8 +109,9 @@ type Spec struct {
 
 // Position is a layer's positional encoding.
 type Position struct {
-	Rotary posenc.Rotary
-	Bias   *Bias
+	Rotary     posenc.Rotary
+	Bias       *Bias
+	QueryScale *QueryScale
 }
 
 // Names are templates of stored tensor names, without ".weight" or ".bias"; an

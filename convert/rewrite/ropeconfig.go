@@ -52,6 +52,9 @@ func writeRope(c *family.Object, spec family.Spec, source, p posenc.RopeParams, 
 	if c.Has(original) && readsOriginal(p.Type) {
 		setNumber(c, original, float64(p.TrainedLength))
 	}
+	if keeps := spec.Rope.Beside(); contains(keeps, original) && readsOriginal(p.Type) && p.TrainedLength != source.TrainedLength {
+		return fmt.Errorf("%s would be %d in the place of %d, and queries are scaled by it: %w", original, p.TrainedLength, source.TrainedLength, posenc.ErrUnsupported)
+	}
 	plain := p.Type == "default"
 	if newer == nil && plain {
 		if older != nil {
@@ -59,11 +62,11 @@ func writeRope(c *family.Object, spec family.Spec, source, p posenc.RopeParams, 
 		}
 		return nil
 	}
-	full := ropeDict(first(newer, older), p, outer)
+	full := ropeDict(first(newer, older), p, outer, spec.Rope.Beside()...)
 	c.Set("rope_parameters", full)
 	switch {
 	case !plain:
-		c.Set("rope_scaling", scalingDict(ropeDict(first(older, newer), p, outer), c))
+		c.Set("rope_scaling", scalingDict(ropeDict(first(older, newer), p, outer, spec.Rope.Beside()...), c))
 	case older != nil:
 		c.Set("rope_scaling", nil)
 	}
@@ -100,13 +103,17 @@ func empty() *family.Object {
 }
 
 // ropeDict edits the old dictionary: keys that stay keep their place and their
-// spelling, keys of the old type alone go.
-func ropeDict(old *family.Object, p posenc.RopeParams, outer bool) *family.Object {
+// spelling, keys of the old type alone go. Those beside are read for something else,
+// and stay.
+func ropeDict(old *family.Object, p posenc.RopeParams, outer bool, beside ...string) *family.Object {
 	d := old.Clone()
 	values := dictValues(p)
 	stays := map[string]bool{"rope_type": true, "rope_theta": true}
 	for _, v := range values {
 		stays[v.key] = true
+	}
+	for _, key := range beside {
+		stays[key] = true
 	}
 	inner := p.Type == "proportional" || outer || d.Has("partial_rotary_factor") && p.Share() != 1
 	if inner {

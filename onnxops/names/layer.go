@@ -60,6 +60,9 @@ func (s Side) Clipped() string { return "attn/" + string(s) + "_clip" }
 // Rotated names the turned heads among the reference's values.
 func (s Side) Rotated() string { return "attn/" + string(s) + "_rotated" }
 
+// Scaled is the place of queries times a factor of their position.
+func (s Side) Scaled() string { return "attn/" + string(s) + "_scaled" }
+
 // Heads is the path of what splits and turns heads; its nodes are Split,
 // Transposed, Rotation, and Fold and Unfold around it, Widened after it.
 func (s Side) Heads() string { return "attn/" + string(s) }

@@ -93,6 +93,10 @@ const (
 	RotaryPath  = "/rotary_path"
 )
 
+// QueryScale is the path of the table of queries' factors, and of what takes a call's
+// rows of it.
+const QueryScale = "/query_scale"
+
 // Nth is the path of the n-th table of a kind, from 0.
 func Nth(path string, n int) string {
 	if n == 0 {

@@ -66,6 +66,9 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, place string, output, layer 
 		}
 		return plain(p.Path(), func(f []float64) *wanted { return e.heads(f, a.Heads) })
 	}
+	if place == names.Node(names.Q.Scaled(), "Mul") && a.QueryScale != nil {
+		return e.ofScaledQueries(a, tap)
+	}
 	for _, p := range projections(a) {
 		if c := e.ofProjection(p, place, tap); c != nil {
 			return c
@@ -104,6 +107,22 @@ func (e *expecter) ofLatent(a *family.Attention, n *onnxpb.NodeProto, place stri
 		return plain(tap(names.KJoined), func(f []float64) *wanted { return e.heads(f, a.KVHeads) })
 	}
 	return nil
+}
+
+// ofScaledQueries are the queries times the factors of their positions; before they
+// turn where GroupQueryAttention turns them.
+func (e *expecter) ofScaledQueries(a *family.Attention, tap func(string) string) *counterpart {
+	if e.s.info.Attention != "ort" {
+		return plain(tap(names.Q.Scaled()), func(f []float64) *wanted { return e.heads(f, a.Heads) })
+	}
+	return plain(tap(projections(a)[names.Q].unturned()), func(f []float64) *wanted {
+		out, width := append([]float64(nil), f...), a.Heads*a.QKDim
+		for i := range out {
+			token := i / width
+			out[i] *= a.QueryScale.At(e.in.Positions[token/e.n][token%e.n])
+		}
+		return e.rows(out, e.b, e.n, width)
+	})
 }
 
 // ofProjection are the counterparts of what makes queries, keys or values.

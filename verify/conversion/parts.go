@@ -28,6 +28,9 @@ func sameRotation(got, want *family.Model) error {
 		if a.Window != b.Window {
 			return fmt.Errorf("layer %d: %s: the source has %s", i, run.WindowText(a.Window), run.WindowText(b.Window))
 		}
+		if x, y := a.QueryScale, b.QueryScale; (x == nil) != (y == nil) || x != nil && *x != *y {
+			return fmt.Errorf("layer %d: queries are scaled by %s: the source's by %s", i, scaleText(x), scaleText(y))
+		}
 		turning := false
 		for g := range b.KVHeads {
 			have, need := headFrequencies(a, g), headFrequencies(b, g)
@@ -49,6 +52,14 @@ func sameRotation(got, want *family.Model) error {
 		}
 	}
 	return nil
+}
+
+// scaleText names the factor of queries.
+func scaleText(q *family.QueryScale) string {
+	if q == nil {
+		return "nothing"
+	}
+	return fmt.Sprintf("1 + %g ln(1 + ⌊(t + %d)/%g⌋) at position t", q.Beta, q.Ahead, q.Length)
 }
 
 // headFrequencies are the frequencies of a key/value head: the model's own

@@ -69,6 +69,7 @@ func Bases() []Base {
 		{Name: "arcee", Model: "families/arcee", To: "rope"},
 		{Name: "phi", Model: "families/phi", To: "rope"},
 		{Name: "olmo", Model: "families/olmo", To: "rope"},
+		{Name: "ministral3", Model: "families/ministral3", To: "rope"},
 		{Name: "glm", Model: "families/glm", To: "hope"},
 		{Name: "olmo3", Model: "families/olmo3", To: "hope"},
 		{Name: "cohere2", Model: "families/cohere2", To: "rope"},

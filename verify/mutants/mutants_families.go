@@ -36,6 +36,17 @@ func familyMutants() []Mutant {
 			n.Input = n.Input[:2]
 		}),
 		inGraph("clip-missing", "olmo", "keys of layer 0 are not brought within bounds", func(g *Graph) { g.bypass("/layers.0/attn/k_clip/Clip") }),
+		inGraph("query-scale-missing", "ministral3", "queries of layer 1 are not scaled by their position", func(g *Graph) { g.bypass("/layers.1/attn/q_scaled/Mul") }),
+		inGraph("query-scale-late", "ministral3", "the factor of queries is that of the position before", func(g *Graph) {
+			before := 1.0
+			g.table("/query_scale/table", func(_, _ int, x float64) float64 {
+				x, before = before, x
+				return x
+			})
+		}),
+		inResult("query-scale-length", "ministral3", "queries are scaled by another length", func(f *Folder) {
+			f.config("\"original_max_position_embeddings\": 16", "\"original_max_position_embeddings\": 24")
+		}),
 		inGraph("halves-for-pairs", "glm", "planes are of halves instead of neighbours", func(g *Graph) {
 			attribute(g.node("/layers.0/attn/q/Rotation"), "interleaved").I = 0
 		}),

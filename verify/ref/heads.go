@@ -84,7 +84,8 @@ func (p *pass[T]) heads(ctx context.Context, a *family.Attention, at func(place 
 			continue
 		}
 		*one.token = one.to
-		if bias != nil && turn != nil {
+		scaled := one.side == names.Q && a.QueryScale != nil
+		if bias != nil && (turn != nil || scaled) {
 			*one.token = append([]T(nil), one.to...)
 			if after {
 				if err := normalise(*one.token); err != nil {
@@ -102,8 +103,25 @@ func (p *pass[T]) heads(ctx context.Context, a *family.Attention, at func(place 
 			}
 			tap(one.side.Norm())
 		}
+		if scaled {
+			p.scaleQueries(a.QueryScale, one.to)
+			tap(one.side.Scaled())
+		}
 	}
 	return out, nil
+}
+
+// scaleQueries multiplies each token's queries, (tokens, heads, head size), by the
+// factor of its position.
+func (p *pass[T]) scaleQueries(s *family.QueryScale, q []T) {
+	width := len(q) / p.in.tokens()
+	for i, position := range p.in.positions {
+		f := s.At(position)
+		if p.roundTables {
+			f = float64(float32(f))
+		}
+		scale(q[i*width:(i+1)*width], f)
+	}
 }
 
 // turns returns the layer's table of cos and sin, nil where nothing turns.

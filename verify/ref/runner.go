@@ -117,6 +117,8 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/attn/q_norm      the same, where the family has one (after q_rotated
 //	                           where it comes after the rotation); k_norm likewise
 //	/layers.i/attn/q_rotated   the same, where anything turns; k_rotated likewise
+//	/layers.i/attn/q_scaled    the queries times the factor of their position, where
+//	                           there is one
 //	/layers.i/attn/context     (B, S, heads, head size): softmax(scores) v
 //	/layers.i/attn/head_norm   the same, where the family has one
 //	/layers.i/attn/o_proj      (B, S, hidden)

@@ -67,6 +67,17 @@ func YaRNGain(s, m float64) float64 {
 	return 0.1*m*math.Log(s) + 1
 }
 
+// ScoreFactor is what latent attention (MLA, arXiv 2405.04434) multiplies all its
+// scores by beside the rotation: (0.1 m ln s + 1)² with s = Factor and m =
+// MScaleAllDim, for any type but "default"; 1 where m is 0 or s is not over 1.
+func (p RopeParams) ScoreFactor() float64 {
+	if p.Type == "default" || p.MScaleAllDim == 0 {
+		return 1
+	}
+	f := YaRNGain(p.Factor, p.MScaleAllDim)
+	return f * f
+}
+
 func yarnSpectrum(p RopeParams, _ int) (Spectrum, error) {
 	factor := p.Factor
 	if factor == 0 && p.TrainedLength > 0 {

@@ -20,6 +20,7 @@ var withoutForm = map[string]string{
 	"nemotron":         onnxops.AttentionORT, // 4 planes in halves: tables of 8 would pair others
 	"phi":              onnxops.AttentionORT, // the same
 	"youtu":            onnxops.AttentionORT, // values of another size than keys
+	"deepseek_v3":      onnxops.AttentionORT, // the same
 	"hunyuan_v1_dense": onnxops.AttentionORT, // norms after the rotation
 	"exaone_moe":       onnxops.AttentionORT, // layers that do not turn
 	"glm4_moe":         onnxops.AttentionORT, // planes in halves, as nemotron
@@ -86,7 +87,7 @@ func TestFamilies(t *testing.T) {
 // held against their source. The others are converted by make families.
 func TestRewritesOfFamilies(t *testing.T) {
 	runtimePresent(t)
-	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3"} { // one of each part
+	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3", "deepseek_v3"} { // one of each part
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := conversion{model: "families/" + name, to: "hope", maxLength: 120}

@@ -43,6 +43,8 @@ var table = []family.Spec{
 	codegen,
 	lfm2,
 	youtu,
+	deepseekV3,
+	kimiK2,
 	stablelm,
 	starcoder2,
 	bitnet,

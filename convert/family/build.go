@@ -31,7 +31,10 @@ func build(r *Reader, spec Spec) *Model {
 		return nil
 	}
 	b := builder{r: r, spec: spec, n: spec.Names, sizes: s, hidden: int64(m.Hidden)}
-	b.scoreFactor = scoreFactor(m.Rope.Factor, m.Rope.MScaleAllDim)
+	b.scoreFactor = 1
+	if spec.Rope.ScoreFactor {
+		b.scoreFactor = m.Rope.ScoreFactor()
+	}
 	b.shortConvs()
 	if r.Err != nil {
 		return nil

@@ -1,7 +1,5 @@
 package family
 
-import "math"
-
 // Latent makes attention multi-head latent attention (MLA, arXiv 2405.04434). With
 // x the layer's input and T = Turned the first T coordinates of a head, which are
 // those that turn,
@@ -30,9 +28,6 @@ type LatentRule struct {
 	Eps float64
 	// Bias says whether QDown and KVDown have a bias.
 	Bias Rule
-	// ScoreFactor: with a rope type that scales, mscale_all_dim m and factor s, scores
-	// are multiplied by (0.1 m ln s + 1)².
-	ScoreFactor bool
 }
 
 // latentSizes are latent attention's numbers; qRank 0 is none.
@@ -115,18 +110,7 @@ func (b *builder) latents(a *Attention) {
 	a.K, a.V = b.part(b.n.KVUp, false, rank, heads*(still+value), k...), b.part(b.n.KVUp, false, rank, heads*(still+value), v...)
 	a.O = b.linear(b.n.O, b.has(b.spec.OBias), b.hidden, heads*value)
 	a.Latent, a.VDim = l, s.value
-	if b.spec.Latent.ScoreFactor {
-		a.Scale *= b.scoreFactor
-	}
-}
-
-// scoreFactor is (0.1 m ln s + 1)² for a factor s > 1 and mscale_all_dim m, else 1.
-func scoreFactor(s, m float64) float64 {
-	if s <= 1 || m == 0 {
-		return 1
-	}
-	f := 0.1*m*math.Log(s) + 1
-	return f * f
+	a.Scale *= b.scoreFactor
 }
 
 func (l *Latent) parts(list *rawParts) {

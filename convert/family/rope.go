@@ -111,6 +111,9 @@ type RopeDefaults struct {
 	// QueryScale is the key, among those of the rotation, of β of a factor of queries
 	// whose length is original_max_position_embeddings (QueryScale); "" is none.
 	QueryScale string
+	// ScoreFactor: loaders of the family multiply scores by
+	// posenc.RopeParams.ScoreFactor, with any type but "default".
+	ScoreFactor bool
 	// Sliding is of layers of sliding attention, where these turn by a declaration
 	// of their own: rope_parameters then holds one for each type of layer, and
 	// rope_scaling is that of full attention.

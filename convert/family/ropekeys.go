@@ -64,6 +64,12 @@ func RopeNotes() []RopeNote {
 func (m *Model) ropeKeys(at string, dict *Object, row posenc.RopeType, def RopeDefaults) error {
 	known := append([]string{"rope_type", "type", "rope_theta", "partial_rotary_factor"}, row.Required...)
 	known = append(append(known, row.Optional...), def.Beside()...)
+	if def.ScoreFactor && row.Name != "default" {
+		known = append(known, "mscale_all_dim")
+		if m, _, err := dict.Float("mscale_all_dim"); err == nil && m != 0 && !dict.Has("factor") {
+			return fmt.Errorf("rope type %q: key %q is missing, by which mscale_all_dim scales scores, and loaders stop: write it, or remove mscale_all_dim", row.Name, "factor")
+		}
+	}
 	for _, k := range row.Required {
 		if !dict.Has(k) {
 			return fmt.Errorf("rope type %q: key %q is missing", row.Name, k)

@@ -8,6 +8,8 @@ var (
 	plain = []string{"qwen2", "qwen3", "olmo2", "starcoder2", "stablelm", "gpt_neox", "falcon"}
 	// scaled are those whose rope types mlx-lm reads.
 	scaled = []string{"llama", "qwen2", "qwen3", "olmo2", "smollm3"}
+	// latents have DeepSeek's latent attention in vLLM.
+	latents = []string{"deepseek_v3", "kimi_k2"}
 	// unpacked are those that the partial layout leaves under their own names.
 	unpacked = []string{"qwen2", "qwen3", "olmo2", "smollm3", "starcoder2"}
 )
@@ -74,6 +76,7 @@ func checkpointRows() []Row {
 		{"ollama", []string{GGUF}, llamas, Right, Read, ""},
 		{"ollama", []string{Partial}, []string{"phi3"}, Wrong, Read, "it passes over partial_rotary_factor"},
 
+		{"vllm", []string{Linear, Llama3, LongRoPE, LongRoPEGain, LongRoPETwo, Proportional, ProportionalScaled}, latents, Wrong, Read, "it takes every type but default for yarn"},
 		{"vllm", []string{ProportionalScaled}, nil, Wrong, Read, "it passes over the factor"},
 		{"vllm", []string{LongRoPEGain}, nil, Wrong, Read, "it passes over attention_factor and computes one from the lengths"},
 		{"vllm", []string{Default, Linear, YaRN, Llama3, LongRoPE, Proportional, Partial}, nil, Right, Read, ""},

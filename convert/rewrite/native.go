@@ -18,7 +18,7 @@ func (r *Rewrite) native(m *family.Model) error {
 		return err
 	}
 	s := speller{family: r.Family, source: m.Rope, scale: r.Options.Scale, allowed: spec.RopeTypes, why: takes(spec),
-		want: stilled(r.After), trainLength: r.TrainLength, maxPositions: r.MaxPositions}
+		want: stilled(r.After), score: scoreFactor(spec, m.Rope), trainLength: r.TrainLength, maxPositions: r.MaxPositions}
 	if r.AfterLong != nil {
 		long := stilled(*r.AfterLong)
 		s.long, s.trainLength = &long, m.TrainedLength
@@ -45,7 +45,7 @@ func (r *Rewrite) native(m *family.Model) error {
 		r.ConfigChanged = true
 		r.noteSpelling(found)
 		r.noteLongrope(found)
-		if err := readBack(r.Config, m.Config.Path, s.want, s.long); err != nil {
+		if err := readBack(r.Config, m.Config.Path, s.want, s.long, s.score); err != nil {
 			return err
 		}
 	}

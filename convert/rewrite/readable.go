@@ -64,10 +64,7 @@ func latent(m *family.Model, o Options) error {
 	if !slices.Contains(m.Features(), family.LatentAttention) {
 		return nil
 	}
-	switch {
-	case m.Rope.MScaleAllDim != 0:
-		return hint.Errorf("latent attention whose scores are scaled by mscale_all_dim (%v): %w; the factor would be lost with the rope type: a checkpoint without that key can", m.Rope.MScaleAllDim, posenc.ErrUnsupported)
-	case o.Layout == Partial:
+	if o.Layout == Partial {
 		return hint.Errorf("layout %s: %s: %w; "+hint.Layout+" native can", Partial, family.LatentAttention, posenc.ErrUnsupported)
 	}
 	return nil

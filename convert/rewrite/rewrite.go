@@ -224,18 +224,20 @@ func same(a, b posenc.Spectrum) bool { return near(a, b, 0) }
 // near compares two spectra with a relative tolerance; a plane that does not
 // turn in one may not turn in the other.
 func near(a, b posenc.Spectrum, tolerance float64) bool {
-	close := func(x, y float64) bool {
-		return x == y || math.Abs(x-y) <= tolerance*math.Max(math.Abs(x), math.Abs(y)) && (x == 0) == (y == 0)
-	}
-	if len(a.InvFreq) != len(b.InvFreq) || !close(a.Gain, b.Gain) {
+	if len(a.InvFreq) != len(b.InvFreq) || !close(a.Gain, b.Gain, tolerance) {
 		return false
 	}
 	for p := range a.InvFreq {
-		if !close(a.InvFreq[p], b.InvFreq[p]) || removed(a, p) != removed(b, p) {
+		if !close(a.InvFreq[p], b.InvFreq[p], tolerance) || removed(a, p) != removed(b, p) {
 			return false
 		}
 	}
 	return true
+}
+
+// close compares two numbers with a relative tolerance; 0 is close to 0 alone.
+func close(x, y, tolerance float64) bool {
+	return x == y || math.Abs(x-y) <= tolerance*math.Max(math.Abs(x), math.Abs(y)) && (x == 0) == (y == 0)
 }
 
 func removed(s posenc.Spectrum, p int) bool { return s.Removed != nil && s.Removed[p] }

@@ -161,6 +161,9 @@ func dictValues(p posenc.RopeParams) []keyValue {
 	case "yarn":
 		add("factor", p.Factor)
 		add(original, p.TrainedLength)
+		if p.MScale != 0 {
+			add("mscale", p.MScale)
+		}
 	case "llama3":
 		add("factor", p.Factor)
 		add("low_freq_factor", p.LowFreqFactor)
@@ -177,6 +180,9 @@ func dictValues(p posenc.RopeParams) []keyValue {
 		add("short_factor", p.ShortFactor)
 		add("long_factor", p.LongFactor)
 	}
+	if p.MScaleAllDim != 0 {
+		add("mscale_all_dim", p.MScaleAllDim)
+	}
 	return list
 }
 
@@ -186,7 +192,7 @@ func readsOriginal(ropeType string) bool {
 
 // readBack parses the configuration that was made and compares what it says
 // with what was wanted. A difference is a fault of this package.
-func readBack(c *family.Object, path string, want posenc.Spectrum, long *posenc.Spectrum) error {
+func readBack(c *family.Object, path string, want posenc.Spectrum, long *posenc.Spectrum, score float64) error {
 	text, err := c.Indented()
 	if err != nil {
 		return err
@@ -201,6 +207,9 @@ func readBack(c *family.Object, path string, want posenc.Spectrum, long *posenc.
 	}
 	if long == nil {
 		long = &want
+	}
+	if got := m.Rope.ScoreFactor(); score != 0 && !close(got, score, spellTolerance) {
+		return fmt.Errorf("internal error: the new configuration of %s multiplies scores by %v: %v is wanted", path, got, score)
 	}
 	for _, at := range []struct {
 		length int

@@ -23,6 +23,9 @@ type speller struct {
 	want                      posenc.Spectrum
 	long                      *posenc.Spectrum
 	trainLength, maxPositions int
+	// score is what the family's loaders multiply scores by; 0 where they read no
+	// such factor from the rope keys.
+	score float64
 	// unchanged: the source's own configuration already says it.
 	unchanged bool
 	// family is the result's, whose loaders are counted.
@@ -107,7 +110,10 @@ func (s speller) try(name string) (posenc.RopeParams, error) {
 	}
 	reason := errors.New("other frequencies are wanted")
 	for _, p := range s.candidates(name, &reason) {
-		if s.says(p) {
+		p, err := s.scored(p)
+		if err != nil {
+			reason = err
+		} else if s.says(p) {
 			return p, nil
 		}
 	}
@@ -126,7 +132,7 @@ func (s speller) says(p posenc.RopeParams) bool {
 		long = *s.long
 	}
 	got, err = p.Spectrum(max(s.trainLength, p.TrainedLength, p.MaxPositions) + 1)
-	return err == nil && near(got, long, spellTolerance)
+	return err == nil && near(got, long, spellTolerance) && (s.score == 0 || close(p.ScoreFactor(), s.score, spellTolerance))
 }
 
 // base is the source's plain spectrum, to be spelled by another type.

@@ -63,6 +63,7 @@ func Bases() []Base {
 		{Name: "granite", Model: "families/granite", To: "hope"},
 		{Name: "lfm2", Model: "families/lfm2", To: "hope"},
 		{Name: "youtu", Model: "families/youtu", To: "hope"},
+		{Name: "deepseek-v3", Model: "families/deepseek_v3", To: "hope"},
 		{Name: "gemma", Model: "families/gemma", To: "rope"},
 		{Name: "gemma2", Model: "families/gemma2", To: "rope"},
 		{Name: "gemma3", Model: "families/gemma3_text", To: "hope"},

@@ -87,6 +87,12 @@ func familyMutants() []Mutant {
 		inGraph("latent-scale-of-values", "youtu", "scores have 1/√d of a head of values", func(g *Graph) {
 			attribute(g.node("/layers.0/attn/Attention"), "scale").F = 0.31622776
 		}),
+		inGraph("latent-scale-unscaled", "deepseek-v3", "scores have 1/√d alone, without the factor of mscale_all_dim", func(g *Graph) {
+			attribute(g.node("/layers.1/attn/Attention"), "scale").F = 0.2236068
+		}),
+		inResult("scores-lose-their-factor", "deepseek-v3", "the rope type that says the new spectrum stands without mscale_all_dim", func(f *Folder) {
+			f.rope("\"mscale_all_dim\"", "\"mscale\"")
+		}),
 		inGraph("router-without-correction", "glm4-moe", "experts are chosen without their correction", func(g *Graph) {
 			g.bypass("/layers.1/mlp/router/corrected/Add")
 		}),

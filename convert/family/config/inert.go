@@ -32,7 +32,7 @@ var inert = []Inert{
 	{"training: dropout, initial values, losses", []string{"attention_dropout", "attn_dropout", "hidden_dropout", "hidden_dropout_prob", "attention_probs_dropout_prob", "resid_pdrop", "embd_pdrop",
 		"emb_pdrop", "attn_pdrop", "residual_dropout", "embedding_dropout", "embd_dropout", "classifier_dropout", "classifier_dropout_prob", "summary_first_dropout", "dropout", "dropout_rate",
 		"activation_dropout", "resid_dropout", "attention_dropout_prob", "attn_dropout_prob", "emb_dropout_prob", "drop_path_rate", "layerdrop", "perform_initialization", "embedding_initializer_range", "initializer_range", "initializer_factor", "init_method", "init_method_std", "init_std", "init_device", "init_config", "gradient_checkpointing", "loss_fn", "loss_type",
-		"output_router_logits", "router_aux_loss_coef", "router_z_loss_coef", "z_loss", "neftune_noise_alpha", "verbose", "bias_dropout_fusion", "fuse_cross_entropy", "fuse_linear_cross_entropy",
+		"output_router_logits", "router_aux_loss_coef", "aux_loss_alpha", "seq_aux", "router_z_loss_coef", "z_loss", "neftune_noise_alpha", "verbose", "bias_dropout_fusion", "fuse_cross_entropy", "fuse_linear_cross_entropy",
 		"fuse_norm", "fuse_swiglu", "sequence_parallel", "rescale_layer", "freeze_mm_mlp_adapter", "max_grad_norm", "seed"}},
 	{"how the same numbers are computed", []string{"_attn_implementation", "attn_implementation", "_attn_implementation_internal", "_attn_implementation_autoset", "attn_impl", "_experts_implementation",
 		"experts_implementation", "_experts_implementation_internal", "_flash_attn_2_enabled", "use_flash_attention", "use_flash_attention_2", "use_flash_attn", "flash_attn", "use_flash_rotary",

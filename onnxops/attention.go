@@ -55,14 +55,14 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 	}
 	past, present := e.cache(i, a, width)
 	name := at(names.Attention)
-	out := g.Add(graph.Node{
-		Op: "Attention", Name: name,
-		In:    []*graph.Value{q, k, e.marked(l, v, past[1]), mask, past[0], past[1]},
-		Out:   []string{name + "_output_0", present[0], present[1]},
-		Attrs: scoreAttrs(a),
-	})
-	e.presents = append(e.presents, out[1:]...)
-	y := out[0]
+	v = e.marked(l, v, past[1])
+	in, out := []*graph.Value{q, k, v, mask, past[0], past[1]}, []string{name + "_output_0", present[0], present[1]}
+	if a.Sinks != nil {
+		in, out = e.besideSinks(l, in, present), out[:1]
+	}
+	made := g.Add(graph.Node{Op: "Attention", Name: name, In: in, Out: out, Attrs: scoreAttrs(a)})
+	e.presents = append(e.presents, made[1:]...)
+	y := made[0]
 	over := a.HeadNorm != nil && a.HeadNorm.Size != a.VDim // all heads together
 	if !over {
 		y = e.norm(at(family.AtHeadNorm), y, a.HeadNorm)

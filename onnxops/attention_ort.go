@@ -27,9 +27,13 @@ func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *g
 		attrs = append(attrs, graph.IntAttr("local_window_size", a.Window))
 	}
 	name := at(names.GroupQueryAttention)
+	in := []*graph.Value{q, k, v, past[0], past[1], e.lastKey, e.totalInt32, t.cos, t.sin}
+	if a.Sinks != nil {
+		in = append(in, nil, nil, e.weights.float32(*a.Sinks))
+	}
 	out := g.Add(graph.Node{
 		Domain: graph.Microsoft, Op: "GroupQueryAttention", Name: name,
-		In:    []*graph.Value{q, k, v, past[0], past[1], e.lastKey, e.totalInt32, t.cos, t.sin},
+		In:    in,
 		Out:   []string{name + "_output_0", present[0], present[1]},
 		Attrs: attrs,
 	})

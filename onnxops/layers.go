@@ -115,9 +115,12 @@ func (e *emitter) feedForward(at func(place string) string, b *family.Block, x, 
 // mlp emits residual + the MLP over x; at names its places.
 func (e *emitter) mlp(at func(place string) string, m *family.MLP, x, residual *graph.Value) *graph.Value {
 	y := x
-	if !m.Gated {
+	switch {
+	case m.Clamp != nil:
+		y = e.clamped(at, m, x)
+	case !m.Gated:
 		y = e.activation(at(names.Act), m, e.linear(at(family.AtUp), x, m.Up))
-	} else {
+	default:
 		gate := e.activation(at(names.Act), m, e.linear(at(family.AtGate), x, m.Gate))
 		up := e.linear(at(family.AtUp), x, m.Up)
 		y = e.g.Op("Mul", names.Node(at(family.AtMLP), "Mul"), []*graph.Value{gate, up})

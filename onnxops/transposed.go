@@ -26,7 +26,14 @@ func (s *initializers) transposed(w family.Weight) *graph.Value {
 	for _, r := range mergeRuns(w.Rows) {
 		runs = append(runs, fmt.Sprintf("%d:%d", r.Begin, r.End))
 	}
-	name := names.TransposedWeight(w.Tensor, strings.Join(runs, ","))
+	part := strings.Join(runs, ",")
+	if c := w.Columns; c != nil {
+		part += fmt.Sprintf("|%d:%d:%d", c.Begin, c.Step, c.Count)
+		if c.Across {
+			part += ":across"
+		}
+	}
+	name := names.TransposedWeight(w.Tensor, part)
 	if v := s.cache[name]; v != nil {
 		return v
 	}

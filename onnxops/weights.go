@@ -41,7 +41,15 @@ var onnxTypes = map[tensor.DType]graph.DType{
 
 // float32 returns the weight as float32, cast once where it is stored otherwise.
 func (s *initializers) float32(w family.Weight) *graph.Value {
-	v := s.stored(w)
+	v := s.cast(s.stored(w))
+	if w.Columns == nil || s.g.Err() != nil {
+		return v
+	}
+	return s.columns(w, v)
+}
+
+// cast returns a value as float32.
+func (s *initializers) cast(v *graph.Value) *graph.Value {
 	if v.DType() == graph.Float || s.g.Err() != nil {
 		return v
 	}
@@ -80,6 +88,9 @@ func (s *initializers) stored(w family.Weight) *graph.Value {
 			return s.fail(store.Errorf(s.src, w.Tensor, "%w", err))
 		}
 		shape := append([]int64{r.End - r.Begin}, w.Shape[1:]...)
+		if w.Columns != nil {
+			shape = []int64{r.End - r.Begin, w.Width()}
+		}
 		name := fmt.Sprintf("%s[%d:%d]", w.Tensor, r.Begin, r.End)
 		parts[i] = s.initializer(name, shape, info, begin, end)
 	}

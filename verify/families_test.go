@@ -87,7 +87,7 @@ func TestFamilies(t *testing.T) {
 // held against their source. The others are converted by make families.
 func TestRewritesOfFamilies(t *testing.T) {
 	runtimePresent(t)
-	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3", "deepseek_v3"} { // one of each part
+	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3", "deepseek_v3", "gpt_oss"} { // one of each part
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := conversion{model: "families/" + name, to: "hope", maxLength: 120}
@@ -112,6 +112,8 @@ func TestFormsOfFamilies(t *testing.T) {
 		{model: "families/granitemoe", weights: onnxops.WeightsExternalCopy},
 		{model: "families/lfm2", opset: 17},
 		{model: "families/glm4_moe", portable: true},
+		{model: "families/gpt_oss", linear: onnxops.LinearMatMul},
+		{model: "families/gpt_oss", portable: true, weights: onnxops.WeightsExternalCopy},
 	} {
 		t.Run(fmt.Sprint(filepath.Base(c.model), c.linear, c.weights, c.opset, c.portable), func(t *testing.T) {
 			t.Parallel()

@@ -34,6 +34,11 @@ var shaped = map[string]func(b *family.Block){
 	"queries scaled by position": func(b *family.Block) {
 		b.Attn().QueryScale = &family.QueryScale{Beta: 0.3, Length: 5, Ahead: 1}
 	},
+	"sinks, clamped gates": func(b *family.Block) {
+		n := b.AttnNorm.Weight
+		n.Shape, n.Rows = []int64{int64(b.Attn().Heads)}, []family.Range{{Begin: 8, End: 8 + int64(b.Attn().Heads)}}
+		b.Attn().Sinks, b.MLP().Clamp = &n, &family.Clamp{Limit: 0.5, Alpha: 1.702, Offset: 1}
+	},
 	"values of their own size": func(b *family.Block) { // 4 heads of 24 fill the MLP's 96 columns
 		a, m := b.Attn(), b.MLP()
 		a.VDim = int(m.Down.Weight.Shape[1]) / a.Heads

@@ -152,6 +152,9 @@ func (s *session) graphWindow(nodes map[string]*onnxpb.NodeProto, layer int) (si
 	if sum := nodes[names.Layer(layer, names.BiasMasked)]; sum != nil && slices.Contains(sum.GetOutput(), mask) {
 		mask = sum.GetInput()[0]
 	}
+	if sinks := nodes[names.Layer(layer, names.SinksMasked)]; sinks != nil && slices.Contains(sinks.GetOutput(), mask) && len(sinks.GetInput()) > 2 {
+		mask = sinks.GetInput()[2]
+	}
 	window, _, ok := names.WindowOf(mask)
 	if !ok || window == 0 {
 		return 0, ok

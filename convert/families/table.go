@@ -57,6 +57,7 @@ var table = []family.Spec{
 	mpt,
 	falcon,
 	mixtral,
+	gptOSS,
 	qwen3MoE,
 	qwen2MoE,
 	olmoE,

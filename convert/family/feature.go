@@ -60,7 +60,7 @@ const (
 
 // Named lists the features that have a name here. What else a model has is of
 // parts that nothing computes.
-func Named() []Feature { return append(Settled(), AttentionSinks, ClampedGates) }
+func Named() []Feature { return Settled() }
 
 // Settled lists the features that all know who compute, emit, rewrite or check a
 // model. A new one is named first in the list of each that learns it, beside these,
@@ -103,6 +103,8 @@ func Settled() []Feature {
 		LearnedActivation,
 		NormBeforeDown,
 		JointOutputNorm,
+		AttentionSinks,
+		ClampedGates,
 		LatentAttention,
 	}
 }

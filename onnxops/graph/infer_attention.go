@@ -6,7 +6,7 @@ import "fmt"
 var attentionOps = []Schema{
 	{Op: "RotaryEmbedding", MinIn: 3, MaxIn: 3, Infer: rotaryEmbedding},
 	{Op: "Attention", MinIn: 3, MaxIn: 6, Infer: attention},
-	{Domain: Microsoft, Op: "GroupQueryAttention", MinIn: 9, MaxIn: 9, Gaps: true, Infer: groupQueryAttention},
+	{Domain: Microsoft, Op: "GroupQueryAttention", MinIn: 9, MaxIn: 12, Gaps: true, Infer: groupQueryAttention},
 }
 
 // rotaryEmbedding knows the form X (B, N, S, D), cos and sin (B, S, r/2).
@@ -99,7 +99,7 @@ func wholeGroups(heads, kv Dim) error {
 // groupQueryAttention knows the rotating form: query (B, S, N*D), key and value
 // (B, S, G*D), or the three side by side as query (B, S, (N+2G)*D) with key and
 // value left out; past key and value (B, G, past, D), seqlens_k (B), total
-// length (scalar), cos and sin (positions, r/2).
+// length (scalar), cos and sin (positions, r/2); behind two gaps sinks, (N).
 func groupQueryAttention(c *Call) ([]Type, error) {
 	heads, kv := c.Int("num_heads", 0), c.Int("kv_num_heads", 0)
 	if err := wholeGroups(Dim{N: heads}, Dim{N: kv}); err != nil {
@@ -149,6 +149,14 @@ func groupQueryAttention(c *Call) ([]Type, error) {
 	}
 	if w := c.In[7].Shape()[1]; !w.IsFixed() || w.N%8 != 0 || 2*w.N > d {
 		return nil, fmt.Errorf("cos and sin are %s wide, expected a multiple of 8 up to half the head size %d", w, d)
+	}
+	if c.Has(9) || c.Has(10) {
+		return nil, fmt.Errorf("position ids and a bias are not known here")
+	}
+	if c.Has(11) {
+		if err := c.WantShape(11, Shape{{N: heads}}); err != nil {
+			return nil, err
+		}
 	}
 	present := Type{DType: c.In[0].DType(), Shape: Shape{q[0], {N: kv}, c.Sum(past, q[1]), {N: d}}}
 	out := Type{DType: c.In[0].DType(), Shape: Shape{q[0], q[1], {N: heads * d}}}

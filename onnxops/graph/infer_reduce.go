@@ -79,6 +79,26 @@ func constantOfShape(c *Call) ([]Type, error) {
 }
 
 // rangeOf knows Range(0, n, 1), n being a dimension.
+// pad knows constant pads of all axes.
+func pad(c *Call) ([]Type, error) {
+	pads, err := c.knownInts(1)
+	if err != nil {
+		return nil, err
+	}
+	t := Type{DType: c.In[0].DType(), Shape: slices.Clone(c.In[0].Shape())}
+	rank := len(t.Shape)
+	if len(pads) != 2*rank {
+		return nil, fmt.Errorf("has %d pads for %d axes", len(pads), rank)
+	}
+	for i := range t.Shape {
+		if pads[i] < 0 || pads[rank+i] < 0 {
+			return nil, fmt.Errorf("pads axis %d by %d and %d", i, pads[i], pads[rank+i])
+		}
+		t.Shape[i] = c.Sum(t.Shape[i], Dim{N: pads[i] + pads[rank+i]})
+	}
+	return []Type{t}, nil
+}
+
 func rangeOf(c *Call) ([]Type, error) {
 	var d [3]Dim
 	for i := range d {

@@ -14,6 +14,7 @@ var shapeOps = slices.Concat(
 	rows(2, 2, gather, "Gather"),
 	rows(2, 2, gatherElements, "GatherElements"),
 	rows(3, 5, slice, "Slice"),
+	rows(2, 3, pad, "Pad"),
 	rows(2, 2, split, "Split"),
 	rows(2, 2, topK, "TopK"),
 	rows(2, 2, unsqueeze, "Unsqueeze"),

@@ -57,6 +57,7 @@ func TestInfer(t *testing.T) {
 		{"slice a length", func(b *bench) *Value {
 			return b.Op("Slice", "n", v(b.x, b.Ints("a", 2), b.Ints("e", -3), b.Ints("ax", 2)))
 		}, "FLOAT [batch sequence 7]"},
+		{"pad", func(b *bench) *Value { return b.Op("Pad", "n", v(b.x, b.Ints("p", 0, 1, 2, 0, 0, 3))) }, "FLOAT [batch sequence+1 17]"},
 		{"unsqueeze", func(b *bench) *Value { return b.Op("Unsqueeze", "n", v(b.ids, b.Ints("ax", 1, -1))) }, "INT64 [batch 1 sequence 1]"},
 		{"squeeze", func(b *bench) *Value { return b.Op("Squeeze", "n", v(b.y, b.Ints("ax", 1))) }, "FLOAT [batch 12]"},
 		{"range over a dimension", func(b *bench) *Value {
@@ -119,6 +120,8 @@ func TestInferErrors(t *testing.T) {
 		{"gather index", func(b *bench) { b.Op("Gather", "n", v(b.x, b.y)) }, "input 1 (y) is FLOAT, expected [INT64 INT32]"},
 		{"axis", func(b *bench) { b.Op("Softmax", "m", v(b.x)); b.Op("Unsqueeze", "n", v(b.x, b.Ints("ax", 7))) }, "axis 7 is outside 4 dimensions"},
 		{"squeeze", func(b *bench) { b.Op("Squeeze", "n", v(b.x, b.Ints("ax", 2))) }, "dimension 2 of input 0 (x) is 12, expected 1"},
+		{"pad two of three", func(b *bench) { b.Op("Pad", "n", v(b.x, b.Ints("p", 0, 1, 0, 0))) }, "has 4 pads for 3 axes"},
+		{"cut by a pad", func(b *bench) { b.Op("Pad", "n", v(b.x, b.Ints("p", 0, -1, 0, 0, 0, 0))) }, "pads axis 1 by -1 and 0"},
 		{"slice a name", func(b *bench) { b.Op("Slice", "n", v(b.x, b.Ints("a", 1), b.Ints("e", 5), b.Ints("ax", 1))) }, "cutting 1:5 from dimension sequence"},
 		{"norm weight", func(b *bench) { b.Op("RMSNormalization", "n", v(b.x, b.float("w", 11)), IntAttr("axis", -1)) }, "input 1 (w) has shape [11], expected [12]"},
 		{"not a bool", func(b *bench) { b.Op("And", "n", v(b.cond, b.ids)) }, "input 1 (ids) is INT64, expected BOOL"},

@@ -9,7 +9,7 @@ import (
 
 // attention is softmax(scale·q kᵀ + mask) v over the past and this call's keys:
 //
-//	key = [past_key, k], value = [past_value, v]    the present outputs
+//	key = [past_key, k], value = [past_value, v]    the present outputs; k and v without a past
 //	scores = cap(q keyᵀ·scale) + mask, float32 (B, N, S, T); cap(s) = c·tanh(s/c) with softcap c
 //
 // Where N query heads share G key heads, queries of one group are rows of one
@@ -17,8 +17,8 @@ import (
 // scaled after it is summed, as ONNX Runtime's kernel does: coordinates of a lowered
 // bias cancel exactly before.
 func attention(x *graph.Expansion) {
-	if !x.Has(3) || !x.Has(4) {
-		x.Fail(fmt.Errorf("attention without a mask or a past has no older form here"))
+	if !x.Has(3) {
+		x.Fail(fmt.Errorf("attention without a mask has no older form here"))
 		return
 	}
 	for _, a := range x.Attrs {
@@ -29,8 +29,11 @@ func attention(x *graph.Expansion) {
 	}
 	q, mask := x.In[0], x.In[3]
 	heads, groups := q.Shape()[1].N, x.In[1].Shape()[1].N
-	key := x.Output(1, "key", "Concat", []*graph.Value{x.In[4], x.In[1]}, graph.IntAttr("axis", 2))
-	value := x.Output(2, "value", "Concat", []*graph.Value{x.In[5], x.In[2]}, graph.IntAttr("axis", 2))
+	key, value := x.In[1], x.In[2]
+	if x.Has(4) {
+		key = x.Output(1, "key", "Concat", []*graph.Value{x.In[4], key}, graph.IntAttr("axis", 2))
+		value = x.Output(2, "value", "Concat", []*graph.Value{x.In[5], value}, graph.IntAttr("axis", 2))
+	}
 	columns := x.Op("columns", "Transpose", []*graph.Value{key}, graph.IntsAttr("perm", 0, 1, 3, 2))
 	softmax := func(product *graph.Value, among func(scores *graph.Value) *graph.Value) *graph.Value {
 		v := x.Op("scale", "Mul", []*graph.Value{product, x.Number(x.Float("scale", 1/math.Sqrt(float64(q.Shape()[3].N))))})

@@ -27,6 +27,10 @@ const (
 	Packed              = "attn/qkv"                      // queries, keys and values of one product: /Reshape
 	PackedProj          = "attn/qkv_proj"                 // that product
 	Marked              = "attn/v/marked/Where"           // values, NaN where a position is outside the tables
+	KeysGrown           = "attn/k/present/Concat"         // past and present keys, where Attention does not join them
+	ValuesGrown         = "attn/v/present/Concat"         // values likewise
+	KeysBesideSinks     = "attn/sinks/k/Pad"              // keys behind the one that stands for sinks
+	SinksMasked         = "attn/sinks/mask/Where"         // the mask with sinks in it
 	BiasMasked          = "attn/bias/masked/Add"          // the mask with a bias in it
 	ContextPhase        = "attn/phase/ContextPhase"       // the running phase
 	PathNorm            = family.AtBias + "/path"         // the norm of path vectors

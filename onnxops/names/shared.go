@@ -117,7 +117,8 @@ const (
 const transposedMark = "^T"
 
 // TransposedWeight is the name of a graph's transposed copy of a tensor, or of the rows
-// that are given as begin:end, several joined by commas.
+// that are given as begin:end, several joined by commas; where they are columns of those,
+// a part follows: |begin:step:count, and :across where each is a row of the weight.
 func TransposedWeight(tensor, rows string) string {
 	if rows != "" {
 		rows = "[" + rows + "]"

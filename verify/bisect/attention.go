@@ -34,6 +34,10 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, place string, output, layer 
 			return plain(tap(names.Context), func(f []float64) *wanted { return e.heads(f, a.Heads) })
 		}
 		return plain(tap(names.Context), func(f []float64) *wanted { return e.rows(f, e.b, e.n, a.Heads*a.VDim) })
+	case names.KeysGrown:
+		return e.ofCache(layer, 1)
+	case names.ValuesGrown:
+		return e.ofCache(layer, 2)
 	case names.Marked:
 		v := projections(a)[names.V]
 		return plain(tap(v.unturned()), func(f []float64) *wanted { return e.heads(f, v.heads) })

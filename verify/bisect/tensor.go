@@ -253,7 +253,7 @@ func (s *search) compareWeight(sources []*onnxpb.TensorProto, should *family.Wei
 // float32 the other way round where the one there is says so by its name.
 func (s *search) bytesOf(sources []*onnxpb.TensorProto, should *family.Weight) ([]byte, tensor.DType, error) {
 	if len(sources) == 1 {
-		if _, _, ok := run.TransposeOf(sources[0].GetName()); ok && len(should.Shape) == 2 {
+		if _, ok := run.TransposeOf(sources[0].GetName()); ok && len(should.Shape) == 2 {
 			raw, err := run.Transposed(should, should.Shape[0], s.ckpt)
 			return raw, tensor.F32, err
 		}

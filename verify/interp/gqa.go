@@ -17,7 +17,8 @@ import (
 //
 // Where the sequence is the whole of total_sequence_length it is a prompt and
 // begins at position 0, padded at the right; otherwise it begins at seqlens_k
-// + 1 - sequence. local_window_size W shows query i the keys i-W < j <= i.
+// + 1 - sequence. local_window_size W shows query i the keys i-W < j <= i. head_sink
+// (heads), input 11, is one more score of every query, whose value is nothing.
 func groupQueryAttention(c *call) ([]*Array, error) {
 	if err := gqaRefusals(c); err != nil {
 		return nil, err
@@ -52,6 +53,15 @@ func groupQueryAttention(c *call) ([]*Array, error) {
 		s.scale = 1 / math.Sqrt(float64(s.size))
 	}
 	s.softcap = c.number("softcap", 0)
+	if sinks := c.arg(11); sinks != nil {
+		if err := c.need(11, Float); err != nil {
+			return nil, err
+		}
+		if !equalShape(sinks.Shape, []int{s.heads}) {
+			return nil, fmt.Errorf("head_sink %v: expected one for each of %d heads", sinks, s.heads)
+		}
+		s.sinks = sinks.F
+	}
 	if s.bias, err = gqaBias(c, s, start, valid); err != nil {
 		return nil, err
 	}

@@ -113,7 +113,7 @@ var kernels = map[opKey]kernel{
 		attrs: "interleaved:i num_heads:i rotary_embedding_dim:i"},
 	{"", "Attention"}: {run: attention, min: 3, max: 6, out: 4, since: 23,
 		attrs: "is_causal:i kv_num_heads:i q_num_heads:i qk_matmul_output_mode:i scale:f softcap:f softmax_precision:i"},
-	{microsoft, "GroupQueryAttention"}: {run: groupQueryAttention, min: 7, max: 11, out: 3, gaps: true,
+	{microsoft, "GroupQueryAttention"}: {run: groupQueryAttention, min: 7, max: 12, out: 3, gaps: true,
 		attrs: "num_heads:i kv_num_heads:i scale:f softcap:f do_rotary:i rotary_interleaved:i local_window_size:i " +
 			"smooth_softmax:i causal:i sliding_window_cache:i qk_output:i k_quant_type:s v_quant_type:s kv_cache_bit_width:i"},
 }

@@ -21,6 +21,9 @@ type scores struct {
 	v []float64 // (batch, kvHeads, keys, valueSize)
 
 	scale, softcap float64
+	// sinks is a further score for each head, or nil: it takes its share of the
+	// softmax, and nothing is added for it.
+	sinks []float64
 
 	// bias writes what is added to the scores of one query, -Inf where a key
 	// is hidden. A query all of whose keys are hidden gets zeros.
@@ -94,6 +97,12 @@ func (s *scores) weigh(row, bias []float64, b, h, i int) {
 		} else {
 			row[j] += bias[j]
 		}
+	}
+	if s.sinks != nil {
+		all := append(row[:len(row):len(row)], s.sinks[h])
+		softmaxRow(all)
+		copy(row, all)
+		return
 	}
 	softmaxRow(row)
 }

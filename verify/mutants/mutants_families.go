@@ -1,5 +1,7 @@
 package mutants
 
+import "strings"
+
 // familyMutants get a part wrong that some families have beside llama's.
 func familyMutants() []Mutant {
 	times := func(name string, factor float64) func(g *Graph) {
@@ -110,6 +112,36 @@ func familyMutants() []Mutant {
 		}),
 		inGraph("weights-not-normalised", "qwen3-moe", "the experts' weights do not sum to one", func(g *Graph) {
 			g.bypass("/layers.1/mlp/router/normalised/Div")
+		}),
+		inGraph("sink-of-nothing", "gpt-oss", "what joins the softmax of layer 0 is a score of 0, whatever its sinks are", func(g *Graph) {
+			g.node("/layers.0/attn/sinks/mask/Where").Input[1] = g.floats(nil, 0)
+		}),
+		inGraph("sinks-of-other-layer", "gpt-oss", "layer 1 has the sinks of layer 0", func(g *Graph) {
+			g.node("/layers.1/attn/sinks/mask/Where").Input[1] = g.node("/layers.0/attn/sinks/mask/Where").Input[1]
+		}),
+		inGraph("sink-hidden", "gpt-oss", "the sinks of layer 1 do not join its softmax", func(g *Graph) {
+			g.node("/layers.1/attn/sinks/mask/Where").Input[1] = g.floats(nil, -3e38)
+		}),
+		inGraph("gate-not-clamped", "gpt-oss", "an expert's gate may be of any size", func(g *Graph) { g.bypass("/layers.0/mlp/experts.1/act/gate/Clip") }),
+		inGraph("up-clamped-above-alone", "gpt-oss", "what a gate multiplies has no lower bound", func(g *Graph) {
+			g.node("/layers.0/mlp/experts.2/act/up/Clip").Input[1] = ""
+		}),
+		inGraph("gate-of-silu", "gpt-oss", "an expert's gate is silu, without its factor", func(g *Graph) { g.bypass("/layers.1/mlp/experts.0/act/alpha/Mul") }),
+		inGraph("up-without-one", "gpt-oss", "what a gate multiplies lacks its 1", func(g *Graph) { g.bypass("/layers.1/mlp/experts.3/act/offset/Add") }),
+		inGraph("gate-and-up-swapped", "gpt-oss", "an expert's gate takes the rows up, whose turn is the other", func(g *Graph) {
+			a, b := g.node("/layers.0/mlp/experts.1/gate_proj/Gemm"), g.node("/layers.0/mlp/experts.1/up_proj/Gemm")
+			a.Input[1], b.Input[1] = b.Input[1], a.Input[1]
+		}),
+		inGraph("expert-bias-of-other", "gpt-oss", "expert 2 adds the bias of expert 1", func(g *Graph) {
+			g.node("/layers.1/mlp/experts.2/down_proj/Gemm").Input[2] = g.node("/layers.1/mlp/experts.1/down_proj/Gemm").Input[2]
+		}),
+		inGraph("experts-as-halves", "gpt-oss", "rows of gate and up of all experts of layer 0 are taken to follow each other", func(g *Graph) {
+			for _, n := range g.model.Graph.Node {
+				if strings.HasPrefix(n.GetName(), "/columns/model.layers.0.mlp.experts.gate_up_proj[") && n.GetOpType() == "Gather" {
+					g.node(n.GetName() + "/turns").Input[1] = g.ints(-1, 2, 16)
+					attribute(n, "axis").I = 1
+				}
+			}
 		}),
 	}
 }

@@ -13,22 +13,42 @@ import (
 )
 
 // TransposeOf reads the name of an initializer that is a weight the other way round:
-// the tensor, and the rows that it is of, nil for all.
-func TransposeOf(name string) (weight string, rows []family.Range, ok bool) {
-	weight, list, ok := names.TransposeOf(name)
+// the tensor, and which of its rows and columns it is, nil for all.
+func TransposeOf(name string) (w family.Weight, ok bool) {
+	tensor, list, ok := names.TransposeOf(name)
+	w = family.Weight{Tensor: tensor}
 	if !ok || list == "" {
-		return weight, nil, ok
+		return w, ok
 	}
+	list, part, columns := strings.Cut(list, "|")
 	for run := range strings.SplitSeq(list, ",") {
-		first, last, _ := strings.Cut(run, ":")
-		begin, err1 := strconv.ParseInt(first, 10, 64)
-		end, err2 := strconv.ParseInt(last, 10, 64)
-		if err1 != nil || err2 != nil || begin < 0 || end < begin {
-			return "", nil, false
+		n, ok := numbers(run, 2)
+		if !ok || n[1] < n[0] {
+			return family.Weight{}, false
 		}
-		rows = append(rows, family.Range{Begin: begin, End: end})
+		w.Rows = append(w.Rows, family.Range{Begin: n[0], End: n[1]})
 	}
-	return weight, rows, true
+	if columns {
+		part, across := strings.CutSuffix(part, ":across")
+		n, ok := numbers(part, 3)
+		if !ok || n[1] < 1 {
+			return family.Weight{}, false
+		}
+		w.Columns = &family.Columns{Begin: n[0], Step: n[1], Count: n[2], Across: across}
+	}
+	return w, true
+}
+
+// numbers reads so many numbers from 0 on between colons.
+func numbers(text string, n int) (list []int64, ok bool) {
+	for part := range strings.SplitSeq(text, ":") {
+		v, err := strconv.ParseInt(part, 10, 64)
+		if err != nil || v < 0 {
+			return nil, false
+		}
+		list = append(list, v)
+	}
+	return list, len(list) == n
 }
 
 // Transposed is a weight of rows as a graph holds it the other way round:

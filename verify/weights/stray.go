@@ -88,7 +88,7 @@ func (s *placed) unreadWeight() string {
 			continue
 		}
 		if turned, ok := s.turnedOf(t.GetName()); ok {
-			read[turned.info.Name] = append(read[turned.info.Name], turned.rows...)
+			read[turned.info.Name] = append(read[turned.info.Name], turned.w.Rows...)
 		}
 		p, ok := s.pieceOf(t.GetName())
 		if ok {

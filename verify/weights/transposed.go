@@ -18,43 +18,50 @@ import (
 // in float32.
 type turned struct {
 	info store.Info
-	rows []family.Range
+	w    family.Weight
 }
 
 // turnedOf reads an initializer's name.
 func (s *placed) turnedOf(name string) (turned, bool) {
-	weight, rows, ok := run.TransposeOf(name)
-	info, known := s.ckpt.Lookup(weight)
+	w, ok := run.TransposeOf(name)
+	info, known := s.ckpt.Lookup(w.Tensor)
 	if !ok || !known || len(info.Shape) == 0 {
 		return turned{}, false
 	}
 	info.Shape = tensor.Matrix(info.Shape) // experts that lie in one tensor are rows of it
-	if rows == nil {
-		rows = []family.Range{{Begin: 0, End: info.Shape[0]}}
+	w.Stored = info.Shape
+	if w.Rows == nil {
+		w.Rows = []family.Range{{Begin: 0, End: info.Shape[0]}}
 	}
-	for _, r := range rows {
+	for _, r := range w.Rows {
 		if r.End > info.Shape[0] {
 			return turned{}, false
 		}
 	}
-	return turned{info, rows}, true
+	return turned{info, w}, true
 }
 
-// count is the number of rows, the second dimension.
-func (t turned) count() (n int64) {
-	for _, r := range t.rows {
-		n += r.End - r.Begin
+// size is the weight's shape, (out, in).
+func (t turned) size() (rows, columns int64) {
+	for _, r := range t.w.Rows {
+		rows += r.End - r.Begin
 	}
-	return n
+	columns = 1
+	for _, d := range t.info.Shape[1:] {
+		columns *= d
+	}
+	if c := t.w.Columns; c != nil {
+		if columns = c.Count; c.Across {
+			return columns, rows
+		}
+	}
+	return rows, columns
 }
 
 // unlike tells of a transposed weight whose type, shape or length is not that of the
 // tensor of its name; "" where all are.
 func (t turned) unlike(init *onnxpb.TensorProto) string {
-	rows, columns := t.count(), int64(1)
-	for _, d := range t.info.Shape[1:] {
-		columns *= d
-	}
+	rows, columns := t.size()
 	_, _, length := run.External(init)
 	if length == 0 {
 		length = int64(len(init.GetRawData()))
@@ -77,8 +84,8 @@ func (s *placed) strayTurned(t turned, init *onnxpb.TensorProto) string {
 	if found := t.unlike(init); found != "" {
 		return found
 	}
-	w := &family.Weight{Tensor: t.info.Name, Rows: t.rows}
-	want, err := run.Transposed(w, t.count(), s.ckpt)
+	n, _ := t.size()
+	want, err := run.Transposed(&t.w, n, s.ckpt)
 	defer s.ckpt.Release(t.info.Name)
 	if err != nil {
 		return err.Error()
@@ -102,6 +109,5 @@ func (s *placed) strayTurned(t turned, init *onnxpb.TensorProto) string {
 	for got[i] == want[i] {
 		i++
 	}
-	n := t.count()
-	return fmt.Sprintf("the graph's transposed copy of %q is not the checkpoint's at row %d, column %d of the tensor", t.info.Name, int64(i/4)%n, int64(i/4)/n)
+	return fmt.Sprintf("the graph's transposed copy of %q is not the checkpoint's at row %d, column %d of the weight", t.info.Name, int64(i/4)%n, int64(i/4)/n)
 }

@@ -2,14 +2,18 @@ package written
 
 import "github.com/pecvt/pecvt/onnxops/onnxpb"
 
-// attention is softmax(cap(scale·q kᵀ) + mask) v over the past and this call's keys. Where
+// attention is softmax(cap(scale·q kᵀ) + mask) v over the past, if any, and this call's keys. Where
 // heads share keys, those of one group are rows of one product: a reshape before and
 // after each product, whose number of heads is an attribute of what it stands for.
 func attention(g *group) node {
-	key := g.take("key", "Concat", 2, integer("axis", 2))
-	value := g.take("value", "Concat", 2, integer("axis", 2))
+	var key, value node
 	columns := g.take("columns", "Transpose", 1, integers("perm", 0, 1, 3, 2))
-	g.reads(columns, 0, out(key))
+	past := g.has("key")
+	if past {
+		key = g.take("key", "Concat", 2, integer("axis", 2))
+		value = g.take("value", "Concat", 2, integer("axis", 2))
+		g.reads(columns, 0, out(key))
+	}
 	product := g.take("product", "MatMul", 2)
 	g.reads(product, 1, out(columns))
 	scale := g.take("scale", "Mul", 2)
@@ -31,7 +35,7 @@ func attention(g *group) node {
 	softmax := g.take("softmax", "Softmax", 1, integer("axis", -1))
 	g.reads(softmax, 0, out(masked))
 	query, shared := product.GetInput()[0], g.has("groups")
-	var last node
+	var last, context node
 	if shared {
 		var heads, groups int64
 		before := g.take("groups", "Reshape", 2)
@@ -47,9 +51,8 @@ func attention(g *group) node {
 		if n := g.regroupedAs(shares, "shares", out(before)); n != groups {
 			g.fail("%s makes %d groups of heads: expected %d", shares.GetName(), n, groups)
 		}
-		context := g.take("context", "MatMul", 2)
+		context = g.take("context", "MatMul", 2)
 		g.reads(context, 0, out(shares))
-		g.reads(context, 1, out(value))
 		last = g.take("", "Reshape", 2)
 		g.reads(last, 0, out(context))
 		if n := g.regrouped(last); n != heads {
@@ -63,14 +66,16 @@ func attention(g *group) node {
 		g.reads(masked, 0, out(scaled))
 		last = g.take("", "MatMul", 2)
 		g.reads(last, 0, out(softmax))
-		g.reads(last, 1, out(value))
+		context = last
 	}
-	return &onnxpb.NodeProto{
-		OpType:    "Attention",
-		Input:     []string{query, key.GetInput()[1], value.GetInput()[1], masked.GetInput()[1], key.GetInput()[0], value.GetInput()[0]},
-		Output:    []string{out(last), out(key), out(value)},
-		Attribute: attrs,
+	n := &onnxpb.NodeProto{OpType: "Attention", Attribute: attrs, Output: []string{out(last)},
+		Input: []string{query, columns.GetInput()[0], context.GetInput()[1], masked.GetInput()[1]}}
+	if past {
+		g.reads(context, 1, out(value))
+		n.Input = []string{query, key.GetInput()[1], value.GetInput()[1], masked.GetInput()[1], key.GetInput()[0], value.GetInput()[0]}
+		n.Output = append(n.Output, out(key), out(value))
 	}
+	return n
 }
 
 // regrouped is n of a reshape of four axes to (as it was, n, the rest, as it was).

@@ -23,6 +23,8 @@ var samples = []struct {
 }{
 	{"/a/Attention", "Attention", attentionShapes(4, 4), 3, []graph.Attr{graph.FloatAttr("scale", 0.3)}},
 	{"/b/Attention", "Attention", attentionShapes(4, 2), 3, []graph.Attr{graph.FloatAttr("scale", 0.25)}},
+	{"/without past/Attention", "Attention", withoutPast(attentionShapes(4, 2)), 1, []graph.Attr{graph.FloatAttr("scale", 0.25)}},
+	{"/without past or groups/Attention", "Attention", withoutPast(attentionShapes(4, 4)), 1, []graph.Attr{graph.FloatAttr("scale", 0.25)}},
 	{"/c/RMSNormalization", "RMSNormalization", []graph.Shape{graph.Of("rows", 8), graph.Of(8)}, 1, []graph.Attr{graph.IntAttr("axis", -1), graph.FloatAttr("epsilon", 1e-6)}},
 	{"/d/Gelu", "Gelu", []graph.Shape{graph.Of("rows", 8)}, 1, []graph.Attr{graph.StringAttr("approximate", "none")}},
 	{"/e/Gelu", "Gelu", []graph.Shape{graph.Of("rows", 8)}, 1, []graph.Attr{graph.StringAttr("approximate", "tanh")}},
@@ -35,6 +37,12 @@ var samples = []struct {
 func attentionShapes(heads, groups int) []graph.Shape {
 	return []graph.Shape{graph.Of("batch", heads, "sequence", 6), graph.Of("batch", groups, "sequence", 6), graph.Of("batch", groups, "sequence", 4),
 		graph.Of("batch", 1, "sequence", "total"), graph.Of("batch", groups, "past", 6), graph.Of("batch", groups, "past", 4)}
+}
+
+// withoutPast has all keys and values at once.
+func withoutPast(s []graph.Shape) []graph.Shape {
+	s[1][2], s[2][2] = graph.Sym("total"), graph.Sym("total")
+	return s[:4]
 }
 
 func rotaryShapes(d, r int) []graph.Shape {
@@ -87,7 +95,7 @@ func same(n *onnxpb.NodeProto, i int) bool {
 		}
 	}
 	want := s.attrs
-	if s.name == "/b/Attention" && n.GetOpType() == s.op && len(n.GetAttribute()) > 1 {
+	if (s.name == "/b/Attention" || s.name == "/without past/Attention") && n.GetOpType() == s.op && len(n.GetAttribute()) > 1 {
 		want = append(want[:1:1], graph.IntAttr("q_num_heads", 4))
 	}
 	return slices.EqualFunc(n.GetAttribute(), want, func(a, b *onnxpb.AttributeProto) bool { return proto.Equal(a, b) })

@@ -300,11 +300,11 @@ def attention():
     op("attention_raw", "Attention", qkv() | {"m": f(3, 3)}, ["y", "", "", "raw"], reference=False, out_types=[T.FLOAT, T.FLOAT])
 
 
-def gqa():
+def gqa(last=False):
     H, K, D = 4, 2, 16
     cos, sin = table(32, 8)
 
-    def run(name, s, past, *, valid=None, width=8, packed=False, capacity=None, bias=None, b=2, rotary=1, **attrs):
+    def run(name, s, past, *, valid=None, width=8, packed=False, capacity=None, bias=None, sink=None, b=2, rotary=1, **attrs):
         valid = valid or [past + s] * b
         total = past + s
         inputs = {"q": f(b, s, H * D), "k": f(b, s, K * D), "v": f(b, s, K * D)}
@@ -321,9 +321,17 @@ def gqa():
         if bias is not None:
             inputs |= {"bias": bias}
             slots += [""] * (10 - len(slots)) + ["bias"]
+        if sink is not None:
+            inputs |= {"sink": sink}
+            slots += [""] * (11 - len(slots)) + ["sink"]
         op("gqa_" + name, "GroupQueryAttention", inputs, ["y", "pk2", "pv2"], slots=slots, domain=MS, reference=False,
            out_types=[T.FLOAT] * 3, attrs={"num_heads": H, "kv_num_heads": K, "do_rotary": rotary} | attrs)
 
+    if last:  # so that the others' numbers stay
+        run("sink", 5, 0, sink=f(H))
+        run("sink_window_decode", 1, 6, sink=f(H), local_window_size=3)
+        run("sink_high", 3, 4, b=1, sink=f(H) + 20)
+        return
     run("prompt", 5, 0)
     run("decode", 1, 4)
     run("decode_ragged", 1, 4, valid=[5, 3])
@@ -423,6 +431,6 @@ if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
     for old in HERE.iterdir():
         old.unlink()
-    for group in [elementwise, types, shapes, sums, norms, rotary, attention, gqa, functions, weights, choices]:
+    for group in [elementwise, types, shapes, sums, norms, rotary, attention, gqa, functions, weights, choices, lambda: gqa(last=True)]:
         group()
     print(len(list(HERE.glob("*.onnx"))), "cases")

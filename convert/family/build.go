@@ -66,6 +66,9 @@ func build(r *Reader, spec Spec) *Model {
 			m.Ignored = append(m.Ignored, b.name(t))
 		}
 	}
+	if spec.LayerBases != "" {
+		m.turnByLayer(r, spec.LayerBases)
+	}
 	if spec.Adjust != nil {
 		spec.Adjust(r, m)
 	}

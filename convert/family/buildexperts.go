@@ -45,7 +45,9 @@ func (b *builder) experts(x *ExpertsRule) Branch {
 	}
 	shared := int64(0)
 	if x.SharedInner != "" {
-		shared = int64(r.Size(x.SharedInner))
+		if n, ok, err := r.C.Int(x.SharedInner); !ok || err != nil || n != 0 { // 0 is none
+			shared = int64(r.Size(x.SharedInner))
+		}
 	} else if x.Shared != "" {
 		n, _, err := r.C.Int(x.Shared)
 		r.Fail(err)

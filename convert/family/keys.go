@@ -28,7 +28,7 @@ func (s Spec) ConfigKeys() []string {
 	for _, rule := range []Rule{s.QKVBias, s.OBias, s.MLPBias, s.HeadBias, s.QKNorm, s.Parallel, s.Conv.Bias} {
 		list = append(list, rule.Key, rule.Older)
 	}
-	list = append(list, s.EpsKey, s.EpsOlder, s.Rope.ThetaKey, s.Rope.PartialKey, s.Conv.Length)
+	list = append(list, s.EpsKey, s.EpsOlder, s.Rope.ThetaKey, s.Rope.PartialKey, s.LayerBases, s.Conv.Length)
 	if s.Latent != nil {
 		list = append(list, s.Latent.keys()...)
 	}

@@ -86,6 +86,9 @@ type Spec struct {
 	Interleaved, Backwards bool
 	// Rope holds the defaults of rope_theta and partial_rotary_factor.
 	Rope RopeDefaults
+	// LayerBases is a key that lists a base for each layer, 0 for none; where it is
+	// absent all turn alike.
+	LayerBases string
 	// RopeTypes lists the rope types that the family's stock loader takes; nil
 	// is all of them.
 	RopeTypes []string

@@ -1,0 +1,103 @@
+package families_test
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/families"
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// golden reads a golden's configuration after an edit.
+func golden(t *testing.T, name string, edit func(o *family.Object)) (*family.Model, error) {
+	t.Helper()
+	path := filepath.Join("..", "..", "testdata", "families", name, "config.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := object(t, string(text))
+	edit(o)
+	return families.FromConfig(&family.Config{Object: o, Path: path})
+}
+
+// A base for each layer, 0 for a layer that does not turn.
+func TestLayerBases(t *testing.T) {
+	m, err := golden(t, "granite_swa", func(o *family.Object) { o.Set("layer_rope_theta", []float64{0, 700}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	still, turned := m.Blocks[0].Attn(), m.Blocks[1].Attn()
+	if still.Rotary.Dim != 0 || turned.Rope != nil || m.Rope.Theta != 700 {
+		t.Errorf("layer 0 turns %d coordinates, layer 1 by %+v, the model by %v", still.Rotary.Dim, turned.Rope, m.Rope.Theta)
+	}
+	if want, got := math.Pow(700, -2./float64(turned.QKDim)), turned.Rotary.InvFreq[1]; math.Abs(got-want) > 1e-12 {
+		t.Errorf("plane 1 turns by %v: want %v", got, want)
+	}
+	if m, err = golden(t, "granite_swa", func(o *family.Object) { o.Delete("layer_rope_theta") }); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Ropes()) != 1 || slices.Contains(m.Features(), family.SpectraByType) {
+		t.Errorf("without the list layers turn by %+v", m.Ropes())
+	}
+	for want, list := range map[string]any{"lists 1 layers": []float64{500}, "layer_rope_theta[1] is -3": []float64{500, -3}} {
+		_, err := golden(t, "granite_swa", func(o *family.Object) { o.Set("layer_rope_theta", list) })
+		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v: want %q", list, err, want)
+		}
+	}
+}
+
+// The keys of gpt-oss as it is published: of transformers 4, without types of layers.
+func TestGptOSSOlder(t *testing.T) {
+	newer, err := golden(t, "gpt_oss", func(o *family.Object) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	older, err := golden(t, "gpt_oss", func(o *family.Object) {
+		rope, err := o.Object("rope_parameters")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []string{"rope_parameters", "layer_types", "swiglu_alpha", "swiglu_limit", "attention_bias"} {
+			o.Delete(key)
+		}
+		rope.Delete("rope_theta")
+		o.Set("rope_scaling", rope)
+		o.Set("rope_theta", 500)
+		o.Set("experts_per_token", 2)
+		o.Set("initial_context_length", 16)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range newer.Blocks {
+		a, o := b.Attn(), older.Blocks[i].Attn()
+		if a.Window != o.Window || !slices.Equal(a.Rotary.InvFreq, o.Rotary.InvFreq) || o.Q.Bias == nil || o.Sinks == nil {
+			t.Errorf("layer %d: window %d, %v: want %d, %v", i, o.Window, o.Rotary.InvFreq, a.Window, a.Rotary.InvFreq)
+		}
+		if c := older.Blocks[i].Mixture().Each[1].Clamp; *c != (family.Clamp{Limit: 7, Alpha: 1.702, Offset: 1}) {
+			t.Errorf("layer %d: gates are clamped by %+v", i, *c)
+		}
+		if c := b.Mixture().Each[1].Clamp; c.Limit != 1.5 {
+			t.Errorf("layer %d: swiglu_limit is not read: %+v", i, *c)
+		}
+	}
+	if !strings.Contains(strings.Join(newer.Warnings, "\n"), "swiglu_limit") || strings.Contains(strings.Join(older.Warnings, "\n"), "swiglu_limit") {
+		t.Errorf("warnings %q and %q", newer.Warnings, older.Warnings)
+	}
+	_, err = golden(t, "gpt_oss", func(o *family.Object) { o.Delete("rope_parameters") })
+	if !errors.Is(err, posenc.ErrUnsupported) {
+		t.Errorf("without rope keys: %v", err)
+	}
+	m, err := golden(t, "gpt_oss", func(o *family.Object) { o.Set("experts_per_token", 3) })
+	if err != nil || m.Blocks[0].Mixture().Router.TopK != 2 || !strings.Contains(strings.Join(m.Warnings, "\n"), "experts_per_token") {
+		t.Errorf("experts_per_token beside num_experts_per_tok: %v", err)
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/report"
@@ -60,11 +59,15 @@ func (s *session) wrongInputs() (bad []string) {
 	if s.info.Attention != "ort" {
 		need = append(need, names.PositionIDs)
 	}
+	states := map[string]int{} // their dimensions
 	for i := range s.model.Blocks {
-		if c, ok := s.model.Blocks[i].Mixer.(*family.ShortConv); !ok {
+		b := &s.model.Blocks[i]
+		if b.Attn() != nil {
 			need = append(need, names.Past(i, names.Key), names.Past(i, names.Value))
-		} else if c.Conv.Taps > 1 {
-			need = append(need, names.PastState(i, names.Window))
+		}
+		for _, state := range b.States() {
+			need = append(need, names.PastState(i, state.Name))
+			states[names.PastState(i, state.Name)] = 1 + len(state.Dims)
 		}
 	}
 	known := map[string]bool{names.InputIDs: true, names.AttentionMask: true, names.PositionIDs: true}
@@ -83,8 +86,8 @@ func (s *session) wrongInputs() (bad []string) {
 		switch {
 		case in == nil:
 			bad = append(bad, fmt.Sprintf("input %q is missing", name))
-		case name == names.PastState(layerOf(name), names.Window):
-			bad = append(bad, unlike(in, "input", onnxpb.TensorProto_FLOAT, 3)...)
+		case states[name] > 0:
+			bad = append(bad, unlike(in, "input", onnxpb.TensorProto_FLOAT, states[name])...)
 		case strings.HasPrefix(name, "past"):
 			bad = append(bad, unlike(in, "input", onnxpb.TensorProto_FLOAT, 4)...)
 		default:
@@ -95,14 +98,6 @@ func (s *session) wrongInputs() (bad []string) {
 		bad = append(bad, "nothing gives the input "+strings.Join(others, ", "))
 	}
 	return bad
-}
-
-// layerOf is the layer of a cache or a state, −1 for another input.
-func layerOf(name string) int {
-	if layer, _, ok := names.CacheOf(name); ok {
-		return layer
-	}
-	return -1
 }
 
 // wrongOutputs tells what is wrong with the graph's outputs.

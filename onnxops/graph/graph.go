@@ -28,6 +28,7 @@ type Graph struct {
 	lowerings    map[string]*Lowering
 	shared       map[string]*Value // constants of what is written out
 	spared       map[string]bool   // inputs that a node was spelled without
+	within       string            // the node whose body it is; "" is the model's graph
 	err          error
 }
 

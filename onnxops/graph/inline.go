@@ -99,7 +99,7 @@ func (x *Expansion) constant(function string, n *onnxpb.NodeProto) (*Value, erro
 		return nil, fmt.Errorf("node %q of the function: expected a constant of one tensor", n.GetName())
 	}
 	t := n.GetAttribute()[0].GetT()
-	name := "/const/" + function + "/" + n.GetOutput()[0]
+	name := x.g.within + "/const/" + function + "/" + n.GetOutput()[0]
 	return x.shared(name, func() *Value {
 		v := x.g.Tensor(name, DType(t.GetDataType()), t.GetDims(), t.GetRawData())
 		if t.GetDataType() == int32(Int64) && len(t.GetDims()) < 2 {

@@ -153,13 +153,13 @@ func (x *Expansion) Float(name string, def float64) float64 {
 
 // Ints is a constant int64 vector, made once for each content.
 func (x *Expansion) Ints(v ...int64) *Value {
-	name := "/const/ints" + strings.ReplaceAll(strings.Trim(fmt.Sprint(v), "[]"), " ", "_")
+	name := x.g.within + "/const/ints" + strings.ReplaceAll(strings.Trim(fmt.Sprint(v), "[]"), " ", "_")
 	return x.shared(name, func() *Value { return x.g.Ints(name, v...) })
 }
 
 // Number is a constant float32 scalar, made once for each.
 func (x *Expansion) Number(v float64) *Value {
-	name := fmt.Sprint("/const/number", float32(v))
+	name := fmt.Sprint(x.g.within+"/const/number", float32(v))
 	return x.shared(name, func() *Value { return x.g.Scalar(name, v) })
 }
 

@@ -40,18 +40,7 @@ func (g *Graph) Model(meta Meta) (*onnxpb.ModelProto, error) {
 	if len(g.outputs) == 0 {
 		return nil, fmt.Errorf("graph: %s: no outputs", g.name)
 	}
-	pb := &onnxpb.GraphProto{Name: g.name, Node: g.nodes, Initializer: g.needed()}
-	for _, v := range g.inputs {
-		pb.Input = append(pb.Input, v.info())
-	}
-	for _, v := range g.outputs {
-		pb.Output = append(pb.Output, v.info())
-	}
-	for _, v := range g.interm {
-		if !slices.Contains(g.outputs, v) {
-			pb.ValueInfo = append(pb.ValueInfo, v.info(g.totals()...))
-		}
-	}
+	pb := g.proto()
 	m := &onnxpb.ModelProto{
 		IrVersion: irVersion(g.opsets[""]), ProducerName: meta.Producer, ProducerVersion: meta.Version, Graph: pb,
 	}
@@ -70,6 +59,23 @@ func (g *Graph) Model(meta Meta) (*onnxpb.ModelProto, error) {
 		m.MetadataProps = append(m.MetadataProps, &onnxpb.StringStringEntryProto{Key: p[0], Value: p[1]})
 	}
 	return m, nil
+}
+
+// proto is the graph as its file holds it.
+func (g *Graph) proto() *onnxpb.GraphProto {
+	pb := &onnxpb.GraphProto{Name: g.name, Node: g.nodes, Initializer: g.needed()}
+	for _, v := range g.inputs {
+		pb.Input = append(pb.Input, v.info())
+	}
+	for _, v := range g.outputs {
+		pb.Output = append(pb.Output, v.info())
+	}
+	for _, v := range g.interm {
+		if !slices.Contains(g.outputs, v) {
+			pb.ValueInfo = append(pb.ValueInfo, v.info(g.totals()...))
+		}
+	}
+	return pb
 }
 
 // Marshal returns the model's bytes; the same model gives the same bytes.

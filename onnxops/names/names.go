@@ -40,8 +40,11 @@ const (
 	Value = "value"
 )
 
-// Window is the state of a short convolution: what it saw of the last tokens.
-const Window = "window"
+// States that mixers carry.
+const (
+	Window    = family.WindowState
+	Recurrent = family.RecurrentState
+)
 
 // Prefixes of caches, which grow by a call's tokens, and of states, which do not.
 const (

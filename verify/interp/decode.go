@@ -16,7 +16,7 @@ import (
 type step struct {
 	name, op, domain string
 	opset            int64
-	attrs            map[string]any // float32, int64, string, []float32, []int64, []string, *weight
+	attrs            map[string]any // float32, int64, string, []float32, []int64, []string, *weight, *Program
 	in, out          []int64
 	kernel           *kernel
 	drop             []int64 // values last used here
@@ -68,6 +68,8 @@ func (r *recorder) ApplyOperation(o onnx.Operation, outputs ...graph.Node) error
 			s.opset = v.(int64)
 		case strings.HasPrefix(name, attrTensor):
 			s.attrs[strings.TrimPrefix(name, attrTensor)] = r.twin.tensors[v.(string)]
+		case strings.HasPrefix(name, attrBody):
+			s.attrs[strings.TrimPrefix(name, attrBody)] = r.twin.bodies[v.(string)]
 		default:
 			s.attrs[name] = v
 		}

@@ -65,7 +65,7 @@ func (t *twin) inline(n *onnxpb.NodeProto, name string, s *scope) error {
 		t.addInput(w.name)
 		return nil
 	}
-	if attrs, err = t.setAside(attrs); err != nil {
+	if attrs, err = t.setAside(attrs, s); err != nil {
 		return err
 	}
 	t.addNode(&onnxpb.NodeProto{OpType: n.GetOpType(), Input: inputs, Output: outputs, Attribute: attrs}, name, domain, opset)

@@ -63,7 +63,25 @@ func TestLoadRefuses(t *testing.T) {
 		{"graph attribute", func(b *graphBuilder, _ *onnxpb.ModelProto) {
 			b.g.Node[0] = node("If", []string{"a"}, []string{"y"},
 				&onnxpb.AttributeProto{Name: "then_branch", Type: onnxpb.AttributeProto_GRAPH, G: &onnxpb.GraphProto{}})
-		}, `attribute "then_branch": GRAPH attributes are not supported`},
+		}, `attribute "then_branch": Graph is empty`},
+		{"body that reads what is around it", func(b *graphBuilder, _ *onnxpb.ModelProto) {
+			b.g.Node[0] = scanNode("b", func(g *onnxpb.GraphProto) {})
+		}, `attribute "body": node "/given" (Mul): input "b" is not computed before it`},
+		{"body without its output", func(b *graphBuilder, _ *onnxpb.ModelProto) {
+			b.g.Node[0] = scanNode("slice", func(g *onnxpb.GraphProto) { g.Output[0].Name = "none" })
+		}, `attribute "body": output "none" is not computed by the graph`},
+		{"bodies without end", func(b *graphBuilder, m *onnxpb.ModelProto) {
+			b.domains = []string{"own"}
+			m.OpsetImport = b.model().OpsetImport
+			call := node("again", []string{"slice"}, []string{"given"})
+			call.Domain = "own"
+			inner := scanNode("slice", func(g *onnxpb.GraphProto) { g.Node = []*onnxpb.NodeProto{call} })
+			m.Functions = []*onnxpb.FunctionProto{{Domain: "own", Name: "again", Input: []string{"a"}, Output: []string{"y"},
+				OpsetImport: m.OpsetImport, Node: []*onnxpb.NodeProto{inner}}}
+			outer := node("again", []string{"a"}, []string{"y"})
+			outer.Domain = "own"
+			b.g.Node[0] = outer
+		}, "graphs lie in one another deeper than 4"},
 		{"reference outside a function", func(b *graphBuilder, _ *onnxpb.ModelProto) {
 			b.g.Node[0] = node("Softmax", []string{"a"}, []string{"y"}, refAttr("axis", "axis", onnxpb.AttributeProto_INT))
 		}, `refers to "axis", which the function does not declare`},
@@ -186,4 +204,17 @@ func TestExternalData(t *testing.T) {
 			}
 		})
 	}
+}
+
+// scanNode runs over the elements of a: its body multiplies each by a value of that
+// name.
+func scanNode(by string, edit func(g *onnxpb.GraphProto)) *onnxpb.NodeProto {
+	body := &onnxpb.GraphProto{Name: "step",
+		Input:  []*onnxpb.ValueInfoProto{{Name: "slice"}},
+		Node:   []*onnxpb.NodeProto{node("Mul", []string{"slice", by}, []string{"given"})},
+		Output: []*onnxpb.ValueInfoProto{{Name: "given"}},
+	}
+	edit(body)
+	return node("Scan", []string{"a"}, []string{"y"}, intAttr("num_scan_inputs", 1),
+		&onnxpb.AttributeProto{Name: "body", Type: onnxpb.AttributeProto_GRAPH, G: body})
 }

@@ -7,9 +7,11 @@ import (
 	"math/rand/v2"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
 // randomArray has few axes and small dimensions, so that shapes often fit.
@@ -49,10 +51,26 @@ func randomAttribute(r *rand.Rand, typ string) any {
 			list[i] = n[r.IntN(len(n))]
 		}
 		return list
+	case "g":
+		return handedOn()
 	default:
 		return &weight{dtype: tensor.F32, shape: []int{1}, raw: make([]byte, 4)}
 	}
 }
+
+// handedOn carries one value and cuts another, and gives both on.
+var handedOn = sync.OnceValue(func() *Program {
+	g := &onnxpb.GraphProto{
+		Input:  []*onnxpb.ValueInfoProto{{Name: "state"}, {Name: "slice"}},
+		Node:   []*onnxpb.NodeProto{node("Identity", []string{"state"}, []string{"next"}), node("Identity", []string{"slice"}, []string{"given"})},
+		Output: []*onnxpb.ValueInfoProto{{Name: "next"}, {Name: "given"}},
+	}
+	p, err := Load(&onnxpb.ModelProto{Graph: g, OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: 23}}}, "")
+	if err != nil {
+		panic(err)
+	}
+	return p
+})
 
 // No inputs and attributes that the table lets through make a kernel panic,
 // and what it returns fills its shape.

@@ -25,7 +25,7 @@ type Program struct {
 // model holds that cannot be run: an operator, an attribute, an element type.
 func Load(model *onnxpb.ModelProto, dir string) (*Program, error) {
 	files := &externalFiles{dir: dir}
-	p, err := load(model, files)
+	p, _, err := load(model, files, 0, 0)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("interp: %w", err), files.close())
 	}
@@ -42,14 +42,16 @@ func (p *Program) Inputs() []string { return portNames(p.inputs) }
 // Outputs are the names of the values a run returns, in the model's order.
 func (p *Program) Outputs() []string { return portNames(p.outputs) }
 
-func load(model *onnxpb.ModelProto, files *externalFiles) (*Program, error) {
-	t, err := buildTwin(model, files)
+// load makes a program, and counts the nodes visited. depth is how many graphs are
+// around this one.
+func load(model *onnxpb.ModelProto, files *externalFiles, visited, depth int) (*Program, int, error) {
+	t, err := buildTwin(model, files, visited, depth)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	r, inputs, outputs, err := decode(t)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	p := &Program{
 		steps:   r.steps,
@@ -76,7 +78,7 @@ func load(model *onnxpb.ModelProto, files *externalFiles) (*Program, error) {
 		if t.weights[in.GetName()] == nil {
 			port, err := newPort(in)
 			if err != nil {
-				return nil, fmt.Errorf("input %q: %w", in.GetName(), err)
+				return nil, 0, fmt.Errorf("input %q: %w", in.GetName(), err)
 			}
 			p.inputs = append(p.inputs, port)
 		}
@@ -84,12 +86,12 @@ func load(model *onnxpb.ModelProto, files *externalFiles) (*Program, error) {
 	for i, out := range g.GetOutput() {
 		port, err := newPort(out)
 		if err != nil {
-			return nil, fmt.Errorf("output %q: %w", out.GetName(), err)
+			return nil, 0, fmt.Errorf("output %q: %w", out.GetName(), err)
 		}
 		p.outputs = append(p.outputs, port)
 		p.output[out.GetName()] = outputs[i]
 	}
-	return p, p.plan(inputs)
+	return p, t.visited, p.plan(inputs)
 }
 
 // plan checks that every value is computed before it is used, and notes after

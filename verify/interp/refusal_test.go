@@ -54,6 +54,13 @@ func TestKernelsRefuse(t *testing.T) {
 		{"shapes", "", "Add", []*Array{zeros(2), zeros(3)}, nil, `node "/y" (Add): shapes [[2] [3]] do not broadcast (inputs float[2], float[3])`},
 		{"kinds", "", "Add", []*Array{zeros(2), i64(1, 2)}, nil, "input 1 is int[2]; want [float]"},
 		{"division by zero", "", "Div", []*Array{i64(1), i64(0)}, nil, "integer division by zero"},
+		{"scan of other steps", "", "Scan", []*Array{zeros(2), zeros(3)}, []*onnxpb.AttributeProto{intAttr("num_scan_inputs", 2), twoSlices}, "input 1 has 3 steps, another 2"},
+		{"scan backwards", "", "Scan", []*Array{zeros(2), zeros(2)}, []*onnxpb.AttributeProto{intAttr("num_scan_inputs", 2), twoSlices, intsAttr("scan_input_directions", 0, 1)}, "runs backwards"},
+		{"scan of no steps", "", "Scan", []*Array{zeros(0), zeros(0)}, []*onnxpb.AttributeProto{intAttr("num_scan_inputs", 2), twoSlices}, "has no steps"},
+		{"scan of another count", "", "Scan", []*Array{zeros(2), zeros(2)}, []*onnxpb.AttributeProto{intAttr("num_scan_inputs", 0), twoSlices}, "num_scan_inputs is 0 with 2 inputs"},
+		{"scan without a body", "", "Scan", []*Array{zeros(2)}, []*onnxpb.AttributeProto{intAttr("num_scan_inputs", 1)}, `attribute "body" is missing`},
+		{"scan of an axis", "", "Scan", []*Array{zeros(2), zeros(2)}, []*onnxpb.AttributeProto{intAttr("num_scan_inputs", 2), twoSlices, intsAttr("scan_input_axes", 0, 1)}, "axis 1 is outside [-1, 0]"},
+		{"scan's step", "", "Scan", []*Array{zeros(2, 2), zeros(2, 3)}, []*onnxpb.AttributeProto{intAttr("num_scan_inputs", 2), twoSlices}, `step 0: node "/given" (Add): shapes [[2] [3]] do not broadcast`},
 		{"gather past the end", "", "Gather", []*Array{zeros(3, 2), i64(3)}, nil, "index 3 is outside [-3, 2]"},
 		{"gather before the start", "", "Gather", []*Array{zeros(3, 2), i64(-4)}, nil, "index -4 is outside [-3, 2]"},
 		{"gather elements", "", "GatherElements", []*Array{zeros(3), i64(5)}, nil, "index 5 is outside [-3, 2]"},
@@ -129,3 +136,10 @@ func TestHiddenKeysDoNotSpread(t *testing.T) {
 		t.Errorf("y = %v, want [5 0]", y)
 	}
 }
+
+// twoSlices is the body of a scan that adds the slices of two inputs.
+var twoSlices = &onnxpb.AttributeProto{Name: "body", Type: onnxpb.AttributeProto_GRAPH, G: &onnxpb.GraphProto{
+	Input:  []*onnxpb.ValueInfoProto{{Name: "p"}, {Name: "q"}},
+	Node:   []*onnxpb.NodeProto{node("Add", []string{"p", "q"}, []string{"given"})},
+	Output: []*onnxpb.ValueInfoProto{{Name: "given"}},
+}}

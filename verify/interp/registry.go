@@ -21,7 +21,7 @@ type kernel struct {
 
 	min, max int    // inputs; max unlimited: any number
 	out      int    // outputs at most
-	attrs    string // "name:type", types i f s is fs t as in the attribute's field
+	attrs    string // "name:type", types i f s is fs t g as in the attribute's field
 	since    int64  // operator set that introduced it, where later than oldestOpset
 	lazy     bool   // takes undecoded weights
 	gaps     bool   // some of the first min inputs may be left out too
@@ -100,7 +100,9 @@ var kernels = map[opKey]kernel{
 	{"", "ReduceMin"}:  {run: reduce(minOf), min: 1, max: 2, out: 1, attrs: "axes:is keepdims:i noop_with_empty_axes:i"},
 	{"", "MatMul"}:     {run: matMul, min: 2, max: 2, out: 1, lazy: true},
 	{"", "Gemm"}:       {run: gemm, min: 2, max: 3, out: 1, lazy: true, attrs: "alpha:f beta:f transA:i transB:i"},
-	{"", "Softmax"}:    {run: softmax, min: 1, max: 1, out: 1, attrs: "axis:i"},
+	{"", "Scan"}: {run: scan, min: 1, max: unlimited, out: unlimited,
+		attrs: "body:g num_scan_inputs:i scan_input_axes:is scan_input_directions:is scan_output_axes:is scan_output_directions:is"},
+	{"", "Softmax"}: {run: softmax, min: 1, max: 1, out: 1, attrs: "axis:i"},
 
 	// norms
 	{"", "RMSNormalization"}:                        {run: rmsNorm, min: 2, max: 2, out: 1, since: 23, attrs: "axis:i epsilon:f stash_type:i"},
@@ -183,6 +185,8 @@ func attributeType(v any) string {
 		return "fs"
 	case *weight:
 		return "t"
+	case *Program:
+		return "g"
 	default:
 		return fmt.Sprintf("%T", v)
 	}

@@ -14,6 +14,7 @@ const (
 	attrDomain = "pecvt.domain"
 	attrOpset  = "pecvt.opset"
 	attrTensor = "pecvt.tensor." // + the name of a tensor-valued attribute
+	attrBody   = "pecvt.body."   // + the name of a graph-valued one
 )
 
 // unusedPrefix begins the twin's names of outputs that the node leaves out.
@@ -24,16 +25,19 @@ type twin struct {
 	model   *onnxpb.ModelProto
 	weights map[string]*weight // values that come from the model, not the caller
 	tensors map[string]*weight // tensor-valued attributes, by their string
+	bodies  map[string]*Program
 
+	source    *onnxpb.ModelProto
 	functions map[functionKey]*onnxpb.FunctionProto
 	files     *externalFiles
 	defined   map[string]bool
 	reserved  map[string]bool // values of the graph itself: they keep their names
 	unused    int             // names given to outputs left out
 	visited   int             // nodes seen while inlining
+	depth     int             // graphs around this one
 }
 
-func buildTwin(m *onnxpb.ModelProto, files *externalFiles) (*twin, error) {
+func buildTwin(m *onnxpb.ModelProto, files *externalFiles, visited, depth int) (*twin, error) {
 	g := m.GetGraph()
 	if g == nil {
 		return nil, fmt.Errorf("the model holds no graph")
@@ -46,8 +50,12 @@ func buildTwin(m *onnxpb.ModelProto, files *externalFiles) (*twin, error) {
 		},
 		weights:   map[string]*weight{},
 		tensors:   map[string]*weight{},
+		bodies:    map[string]*Program{},
+		source:    m,
 		functions: map[functionKey]*onnxpb.FunctionProto{},
 		files:     files,
+		visited:   visited,
+		depth:     depth,
 		defined:   map[string]bool{},
 		reserved:  map[string]bool{},
 	}
@@ -157,8 +165,8 @@ func (t *twin) addNode(n *onnxpb.NodeProto, name, domain string, opset int64) {
 	t.model.Graph.Node = append(t.model.Graph.Node, n)
 }
 
-// setAside moves tensor-valued attributes to the side table.
-func (t *twin) setAside(attrs []*onnxpb.AttributeProto) ([]*onnxpb.AttributeProto, error) {
+// setAside moves attributes that are tensors or graphs to the side tables.
+func (t *twin) setAside(attrs []*onnxpb.AttributeProto, s *scope) ([]*onnxpb.AttributeProto, error) {
 	out := make([]*onnxpb.AttributeProto, len(attrs))
 	for i, a := range attrs {
 		out[i] = a
@@ -173,6 +181,14 @@ func (t *twin) setAside(attrs []*onnxpb.AttributeProto) ([]*onnxpb.AttributeProt
 			key := strconv.Itoa(len(t.tensors))
 			t.tensors[key] = w
 			out[i] = stringAttr(attrTensor+a.GetName(), key)
+		case onnxpb.AttributeProto_GRAPH:
+			p, err := t.body(a.GetG(), s)
+			if err != nil {
+				return nil, fmt.Errorf("attribute %q: %w", a.GetName(), err)
+			}
+			key := strconv.Itoa(len(t.bodies))
+			t.bodies[key] = p
+			out[i] = stringAttr(attrBody+a.GetName(), key)
 		default:
 			return nil, fmt.Errorf("attribute %q: %v attributes are not supported", a.GetName(), a.GetType())
 		}

@@ -40,6 +40,8 @@ type State struct {
 	// Window is what a short convolution saw of the last tokens, (B, taps − 1,
 	// channels).
 	Window []float64
+	// Recurrent is what a mixer sums over all tokens before, (B, heads, ...).
+	Recurrent []float64
 }
 
 // push adds the next layer.

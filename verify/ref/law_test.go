@@ -394,7 +394,7 @@ func clone(c *Cache) *Cache {
 	for i := range c.Keys {
 		s := c.States[i]
 		out.Keys, out.Values = append(out.Keys, slices.Clone(c.Keys[i])), append(out.Values, slices.Clone(c.Values[i]))
-		out.States = append(out.States, State{slices.Clone(s.Features), slices.Clone(s.Sums), slices.Clone(s.Phase), slices.Clone(s.LastKey), slices.Clone(s.LastValue), slices.Clone(s.Window)})
+		out.States = append(out.States, State{slices.Clone(s.Features), slices.Clone(s.Sums), slices.Clone(s.Phase), slices.Clone(s.LastKey), slices.Clone(s.LastValue), slices.Clone(s.Window), slices.Clone(s.Recurrent)})
 	}
 	return out
 }

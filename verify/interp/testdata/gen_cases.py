@@ -427,10 +427,24 @@ def choices():
     op("topk_smallest_int", "TopK", {"x": i(3, 1, 2, 1, 0, 3, 3), "k": i(7)}, ["v", "p"], attrs={"largest": 0})
 
 
+def loops():
+    """A decaying sum over the slices of an input, which carries a state. Last, for the same reason."""
+    def body(state, x, g):
+        return h.make_graph(
+            [h.make_node("Mul", ["s", "gate"], ["kept"]), h.make_node("Add", ["kept", "slice"], ["next"]),
+             h.make_node("Mul", ["next", "two"], ["given"])], "step",
+            [h.make_tensor_value_info("s", T.FLOAT, state), h.make_tensor_value_info("slice", T.FLOAT, x), h.make_tensor_value_info("gate", T.FLOAT, g)],
+            [h.make_tensor_value_info("next", T.FLOAT, state), h.make_tensor_value_info("given", T.FLOAT, state)],
+            initializer=[h.make_tensor("two", T.FLOAT, [], [2.0])])
+    op("scan", "Scan", {"s0": f(2, 3), "x": f(5, 2, 3), "g": f(5, 1)}, ["last", "y"], attrs={"body": body([2, 3], [2, 3], [1]), "num_scan_inputs": 2}, reference=False, out_types=[T.FLOAT, T.FLOAT])
+    op("scan_axes", "Scan", {"s0": f(2, 3), "x": f(2, 4, 3), "g": f(1, 4)}, ["last", "y"], reference=False, out_types=[T.FLOAT, T.FLOAT],
+       attrs={"body": body([2, 3], [2, 3], [1]), "num_scan_inputs": 2, "scan_input_axes": [1, 1], "scan_output_axes": [-1]})
+
+
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
     for old in HERE.iterdir():
         old.unlink()
-    for group in [elementwise, types, shapes, sums, norms, rotary, attention, gqa, functions, weights, choices, lambda: gqa(last=True)]:
+    for group in [elementwise, types, shapes, sums, norms, rotary, attention, gqa, functions, weights, choices, lambda: gqa(last=True), loops]:
         group()
     print(len(list(HERE.glob("*.onnx"))), "cases")

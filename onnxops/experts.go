@@ -106,8 +106,8 @@ func (e *emitter) grouped(prefix string, by *graph.Value, r *family.Router) *gra
 	}
 	size := r.Linear.Weight.Shape[0] / int64(r.Groups)
 	groups := op("", "Reshape", by, e.ints(fmt.Sprintf("groups%dx%d", r.Groups, size), -1, int64(r.Groups), size))
-	two := e.topK(prefix+"/best", groups, e.ints("each2", 2), false)[0]
-	sums := e.g.Op("ReduceSum", names.Node(prefix+"/best", "ReduceSum"), []*graph.Value{two, e.ints("axis2", 2)}, graph.IntAttr("keepdims", 0))
+	best := e.topK(prefix+"/best", groups, e.ints(fmt.Sprintf("each%d", r.GroupBest), int64(r.GroupBest)), false)[0]
+	sums := e.g.Op("ReduceSum", names.Node(prefix+"/best", "ReduceSum"), []*graph.Value{best, e.ints("axis2", 2)}, graph.IntAttr("keepdims", 0))
 	kept := e.topK(prefix+"/kept", sums, e.ints(fmt.Sprintf("each%d", r.KeptGroups), int64(r.KeptGroups)), false)[1]
 	same := op("/kept", "Equal", op("/kept", "Unsqueeze", kept, e.ints("axis2", 2)), e.upTo(r.Groups))
 	marks := e.g.Op("Cast", names.Node(prefix+"/kept", "Cast"), []*graph.Value{same}, graph.IntAttr("to", int(graph.Int64)))

@@ -26,6 +26,15 @@ var withoutForm = map[string]string{
 	"glm4_moe":         onnxops.AttentionORT, // planes in halves, as nemotron
 	"minimax_m2":       onnxops.AttentionORT, // the same
 	"nanochat":         onnxops.AttentionORT, // norms after the rotation
+
+	// latent attention: keys that share a slice
+	"deepseek_v2":        onnxops.AttentionORT,
+	"deepseek_v2-groups": onnxops.AttentionORT,
+	"glm4_moe_lite":      onnxops.AttentionORT,
+	"sarvam_mla":         onnxops.AttentionORT,
+	"axk1":               onnxops.AttentionORT,
+	"minicpm3":           onnxops.AttentionORT,
+	"minicpm3-factors":   onnxops.AttentionORT,
 }
 
 // TestFamilies verifies the graphs of every family of testdata/families, in both
@@ -87,7 +96,7 @@ func TestFamilies(t *testing.T) {
 // held against their source. The others are converted by make families.
 func TestRewritesOfFamilies(t *testing.T) {
 	runtimePresent(t)
-	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3", "deepseek_v3", "gpt_oss"} { // one of each part
+	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3", "deepseek_v3", "gpt_oss", "deepseek_v2-groups", "minicpm3-factors"} { // one of each part
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := conversion{model: "families/" + name, to: "hope", maxLength: 120}

@@ -2,6 +2,7 @@ package families
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
 )
@@ -19,11 +20,15 @@ var deepseekV3 = family.Spec{
 	OBias: family.Rule{Key: "attention_bias"},
 	Latent: &family.LatentRule{QRank: 1536, Rank: 512, Still: 128, Turned: 64, Value: 128, Eps: 1e-6,
 		Bias: family.Rule{Key: "attention_bias"}},
-	Experts: noaux("n_routed_experts", "num_local_experts"),
-	Rope:    family.RopeDefaults{Theta: 10000, ScoreFactor: true},
-	Reads:   []string{"rope_interleave", "topk_method", "scoring_func", "moe_layer_freq"},
+	Experts: func() *family.ExpertsRule {
+		x := noaux("n_routed_experts", "num_local_experts")
+		x.FirstDefault = 3
+		return x
+	}(),
+	Rope:  family.RopeDefaults{Theta: 10000, ScoreFactor: true},
+	Reads: []string{"rope_interleave", "topk_method", "scoring_func", "moe_layer_freq"},
 	Variant: func(r *family.Reader, s family.Spec) family.Spec {
-		demand(r, "n_group", "topk_group", "first_k_dense_replace", "routed_scaling_factor", "n_shared_experts")
+		demand(r, "n_group", "topk_group", "routed_scaling_factor", "n_shared_experts")
 		noauxAlone(r)
 		return interleavedByKey(r, s)
 	},
@@ -36,13 +41,122 @@ var kimiK2 = func(s family.Spec) family.Spec {
 	return s
 }(deepseekV3)
 
-// noauxAlone refuses the choices of experts that loaders of the family pass over.
-func noauxAlone(r *family.Reader) {
-	for _, c := range []struct{ key, want string }{{"topk_method", "noaux_tc"}, {"scoring_func", "sigmoid"}} {
-		if got := r.TextOr(c.want, c.key); got != c.want {
-			r.Fail(family.Unsupported("%s is %q: loaders of this family compute %s whatever it says", c.key, got, c.want))
+// deepseekV2: deepseek_v3's attention, whose planes are of neighbouring coordinates
+// in every checkpoint, and a mixture of softmax scores, from all experts or from the
+// groups whose best is best.
+var deepseekV2 = func(s family.Spec) family.Spec {
+	s.Name, s.ModelType, s.Architecture = "deepseek_v2", "deepseek_v2", "DeepseekV2ForCausalLM"
+	s.Names = sharedExpert(mixtureNames, "model.layers.{i}.mlp.shared_experts").With(namesOfLatents)
+	s.MaxPositions, s.Interleaved = 2048, true
+	s.Experts = &family.ExpertsRule{Count: []string{"n_routed_experts", "num_experts"}, TopK: expertsTopK, Inner: expertInner, Score: "softmax",
+		Scale: "routed_scaling_factor", Groups: "n_group", KeptGroups: "topk_group", GroupBest: 1, Shared: "n_shared_experts", First: "first_k_dense_replace"}
+	s.Reads = []string{"topk_method", "scoring_func", "moe_layer_freq", "norm_topk_prob", "n_group", "topk_group"}
+	s.Variant = func(r *family.Reader, s family.Spec) family.Spec {
+		demand(r, "n_shared_experts")
+		onlyValue(r, "scoring_func", "softmax")
+		everyLayer(r)
+		refuse(r, "norm_topk_prob", "loaders of this family disagree on it (transformers 5 passes over it, DeepSeek's own code divides the weights by their sum)")
+		switch method := r.TextOr("greedy", "topk_method"); method {
+		case "greedy":
+			x := *s.Experts
+			x.Groups, x.KeptGroups = "", ""
+			s.Experts = &x
+		case "group_limited_greedy":
+			demand(r, "n_group", "topk_group")
+		default:
+			r.Fail(family.Unsupported("topk_method is %q: expected greedy or group_limited_greedy", method))
+		}
+		return s
+	}
+	return s
+}(deepseekV3)
+
+// glm4MoELite: deepseek_v3 with a list of the layers that have a mixture, all but the
+// first one where it is absent.
+var glm4MoELite = func(s family.Spec) family.Spec {
+	s.Name, s.ModelType, s.Architecture = "glm4_moe_lite", "glm4_moe_lite", "Glm4MoeLiteForCausalLM"
+	s.Eps, s.MaxPositions, s.Tied = 1e-5, 202752, false
+	s.Latent = &family.LatentRule{QRank: 768, Rank: 512, Still: 192, Turned: 64, Value: 256, Eps: 1e-6, Bias: s.Latent.Bias}
+	x := noaux("n_routed_experts", "num_local_experts")
+	x.Types, x.FirstDefault = "mlp_layer_types", 1
+	s.Experts = x
+	s.Variant = func(r *family.Reader, s family.Spec) family.Spec {
+		demand(r, "routed_scaling_factor", "n_shared_experts")
+		noauxAlone(r)
+		if first := r.SizeOrZero("first_k_dense_replace", 1); !r.C.Has("mlp_layer_types") && r.Err == nil && first != 1 {
+			r.Fail(family.Unsupported("first_k_dense_replace is %d without mlp_layer_types: loaders of this family have one dense layer whatever it says; write mlp_layer_types", first))
+		}
+		return interleavedByKey(r, s)
+	}
+	return s
+}(deepseekV3)
+
+// sarvamMLA: deepseek_v3 under a name and keys of its own, which stock loaders read
+// by the same class; published configurations write the rank beside the turned size
+// in head_dim, and yarn as deepseek_yarn.
+var sarvamMLA = func(s family.Spec) family.Spec {
+	s.Name, s.ModelType = "sarvam_mla", "sarvam_mla"
+	s.Experts = func() *family.ExpertsRule {
+		x := noaux("n_routed_experts", "num_experts", "num_local_experts")
+		x.FirstDefault = 1
+		return x
+	}()
+	latent := *s.Latent
+	latent.QRank, latent.Joined = 0, true
+	s.Latent = &latent
+	s.Rope.DeepSeekYarn = true
+	s.Reads = append(slices.Clone(s.Reads), "q_head_dim", "num_shared_experts")
+	s.Variant = func(r *family.Reader, s family.Spec) family.Spec {
+		if !r.C.Has("n_shared_experts") && r.C.Has("num_shared_experts") {
+			x := *s.Experts
+			x.Shared = "num_shared_experts"
+			s.Experts = &x
+		} else {
+			demand(r, "n_shared_experts")
+		}
+		demand(r, "routed_scaling_factor")
+		noauxAlone(r)
+		return interleavedByKey(r, s)
+	}
+	return s
+}(deepseekV3)
+
+// axK1: deepseek_v3 with a norm of each mixture's output, and no correction in some
+// checkpoints, which store that norm for dense layers too, where nothing reads it.
+var axK1 = func(s family.Spec) family.Spec {
+	s.Name, s.ModelType, s.Architecture = "axk1", "axk1", "AXK1ForCausalLM"
+	s.Names = s.Names.With(func(n *family.Names) { n.MLPOutNorm = "model.layers.{i}.post_mlp_layernorm" })
+	s.MaxPositions = 32768
+	x := noaux("n_routed_experts", "num_local_experts")
+	x.Types, x.FirstDefault, x.MayMiss = "mlp_layer_types", 1, true
+	s.Experts = x
+	s.Adjust = func(_ *family.Reader, m *family.Model) {
+		for i := range m.Blocks {
+			if b := &m.Blocks[i]; b.Mixture() == nil {
+				m.Ignored = append(m.Ignored, b.MLPOutNorm.Weight.Tensor)
+				b.MLPOutNorm = nil
+			}
 		}
 	}
+	return s
+}(deepseekV3)
+
+// noauxAlone refuses the choices of experts that loaders of the family pass over.
+func noauxAlone(r *family.Reader) {
+	onlyValue(r, "topk_method", "noaux_tc")
+	onlyValue(r, "scoring_func", "sigmoid")
+	everyLayer(r)
+}
+
+// onlyValue refuses any other value of a key that loaders of the family pass over.
+func onlyValue(r *family.Reader, key, want string) {
+	if got := r.TextOr(want, key); got != want {
+		r.Fail(family.Unsupported("%s is %q: loaders of this family compute %s whatever it says", key, got, want))
+	}
+}
+
+// everyLayer refuses mixtures in some of the layers behind the dense ones.
+func everyLayer(r *family.Reader) {
 	if every := r.SizeOr(1, "moe_layer_freq"); r.Err == nil && every != 1 {
 		r.Fail(family.Unsupported("moe_layer_freq is %d: loaders of this family have a mixture in every layer behind the dense ones", every))
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/convert/store/storetest"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -69,7 +71,7 @@ func TestDeepSeekRefused(t *testing.T) {
 			t.Errorf("%s %s: %v: want a refusal with %q", c.key, c.value, err, c.want)
 		}
 	}
-	for _, key := range []string{"n_group", "routed_scaling_factor", "first_k_dense_replace"} { // the class has numbers of its own
+	for _, key := range []string{"n_group", "routed_scaling_factor", "n_shared_experts"} { // the class has numbers of its own
 		if _, err := edited(t, "deepseek_v3", func(o *family.Config) { o.Delete(key) }); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("without %s: %v", key, err)
 		}
@@ -79,5 +81,112 @@ func TestDeepSeekRefused(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), `"factor" is missing`) {
 		t.Errorf("a factor of scores without its number: %v", err)
+	}
+}
+
+// What Sarvam's published configurations say beside transformers' spelling.
+func TestSarvamPublished(t *testing.T) {
+	const yarn = `{"beta_fast": 32, "beta_slow": 1, "factor": 4, "mscale": 1.0, "mscale_all_dim": 1.0, "original_max_position_embeddings": 16, `
+	want, err := edited(t, "sarvam_mla", func(c *family.Config) {
+		set(c, "rope_parameters", yarn+`"rope_theta": 500, "rope_type": "yarn"}`)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	published := func(c *family.Config) {
+		for _, key := range []string{"rope_parameters", "n_routed_experts", "n_shared_experts", "qk_head_dim", "n_group", "topk_group"} {
+			c.Delete(key)
+		}
+		set(c, "num_experts", "8", "num_shared_experts", "1", "head_dim", "24", "q_head_dim", "20", "rope_theta", "500", "rope_scaling", yarn+`"type": "deepseek_yarn"}`,
+			"n_group", "4", "topk_group", "2")
+	}
+	got, err := edited(t, "sarvam_mla", published)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.Blocks, want.Blocks) || !reflect.DeepEqual(got.Rope, want.Rope) {
+		t.Error("another model than the golden's")
+	}
+	_, err = edited(t, "deepseek_v3", func(c *family.Config) {
+		c.Delete("rope_parameters")
+		set(c, "rope_scaling", yarn+`"type": "deepseek_yarn"}`)
+	})
+	if err == nil || !strings.Contains(err.Error(), "deepseek_yarn") {
+		t.Errorf("a type that loaders of deepseek_v3 stop at: %v", err)
+	}
+}
+
+// The layers that have a mixture, and what else these families read in their own way.
+func TestLatentFamilies(t *testing.T) {
+	for _, c := range []struct {
+		dir     string
+		keys    []string // "" deletes
+		refused string
+	}{
+		{"glm4_moe_lite", []string{"mlp_layer_types", "", "first_k_dense_replace", ""}, ""},
+		{"glm4_moe_lite", []string{"mlp_layer_types", "", "first_k_dense_replace", "2"}, "first_k_dense_replace"},
+		{"glm4_moe_lite", []string{"first_k_dense_replace", "2"}, ""}, // the list counts
+		{"axk1", []string{"mlp_layer_types", "", "first_k_dense_replace", ""}, ""},
+		{"axk1", []string{"mlp_layer_types", "", "moe_layer_freq", "2"}, "moe_layer_freq"},
+		{"deepseek_v2", []string{"topk_method", `"noaux_tc"`}, "topk_method"},
+		{"deepseek_v2", []string{"norm_topk_prob", "true"}, "norm_topk_prob"},
+		{"deepseek_v2", []string{"scoring_func", `"sigmoid"`}, "scoring_func"},
+		{"deepseek_v2", []string{"n_group", "3", "topk_group", "null"}, ""}, // greedy has no groups
+		{"sarvam_mla", []string{"head_dim", "20"}, "head_dim"},
+	} {
+		m, err := edited(t, c.dir, func(o *family.Config) {
+			for i := 0; i < len(c.keys); i += 2 {
+				if o.Delete(c.keys[i]); c.keys[i+1] != "" {
+					set(o, c.keys[i], c.keys[i+1])
+				}
+			}
+		})
+		if c.refused != "" {
+			if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), c.refused) {
+				t.Errorf("%s %q: %v: want a refusal with %q", c.dir, c.keys, err, c.refused)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s %q: %v", c.dir, c.keys, err)
+		} else if m.Blocks[0].MLP() == nil || m.Blocks[1].Mixture() == nil {
+			t.Errorf("%s %q: want a dense layer, then a mixture", c.dir, c.keys)
+		}
+	}
+	m, err := edited(t, "minicpm3", func(o *family.Config) { set(o, "dim_model_base", "null", "scale_depth", "null") })
+	if err != nil || m.LogitScale != 0 || m.Blocks[0].ResidualScale != 0 || m.EmbedScale != 3 {
+		t.Errorf("minicpm3 with nulls: %v: factors %v, %v, %v", err, m.LogitScale, m.Blocks[0].ResidualScale, m.EmbedScale)
+	}
+}
+
+// A checkpoint of A.X K1 may have no correction, and a norm that dense layers do not
+// read.
+func TestCorrectionMayMiss(t *testing.T) {
+	s, err := store.Open("../../testdata/families/axk1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const correction, norm = "model.layers.1.mlp.gate.e_score_correction_bias", "model.layers.0.post_mlp_layernorm.weight"
+	tensors := map[string]storetest.Tensor{}
+	if _, err := storetest.Copy(s, func(name string, v *storetest.Tensor) error {
+		if tensors[name] = *v; name == "model.layers.0.input_layernorm.weight" {
+			tensors[norm] = *v
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	delete(tensors, correction)
+	stored, err := storetest.New(s.Root(), s.FS(), tensors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := families.Load(stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Blocks[1].Mixture().Router.Correction != nil || m.Blocks[0].MLPOutNorm != nil || m.Blocks[1].MLPOutNorm == nil {
+		t.Error("want no correction, and a norm of the mixture's output alone")
 	}
 }

@@ -50,6 +50,7 @@ func build(r *Reader, spec Spec) *Model {
 		m.Head.Weight = m.Embed
 	}
 	if spec.Experts != nil {
+		m.mayMiss = spec.Experts.MayMiss
 		b.dense = spec.Experts.dense(r, s.layers)
 	}
 	m.Blocks = make([]Block, s.layers)

@@ -1,6 +1,7 @@
 package family
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -69,15 +70,15 @@ func (b *builder) groups(x *ExpertsRule, router *Router, count int) {
 	if r.Present([]string{x.Groups}) == "" {
 		return
 	}
-	router.Groups, router.KeptGroups = r.Size(x.Groups), r.Size(x.KeptGroups)
+	router.Groups, router.KeptGroups, router.GroupBest = r.Size(x.Groups), r.Size(x.KeptGroups), cmp.Or(x.GroupBest, 2)
 	switch n := router.Groups; {
 	case r.Err != nil:
-	case count%n != 0 || router.KeptGroups > n || n > 1 && count/n < 2:
+	case count%n != 0 || router.KeptGroups > n || n > 1 && count/n < router.GroupBest:
 		r.Fail(fmt.Errorf("%s is %d and %s %d: %d experts cannot be chosen from groups so", x.Groups, n, x.KeptGroups, router.KeptGroups, count))
 	case router.TopK > router.KeptGroups*(count/n):
 		r.Fail(fmt.Errorf("%d groups of %d experts hold fewer than the %d to choose", router.KeptGroups, count/n, router.TopK))
 	case n == router.KeptGroups:
-		router.Groups, router.KeptGroups = 0, 0 // nothing is left out
+		router.Groups, router.KeptGroups, router.GroupBest = 0, 0, 0 // nothing is left out
 	}
 }
 

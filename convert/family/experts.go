@@ -19,8 +19,8 @@ type Experts struct {
 // Router chooses experts: s = Score(Linear x), the TopK largest of s + Correction
 // are chosen, and weigh s_e, divided by the sum over those chosen plus Eps where
 // Normalise, times Scale. With Groups, experts follow each other in groups of one
-// size; those outside the KeptGroups groups whose two best sum to most are not
-// chosen (arXiv 2412.19437). Of equals the first one counts.
+// size; those outside the KeptGroups groups whose GroupBest best sum to most are not
+// chosen (two of them: arXiv 2412.19437; one: arXiv 2405.04434). Of equals the first one counts.
 type Router struct {
 	Linear Linear // (experts, hidden)
 	// Score is "softmax" (over all experts) or "sigmoid". A softmax over those
@@ -29,6 +29,7 @@ type Router struct {
 	Correction         *Weight // (experts); nil is none
 	TopK               int
 	Groups, KeptGroups int // 0 is no groups
+	GroupBest          int
 	Normalise          bool
 	Eps, Scale         float64
 }
@@ -93,8 +94,9 @@ type ExpertsRule struct {
 	Eps       float64
 	// Scale is the key of the factor of the experts' weights; empty is 1.
 	Scale string
-	// Groups and KeptGroups are keys; empty is no groups.
+	// Groups and KeptGroups are keys; empty is no groups. GroupBest is Router's; 0 is 2.
 	Groups, KeptGroups string
+	GroupBest          int
 	// Shared is the key of how many experts' sizes the shared expert has,
 	// SharedInner that of its own size.
 	Shared, SharedInner string
@@ -104,9 +106,13 @@ type ExpertsRule struct {
 	// RouterBias: the router has a bias.
 	RouterBias bool
 	// Types is a key that lists "sparse" or "dense" for every layer; First, where
-	// that is absent, one that counts the dense layers before the first mixture.
+	// that is absent, one that counts the dense layers before the first mixture
+	// (FirstDefault, where that is absent too).
 	// Step and Only: every so many layers there is a mixture, but in those listed.
 	Types, First, Step, Only string
+	FirstDefault             int
+	// MayMiss: a checkpoint without the correction has none.
+	MayMiss bool
 }
 
 // keys lists what the rule reads.
@@ -135,8 +141,11 @@ func (x *ExpertsRule) dense(r *Reader, layers int) []bool {
 		return out
 	}
 	if x.First != "" {
-		n, _, err := r.C.Int(x.First)
+		n, ok, err := r.C.Int(x.First)
 		r.Fail(err)
+		if !ok {
+			n = x.FirstDefault
+		}
 		for i := range min(max(n, 0), layers) {
 			out[i] = true
 		}

@@ -64,6 +64,7 @@ type Model struct {
 	base     string               // the base model's prefix of names
 	embed    string               // the embedding's name after it
 	extra    int                  // layers past the last one that are no part of it
+	mayMiss  bool                 // corrections of experts need not be stored
 	values   []func(Source) error // read Parameters into the blocks
 }
 

@@ -48,6 +48,11 @@ func (m *Model) resolve(has func(tensor string) bool) {
 		m.stock[m.headName] = m.Embed.Tensor
 		m.Embed.Tensor, m.Head.Weight.Tensor = m.headName, m.headName
 	}
+	for i := range m.Blocks {
+		if x := m.Blocks[i].Mixture(); x != nil && m.mayMiss && x.Router.Correction != nil && !has(find(x.Router.Correction.Tensor)) {
+			x.Router.Correction = nil
+		}
+	}
 	for _, p := range m.Parts() {
 		for _, w := range p.Weights {
 			if stored := find(w.Tensor); stored != w.Tensor {

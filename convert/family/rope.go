@@ -114,6 +114,8 @@ type RopeDefaults struct {
 	// ScoreFactor: loaders of the family multiply scores by
 	// posenc.RopeParams.ScoreFactor, with any type but "default".
 	ScoreFactor bool
+	// DeepSeekYarn: the type "deepseek_yarn" is yarn.
+	DeepSeekYarn bool
 	// Sliding is of layers of sliding attention, where these turn by a declaration
 	// of their own: rope_parameters then holds one for each type of layer, and
 	// rope_scaling is that of full attention.
@@ -167,6 +169,9 @@ func (m *Model) readRopeDict(key string, dict *Object, headDim int, def RopeDefa
 	}
 	if p.Type == "su" { // the name Phi-3's first configurations used
 		p.Type = "longrope"
+	}
+	if p.Type == "deepseek_yarn" && def.DeepSeekYarn {
+		p.Type = "yarn"
 	}
 	row, err := posenc.FindRopeType(p.Type)
 	if err != nil {

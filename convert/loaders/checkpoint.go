@@ -9,7 +9,7 @@ var (
 	// scaled are those whose rope types mlx-lm reads.
 	scaled = []string{"llama", "qwen2", "qwen3", "olmo2", "smollm3"}
 	// latents have DeepSeek's latent attention in vLLM.
-	latents = []string{"deepseek_v3", "kimi_k2"}
+	latents = []string{"deepseek_v2", "deepseek_v3", "kimi_k2"}
 	// unpacked are those that the partial layout leaves under their own names.
 	unpacked = []string{"qwen2", "qwen3", "olmo2", "smollm3", "starcoder2"}
 )

@@ -65,6 +65,7 @@ func Bases() []Base {
 		{Name: "gpt-oss", Model: "families/gpt_oss", To: "hope"},
 		{Name: "youtu", Model: "families/youtu", To: "hope"},
 		{Name: "deepseek-v3", Model: "families/deepseek_v3", To: "hope"},
+		{Name: "deepseek-v2", Model: "families/deepseek_v2-groups", To: "rope"},
 		{Name: "gemma", Model: "families/gemma", To: "rope"},
 		{Name: "gemma2", Model: "families/gemma2", To: "rope"},
 		{Name: "gemma3", Model: "families/gemma3_text", To: "hope"},

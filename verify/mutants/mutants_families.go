@@ -101,6 +101,9 @@ func familyMutants() []Mutant {
 		inGraph("groups-not-dropped", "glm4-moe", "experts of every group may be chosen", func(g *Graph) {
 			g.node("/layers.1/mlp/router/TopK").Input[0] = g.node("/layers.1/mlp/router/corrected/Add").Output[0]
 		}),
+		inGraph("groups-by-two", "deepseek-v2", "groups of experts are kept by their two best instead of the best", func(g *Graph) {
+			g.node("/layers.1/mlp/router/groups/best/TopK").Input[1] = g.ints(2)
+		}),
 		inGraph("experts-unscaled", "glm4-moe", "the experts' weights lack their factor", func(g *Graph) { g.bypass("/layers.1/mlp/router/scaled/Mul") }),
 		inGraph("shared-expert-missing", "glm4-moe", "the shared expert is not added", func(g *Graph) { g.bypass("/layers.1/mlp/experts/shared/Add") }),
 		inGraph("experts-swapped", "qwen3-moe", "expert 1 computes with expert 2's rows down", func(g *Graph) {

@@ -106,7 +106,7 @@ func (p *pass[T]) route(ctx context.Context, r *family.Router, at func(place str
 			add(by, correction)
 		}
 		if r.Groups > 0 {
-			dropGroups(by, r.Groups, r.KeptGroups)
+			dropGroups(by, r.Groups, r.KeptGroups, r.GroupBest)
 		}
 		best := largest(by, r.TopK)
 		var total T
@@ -124,14 +124,14 @@ func (p *pass[T]) route(ctx context.Context, r *family.Router, at func(place str
 	return chosen, nil
 }
 
-// dropGroups makes the scores of all but the kept groups −∞: those whose two best
-// scores sum to most stay.
-func dropGroups[T Float](by []T, groups, kept int) {
+// dropGroups makes the scores of all but the kept groups −∞: those whose best scores
+// sum to most stay.
+func dropGroups[T Float](by []T, groups, kept, best int) {
 	size := len(by) / groups
 	sums := make([]T, groups)
 	for g := range sums {
 		of := by[g*size : (g+1)*size]
-		for _, e := range largest(of, 2) {
+		for _, e := range largest(of, best) {
 			sums[g] += of[e]
 		}
 	}

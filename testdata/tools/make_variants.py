@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""Forms of a family that make_families.py's model of it does not have.
+
+    python testdata/tools/make_variants.py [NAME...]     testdata/families/NAME
+
+The same sizes, random weights and answers; keys of the configuration stand in ROWS beside the type.
+"""
+import os, sys
+import make_families as f
+
+ROWS = {
+    # experts of the groups whose best one is best; queries without a latent
+    'deepseek_v2-groups': ('deepseek_v2', dict(topk_method='group_limited_greedy', n_group=4, topk_group=2, n_routed_experts=8, q_lora_rank=None)),
+    # a factor of the logits
+    'minicpm3-factors': ('minicpm3', dict(dim_model_base=20, scale_emb=5)),
+}
+
+
+def main(*names):
+    for name in names or ROWS:
+        t, keys = ROWS[name]
+        row = f.X[t]
+        f.X[t] = lambda p: dict(row(p), **keys)
+        try:
+            r = f.make(t, f.C, os.path.join(f.HERE, '..', 'families', name))
+        finally:
+            f.X[t] = row
+        print(f"{name:22} {r['bytes'] // 1000:5} KB  f32err {r['f32err']:.1e}  reload {r['reload']:.1e}  seed {r['seed']}", flush=True)
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])

@@ -51,13 +51,16 @@ func (e *emitter) flatHeads(layer int, a *family.Attention, x *graph.Value) (q, 
 	flat := func(width int) *graph.Value {
 		return e.shape(names.FlatShape(width), int64(width))
 	}
-	apart := e.opts.Linear == LinearMatMul || a.QNorm != nil || a.KNorm != nil || a.Clip != 0 || a.QueryScale != nil || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
+	apart := e.opts.Linear == LinearMatMul || a.QNorm != nil || a.KNorm != nil || a.Clip != 0 || a.ValueScale != 0 || a.QueryScale != nil || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
 	if !apart {
 		return e.packedHeads(layer, a, x, flat), nil, nil
 	}
 	heads := func(side names.Side, n int, l family.Linear, norm *family.Norm) *graph.Value {
 		at := func(place string) string { return names.Layer(layer, place) }
 		v := e.clipped(at(side.Clipped()), e.linear(at(side.Proj()), x, l), a.Clip)
+		if side == names.V {
+			v = e.scaled(names.Node(at(side.Scaled()), "Mul"), v, a.ValueScale)
+		}
 		if norm != nil {
 			if norm.Size == a.QKDim {
 				v = e.g.Op("Reshape", at(side.Norm())+names.Reshape, []*graph.Value{v, e.headShape(n, a.QKDim)})

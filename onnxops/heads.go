@@ -61,6 +61,9 @@ func (e *emitter) headPart(l *layer, side names.Side, n int, w family.Linear, s 
 	part := string(side)
 	d := tieSize(a, part)
 	v := e.clipped(l.at(side.Clipped()), e.linear(l.at(side.Proj()), l.from(side), w), a.Clip)
+	if side == names.V {
+		v = e.scaled(names.Node(l.at(side.Scaled()), "Mul"), v, a.ValueScale)
+	}
 	over := norm != nil && norm.Size != d // all heads together, before they part
 	if over {
 		v = e.norm(l.at(side.Norm()), v, norm)

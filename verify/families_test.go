@@ -26,6 +26,8 @@ var withoutForm = map[string]string{
 	"glm4_moe":         onnxops.AttentionORT, // planes in halves, as nemotron
 	"minimax_m2":       onnxops.AttentionORT, // the same
 	"nanochat":         onnxops.AttentionORT, // norms after the rotation
+	"flint":            onnxops.AttentionORT, // layers that do not turn
+	"mimo_v2_flash":    onnxops.AttentionORT, // values of another size than keys
 
 	// latent attention: keys that share a slice
 	"deepseek_v2":        onnxops.AttentionORT,
@@ -96,7 +98,7 @@ func TestFamilies(t *testing.T) {
 // held against their source. The others are converted by make families.
 func TestRewritesOfFamilies(t *testing.T) {
 	runtimePresent(t)
-	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3", "deepseek_v3", "gpt_oss", "deepseek_v2-groups", "minicpm3-factors"} { // one of each part
+	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "deepseek_v2-groups", "minicpm3-factors"} { // one of each part
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := conversion{model: "families/" + name, to: "hope", maxLength: 120}

@@ -54,6 +54,46 @@ func TestLayerBases(t *testing.T) {
 	}
 }
 
+// The keys of mimo_v2_flash as it is published: what stock loaders pass over must be
+// what they compute.
+func TestMiMoPublished(t *testing.T) {
+	published := func(o *family.Object) {
+		for _, key := range []string{"rope_parameters", "layer_types", "mlp_layer_types"} {
+			o.Delete(key)
+		}
+		for key, v := range map[string]any{"rope_theta": 5000000, "swa_rope_theta": 10000, "partial_rotary_factor": 0.334, "sliding_window_size": 8, "sliding_window": 8,
+			"attention_chunk_size": 8, "hybrid_layer_pattern": []int{0, 1}, "moe_layer_freq": []int{0, 1}, "layernorm_epsilon": 1e-5, "head_dim": 192, "swa_head_dim": 192, "swa_v_head_dim": 12,
+			"swa_num_attention_heads": 4, "swa_num_key_value_heads": 4, "add_swa_attention_sink_bias": true, "add_full_attention_sink_bias": false,
+			"scoring_func": "sigmoid", "topk_method": "noaux_tc", "n_shared_experts": nil, "routed_scaling_factor": nil, "hybrid_block_size": nil} {
+			o.Set(key, v)
+		}
+	}
+	m, err := golden(t, "mimo_v2_flash", published)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, window := m.Blocks[0].Attn(), m.Blocks[1].Attn()
+	if full.Window != 0 || full.KVHeads != 2 || full.Sinks != nil || m.Blocks[0].MLP() == nil {
+		t.Errorf("layer 0: window %d, %d key/value heads, sinks %v", full.Window, full.KVHeads, full.Sinks)
+	}
+	if window.Window != 9 || window.KVHeads != 4 || window.Sinks == nil || m.Blocks[1].Mixture() == nil || window.VDim != 12 || window.ValueScale != 0.707 {
+		t.Errorf("layer 1: %+v", window)
+	}
+	if full.Rotary.Dim != 64 || window.Rotary.Dim != 64 || m.RopeOf(full).Theta != 5e6 || m.RopeOf(window).Theta != 1e4 { // 192 · 0.334 and a bit less
+		t.Errorf("layers turn %d and %d coordinates by %v and %v", full.Rotary.Dim, window.Rotary.Dim, m.RopeOf(full).Theta, m.RopeOf(window).Theta)
+	}
+	for key, v := range map[string]any{"hybrid_layer_pattern": []int{1, 1}, "moe_layer_freq": []int{1, 1}, "layernorm_epsilon": 1e-6, "swa_num_key_value_heads": 2,
+		"swa_rope_theta": 20000, "add_full_attention_sink_bias": true, "scoring_func": "softmax", "swa_v_head_dim": 16} {
+		_, err := golden(t, "mimo_v2_flash", func(o *family.Object) {
+			published(o)
+			o.Set(key, v)
+		})
+		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s %v: %v: want a refusal that names it", key, v, err)
+		}
+	}
+}
+
 // The keys of gpt-oss as it is published: of transformers 4, without types of layers.
 func TestGptOSSOlder(t *testing.T) {
 	newer, err := golden(t, "gpt_oss", func(o *family.Object) {})

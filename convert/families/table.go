@@ -78,5 +78,7 @@ var table = []family.Spec{
 	graniteMoESWA,
 	exaoneMoE,
 	sarvamMoE,
+	flint,
+	mimoV2Flash,
 	family.Grape,
 }

@@ -109,6 +109,7 @@ type builder struct {
 	n      Names
 	hidden int64
 	layer  int
+	value  int    // the size of the layer's values
 	convs  []bool // which layers have a short convolution; nil is none
 	taps   int
 	dense  []bool // layers without a mixture of experts
@@ -118,6 +119,16 @@ type builder struct {
 
 // block makes the layer.
 func (b *builder) block(pos Position, window int) Block {
+	b.value = b.headDim
+	if b.spec.HeadsOf != nil {
+		own := *b // its heads are this layer's
+		b = &own
+		h := b.spec.HeadsOf(b.r, b.layer, window > 0, HeadSizes{b.heads, b.kv, b.headDim, b.headDim})
+		if b.r.Err == nil && h.Heads%h.KVHeads != 0 {
+			b.r.Fail(fmt.Errorf("layer %d: %d attention heads cannot share %d key/value heads evenly", b.layer, h.Heads, h.KVHeads))
+		}
+		b.heads, b.kv, b.headDim, b.value = h.Heads, h.KVHeads, h.QK, h.V
+	}
 	norm := func(template string) *Norm { return b.norm(b.spec.Norm, template, b.hidden) }
 	block := Block{AttnNorm: norm(b.n.AttnNorm), AttnOutNorm: norm(b.n.AttnOutNorm), MLPNorm: norm(b.n.MLPNorm), MLPOutNorm: norm(b.n.MLPOutNorm),
 		Mixer: b.mixer(pos, window), FeedForward: b.feedForward(), Parallel: b.has(b.spec.Parallel)}
@@ -132,7 +143,7 @@ func (b *builder) attention(pos Position, window int) *Attention {
 	q, k := int64(b.heads)*d, int64(b.kv)*d
 	rotary := pos.Rotary
 	rotary.Spectrum = rotary.Spectrum.Clone()
-	a := &Attention{Heads: b.heads, KVHeads: b.kv, QKDim: b.headDim, VDim: b.headDim, Scale: 1 / math.Sqrt(float64(d)), Window: window, Rotary: rotary, QueryScale: pos.QueryScale}
+	a := &Attention{Heads: b.heads, KVHeads: b.kv, QKDim: b.headDim, VDim: b.value, Scale: 1 / math.Sqrt(float64(d)), Window: window, Rotary: rotary, QueryScale: pos.QueryScale}
 	if pos.Bias != nil {
 		bias := *pos.Bias
 		a.Bias = &bias
@@ -143,7 +154,7 @@ func (b *builder) attention(pos Position, window int) *Attention {
 		b.latents(a)
 		return a
 	case b.n.QKV == "":
-		a.Q, a.K, a.V = b.linear(b.n.Q, bias, q, b.hidden), b.linear(b.n.K, bias, k, b.hidden), b.linear(b.n.V, bias, k, b.hidden)
+		a.Q, a.K, a.V = b.linear(b.n.Q, bias, q, b.hidden), b.linear(b.n.K, bias, k, b.hidden), b.linear(b.n.V, bias, int64(b.kv*b.value), b.hidden)
 	case b.spec.GroupedQKV:
 		rep := int64(b.heads / b.kv)
 		a.Q, a.K, a.V = b.grouped(bias, 0, rep), b.grouped(bias, rep, 1), b.grouped(bias, rep+1, 1)
@@ -157,7 +168,7 @@ func (b *builder) attention(pos Position, window int) *Attention {
 		a.Q.backwards(b.heads)
 		a.K.backwards(b.kv)
 	}
-	a.O = b.linear(b.n.O, b.has(b.spec.OBias), b.hidden, q)
+	a.O = b.linear(b.n.O, b.has(b.spec.OBias), b.hidden, int64(b.heads*b.value))
 	if b.has(b.spec.QKNorm) {
 		qn, kn := d, d
 		if b.spec.NormOverHeads {
@@ -165,9 +176,9 @@ func (b *builder) attention(pos Position, window int) *Attention {
 		}
 		a.QNorm, a.KNorm, a.NormAfter = b.norm(RMS, b.n.QNorm, qn), b.norm(RMS, b.n.KNorm, kn), b.spec.NormAfter && rotary.Dim > 0
 	}
-	over := d
+	over := int64(b.value)
 	if b.spec.NormOverHeads {
-		over = q
+		over *= int64(b.heads)
 	}
 	a.HeadNorm = b.norm(RMS, b.n.HeadNorm, over)
 	a.KShift, a.VShift = b.shift(b.n.KShift), b.shift(b.n.VShift)

@@ -55,6 +55,7 @@ const (
 	LatentAttention   Feature = "queries, keys and values of low-rank latents (MLA)"
 	AttentionSinks    Feature = "attention sinks"
 	ClampedGates      Feature = "clamped gates"
+	ScaledValues      Feature = "values times a factor"
 	ScaledWeights     Feature = "weights with scales in tensors of their own"
 )
 
@@ -105,6 +106,7 @@ func Settled() []Feature {
 		JointOutputNorm,
 		AttentionSinks,
 		ClampedGates,
+		ScaledValues,
 		LatentAttention,
 	}
 }

@@ -147,8 +147,11 @@ type Attention struct {
 	Cap float64
 	// Clip bounds queries, keys and values to [−Clip, Clip] right after their
 	// projections; 0 is none.
-	Clip   float64
-	Window int
+	Clip float64
+	// ValueScale multiplies values right after their projection, so that the cache
+	// holds them scaled; 0 is none.
+	ValueScale float64
+	Window     int
 	// Sinks is a logit per query head, (Heads): it joins the softmax over a query's
 	// scores as one more, which has no value, so that what the keys weigh sums to
 	// less than 1 (arXiv 2309.17453, 2508.10925); nil is none.

@@ -28,6 +28,7 @@ func (a *Attention) Parts() []Part {
 	has(a.Rotary.Dim > 0 && a.Rotary.Pairing == posenc.Interleaved, InterleavedPairs)
 	self.number("cap", &a.Cap, CappedScores)
 	self.number("clip", &a.Clip, ClippedHeads)
+	self.number("value scale", &a.ValueScale, ScaledValues)
 	if a.Sinks != nil {
 		self.Weights, self.Features = []Role{{"sinks", a.Sinks}}, append(self.Features, AttentionSinks)
 	}

@@ -7,6 +7,10 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 )
 
+// HeadSizes are the numbers of a layer's query heads and key/value heads, and the
+// sizes of queries and keys, and of values.
+type HeadSizes struct{ Heads, KVHeads, QK, V int }
+
 // sizes are the numbers every layer is built from.
 type sizes struct {
 	layers, heads, kv, headDim, inner int

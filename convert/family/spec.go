@@ -79,6 +79,9 @@ type Spec struct {
 	// HeadDim is the head size where head_dim is absent; 0 is hidden_size over
 	// the heads.
 	HeadDim int
+	// HeadsOf makes a layer's heads of the declared ones, whose values are as wide as
+	// keys; nil leaves them. Sliding layers are those with a window.
+	HeadsOf func(r *Reader, layer int, sliding bool, h HeadSizes) HeadSizes
 	// Tied is tie_word_embeddings where the key is absent.
 	Tied bool
 	// Interleaved: planes are of neighbouring coordinates. Backwards: they turn by −θ

@@ -143,6 +143,8 @@ func (e *expecter) ofProjection(p projection, place string, tap func(string) str
 		return plain(tap(p.side.Proj()), e.flat)
 	case names.Node(p.side.Clipped(), "Clip"):
 		return plain(tap(p.side.Clipped()), e.flat)
+	case names.Node(p.side.Scaled(), "Mul"):
+		return plain(tap(p.side.Scaled()), e.flat)
 	case p.side.Norm() + names.Reshape:
 		return plain(tap(p.projected()), asTokens)
 	case norm:

@@ -227,6 +227,7 @@ type projection struct {
 	norm     *family.Norm
 	after    bool // the norm comes after the rotation
 	clip     bool
+	scaled   bool
 	joined   int // how many numbers of each head all of them share, before the others
 }
 
@@ -236,9 +237,9 @@ func projections(a *family.Attention) map[names.Side]projection {
 		joined = a.Latent.Turned
 	}
 	return map[names.Side]projection{
-		names.Q: {names.Q, a.Heads, a.QKDim, false, a.QNorm, a.NormAfter, a.Clip != 0, 0},
-		names.K: {names.K, a.KVHeads, a.QKDim, a.KShift != nil, a.KNorm, a.NormAfter, a.Clip != 0, joined},
-		names.V: {names.V, a.KVHeads, a.VDim, a.VShift != nil, nil, false, a.Clip != 0, 0},
+		names.Q: {names.Q, a.Heads, a.QKDim, false, a.QNorm, a.NormAfter, a.Clip != 0, false, 0},
+		names.K: {names.K, a.KVHeads, a.QKDim, a.KShift != nil, a.KNorm, a.NormAfter, a.Clip != 0, false, joined},
+		names.V: {names.V, a.KVHeads, a.VDim, a.VShift != nil, nil, false, a.Clip != 0, a.ValueScale != 0, 0},
 	}
 }
 
@@ -247,6 +248,9 @@ func (p projection) over() bool { return p.norm != nil && p.norm.Size != p.d }
 
 // projected is the place of the heads before they are shifted or normalised.
 func (p projection) projected() string {
+	if p.scaled {
+		return p.side.Scaled()
+	}
 	if p.clip {
 		return p.side.Clipped()
 	}
@@ -262,8 +266,6 @@ func (p projection) unturned() string {
 		return p.side.Norm()
 	case p.shift:
 		return p.side.Shifted()
-	case p.clip:
-		return p.side.Clipped()
 	}
-	return p.side.Proj()
+	return p.projected()
 }

@@ -62,6 +62,7 @@ func Bases() []Base {
 		{Name: "starcoder2", Model: "golden/starcoder2", To: "rope"},
 		{Name: "granite", Model: "families/granite", To: "hope"},
 		{Name: "lfm2", Model: "families/lfm2", To: "hope"},
+		{Name: "mimo", Model: "families/mimo_v2_flash", To: "hope"},
 		{Name: "gpt-oss", Model: "families/gpt_oss", To: "hope"},
 		{Name: "youtu", Model: "families/youtu", To: "hope"},
 		{Name: "deepseek-v3", Model: "families/deepseek_v3", To: "hope"},

@@ -138,6 +138,7 @@ func familyMutants() []Mutant {
 		inGraph("expert-bias-of-other", "gpt-oss", "expert 2 adds the bias of expert 1", func(g *Graph) {
 			g.node("/layers.1/mlp/experts.2/down_proj/Gemm").Input[2] = g.node("/layers.1/mlp/experts.1/down_proj/Gemm").Input[2]
 		}),
+		inGraph("values-unscaled", "mimo", "values of layer 0 lack their factor", func(g *Graph) { g.bypass("/layers.0/attn/v_scaled/Mul") }),
 		inGraph("experts-as-halves", "gpt-oss", "rows of gate and up of all experts of layer 0 are taken to follow each other", func(g *Graph) {
 			for _, n := range g.model.Graph.Node {
 				if strings.HasPrefix(n.GetName(), "/columns/model.layers.0.mlp.experts.gate_up_proj[") && n.GetOpType() == "Gather" {

@@ -61,6 +61,10 @@ func (p *pass[T]) heads(ctx context.Context, a *family.Attention, at func(place 
 			}
 			tap(one.side.Clipped())
 		}
+		if one.side == names.V && a.ValueScale != 0 {
+			scale(one.to, a.ValueScale)
+			tap(one.side.Scaled())
+		}
 		if one.shift != nil {
 			if *one.keep, err = p.shift(one.shift, one.heads, one.d, x, one.to, *one.last); err != nil {
 				return nil, err

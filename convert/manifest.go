@@ -48,6 +48,7 @@ type Flags struct {
 	Cut          string `json:"cut"`
 	Scale        string `json:"scale,omitempty"`
 	Slope        string `json:"slope,omitempty"`
+	Layers       string `json:"layers,omitempty"`
 	Layout       string `json:"layout"`
 	Spelling     string `json:"spelling"`
 	GGUFType     string `json:"gguf_type,omitempty"`
@@ -182,7 +183,7 @@ func (p *Plan) manifest() Manifest {
 		version = "devel"
 	}
 	return Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: recorded(p.Encoding), Notes: p.Notes, Tuning: o.Tuning,
-		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Slope: o.Slope, Layout: o.Layout, Spelling: o.Spelling, GGUFType: o.GGUFType, MaxShardSize: o.MaxShardSize}}
+		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Slope: o.Slope, Layers: o.Layers, Layout: o.Layout, Spelling: o.Spelling, GGUFType: o.GGUFType, MaxShardSize: o.MaxShardSize}}
 }
 
 // renderManifest gives pecvt.json's text, with the hashes of the result's files.

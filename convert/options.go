@@ -30,6 +30,9 @@ type Options struct {
 	WebWeights string
 	// Slope is what a hybrid's bias starts with; see rewrite.Options.
 	Slope string
+	// Layers is rewrite.AllLayers, FullLayers or SlidingLayers; empty is every layer
+	// that turns by the declaration of those of full attention.
+	Layers string
 	// Spectra, where not nil, are the inverse frequencies of every layer,
 	// key/value head and plane, each the source's or 0; Tuning's Selection
 	// brings its own.
@@ -72,12 +75,12 @@ type Options struct {
 
 // Rewrite returns the part of the options that decides the rewrite.
 func (o Options) Rewrite() rewrite.Options {
-	return rewrite.Options{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut, Scale: o.Scale, Layout: o.Layout, Spelling: o.Spelling, Slope: o.Slope, Spectra: o.Spectra}
+	return rewrite.Options{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut, Scale: o.Scale, Layout: o.Layout, Spelling: o.Spelling, Slope: o.Slope, Layers: o.Layers, Spectra: o.Spectra}
 }
 
 // With returns o with that part from r.
 func (o Options) With(r rewrite.Options) Options {
 	o.To, o.TrainLength, o.Cut, o.Scale = r.To, r.TrainLength, r.Cut, r.Scale
-	o.Layout, o.Spelling, o.Slope, o.Spectra = r.Layout, r.Spelling, r.Slope, r.Spectra
+	o.Layout, o.Spelling, o.Slope, o.Layers, o.Spectra = r.Layout, r.Spelling, r.Slope, r.Layers, r.Spectra
 	return o
 }

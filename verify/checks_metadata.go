@@ -112,6 +112,7 @@ type told struct {
 	Flags struct {
 		To     string `json:"to"`
 		Layout string `json:"layout"`
+		Layers string `json:"layers"`
 	} `json:"flags"`
 	Encoding *struct {
 		To           string  `json:"to"`
@@ -186,7 +187,7 @@ func (s *session) wrongManifest(m *told) string {
 		if i > 0 {
 			gain = math.NaN() // pecvt.json has the one of the trained length
 		}
-		if found := s.unlikePlanes(length, after, gain); found != "" {
+		if found := s.unlikePlanes(length, after, gain, m.Flags.Layers == "sliding"); found != "" {
 			return found
 		}
 	}
@@ -194,15 +195,17 @@ func (s *session) wrongManifest(m *told) string {
 }
 
 // unlikePlanes compares the frequencies of every layer that turns at a length
-// with those that pecvt.json has. A layout that leaves planes out has fewer: then
+// with those that pecvt.json has: of full attention, or of sliding where that turns
+// by a declaration of its own and alone was to change. A layout that leaves planes out has fewer: then
 // those that turn are compared in their order.
-func (s *session) unlikePlanes(length int, after []float64, gain float64) string {
+func (s *session) unlikePlanes(length int, after []float64, gain float64, sliding bool) string {
 	m, err := s.loaded.AtLength(length)
 	if err != nil {
 		return fmt.Sprintf("at length %d: %v", length, err)
 	}
+	own := m.SlidingRope() != nil
 	for i, a := range m.Attentions() {
-		if a.Rotary.Dim == 0 || a.Spectra != nil || a.Rope != nil { // the planes are those of full attention
+		if a.Rotary.Dim == 0 || a.Spectra != nil || own && (a.Rope != nil) != sliding {
 			continue
 		}
 		got, want := turningPlanes(a.Rotary), after

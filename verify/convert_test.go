@@ -23,6 +23,7 @@ type conversion struct {
 	to        string
 	scale     string
 	layout    string
+	layers    string
 	attention string
 	weights   string
 	linear    string
@@ -51,7 +52,7 @@ func (c conversion) try(t testing.TB) (string, error) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	o := convert.Options{To: c.to, Scale: scale, Layout: c.layout, Output: out, Copy: true, Hash: c.hash, ToolVersion: "test"}
+	o := convert.Options{To: c.to, Scale: scale, Layout: c.layout, Layers: c.layers, Output: out, Copy: true, Hash: c.hash, ToolVersion: "test"}
 	plan, err := convert.NewPlan(filepath.Join(fixtures, c.model), o)
 	if err != nil {
 		return "", err

@@ -20,7 +20,7 @@ import (
 // rewriteFlags are the flags that decide a conversion.
 type rewriteFlags struct {
 	to, cut, scale, layout, spelling string
-	slope                            string
+	slope, layers                    string
 	trainLength                      int
 	output, shard                    string
 	linkFiles, copyFiles, hash       bool
@@ -38,6 +38,7 @@ func (f *rewriteFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.cut, "cut", "paper", "planes hope drops: paper (θ <= 2π/L), k=N (keep N), max-phase=RADIANS (drop what turns less over L)")
 	flags.StringVar(&f.scale, "scale", "", "context extension: pi:FACTOR or yarn:FACTOR")
 	flags.StringVar(&f.slope, "slope", "", "what a hybrid's bias starts with: 0 (nothing: exact), alibi, or a number in score units per position (default 0)")
+	flags.StringVar(&f.layers, "layers", "", "`KIND` of layers that change, by what their attention sees: all, full or sliding (default: all, but full where sliding ones turn by rope keys of their own)")
 	flags.IntVar(&f.trainLength, "train-length", 0, "trained length L in positions (default: from config.json)")
 	flags.StringVar(&f.layout, "layout", rewrite.Native, "native (stock spelling, weights untouched) or partial (kept planes first, partial rotary)")
 	flags.StringVar(&f.spelling, "spelling", rewrite.Auto, "rope type of the native spelling: "+strings.Join(rewrite.Spellings(), ", "))
@@ -50,6 +51,7 @@ func (f *rewriteFlags) register(cmd *cobra.Command) {
 	complete(cmd, "cut", []string{"paper", "k=", "max-phase="})
 	complete(cmd, "scale", []string{"pi:", "yarn:"})
 	complete(cmd, "slope", []string{"0", "alibi"})
+	complete(cmd, "layers", rewrite.LayerKinds())
 	complete(cmd, "layout", rewrite.Layouts())
 	complete(cmd, "spelling", rewrite.Spellings())
 }
@@ -89,7 +91,7 @@ func ignoreKeyFlag(cmd *cobra.Command, keys *[]string) {
 
 // options reads the flags into a plan's options.
 func (f *rewriteFlags) options() (convert.Options, error) {
-	o := convert.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling, Slope: f.slope,
+	o := convert.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling, Slope: f.slope, Layers: f.layers,
 		Format: f.format, GGUFType: f.ggufType, Output: f.output, Hash: f.hash, IgnoreKeys: f.ignoreKeys, ToolVersion: toolVersion(), Say: words.Say}
 	if f.to == "" {
 		var names []string

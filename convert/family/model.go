@@ -226,6 +226,17 @@ func (m *Model) RopeOf(a *Attention) posenc.RopeParams {
 	return m.Rope
 }
 
+// SlidingRope is what layers of sliding attention declare beside Rope, nil where they
+// turn by that.
+func (m *Model) SlidingRope() *posenc.RopeParams {
+	for _, a := range m.Attentions() {
+		if a.Rope != nil {
+			return a.Rope
+		}
+	}
+	return nil
+}
+
 // Ropes are what the rope keys declare: Rope, and what types of layers have beside
 // it; none where the family has no rope keys.
 func (m *Model) Ropes() []posenc.RopeParams {

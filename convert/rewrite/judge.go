@@ -15,7 +15,7 @@ const needsTraining = "the result is a start for calibration or fine-tuning"
 
 // judge decides between exact and lossy, and says why.
 func (r *Rewrite) judge(enc posenc.Encoding) {
-	if same(r.Before, r.After) && (r.BeforeLong == nil) == (r.AfterLong == nil) && (r.BeforeLong == nil || same(*r.BeforeLong, *r.AfterLong)) {
+	if (r.Sliding == nil || same(r.Sliding.Before, r.Sliding.After)) && same(r.Before, r.After) && (r.BeforeLong == nil) == (r.AfterLong == nil) && (r.BeforeLong == nil || same(*r.BeforeLong, *r.AfterLong)) {
 		r.Kind, r.Reason = Exact, "every plane turns as before"
 		if n := len(r.Dropped); enc.Cut && n > 0 {
 			r.Reason = fmt.Sprintf("no plane that turns is at or under the cut (%s, L %d), and %d of %d planes had stopped already: every plane turns as before", r.Options.Cut, r.TrainLength, n, len(r.Unscaled))
@@ -41,6 +41,9 @@ func (r *Rewrite) judge(enc posenc.Encoding) {
 	}
 	if gain := r.Before.Gain; enc.Name == "nope" && gain != 1 {
 		why = append(why, fmt.Sprintf("the source's attention factor %.6g goes too: it multiplied cos and sin, and there are none any more", gain))
+	}
+	if t := r.Sliding; t != nil && r.Options.Layers == AllLayers && !same(t.Before, t.After) {
+		why = append(why, "layers of sliding attention turn otherwise too")
 	}
 	if why == nil {
 		why = []string{"the spectrum changes"}

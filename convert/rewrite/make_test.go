@@ -56,6 +56,8 @@ func options(t testing.TB, s string) rewrite.Options {
 			o.Spelling = value
 		case "layout":
 			o.Layout = value
+		case "layers":
+			o.Layers = value
 		case "L":
 			_, err = fmt.Sscan(value, &o.TrainLength)
 		default:
@@ -142,6 +144,7 @@ func TestExactOrLossy(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	scaled3 := `,"rope_theta":300.0,"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":20}`
 	tight := `,"rope_theta":1.005`
+	windows := `,"rope_theta":300.0,"hidden_activation":"gelu_pytorch_tanh","sliding_window":8,"layer_types":["sliding_attention","full_attention"]`
 	yarn := `,"rope_parameters":{"rope_theta":300.0,"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":8}`
 	for _, c := range []struct {
 		family, rope, options string
@@ -151,6 +154,11 @@ func TestRefusals(t *testing.T) {
 		{"llama", newer, "hpoe", rewrite.ErrOptions, []string{`"hpoe"`, `did you mean "hope"`, "nope"}},
 		{"llama", newer, "hope layout=partal", rewrite.ErrOptions, []string{`did you mean "partial"`, "native"}},
 		{"llama", newer, "hope spelling=longrop", rewrite.ErrOptions, []string{`did you mean "longrope"`}},
+		{"llama", newer, "hope layers=slidin", rewrite.ErrOptions, []string{`did you mean "sliding"`}},
+		{"llama", newer, "hope layers=sliding", rewrite.ErrOptions, []string{"Options.Layers sliding: no layer of this kind turns"}},
+		{"llama", newer, "grape-m layers=full", rewrite.ErrOptions, []string{"Options.Layers full", "one spectrum for all heads"}},
+		{"gemma2", windows, "hope layers=full spelling=llama3", posenc.ErrUnsupported, []string{"Options.Layers full", "all layers of family gemma2 turn by one declaration"}},
+		{"gemma2", windows, "yarn scale=yarn:4 layers=full", posenc.ErrUnsupported, []string{"attention factor of 1.13", "beside one of 1 in the other layers"}},
 		{"llama", newer, "hope L=-1", rewrite.ErrOptions, []string{"Options.TrainLength -1"}},
 		{"llama", newer, "hope L=2147483648", rewrite.ErrOptions, []string{"Options.TrainLength 2147483648", "at most 2147483647"}},
 		{"llama", newer, "pi scale=pi:1e300", rewrite.ErrOptions, []string{"Options.Scale pi:1e+300", "trained length 32", "over 2147483647 positions"}},

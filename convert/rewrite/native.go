@@ -17,8 +17,13 @@ func (r *Rewrite) native(m *family.Model) error {
 	if err != nil {
 		return err
 	}
-	s := speller{family: r.Family, source: m.Rope, scale: r.Options.Scale, allowed: spec.RopeTypes, why: takes(spec),
-		want: stilled(r.After), score: scoreFactor(spec, m.Rope), trainLength: r.TrainLength, maxPositions: r.MaxPositions}
+	source := m.Rope
+	alone := r.Sliding != nil && r.Options.Layers == SlidingLayers
+	if alone {
+		source = r.Sliding.Declared
+	}
+	s := speller{family: r.Family, source: source, scale: r.Options.Scale, allowed: spec.RopeTypes, why: takes(spec),
+		want: stilled(r.After), score: scoreFactor(spec, source), trainLength: r.TrainLength, maxPositions: r.MaxPositions}
 	if r.AfterLong != nil {
 		long := stilled(*r.AfterLong)
 		s.long, s.trainLength = &long, m.TrainedLength
@@ -29,14 +34,30 @@ func (r *Rewrite) native(m *family.Model) error {
 		return err
 	}
 	r.Spelling = found.Type
-	kept := s.unchanged && found.Type == m.Rope.Type
+	kept := s.unchanged && found.Type == source.Type
+	full, sliding, wants := found, m.SlidingRope(), []said{{want: s.want, long: s.long, score: s.score}}
+	switch {
+	case alone:
+		full, sliding, wants[0].of = m.Rope, &found, family.SlidingLayers
+	case r.Sliding != nil:
+		t := s
+		t.source, t.want, t.long, t.trainLength = r.Sliding.Declared, r.Sliding.After, nil, r.TrainLength
+		t.score = scoreFactor(spec, t.source)
+		t.unchanged = same(r.Sliding.After, r.Sliding.Before) && r.MaxPositions == m.MaxPositions
+		other, err := t.solve(r.Options.Spelling)
+		if err != nil {
+			return fmt.Errorf("layers of sliding attention: %w", err)
+		}
+		sliding, kept = &other, kept && t.unchanged && other.Type == t.source.Type
+		wants = append(wants, said{of: family.SlidingLayers, want: t.want, score: t.score})
+	}
 	r.judged(loaders.FormOf(found, r.Family), kept && m.NewKeysAlone())
 	r.Config = m.Config.Object.Clone()
 	if !kept {
 		write := func() error { return writeRope(r.Config, spec, m.Rope, found, false) }
 		if spec.Rope.Sliding != nil {
-			write = func() error { return writeByType(r.Config, m, found) }
-			r.note("layers of sliding attention turn as they do: they see no distance beyond their window, and what changes is in the keys of layers of full attention")
+			write = func() error { return r.writeByType(r.Config, full, sliding) }
+			r.notedByType()
 		}
 		if err := write(); err != nil {
 			return err
@@ -45,7 +66,7 @@ func (r *Rewrite) native(m *family.Model) error {
 		r.ConfigChanged = true
 		r.noteSpelling(found)
 		r.noteLongrope(found)
-		if err := readBack(r.Config, m.Config.Path, s.want, s.long, s.score); err != nil {
+		if err := readBack(r.Config, m.Config.Path, wants...); err != nil {
 			return err
 		}
 	}

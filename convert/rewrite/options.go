@@ -42,6 +42,9 @@ type Options struct {
 	// Slope is what a hybrid's bias starts with: "0" (or empty: no bias yet),
 	// "alibi" (ALiBi's slopes) or a number in score units per position.
 	Slope string
+	// Layers is AllLayers, FullLayers or SlidingLayers: the layers that change; empty is
+	// all that turn by the declaration of those of full attention.
+	Layers string
 	// Spectra, where not nil, are the inverse frequencies of every layer,
 	// key/value head and plane: what a selection of planes chose for To hope.
 	// Each is the source's or 0.
@@ -84,7 +87,14 @@ func (o Options) check() (Options, posenc.Encoding, error) {
 	if !contains(Spellings(), o.Spelling) {
 		return bad(hint.Spelling+" %q%s", o.Spelling, posenc.Suggest(o.Spelling, Spellings()))
 	}
+	if o.Layers != "" && !contains(LayerKinds(), o.Layers) {
+		return bad(hint.Layers+" %q%s", o.Layers, posenc.Suggest(o.Layers, LayerKinds()))
+	}
 	switch {
+	case o.Layers != "" && o.Spectra != nil:
+		return bad(hint.Layers+" %s beside a selection, which chooses planes of every layer by what they cost", o.Layers)
+	case o.Layers != "" && enc.Target == nil:
+		return bad(hint.Layers+" %s: only what is one spectrum for all heads, such as "+hint.To+" hope, can be of some layers", o.Layers)
 	case o.TrainLength < 0:
 		return bad(hint.TrainLength+" %d: expected a positive number", o.TrainLength)
 	case o.TrainLength > maxLength:

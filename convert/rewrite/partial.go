@@ -69,7 +69,7 @@ func (r *Rewrite) partial(m *family.Model) error {
 	}
 	setNumber(r.Config, "max_position_embeddings", float64(r.MaxPositions))
 	r.noteLongrope(p)
-	return readBack(r.Config, m.Config.Path, s.want, s.long, s.score)
+	return readBack(r.Config, m.Config.Path, said{want: s.want, long: s.long, score: s.score})
 }
 
 // rotary is the rotation that all rotating layers share.

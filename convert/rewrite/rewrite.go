@@ -46,6 +46,9 @@ type Rewrite struct {
 	// AfterLong those beyond it where the rope type tells the two apart, or nil.
 	Before, After         posenc.Spectrum
 	BeforeLong, AfterLong *posenc.Spectrum
+	// Sliding is what becomes of a declaration of layers of sliding attention, nil
+	// where there is none or it stays.
+	Sliding *Turn
 	// Dropped lists the planes that do not turn in After, Removed those of them
 	// that leave the score.
 	Dropped, Removed []int
@@ -72,6 +75,7 @@ type Rewrite struct {
 	Added []Tensor
 
 	declares posenc.Spectrum // what the rope keys say, up to the trained length
+	some     [][][]float64   // spectra by layer and head where some layers change only
 }
 
 // Make decides the rewrite. src holds the weights' values: whether gates are 0
@@ -111,8 +115,15 @@ func Make(m *family.Model, src family.Source, options Options) (*Rewrite, error)
 		if err = byType(m, o, enc); err == nil {
 			err = r.declaredSpectra(m, enc)
 		}
+		if err == nil && enc.Target != nil {
+			err = r.ofLayers(j)
+		}
+	} else if o.Layers != "" {
+		return nil, hint.Errorf(hint.Layers+" %s: from %s: %w; only a rotation that the rope keys declare changes by layer", o.Layers, m.Encoding(), posenc.ErrUnsupported)
 	}
-	if err == nil && o.Spectra != nil {
+	if err == nil && r.some != nil {
+		err = r.perLayer(j)
+	} else if err == nil && o.Spectra != nil {
 		err = r.selected(j)
 	} else if err == nil {
 		err = rule.apply(r, j)

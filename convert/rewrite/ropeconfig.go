@@ -190,9 +190,19 @@ func readsOriginal(ropeType string) bool {
 	return ropeType != "default" && ropeType != "proportional"
 }
 
+// said is what a declaration is to say: that of layers of full attention, or of the
+// named kind; long, where not nil, beyond the trained length; score, where not 0, the
+// factor of the scores.
+type said struct {
+	of    string
+	want  posenc.Spectrum
+	long  *posenc.Spectrum
+	score float64
+}
+
 // readBack parses the configuration that was made and compares what it says
 // with what was wanted. A difference is a fault of this package.
-func readBack(c *family.Object, path string, want posenc.Spectrum, long *posenc.Spectrum, score float64) error {
+func readBack(c *family.Object, path string, wants ...said) error {
 	text, err := c.Indented()
 	if err != nil {
 		return err
@@ -205,22 +215,37 @@ func readBack(c *family.Object, path string, want posenc.Spectrum, long *posenc.
 	if err != nil {
 		return fmt.Errorf("internal error: the new configuration does not read back: %w", err)
 	}
-	if long == nil {
-		long = &want
+	for _, w := range wants {
+		if err := w.by(m); err != nil {
+			return fmt.Errorf("internal error: the new configuration of %s: %w", path, err)
+		}
 	}
-	if got := m.Rope.ScoreFactor(); score != 0 && !close(got, score, spellTolerance) {
-		return fmt.Errorf("internal error: the new configuration of %s multiplies scores by %v: %v is wanted", path, got, score)
+	return nil
+}
+
+// by says where a model's declaration is another.
+func (w said) by(m *family.Model) error {
+	says := m.Rope
+	if w.of == family.SlidingLayers {
+		says = *m.SlidingRope()
+	}
+	if got := says.ScoreFactor(); w.score != 0 && !close(got, w.score, spellTolerance) {
+		return fmt.Errorf("it multiplies scores by %v: %v is wanted", got, w.score)
+	}
+	long := w.long
+	if long == nil {
+		long = &w.want
 	}
 	for _, at := range []struct {
 		length int
 		want   posenc.Spectrum
-	}{{m.TrainedLength, want}, {max(m.TrainedLength, m.MaxPositions) + 1, *long}} {
-		got, err := m.Rope.Spectrum(at.length)
+	}{{m.TrainedLength, w.want}, {max(m.TrainedLength, m.MaxPositions) + 1, *long}} {
+		got, err := says.Spectrum(at.length)
 		if err != nil {
-			return fmt.Errorf("internal error: the new configuration: %w", err)
+			return err
 		}
 		if !near(got, at.want, spellTolerance) {
-			return fmt.Errorf("internal error: the new configuration of %s says frequencies %v (attention factor %v) at length %d: %v (%v) are wanted", path, got.InvFreq, got.Gain, at.length, at.want.InvFreq, at.want.Gain)
+			return fmt.Errorf("it says frequencies %v (attention factor %v) at length %d: %v (%v) are wanted", got.InvFreq, got.Gain, at.length, at.want.InvFreq, at.want.Gain)
 		}
 	}
 	return nil

@@ -21,8 +21,33 @@ func (r *Rewrite) selected(j job) error {
 		return err
 	}
 	r.Dropped, r.Removed, r.AfterLong = nil, nil, nil
+	r.After = r.Before.Clone()
+	stopped, turned, shared := r.tally(m, spectra)
+	r.listDropped()
+	r.Kind, r.Reason = Exact, "every plane turns as before"
+	if stopped > 0 {
+		r.Kind = Lossy
+		r.Reason = fmt.Sprintf("%d of %d (layer, key/value head, plane) stop turning, chosen by what each was measured to cost", stopped, turned)
+	}
+	if shared {
+		if err := readable(m, r.Options); err != nil {
+			return err
+		}
+		return r.write(m)
+	}
+	if r.Options.Layout == Partial || r.Options.Spelling != Auto {
+		return fmt.Errorf("spectra per layer or head in layout %s, spelling %s: %w: no rope type has them; choose planes for the whole model, or leave layout and spelling", r.Options.Layout, r.Options.Spelling, posenc.ErrUnsupported)
+	}
+	return r.perHead(m, spectra)
+}
+
+// tally counts the heads in which planes stop that turned before: those that stop in
+// all of them do so in After, the others are Mixed. It returns how many (layer,
+// key/value head, plane) stop of those that turned, and whether all heads have one
+// spectrum.
+func (r *Rewrite) tally(m *family.Model, spectra [][][]float64) (stopped, turned int, shared bool) {
 	var one []float64
-	shared := true
+	shared = true
 	still := make([]int, len(r.Unscaled))
 	heads := 0
 	for l, a := range m.Attentions() {
@@ -42,8 +67,6 @@ func (r *Rewrite) selected(j job) error {
 			}
 		}
 	}
-	r.After = r.Before.Clone()
-	stopped, turned := 0, 0
 	for p, n := range still {
 		if r.Before.InvFreq[p] == 0 {
 			continue
@@ -57,21 +80,11 @@ func (r *Rewrite) selected(j job) error {
 			r.Mixed = append(r.Mixed, Mixed{p, n, heads})
 		}
 	}
-	r.listDropped()
-	r.Kind, r.Reason = Exact, "every plane turns as before"
-	if stopped > 0 {
-		r.Kind = Lossy
-		r.Reason = fmt.Sprintf("%d of %d (layer, key/value head, plane) stop turning, chosen by what each was measured to cost", stopped, turned)
-	}
-	if shared {
-		if err := readable(m, r.Options); err != nil {
-			return err
-		}
-		return r.write(m)
-	}
-	if r.Options.Layout == Partial || r.Options.Spelling != Auto {
-		return fmt.Errorf("spectra per layer or head in layout %s, spelling %s: %w: no rope type has them; choose planes for the whole model, or leave layout and spelling", r.Options.Layout, r.Options.Spelling, posenc.ErrUnsupported)
-	}
+	return stopped, turned, shared
+}
+
+// perHead writes spectra per layer and key/value head as GRAPE-M's tensors.
+func (r *Rewrite) perHead(m *family.Model, spectra [][][]float64) error {
 	rotation, added, err := r.rotation(m)
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ const (
 	Cut          = "Options.Cut"
 	Scale        = "Options.Scale"
 	Slope        = "Options.Slope"
+	Layers       = "Options.Layers"
 	Layout       = "Options.Layout"
 	Spelling     = "Options.Spelling"
 	For          = "Options.For"
@@ -83,7 +84,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Weights, MaxLength, Portable, Opset, Linear,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Weights, MaxLength, Portable, Opset, Linear,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,

@@ -26,6 +26,8 @@ type flags struct {
 	Cut         string `json:"cut"`
 	Scale       string `json:"scale"`
 	Slope       string `json:"slope"`
+	// Layers are the kind of layers that change, by what they see.
+	Layers string `json:"layers"`
 	// retrofit is what --select and --calibrate did, nil without them.
 	retrofit *retrofitted
 }
@@ -178,7 +180,7 @@ func (s *conversion) expected(f flags) (*expectation, error) {
 		for i, a := range m.Attentions() {
 			if f.retrofit != nil && f.retrofit.Selection != nil {
 				err = f.retrofit.still(a, i)
-			} else if !asIs && enc.Target != nil && a.Rope != nil { // a layer of another type stays
+			} else if !asIs && enc.Target != nil && !f.changes(a) { // a layer of another kind stays
 			} else if !asIs && enc.Target != nil {
 				err = retarget(a, enc, in)
 			} else if !asIs {
@@ -191,6 +193,20 @@ func (s *conversion) expected(f flags) (*expectation, error) {
 		x.models = append(x.models, m)
 	}
 	return x, nil
+}
+
+// changes reports whether a layer is of those that were to change: without a word of
+// it those that turn by the declaration of full attention.
+func (f flags) changes(a *family.Attention) bool {
+	switch f.Layers {
+	case "all":
+		return true
+	case "full":
+		return a.Window == 0
+	case "sliding":
+		return a.Window != 0
+	}
+	return a.Rope == nil
 }
 
 // byLength reports a rotation that depends on the sequence's length.
@@ -207,6 +223,9 @@ func retarget(a *family.Attention, enc posenc.Encoding, in posenc.Source) error 
 	a.Bias = nil // of 0 everywhere, else no such encoding can be asked for
 	if a.Rotary.Dim == 0 {
 		return nil
+	}
+	if a.Rope != nil {
+		in.Declared = *a.Rope
 	}
 	in.Unscaled = in.Declared.Base()
 	in.Current = a.Rotary.Spectrum.Clone()

@@ -1,0 +1,157 @@
+package rewrite
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
+)
+
+// The layers that a rewrite is of, by what their attention sees.
+const (
+	AllLayers     = "all"
+	FullLayers    = "full"    // every token before
+	SlidingLayers = "sliding" // a window of them
+)
+
+// LayerKinds lists the values of Options.Layers.
+func LayerKinds() []string { return []string{AllLayers, FullLayers, SlidingLayers} }
+
+// Turn is what rope keys declare of layers of sliding attention, and the spectra
+// before and after the rewrite.
+type Turn struct {
+	Declared      posenc.RopeParams
+	Before, After posenc.Spectrum
+}
+
+// Changes reports whether a rewrite of some kind of layers changes this one; ""
+// is the kind that is taken where none is asked for: every layer that turns, and
+// those of full attention where sliding ones turn by a declaration of their own
+// (they see no distance beyond their window).
+func Changes(kind string, a *family.Attention) bool {
+	switch {
+	case a.Rotary.Dim == 0:
+		return false
+	case kind == FullLayers:
+		return a.Window == 0
+	case kind == SlidingLayers:
+		return a.Window > 0
+	}
+	return kind == AllLayers || a.Rope == nil
+}
+
+// ofLayers decides which layers change where the rope keys declare what turns. It
+// returns the spectra of every layer and key/value head where no rope keys can say
+// that some of them change only, else nil.
+func (r *Rewrite) ofLayers(j job) error {
+	kind := r.Options.Layers
+	var changed, kept int
+	var sliding *posenc.RopeParams
+	for _, a := range j.m.Attentions() {
+		switch {
+		case Changes(kind, a):
+			changed++
+		case a.Rotary.Dim > 0:
+			kept++
+		}
+		if a.Rope != nil {
+			sliding = a.Rope
+		}
+	}
+	if changed == 0 {
+		return hint.Errorf("%w: "+hint.Layers+" %s: no layer of this kind turns", ErrOptions, kind)
+	}
+	if sliding != nil {
+		if kind == AllLayers || kind == SlidingLayers {
+			return r.slidingToo(*sliding, j.enc)
+		}
+		return nil
+	}
+	if kept == 0 {
+		return nil
+	}
+	return r.someLayers(j)
+}
+
+// slidingToo rewrites what layers of sliding attention declare: beside that of full
+// attention, or alone.
+func (r *Rewrite) slidingToo(declared posenc.RopeParams, enc posenc.Encoding) error {
+	row, err := posenc.FindRopeType(declared.Type)
+	if err != nil {
+		return err
+	}
+	if row.ByLength {
+		return fmt.Errorf("layers of sliding attention declare rope type %s, which changes the frequencies with the length: %w", declared.Type, posenc.ErrUnsupported)
+	}
+	before, err := declared.Spectrum(r.TrainLength)
+	if err != nil {
+		return err
+	}
+	after, err := enc.Target(posenc.Source{Declared: declared, Unscaled: declared.Base(), Current: before,
+		TrainedLength: r.TrainLength, Cut: r.Options.Cut, Scale: r.Options.Scale})
+	if err != nil {
+		return err
+	}
+	if after.Removed != nil {
+		return fmt.Errorf("planes that leave the score of layers of sliding attention: %w; those of full attention can", posenc.ErrUnsupported)
+	}
+	r.Sliding = &Turn{Declared: declared, Before: before, After: after}
+	if r.Options.Layers == SlidingLayers { // the report is of what changes
+		r.Unscaled, r.Before, r.After, r.declares = declared.Base(), before, after, before
+		r.BeforeLong, r.AfterLong, r.Dropped, r.Removed = nil, nil, nil, nil
+		r.listDropped()
+	}
+	return nil
+}
+
+// someLayers makes the spectra of a model in which one declaration is of all layers,
+// and some of them change: no rope keys say that.
+func (r *Rewrite) someLayers(j job) error {
+	switch {
+	case r.Options.Layout == Partial || r.Options.Spelling != Auto:
+		return hint.Errorf(hint.Layers+" %s in layout %s, spelling %s: %w: all layers of family %s turn by one declaration, so the spectra of each become tensors; leave layout and spelling",
+			r.Options.Layers, r.Options.Layout, r.Options.Spelling, posenc.ErrUnsupported, j.m.Family)
+	case r.After.Gain != r.Before.Gain:
+		return hint.Errorf(hint.Layers+" %s: an attention factor of %v beside one of %v in the other layers: %w; all layers of family %s have one", r.Options.Layers, r.After.Gain, r.Before.Gain, posenc.ErrUnsupported, j.m.Family)
+	case r.After.Removed != nil:
+		return hint.Errorf(hint.Layers+" %s: planes that leave the score of some layers: %w", r.Options.Layers, posenc.ErrUnsupported)
+	}
+	r.some = make([][][]float64, len(j.m.Blocks))
+	for l, a := range j.m.Attentions() {
+		if a.Rotary.Dim == 0 {
+			continue
+		}
+		row := r.Before.InvFreq
+		if Changes(r.Options.Layers, a) {
+			row = r.After.InvFreq
+		}
+		r.some[l] = slices.Repeat([][]float64{row}, a.KVHeads)
+	}
+	return nil
+}
+
+// perLayer writes the spectra of someLayers as GRAPE-M's tensors.
+func (r *Rewrite) perLayer(j job) error {
+	if err := readable(j.m, r.Options); err != nil {
+		return err
+	}
+	if r.judge(j.enc); r.Kind == Lossy {
+		r.Reason += fmt.Sprintf("; layers of %s attention alone", r.Options.Layers)
+	}
+	r.rescaled()
+	r.tally(j.m, r.some)
+	m := *j.m
+	if r.MaxPositions != m.MaxPositions {
+		config := *m.Config
+		config.Object = config.Object.Clone()
+		setNumber(config.Object, "max_position_embeddings", float64(r.MaxPositions))
+		m.Config = &config
+	}
+	if err := r.perHead(&m, r.some); err != nil {
+		return err
+	}
+	r.note("all layers of family %s turn by one declaration in its rope keys: where some of them change, the spectra of each are tensors", j.m.Family)
+	return nil
+}

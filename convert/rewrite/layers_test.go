@@ -1,0 +1,64 @@
+package rewrite_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/rewrite"
+)
+
+// TestLayers: of some layers, in the keys of their kind where the configuration has
+// such keys, and else as tensors; the other layers turn as they did.
+func TestLayers(t *testing.T) {
+	byType := `,"hidden_activation":"gelu_pytorch_tanh","sliding_window":8,"layer_types":["sliding_attention","full_attention"],"query_pre_attn_scalar":16,
+"rope_parameters":{"full_attention":{"rope_type":"default","rope_theta":500.0},"sliding_attention":{"rope_type":"default","rope_theta":300.0}}`
+	shared := `,"rope_theta":300.0,"hidden_activation":"gelu_pytorch_tanh","sliding_window":8,"layer_types":["sliding_attention","full_attention"],"query_pre_attn_scalar":16`
+	// with L = 32 the paper's cut drops planes of θ <= 2π/32: 5 of 8 of base 300 and of base 500
+	for _, c := range []struct {
+		family, rope, layers string
+		sliding, full        int // planes that turn in layer 0 and layer 1
+	}{
+		{"gemma3_text", byType, "", 8, 3},
+		{"gemma3_text", byType, rewrite.FullLayers, 8, 3},
+		{"gemma3_text", byType, rewrite.SlidingLayers, 3, 8},
+		{"gemma3_text", byType, rewrite.AllLayers, 3, 3},
+		{"gemma2", shared, "", 3, 3},
+		{"gemma2", shared, rewrite.AllLayers, 3, 3},
+		{"gemma2", shared, rewrite.FullLayers, 8, 3},
+		{"gemma2", shared, rewrite.SlidingLayers, 3, 8},
+	} {
+		r, err := rewrite.Make(model(t, c.family, c.rope), nil, options(t, "hope layers="+c.layers))
+		if err != nil {
+			t.Errorf("%s, %q: %v", c.family, c.layers, err)
+			continue
+		}
+		var turning []int
+		if r.Added != nil { // layers in the order of their tensors
+			for _, added := range r.Added {
+				turning = append(turning, turn(added.Values, 2))
+			}
+		} else {
+			text, err := r.Config.Indented()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range parse(t, string(text)).Attentions() {
+				turning = append(turning, turn(a.Rotary.InvFreq, 1))
+			}
+		}
+		if want := []int{c.sliding, c.full}; !slices.Equal(turning, want) {
+			t.Errorf("%s, %q: %v planes turn: want %v", c.family, c.layers, turning, want)
+		}
+	}
+}
+
+// turn counts the planes of each of n heads that turn.
+func turn(frequencies []float64, n int) int {
+	turning := 0
+	for _, f := range frequencies {
+		if f > 1e-12 { // what llama3 says of a plane that stops is 1e-30 of it
+			turning++
+		}
+	}
+	return turning / n
+}

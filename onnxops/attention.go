@@ -72,7 +72,7 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 	if over {
 		y = e.norm(at(family.AtHeadNorm), y, a.HeadNorm)
 	}
-	return e.linearOnto(at(family.AtO), residual, y, a.O)
+	return e.linearOnto(at(family.AtO), residual, e.outGate(i, a, x, y), a.O)
 }
 
 // scoreAttrs are the attributes of both operators that say how scores are made.

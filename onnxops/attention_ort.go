@@ -40,7 +40,7 @@ func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *g
 	e.presents = append(e.presents, out[1:]...)
 	y := g.Op("Reshape", at(names.Joined)+names.Reshape, []*graph.Value{out[0], e.rows(a.Heads * a.VDim)})
 	y = e.norm(at(family.AtHeadNorm), y, a.HeadNorm) // over all heads, if any
-	return e.linearOnto(at(family.AtO), residual, y, a.O)
+	return e.linearOnto(at(family.AtO), residual, e.outGate(i, a, x, y), a.O)
 }
 
 // flatHeads projects x to queries, keys and values of (batch, sequence, heads *

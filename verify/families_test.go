@@ -22,6 +22,7 @@ var withoutForm = map[string]string{
 	"youtu":            onnxops.AttentionORT, // values of another size than keys
 	"deepseek_v3":      onnxops.AttentionORT, // the same
 	"hunyuan_v1_dense": onnxops.AttentionORT, // norms after the rotation
+	"afmoe":            onnxops.AttentionORT, // the same
 	"exaone_moe":       onnxops.AttentionORT, // layers that do not turn
 	"glm4_moe":         onnxops.AttentionORT, // planes in halves, as nemotron
 	"minimax_m2":       onnxops.AttentionORT, // the same

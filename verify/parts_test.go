@@ -39,6 +39,20 @@ var shaped = map[string]func(b *family.Block){
 		n.Shape, n.Rows = []int64{int64(b.Attn().Heads)}, []family.Range{{Begin: 8, End: 8 + int64(b.Attn().Heads)}}
 		b.Attn().Sinks, b.MLP().Clamp = &n, &family.Clamp{Limit: 0.5, Alpha: 1.702, Offset: 1}
 	},
+	"a gate on attention's output": func(b *family.Block) {
+		a := b.Attn()
+		a.OutGate = &family.OutputGate{Linear: rowsOf(b.MLP().Up.Weight, 3, a.Heads*a.VDim), Act: "sigmoid"}
+	},
+	"a gate with a bias of each head": func(b *family.Block) {
+		a := b.Attn()
+		bias := b.AttnNorm.Weight
+		bias.Shape, bias.Rows = []int64{int64(a.Heads)}, []family.Range{{Begin: 7, End: 7 + int64(a.Heads)}}
+		a.OutGate = &family.OutputGate{Linear: rowsOf(b.MLP().Gate.Weight, 0, a.Heads*a.VDim), HeadBias: &bias, Act: "sigmoid"}
+	},
+	"a gate of each head": func(b *family.Block) {
+		a := b.Attn()
+		a.OutGate = &family.OutputGate{Linear: rowsOf(b.MLP().Up.Weight, 9, a.Heads), Act: "softplus"}
+	},
 	"values of their own size": func(b *family.Block) { // 4 heads of 24 fill the MLP's 96 columns
 		a, m := b.Attn(), b.MLP()
 		a.VDim = int(m.Down.Weight.Shape[1]) / a.Heads

@@ -48,20 +48,25 @@ var cohere2 = func(s family.Spec) family.Spec {
 	factors := s.Adjust
 	s.Adjust = func(r *family.Reader, m *family.Model) {
 		factors(r, m)
-		kinds, err := r.C.Texts("layer_types")
-		r.Fail(err)
-		full := every(r.SizeOr(4, "sliding_window_pattern"))
-		for i, a := range m.Attentions() {
-			if kinds != nil && kinds[i] == family.SlidingLayers && a.Window == 0 {
-				r.Fail(family.Unsupported("sliding_window is null, yet layer_types[%d] is %q, at which stock loaders stop; name the window", i, kinds[i]))
-			}
-			if kinds == nil && full(i) || kinds != nil && kinds[i] == "full_attention" {
-				a.Rotary = family.Still(a.QKDim)
-			}
-		}
+		stillFull(r, m, every(r.SizeOr(4, "sliding_window_pattern")))
 	}
 	return s
 }(cohere)
+
+// stillFull leaves layers of full attention without rotation: those that layer_types
+// calls so, or where it is absent those that full says.
+func stillFull(r *family.Reader, m *family.Model, full func(layer int) bool) {
+	kinds, err := r.C.Texts("layer_types")
+	r.Fail(err)
+	for i, a := range m.Attentions() {
+		if kinds != nil && kinds[i] == family.SlidingLayers && a.Window == 0 {
+			r.Fail(family.Unsupported("sliding_window is null, yet layer_types[%d] is %q, at which stock loaders stop; name the window", i, kinds[i]))
+		}
+		if kinds == nil && full(i) || kinds != nil && kinds[i] == family.FullLayers {
+			a.Rotary = family.Still(a.QKDim)
+		}
+	}
+}
 
 // every is true of each n-th layer, the n-th first.
 func every(n int) func(layer int) bool { return func(layer int) bool { return (layer+1)%n == 0 } }

@@ -72,6 +72,7 @@ var table = []family.Spec{
 	glm4MoE,
 	dots1,
 	solarOpen,
+	afmoe,
 	hyV3,
 	graniteMoE,
 	graniteMoEShared,

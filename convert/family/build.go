@@ -181,6 +181,7 @@ func (b *builder) attention(pos Position, window int) *Attention {
 		over *= int64(b.heads)
 	}
 	a.HeadNorm = b.norm(RMS, b.n.HeadNorm, over)
+	b.outGate(a)
 	a.KShift, a.VShift = b.shift(b.n.KShift), b.shift(b.n.VShift)
 	if b.n.Sinks != "" {
 		w := whole(b.name(b.n.Sinks), int64(b.heads))

@@ -31,6 +31,7 @@ func (s Spec) Describe() string {
 	add(s.Names.GateUp != "", "fused gate and up")
 	add(s.Names.Gate == "" && s.Names.GateUp == "", "no gate in the MLP")
 	add(s.Parallel != Rule{}, "attention and MLP may stand side by side")
+	add(s.OutGate != nil && s.OutGate.InQ, "a gate on attention's output in the queries' matrix")
 	add(s.Interleaved, "planes of neighbouring coordinates")
 	add(s.Backwards, "planes that turn the other way")
 	add(s.HeadBias != Rule{}, "bias of the head")

@@ -51,6 +51,7 @@ const (
 	MixedExperts      Feature = "mixtures of experts"
 	LearnedActivation Feature = "an activation with numbers of its own in the weights"
 	NormBeforeDown    Feature = "a norm before the MLP's down projection"
+	GatedOutput       Feature = "a gate on attention's output"
 	JointOutputNorm   Feature = "a norm of all heads' outputs together"
 	LatentAttention   Feature = "queries, keys and values of low-rank latents (MLA)"
 	AttentionSinks    Feature = "attention sinks"
@@ -107,6 +108,7 @@ func Settled() []Feature {
 		AttentionSinks,
 		ClampedGates,
 		ScaledValues,
+		GatedOutput,
 		LatentAttention,
 	}
 }

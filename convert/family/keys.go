@@ -41,6 +41,9 @@ func (s Spec) ConfigKeys() []string {
 			list = append(list, s.Window.Switch, "max_window_layers", "use_sliding_window")
 		}
 	}
+	if s.OutGate != nil {
+		list = append(list, s.OutGate.If.Key, s.OutGate.If.Older)
+	}
 	list = append(list, s.Experts.keys()...)
 	list = append(list, ropeKeys...)
 	slices.Sort(list)

@@ -142,7 +142,9 @@ type Attention struct {
 	// HeadNorm normalises each head's output over VDim, or those of all heads
 	// together (Size is Heads·VDim); nil is none.
 	HeadNorm *Norm
-	Scale    float64
+	// OutGate multiplies the heads' output before O; nil is none.
+	OutGate *OutputGate
+	Scale   float64
 	// Cap c > 0 makes a scaled score s, before bias and mask, c·tanh(s/c); 0 is none.
 	Cap float64
 	// Clip bounds queries, keys and values to [−Clip, Clip] right after their

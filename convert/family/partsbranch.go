@@ -56,6 +56,9 @@ func (a *Attention) Parts() []Part {
 		l.linear(AtPathProj, b.P)
 	}
 	l.norm(AtHeadNorm, a.HeadNorm)
+	if a.OutGate != nil {
+		l = append(l, a.OutGate.part())
+	}
 	l.linear(AtO, &a.O)
 	return l
 }

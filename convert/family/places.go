@@ -33,6 +33,7 @@ const (
 	AtForgetGate = "attn/bias/forget_gate"
 	AtPathProj   = "attn/bias/path/proj"
 	AtHeadNorm   = "attn/head_norm"
+	AtOutGate    = "attn/gate_proj"
 	AtO          = "attn/o_proj"
 	AtShortConv  = "conv"
 	AtConvIn     = "conv/in_proj"
@@ -112,6 +113,7 @@ var slots = []slot{
 	{place: AtForgetGate, kind: KindLinear, text: "the forget gate", encoding: true},
 	{place: AtPathProj, kind: KindLinear, text: "the path's projection", encoding: true},
 	{place: AtHeadNorm, kind: KindNorm, text: "the norm of heads", names: func(n *Names) *string { return &n.HeadNorm }, feature: OutputHeadNorm},
+	{place: AtOutGate, kind: KindLinear, text: "the gate of attention's output", names: func(n *Names) *string { return &n.OutGate }, feature: GatedOutput},
 	{place: AtO, kind: KindLinear, text: "the output projection", names: func(n *Names) *string { return &n.O }},
 	{place: AtShortConv, kind: KindShortConv, text: "the short convolution", feature: ShortConvs},
 	{place: AtConvIn, kind: KindLinear, text: "the convolution's input projection", names: func(n *Names) *string { return &n.ConvIn }, feature: ShortConvs},
@@ -168,5 +170,6 @@ func (n *Names) each(f func(template *string)) {
 	f(&n.ExpertDownBias)
 	f(&n.Correction)
 	f(&n.Sinks)
+	f(&n.OutGateBias)
 	f(&n.XIELU)
 }

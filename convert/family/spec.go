@@ -63,6 +63,8 @@ type Spec struct {
 	// the rotation with NormAfter, else before it.
 	QKNorm                   Rule
 	NormOverHeads, NormAfter bool
+	// OutGate says how attention's output is gated; nil is not at all.
+	OutGate *GateRule
 	// Parallel: attention and MLP both read the layer's input. SharedNorm: and
 	// the same norm of it.
 	Parallel   Rule
@@ -130,13 +132,13 @@ type Names struct {
 	AttnNorm, AttnOutNorm             string
 	MLPNorm, MLPOutNorm               string
 	Q, K, V, QKV, O, QNorm, KNorm     string
-	KShift, VShift, HeadNorm          string
+	KShift, VShift, HeadNorm, OutGate string
 	Gate, Up, GateUp, DownNorm, Down  string
 	QDown, QLatentNorm, QUp           string
 	KVDown, KVLatentNorm, KVUp        string
 	ConvIn, Conv, ConvOut             string
-	// Sinks is a whole tensor name.
-	Sinks string
+	// Sinks and OutGateBias are whole tensor names.
+	Sinks, OutGateBias string
 	// Of mixtures: "{e}" stands for the expert. ExpertGateUp holds gate and up of
 	// all experts, (experts, 2·inner, hidden), and ExpertDown then (experts, hidden,
 	// inner). Correction and the biases are whole tensor names.

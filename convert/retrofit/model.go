@@ -42,6 +42,7 @@ var known = []family.Feature{
 	family.LearnedActivation,
 	family.NormBeforeDown,
 	family.JointOutputNorm,
+	family.GatedOutput,
 }
 
 // Turns returns how each layer of a model places positions. It refuses, with

@@ -8,6 +8,7 @@ const (
 	AttnResidual = "attn_residual" // the stream after attention; not in a parallel block
 	Output       = "output"        // the stream after the layer
 	Context      = "attn/context"  // softmax(scores) v
+	Gated        = "attn/gated"    // the heads' output times its gate
 	KJoined      = "attn/k_joined" // keys of a shared slice and of a latent
 	Phase        = "attn/phase"    // Φ, where the phase is contextual
 	Act          = "mlp/act"       // what enters the down projection

@@ -70,6 +70,11 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, place string, output, layer 
 		}
 		return plain(p.Path(), func(f []float64) *wanted { return e.heads(f, a.Heads) })
 	}
+	if a.OutGate != nil {
+		if c := e.ofOutGate(a, place, context, tap); c != nil {
+			return c
+		}
+	}
 	if place == names.Node(names.Q.Scaled(), "Mul") && a.QueryScale != nil {
 		return e.ofScaledQueries(a, tap)
 	}

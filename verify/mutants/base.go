@@ -64,6 +64,7 @@ func Bases() []Base {
 		{Name: "lfm2", Model: "families/lfm2", To: "hope"},
 		{Name: "mimo", Model: "families/mimo_v2_flash", To: "hope"},
 		{Name: "gpt-oss", Model: "families/gpt_oss", To: "hope"},
+		{Name: "afmoe", Model: "families/afmoe", To: "grape-m"},
 		{Name: "youtu", Model: "families/youtu", To: "hope"},
 		{Name: "deepseek-v3", Model: "families/deepseek_v3", To: "hope"},
 		{Name: "deepseek-v2", Model: "families/deepseek_v2-groups", To: "rope"},

@@ -77,6 +77,13 @@ func familyMutants() []Mutant {
 			a, b := g.node("/layers.0/conv/gated/Mul"), g.node("/layers.0/conv/mixed/Mul")
 			a.Input[0], b.Input[1] = b.Input[1], a.Input[0]
 		}),
+		inGraph("output-gate-missing", "afmoe", "attention's output of layer 0 is not gated", func(g *Graph) { g.bypass("/layers.0/attn/gated/Mul") }),
+		inGraph("output-gate-unbounded", "afmoe", "attention's output is multiplied by the gate's value instead of its sigmoid", func(g *Graph) {
+			g.bypass("/layers.1/attn/gate_proj/Sigmoid")
+		}),
+		inGraph("output-gate-of-branch", "afmoe", "the gate reads the stream without the layer's norm", func(g *Graph) {
+			g.node("/layers.0/attn/gate_proj/Gemm").Input[0] = g.node("/layers.0/attn_norm/RMSNormalization").Input[0]
+		}),
 		inGraph("latent-not-normed", "youtu", "keys and values are made of a latent without its norm", func(g *Graph) {
 			g.bypass("/layers.0/attn/kv_latent_norm/RMSNormalization")
 		}),

@@ -197,6 +197,11 @@ func (p *pass[T]) attention(ctx context.Context, a *family.Attention, at func(pl
 		}
 		p.tap(at(family.AtHeadNorm), mixed, a.Heads, dv)
 	}
+	if a.OutGate != nil {
+		if err := p.outGate(ctx, a, at, x, mixed); err != nil {
+			return err
+		}
+	}
 	if err := p.linear(ctx, &a.O, mixed, tokens, y, p.work); err != nil {
 		return err
 	}

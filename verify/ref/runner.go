@@ -121,6 +121,9 @@ func room[T Float](s *[]T, n int) []T {
 //	                           there is one
 //	/layers.i/attn/context     (B, S, heads, head size): softmax(scores) v
 //	/layers.i/attn/head_norm   the same, where the family has one
+//	/layers.i/attn/gate_proj   (B, S, heads·head size) or (B, S, heads), where the
+//	                           output is gated
+//	/layers.i/attn/gated       (B, S, heads, head size): the output times its gate
 //	/layers.i/attn/o_proj      (B, S, hidden)
 //	/layers.i/attn/q_down_proj     (B, S, rank), and q_latent_norm: latent attention's
 //	/layers.i/attn/kv_down_proj    (B, S, rank), and kv_latent_norm

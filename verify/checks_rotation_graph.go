@@ -100,9 +100,11 @@ func (w *turner) before(value string, layer int, side names.Side, a *family.Atte
 			value = in[len(in)-1]
 		case weightedAfter(a) && name == names.Node(names.Layer(layer, side.Scaled()), "Mul") && len(in) > 0:
 			value = in[0]
-		case name == names.Layer(layer, names.KeysBesideSinks) && side == names.K && len(in) > 0:
+		case name == names.Layer(layer, names.QueriesWithSinks), name == names.Layer(layer, names.QueriesPadded), name == names.Layer(layer, names.KeysPadded):
 			value = in[0]
-		case name == names.Layer(layer, names.KeysGrown) && side == names.K && len(in) > 1:
+		case name == names.Layer(layer, names.KeysBesideSinks) && len(in) > 2:
+			value = in[2]
+		case name == names.Layer(layer, names.KeysGrown) && len(in) > 1:
 			value = in[1]
 		case a.NormAfter && name == names.Node(names.Layer(layer, side.Norm()), n.GetOpType()) && len(in) > 0:
 			value = in[0]

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -152,8 +153,8 @@ func (s *session) graphWindow(nodes map[string]*onnxpb.NodeProto, layer int) (si
 	if sum := nodes[names.Layer(layer, names.BiasMasked)]; sum != nil && slices.Contains(sum.GetOutput(), mask) {
 		mask = sum.GetInput()[0]
 	}
-	if sinks := nodes[names.Layer(layer, names.SinksMasked)]; sinks != nil && slices.Contains(sinks.GetOutput(), mask) && len(sinks.GetInput()) > 2 {
-		mask = sinks.GetInput()[2]
+	if before, sinks := strings.CutSuffix(mask, names.BesideSinks+"_output_0"); sinks {
+		mask = before
 	}
 	window, _, ok := names.WindowOf(mask)
 	if !ok || window == 0 {

@@ -30,13 +30,19 @@ const (
 	Marked              = "attn/v/marked/Where"           // values, NaN where a position is outside the tables
 	KeysGrown           = "attn/k/present/Concat"         // past and present keys, where Attention does not join them
 	ValuesGrown         = "attn/v/present/Concat"         // values likewise
-	KeysBesideSinks     = "attn/sinks/k/Pad"              // keys behind the one that stands for sinks
-	SinksMasked         = "attn/sinks/mask/Where"         // the mask with sinks in it
+	QueriesPadded       = "attn/sinks/q/Pad"              // queries behind a coordinate of 0
+	QueriesWithSinks    = "attn/sinks/q/Add"              // which then is the sink
+	KeysPadded          = "attn/sinks/k/Pad"              // keys likewise, behind a key of zeros
+	KeysBesideSinks     = "attn/sinks/k/Where"            // which then stands for sinks
 	BiasMasked          = "attn/bias/masked/Add"          // the mask with a bias in it
 	ContextPhase        = "attn/phase/ContextPhase"       // the running phase
 	PathNorm            = family.AtBias + "/path"         // the norm of path vectors
 	TurnsPerPosition    = "attn/phase/turns_per_position" // a table
 )
+
+// BesideSinks ends the name of a mask's node that leaves room for the key that stands
+// for sinks.
+const BesideSinks = "/beside_sinks/Pad"
 
 // Side is one of queries, keys and values, by the letter that their names have.
 type Side string

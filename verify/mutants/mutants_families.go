@@ -124,13 +124,27 @@ func familyMutants() []Mutant {
 			g.bypass("/layers.1/mlp/router/normalised/Div")
 		}),
 		inGraph("sink-of-nothing", "gpt-oss", "what joins the softmax of layer 0 is a score of 0, whatever its sinks are", func(g *Graph) {
-			g.node("/layers.0/attn/sinks/mask/Where").Input[1] = g.floats(nil, 0)
+			g.bypass("/layers.0/attn/sinks/q/Add")
 		}),
 		inGraph("sinks-of-other-layer", "gpt-oss", "layer 1 has the sinks of layer 0", func(g *Graph) {
-			g.node("/layers.1/attn/sinks/mask/Where").Input[1] = g.node("/layers.0/attn/sinks/mask/Where").Input[1]
+			g.node("/layers.1/attn/sinks/q/Add").Input[1] = g.node("/layers.0/attn/sinks/q/Add").Input[1]
 		}),
-		inGraph("sink-hidden", "gpt-oss", "the sinks of layer 1 do not join its softmax", func(g *Graph) {
-			g.node("/layers.1/attn/sinks/mask/Where").Input[1] = g.floats(nil, -3e38)
+		inGraph("sink-hidden", "gpt-oss", "no sink joins the softmax of layer 1", func(g *Graph) {
+			n := g.node("/layers.1/attn/Attention")
+			for _, pad := range g.model.Graph.Node {
+				if len(pad.Output) > 0 && pad.Output[0] == n.Input[3] {
+					pad.Input = append(pad.Input, g.floats(nil, -3e38))
+				}
+			}
+		}),
+		inGraph("sinks-scaled", "gpt-oss", "sinks of layer 0 are scaled with the scores", func(g *Graph) { g.bypass("/layers.0/attn/sinks/Div") }),
+		inGraph("sink-with-a-value", "gpt-oss", "the key that stands for sinks of layer 0 has a value of ones", func(g *Graph) {
+			n := g.node("/layers.0/attn/sinks/v/Pad")
+			n.Input = append(n.Input, g.floats(nil, 1))
+		}),
+		inGraph("sinks-seen-by-every-key", "gpt-oss", "keys of layer 1 have 1 where that of sinks alone has it", func(g *Graph) {
+			n := g.node("/layers.1/attn/sinks/k/Pad")
+			n.Input = append(n.Input, g.floats(nil, 1))
 		}),
 		inGraph("gate-not-clamped", "gpt-oss", "an expert's gate may be of any size", func(g *Graph) { g.bypass("/layers.0/mlp/experts.1/act/gate/Clip") }),
 		inGraph("up-clamped-above-alone", "gpt-oss", "what a gate multiplies has no lower bound", func(g *Graph) {
@@ -138,7 +152,7 @@ func familyMutants() []Mutant {
 		}),
 		inGraph("gate-of-silu", "gpt-oss", "an expert's gate is silu, without its factor", func(g *Graph) { g.bypass("/layers.1/mlp/experts.0/act/alpha/Mul") }),
 		inGraph("up-without-one", "gpt-oss", "what a gate multiplies lacks its 1", func(g *Graph) { g.bypass("/layers.1/mlp/experts.3/act/offset/Add") }),
-		inGraph("gate-and-up-swapped", "gpt-oss", "an expert's gate takes the rows up, whose turn is the other", func(g *Graph) {
+		inGraph("expert-gate-and-up-swapped", "gpt-oss", "an expert's gate takes the rows up, whose turn is the other", func(g *Graph) {
 			a, b := g.node("/layers.0/mlp/experts.1/gate_proj/Gemm"), g.node("/layers.0/mlp/experts.1/up_proj/Gemm")
 			a.Input[1], b.Input[1] = b.Input[1], a.Input[1]
 		}),

@@ -45,7 +45,7 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 	q, k, v := e.heads(l)
 	add := e.bias(l)
 	q, k = e.widened(at(names.Q.Heads()), q, add.query), e.widened(at(names.K.Heads()), k, add.key)
-	mask := e.scoreMask(a.Window)
+	mask := e.maskOf(a)
 	if add.score != nil {
 		mask = g.Op("Add", at(names.BiasMasked), []*graph.Value{mask, add.score})
 	}

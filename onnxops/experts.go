@@ -33,7 +33,12 @@ func (e *emitter) experts(at func(place string) string, m *family.Experts, x, re
 	for i := range outs {
 		outs[i] = fmt.Sprintf("%s_output_%d", cut, i)
 	}
-	pieces := g.Add(graph.Node{Op: "Split", Name: cut, In: []*graph.Value{op("/rows", "Gather", x, rows), counts}, Out: outs, Attrs: []graph.Attr{graph.IntAttr("axis", 0)}})
+	read := op("/rows", "Gather", x, rows)
+	if m.OnInput {
+		each := op("/weights", "Gather", op("/weights", "Reshape", weights, e.ints("rows1", -1, 1)), order)
+		read = op("/rows", "Mul", read, each)
+	}
+	pieces := g.Add(graph.Node{Op: "Split", Name: cut, In: []*graph.Value{read, counts}, Out: outs, Attrs: []graph.Attr{graph.IntAttr("axis", 0)}})
 	for i := range m.Each {
 		pieces[i] = e.mlp(func(place string) string { return at(family.AtExpert(i, place)) }, &m.Each[i], pieces[i], nil)
 	}
@@ -41,7 +46,9 @@ func (e *emitter) experts(at func(place string) string, m *family.Experts, x, re
 	back := e.topK(at(names.Chosen)+"/back", order, all, true)[1]
 	y := op("/back", "Gather", joined, back)
 	y = op("/each", "Reshape", y, e.ints(fmt.Sprintf("each%dx%d", k, m.Each[0].Down.Weight.Shape[0]), -1, int64(k), m.Each[0].Down.Weight.Shape[0]))
-	y = op("/each", "Mul", y, op("/each", "Unsqueeze", weights, e.ints("axis2", 2)))
+	if !m.OnInput {
+		y = op("/each", "Mul", y, op("/each", "Unsqueeze", weights, e.ints("axis2", 2)))
+	}
 	y = summed("", y, 1)
 	if m.Shared != nil {
 		y = op("/shared", "Add", y, e.shared(at, m, x))

@@ -47,6 +47,7 @@ func fitsGroupQuery(a *family.Attention) error {
 		{a.Spectra != nil, "spectra per head"},
 		{a.Phase != nil, "a contextual phase"},
 		{a.Bias != nil, "an additive bias"},
+		{a.Chunk > 0, "attention within chunks"},
 		{a.VDim != a.QKDim, "values of another size than queries and keys"},
 		{a.KShift != nil || a.VShift != nil, "shifted keys or values"},
 	} {

@@ -4,9 +4,47 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
 	"github.com/pecvt/pecvt/onnxops/names"
 )
+
+// maskOf is the mask of a layer's scores.
+func (e *emitter) maskOf(a *family.Attention) *graph.Value {
+	if a.Chunk > 0 {
+		return e.chunkMask(a.Chunk)
+	}
+	return e.scoreMask(a.Window)
+}
+
+// chunkMask is scoreMask where query i sees key j only if both are of one chunk of so
+// many tokens of their row. Tokens are counted by attention_mask, so that padding
+// before them moves no chunk.
+func (e *emitter) chunkMask(chunk int) *graph.Value {
+	prefix := names.MaskOfChunk(chunk)
+	return e.once(prefix, func() *graph.Value {
+		g, base := e.g, e.maskBase()
+		count := e.once(names.MaskPlace, func() *graph.Value {
+			n := g.Op("CumSum", names.MaskCount, []*graph.Value{e.mask, e.int64Scalar("1", 1)})
+			n = g.Op("Sub", names.MaskPlace, []*graph.Value{n, e.int64Scalar("1", 1)})
+			return g.Op("Max", names.MaskPlaced, []*graph.Value{n, e.int64Scalar("0", 0)})
+		})
+		keys := g.Op("Div", prefix+names.MaskKeyChunk, []*graph.Value{count, e.int64Scalar(fmt.Sprintf("chunk%d", chunk), int64(chunk))})
+		queries := g.Op("Gather", prefix+names.MaskQueryChunk, []*graph.Value{keys, base.index}, graph.IntAttr("axis", 1))
+		keys = g.Op("Unsqueeze", prefix+names.MaskKeyChunks, []*graph.Value{keys, e.ints("axes12", 1, 2)})
+		queries = g.Op("Unsqueeze", prefix+names.MaskQueryChunks, []*graph.Value{queries, e.ints("axes13", 1, 3)})
+		same := g.Op("Equal", prefix+names.MaskSameChunk, []*graph.Value{keys, queries})
+		return e.maskScore(prefix, g.Op("And", prefix+names.MaskInWindow, []*graph.Value{base.causal, same}))
+	})
+}
+
+// maskScore is the mask of what is visible but for padding.
+func (e *emitter) maskScore(prefix string, visible *graph.Value) *graph.Value {
+	g, base := e.g, e.maskBase()
+	visible = g.Op("And", prefix+names.MaskVisible, []*graph.Value{visible, base.real})
+	visible = g.Op("Or", prefix+names.MaskOrItself, []*graph.Value{visible, base.self})
+	return g.Op("Where", prefix+names.MaskScore, []*graph.Value{visible, e.scalar("seen", 0), e.scalar("unseen", -math.MaxFloat32)})
+}
 
 // scoreMask returns the additive mask of (batch, 1, sequence, total) for a
 // window (0: none), made once for each: 0 where query i = past + s sees key j,
@@ -24,9 +62,7 @@ func (e *emitter) scoreMask(window int) *graph.Value {
 		inside := g.Op("Greater", prefix+names.MaskInside, []*graph.Value{base.key, first})
 		visible = g.Op("And", prefix+names.MaskInWindow, []*graph.Value{visible, inside})
 	}
-	visible = g.Op("And", prefix+names.MaskVisible, []*graph.Value{visible, base.real})
-	visible = g.Op("Or", prefix+names.MaskOrItself, []*graph.Value{visible, base.self})
-	m := g.Op("Where", prefix+names.MaskScore, []*graph.Value{visible, e.scalar("seen", 0), e.scalar("unseen", -math.MaxFloat32)})
+	m := e.maskScore(prefix, visible)
 	e.masks[window] = m
 	return m
 }

@@ -45,7 +45,7 @@ func (s *session) answer() error {
 // promptIDs returns the tokens the checks run on.
 func (s *session) promptIDs() ([][]int64, error) {
 	n := s.opts.Tokens
-	if w := s.windows(); n == defaultTokens && len(w) > 0 && w[0] <= longestWindowedPrompt {
+	if w := s.spans(); n == defaultTokens && len(w) > 0 && w[0] <= longestWindowedPrompt {
 		n = max(n, w[0]+16)
 	}
 	n = min(n, s.info.MaxLength)

@@ -26,7 +26,7 @@ func (s *session) batchRows(in run.Input, w want) (*rows, error) {
 	}
 	_, n := in.Batch()
 	longest := min(n, batchTokens)
-	if len(s.windows()) > 0 {
+	if len(s.spans()) > 0 {
 		longest = n
 	}
 	b := &rows{}

@@ -14,6 +14,9 @@ import (
 // prompt of small scores shows a difference; scores that far apart do.
 func unmasked(n *onnxpb.NodeProto, weights map[string]*onnxpb.TensorProto) string {
 	_, node, ok := names.WindowOf(n.GetName())
+	if _, below, chunk := names.ChunkOf(n.GetName()); chunk {
+		node, ok = below, true
+	}
 	if !ok || node != names.MaskScore || n.GetOpType() != "Where" || len(n.GetInput()) != 3 {
 		return ""
 	}

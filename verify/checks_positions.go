@@ -36,7 +36,7 @@ func (s *session) leaps() bool {
 		}
 	}
 	for _, a := range s.model.Attentions() {
-		if a.Bias != nil || a.Phase != nil || a.KShift != nil || a.VShift != nil || a.Window > 0 {
+		if a.Bias != nil || a.Phase != nil || a.KShift != nil || a.VShift != nil || a.Window > 0 || a.Chunk > 0 {
 			return false
 		}
 	}

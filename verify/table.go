@@ -99,9 +99,9 @@ func (s *session) has(n Need) bool {
 	case NeedSource:
 		return s.source != nil
 	case NeedWindow:
-		return len(s.windows()) > 0
+		return len(s.spans()) > 0
 	case NeedNoWindow:
-		return len(s.windows()) == 0
+		return len(s.spans()) == 0
 	}
 	return false
 }

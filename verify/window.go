@@ -28,6 +28,19 @@ func (s *session) windows() []int {
 	return slices.Compact(list)
 }
 
+// spans returns the sizes of the model's sliding windows and chunks, rising: how many
+// tokens a prompt needs to be longer than some layer sees.
+func (s *session) spans() []int {
+	list := s.windows()
+	for _, a := range s.model.Attentions() {
+		if a.Chunk > 0 {
+			list = append(list, a.Chunk)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // window: a few tokens after a synthetic past longer than the sliding windows
 // that the prompt does not fill. A window that the graph's positions cannot
 // fill hides nothing, and needs no check.
@@ -35,7 +48,7 @@ func (s *session) window() error {
 	ids := s.ids
 	size, why := 0, ""
 	n := min(4, len(ids[0]))
-	for _, w := range s.windows() {
+	for _, w := range s.spans() {
 		if w < len(ids[0]) || w >= s.info.MaxLength {
 			continue
 		}
@@ -120,14 +133,14 @@ func (s *session) windowSizes() {
 	c := report.Check{Name: report.CheckWindowSize, Runner: run.InterpName, Against: "config.json", Verdict: report.Pass}
 	any := false
 	for i, a := range s.model.Attentions() {
-		want := a.Window
+		want := seen{a.Window, a.Chunk}
 		got, found := s.graphWindow(nodes, i)
-		any = any || want > 0 || got > 0
+		any = any || want != seen{} || got != seen{}
 		switch {
 		case !found && c.Verdict == report.Pass:
 			c.Verdict, c.Detail = report.Incomplete, unnamed(names.Layer(i, names.Attention)+", or its mask's")
 		case found && got != want && c.Verdict != report.Fail:
-			c.Verdict, c.Detail = report.Fail, fmt.Sprintf("layer %d: the graph has %s, config.json %s", i, run.WindowText(got), run.WindowText(want))
+			c.Verdict, c.Detail = report.Fail, fmt.Sprintf("layer %d: the graph has %s, config.json %s", i, got, want)
 		}
 	}
 	if any {
@@ -135,19 +148,29 @@ func (s *session) windowSizes() {
 	}
 }
 
-// graphWindow finds a layer's window in the graph, 0 for none.
-func (s *session) graphWindow(nodes map[string]*onnxpb.NodeProto, layer int) (size int, found bool) {
+// seen is what bounds the keys that a layer sees, 0 for nothing.
+type seen struct{ window, chunk int }
+
+func (s seen) String() string {
+	if s.chunk > 0 {
+		return fmt.Sprintf("chunks of %d", s.chunk)
+	}
+	return run.WindowText(s.window)
+}
+
+// graphWindow finds what a layer sees in the graph.
+func (s *session) graphWindow(nodes map[string]*onnxpb.NodeProto, layer int) (size seen, found bool) {
 	if n := nodes[names.Layer(layer, names.GroupQueryAttention)]; n != nil {
 		for _, a := range n.GetAttribute() {
 			if a.GetName() == "local_window_size" {
-				return max(int(a.GetI()), 0), true
+				return seen{window: max(int(a.GetI()), 0)}, true
 			}
 		}
-		return 0, true
+		return seen{}, true
 	}
 	n := nodes[names.Layer(layer, names.Attention)]
 	if n == nil || len(n.GetInput()) < 4 {
-		return 0, false
+		return seen{}, false
 	}
 	mask := n.GetInput()[3]
 	if sum := nodes[names.Layer(layer, names.BiasMasked)]; sum != nil && slices.Contains(sum.GetOutput(), mask) {
@@ -156,16 +179,26 @@ func (s *session) graphWindow(nodes map[string]*onnxpb.NodeProto, layer int) (si
 	if before, sinks := strings.CutSuffix(mask, names.BesideSinks+"_output_0"); sinks {
 		mask = before
 	}
+	// the name says a number, the node has one
+	if chunk, _, ok := names.ChunkOf(mask); ok {
+		size.chunk, found = s.number(nodes[names.MaskOfChunk(chunk)+names.MaskKeyChunk])
+		return size, found
+	}
 	window, _, ok := names.WindowOf(mask)
 	if !ok || window == 0 {
-		return 0, ok
+		return seen{}, ok
 	}
-	first := nodes[names.MaskOf(window)+names.MaskFirst] // the name says a number, the node has one
-	if first == nil || len(first.GetInput()) < 2 {
+	size.window, found = s.number(nodes[names.MaskOf(window)+names.MaskFirst])
+	return size, found
+}
+
+// number is the constant that a node takes second.
+func (s *session) number(n *onnxpb.NodeProto) (int, bool) {
+	if n == nil || len(n.GetInput()) < 2 {
 		return 0, false
 	}
 	for _, t := range s.info.Model.GetGraph().GetInitializer() {
-		if t.GetName() != first.GetInput()[1] {
+		if t.GetName() != n.GetInput()[1] {
 			continue
 		}
 		if raw := t.GetRawData(); len(raw) == 8 {

@@ -81,5 +81,6 @@ var table = []family.Spec{
 	sarvamMoE,
 	flint,
 	mimoV2Flash,
+	llama4,
 	family.Grape,
 }

@@ -40,7 +40,7 @@ func (b *builder) experts(x *ExpertsRule) Branch {
 		w := whole(b.name(b.n.Correction), int64(count))
 		router.Correction = &w
 	}
-	e := &Experts{Router: router, Each: make([]MLP, count)}
+	e := &Experts{Router: router, OnInput: x.OnInput, Each: make([]MLP, count)}
 	for i := range e.Each {
 		e.Each[i] = b.expert(i, int64(count), inner)
 	}

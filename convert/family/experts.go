@@ -9,8 +9,12 @@ import (
 // Experts is a mixture of experts (arXiv 1701.06538): y = Σ_e w_e Each_e(x) over the
 // TopK experts that the router chooses for x, plus Shared(x) where there is one,
 // which SharedGate, (1, hidden), multiplies by the sigmoid of its value.
+//
+// With OnInput an expert's weight multiplies what it reads and not what it makes:
+// Σ_e Each_e(w_e x).
 type Experts struct {
 	Router     Router
+	OnInput    bool
 	Each       []MLP
 	Shared     *MLP
 	SharedGate *Linear
@@ -39,6 +43,9 @@ func (x *Experts) Parts() []Part {
 	r := &x.Router
 	self := Part{Kind: KindExperts, Place: AtMLP, Of: x, Features: []Feature{MixedExperts},
 		Numbers: []Number{{Name: "epsilon", One: &r.Eps}, {Name: "scale", One: &r.Scale}}}
+	if x.OnInput {
+		self.Features = append(self.Features, ScaledInputs)
+	}
 	if r.Correction != nil {
 		self.Weights = []Role{{"correction", r.Correction}}
 	}
@@ -103,14 +110,17 @@ type ExpertsRule struct {
 	// Of experts in one tensor: Across says that it is (experts, in, out), Turns that
 	// rows of gate and up take turns, and Bare that the name is the tensor's whole one.
 	Across, Turns, Bare bool
+	// OnInput: weights multiply what experts read.
+	OnInput bool
 	// RouterBias: the router has a bias.
 	RouterBias bool
 	// Types is a key that lists "sparse" or "dense" for every layer; First, where
 	// that is absent, one that counts the dense layers before the first mixture
 	// (FirstDefault, where that is absent too).
+	// Listed, where it is there, is a key that lists the layers with a mixture.
 	// Step and Only: every so many layers there is a mixture, but in those listed.
-	Types, First, Step, Only string
-	FirstDefault             int
+	Types, First, Listed, Step, Only string
+	FirstDefault                     int
 	// MayMiss: a checkpoint without the correction has none.
 	MayMiss bool
 }
@@ -121,7 +131,7 @@ func (x *ExpertsRule) keys() []string {
 		return nil
 	}
 	return slices.Concat(x.Count, x.TopK, x.Inner, []string{x.Normalise.Key, x.Normalise.Older, x.Scale, x.Groups, x.KeptGroups,
-		x.Shared, x.SharedInner, x.Types, x.First, x.Step, x.Only})
+		x.Shared, x.SharedInner, x.Types, x.First, x.Listed, x.Step, x.Only})
 }
 
 // dense says which layers have an MLP in place of a mixture.
@@ -150,6 +160,17 @@ func (x *ExpertsRule) dense(r *Reader, layers int) []bool {
 			out[i] = true
 		}
 	}
+	if x.Listed != "" && r.C.Has(x.Listed) {
+		for i := range out {
+			out[i] = true
+		}
+		for _, i := range layerList(r, x.Listed) {
+			if i >= 0 && i < layers {
+				out[i] = false
+			}
+		}
+		return out
+	}
 	if x.Step != "" && r.Present([]string{x.Step}) != "" {
 		step := r.Size(x.Step)
 		for i := range out {
@@ -157,15 +178,20 @@ func (x *ExpertsRule) dense(r *Reader, layers int) []bool {
 		}
 	}
 	if x.Only != "" && r.C.Has(x.Only) {
-		var list []int
-		if raw := r.C.Raw(x.Only); json.Unmarshal(raw, &list) != nil {
-			r.Fail(fmt.Errorf("key %q is %s: expected a list of layers", x.Only, raw))
-		}
-		for _, i := range list {
+		for _, i := range layerList(r, x.Only) {
 			if i >= 0 && i < layers {
 				out[i] = true
 			}
 		}
 	}
 	return out
+}
+
+// layerList reads a key that lists layers.
+func layerList(r *Reader, key string) []int {
+	var list []int
+	if raw := r.C.Raw(key); json.Unmarshal(raw, &list) != nil {
+		r.Fail(fmt.Errorf("key %q is %s: expected a list of layers", key, raw))
+	}
+	return list
 }

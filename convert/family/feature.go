@@ -44,6 +44,8 @@ const (
 	CappedLogits      Feature = "a cap on logits"
 	OffsetNorms       Feature = "norms whose weight is stored less a constant"
 	BareNorms         Feature = "norms without weights"
+	ChunkedAttention  Feature = "attention within chunks"
+	ScaledInputs      Feature = "experts whose input has their weight"
 	ScaledQueries     Feature = "queries scaled by position"
 	ClippedHeads      Feature = "clipped queries, keys and values"
 	InterleavedPairs  Feature = "planes of neighbouring coordinates"
@@ -97,6 +99,8 @@ func Settled() []Feature {
 		CappedLogits,
 		OffsetNorms,
 		BareNorms,
+		ChunkedAttention,
+		ScaledInputs,
 		ScaledQueries,
 		ClippedHeads,
 		InterleavedPairs,

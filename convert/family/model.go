@@ -154,6 +154,9 @@ type Attention struct {
 	// holds them scaled; 0 is none.
 	ValueScale float64
 	Window     int
+	// Chunk c > 0 hides keys of another chunk of c tokens than the query's, counted
+	// from a row's first token; 0 is none.
+	Chunk int
 	// Sinks is a logit per query head, (Heads): it joins the softmax over a query's
 	// scores as one more, which has no value, so that what the keys weigh sums to
 	// less than 1 (arXiv 2309.17453, 2508.10925); nil is none.

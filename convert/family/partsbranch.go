@@ -22,6 +22,7 @@ func (a *Attention) Parts() []Part {
 	has(a.VDim != a.QKDim, ValuesOfOtherSize)
 	has(a.Rope != nil, SpectraByType)
 	has(a.QueryScale != nil, ScaledQueries)
+	has(a.Chunk > 0, ChunkedAttention)
 	has(a.HeadNorm != nil && a.HeadNorm.Size != a.VDim, JointOutputNorm)
 	has(a.Spectra != nil, SpectraPerHead)
 	has(a.Phase != nil, ContextualPhase)

@@ -71,7 +71,9 @@ func (r *Rewrite) native(m *family.Model) error {
 		}
 	}
 	if len(r.Removed) > 0 {
-		r.Edits = zeroQueries(m, r.Removed)
+		if r.Edits, err = zeroQueries(m, r.Removed); err != nil {
+			return err
+		}
 		r.note("the query coordinates of the removed planes become zero, so that any loader computes the ablation")
 	}
 	return nil

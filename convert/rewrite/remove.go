@@ -1,14 +1,19 @@
 package rewrite
 
-import "github.com/pecvt/pecvt/convert/family"
+import (
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
+)
 
 // zeroQueries makes the given planes' query coordinates zero in every head of
 // every layer, so that they add nothing to a score. Where queries are
 // normalised per head the norm's weight is zeroed instead: zero rows would
-// change the mean that the other coordinates are divided by.
-func zeroQueries(m *family.Model, planes []int) []Edit {
+// change the mean that the other coordinates are divided by. A norm without weights
+// has none to zero.
+func zeroQueries(m *family.Model, planes []int) ([]Edit, error) {
 	e := edits{}
-	for _, a := range m.Attentions() {
+	for i, a := range m.Attentions() {
 		if a.Rotary.Dim == 0 || a.Rope != nil {
 			continue // a layer without rotation has no planes to remove, one of another type keeps its own
 		}
@@ -22,6 +27,9 @@ func zeroQueries(m *family.Model, planes []int) []Edit {
 		}
 		weight, bias := a.Q.Weight, a.Q.Bias
 		if a.QNorm != nil {
+			if a.QNorm.Weight.Tensor == "" {
+				return nil, hint.Errorf("layer %d: queries have a norm without weights, whose mean changes where rows are zero: planes cannot leave the score: %w; "+hint.To+" hope leaves them there, unturned", i, posenc.ErrUnsupported)
+			}
 			weight, bias = a.QNorm.Weight, a.QNorm.Bias
 		}
 		e.perHead(weight, order)
@@ -29,5 +37,5 @@ func zeroQueries(m *family.Model, planes []int) []Edit {
 			e.perHead(*bias, order)
 		}
 	}
-	return e.list()
+	return e.list(), nil
 }

@@ -130,7 +130,11 @@ func TestZeroQueries(t *testing.T) {
 			t.Fatal(err)
 		}
 		var names []string
-		for _, e := range zeroQueries(m, []int{1, 3}) {
+		edits, err := zeroQueries(m, []int{1, 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range edits {
 			names = append(names, e.Name)
 			zero := map[int]bool{1: true, 5: true, 3: true, 7: true}
 			heads := 2

@@ -73,6 +73,33 @@ func MaskOf(window int) string {
 	return fmt.Sprint(maskOfWindow, window)
 }
 
+// Nodes of the masks of chunks: below MaskOfChunk, and what they share.
+const (
+	MaskCount       = "/mask/place/CumSum" // tokens of a row up to each key
+	MaskPlace       = "/mask/place/Sub"    // before each key
+	MaskPlaced      = "/mask/place/Max"    // the same, 0 for padding in front
+	maskOfChunk     = "/mask.chunk"
+	MaskKeyChunk    = "/key/Div"
+	MaskQueryChunk  = "/query/Gather"
+	MaskKeyChunks   = "/key/Unsqueeze"
+	MaskQueryChunks = "/query/Unsqueeze"
+	MaskSameChunk   = "/inside/Equal" // then MaskInWindow to MaskScore
+)
+
+// MaskOfChunk is the path of the mask of chunks of so many tokens.
+func MaskOfChunk(chunk int) string { return fmt.Sprint(maskOfChunk, chunk) }
+
+// ChunkOf reads the name of a node of a chunk's mask, as WindowOf does.
+func ChunkOf(name string) (chunk int, node string, ok bool) {
+	rest, found := strings.CutPrefix(name, maskOfChunk)
+	if !found {
+		return 0, "", false
+	}
+	number, node, _ := strings.Cut(rest, "/")
+	n, err := fmt.Sscan(number, &chunk)
+	return chunk, "/" + node, n == 1 && err == nil
+}
+
 // WindowOf reads the name of a node of a window's mask: its window, and the node
 // below MaskOf.
 func WindowOf(name string) (window int, node string, ok bool) {

@@ -62,6 +62,9 @@ func (e *expecter) ofShared(n *onnxpb.NodeProto) *counterpart {
 	if tail := e.shapeTail(name); tail != nil {
 		return made(&wanted{shape: []int{2 + len(tail)}, i: append([]int64{int64(e.b), int64(e.n)}, tail...)})
 	}
+	if w := e.ofChunks(name); w != nil {
+		return made(w)
+	}
 	window, step, ok := names.WindowOf(name)
 	if !ok {
 		return nil
@@ -79,17 +82,66 @@ func (e *expecter) ofShared(n *onnxpb.NodeProto) *counterpart {
 	case names.MaskOrItself:
 		return made(e.visible(func(b, i, j int) bool { return within(i, j) && e.in.Mask[b][j] != 0 || i == j }))
 	case names.MaskScore:
-		seen := e.visible(func(b, i, j int) bool { return within(i, j) && e.in.Mask[b][j] != 0 || i == j })
-		seen.f = make([]float64, len(seen.b))
-		for k, v := range seen.b {
-			if !v {
-				seen.f[k] = -math.MaxFloat32
-			}
-		}
-		seen.b = nil
-		return made(seen)
+		return made(scored(e.visible(func(b, i, j int) bool { return within(i, j) && e.in.Mask[b][j] != 0 || i == j })))
 	}
 	return nil
+}
+
+// ofChunks are the values that make the mask of chunks, nil for other names.
+func (e *expecter) ofChunks(name string) *wanted {
+	places := func(less, least int64) *wanted {
+		w := &wanted{shape: []int{e.b, e.total()}}
+		for _, row := range e.in.Mask {
+			n := -less
+			for _, v := range row {
+				n += v
+				w.i = append(w.i, max(n, least))
+			}
+		}
+		return w
+	}
+	switch name {
+	case names.MaskCount:
+		return places(0, 0)
+	case names.MaskPlace:
+		return places(1, -1)
+	case names.MaskPlaced:
+		return places(1, 0)
+	}
+	chunk, step, ok := names.ChunkOf(name)
+	if !ok {
+		return nil
+	}
+	of := places(1, 0).i
+	same := func(b, i, j int) bool {
+		return of[b*e.total()+i]/int64(chunk) == of[b*e.total()+j]/int64(chunk)
+	}
+	seen := func(b, i, j int) bool { return j <= i && same(b, i, j) && e.in.Mask[b][j] != 0 }
+	switch step {
+	case names.MaskSameChunk:
+		return e.visible(same)
+	case names.MaskInWindow:
+		return e.visible(func(b, i, j int) bool { return j <= i && same(b, i, j) })
+	case names.MaskVisible:
+		return e.visible(seen)
+	case names.MaskOrItself:
+		return e.visible(func(b, i, j int) bool { return seen(b, i, j) || i == j })
+	case names.MaskScore:
+		return scored(e.visible(func(b, i, j int) bool { return seen(b, i, j) || i == j }))
+	}
+	return nil
+}
+
+// scored is what a mask adds to scores.
+func scored(seen *wanted) *wanted {
+	seen.f = make([]float64, len(seen.b))
+	for k, v := range seen.b {
+		if !v {
+			seen.f[k] = -math.MaxFloat32
+		}
+	}
+	seen.b = nil
+	return seen
 }
 
 // shapeTail is what follows batch and tokens in a shape that a node makes.

@@ -28,6 +28,9 @@ func sameRotation(got, want *family.Model) error {
 		if a.Window != b.Window {
 			return fmt.Errorf("layer %d: %s: the source has %s", i, run.WindowText(a.Window), run.WindowText(b.Window))
 		}
+		if a.Chunk != b.Chunk {
+			return fmt.Errorf("layer %d: chunks of %d: the source has %d (0 is none)", i, a.Chunk, b.Chunk)
+		}
 		if x, y := a.QueryScale, b.QueryScale; (x == nil) != (y == nil) || x != nil && *x != *y {
 			return fmt.Errorf("layer %d: queries are scaled by %s: the source's by %s", i, scaleText(x), scaleText(y))
 		}

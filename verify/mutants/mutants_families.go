@@ -102,6 +102,27 @@ func familyMutants() []Mutant {
 		inResult("scores-lose-their-factor", "deepseek-v3", "the rope type that says the new spectrum stands without mscale_all_dim", func(f *Folder) {
 			f.rope("\"mscale_all_dim\"", "\"mscale\"")
 		}),
+		inGraph("chunk-of-another-size", "llama4", "layers attend within chunks of 15 tokens instead of 16", func(g *Graph) { g.number("/const/chunk16", 15) }),
+		inGraph("chunk-of-last-keys", "llama4", "a layer with chunks has a window of their size", func(g *Graph) {
+			const at = "/mask.chunk16"
+			query := g.node("/mask/causal/LessOrEqual").Input
+			inside := g.node(at + "/inside/And")
+			first := g.before(inside.GetName(), "Sub", []string{query[1], g.ints(16)})
+			inside.Input[1] = g.before(inside.GetName(), "Greater", []string{query[0], first})
+		}),
+		inGraph("chunks-missing", "llama4", "a layer with chunks sees everything", func(g *Graph) { g.bypass("/mask.chunk16/inside/And") }),
+		inGraph("bare-norm-missing", "llama4", "queries of layer 0 have no norm after they turn", func(g *Graph) { g.bypass("/layers.0/attn/q_norm/RMSNormalization") }),
+		inGraph("bare-norm-epsilon", "llama4", "the norm of queries of layer 0 has another ε", func(g *Graph) {
+			attribute(g.node("/layers.0/attn/q_norm/RMSNormalization"), "epsilon").F = 1e-3
+		}),
+		inGraph("weights-behind-experts", "llama4", "an expert's weight multiplies what it makes and not what it reads", func(g *Graph) {
+			rows, join := g.node("/layers.1/mlp/experts/rows/Mul"), g.node("/layers.1/mlp/experts/join/Concat")
+			split := g.node("/layers.1/mlp/experts/cut/Split")
+			split.Input[0] = rows.Input[0]
+			rows.Input[0] = join.Output[0]
+			g.node("/layers.1/mlp/experts/back/Gather").Input[0] = rows.Output[0]
+			g.sortNodes()
+		}),
 		inGraph("router-without-correction", "glm4-moe", "experts are chosen without their correction", func(g *Graph) {
 			g.bypass("/layers.1/mlp/router/corrected/Add")
 		}),

@@ -3,6 +3,7 @@ package ref
 import (
 	"context"
 	"math"
+	"sort"
 
 	"gonum.org/v1/gonum/blas"
 
@@ -34,7 +35,7 @@ func attend[T Float](ctx context.Context, a *family.Attention, in *batch, q, key
 // attendBlock does queries [begin, end) of one row and one head.
 func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, q, keys, values, sinks []T, extra *added, out []T, bufs *buffers[T], worker int) {
 	d, rows, total := a.QKDim, end-begin, in.total()
-	first, last := firstKey(a.Window, in.past+begin), in.past+end
+	first, last := in.firstKey(a, b, in.past+begin), in.past+end
 	n := last - first
 	head := b*a.KVHeads + h/(a.Heads/a.KVHeads)
 	at := (head*total + first) * d
@@ -56,7 +57,7 @@ func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, 
 	}
 	for i := range rows {
 		row, query := scores.Data[i*n:(i+1)*n], in.past+begin+i
-		from, to := max(firstKey(a.Window, query)-first, 0), query-first+1
+		from, to := max(in.firstKey(a, b, query)-first, 0), query-first+1
 		clear(row[:from])
 		clear(row[to:])
 		if hidden := in.hidden[b]; hidden != nil {
@@ -79,12 +80,18 @@ func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, 
 		&general[T]{Rows: rows, Cols: v, Stride: a.Heads * v, Data: out[(b*in.seq+begin)*a.Heads*v+h*v:]})
 }
 
-// firstKey is the first key that a query sees through a window.
-func firstKey(window, query int) int {
-	if window == 0 {
-		return 0
+// firstKey is the first key that a query of row b sees: that of its window, or of its
+// chunk.
+func (b *batch) firstKey(a *family.Attention, row, query int) int {
+	first := 0
+	if a.Window > 0 {
+		first = max(query-a.Window+1, 0)
 	}
-	return max(query-window+1, 0)
+	if a.Chunk > 0 {
+		place := b.place(row, query)
+		first = max(first, sort.Search(query, func(j int) bool { return b.place(row, j)/a.Chunk >= place/a.Chunk }))
+	}
+	return first
 }
 
 // softmax replaces scores by exp(s − max) / Σ. A row without a visible key

@@ -34,6 +34,12 @@ func (p *pass[T]) experts(ctx context.Context, m *family.Experts, at func(place 
 		in, out := room(&p.work.gathered, len(list)*h), room(&p.work.expert, len(list)*h)
 		for i, c := range list {
 			copy(in[i*h:(i+1)*h], x[c.token*h:])
+			if m.OnInput {
+				for j := range h {
+					in[i*h+j] *= c.weight
+				}
+				list[i].weight = 1
+			}
 		}
 		if err := p.mlp(ctx, &m.Each[e], in, out, len(list), func(string, []T, int) {}); err != nil {
 			return fmt.Errorf("expert %d: %w", e, err)

@@ -52,6 +52,7 @@ type batch struct {
 	positions       []int64 // (B·S)
 	at              []int64 // (B·T): the cache's positions, then these
 	hidden          [][]bool
+	places          [][]int // tokens of a row up to each index, which counts; nil as hidden
 }
 
 func (b *batch) total() int  { return b.past + b.seq }
@@ -119,6 +120,14 @@ func (b *batch) rising() error {
 	return nil
 }
 
+// place counts the tokens of a row before index j, padding left out.
+func (b *batch) place(row, j int) int {
+	if b.places[row] == nil {
+		return j
+	}
+	return max(b.places[row][j]-1, 0)
+}
+
 // isHidden reports that index j (of past and current tokens) of a row is
 // padding.
 func (b *batch) isHidden(row, j int) bool { return b.hidden[row] != nil && b.hidden[row][j] }
@@ -145,7 +154,7 @@ func (b *batch) readPositions(positions [][]int64) error {
 }
 
 func (b *batch) readMask(mask [][]int64) error {
-	b.hidden = make([][]bool, b.rows)
+	b.hidden, b.places = make([][]bool, b.rows), make([][]int, b.rows)
 	if mask == nil {
 		return nil
 	}
@@ -156,12 +165,15 @@ func (b *batch) readMask(mask [][]int64) error {
 		if len(row) != b.total() {
 			return fmt.Errorf("row %d of the mask has %d entries: expected one for each of %d past and %d current tokens", i, len(row), b.past, b.seq)
 		}
-		b.hidden[i] = make([]bool, len(row))
+		b.hidden[i], b.places[i] = make([]bool, len(row)), make([]int, len(row))
+		seen := 0
 		for j, v := range row {
 			if v != 0 && v != 1 {
 				return fmt.Errorf("the mask holds %d (row %d, entry %d): expected 0 or 1", v, i, j)
 			}
 			b.hidden[i][j] = v == 0
+			seen += int(v)
+			b.places[i][j] = seen
 		}
 	}
 	return nil

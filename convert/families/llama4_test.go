@@ -1,0 +1,84 @@
+package families_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/families"
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+func llama4Config(t *testing.T, keys map[string]string) (*family.Model, error) {
+	t.Helper()
+	config, err := family.LoadConfig("../../testdata/families/llama4_text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range keys {
+		if value == "" {
+			config.Delete(key)
+			continue
+		}
+		config.Set(key, json.RawMessage(value))
+	}
+	return families.FromConfig(config)
+}
+
+// What the lists of layers say follows from the intervals where they are not there.
+func TestLlama4Layers(t *testing.T) {
+	for name, keys := range map[string]map[string]string{
+		"lists":     {},
+		"intervals": {"no_rope_layers": "", "layer_types": "", "moe_layers": "", "no_rope_layer_interval": "2"},
+		"published": {"no_rope_layers": "[]", "layer_types": "", "attn_temperature_tuning": "4", "no_rope_layer_interval": "2"},
+	} {
+		m, err := llama4Config(t, keys)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for i, a := range m.Attentions() {
+			still := i == 1 || name != "lists" && i == 3
+			if (a.Rotary.Dim == 0) != still || (a.Chunk == 0) != still || (a.QueryScale != nil) != still || (a.QNorm == nil) != still {
+				t.Errorf("%s, layer %d: turns %d coordinates, chunks of %d, queries scaled by %v, norm %v", name, i, a.Rotary.Dim, a.Chunk, a.QueryScale, a.QNorm)
+			}
+			if mixture := m.Blocks[i].Mixture(); (mixture != nil) != (i%2 == 1) {
+				t.Errorf("%s, layer %d: a mixture: %v", name, i, mixture != nil)
+			}
+		}
+	}
+	m, err := llama4Config(t, map[string]string{"use_qk_norm": "false", "attn_temperature_tuning": "false", "attention_chunk_size": "null", "layer_types": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range m.Attentions() {
+		if a.QNorm != nil || a.QueryScale != nil || a.Chunk != 0 {
+			t.Errorf("layer %d: norm %v, queries scaled by %v, chunks of %d: want none", i, a.QNorm, a.QueryScale, a.Chunk)
+		}
+	}
+}
+
+func TestLlama4Refused(t *testing.T) {
+	for _, c := range []struct{ key, value, want string }{
+		{"attention_chunk_size", "null", "name the size"},
+		{"layer_types", `["sliding_attention","full_attention","chunked_attention","chunked_attention"]`, "layer_types[0]"},
+	} {
+		if _, err := llama4Config(t, map[string]string{c.key: c.value}); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s %s: error %v: want a refusal that names %q", c.key, c.value, err, c.want)
+		}
+	}
+}
+
+// A norm without weights leaves nothing to zero where planes leave the score.
+func TestBareNormKeepsPlanes(t *testing.T) {
+	m, err := llama4Config(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rewrite.Make(m, nil, rewrite.Options{To: "hope-ab3"}); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "norm without weights") {
+		t.Errorf("error %v: want a refusal", err)
+	}
+}

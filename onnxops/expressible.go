@@ -14,6 +14,8 @@ func (e *emitter) expressible(a *family.Attention) error {
 		shift *family.Shift
 	}{{a.QNorm, a.Heads, nil}, {a.KNorm, a.KVHeads, a.KShift}} {
 		switch {
+		case n.norm != nil && n.norm.PerHead != nil && a.NormAfter:
+			return unsupported("a norm with weights of each head's own after the rotation")
 		case n.norm == nil || n.norm.Size == a.QKDim:
 		case n.norm.Size != n.heads*a.QKDim:
 			return unsupported("a norm of %d numbers over %d heads of %d: expected one head or all of them", n.norm.Size, n.heads, a.QKDim)

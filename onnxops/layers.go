@@ -83,7 +83,25 @@ func (e *emitter) norm(prefix string, x *graph.Value, n *family.Norm) *graph.Val
 	if b := e.weights.optional(n.Bias); b != nil {
 		in = append(in, b)
 	}
-	return e.g.Op(op, prefix+"/"+op, in, graph.IntAttr("axis", -1), graph.FloatAttr("epsilon", n.Eps))
+	y := e.g.Op(op, prefix+"/"+op, in, graph.IntAttr("axis", -1), graph.FloatAttr("epsilon", n.Eps))
+	if n.PerHead != nil {
+		y = e.g.Op("Mul", prefix+names.PerHead, []*graph.Value{y, e.headWeights(prefix, n)})
+	}
+	return y
+}
+
+// headWeights are the weights of a norm that each head has for itself, (heads, size).
+func (e *emitter) headWeights(prefix string, n *family.Norm) *graph.Value {
+	w := n.PerHead[0]
+	if len(w.Stored) == 2 { // rows of one tensor
+		return e.weights.float32(family.Weight{Tensor: w.Tensor, Shape: w.Stored, Stored: w.Stored})
+	}
+	var all []*graph.Value
+	for _, w := range n.PerHead {
+		all = append(all, e.weights.float32(w))
+	}
+	v := e.g.Op("Concat", prefix+"/weights/Concat", all, graph.IntAttr("axis", 0))
+	return e.g.Op("Reshape", prefix+"/weights/Reshape", []*graph.Value{v, e.ints(fmt.Sprintf("weights%dx%d", len(all), n.Size), int64(len(all)), int64(n.Size))})
 }
 
 // factors are the numbers w of a norm: Offset plus the stored weight, or ones.

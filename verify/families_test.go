@@ -18,6 +18,9 @@ var withoutForm = map[string]string{
 	"cohere2":          onnxops.AttentionORT, // layers that do not turn
 	"exaone4":          onnxops.AttentionORT, // the same
 	"nemotron":         onnxops.AttentionORT, // 4 planes in halves: tables of 8 would pair others
+	"persimmon":        onnxops.AttentionORT, // 2 planes in halves, as these
+	"phi-qknorm":       onnxops.AttentionORT,
+	"stablelm-qknorm":  onnxops.AttentionORT, // 1 plane
 	"phi":              onnxops.AttentionORT, // the same
 	"youtu":            onnxops.AttentionORT, // values of another size than keys
 	"deepseek_v3":      onnxops.AttentionORT, // the same
@@ -100,7 +103,7 @@ func TestFamilies(t *testing.T) {
 // held against their source. The others are converted by make families.
 func TestRewritesOfFamilies(t *testing.T) {
 	runtimePresent(t)
-	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "deepseek_v2-groups", "minicpm3-factors"} { // one of each part
+	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "deepseek_v2-groups", "minicpm3-factors", "stablelm-qknorm", "llama4_text"} { // one of each part
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := conversion{model: "families/" + name, to: "hope", maxLength: 120}

@@ -7,16 +7,16 @@ import "github.com/pecvt/pecvt/convert/family"
 var cohere = family.Spec{
 	Name: "cohere", ModelType: "cohere", Architecture: "CohereForCausalLM",
 	About: "a factor of the logits",
-	Names: family.HFNames.With(func(n *family.Names) { n.MLPNorm = "" }),
-	Norm:  family.LayerNorm, NoNormBias: true, EpsKey: "layer_norm_eps", Eps: 1e-5, Act: "silu", MaxPositions: 8192, Tied: true,
+	Names: family.HFNames.With(func(n *family.Names) {
+		n.MLPNorm = ""
+		n.QNorm, n.KNorm = "model.layers.{i}.self_attn.q_norm", "model.layers.{i}.self_attn.k_norm"
+	}),
+	Norm: family.LayerNorm, NoNormBias: true, EpsKey: "layer_norm_eps", Eps: 1e-5, Act: "silu", MaxPositions: 8192, Tied: true,
 	QKVBias: family.Rule{Key: "attention_bias"}, OBias: family.Rule{Key: "attention_bias"},
 	Parallel: family.Rule{Always: true}, SharedNorm: true, Interleaved: true,
-	Rope:  family.RopeDefaults{Theta: 500000},
-	Reads: []string{"logit_scale", "use_qk_norm"},
-	Variant: func(r *family.Reader, s family.Spec) family.Spec {
-		refuse(r, "use_qk_norm", "a layer norm of its own for every head of queries and keys")
-		return s
-	},
+	Rope:   family.RopeDefaults{Theta: 500000},
+	QKNorm: family.Rule{Key: "use_qk_norm"}, QKNormKind: family.LayerNorm, QKPerHead: family.RowPerHead,
+	Reads: []string{"logit_scale"},
 	Adjust: func(r *family.Reader, m *family.Model) {
 		m.LogitScale = oneAsNone(factor(r, "logit_scale", 0.0625))
 	},
@@ -28,6 +28,7 @@ var cohere2 = func(s family.Spec) family.Spec {
 	s.Name, s.ModelType, s.Architecture = "cohere2", "cohere2", "Cohere2ForCausalLM"
 	s.About = "a factor of the logits, layers without a window do not turn"
 	s.Rope.Theta = 10000
+	s.QKNorm, s.Names.QNorm, s.Names.KNorm = family.Rule{}, "", ""
 	s.Reads = []string{"logit_scale", "sliding_window_pattern", "position_embedding_type", "layer_switch", "order_of_interleaved_layers",
 		"use_gated_activation", "use_parallel_block", "use_parallel_embedding", "use_embedding_sharing"}
 	s.Variant = func(r *family.Reader, s family.Spec) family.Spec {

@@ -78,7 +78,7 @@ func TestBareNormKeepsPlanes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := rewrite.Make(m, nil, rewrite.Options{To: "hope-ab3"}); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "norm without weights") {
+	if _, err := rewrite.Make(m, nil, rewrite.Options{To: "hope-ab3"}); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "a norm without weights") {
 		t.Errorf("error %v: want a refusal", err)
 	}
 }

@@ -6,14 +6,14 @@ import "github.com/pecvt/pecvt/convert/family"
 // use_parallel_residual feeds attention and MLP from one norm.
 var stablelm = family.Spec{
 	Name: "stablelm", ModelType: "stablelm", Architecture: "StableLmForCausalLM",
-	Names: family.HFNames, Norm: family.LayerNorm, EpsKey: "layer_norm_eps", Eps: 1e-5, HiddenHeads: true,
+	Names: family.HFNames.With(func(n *family.Names) {
+		n.QNorm, n.KNorm = "model.layers.{i}.self_attn.q_layernorm.norms.{h}", "model.layers.{i}.self_attn.k_layernorm.norms.{h}"
+	}),
+	Norm: family.LayerNorm, EpsKey: "layer_norm_eps", Eps: 1e-5, HiddenHeads: true,
 	QKVBias: family.Rule{Key: "use_qkv_bias"}, Parallel: family.Rule{Key: "use_parallel_residual"},
 	Rope: family.RopeDefaults{Theta: 10000, Partial: 0.25}, ReadsPartial: true,
-	Reads: []string{"qk_layernorm"},
+	QKNorm: family.Rule{Key: "qk_layernorm"}, QKNormKind: family.LayerNorm, QKPerHead: family.TensorPerHead,
 	Variant: func(r *family.Reader, s family.Spec) family.Spec {
-		if r.BoolOr(false, "qk_layernorm") {
-			r.Fail(family.Unsupported("qk_layernorm is true: a layer norm of its own for every head"))
-		}
 		s.SharedNorm = r.BoolOr(false, "use_parallel_residual")
 		return s
 	},

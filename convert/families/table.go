@@ -30,6 +30,7 @@ var table = []family.Spec{
 	arcee,
 	jais2,
 	phi,
+	persimmon,
 	olmo,
 	helium,
 	ernie45,

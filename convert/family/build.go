@@ -174,7 +174,7 @@ func (b *builder) attention(pos Position, window int) *Attention {
 		if b.spec.NormOverHeads {
 			qn, kn = q, k
 		}
-		a.QNorm, a.KNorm, a.NormAfter = b.norm(RMS, b.n.QNorm, qn), b.norm(RMS, b.n.KNorm, kn), b.spec.NormAfter && rotary.Dim > 0
+		a.QNorm, a.KNorm, a.NormAfter = b.headNorm(b.n.QNorm, qn, b.heads), b.headNorm(b.n.KNorm, kn, b.kv), b.spec.NormAfter && rotary.Dim > 0
 	}
 	over := int64(b.value)
 	if b.spec.NormOverHeads {

@@ -25,6 +25,7 @@ const (
 	BranchOutputNorms Feature = "norms of the branches' outputs"
 	NormOverHeads     Feature = "norms of queries and keys over all heads"
 	ValuesOfOtherSize Feature = "values of another size than queries and keys"
+	NormsPerHead      Feature = "norms of queries and keys with weights of each head's own"
 	NormAfterRotation Feature = "norms of queries and keys after the rotation"
 	OutputHeadNorm    Feature = "a norm of each head's output"
 	SpectraPerHead    Feature = "spectra per head"
@@ -80,6 +81,7 @@ func Settled() []Feature {
 		BranchOutputNorms,
 		NormOverHeads,
 		ValuesOfOtherSize,
+		NormsPerHead,
 		NormAfterRotation,
 		OutputHeadNorm,
 		SpectraPerHead,

@@ -46,7 +46,6 @@ func TestRefusedForms(t *testing.T) {
 		"falcon keys":         {"falcon-alibi", map[string]string{"num_kv_heads": "2"}, []string{"num_kv_heads 2"}, true},
 		"falcon activation":   {"falcon-alibi", map[string]string{"activation": `"elu"`}, []string{`activation "elu" is unknown`}, true},
 		"falcon partial":      {"falcon-multiquery", map[string]string{"rope_parameters": `{"rope_type":"default","rope_theta":1e4,"partial_rotary_factor":0.5}`}, []string{"partial_rotary_factor 0.5"}, true},
-		"stablelm norms":      {"stablelm", map[string]string{"qk_layernorm": "true"}, []string{"qk_layernorm is true"}, true},
 		"smollm3 layers":      {"smollm3", map[string]string{"no_rope_layers": "[1,0]"}, []string{"no_rope_layers lists 2 layers: expected 4"}, false},
 		"smollm3 layer kinds": {"smollm3", map[string]string{"no_rope_layers": `["a"]`}, []string{`"no_rope_layers"`, "a list of numbers"}, false},
 		"grape, which":        {"grape-rope", map[string]string{"grape_variant": ""}, []string{`key "grape_variant" is missing`, "rope, alibi, fox, grape-m-nonctx"}, true},

@@ -109,14 +109,16 @@ const (
 
 // Norm normalises Size neighbouring numbers at a time: the stream's, one head's,
 // or those of all heads together. The factor w is Offset plus the stored weight,
-// or 1 where no tensor is named.
+// or 1 where no tensor is named. PerHead, where not nil, has in its place a weight for
+// each head, whose Size numbers follow each other.
 type Norm struct {
-	Kind   NormKind
-	Size   int
-	Weight Weight
-	Bias   *Weight
-	Eps    float64
-	Offset float64
+	Kind    NormKind
+	Size    int
+	Weight  Weight
+	PerHead []Weight
+	Bias    *Weight
+	Eps     float64
+	Offset  float64
 }
 
 // Linear is y = W x + b with W of shape (out, in).

@@ -131,7 +131,13 @@ func (n *Norm) Part(place string) Part {
 	if n.Bias != nil {
 		p.Weights = append(p.Weights, Role{"bias", n.Bias})
 	}
-	if n.Weight.Tensor == "" {
+	for h := range n.PerHead {
+		p.Weights = append(p.Weights, Role{fmt.Sprintf("weight of head %d", h), &n.PerHead[h]})
+	}
+	switch {
+	case n.PerHead != nil:
+		p.Features = append(p.Features, NormsPerHead)
+	case n.Weight.Tensor == "":
 		p.Features = append(p.Features, BareNorms)
 	}
 	p.number("offset", &n.Offset, OffsetNorms)

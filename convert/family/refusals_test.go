@@ -54,7 +54,7 @@ func TestRefusalsAdvise(t *testing.T) {
 	}{
 		"model_type": {"llama-gqa", "model_type", `"gemma3_text"`}, "wrapper": {"llama-gqa", "text_config", `{"model_type":"llama"}`}, "unknown wrapper": {"llama-gqa", "llm_config", `{"model_type":"x"}`},
 		"nameless wrapper": {"llama-gqa", "text_config", `{"hidden_size":4}`}, "activation": {"llama-gqa", "hidden_act", `"elu"`}, "null": {"gpt-neox", "use_parallel_residual", "null"},
-		"null head": {"qwen3", "head_dim", "null"}, "head": {"gpt-neox", "head_dim", "2"}, "norms": {"stablelm", "qk_layernorm", "true"}, "residual": {"bloom", "apply_residual_connection_post_layernorm", "true"},
+		"null head": {"qwen3", "head_dim", "null"}, "head": {"gpt-neox", "head_dim", "2"}, "residual": {"bloom", "apply_residual_connection_post_layernorm", "true"},
 		"bias": {"mpt", "no_bias", "false"}, "scale": {"mpt", "logit_scale", "0.5"}, "clip": {"mpt", "attn_config", `{"clip_qkv":1}`}, "norm": {"mpt", "norm_type", `"x"`},
 		"layers": {"mistral", "layer_types", `["full_attention","sliding_attention"]`}, "parallel": {"falcon-grouped", "parallel_attn", "false"}, "two norms": {"falcon-multiquery", "num_ln_in_parallel_attn", "2"},
 		"variant": {"grape-rope", "grape_variant", `"x"`}, "gate": {"grape-fox", "use_output_gate", "true"},

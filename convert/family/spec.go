@@ -58,7 +58,11 @@ type Spec struct {
 	GroupedQKV bool
 	// OneKV: one key/value head serves all heads.
 	OneKV bool
-	// QKNorm: queries and keys are RMS-normalised, per head or, with
+	// QKNormKind is the kind of the norms of queries and keys, and QKPerHead says how
+	// their weights lie where each head has its own.
+	QKNormKind NormKind
+	QKPerHead  HeadWeights
+	// QKNorm: queries and keys are normalised, per head or, with
 	// NormOverHeads, over all of them (and so is what Names.HeadNorm names); after
 	// the rotation with NormAfter, else before it.
 	QKNorm                   Rule
@@ -114,6 +118,18 @@ type Spec struct {
 	// Adjust edits the model after the data was applied; may be nil.
 	Adjust func(r *Reader, m *Model)
 }
+
+// HeadWeights says how the weights of norms lie that each head has for itself.
+type HeadWeights uint8
+
+const (
+	// SharedWeights: all heads have the same.
+	SharedWeights HeadWeights = iota
+	// RowPerHead: in one tensor, (heads, size).
+	RowPerHead
+	// TensorPerHead: in tensors of their own, whose names have "{h}" for the head.
+	TensorPerHead
+)
 
 // Position is a layer's positional encoding.
 type Position struct {

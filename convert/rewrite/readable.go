@@ -25,7 +25,7 @@ var ofWeights = []family.Feature{
 func readable(m *family.Model, o Options) error {
 	read := slices.DeleteFunc(slices.Clone(known), func(f family.Feature) bool {
 		// rows that a partial layout moves would meet the weights of other coordinates in a later norm
-		return slices.Contains(ofWeights, f) || o.Layout == Partial && f == family.NormAfterRotation
+		return slices.Contains(ofWeights, f) || o.Layout == Partial && slices.Contains([]family.Feature{family.NormAfterRotation, family.NormsPerHead}, f)
 	})
 	if err := m.Beyond(read...); err != nil {
 		return err

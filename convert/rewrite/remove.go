@@ -28,7 +28,7 @@ func zeroQueries(m *family.Model, planes []int) ([]Edit, error) {
 		weight, bias := a.Q.Weight, a.Q.Bias
 		if a.QNorm != nil {
 			if a.QNorm.Weight.Tensor == "" {
-				return nil, hint.Errorf("layer %d: queries have a norm without weights, whose mean changes where rows are zero: planes cannot leave the score: %w; "+hint.To+" hope leaves them there, unturned", i, posenc.ErrUnsupported)
+				return nil, hint.Errorf("layer %d: queries have a norm without weights that could be zero, and its mean changes with rows that are: planes cannot leave the score: %w; "+hint.To+" hope leaves them there, unturned", i, posenc.ErrUnsupported)
 			}
 			weight, bias = a.QNorm.Weight, a.QNorm.Bias
 		}

@@ -86,6 +86,7 @@ const (
 	Fold       = "/fold/Reshape"
 	Unfold     = "/unfold/Reshape"
 	Widened    = "/widened/Concat"
+	PerHead    = "/each/Mul" // below Norm: each head's own weights
 )
 
 // NormOp is the operator that normalises.

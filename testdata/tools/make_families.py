@@ -3,6 +3,7 @@
 
     python testdata/tools/make_families.py small [TYPE...]    testdata/families/TYPE (hidden 32, heads of 16 where the type has a key for it)
     python testdata/tools/make_families.py wide [TYPE...]     the same with hidden 64, for types whose heads have no key of their own
+    python testdata/tools/make_families.py small TYPE-FORM    testdata/families/TYPE-FORM: a form of the type that FORMS lists
     python testdata/tools/make_families.py models [TYPE...]   models/TYPE beside this file (hidden 64, 4 heads, 2 key/value heads of 16)
     python testdata/tools/make_families.py golden2 [TYPE...]  golden2/TYPE: other sizes and another seed
 
@@ -210,10 +211,18 @@ X.update({
     'qwen4_exp_text': lambda p: dict(gdn(p), num_experts=4, shared_expert_intermediate_size=40, hc_count=2, hc_lowrank=8, layer_types=[LIN, 'indexed_attention'], indexer_n_heads=2, indexer_kv_heads=1, indexer_head_dim=16, indexer_budget=16, indexer_compress_ratio=4),
 })
 
+# forms of a type that other keys bring, by the names of their folders
+FORMS = {
+    'cohere-qknorm': ('cohere', dict(use_qk_norm=True)),
+    'phi-qknorm': ('phi', dict(qk_layernorm=True)),
+    'stablelm-qknorm': ('stablelm', dict(qk_layernorm=True)),
+}
+
 DROP = {'minicpm3': ['head_dim'], 'bloom': ['n_layer'], 'jetmoe': [], 'codegen': [], 'zamba': ['head_dim'], 'zamba2': ['head_dim'], 'hrm_text': ['num_key_value_heads']}
 
 
 def build_config(t, p):
+    t, form = FORMS.get(t, (t, {}))
     cls = CONFIG_MAPPING[t]
     try:
         default = cls().to_dict()
@@ -231,6 +240,7 @@ def build_config(t, p):
     for key in DROP.get(t, []):
         if key != 'n_layer':
             over.pop(key, None)
+    over.update(form)
     over.update(bos_token_id=0, eos_token_id=1, pad_token_id=0 if t == 'modernbert-decoder' else None)
     c = cls(**over)
     c.dtype = 'float32'

@@ -152,8 +152,12 @@ func (e *expecter) ofProjection(p projection, place string, tap func(string) str
 		return plain(tap(p.side.Scaled()), e.flat)
 	case p.side.Norm() + names.Reshape:
 		return plain(tap(p.projected()), asTokens)
+	case p.side.Norm() + names.PerHead:
+		return plain(tap(p.side.Norm()), asTokens)
 	case norm:
 		switch {
+		case p.norm.PerHead != nil: // the reference shows it with its weights alone
+			return nil
 		case p.over():
 			return plain(tap(p.side.Norm()), e.flat)
 		case p.after:

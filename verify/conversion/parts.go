@@ -191,6 +191,13 @@ func queries(layer int, a *family.Attention, src family.Source) []part {
 	if a.QNorm != nil && a.KNorm != nil && a.QNorm.Weight.Tensor != "" && a.KNorm.Weight.Tensor != "" {
 		list = append(list, part{fmt.Sprintf("layer %d: the queries' norm", layer), &a.QNorm.Weight, src}, part{fmt.Sprintf("layer %d: the keys' norm", layer), &a.KNorm.Weight, src})
 	}
+	if a.QNorm != nil && a.KNorm != nil {
+		for side, n := range []*family.Norm{a.QNorm, a.KNorm} {
+			for h := range n.PerHead {
+				list = append(list, part{fmt.Sprintf("layer %d: the %s' norm of head %d", layer, [2]string{"queries", "keys"}[side], h), &n.PerHead[h], src})
+			}
+		}
+	}
 	return list
 }
 

@@ -80,6 +80,8 @@ func Bases() []Base {
 		{Name: "cohere2", Model: "families/cohere2", To: "rope"},
 		{Name: "glm4-moe", Model: "families/glm4_moe", To: "hope"},
 		{Name: "qwen3-moe", Model: "families/qwen3_moe", To: "rope"},
+		{Name: "cohere-qknorm", Model: "families/cohere-qknorm", To: "hope"},
+		{Name: "persimmon", Model: "families/persimmon", To: "rope"},
 		{Name: "llama4", Model: "families/llama4_text", To: "hope"},
 		{Name: "bloom", Model: "golden/bloom", To: "alibi"},
 		{Name: "bloom-mask", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask},

@@ -123,6 +123,23 @@ func familyMutants() []Mutant {
 			g.node("/layers.1/mlp/experts/back/Gather").Input[0] = rows.Output[0]
 			g.sortNodes()
 		}),
+		inGraph("head-norm-rows", "cohere-qknorm", "queries of layer 0 are weighted by the rows of layer 1's norm", func(g *Graph) {
+			g.node("/layers.0/attn/q_norm/each/Mul").Input[1] = g.node("/layers.1/attn/q_norm/each/Mul").Input[1]
+		}),
+		inGraph("head-norm-first-alone", "cohere-qknorm", "all keys have the norm of the first head", func(g *Graph) {
+			g.feed("/layers.1/attn/k_norm/each/Mul", 1, "Gather", []string{g.ints(0)})
+		}),
+		inGraph("head-norm-bias-missing", "persimmon", "the norm of keys has no bias", func(g *Graph) {
+			n := g.node("/layers.0/attn/k_norm/LayerNormalization")
+			n.Input = n.Input[:2]
+		}),
+		inGraph("head-norm-rms", "persimmon", "the norm of queries does not take the mean off", func(g *Graph) {
+			n := g.node("/layers.0/attn/q_norm/LayerNormalization")
+			bias := n.Input[2]
+			n.OpType, n.Input = "RMSNormalization", n.Input[:2]
+			sum := g.before("/layers.0/attn/q/Transpose", "Add", []string{n.Output[0], bias})
+			g.node("/layers.0/attn/q/Transpose").Input[0] = sum
+		}),
 		inGraph("router-without-correction", "glm4-moe", "experts are chosen without their correction", func(g *Graph) {
 			g.bypass("/layers.1/mlp/router/corrected/Add")
 		}),

@@ -17,6 +17,15 @@ func (r *RunnerOf[T]) norm(n *family.Norm, x, y []T) error {
 	if err != nil {
 		return err
 	}
+	heads := make([][]T, len(n.PerHead))
+	for h := range heads {
+		if heads[h], err = r.vector(&n.PerHead[h]); err != nil {
+			return err
+		}
+		if len(heads[h]) != n.Size {
+			return fmt.Errorf("tensor %q: %d weights for a norm of %d numbers of head %d", n.PerHead[h].Tensor, len(heads[h]), n.Size, h)
+		}
+	}
 	bias, err := r.vector(n.Bias)
 	if err != nil {
 		return err
@@ -25,6 +34,9 @@ func (r *RunnerOf[T]) norm(n *family.Norm, x, y []T) error {
 		return fmt.Errorf("tensor %q: %d weights for a norm of %d of %d numbers", n.Weight.Tensor, len(weight), n.Size, len(x))
 	}
 	for i := 0; i < len(x); i += n.Size {
+		if len(heads) > 0 {
+			weight = heads[i/n.Size%len(heads)]
+		}
 		normalise(n.Kind, n.Eps, x[i:i+n.Size], y[i:i+n.Size], weight, bias)
 	}
 	return nil

@@ -121,7 +121,7 @@ func (p *Pair[F]) task(worker, head, nth, size int, rows []int, grad bool) {
 		x, y := ref[i*b.keys+first:][:seen], whole[first:first+seen]
 		slope(x, p.source.Turn.slope(head))
 		slope(y, p.student.Turn.slope(head))
-		p.kl[head*len(rows)+b.begin+i] = divergence(x, y, room(&p.differences[worker], seen))
+		p.kl[head*len(rows)+b.begin+i] = divergence(x, y, room(&p.differences[worker], seen), s.sink(head))
 		if !grad {
 			continue
 		}
@@ -152,13 +152,13 @@ func slope[F Float](x []F, beta float64) {
 
 // divergence replaces two rows of scores by their softmax a and b and returns
 // KL(a ‖ b) = Σ a (s_a − s_b) − log Z_a + log Z_b. diff is room of as many
-// numbers.
-func divergence[F Float](x, y, diff []F) float64 {
+// numbers. A sink, −∞ for none, is one more score of both.
+func divergence[F Float](x, y, diff []F, sink float64) float64 {
 	// Σ a (s_a − s_b) needs a and the scores: b's stay in y until then
 	for j, v := range x {
 		diff[j] = v - y[j]
 	}
-	za, zb := softmax(x), softmax(y)
+	za, zb := softmax(x, sink), softmax(y, sink)
 	var sum float64
 	for j, a := range x {
 		sum += float64(a) * float64(diff[j])

@@ -46,13 +46,14 @@ func transpose[F Float](dst []F, to int, src []F, ld, rows, cols int) {
 	}
 }
 
-// softmax replaces scores by their softmax and returns log Σ exp(score).
-func softmax[F Float](x []F) float64 {
-	top := x[0]
+// softmax replaces scores by their softmax beside one more score, −∞ for none, and
+// returns log Σ exp(score), that one's included.
+func softmax[F Float](x []F, sink float64) float64 {
+	top := max(x[0], F(sink))
 	for _, v := range x {
 		top = max(top, v)
 	}
-	var sum float64
+	sum := math.Exp(sink - float64(top))
 	switch x := any(x).(type) {
 	case []float32:
 		for i, v := range x {

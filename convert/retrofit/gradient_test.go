@@ -99,6 +99,8 @@ func layerCases() map[string]*layerCase {
 		c.shape.Pairing, c.student.InvFreq = posenc.Interleaved, spectrum(&partial, 100, 1)
 	})
 	add("window", llama, func(c *layerCase) { c.shape.Window = 7 })
+	add("sinks", llama, func(c *layerCase) { c.shape.Sinks = []float64{.5, -3, 0, 2} })
+	add("sinks above all scores, window", llama, func(c *layerCase) { c.shape.Sinks, c.shape.Window = []float64{9, 30, 12, -40}, 7 })
 	add("slopes", llama, func(c *layerCase) { c.student.Slopes = []float64{.5, .25, .125, 0} })
 	add("gain", llama, func(c *layerCase) { c.student.Gain = 1.2 })
 	add("removed", llama, func(c *layerCase) { c.student.Removed = []bool{false, false, true, true} })
@@ -235,6 +237,10 @@ func (c *layerCase) attention(w *Weights[float64], turn *Turn, head, pos int) []
 		}
 		out[j] = math.Exp(s.Scale*score - turn.slope(head)*float64(pos-j))
 		sum += out[j]
+	}
+	if s.Sinks != nil { // a share like a key's
+		out = append(out, math.Exp(s.Sinks[head]))
+		sum += out[pos+1]
 	}
 	for j := range out {
 		out[j] /= sum

@@ -43,6 +43,9 @@ var known = []family.Feature{
 	family.NormBeforeDown,
 	family.JointOutputNorm,
 	family.GatedOutput,
+	family.AttentionSinks,
+	family.ClampedGates,
+	family.ScaledValues,
 }
 
 // Turns returns how each layer of a model places positions. It refuses, with
@@ -135,6 +138,12 @@ func shapeOf(m *family.Model, src family.Source, i int) (*Shape, error) {
 	a := m.Blocks[i].Attn()
 	s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.QKDim, RotaryDim: a.Rotary.Dim,
 		Pairing: a.Rotary.Pairing, Scale: a.Scale, Window: a.Window}
+	if a.Sinks != nil {
+		var err error
+		if s.Sinks, err = a.Sinks.Float64(src); err != nil {
+			return nil, err
+		}
+	}
 	for _, n := range []struct {
 		from  *family.Norm
 		to    **HeadNorm

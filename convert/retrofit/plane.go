@@ -73,7 +73,8 @@ func (v *planeView[F]) row(work *costScratch, head, r int, planes []int, out []f
 	a, delta := room(&work.a, len(logA)), room(&work.delta, len(logA))
 	work.logA, work.a, work.delta = logA, a, delta
 	copy(a, logA)
-	lse := softmax(a)
+	sink := v.sink(head)
+	lse := softmax(a, sink)
 	for j := range logA {
 		logA[j] -= lse
 	}
@@ -85,7 +86,7 @@ func (v *planeView[F]) row(work *costScratch, head, r int, planes []int, out []f
 		}
 		// KL = log Σ exp(log a + δ) − Σ a δ: with log a, mass that moves to keys
 		// whose a is 0 in floating point still counts
-		top, moved := math.Inf(-1), 0.0
+		top, moved := sink-lse, 0.0 // a sink stays where it is
 		for j := range delta {
 			cos, sin := v.angles.row(group, pos-first-j)
 			d := scale * v.delta(head, r, first+j, p, cos[p], sin[p])
@@ -93,7 +94,7 @@ func (v *planeView[F]) row(work *costScratch, head, r int, planes []int, out []f
 			top = max(top, delta[j])
 			moved += a[j] * d
 		}
-		var sum float64
+		sum := math.Exp(sink - lse - top)
 		for _, d := range delta {
 			sum += math.Exp(d - top)
 		}

@@ -25,6 +25,17 @@ type Shape struct {
 	// QNorm and KNorm are RMS norms before the rotation, of each head by itself or
 	// of all heads together, as their weights are long; nil is none.
 	QNorm, KNorm *HeadNorm
+	// Sinks is a further score for each query head, which takes its share of the
+	// softmax; nil is none.
+	Sinks []float64
+}
+
+// sink is a head's further score, −∞ for none.
+func (s *Shape) sink(head int) float64 {
+	if s.Sinks == nil {
+		return math.Inf(-1)
+	}
+	return s.Sinks[head]
 }
 
 // HeadNorm is x / √(mean(x²) + Eps) · Weight over as many coordinates as Weight has:

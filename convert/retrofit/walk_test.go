@@ -148,7 +148,7 @@ func (w *testWalk) Advance(layer int, x []float32) error {
 			first, seen := b.sees(b.begin+r, s.Window)
 			row := scores[r*b.keys : (r+1)*b.keys]
 			slope(row[first:first+seen], l.Turn.slope(head))
-			softmax(row[first : first+seen])
+			softmax(row[first:first+seen], s.sink(head))
 			clear(row[:first])
 			clear(row[first+seen:])
 		}

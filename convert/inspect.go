@@ -216,6 +216,9 @@ func spectrumWarnings(m *family.Model, planes []Plane) []string {
 // lengthWarnings says where the rotation changes with the length of the
 // sequence, and which of the two a graph holds.
 func lengthWarnings(m *family.Model) []string {
+	if n := m.Selects(); n > 0 {
+		return []string{fmt.Sprintf("a layer's indexer leaves %d keys to a query (index_topk): a graph, and verification, see all of them, which is right up to %d tokens, and go no further; conversion without a graph ("+hint.NoGraph+") knows no such bound", n, n)}
+	}
 	switch {
 	case m.Rope.Type == "dynamic":
 		return []string{fmt.Sprintf("dynamic scaling changes the base with the sequence length: a graph's table is that of the length it is made for, by default max_position_embeddings (%d), up to which nothing is scaled; a greater "+hint.MaxLength+" scales all positions, the first ones too", m.MaxPositions)}

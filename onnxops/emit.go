@@ -79,6 +79,9 @@ func tableLength(m *family.Model) (int, error) {
 			length = min(length, m.TrainedLength)
 		}
 	}
+	if n := m.Selects(); n > 0 {
+		length = min(length, n)
+	}
 	return length, nil
 }
 

@@ -139,6 +139,9 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 			return o, err
 		}
 	}
+	if n := m.Selects(); n > 0 && o.MaxLength > n {
+		return o, unsupported("onnx: maximum length %d, and a layer's indexer leaves %d keys to a query (index_topk): a graph sees all of them, which is right up to there; give "+hint.MaxLength+" %d or less", o.MaxLength, n, n)
+	}
 	if o.Version == "" {
 		o.Version = "devel"
 	}

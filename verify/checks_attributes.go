@@ -103,6 +103,9 @@ func (s *session) wantedAttributes() (want map[string]numbers, nodes [][]string)
 		nodes = append(nodes, []string{name})
 	}
 	for _, p := range s.model.Parts() {
+		if p.Unread {
+			continue
+		}
 		path := p.Path()
 		switch of := p.Of.(type) {
 		case *family.Norm:

@@ -55,6 +55,9 @@ func (s *session) wrongMetadata(m *told) string {
 			return fmt.Sprintf("%s says that its encoding is %q, config.json %q", run.GraphFile, got, names[0])
 		}
 	}
+	if n := s.model.Selects(); n > 0 && s.info.MaxLength > n {
+		return fmt.Sprintf("%s says that its tables hold %d positions, and a layer's indexer leaves %d keys to a query (index_topk): beyond that its logits are of another model", run.GraphFile, s.info.MaxLength, n)
+	}
 	form := "standard"
 	for _, n := range s.info.Model.GetGraph().GetNode() {
 		if n.GetOpType() == "GroupQueryAttention" {

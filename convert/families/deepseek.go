@@ -141,6 +141,50 @@ var axK1 = func(s family.Spec) family.Spec {
 	return s
 }(deepseekV3)
 
+// indexedNames are the names of latent attention whose keys an indexer chooses.
+var indexedNames = latentMixtureNames.With(func(n *family.Names) {
+	const at = "model.layers.{i}.self_attn.indexer."
+	n.IndexQ, n.IndexK, n.IndexKNorm, n.IndexWeigh = at+"wq_b", at+"wk", at+"k_norm", at+"weights_proj"
+})
+
+// deepseekV32: deepseek_v3 with planes of neighbouring coordinates in every
+// checkpoint, and an indexer in every layer.
+var deepseekV32 = func(s family.Spec) family.Spec {
+	s.Name, s.ModelType, s.Architecture = "deepseek_v32", "deepseek_v32", "DeepseekV32ForCausalLM"
+	s.Names, s.MaxPositions, s.Interleaved = indexedNames, 163840, true
+	x := noaux("num_experts", "n_routed_experts", "num_local_experts")
+	x.Types, x.FirstDefault = "mlp_layer_types", 3
+	s.Experts = x
+	s.Indexer = &family.IndexerRule{TopK: 2048, Size: 128, Heads: 64}
+	s.Reads = append(slices.Clone(s.Reads), "layer_types")
+	s.Variant = func(r *family.Reader, s family.Spec) family.Spec {
+		demand(r, "n_group", "topk_group", "routed_scaling_factor", "n_shared_experts")
+		noauxAlone(r)
+		must(r, "rope_interleave")
+		indexedLayers(r)
+		return s
+	}
+	return s
+}(deepseekV3)
+
+// glmMoEDSA: deepseek_v32 where some layers may see the keys that the layer before
+// them chose.
+var glmMoEDSA = func(s family.Spec) family.Spec {
+	s.Name, s.ModelType, s.Architecture = "glm_moe_dsa", "glm_moe_dsa", "GlmMoeDsaForCausalLM"
+	s.Eps, s.MaxPositions = 1e-5, 202752
+	s.Latent = &family.LatentRule{QRank: 2048, Rank: 512, Still: 192, Turned: 64, Value: 256, Eps: 1e-6, Bias: s.Latent.Bias}
+	s.Indexer = &family.IndexerRule{TopK: 2048, Size: 128, Heads: 32, Shared: sharedChoices}
+	s.Reads = append(slices.Clone(s.Reads), "indexer_types", "index_topk_freq", "index_skip_topk_offset", "index_topk_pattern", "indexer_rope_interleave")
+	s.Variant = func(r *family.Reader, s family.Spec) family.Spec {
+		demand(r, "routed_scaling_factor", "n_shared_experts")
+		noauxAlone(r)
+		must(r, "rope_interleave", "indexer_rope_interleave")
+		indexedLayers(r)
+		return s
+	}
+	return s
+}(deepseekV32)
+
 // noauxAlone refuses the choices of experts that loaders of the family pass over.
 func noauxAlone(r *family.Reader) {
 	onlyValue(r, "topk_method", "noaux_tc")

@@ -190,3 +190,43 @@ func TestCorrectionMayMiss(t *testing.T) {
 		t.Error("want no correction, and a norm of the mixture's output alone")
 	}
 }
+
+// Which layers of GLM 5 have an indexer, by each of its spellings; every one of them
+// is bounded by index_topk.
+func TestSharedChoices(t *testing.T) {
+	for _, c := range []struct {
+		keys []string
+		want []bool // layers without an indexer
+	}{
+		{[]string{"indexer_types", `["full","shared"]`}, []bool{false, true}},
+		{[]string{"index_topk_pattern", `"FS"`}, []bool{false, true}},
+		{[]string{"index_topk_pattern", `["full","full"]`}, []bool{false, false}},
+		{[]string{"index_topk_freq", "2", "index_skip_topk_offset", "1"}, []bool{false, true}},
+		{[]string{"index_topk_freq", "2"}, []bool{false, false}}, // the offset is 2
+		{nil, []bool{false, false}},
+		{[]string{"indexer_types", `["shared","full"]`}, nil},
+		{[]string{"index_topk_pattern", `"FX"`}, nil},
+		{[]string{"layer_types", `["indexed_attention","full_attention"]`}, nil},
+		{[]string{"rope_interleave", "false"}, nil},
+	} {
+		m, err := edited(t, "glm_moe_dsa", func(o *family.Config) {
+			o.Delete("indexer_types")
+			set(o, c.keys...)
+		})
+		if c.want == nil {
+			if !errors.Is(err, posenc.ErrUnsupported) {
+				t.Errorf("%q: %v: want a refusal", c.keys, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%q: %v", c.keys, err)
+			continue
+		}
+		for i, a := range m.Attentions() {
+			if (a.Indexer == nil) != c.want[i] || a.Selects != 64 {
+				t.Errorf("%q: layer %d: indexer %v, %d keys", c.keys, i, a.Indexer != nil, a.Selects)
+			}
+		}
+	}
+}

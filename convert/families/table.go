@@ -51,6 +51,8 @@ var table = []family.Spec{
 	glm4MoELite,
 	sarvamMLA,
 	axK1,
+	deepseekV32,
+	glmMoEDSA,
 	miniCPM3,
 	stablelm,
 	starcoder2,

@@ -49,6 +49,11 @@ func build(r *Reader, spec Spec) *Model {
 	if m.Tied {
 		m.Head.Weight = m.Embed
 	}
+	if x := spec.Indexer; x != nil && x.Shared != nil {
+		if b.chosen = x.Shared(r, s.layers); r.Err != nil {
+			return nil
+		}
+	}
 	if spec.Experts != nil {
 		m.mayMiss = spec.Experts.MayMiss
 		b.dense = spec.Experts.dense(r, s.layers)
@@ -113,6 +118,7 @@ type builder struct {
 	convs  []bool // which layers have a short convolution; nil is none
 	taps   int
 	dense  []bool // layers without a mixture of experts
+	chosen []bool // layers that see the keys of the one before them
 	// scoreFactor multiplies the scale of latent attention's scores.
 	scoreFactor float64
 }

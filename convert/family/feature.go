@@ -60,6 +60,7 @@ const (
 	AttentionSinks    Feature = "attention sinks"
 	ClampedGates      Feature = "clamped gates"
 	ScaledValues      Feature = "values times a factor"
+	SparseIndexers    Feature = "a sparse attention indexer"
 	ScaledWeights     Feature = "weights with scales in tensors of their own"
 )
 
@@ -116,6 +117,7 @@ func Settled() []Feature {
 		ScaledValues,
 		GatedOutput,
 		LatentAttention,
+		SparseIndexers,
 	}
 }
 

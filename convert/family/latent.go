@@ -112,6 +112,7 @@ func (b *builder) latents(a *Attention) {
 	a.K, a.V = b.part(b.n.KVUp, false, rank, heads*(still+value), k...), b.part(b.n.KVUp, false, rank, heads*(still+value), v...)
 	a.O = b.linear(b.n.O, b.has(b.spec.OBias), b.hidden, heads*value)
 	a.Latent, a.VDim = l, s.value
+	b.indexer(a)
 	a.Scale *= b.scoreFactor
 }
 

@@ -136,6 +136,10 @@ type Attention struct {
 	Q, K, V, O                  Linear
 	// Latent says that Q, K and V read low-rank latents; nil is the layer's input.
 	Latent *Latent
+	// Selects, where not 0, is how many keys a query sees at most: those that Indexer,
+	// or that of a layer before where it is nil, chooses.
+	Selects int
+	Indexer *Indexer
 	// QNorm and KNorm normalise queries and keys before the rotation, each head
 	// by itself (Size is QKDim) or all heads together (Heads·QKDim, KVHeads·QKDim).
 	QNorm, KNorm *Norm

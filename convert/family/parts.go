@@ -45,6 +45,9 @@ type Part struct {
 	Features []Feature
 	// Encoding: the positional encoding reads its weights.
 	Encoding bool
+	// Unread: the weights are the checkpoint's, and nothing that is computed reads
+	// them, so that a graph has no node of the part.
+	Unread bool
 }
 
 // Role is a weight as a part uses it: "weight" or "bias", or a number's name.
@@ -163,7 +166,7 @@ func (l *partList) add(parts ...Part) {
 		case s.feature != "":
 			p.Features = append(p.Features, s.feature)
 		}
-		p.Encoding = p.Encoding || s.encoding
+		p.Encoding, p.Unread = p.Encoding || s.encoding, s.unread
 		l.parts = append(l.parts, p)
 	}
 }

@@ -24,6 +24,7 @@ func (a *Attention) Parts() []Part {
 	has(a.QueryScale != nil, ScaledQueries)
 	has(a.Chunk > 0, ChunkedAttention)
 	has(a.HeadNorm != nil && a.HeadNorm.Size != a.VDim, JointOutputNorm)
+	has(a.Selects > 0, SparseIndexers)
 	has(a.Spectra != nil, SpectraPerHead)
 	has(a.Phase != nil, ContextualPhase)
 	has(a.Rotary.Dim > 0 && a.Rotary.Pairing == posenc.Interleaved, InterleavedPairs)
@@ -39,6 +40,9 @@ func (a *Attention) Parts() []Part {
 	}
 	if a.Latent != nil {
 		a.Latent.parts(&l)
+	}
+	if a.Indexer != nil {
+		a.Indexer.parts(&l)
 	}
 	l.linear(AtQ, &a.Q)
 	l.linear(AtK, &a.K)
@@ -71,6 +75,7 @@ func (a *Attention) Copy() Branch {
 	if a.Latent != nil {
 		c.Latent = a.Latent.copied()
 	}
+	c.Indexer = a.Indexer.copied()
 	return &c
 }
 

@@ -22,6 +22,10 @@ const (
 	AtKVDown     = "attn/kv_down_proj"
 	AtKVLatent   = "attn/kv_latent_norm"
 	AtKTurned    = "attn/k_turned_proj"
+	AtIndexQ     = "attn/indexer/q_proj"
+	AtIndexK     = "attn/indexer/k_proj"
+	AtIndexKNorm = "attn/indexer/k_norm"
+	AtIndexWeigh = "attn/indexer/weights_proj"
 	AtQ          = "attn/q_proj"
 	AtK          = "attn/k_proj"
 	AtV          = "attn/v_proj"
@@ -86,6 +90,8 @@ type slot struct {
 	feature Feature
 	// encoding: the positional encoding reads the weights.
 	encoding bool
+	// unread: nothing that is computed reads the weights.
+	unread bool
 }
 
 // slots are the places pecvt knows, in the order of a forward pass. A part at
@@ -102,6 +108,10 @@ var slots = []slot{
 	{place: AtKVDown, kind: KindLinear, text: "the projection to the latent of keys and values", names: func(n *Names) *string { return &n.KVDown }, feature: LatentAttention},
 	{place: AtKVLatent, kind: KindNorm, text: "the norm of the latent of keys and values", names: func(n *Names) *string { return &n.KVLatentNorm }, feature: LatentAttention},
 	{place: AtKTurned, kind: KindLinear, text: "the projection to the slice that all keys share", feature: LatentAttention},
+	{place: AtIndexQ, kind: KindLinear, text: "the indexer's queries", names: func(n *Names) *string { return &n.IndexQ }, feature: SparseIndexers, unread: true},
+	{place: AtIndexK, kind: KindLinear, text: "the indexer's keys", names: func(n *Names) *string { return &n.IndexK }, feature: SparseIndexers, unread: true},
+	{place: AtIndexKNorm, kind: KindNorm, text: "the norm of the indexer's keys", names: func(n *Names) *string { return &n.IndexKNorm }, feature: SparseIndexers, unread: true},
+	{place: AtIndexWeigh, kind: KindLinear, text: "the weights of the indexer's heads", names: func(n *Names) *string { return &n.IndexWeigh }, feature: SparseIndexers, unread: true},
 	{place: AtQ, kind: KindLinear, text: "the queries' projection", names: func(n *Names) *string { return &n.Q }},
 	{place: AtK, kind: KindLinear, text: "the keys' projection", names: func(n *Names) *string { return &n.K }},
 	{place: AtV, kind: KindLinear, text: "the values' projection", names: func(n *Names) *string { return &n.V }},

@@ -80,6 +80,8 @@ type Spec struct {
 	Experts *ExpertsRule
 	// Latent says where the sizes of latent attention are declared; nil is none.
 	Latent *LatentRule
+	// Indexer says where the numbers of indexers of keys are declared; nil is none.
+	Indexer *IndexerRule
 	// Window says where a sliding window is declared.
 	Window WindowRule
 	// HeadDim is the head size where head_dim is absent; 0 is hidden_size over
@@ -152,6 +154,8 @@ type Names struct {
 	Gate, Up, GateUp, DownNorm, Down  string
 	QDown, QLatentNorm, QUp           string
 	KVDown, KVLatentNorm, KVUp        string
+	IndexQ, IndexK                    string
+	IndexKNorm, IndexWeigh            string
 	ConvIn, Conv, ConvOut             string
 	// Sinks and OutGateBias are whole tensor names.
 	Sinks, OutGateBias string

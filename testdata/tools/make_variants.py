@@ -11,6 +11,8 @@ import make_families as f
 ROWS = {
     # experts of the groups whose best one is best; queries without a latent
     'deepseek_v2-groups': ('deepseek_v2', dict(topk_method='group_limited_greedy', n_group=4, topk_group=2, n_routed_experts=8, q_lora_rank=None)),
+    # a layer that sees the keys which the layer before it chose
+    'glm_moe_dsa-shared': ('glm_moe_dsa', dict(indexer_types=['full', 'shared'])),
     # a factor of the logits
     'minicpm3-factors': ('minicpm3', dict(dim_model_base=20, scale_emb=5)),
 }

@@ -149,6 +149,9 @@ func familyMutants() []Mutant {
 		inGraph("groups-by-two", "deepseek-v2", "groups of experts are kept by their two best instead of the best", func(g *Graph) {
 			g.node("/layers.1/mlp/router/groups/best/TopK").Input[1] = g.ints(2)
 		}),
+		inFiles("fewer-keys-are-chosen", "deepseek-v32", "layers choose 32 keys, and the graph holds 64 positions", func(f *Folder) {
+			f.config("\"index_topk\": 64", "\"index_topk\": 32")
+		}).still("up to 32 tokens all keys are chosen all the same"),
 		inGraph("experts-unscaled", "glm4-moe", "the experts' weights lack their factor", func(g *Graph) { g.bypass("/layers.1/mlp/router/scaled/Mul") }),
 		inGraph("shared-expert-missing", "glm4-moe", "the shared expert is not added", func(g *Graph) { g.bypass("/layers.1/mlp/experts/shared/Add") }),
 		inGraph("experts-swapped", "qwen3-moe", "expert 1 computes with expert 2's rows down", func(g *Graph) {

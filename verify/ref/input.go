@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
 )
 
 // Input is one call of a float64 model.
@@ -96,10 +97,32 @@ func (in InputOf[T]) check(m *family.Model) (*batch, error) {
 		}
 		b.at = append(b.at, b.positions[i*b.seq:(i+1)*b.seq]...)
 	}
+	if n := m.Selects(); n > 0 {
+		if err := b.selected(n); err != nil {
+			return nil, err
+		}
+	}
 	if biased(m) {
 		return b, b.rising()
 	}
 	return b, nil
+}
+
+// selected refuses rows of more tokens than a query sees where layers choose them: what
+// is computed is a choice of all.
+func (b *batch) selected(n int) error {
+	for i := range b.rows {
+		seen := 0
+		for j := range b.total() {
+			if !b.isHidden(i, j) {
+				seen++
+			}
+		}
+		if seen > n {
+			return fmt.Errorf("row %d has %d tokens, and a layer's indexer leaves %d of them to a query (index_topk): a choice among more is %w; use %d tokens or fewer", i, seen, n, posenc.ErrUnsupported, n)
+		}
+	}
+	return nil
 }
 
 // rising reports visible tokens of a row whose positions do not rise, which

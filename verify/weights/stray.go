@@ -78,9 +78,11 @@ func (s *placed) unreadWeight() string {
 			used[in] = true
 		}
 	}
-	parameters := map[string]bool{}
-	for _, w := range s.loaded.Parameters {
-		parameters[w.Tensor] = true
+	unread := map[string]bool{}
+	for _, p := range s.loaded.Parts() {
+		for _, w := range p.Weights {
+			unread[w.Tensor] = unread[w.Tensor] || p.Unread || p.Kind == family.KindValues
+		}
 	}
 	read := map[string][]family.Range{}
 	for _, t := range g.GetInitializer() {
@@ -96,7 +98,7 @@ func (s *placed) unreadWeight() string {
 		}
 	}
 	for _, w := range s.loaded.Weights() {
-		if w.Tensor == "" || parameters[w.Tensor] {
+		if w.Tensor == "" || unread[w.Tensor] {
 			continue
 		}
 		for _, rows := range rowsRead(w) {

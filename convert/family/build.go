@@ -36,6 +36,7 @@ func build(r *Reader, spec Spec) *Model {
 		b.scoreFactor = m.Rope.ScoreFactor()
 	}
 	b.shortConvs()
+	b.mambas()
 	if r.Err != nil {
 		return nil
 	}
@@ -119,6 +120,9 @@ type builder struct {
 	taps   int
 	dense  []bool // layers without a mixture of experts
 	chosen []bool // layers that see the keys of the one before them
+	mamba  []bool // layers with a Mamba 2 layer in the place of attention
+	// mambaSizes are those of each of them.
+	mambaSizes Mamba
 	// scoreFactor multiplies the scale of latent attention's scores.
 	scoreFactor float64
 }
@@ -138,6 +142,9 @@ func (b *builder) block(pos Position, window int) Block {
 	norm := func(template string) *Norm { return b.norm(b.spec.Norm, template, b.hidden) }
 	block := Block{AttnNorm: norm(b.n.AttnNorm), AttnOutNorm: norm(b.n.AttnOutNorm), MLPNorm: norm(b.n.MLPNorm), MLPOutNorm: norm(b.n.MLPOutNorm),
 		Mixer: b.mixer(pos, window), FeedForward: b.feedForward(), Parallel: b.has(b.spec.Parallel)}
+	if x := b.spec.Mamba; x != nil && x.Beside {
+		block.Second = b.mambaLayer()
+	}
 	if b.spec.SharedNorm {
 		block.MLPNorm = norm(b.n.AttnNorm)
 	}

@@ -51,6 +51,9 @@ const (
 	ClippedHeads      Feature = "clipped queries, keys and values"
 	InterleavedPairs  Feature = "planes of neighbouring coordinates"
 	ShortConvs        Feature = "short convolutions in the place of attention"
+	MambaLayers       Feature = "Mamba 2 layers"
+	SideMixers        Feature = "two mixers side by side"
+	ScaledMLP         Feature = "an MLP with factors"
 	MixedExperts      Feature = "mixtures of experts"
 	LearnedActivation Feature = "an activation with numbers of its own in the weights"
 	NormBeforeDown    Feature = "a norm before the MLP's down projection"
@@ -108,6 +111,9 @@ func Settled() []Feature {
 		ClippedHeads,
 		InterleavedPairs,
 		ShortConvs,
+		MambaLayers,
+		SideMixers,
+		ScaledMLP,
 		MixedExperts,
 		LearnedActivation,
 		NormBeforeDown,

@@ -77,6 +77,10 @@ type Block struct {
 	// or another one. FeedForward is the one after it, or beside: *MLP, or another.
 	Mixer, FeedForward Branch
 	Parallel           bool
+	// Second is a mixer that reads what Mixer reads, and stands beside it: both
+	// outputs are added, Mixer's times MixerScale, 0 for none. Nil is none.
+	Second     Branch
+	MixerScale float64
 	// ResidualScale multiplies what a branch adds to the stream; 0 is none.
 	ResidualScale float64
 	// Beside are parts that have no field here: of a layer that holds what nothing
@@ -189,6 +193,9 @@ type MLP struct {
 	Gate, Up, Down Linear
 	// XIELU is nil with any other activation.
 	XIELU *XIELU
+	// GateScale multiplies what enters the activation of a gated MLP, InnerScale what
+	// enters Down, or its norm; 0 is none.
+	GateScale, InnerScale float64
 	// DownNorm normalises what enters Down; nil is none.
 	DownNorm *Norm
 	// Clamp is nil where gates are not clamped.

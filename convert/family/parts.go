@@ -20,6 +20,7 @@ const (
 	KindMLP       Kind = "mlp"                     // an *MLP: its activation
 	KindShortConv Kind = "gated short convolution" // a *ShortConv: how its parts are joined
 	KindConv      Kind = "convolution"             // a *Conv
+	KindMamba     Kind = "Mamba 2 layer"           // a *Mamba: its decay, its skip and how its parts are joined
 	KindExperts   Kind = "experts"                 // an *Experts: how they are chosen
 	KindValues    Kind = "values"                  // a *Weight whose elements went into other parts when the model was loaded
 )
@@ -192,9 +193,16 @@ func (l *partList) block(m *Model, i int) {
 		layer.Features = append(layer.Features, SpectraPerLayer)
 	}
 	layer.number("residual scale", &b.ResidualScale, ScaledBranches)
+	if b.Second != nil {
+		layer.Features = append(layer.Features, SideMixers)
+		layer.number("mixer's scale", &b.MixerScale, SideMixers)
+	}
 	l.add(layer)
 	l.norm(AtAttnNorm, b.AttnNorm)
 	l.add(b.Mixer.Parts()...)
+	if b.Second != nil {
+		l.add(b.Second.Parts()...)
+	}
 	l.norm(AtAttnOut, b.AttnOutNorm)
 	l.norm(AtMLPNorm, b.MLPNorm)
 	l.add(b.FeedForward.Parts()...)
@@ -224,6 +232,9 @@ func (m *Model) Clone() *Model {
 	for i := range c.Blocks {
 		b := &c.Blocks[i]
 		b.Mixer, b.FeedForward = b.Mixer.Copy(), b.FeedForward.Copy()
+		if b.Second != nil {
+			b.Second = b.Second.Copy()
+		}
 		for _, n := range []**Norm{&b.AttnNorm, &b.AttnOutNorm, &b.MLPNorm, &b.MLPOutNorm} {
 			*n = (*n).copied()
 		}

@@ -93,6 +93,8 @@ func (m *MLP) Parts() []Part {
 		self.Features = append(self.Features, ClampedGates)
 		self.Numbers = []Number{{Name: "limit", One: &c.Limit}, {Name: "alpha", One: &c.Alpha}, {Name: "offset", One: &c.Offset}}
 	}
+	self.number("gate's scale", &m.GateScale, ScaledMLP)
+	self.number("inner scale", &m.InnerScale, ScaledMLP)
 	l := rawParts{self}
 	l.linear(AtGate, &m.Gate)
 	l.linear(AtUp, &m.Up)

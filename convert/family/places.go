@@ -43,6 +43,11 @@ const (
 	AtConvIn     = "conv/in_proj"
 	AtConv       = "conv/taps"
 	AtConvOut    = "conv/out_proj"
+	AtMamba      = "mamba"
+	AtMambaIn    = "mamba/in_proj"
+	AtMambaConv  = "mamba/taps"
+	AtMambaNorm  = "mamba/norm"
+	AtMambaOut   = "mamba/out_proj"
 	AtAttnOut    = "attn_out_norm"
 	AtMLPNorm    = "mlp_norm"
 	AtMLP        = "mlp"
@@ -129,6 +134,11 @@ var slots = []slot{
 	{place: AtConvIn, kind: KindLinear, text: "the convolution's input projection", names: func(n *Names) *string { return &n.ConvIn }, feature: ShortConvs},
 	{place: AtConv, kind: KindConv, text: "the convolution's taps", names: func(n *Names) *string { return &n.Conv }, feature: ShortConvs},
 	{place: AtConvOut, kind: KindLinear, text: "the convolution's output projection", names: func(n *Names) *string { return &n.ConvOut }, feature: ShortConvs},
+	{place: AtMamba, kind: KindMamba, text: "the Mamba 2 layer", feature: MambaLayers},
+	{place: AtMambaIn, kind: KindLinear, text: "the Mamba 2 layer's input projection", names: func(n *Names) *string { return &n.MambaIn }, feature: MambaLayers},
+	{place: AtMambaConv, kind: KindConv, text: "the Mamba 2 layer's convolution", names: func(n *Names) *string { return &n.MambaConv }, feature: MambaLayers},
+	{place: AtMambaNorm, kind: KindNorm, text: "the Mamba 2 layer's norm", names: func(n *Names) *string { return &n.MambaNorm }, feature: MambaLayers},
+	{place: AtMambaOut, kind: KindLinear, text: "the Mamba 2 layer's output projection", names: func(n *Names) *string { return &n.MambaOut }, feature: MambaLayers},
 	{place: AtAttnOut, kind: KindNorm, text: "the norm after attention", names: func(n *Names) *string { return &n.AttnOutNorm }, feature: BranchOutputNorms},
 	{place: AtMLPNorm, kind: KindNorm, text: "the norm before the MLP", names: func(n *Names) *string { return &n.MLPNorm }},
 	{place: AtMLP, kind: KindMLP, text: "the MLP"},
@@ -182,4 +192,5 @@ func (n *Names) each(f func(template *string)) {
 	f(&n.Sinks)
 	f(&n.OutGateBias)
 	f(&n.XIELU)
+	f(&n.Mamba)
 }

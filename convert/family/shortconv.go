@@ -70,6 +70,9 @@ func (b *builder) mixer(pos Position, window int) Branch {
 	if b.convs != nil && b.convs[b.layer] {
 		return b.shortConv()
 	}
+	if b.mamba != nil && b.mamba[b.layer] {
+		return b.mambaLayer()
+	}
 	return b.attention(pos, window)
 }
 

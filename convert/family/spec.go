@@ -76,6 +76,8 @@ type Spec struct {
 	// Conv says which layers have a short convolution in the place of attention;
 	// the zero value is none.
 	Conv ConvRule
+	// Mamba says which layers have a Mamba 2 layer; nil is none.
+	Mamba *MambaRule
 	// Experts says where there are mixtures of experts; nil is nowhere.
 	Experts *ExpertsRule
 	// Latent says where the sizes of latent attention are declared; nil is none.
@@ -157,6 +159,8 @@ type Names struct {
 	IndexQ, IndexK                    string
 	IndexKNorm, IndexWeigh            string
 	ConvIn, Conv, ConvOut             string
+	// Mamba is what the names of a Mamba 2 layer's numbers per head begin with.
+	Mamba, MambaIn, MambaConv, MambaNorm, MambaOut string
 	// Sinks and OutGateBias are whole tensor names.
 	Sinks, OutGateBias string
 	// Of mixtures: "{e}" stands for the expert. ExpertGateUp holds gate and up of

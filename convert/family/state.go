@@ -24,10 +24,13 @@ type Stateful interface {
 // States lists what the layer carries beside keys and values; what an attention's
 // encoding carries is not among it.
 func (b *Block) States() []State {
-	if s, ok := b.Mixer.(Stateful); ok {
-		return s.States()
+	var list []State
+	for _, mixer := range []Branch{b.Mixer, b.Second} {
+		if s, ok := mixer.(Stateful); ok {
+			list = append(list, s.States()...)
+		}
 	}
-	return nil
+	return list
 }
 
 // States implements Stateful.

@@ -14,6 +14,8 @@ const (
 	Act          = "mlp/act"       // what enters the down projection
 	ConvGated    = "conv/gated"    // what a short convolution reads
 	ConvMixed    = "conv/mixed"    // its output times its gate
+	MambaGated   = "mamba/gated"   // what leaves a Mamba 2 layer's norm and gate
+	MambaMixed   = "mamba/mixed"   // the outputs of its recurrence
 	Chosen       = "mlp/experts"   // the sum of the experts that were chosen
 )
 
@@ -109,6 +111,8 @@ func Sum(layer int, b *family.Block, afterMLP bool) string {
 		closing = &m.O
 	case *family.ShortConv:
 		closing, sum = &m.Out, family.AtConvOut
+	case *family.Mamba:
+		closing, sum = &m.Out, family.AtMambaOut
 	}
 	if afterMLP {
 		last, out, sum, closing = Output, b.MLPOutNorm, family.AtDown, nil
@@ -120,7 +124,7 @@ func Sum(layer int, b *family.Block, afterMLP bool) string {
 		}
 	}
 	switch {
-	case out != nil, b.ResidualScale != 0:
+	case out != nil, b.ResidualScale != 0, !afterMLP && b.Second != nil:
 		return Node(Layer(layer, last), "Add")
 	case closing == nil:
 		return ""

@@ -37,6 +37,9 @@ func silu[T Float](x T) T { return x / (1 + exp(-x)) }
 // sigmoid is 1 / (1 + e^−x).
 func sigmoid[T Float](x T) T { return 1 / (1 + exp(-x)) }
 
+// softplus is ln(1 + e^x).
+func softplus[T Float](x T) T { return max(x, 0) + T(math.Log1p(math.Exp(-math.Abs(float64(x))))) }
+
 // clamped is g σ(alpha g) (u + offset), g at most the limit and u within it (arXiv
 // 2508.10925).
 func clamped[T Float](c *family.Clamp) func(gate, up T) T {
@@ -71,7 +74,6 @@ func (r *RunnerOf[T]) xielu(x *family.XIELU) (func(T) T, error) {
 		}
 		numbers[i] = v[0]
 	}
-	softplus := func(x T) T { return max(x, 0) + T(math.Log1p(math.Exp(-math.Abs(float64(x))))) }
 	beta, eps := numbers[2], numbers[3]
 	positive, negative := softplus(numbers[0]), beta+softplus(numbers[1])
 	return func(x T) T {

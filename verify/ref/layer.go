@@ -118,10 +118,33 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 
 // mixer writes what attention, or what takes its place, makes of x to y.
 func (p *pass[T]) mixer(ctx context.Context, b *family.Block, at func(place string) string, layer int, x, y []T) error {
-	if c, ok := b.Mixer.(*family.ShortConv); ok {
-		return p.shortConv(ctx, c, at, layer, x, y)
+	var past State
+	if p.past != nil {
+		past = p.past.States[layer]
 	}
-	return p.attention(ctx, b.Attn(), at, layer, x, y)
+	switch m := b.Mixer.(type) {
+	case *family.ShortConv:
+		return p.shortConv(ctx, m, at, layer, x, y)
+	case *family.Mamba:
+		var next State
+		err := p.mamba(ctx, m, at, &past, &next, x, y)
+		p.out.Cache.push(nil, nil, next)
+		return err
+	}
+	if err := p.attention(ctx, b.Attn(), at, layer, x, y); err != nil {
+		return err
+	}
+	m, ok := b.Second.(*family.Mamba)
+	if !ok {
+		return nil
+	}
+	scale(y, b.MixerScale)
+	beside := make([]T, len(y))
+	if err := p.mamba(ctx, m, at, &past, &p.out.Cache.States[len(p.out.Cache.States)-1], x, beside); err != nil {
+		return err
+	}
+	add(y, beside)
+	return nil
 }
 
 // placedNorm normalises x into y, and taps what a norm that is there makes.

@@ -31,6 +31,10 @@ func (p *pass[T]) mlp(ctx context.Context, f *family.MLP, x, y []T, tokens int, 
 		}
 		gated = clamped[T](c)
 	}
+	if s := T(f.GateScale); s != 0 {
+		plain := gated
+		gated = func(gate, up T) T { return plain(s*gate, up) }
+	}
 	inner := int(f.Up.Weight.Shape[0])
 	up := room(&p.work.up, tokens*inner)
 	gate := up
@@ -58,6 +62,7 @@ func (p *pass[T]) mlp(ctx context.Context, f *family.MLP, x, y []T, tokens int, 
 	if err != nil {
 		return err
 	}
+	scale(up, f.InnerScale)
 	tap(names.Act, up, inner)
 	if f.DownNorm != nil {
 		if err := p.norm(f.DownNorm, up, up); err != nil {

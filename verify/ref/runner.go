@@ -133,6 +133,11 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/conv/taps        (B, S, hidden): the convolution
 //	/layers.i/conv/mixed       the same, times its gate
 //	/layers.i/conv/out_proj    (B, S, hidden)
+//	/layers.i/mamba/in_proj    (B, S, …): z, x, B, C and dt, in its place or beside it
+//	/layers.i/mamba/taps       (B, S, …): the convolution of x, B and C
+//	/layers.i/mamba/mixed      (B, S, inner): the outputs of the recurrence
+//	/layers.i/mamba/gated      the same, after its norm and gate
+//	/layers.i/mamba/out_proj   (B, S, hidden)
 //	/layers.i/attn_out_norm    the same, where there is one
 //	/layers.i/attn_residual    (B, S, hidden); absent in a parallel block
 //	/layers.i/mlp_norm         (B, S, hidden), where there is one

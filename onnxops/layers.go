@@ -13,10 +13,7 @@ func (e *emitter) block(i int, b *family.Block, x *graph.Value) *graph.Value {
 	at := func(place string) string { return names.Layer(i, place) }
 	h := e.joined(at(names.AttnResidual), x, b.ResidualScale, at(family.AtAttnOut), b.AttnOutNorm, func(onto *graph.Value) *graph.Value {
 		in := e.norm(at(family.AtAttnNorm), x, b.AttnNorm)
-		if c, ok := b.Mixer.(*family.ShortConv); ok {
-			return e.shortConv(i, c, in, onto)
-		}
-		return e.attention(i, b.Attn(), in, onto)
+		return e.mixers(i, b, in, onto)
 	})
 	in := h
 	if b.Parallel {
@@ -25,6 +22,33 @@ func (e *emitter) block(i int, b *family.Block, x *graph.Value) *graph.Value {
 	return e.joined(at(names.Output), h, b.ResidualScale, at(family.AtMLPOut), b.MLPOutNorm, func(onto *graph.Value) *graph.Value {
 		return e.feedForward(at, b, e.norm(at(family.AtMLPNorm), in, b.MLPNorm), onto)
 	})
+}
+
+// mixers emits residual + what the layer's mixer, or two side by side, make of x.
+func (e *emitter) mixers(i int, b *family.Block, x, residual *graph.Value) *graph.Value {
+	second, ok := b.Second.(*family.Mamba)
+	if !ok {
+		return e.mixer(i, b.Mixer, x, residual)
+	}
+	path := names.Layer(i, names.AttnResidual)
+	y := e.scaled(path+"/scaled_mixer/Mul", e.mixer(i, b.Mixer, x, nil), b.MixerScale)
+	y = e.g.Op("Add", path+"/mixers/Add", []*graph.Value{y, e.mamba(i, second, x, nil)})
+	if residual == nil {
+		return y
+	}
+	return e.g.Op("Add", names.Node(path, "Add"), []*graph.Value{residual, y})
+}
+
+// mixer emits residual + attention over x, or what takes its place.
+func (e *emitter) mixer(i int, b family.Branch, x, residual *graph.Value) *graph.Value {
+	switch m := b.(type) {
+	case *family.ShortConv:
+		return e.shortConv(i, m, x, residual)
+	case *family.Mamba:
+		return e.mamba(i, m, x, residual)
+	}
+	a, _ := b.(*family.Attention)
+	return e.attention(i, a, x, residual)
 }
 
 // joined emits residual + a branch times a factor, 0 for none. Where the branch's
@@ -133,14 +157,17 @@ func (e *emitter) feedForward(at func(place string) string, b *family.Block, x, 
 // mlp emits residual + the MLP over x; at names its places.
 func (e *emitter) mlp(at func(place string) string, m *family.MLP, x, residual *graph.Value) *graph.Value {
 	y := x
-	switch {
+	switch scaled := m.GateScale != 0 || m.InnerScale != 0; {
+	case scaled && (m.Clamp != nil || !m.Gated):
+		e.g.Fail(unsupported("factors of an MLP that is clamped or has no gate"))
 	case m.Clamp != nil:
 		y = e.clamped(at, m, x)
 	case !m.Gated:
 		y = e.activation(at(names.Act), m, e.linear(at(family.AtUp), x, m.Up))
 	default:
-		gate := e.activation(at(names.Act), m, e.linear(at(family.AtGate), x, m.Gate))
-		up := e.linear(at(family.AtUp), x, m.Up)
+		gate := e.scaled(names.Node(at(names.Act)+"/gate_scaled", "Mul"), e.linear(at(family.AtGate), x, m.Gate), m.GateScale)
+		gate = e.activation(at(names.Act), m, gate)
+		up := e.scaled(names.Node(at(names.Act)+"/up_scaled", "Mul"), e.linear(at(family.AtUp), x, m.Up), m.InnerScale)
 		y = e.g.Op("Mul", names.Node(at(family.AtMLP), "Mul"), []*graph.Value{gate, up})
 	}
 	return e.linearOnto(at(family.AtDown), residual, e.norm(at(family.AtDownNorm), y, m.DownNorm), m.Down)

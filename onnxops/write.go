@@ -86,7 +86,7 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (files, n
 }
 
 // genAIFor is genai_config.json for a graph. Where onnxruntime-genai cannot run
-// the standard form, or layers without attention, there is none, which a note says:
+// the standard form, or layers that carry states, there is none, which a note says:
 // other runtimes can.
 func genAIFor(m *family.Model, model *onnxpb.ModelProto, files fs.FS, opts Options) (text []byte, notes []string, err error) {
 	if opts.Folder != "" { // it looks for the graph beside its configuration
@@ -95,7 +95,7 @@ func genAIFor(m *family.Model, model *onnxpb.ModelProto, files fs.FS, opts Optio
 	if err = oneHeadSize(m); err == nil {
 		err = genAIRuns(m, model)
 	}
-	mixed := slices.ContainsFunc(m.Blocks, func(b family.Block) bool { return b.Attn() == nil })
+	mixed := slices.ContainsFunc(m.Blocks, func(b family.Block) bool { return b.Attn() == nil || b.States() != nil })
 	if err != nil && (opts.Attention == AttentionStandard || mixed) {
 		return nil, []string{"no " + GenAIFile + ": " + strings.TrimSuffix(err.Error(), ": "+posenc.ErrUnsupported.Error())}, nil
 	}

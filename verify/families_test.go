@@ -34,6 +34,7 @@ var withoutForm = map[string]string{
 	"flint":            onnxops.AttentionORT, // layers that do not turn
 	"mimo_v2_flash":    onnxops.AttentionORT, // values of another size than keys
 	"llama4_text":      onnxops.AttentionORT, // chunks, layers that do not turn
+	"bamba":            onnxops.AttentionORT, // planes in halves, as nemotron
 
 	// latent attention: keys that share a slice
 	"deepseek_v2":        onnxops.AttentionORT,

@@ -2,13 +2,10 @@ package families_test
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -16,14 +13,7 @@ import (
 // lfm2Config reads the golden's configuration with some keys changed.
 func lfm2Config(t *testing.T, edit func(o *family.Object)) (*family.Model, error) {
 	t.Helper()
-	path := filepath.Join("..", "..", "testdata", "families", "lfm2", "config.json")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := object(t, string(text))
-	edit(o)
-	return families.FromConfig(&family.Config{Object: o, Path: path})
+	return golden(t, "lfm2", edit)
 }
 
 // Keys of published checkpoints that transformers 5 no longer writes.

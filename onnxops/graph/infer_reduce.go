@@ -131,6 +131,14 @@ func cumSum(c *Call) ([]Type, error) {
 	return c.same(0), nil
 }
 
+// trilu keeps a triangle of the last two axes.
+func trilu(c *Call) ([]Type, error) {
+	if c.In[0].Rank() < 2 {
+		return nil, fmt.Errorf("input 0 (%s) has shape %s, expected at least 2 dimensions", c.In[0].name, c.In[0].Shape())
+	}
+	return c.same(0), nil
+}
+
 // reduce takes its axes as input 1, or as an attribute as operator sets before 18
 // do; without any it reduces all.
 func reduce(c *Call) ([]Type, error) {

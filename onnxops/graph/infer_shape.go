@@ -23,6 +23,7 @@ var shapeOps = slices.Concat(
 	rows(1, 1, constantOfShape, "ConstantOfShape"),
 	rows(3, 3, rangeOf, "Range"),
 	rows(2, 2, cumSum, "CumSum"),
+	rows(1, 2, trilu, "Trilu"),
 	rows(1, 2, reduce, "ReduceSum", "ReduceMax", "ReduceMin", "ReduceMean"),
 )
 

@@ -36,6 +36,9 @@ var withoutForm = map[string]string{
 	"llama4_text":      onnxops.AttentionORT, // chunks, layers that do not turn
 	"bamba":            onnxops.AttentionORT, // planes in halves, as nemotron
 
+	"granitemoehybrid-nope": onnxops.AttentionORT, // nothing turns
+	"falcon_h1-norm":        onnxops.AttentionORT, // heads of 8
+
 	// latent attention: keys that share a slice
 	"deepseek_v2":        onnxops.AttentionORT,
 	"deepseek_v2-groups": onnxops.AttentionORT,

@@ -15,6 +15,10 @@ ROWS = {
     'glm_moe_dsa-shared': ('glm_moe_dsa', dict(indexer_types=['full', 'shared'])),
     # a factor of the logits
     'minicpm3-factors': ('minicpm3', dict(dim_model_base=20, scale_emb=5)),
+    # nothing turns, and no mixture; vectors B and C by groups, a bias of the projections and none of the convolution
+    'granitemoehybrid-nope': ('granitemoehybrid', dict(num_local_experts=0, position_embedding_type='nope', mamba_n_groups=2, mamba_conv_bias=False, mamba_proj_bias=True)),
+    # a norm by groups before the gate of a Mamba 2 layer
+    'falcon_h1-norm': ('falcon_h1', dict(mamba_rms_norm=True, mamba_norm_before_gate=True, mamba_n_groups=2)),
 }
 
 

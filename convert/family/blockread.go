@@ -99,14 +99,14 @@ func (m *Model) warnOfSpectra() error {
 	if e == nil || e.Rotation == nil || e.Source.Rope.Type == "" {
 		return nil
 	}
-	declared, err := e.Source.Rope.Spectrum(e.Source.TrainedLength)
-	if err != nil {
-		return err
-	}
 	still, all := 0, 0
 	for i, a := range m.Attentions() {
 		if a.Rotary.Dim == 0 {
 			continue
+		}
+		declared, err := e.Source.RopeOf(a).Spectrum(e.Source.TrainedLength)
+		if err != nil {
+			return err
 		}
 		rows, heads := [][]float64{a.Rotary.InvFreq}, a.KVHeads // one row for them all
 		if a.Spectra != nil {

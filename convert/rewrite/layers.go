@@ -63,6 +63,9 @@ func (r *Rewrite) ofLayers(j job) error {
 	if changed == 0 {
 		return hint.Errorf("%w: "+hint.Layers+" %s: no layer of this kind turns", ErrOptions, kind)
 	}
+	if hasBases(j.m) {
+		return r.ofBases(j)
+	}
 	if sliding != nil {
 		if kind == AllLayers || kind == SlidingLayers {
 			return r.slidingToo(*sliding, j.enc)
@@ -137,7 +140,7 @@ func (r *Rewrite) perLayer(j job) error {
 	if err := readable(j.m, r.Options); err != nil {
 		return err
 	}
-	if r.judge(j.enc); r.Kind == Lossy {
+	if r.judge(j.enc); r.Kind == Lossy && r.Options.Layers != "" {
 		r.Reason += fmt.Sprintf("; layers of %s attention alone", r.Options.Layers)
 	}
 	r.rescaled()
@@ -151,6 +154,10 @@ func (r *Rewrite) perLayer(j job) error {
 	}
 	if err := r.perHead(&m, r.some); err != nil {
 		return err
+	}
+	if hasBases(j.m) {
+		r.note("layers of family %s have bases of their own, and all else of their rope keys in common: the spectra of each are tensors", j.m.Family)
+		return nil
 	}
 	r.note("all layers of family %s turn by one declaration in its rope keys: where some of them change, the spectra of each are tensors", j.m.Family)
 	return nil

@@ -54,7 +54,7 @@ func byType(m *family.Model, o Options, enc posenc.Encoding) error {
 	case err != nil:
 		return err
 	case spec.LayerBases != "":
-		return hint.Errorf("layers turn by bases of their own (%s), and share all else that the rope keys say, so that no one spectrum can be written for them: %w; a checkpoint whose layers have one base can", spec.LayerBases, posenc.ErrUnsupported)
+		return byLayer(spec, o, enc)
 	case enc.Target == nil, o.Spectra != nil:
 		return hint.Errorf("%s: %w; "+hint.To+" hope, and what else is one spectrum for all heads, is spelled in the keys of layers of full attention", family.SpectraByType, posenc.ErrUnsupported)
 	case o.Layout == Partial:

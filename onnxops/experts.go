@@ -53,6 +53,9 @@ func (e *emitter) experts(at func(place string) string, m *family.Experts, x, re
 	if m.Shared != nil {
 		y = op("/shared", "Add", y, e.shared(at, m, x))
 	}
+	if m.Scale != 0 {
+		y = op("/factor", "Mul", y, e.scalar(fmt.Sprintf("mixture_scale_%v", m.Scale), m.Scale))
+	}
 	if residual == nil {
 		return y
 	}
@@ -76,17 +79,23 @@ func (e *emitter) route(at func(place string) string, r *family.Router, x *graph
 		return e.g.Op(op, names.Node(at(family.AtRouter)+name, op), in)
 	}
 	scores := e.linear(at(family.AtRouter), x, r.Linear)
+	logits := scores
 	switch r.Score {
+	case "sparsemixer":
+		return e.sparseMixer(at(family.AtRouter), scores, r)
 	case "softmax":
 		scores = e.g.Op("Softmax", names.Node(at(family.AtRouter), "Softmax"), []*graph.Value{scores}, graph.IntAttr("axis", -1))
 	case "sigmoid":
 		scores = op("", "Sigmoid", scores)
 	default:
-		e.g.Fail(unsupported("router's score %q: known are softmax and sigmoid", r.Score))
+		e.g.Fail(unsupported("router's score %q: known are softmax, sigmoid and sparsemixer", r.Score))
 	}
 	by := scores
+	if r.ByLogits {
+		by = logits
+	}
 	if r.Correction != nil {
-		by = op("/corrected", "Add", scores, e.weights.float32(*r.Correction))
+		by = op("/corrected", "Add", by, e.weights.float32(*r.Correction))
 	}
 	if r.Groups > 0 {
 		by = e.grouped(at(family.AtRouter)+"/groups", by, r)
@@ -98,12 +107,42 @@ func (e *emitter) route(at func(place string) string, r *family.Router, x *graph
 		if r.Eps != 0 {
 			sum = op("/sum", "Add", sum, e.scalar(fmt.Sprintf("router_epsilon_%v", r.Eps), r.Eps))
 		}
+		if r.Floor != 0 {
+			sum = op("/sum", "Max", sum, e.scalar(fmt.Sprintf("router_floor_%v", r.Floor), r.Floor))
+		}
 		weights = op("/normalised", "Div", weights, sum)
 	}
 	if r.Scale != 1 {
 		weights = op("/scaled", "Mul", weights, e.scalar(fmt.Sprintf("router_scale_%v", r.Scale), r.Scale))
 	}
 	return weights, chosen
+}
+
+// sparseMixer emits the sparse mixer's two weights and experts; see [family.Router].
+func (e *emitter) sparseMixer(prefix string, z *graph.Value, r *family.Router) (weights, chosen *graph.Value) {
+	op := func(name, op string, in ...*graph.Value) *graph.Value {
+		return e.g.Op(op, names.Node(prefix+name, op), in)
+	}
+	best := e.topK(prefix, z, e.ints("each2", 2), false)
+	halves := func(name string, x *graph.Value) []*graph.Value {
+		node := names.Node(prefix+name, "Split")
+		return e.g.Add(graph.Node{Op: "Split", Name: node, In: []*graph.Value{x, e.ints("ones2", 1, 1)}, Out: []string{node + "_output_0", node + "_output_1"},
+			Attrs: []graph.Attr{graph.IntAttr("axis", 1)}})
+	}
+	experts, spread, none := halves("/experts", best[1]), e.scalar(fmt.Sprintf("router_spread_%v", 2*r.Jitter), 2*r.Jitter), e.scalar("not_kept", math.Inf(-1))
+	size, rest := op("/size", "Abs", z), z
+	var list []*graph.Value
+	for i, top := range halves("/best", best[0]) {
+		at := [...]string{"/first", "/second"}[i]
+		far := op(at+"/far", "Greater", op(at+"/far", "Div", op(at+"/far", "Sub", top, z), op(at+"/far", "Max", size, top)), spread)
+		near := e.g.Op("Softmax", names.Node(prefix+at, "Softmax"), []*graph.Value{op(at, "Where", far, none, rest)}, graph.IntAttr("axis", -1))
+		list = append(list, op(at, "ReduceMax", near, e.ints("axis1", 1)))
+		if i > 0 {
+			break
+		}
+		rest = op(at+"/rest", "Where", op(at+"/rest", "Equal", e.upTo(int(r.Linear.Weight.Shape[0])), experts[0]), none, z)
+	}
+	return e.g.Op("Concat", names.Node(prefix+"/weights", "Concat"), list, graph.IntAttr("axis", 1)), best[1]
 }
 
 // grouped emits the scores with −∞ in place of those outside the groups kept.

@@ -35,6 +35,9 @@ var withoutForm = map[string]string{
 	"mimo_v2_flash":    onnxops.AttentionORT, // values of another size than keys
 	"llama4_text":      onnxops.AttentionORT, // chunks, layers that do not turn
 	"bamba":            onnxops.AttentionORT, // planes in halves, as nemotron
+	"hunyuan_v1_moe":   onnxops.AttentionORT, // the same
+	"cohere2_moe":      onnxops.AttentionORT, // layers that do not turn
+	"kolibri1":         onnxops.AttentionORT, // the same
 
 	"granitemoehybrid-nope": onnxops.AttentionORT, // nothing turns
 	"falcon_h1-norm":        onnxops.AttentionORT, // heads of 8
@@ -120,7 +123,7 @@ func TestFamilies(t *testing.T) {
 // held against their source. The others are converted by make families.
 func TestRewritesOfFamilies(t *testing.T) {
 	runtimePresent(t)
-	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "granite_swa", "deepseek_v2-groups", "minicpm3-factors", "stablelm-qknorm", "llama4_text", "glm_moe_dsa-shared"} { // one of each part
+	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "granite_swa", "deepseek_v2-groups", "minicpm3-factors", "stablelm-qknorm", "llama4_text", "glm_moe_dsa-shared", "phimoe", "dbrx"} { // one of each part
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := conversion{model: "families/" + name, to: "hope", maxLength: lengthOf(name)}
@@ -145,6 +148,8 @@ func TestFormsOfFamilies(t *testing.T) {
 		{model: "families/granitemoe", weights: onnxops.WeightsExternalCopy},
 		{model: "families/lfm2", opset: 17},
 		{model: "families/glm4_moe", portable: true},
+		{model: "families/phimoe", opset: 17},
+		{model: "families/dbrx", linear: onnxops.LinearMatMul},
 		{model: "families/gpt_oss", linear: onnxops.LinearMatMul},
 		{model: "families/gpt_oss", portable: true, weights: onnxops.WeightsExternalCopy},
 	} {

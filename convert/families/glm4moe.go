@@ -48,8 +48,13 @@ var solarOpen = family.Spec{
 		x.First = ""
 		return x
 	}(),
-	Reads: []string{"first_k_dense_replace"}, // which its loader passes over
-	Rope:  family.RopeDefaults{Theta: 1e6},
+	Reads: []string{"first_k_dense_replace"},
+	Adjust: func(r *family.Reader, _ *family.Model) {
+		if n := r.SizeOrZero("first_k_dense_replace", 0); n > 0 {
+			r.Warn("first_k_dense_replace is %d, and loaders of this family have a mixture in every layer all the same, as does pecvt", n)
+		}
+	},
+	Rope: family.RopeDefaults{Theta: 1e6},
 }
 
 // hyV3: norms of queries and keys, layers by mlp_layer_types.

@@ -18,7 +18,7 @@ func (b *builder) feedForward() Branch {
 // experts makes the layer's mixture.
 func (b *builder) experts(x *ExpertsRule) Branch {
 	r := b.r
-	count, k, inner := r.Size(x.Count...), r.Size(x.TopK...), int64(r.Size(x.Inner...))
+	count, k, inner := r.Size(x.Count...), b.topK(x), int64(r.Size(x.Inner...))
 	router := Router{Score: x.Score, TopK: k, Normalise: b.has(x.Normalise), Scale: 1}
 	if router.Normalise {
 		router.Eps = x.Eps
@@ -64,6 +64,24 @@ func (b *builder) experts(x *ExpertsRule) Branch {
 	return e
 }
 
+// topK is how many experts the layer chooses.
+func (b *builder) topK(x *ExpertsRule) int {
+	key := b.r.Present(x.TopK)
+	list, err := b.r.C.Floats(key)
+	if !x.ByLayer || key == "" || err != nil {
+		return b.r.Size(x.TopK...)
+	}
+	if len(list) != b.layers {
+		b.r.Fail(fmt.Errorf("key %q lists %d layers: expected %d", key, len(list), b.layers))
+		return 0
+	}
+	k := int(list[b.layer])
+	if float64(k) != list[b.layer] || k < 1 {
+		b.r.Fail(fmt.Errorf("%s[%d] is %v: expected a positive integer", key, b.layer, list[b.layer]))
+	}
+	return k
+}
+
 // groups reads the groups that experts are chosen from. One group is none.
 func (b *builder) groups(x *ExpertsRule, router *Router, count int) {
 	r := b.r
@@ -92,6 +110,14 @@ func (b *builder) expert(i int, count, inner int64) MLP {
 		m.Gate = stack.part(b.n.ExpertGateUp, b.n.ExpertGateUpBias, 2, 0, inner, b.hidden)
 		m.Up = stack.part(b.n.ExpertGateUp, b.n.ExpertGateUpBias, 2, 1, inner, b.hidden)
 		m.Down = stack.part(b.n.ExpertDown, b.n.ExpertDownBias, 1, 0, b.hidden, inner)
+		return m
+	}
+	if b.spec.Experts.Each {
+		rows := func(template string, shape ...int64) Linear {
+			return Linear{Weight: Weight{Tensor: b.name(template), Shape: shape, Stored: []int64{count * inner, b.hidden}, Rows: []Range{{n * inner, (n + 1) * inner}}}}
+		}
+		m.Gate, m.Up, m.Down = rows(b.n.ExpertGate, inner, b.hidden), rows(b.n.ExpertUp, inner, b.hidden), rows(b.n.ExpertDown, b.hidden, inner)
+		m.Down.Weight.Columns = &Columns{Step: 1, Count: b.hidden, Across: true}
 		return m
 	}
 	m.Gate, m.Up = b.linear(name(b.n.ExpertGate), false, inner, b.hidden), b.linear(name(b.n.ExpertUp), false, inner, b.hidden)

@@ -8,7 +8,8 @@ import (
 
 // Experts is a mixture of experts (arXiv 1701.06538): y = Σ_e w_e Each_e(x) over the
 // TopK experts that the router chooses for x, plus Shared(x) where there is one,
-// which SharedGate, (1, hidden), multiplies by the sigmoid of its value.
+// which SharedGate, (1, hidden), multiplies by the sigmoid of its value; all of it
+// times Scale, where that is not 0.
 //
 // With OnInput an expert's weight multiplies what it reads and not what it makes:
 // Σ_e Each_e(w_e x).
@@ -18,31 +19,42 @@ type Experts struct {
 	Each       []MLP
 	Shared     *MLP
 	SharedGate *Linear
+	Scale      float64
 }
 
 // Router chooses experts: s = Score(Linear x), the TopK largest of s + Correction
-// are chosen, and weigh s_e, divided by the sum over those chosen plus Eps where
-// Normalise, times Scale. With Groups, experts follow each other in groups of one
-// size; those outside the KeptGroups groups whose GroupBest best sum to most are not
-// chosen (two of them: arXiv 2412.19437; one: arXiv 2405.04434). Of equals the first one counts.
+// are chosen, and weigh s_e, divided by the sum over those chosen plus Eps, or by
+// Floor where that is larger, where Normalise, times Scale. With ByLogits they are
+// chosen by Linear x + Correction instead. With Groups, experts follow each other in
+// groups of one size; those outside the KeptGroups groups whose GroupBest best sum to
+// most are not chosen (two of them: arXiv 2412.19437; one: arXiv 2405.04434). Of
+// equals the first one counts.
 type Router struct {
 	Linear Linear // (experts, hidden)
-	// Score is "softmax" (over all experts) or "sigmoid". A softmax over those
-	// chosen alone is "softmax" with Normalise.
+	// Score is "softmax" (over all experts), "sigmoid" or "sparsemixer". A softmax
+	// over those chosen alone is "softmax" with Normalise.
+	//
+	// The sparse mixer (arXiv 2409.12136) chooses two experts by z = Linear x. The
+	// first one, a, weighs 1 / Σ exp(z_e − z_a) over the experts e with
+	// (z_a − z_e) / max(|z_e|, z_a) ≤ 2·Jitter; the second one likewise, among the
+	// experts without the first.
 	Score              string
 	Correction         *Weight // (experts); nil is none
+	ByLogits           bool
 	TopK               int
 	Groups, KeptGroups int // 0 is no groups
 	GroupBest          int
 	Normalise          bool
-	Eps, Scale         float64
+	Eps, Floor, Scale  float64
+	Jitter             float64
 }
 
 // Parts lists the mixture's parts: the router, each expert, what is shared.
 func (x *Experts) Parts() []Part {
 	r := &x.Router
 	self := Part{Kind: KindExperts, Place: AtMLP, Of: x, Features: []Feature{MixedExperts},
-		Numbers: []Number{{Name: "epsilon", One: &r.Eps}, {Name: "scale", One: &r.Scale}}}
+		Numbers: []Number{{Name: "epsilon", One: &r.Eps}, {Name: "floor", One: &r.Floor}, {Name: "jitter", One: &r.Jitter},
+			{Name: "scale", One: &r.Scale}, {Name: "factor", One: &x.Scale}}}
 	if x.OnInput {
 		self.Features = append(self.Features, ScaledInputs)
 	}
@@ -112,8 +124,16 @@ type ExpertsRule struct {
 	Across, Turns, Bare bool
 	// OnInput: weights multiply what experts read.
 	OnInput bool
+	// Each: gate, up and down of all experts lie in one matrix each, (experts·inner,
+	// hidden), down the other way round.
+	Each bool
 	// RouterBias: the router has a bias.
 	RouterBias bool
+	// ByLayer: TopK may list a number for every layer.
+	ByLayer bool
+	// Dense, where not nil, says which layers have no mixture, in the place of the keys
+	// below.
+	Dense func(r *Reader, layers int) []bool
 	// Types is a key that lists "sparse" or "dense" for every layer; First, where
 	// that is absent, one that counts the dense layers before the first mixture
 	// (FirstDefault, where that is absent too).
@@ -136,6 +156,9 @@ func (x *ExpertsRule) keys() []string {
 
 // dense says which layers have an MLP in place of a mixture.
 func (x *ExpertsRule) dense(r *Reader, layers int) []bool {
+	if x.Dense != nil {
+		return x.Dense(r, layers)
+	}
 	out := make([]bool, layers)
 	if x.Types != "" && r.C.Has(x.Types) {
 		kinds, err := r.C.Texts(x.Types)

@@ -111,6 +111,10 @@ type RopeDefaults struct {
 	// QueryScale is the key, among those of the rotation, of β of a factor of queries
 	// whose length is original_max_position_embeddings (QueryScale); "" is none.
 	QueryScale string
+	// Mscale: with any type but "default" cosines and sines are multiplied by
+	// short_mscale up to the trained length and by long_mscale beyond it, and by
+	// nothing else. One number for both is read.
+	Mscale bool
 	// ScoreFactor: loaders of the family multiply scores by
 	// posenc.RopeParams.ScoreFactor, with any type but "default".
 	ScoreFactor bool
@@ -209,6 +213,11 @@ func (m *Model) readRopeDict(key string, dict *Object, headDim int, def RopeDefa
 	} else if ok {
 		p.AttentionFactor = &v
 	}
+	if def.Mscale && p.Type != "default" {
+		if p.AttentionFactor, err = mscale(dict); err != nil {
+			return none, at(err)
+		}
+	}
 	if def.Sliding != nil && dict.Raw("truncate") != nil {
 		m.Warn("%s.truncate (%s) is read by no loader where rope_parameters is keyed by the types of layers: the ends of yarn's ramp are rounded; remove the key", key, dict.Raw("truncate"))
 	} else if string(dict.Raw("truncate")) == "null" { // what is there and null is false
@@ -230,6 +239,26 @@ func (m *Model) readRopeDict(key string, dict *Object, headDim int, def RopeDefa
 		return none, err
 	}
 	return p, nil
+}
+
+// mscale is the factor of cosines and sines by the two keys that some loaders read it
+// from.
+func mscale(dict *Object) (*float64, error) {
+	var v [2]float64
+	for i, key := range []string{"short_mscale", "long_mscale"} {
+		x, ok, err := dict.Float(key)
+		if err == nil && !(ok && x > 0 && !math.IsInf(x, 0)) {
+			err = fmt.Errorf("key %q is %s: expected a positive number, without which loaders of this family stop", key, cmp.Or(string(dict.Raw(key)), "missing"))
+		}
+		if err != nil {
+			return nil, err
+		}
+		v[i] = x
+	}
+	if v[0] != v[1] {
+		return nil, Unsupported("short_mscale is %v and long_mscale %v: a factor of cosines and sines that depends on the length", v[0], v[1])
+	}
+	return &v[0], nil
 }
 
 // trainedLength reads L: the original length where scaling is declared, else

@@ -64,6 +64,9 @@ func RopeNotes() []RopeNote {
 func (m *Model) ropeKeys(at string, dict *Object, row posenc.RopeType, def RopeDefaults) error {
 	known := append([]string{"rope_type", "type", "rope_theta", "partial_rotary_factor"}, row.Required...)
 	known = append(append(known, row.Optional...), def.Beside()...)
+	if def.Mscale && row.Name != "default" {
+		known = append(known, "short_mscale", "long_mscale")
+	}
 	if def.ScoreFactor && row.Name != "default" {
 		known = append(known, "mscale_all_dim")
 		if m, _, err := dict.Float("mscale_all_dim"); err == nil && m != 0 && !dict.Has("factor") {

@@ -62,11 +62,11 @@ func writeRope(c *family.Object, spec family.Spec, source, p posenc.RopeParams, 
 		}
 		return nil
 	}
-	full := ropeDict(first(newer, older), p, outer, spec.Rope.Beside()...)
+	full := dictOf(spec, first(newer, older), p, outer)
 	c.Set("rope_parameters", full)
 	switch {
 	case !plain:
-		c.Set("rope_scaling", scalingDict(ropeDict(first(older, newer), p, outer, spec.Rope.Beside()...), c))
+		c.Set("rope_scaling", scalingDict(dictOf(spec, first(older, newer), p, outer), c))
 	case older != nil:
 		c.Set("rope_scaling", nil)
 	}
@@ -100,6 +100,16 @@ func empty() *family.Object {
 		panic(fmt.Sprintf("rewrite: an empty object does not parse: %v", err))
 	}
 	return o
+}
+
+// dictOf is [ropeDict] with the family's own spelling of the attention factor.
+func dictOf(spec family.Spec, old *family.Object, p posenc.RopeParams, outer bool) *family.Object {
+	d := ropeDict(old, p, outer, spec.Rope.Beside()...)
+	if spec.Rope.Mscale && p.AttentionFactor != nil {
+		setFloat(d, "short_mscale", *p.AttentionFactor)
+		setFloat(d, "long_mscale", *p.AttentionFactor)
+	}
+	return d
 }
 
 // ropeDict edits the old dictionary: keys that stay keep their place and their

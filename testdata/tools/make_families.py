@@ -184,7 +184,7 @@ X.update({
     'persimmon': lambda p: dict(rope_parameters=rp(p, partial_rotary_factor=0.5)),
     'phi': lambda p: dict(rope_parameters=rp(p, partial_rotary_factor=0.5), num_key_value_heads=p['A']),
     'phi3': lambda p: dict(original_max_position_embeddings=p['L']),
-    'phimoe': lambda p: dict(intermediate_size=p['M'], num_local_experts=4, attention_bias=True, lm_head_bias=True, sliding_window=None, router_jitter_noise=0.0),
+    'phimoe': lambda p: dict(intermediate_size=p['M'], num_local_experts=4, attention_bias=True, lm_head_bias=True, sliding_window=None, router_jitter_noise=0.25),
     'qwen2': lambda p: dict(sliding_window=None),
     'qwen2_moe': lambda p: dict(num_experts=4, shared_expert_intermediate_size=40, sliding_window=None, layer_types=[F] * p['N']),
     'qwen3': lambda p: dict(sliding_window=None),

@@ -154,6 +154,16 @@ func familyMutants() []Mutant {
 		}).still("up to 32 tokens all keys are chosen all the same"),
 		inGraph("experts-unscaled", "glm4-moe", "the experts' weights lack their factor", func(g *Graph) { g.bypass("/layers.1/mlp/router/scaled/Mul") }),
 		inGraph("shared-expert-missing", "glm4-moe", "the shared expert is not added", func(g *Graph) { g.bypass("/layers.1/mlp/experts/shared/Add") }),
+		inGraph("far-experts-count", "phimoe", "the first expert weighs by the sum over all experts", func(g *Graph) {
+			g.node("/layers.0/mlp/router/first/Softmax").Input[0] = g.node("/layers.0/mlp/router/first/Where").Input[2]
+		}),
+		inGraph("first-expert-stays", "phimoe", "the second expert weighs beside the first", func(g *Graph) {
+			g.node("/layers.1/mlp/router/second/Where").Input[2] = g.node("/layers.1/mlp/router/first/Where").Input[2]
+		}),
+		inGraph("mixture-not-halved", "cohere2-moe", "chosen and shared experts are summed, not averaged", func(g *Graph) { g.bypass("/layers.1/mlp/experts/factor/Mul") }),
+		inGraph("chosen-by-sigmoid", "kolibri1", "experts are chosen by corrected sigmoids", func(g *Graph) {
+			g.node("/layers.0/mlp/router/corrected/Add").Input[0] = g.node("/layers.0/mlp/router/Sigmoid").Output[0]
+		}),
 		inGraph("experts-swapped", "qwen3-moe", "expert 1 computes with expert 2's rows down", func(g *Graph) {
 			a, b := g.node("/layers.0/mlp/experts.1/down_proj/Gemm"), g.node("/layers.0/mlp/experts.2/down_proj/Gemm")
 			a.Input[1], b.Input[1] = b.Input[1], a.Input[1]

@@ -56,6 +56,11 @@ func (p *pass[T]) experts(ctx context.Context, m *family.Experts, at func(place 
 			return err
 		}
 	}
+	if m.Scale != 0 {
+		for i := range sum {
+			sum[i] *= T(m.Scale)
+		}
+	}
 	copy(y, sum)
 	return nil
 }
@@ -97,7 +102,13 @@ func (p *pass[T]) route(ctx context.Context, r *family.Router, at func(place str
 	chosen, by := make([][]choice[T], n), make([]T, n)
 	for t := range tokens {
 		s := scores[t*n : (t+1)*n]
+		copy(by, s)
 		switch r.Score {
+		case "sparsemixer":
+			for e, w := range mixed(s, T(2*r.Jitter)) {
+				chosen[e] = append(chosen[e], choice[T]{t, w})
+			}
+			continue
 		case "softmax":
 			softmax(s)
 		case "sigmoid":
@@ -105,9 +116,11 @@ func (p *pass[T]) route(ctx context.Context, r *family.Router, at func(place str
 				s[e] = sigmoid(s[e])
 			}
 		default:
-			return nil, fmt.Errorf("router's score %q: expected softmax or sigmoid", r.Score)
+			return nil, fmt.Errorf("router's score %q: expected softmax, sigmoid or sparsemixer", r.Score)
 		}
-		copy(by, s)
+		if !r.ByLogits {
+			copy(by, s)
+		}
 		if correction != nil {
 			add(by, correction)
 		}
@@ -122,12 +135,31 @@ func (p *pass[T]) route(ctx context.Context, r *family.Router, at func(place str
 		for _, e := range best {
 			w := s[e]
 			if r.Normalise {
-				w /= total + T(r.Eps)
+				w /= max(total+T(r.Eps), T(r.Floor))
 			}
 			chosen[e] = append(chosen[e], choice[T]{t, w * T(r.Scale)})
 		}
 	}
 	return chosen, nil
+}
+
+// mixed chooses the sparse mixer's two experts and gives their weights. Beside an
+// expert stand those whose logit lies less than spread below its own, by the larger
+// one's size.
+func mixed[T Float](z []T, spread T) map[int]T {
+	best := largest(z, 2)
+	weights := map[int]T{}
+	for i, a := range best {
+		var total T
+		for e, v := range z {
+			if i == 1 && e == best[0] || (z[a]-v)/max(T(math.Abs(float64(v))), z[a]) > spread {
+				continue
+			}
+			total += T(math.Exp(float64(v - z[a])))
+		}
+		weights[a] = 1 / total
+	}
+	return weights
 }
 
 // dropGroups makes the scores of all but the kept groups −∞: those whose best scores

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 )
 
 // Object is a JSON object that keeps the order of its keys and the spelling of
@@ -92,12 +93,26 @@ func (o *Object) Keys() []string { return append([]string(nil), o.keys...) }
 
 // Has reports whether a key is present with a value other than null.
 func (o *Object) Has(key string) bool {
-	v, ok := o.values[key]
-	return ok && string(v) != "null"
+	v := o.Raw(key)
+	return v != nil && string(v) != "null"
 }
 
-// Raw returns a key's value as spelled, or nil.
-func (o *Object) Raw(key string) json.RawMessage { return o.values[key] }
+// Raw returns a key's value as spelled, or nil. "outer.inner", where there is no such
+// key, is that of an object inside.
+func (o *Object) Raw(key string) json.RawMessage {
+	if v, ok := o.values[key]; ok {
+		return v
+	}
+	outer, inner, ok := strings.Cut(key, ".")
+	if !ok {
+		return nil
+	}
+	in, err := o.Object(outer)
+	if err != nil || in == nil {
+		return nil
+	}
+	return in.Raw(inner)
+}
 
 // Set stores a value, at the end if the key is new. It panics if the value
 // cannot be JSON.
@@ -173,7 +188,7 @@ func (o *Object) Int(key string) (value int, found bool, err error) {
 		return 0, found, err
 	}
 	if x != math.Trunc(x) || math.Abs(x) > 1<<53 {
-		return 0, true, WrongType(key, o.values[key], "an integer")
+		return 0, true, WrongType(key, o.Raw(key), "an integer")
 	}
 	return int(x), true, nil
 }
@@ -183,8 +198,8 @@ func (o *Object) Float(key string) (value float64, found bool, err error) {
 	if !o.Has(key) {
 		return 0, false, nil
 	}
-	if err := json.Unmarshal(o.values[key], &value); err != nil {
-		return 0, true, WrongType(key, o.values[key], "a number")
+	if err := json.Unmarshal(o.Raw(key), &value); err != nil {
+		return 0, true, WrongType(key, o.Raw(key), "a number")
 	}
 	return value, true, nil
 }
@@ -194,8 +209,8 @@ func (o *Object) Bool(key string) (value, found bool, err error) {
 	if !o.Has(key) {
 		return false, false, nil
 	}
-	if err := json.Unmarshal(o.values[key], &value); err != nil {
-		return false, true, WrongType(key, o.values[key], "true or false")
+	if err := json.Unmarshal(o.Raw(key), &value); err != nil {
+		return false, true, WrongType(key, o.Raw(key), "true or false")
 	}
 	return value, true, nil
 }
@@ -205,8 +220,8 @@ func (o *Object) Text(key string) (value string, found bool, err error) {
 	if !o.Has(key) {
 		return "", false, nil
 	}
-	if err := json.Unmarshal(o.values[key], &value); err != nil {
-		return "", true, WrongType(key, o.values[key], "a string")
+	if err := json.Unmarshal(o.Raw(key), &value); err != nil {
+		return "", true, WrongType(key, o.Raw(key), "a string")
 	}
 	return value, true, nil
 }
@@ -217,8 +232,8 @@ func (o *Object) Floats(key string) ([]float64, error) {
 		return nil, nil
 	}
 	var list []float64
-	if err := json.Unmarshal(o.values[key], &list); err != nil {
-		return nil, WrongType(key, o.values[key], "a list of numbers")
+	if err := json.Unmarshal(o.Raw(key), &list); err != nil {
+		return nil, WrongType(key, o.Raw(key), "a list of numbers")
 	}
 	return list, nil
 }
@@ -229,8 +244,8 @@ func (o *Object) Texts(key string) ([]string, error) {
 		return nil, nil
 	}
 	var list []string
-	if err := json.Unmarshal(o.values[key], &list); err != nil {
-		return nil, WrongType(key, o.values[key], "a list of strings")
+	if err := json.Unmarshal(o.Raw(key), &list); err != nil {
+		return nil, WrongType(key, o.Raw(key), "a list of strings")
 	}
 	return list, nil
 }
@@ -240,7 +255,7 @@ func (o *Object) Object(key string) (*Object, error) {
 	if !o.Has(key) {
 		return nil, nil
 	}
-	sub, err := ParseObject(o.values[key])
+	sub, err := ParseObject(o.Raw(key))
 	if err != nil {
 		return nil, fmt.Errorf("key %q: %w", key, err)
 	}

@@ -84,7 +84,13 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 		x = e.block(i, &m.Blocks[i], x)
 	}
 	x = e.norm(names.Outside(family.AtFinalNorm), x, &m.FinalNorm)
-	x = e.linear(names.Outside(family.AtHead), e.guardRows(x), m.Head)
+	x = e.guardRows(x)
+	if d := m.HeadDense; d != nil {
+		x = e.linear(names.Outside(family.AtHeadDense), x, d.Linear)
+		x = e.activation(names.HeadAct, &family.MLP{Act: d.Act}, x)
+		x = e.norm(names.Outside(family.AtHeadDenseNorm), x, &d.Norm)
+	}
+	x = e.linear(names.Outside(family.AtHead), x, m.Head)
 	x = e.finished(x, m)
 	logits := e.g.Add(graph.Node{
 		Op: "Reshape", Name: names.HeadOut, Out: []string{names.Logits},

@@ -130,6 +130,11 @@ func (s *session) wantedAttributes() (want map[string]numbers, nodes [][]string)
 			s.wantedOfAttention(p.Layer, of, want, must)
 		}
 	}
+	if d := s.model.HeadDense; d != nil {
+		if approximate, gelu := map[string]string{"gelu": "none", "gelu_tanh": "tanh"}[d.Act]; gelu {
+			must(names.Node(names.HeadAct, "Gelu"), numbers{"approximate": approximate})
+		}
+	}
 	return want, nodes
 }
 

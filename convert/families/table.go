@@ -31,6 +31,7 @@ var table = []family.Spec{
 	jais2,
 	phi,
 	persimmon,
+	modernBERT,
 	olmo,
 	helium,
 	ernie45,

@@ -44,6 +44,12 @@ func build(r *Reader, spec Spec) *Model {
 	m.EmbedNorm = b.norm(spec.Norm, b.n.EmbedNorm, b.hidden)
 	m.FinalNorm = *b.norm(spec.Norm, b.n.FinalNorm, b.hidden)
 	m.Head = b.linear(b.n.Head, b.has(spec.HeadBias), int64(m.Vocab), b.hidden)
+	if b.n.HeadDense != "" {
+		m.HeadDense = &HeadDense{Linear: b.linear(b.n.HeadDense, b.has(spec.HeadDenseBias), b.hidden, b.hidden), Act: b.act, Norm: *b.norm(spec.Norm, b.n.HeadDenseNorm, b.hidden)}
+		if key := spec.HeadDenseAct; key != "" && r.Present([]string{key}) != "" {
+			m.HeadDense.Act = activation(r, spec, []string{key})
+		}
+	}
 	m.headName, m.base = m.Head.Weight.Tensor, b.n.basePrefix()
 	m.embed = strings.TrimPrefix(m.Embed.Tensor, m.base)
 	m.extra, _, _ = r.C.Int("num_nextn_predict_layers")

@@ -45,6 +45,7 @@ const (
 	CappedLogits      Feature = "a cap on logits"
 	OffsetNorms       Feature = "norms whose weight is stored less a constant"
 	BareNorms         Feature = "norms without weights"
+	HeadOfLayers      Feature = "a head of several layers"
 	ChunkedAttention  Feature = "attention within chunks"
 	ScaledInputs      Feature = "experts whose input has their weight"
 	ScaledQueries     Feature = "queries scaled by position"
@@ -105,6 +106,7 @@ func Settled() []Feature {
 		CappedLogits,
 		OffsetNorms,
 		BareNorms,
+		HeadOfLayers,
 		ChunkedAttention,
 		ScaledInputs,
 		ScaledQueries,

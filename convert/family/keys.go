@@ -25,10 +25,10 @@ func (s Spec) ConfigKeys() []string {
 	for _, keys := range k.all() {
 		list = append(list, keys...)
 	}
-	for _, rule := range []Rule{s.QKVBias, s.OBias, s.MLPBias, s.HeadBias, s.QKNorm, s.Parallel, s.Conv.Bias} {
+	for _, rule := range []Rule{s.QKVBias, s.OBias, s.MLPBias, s.HeadBias, s.HeadDenseBias, s.QKNorm, s.Parallel, s.Conv.Bias} {
 		list = append(list, rule.Key, rule.Older)
 	}
-	list = append(list, s.EpsKey, s.EpsOlder, s.Rope.ThetaKey, s.Rope.PartialKey, s.LayerBases, s.Conv.Length)
+	list = append(list, s.HeadDenseAct, s.EpsKey, s.EpsOlder, s.Rope.ThetaKey, s.Rope.PartialKey, s.LayerBases, s.Conv.Length)
 	if s.Latent != nil {
 		list = append(list, s.Latent.keys()...)
 	}

@@ -36,6 +36,7 @@ type Model struct {
 	EmbedScale, LogitScale, LogitCap float64
 	EmbedNorm                        *Norm // nil in most families
 	FinalNorm                        Norm
+	HeadDense                        *HeadDense
 	Head                             Linear // (Vocab, Hidden)
 	Blocks                           []Block
 	// Rope is the rotary encoding as the rope keys declare it, of layers of full
@@ -66,6 +67,14 @@ type Model struct {
 	extra    int                  // layers past the last one that are no part of it
 	mayMiss  bool                 // corrections of experts need not be stored
 	values   []func(Source) error // read Parameters into the blocks
+}
+
+// HeadDense makes what the head reads of the final norm's output x:
+// Norm(Act(Linear x)). Act is as of an MLP.
+type HeadDense struct {
+	Linear Linear // (Hidden, Hidden)
+	Act    string
+	Norm   Norm
 }
 
 // Block is one layer. A nil norm is none.

@@ -133,6 +133,9 @@ func (m *Model) Parts() []Part {
 	}
 	l.layer = -1
 	l.norm(AtFinalNorm, &m.FinalNorm)
+	if d := m.HeadDense; d != nil {
+		l.add(d.Linear.Part(AtHeadDense), d.Norm.Part(AtHeadDenseNorm))
+	}
 	head := m.Head.Part(AtHead)
 	head.number("scale", &m.LogitScale, ScaledLogits)
 	head.number("cap", &m.LogitCap, CappedLogits)
@@ -228,6 +231,10 @@ func (m *Model) Attentions() iter.Seq2[int, *Attention] {
 func (m *Model) Clone() *Model {
 	c := *m
 	c.EmbedNorm = m.EmbedNorm.copied()
+	if m.HeadDense != nil {
+		d := *m.HeadDense
+		c.HeadDense = &d
+	}
 	c.Blocks = slices.Clone(m.Blocks)
 	for i := range c.Blocks {
 		b := &c.Blocks[i]

@@ -60,6 +60,12 @@ const (
 	AtSharedGate = "mlp/shared_gate"
 )
 
+// What stands between the final norm and the head.
+const (
+	AtHeadDense     = "head_dense"
+	AtHeadDenseNorm = "head_dense_norm"
+)
+
 // AtExpert is a place of the MLP in expert e: "mlp/experts.3/up_proj".
 func AtExpert(e int, place string) string {
 	return fmt.Sprintf("%s/experts.%d%s", AtMLP, e, strings.TrimPrefix(place, AtMLP))
@@ -157,6 +163,8 @@ var slots = []slot{
 	{place: AtSharedGate, kind: KindLinear, text: "the shared expert's switch", names: func(n *Names) *string { return &n.SharedGate }},
 	{place: AtMLPOut, kind: KindNorm, text: "the norm after the MLP", names: func(n *Names) *string { return &n.MLPOutNorm }, feature: BranchOutputNorms},
 	{place: AtFinalNorm, kind: KindNorm, text: "the final norm", names: func(n *Names) *string { return &n.FinalNorm }},
+	{place: AtHeadDense, kind: KindLinear, text: "the linear before the head", names: func(n *Names) *string { return &n.HeadDense }, feature: HeadOfLayers},
+	{place: AtHeadDenseNorm, kind: KindNorm, text: "the norm before the head", names: func(n *Names) *string { return &n.HeadDenseNorm }, feature: HeadOfLayers},
 	{place: AtHead, kind: KindLinear, text: "the head", names: func(n *Names) *string { return &n.Head }},
 	{place: AtValues, kind: KindValues, text: "values of the encoding", encoding: true},
 }

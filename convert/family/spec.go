@@ -52,6 +52,10 @@ type Spec struct {
 	MaxPositions int
 	// QKVBias, OBias, MLPBias and HeadBias say which linears carry a bias.
 	QKVBias, OBias, MLPBias, HeadBias Rule
+	// HeadDenseBias is of the linear before the head, and HeadDenseAct the key of its
+	// activation, the MLP's where it is absent.
+	HeadDenseBias Rule
+	HeadDenseAct  string
 	// GroupedQKV: the fused matrix holds, for each key/value head in turn, the
 	// rows of its query heads, then of its key, then of its value. Else all of
 	// Q, K and V follow each other.
@@ -149,6 +153,7 @@ type Position struct {
 // each head those of its key, then of its value.
 type Names struct {
 	Embed, EmbedNorm, FinalNorm, Head string
+	HeadDense, HeadDenseNorm          string
 	AttnNorm, AttnOutNorm             string
 	MLPNorm, MLPOutNorm               string
 	Q, K, V, QKV, O, QNorm, KNorm     string

@@ -35,9 +35,9 @@ func Changes(kind string, a *family.Attention) bool {
 	case a.Rotary.Dim == 0:
 		return false
 	case kind == FullLayers:
-		return a.Window == 0
+		return a.Window == 0 && a.Chunk == 0
 	case kind == SlidingLayers:
-		return a.Window > 0
+		return a.Window > 0 || a.Chunk > 0
 	}
 	return kind == AllLayers || a.Rope == nil
 }

@@ -10,6 +10,7 @@ const (
 	EmbedIDs    = "/embed/Reshape"
 	EmbedRows   = "/embed/Gather"
 	EmbedCast   = "/embed/Cast"
+	HeadAct     = "/head_dense/act" // the path of its activation
 	HeadRows    = "/head/Gemm"
 	EmbedScaled = "/embed/scaled/Mul" // the embedding times its factor
 	HeadOut     = "/head/Reshape"

@@ -106,6 +106,8 @@ func (e *expecter) of(n *onnxpb.NodeProto, output int, layer int) *counterpart {
 		return plain(names.Outside(family.AtFinalNorm), e.flat)
 	case names.EmbedScaled:
 		return plain(names.EmbedScaled, e.flat)
+	case names.Node(names.Outside(family.AtHeadDense), "Gemm"):
+		return plain(names.Outside(family.AtHeadDense), e.flat)
 	case names.HeadRows:
 		if e.s.model.LogitScale != 0 || e.s.model.LogitCap != 0 {
 			return nil // the reference shows the finished ones alone

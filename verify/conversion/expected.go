@@ -202,9 +202,9 @@ func (f flags) changes(a *family.Attention) bool {
 	case "all":
 		return true
 	case "full":
-		return a.Window == 0
+		return a.Window == 0 && a.Chunk == 0
 	case "sliding":
-		return a.Window != 0
+		return a.Window != 0 || a.Chunk != 0
 	}
 	return a.Rope == nil
 }

@@ -1,6 +1,10 @@
 package mutants
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+)
 
 // familyMutants get a part wrong that some families have beside llama's.
 func familyMutants() []Mutant {
@@ -122,6 +126,21 @@ func familyMutants() []Mutant {
 			rows.Input[0] = join.Output[0]
 			g.node("/layers.1/mlp/experts/back/Gather").Input[0] = rows.Output[0]
 			g.sortNodes()
+		}),
+		inGraph("head-activation-missing", "modernbert", "what the head reads has no activation", func(g *Graph) { g.bypass("/head_dense/act/Gelu") }),
+		inGraph("head-activation-tanh", "modernbert", "the head's activation is gelu by tanh", func(g *Graph) {
+			g.node("/head_dense/act/Gelu").Attribute = []*onnxpb.AttributeProto{{Name: "approximate", Type: onnxpb.AttributeProto_STRING, S: []byte("tanh")}}
+		}),
+		inGraph("head-norm-of-final", "modernbert", "the norm before the head has the final norm's weights", func(g *Graph) {
+			g.node("/head_dense_norm/LayerNormalization").Input[1] = g.node("/final_norm/LayerNormalization").Input[1]
+		}),
+		inGraph("first-attention-normed", "modernbert", "what the first attention reads is normalised once more", func(g *Graph) {
+			norm := g.node("/layers.0/mlp_norm/LayerNormalization")
+			in := g.node("/layers.0/attn/q_proj/Gemm").Input[0]
+			y := g.before("/layers.0/attn/q_proj/Gemm", "LayerNormalization", []string{in, norm.Input[1]}, intAttribute("axis", -1))
+			for _, side := range []string{"q", "k", "v"} {
+				g.node("/layers.0/attn/" + side + "_proj/Gemm").Input[0] = y
+			}
 		}),
 		inGraph("head-norm-rows", "cohere-qknorm", "queries of layer 0 are weighted by the rows of layer 1's norm", func(g *Graph) {
 			g.node("/layers.0/attn/q_norm/each/Mul").Input[1] = g.node("/layers.1/attn/q_norm/each/Mul").Input[1]

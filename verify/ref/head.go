@@ -32,6 +32,14 @@ func (p *pass[T]) head(ctx context.Context) error {
 		}
 	}
 	var err error
+	rows, err = p.headDense(ctx, rows, p.work, func(place string, values []T) {
+		if p.opts.Tap != nil {
+			p.opts.Tap(names.Outside(place), values, []int{in.rows, count, h})
+		}
+	})
+	if err != nil {
+		return err
+	}
 	if p.out.Logits, err = p.logits(ctx, rows, p.work); err != nil {
 		return err
 	}
@@ -45,10 +53,41 @@ func (p *pass[T]) head(ctx context.Context) error {
 // returns (n, vocab): a long text's logits can be had piece by piece, after a
 // forward pass that asked for none.
 func (r *RunnerOf[T]) Logits(ctx context.Context, final []T) ([]T, error) {
-	out, err := r.logits(ctx, final, newScratch[T]())
+	work := newScratch[T]()
+	final, err := r.headDense(ctx, final, work, func(string, []T) {})
 	if err != nil {
 		return nil, fmt.Errorf("ref: %w", err)
 	}
+	out, err := r.logits(ctx, final, work)
+	if err != nil {
+		return nil, fmt.Errorf("ref: %w", err)
+	}
+	return out, nil
+}
+
+// headDense makes what the head reads of rows of Output.Final; tap is given the values
+// by their places.
+func (r *RunnerOf[T]) headDense(ctx context.Context, rows []T, work *scratch[T], tap func(place string, values []T)) ([]T, error) {
+	d := r.model.HeadDense
+	if d == nil {
+		return rows, nil
+	}
+	act, err := r.activation(&family.MLP{Act: d.Act})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]T, len(rows))
+	if err := r.linear(ctx, &d.Linear, rows, len(rows)/r.model.Hidden, out, work); err != nil {
+		return nil, err
+	}
+	tap(family.AtHeadDense, out)
+	for i, x := range out {
+		out[i] = act(x)
+	}
+	if err := r.norm(&d.Norm, out, out); err != nil {
+		return nil, err
+	}
+	tap(family.AtHeadDenseNorm, out)
 	return out, nil
 }
 

@@ -152,7 +152,9 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/mlp_out_norm     the same, where there is one
 //	/layers.i/output           (B, S, hidden)
 //
-// and at last "/final_norm" (B, S, hidden) and "/logits" (B, Seq − From, vocab).
+// and at last "/final_norm" (B, S, hidden), "/head_dense" and "/head_dense_norm"
+// (B, Seq − From, hidden), where the head has them, and "/logits" (B, Seq − From,
+// vocab).
 func (r *RunnerOf[T]) Forward(ctx context.Context, input InputOf[T], opts OptionsOf[T]) (*OutputOf[T], error) {
 	out, err := r.forward(ctx, input, opts)
 	if err != nil {

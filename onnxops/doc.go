@@ -37,6 +37,9 @@
 //	past_state.N.last_value    likewise, of KV-shift
 //	past_state.N.window        [batch, taps − 1, hidden]  what a short convolution
 //	                           saw of the last tokens, in the place of keys and values
+//	past_state.N.recurrent     [batch, heads, key size, value size]  the state of a
+//	                           gated delta net; its window has the channels of its
+//	                           queries, keys and values
 //
 // with outputs present.N.name and present_state.N.name, in the inputs' order.
 // What is in a cache is never written again. Sums and shifts step over padding,

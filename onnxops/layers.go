@@ -46,6 +46,8 @@ func (e *emitter) mixer(i int, b family.Branch, x, residual *graph.Value) *graph
 		return e.shortConv(i, m, x, residual)
 	case *family.Mamba:
 		return e.mamba(i, m, x, residual)
+	case *family.DeltaNet:
+		return e.deltaNet(i, m, x, residual)
 	}
 	a, _ := b.(*family.Attention)
 	return e.attention(i, a, x, residual)

@@ -33,7 +33,16 @@ func (e *emitter) shortConv(i int, c *family.ShortConv, x, residual *graph.Value
 // as channels does not beat. What it saw of the last tokens is the state. Padding
 // counts as 0; what follows a row's last token is stepped over.
 func (e *emitter) causal(layer int, prefix, state string, c *family.Conv, z *graph.Value) *graph.Value {
-	g, n, channels := e.g, c.Taps-1, int(c.Weight.Shape[0])
+	sum := e.convolved(layer, prefix, state, e.weights.float32(c.Weight), c.Taps, int(c.Weight.Shape[0]), z)
+	if c.Bias != nil {
+		sum = e.g.Op("Add", prefix+"/bias/Add", []*graph.Value{sum, e.weights.optional(c.Bias)})
+	}
+	return sum
+}
+
+// convolved is causal, without a bias, of the taps weight, (channels, 1, taps).
+func (e *emitter) convolved(layer int, prefix, state string, weight *graph.Value, taps, channels int, z *graph.Value) *graph.Value {
+	g, n := e.g, taps-1
 	z = g.Op("Where", prefix+"/real/Where", []*graph.Value{e.realRows(), z, e.scalar("seen", 0)})
 	all := z
 	if n > 0 {
@@ -41,9 +50,9 @@ func (e *emitter) causal(layer int, prefix, state string, c *family.Conv, z *gra
 		all = g.Op("Concat", prefix+"/Concat", []*graph.Value{past, z}, graph.IntAttr("axis", 1))
 		e.presents = append(e.presents, e.lastRows(prefix+"/last", all, n, channels, present))
 	}
-	w := g.Op("Transpose", prefix+"/weight/Transpose", []*graph.Value{e.weights.float32(c.Weight)}, graph.IntsAttr("perm", 2, 1, 0))
+	w := g.Op("Transpose", prefix+"/weight/Transpose", []*graph.Value{weight}, graph.IntsAttr("perm", 2, 1, 0))
 	var sum *graph.Value
-	for k := range c.Taps {
+	for k := range taps {
 		tap := fmt.Sprintf("%s/%d", prefix, k)
 		x := z
 		if k < n {
@@ -55,9 +64,6 @@ func (e *emitter) causal(layer int, prefix, state string, c *family.Conv, z *gra
 			continue
 		}
 		sum = g.Op("Add", tap+"/Add", []*graph.Value{sum, x})
-	}
-	if c.Bias != nil {
-		sum = g.Op("Add", prefix+"/bias/Add", []*graph.Value{sum, e.weights.optional(c.Bias)})
 	}
 	return sum
 }

@@ -26,6 +26,9 @@ var withoutForm = map[string]string{
 	"youtu":            onnxops.AttentionORT, // values of another size than keys
 	"deepseek_v3":      onnxops.AttentionORT, // the same
 	"hunyuan_v1_dense": onnxops.AttentionORT, // norms after the rotation
+	"qwen3_5_text":     onnxops.AttentionORT, // planes in halves, as nemotron
+	"qwen3_5_moe_text": onnxops.AttentionORT, // planes in halves, as nemotron
+	"qwen3_next":       onnxops.AttentionORT, // planes in halves, as nemotron
 	"afmoe":            onnxops.AttentionORT, // the same
 	"exaone_moe":       onnxops.AttentionORT, // layers that do not turn
 	"glm4_moe":         onnxops.AttentionORT, // planes in halves, as nemotron
@@ -123,7 +126,7 @@ func TestFamilies(t *testing.T) {
 // held against their source. The others are converted by make families.
 func TestRewritesOfFamilies(t *testing.T) {
 	runtimePresent(t)
-	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "granite_swa", "deepseek_v2-groups", "minicpm3-factors", "stablelm-qknorm", "llama4_text", "glm_moe_dsa-shared", "phimoe", "dbrx", "modernbert-decoder"} { // one of each part
+	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "qwen3_5_text", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "granite_swa", "deepseek_v2-groups", "minicpm3-factors", "stablelm-qknorm", "llama4_text", "glm_moe_dsa-shared", "phimoe", "dbrx", "modernbert-decoder"} { // one of each part
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := conversion{model: "families/" + name, to: "hope", maxLength: lengthOf(name)}
@@ -147,6 +150,8 @@ func TestFormsOfFamilies(t *testing.T) {
 		{model: "families/granitemoe", linear: onnxops.LinearMatMul},
 		{model: "families/granitemoe", weights: onnxops.WeightsExternalCopy},
 		{model: "families/lfm2", opset: 17},
+		{model: "families/qwen3_next", opset: 17},
+		{model: "families/qwen3_5_text", portable: true},
 		{model: "families/glm4_moe", portable: true},
 		{model: "families/phimoe", opset: 17},
 		{model: "families/dbrx", linear: onnxops.LinearMatMul},

@@ -37,6 +37,7 @@ func build(r *Reader, spec Spec) *Model {
 	}
 	b.shortConvs()
 	b.mambas()
+	b.deltaNets()
 	if r.Err != nil {
 		return nil
 	}
@@ -124,6 +125,8 @@ type builder struct {
 	value  int    // the size of the layer's values
 	convs  []bool // which layers have a short convolution; nil is none
 	taps   int
+	deltas []bool // which layers have a gated delta net; nil is none
+	delta  deltaSizes
 	dense  []bool // layers without a mixture of experts
 	chosen []bool // layers that see the keys of the one before them
 	mamba  []bool // layers with a Mamba 2 layer in the place of attention

@@ -55,6 +55,7 @@ const (
 	MambaLayers       Feature = "Mamba 2 layers"
 	SideMixers        Feature = "two mixers side by side"
 	ScaledMLP         Feature = "an MLP with factors"
+	DeltaNets         Feature = "gated delta nets in the place of attention"
 	MixedExperts      Feature = "mixtures of experts"
 	LearnedActivation Feature = "an activation with numbers of its own in the weights"
 	NormBeforeDown    Feature = "a norm before the MLP's down projection"
@@ -116,6 +117,7 @@ func Settled() []Feature {
 		MambaLayers,
 		SideMixers,
 		ScaledMLP,
+		DeltaNets,
 		MixedExperts,
 		LearnedActivation,
 		NormBeforeDown,

@@ -47,6 +47,7 @@ func (s Spec) ConfigKeys() []string {
 	list = append(list, s.Experts.keys()...)
 	list = append(list, s.Indexer.keys()...)
 	list = append(list, s.Mamba.keys()...)
+	list = append(list, s.Delta.keys()...)
 	list = append(list, ropeKeys...)
 	slices.Sort(list)
 	return slices.Compact(slices.DeleteFunc(list, func(key string) bool { return key == "" }))

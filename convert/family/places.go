@@ -48,6 +48,16 @@ const (
 	AtMambaConv  = "mamba/taps"
 	AtMambaNorm  = "mamba/norm"
 	AtMambaOut   = "mamba/out_proj"
+	AtDelta      = "delta"
+	AtDeltaIn    = "delta/in_proj"
+	AtDeltaQ     = "delta/q_proj"
+	AtDeltaK     = "delta/k_proj"
+	AtDeltaV     = "delta/v_proj"
+	AtDeltaA     = "delta/a_proj"
+	AtDeltaB     = "delta/b_proj"
+	AtDeltaZ     = "delta/z_proj"
+	AtDeltaNorm  = "delta/norm"
+	AtDeltaOut   = "delta/out_proj"
 	AtAttnOut    = "attn_out_norm"
 	AtMLPNorm    = "mlp_norm"
 	AtMLP        = "mlp"
@@ -145,6 +155,19 @@ var slots = []slot{
 	{place: AtMambaConv, kind: KindConv, text: "the Mamba 2 layer's convolution", names: func(n *Names) *string { return &n.MambaConv }, feature: MambaLayers},
 	{place: AtMambaNorm, kind: KindNorm, text: "the Mamba 2 layer's norm", names: func(n *Names) *string { return &n.MambaNorm }, feature: MambaLayers},
 	{place: AtMambaOut, kind: KindLinear, text: "the Mamba 2 layer's output projection", names: func(n *Names) *string { return &n.MambaOut }, feature: MambaLayers},
+	{place: AtDelta, kind: KindDeltaNet, text: "the gated delta net", feature: DeltaNets},
+	{place: AtDeltaIn, kind: KindLinear, text: "the delta net's input projection", names: func(n *Names) *string { return &n.DeltaIn }},
+	{place: AtDeltaQ, kind: KindLinear, text: "the delta net's queries", names: func(n *Names) *string { return &n.DeltaQ }},
+	{place: AtDeltaK, kind: KindLinear, text: "the delta net's keys", names: func(n *Names) *string { return &n.DeltaK }},
+	{place: AtDeltaV, kind: KindLinear, text: "the delta net's values", names: func(n *Names) *string { return &n.DeltaV }},
+	{place: AtDeltaConv(0), kind: KindConv, text: "the delta net's convolution", names: func(n *Names) *string { return &n.DeltaConv }},
+	{place: AtDeltaConv(1), kind: KindConv, text: "the delta net's second convolution", names: func(n *Names) *string { return &n.DeltaConvK }},
+	{place: AtDeltaConv(2), kind: KindConv, text: "the delta net's third convolution", names: func(n *Names) *string { return &n.DeltaConvV }},
+	{place: AtDeltaA, kind: KindLinear, text: "the delta net's decay", names: func(n *Names) *string { return &n.DeltaA }},
+	{place: AtDeltaB, kind: KindLinear, text: "the delta net's rate", names: func(n *Names) *string { return &n.DeltaB }},
+	{place: AtDeltaZ, kind: KindLinear, text: "the delta net's gate", names: func(n *Names) *string { return &n.DeltaZ }},
+	{place: AtDeltaNorm, kind: KindNorm, text: "the delta net's norm of heads", names: func(n *Names) *string { return &n.DeltaNorm }},
+	{place: AtDeltaOut, kind: KindLinear, text: "the delta net's output projection", names: func(n *Names) *string { return &n.DeltaOut }, feature: DeltaNets},
 	{place: AtAttnOut, kind: KindNorm, text: "the norm after attention", names: func(n *Names) *string { return &n.AttnOutNorm }, feature: BranchOutputNorms},
 	{place: AtMLPNorm, kind: KindNorm, text: "the norm before the MLP", names: func(n *Names) *string { return &n.MLPNorm }},
 	{place: AtMLP, kind: KindMLP, text: "the MLP"},
@@ -201,4 +224,8 @@ func (n *Names) each(f func(template *string)) {
 	f(&n.OutGateBias)
 	f(&n.XIELU)
 	f(&n.Mamba)
+	f(&n.DeltaQKVZ)
+	f(&n.DeltaBA)
+	f(&n.DeltaAll)
+	f(&n.DeltaNumbers)
 }

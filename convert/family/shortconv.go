@@ -73,6 +73,9 @@ func (b *builder) mixer(pos Position, window int) Branch {
 	if b.mamba != nil && b.mamba[b.layer] {
 		return b.mambaLayer()
 	}
+	if b.deltas != nil && b.deltas[b.layer] {
+		return b.deltaNet()
+	}
 	return b.attention(pos, window)
 }
 

@@ -82,6 +82,9 @@ type Spec struct {
 	Conv ConvRule
 	// Mamba says which layers have a Mamba 2 layer; nil is none.
 	Mamba *MambaRule
+	// Delta says which layers have a gated delta net in the place of attention;
+	// the zero value is none.
+	Delta DeltaRule
 	// Experts says where there are mixtures of experts; nil is nowhere.
 	Experts *ExpertsRule
 	// Latent says where the sizes of latent attention are declared; nil is none.
@@ -168,6 +171,16 @@ type Names struct {
 	Mamba, MambaIn, MambaConv, MambaNorm, MambaOut string
 	// Sinks and OutGateBias are whole tensor names.
 	Sinks, OutGateBias string
+	// Of gated delta nets: DeltaIn holds queries, keys and values, DeltaConv the
+	// taps of all three unless DeltaConvK and DeltaConvV hold some. DeltaQKVZ holds
+	// for each key head its query, key, values and gates, and DeltaBA then its rates
+	// and decays; DeltaAll all queries, keys, values, gates, rates and decays one
+	// after another. DeltaNumbers is what the names of A_log and dt_bias begin with.
+	DeltaIn, DeltaQ, DeltaK, DeltaV   string
+	DeltaQKVZ, DeltaBA, DeltaAll      string
+	DeltaConv, DeltaConvK, DeltaConvV string
+	DeltaA, DeltaB, DeltaZ, DeltaNorm string
+	DeltaOut, DeltaNumbers            string
 	// Of mixtures: "{e}" stands for the expert. ExpertGateUp holds gate and up of
 	// all experts, (experts, 2·inner, hidden), and ExpertDown then (experts, hidden,
 	// inner). Correction and the biases are whole tensor names.

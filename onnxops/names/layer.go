@@ -16,6 +16,10 @@ const (
 	ConvMixed    = "conv/mixed"    // its output times its gate
 	MambaGated   = "mamba/gated"   // what leaves a Mamba 2 layer's norm and gate
 	MambaMixed   = "mamba/mixed"   // the outputs of its recurrence
+	DeltaMixed   = "delta/mixed"   // what the recurrence of a delta net reads
+	DeltaUnit    = "delta/unit"    // its queries and keys, of length 1
+	DeltaContext = "delta/context" // what it makes
+	DeltaGated   = "delta/gated"   // that, normalised and times its gate
 	Chosen       = "mlp/experts"   // the sum of the experts that were chosen
 )
 
@@ -113,6 +117,8 @@ func Sum(layer int, b *family.Block, afterMLP bool) string {
 		closing, sum = &m.Out, family.AtConvOut
 	case *family.Mamba:
 		closing, sum = &m.Out, family.AtMambaOut
+	case *family.DeltaNet:
+		closing, sum = &m.Out, family.AtDeltaOut
 	}
 	if afterMLP {
 		last, out, sum, closing = Output, b.MLPOutNorm, family.AtDown, nil

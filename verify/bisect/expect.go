@@ -127,6 +127,9 @@ func (e *expecter) of(n *onnxpb.NodeProto, output int, layer int) *counterpart {
 func (e *expecter) ofBlock(n *onnxpb.NodeProto, place string, layer int) *counterpart {
 	b := &e.s.model.Blocks[layer]
 	tap := func(place string) string { return names.Layer(layer, place) }
+	if d, ok := b.Mixer.(*family.DeltaNet); ok && strings.HasPrefix(place, family.AtDelta+"/") && n.GetName() != names.Sum(layer, b, false) {
+		return e.ofDelta(d, place, tap)
+	}
 	if p, ok := e.s.partOf(n.GetName()); ok && p.Kind == family.KindNorm {
 		return plain(p.Path(), e.flat)
 	}

@@ -66,6 +66,7 @@ func Bases() []Base {
 		{Name: "falcon-h1", Model: "families/falcon_h1", To: "grape-m"},
 		{Name: "falcon-h1-norm", Model: "families/falcon_h1-norm", To: "hope"},
 		{Name: "granite-hybrid", Model: "families/granitemoehybrid", To: "p-rope"},
+		{Name: "qwen3-next", Model: "families/qwen3_next", To: "hope"},
 		{Name: "mimo", Model: "families/mimo_v2_flash", To: "hope"},
 		{Name: "gpt-oss", Model: "families/gpt_oss", To: "hope"},
 		{Name: "afmoe", Model: "families/afmoe", To: "grape-m"},

@@ -125,6 +125,8 @@ func (p *pass[T]) mixer(ctx context.Context, b *family.Block, at func(place stri
 	switch m := b.Mixer.(type) {
 	case *family.ShortConv:
 		return p.shortConv(ctx, m, at, layer, x, y)
+	case *family.DeltaNet:
+		return p.deltaNet(ctx, m, at, layer, x, y)
 	case *family.Mamba:
 		var next State
 		err := p.mamba(ctx, m, at, &past, &next, x, y)

@@ -138,6 +138,15 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/mamba/mixed      (B, S, inner): the outputs of the recurrence
 //	/layers.i/mamba/gated      the same, after its norm and gate
 //	/layers.i/mamba/out_proj   (B, S, hidden)
+//	/layers.i/delta/in_proj    (B, S, channels), in the place of attention's; or
+//	                           q_proj, k_proj, v_proj
+//	/layers.i/delta/mixed      the same: silu of the convolution
+//	/layers.i/delta/a_proj     (B, S, heads); b_proj likewise
+//	/layers.i/delta/context    (B, S, heads, value size): what is read of the states
+//	/layers.i/delta/norm       the same
+//	/layers.i/delta/z_proj     (B, S, heads·value size)
+//	/layers.i/delta/gated      the same: the norm times silu of z_proj
+//	/layers.i/delta/out_proj   (B, S, hidden)
 //	/layers.i/attn_out_norm    the same, where there is one
 //	/layers.i/attn_residual    (B, S, hidden); absent in a parallel block
 //	/layers.i/mlp_norm         (B, S, hidden), where there is one

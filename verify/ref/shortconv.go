@@ -61,7 +61,12 @@ func (p *pass[T]) causal(c *family.Conv, channels int, z []T, past []float64) ([
 	if err != nil {
 		return nil, err
 	}
-	in, n := p.in, c.Taps-1
+	return p.convolve(c.Taps, w, bias, channels, z, past)
+}
+
+// convolve is causal with the taps w, (channels, taps), and a bias, nil for none.
+func (p *pass[T]) convolve(taps int, w, bias []T, channels int, z []T, past []float64) ([]float64, error) {
+	in, n := p.in, taps-1
 	if want := in.rows * n * channels; past != nil && len(past) != want {
 		return nil, fmt.Errorf("the cache has %d numbers of the convolution: expected %d", len(past), want)
 	}
@@ -85,8 +90,8 @@ func (p *pass[T]) causal(c *family.Conv, channels int, z []T, past []float64) ([
 		for s := range in.seq {
 			for i := range channels {
 				var sum T
-				for k := range c.Taps {
-					sum += w[i*c.Taps+k] * all[(s+k)*channels+i]
+				for k := range taps {
+					sum += w[i*taps+k] * all[(s+k)*channels+i]
 				}
 				if bias != nil {
 					sum += bias[i]

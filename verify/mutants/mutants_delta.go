@@ -1,0 +1,55 @@
+package mutants
+
+import "github.com/pecvt/pecvt/onnxops/onnxpb"
+
+// deltaMutants get a gated delta net wrong.
+func deltaMutants() []Mutant {
+	const loop = "/layers.0/delta/context/Scan"
+	return []Mutant{
+		inGraph("delta-without-decay", "qwen3-next", "the states of a gated delta net do not decay", func(g *Graph) {
+			g.feed("/layers.0/delta/alpha/Exp", 0, "Mul", []string{g.floats(nil, 0)})
+		}),
+		inGraph("delta-decay-unshifted", "qwen3-next", "decays are made without dt_bias", func(g *Graph) {
+			g.bypass("/layers.0/delta/dt/Add")
+		}),
+		inGraph("delta-rate-unbounded", "qwen3-next", "rates are the projection's numbers instead of their sigmoid", func(g *Graph) {
+			g.bypass("/layers.0/delta/beta/Sigmoid")
+		}),
+		inGraph("delta-state-transposed", "qwen3-next", "the state that a call takes over has keys and values the other way round", func(g *Graph) {
+			g.feed(loop, 0, "Transpose", nil, &onnxpb.AttributeProto{Name: "perm", Type: onnxpb.AttributeProto_INTS, Ints: []int64{0, 1, 3, 2}})
+		}),
+		inGraph("delta-state-not-carried", "qwen3-next", "every call begins with states of zeros", func(g *Graph) {
+			g.feed(loop, 0, "Mul", []string{g.floats(nil, 0)})
+		}),
+		inGraph("delta-taps-reversed", "qwen3-next", "the first and the last tap of the convolution change places", func(g *Graph) {
+			a, b := g.node("/layers.0/delta/conv0/0/Mul"), g.node("/layers.0/delta/conv0/3/Mul")
+			a.Input[0], b.Input[0] = b.Input[0], a.Input[0]
+		}),
+		inGraph("delta-window-not-carried", "qwen3-next", "the convolution begins every call without what came before", func(g *Graph) {
+			g.feed("/layers.0/delta/conv0/Concat", 0, "Mul", []string{g.floats(nil, 0)})
+		}),
+		inGraph("delta-heads-in-turns", "qwen3-next", "value heads read the key heads in turns instead of runs", func(g *Graph) {
+			for _, side := range []string{"q", "k"} {
+				g.node("/layers.0/delta/unit/" + side + "/Gather").Input[1] = g.ints(0, 1, 0, 1)
+			}
+		}),
+		inGraph("delta-keys-for-queries", "qwen3-next", "queries and keys change places", func(g *Graph) {
+			in := g.node(loop).Input
+			in[2], in[5] = in[5], in[2]
+		}),
+		inGraph("delta-rate-of-padding", "qwen3-next", "padding is written into the states", func(g *Graph) {
+			n := g.node("/layers.0/delta/beta/real/Where")
+			n.Input[2] = n.Input[1]
+		}),
+		inGraph("delta-decay-of-padding", "qwen3-next", "padding lets the states decay", func(g *Graph) {
+			n := g.node("/layers.0/delta/alpha/real/Where")
+			n.Input[2] = n.Input[1]
+		}),
+		inGraph("delta-gate-missing", "qwen3-next", "what a gated delta net makes is not gated", func(g *Graph) {
+			g.bypass("/layers.0/delta/gated/Mul")
+		}),
+		inGraph("delta-epsilon", "qwen3-next", "the norms of queries have ε 1e-5 instead of 1e-6 over the head's size", func(g *Graph) {
+			attribute(g.node("/layers.0/delta/unit/q/RMSNormalization"), "epsilon").F = 1e-5
+		}),
+	}
+}

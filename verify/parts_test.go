@@ -54,6 +54,7 @@ var shaped = map[string]func(b *family.Block){
 		a.OutGate = &family.OutputGate{Linear: rowsOf(b.MLP().Up.Weight, 9, a.Heads), Act: "softplus"}
 	},
 	"attention within chunks": func(b *family.Block) { b.Attn().Chunk = 7 },
+	"an MLP with factors":     func(b *family.Block) { b.MLP().GateScale, b.MLP().InnerScale = 0.6, 1.7 },
 	"values of their own size": func(b *family.Block) { // 4 heads of 24 fill the MLP's 96 columns
 		a, m := b.Attn(), b.MLP()
 		a.VDim = int(m.Down.Weight.Shape[1]) / a.Heads

@@ -142,6 +142,10 @@ func (e *expecter) ofBlock(n *onnxpb.NodeProto, place string, layer int) *counte
 		return plain(tap(family.AtConvIn), e.flat)
 	case place == names.Node(names.ConvMixed, "Mul"):
 		return plain(tap(names.ConvMixed), func(f []float64) *wanted { return e.rows(f, e.b, e.n, len(f)/(e.b*e.n)) })
+	case place == names.Node(family.AtMambaIn, "Gemm"), place == names.Node(family.AtMambaOut, "Gemm"):
+		return plain(tap(strings.TrimSuffix(place, "/Gemm")), e.flat)
+	case place == names.Node(family.AtMamba+"/rows", "Reshape"):
+		return plain(tap(names.MambaMixed), e.flat)
 	case b.MLP() == nil:
 		return nil
 	}
@@ -150,7 +154,7 @@ func (e *expecter) ofBlock(n *onnxpb.NodeProto, place string, layer int) *counte
 		inner = tap(family.AtGate)
 	}
 	inAct := strings.HasPrefix(place, names.Act+"/")
-	if inAct && b.MLP().Clamp != nil {
+	if inAct && (b.MLP().Clamp != nil || b.MLP().GateScale != 0 || b.MLP().InnerScale != 0) {
 		return nil // the reference shows the whole of it alone
 	}
 	switch {

@@ -49,7 +49,7 @@ func (p *pass[T]) mamba(ctx context.Context, m *family.Mamba, at func(place stri
 		return err
 	}
 	p.tap(at(names.MambaMixed), mixed, inner)
-	if err := p.gateNorm(m, z, mixed); err != nil {
+	if err := p.gateNorm(m, at, z, mixed); err != nil {
 		return err
 	}
 	p.tap(at(names.MambaGated), mixed, inner)
@@ -117,7 +117,7 @@ func (p *pass[T]) selective(ctx context.Context, m *family.Mamba, u, dt, y []T, 
 }
 
 // gateNorm replaces y by its norm and gate, in the layer's order.
-func (p *pass[T]) gateNorm(m *family.Mamba, z, y []T) error {
+func (p *pass[T]) gateNorm(m *family.Mamba, at func(place string) string, z, y []T) error {
 	gate := func() {
 		for i, v := range z {
 			y[i] *= silu(v)
@@ -129,6 +129,9 @@ func (p *pass[T]) gateNorm(m *family.Mamba, z, y []T) error {
 	if m.Norm != nil {
 		if err := p.groupNorm(m.Norm, m.Inner(), y); err != nil {
 			return err
+		}
+		if m.Norm.Size == m.Inner() {
+			p.tap(at(family.AtMambaNorm), y, m.Inner())
 		}
 	}
 	if m.NormFirst {

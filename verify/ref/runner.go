@@ -136,7 +136,8 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/mamba/in_proj    (B, S, …): z, x, B, C and dt, in its place or beside it
 //	/layers.i/mamba/taps       (B, S, …): the convolution of x, B and C
 //	/layers.i/mamba/mixed      (B, S, inner): the outputs of the recurrence
-//	/layers.i/mamba/gated      the same, after its norm and gate
+//	/layers.i/mamba/norm       the same, where a norm is of all of it
+//	/layers.i/mamba/gated      the same, after norm and gate
 //	/layers.i/mamba/out_proj   (B, S, hidden)
 //	/layers.i/delta/in_proj    (B, S, channels), in the place of attention's; or
 //	                           q_proj, k_proj, v_proj

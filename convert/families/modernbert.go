@@ -28,13 +28,16 @@ var modernBERT = family.Spec{
 	Reads: []string{"norm_bias", "global_attn_every_n_layers", "sliding_window",
 		// of training, of encoders and of classifiers
 		"classifier_dropout", "classifier_pooling", "embedding_dropout", "mlp_dropout", "initializer_cutoff_factor", "cls_token_id", "sep_token_id",
-		"deterministic_flash_attn", "reference_compile", "repad_logits_with_grad", "sparse_prediction", "sparse_pred_ignore_index"},
+		"deterministic_flash_attn", "reference_compile", "repad_logits_with_grad", "sparse_prediction", "sparse_pred_ignore_index", "position_embedding_type", "causal_mask"},
 	Variant: func(r *family.Reader, s family.Spec) family.Spec {
 		if r.C.Raw("local_attention") != nil && r.SizeOrZero("local_attention", 0) < 2 {
 			r.Fail(family.Unsupported("local_attention is %s: loaders of this family take half of it for a window; write 2 or more", r.C.Raw("local_attention")))
 		}
 		if r.C.Has("rope_scaling") {
 			r.Fail(family.Unsupported("rope_scaling is of both types of layers here; write it into rope_parameters, for each type"))
+		}
+		if kind := r.TextOr("sans_pos", "position_embedding_type"); kind != "sans_pos" && kind != "absolute" { // published ones, which nothing reads
+			r.Fail(family.Unsupported("position_embedding_type %q: expected sans_pos or absolute, the words of published configurations for a rotation", kind))
 		}
 		s.NoNormBias = !r.Truth(false, "norm_bias")
 		every := r.SizeOr(3, "global_attn_every_n_layers")

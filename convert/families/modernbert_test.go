@@ -37,7 +37,7 @@ func TestModernBERTOlder(t *testing.T) {
 		t.Fatal(err)
 	}
 	older, err := modernBERTConfig(t, map[string]string{"rope_parameters": "", "sliding_window": "", "global_rope_theta": "5000", "local_rope_theta": "100",
-		"classifier_pooling": `"mean"`, "sparse_prediction": "false", "deterministic_flash_attn": "false"})
+		"classifier_pooling": `"mean"`, "position_embedding_type": `"sans_pos"`, "sparse_prediction": "false", "deterministic_flash_attn": "false"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestModernBERTOlder(t *testing.T) {
 }
 
 func TestModernBERTRefused(t *testing.T) {
-	for key, value := range map[string]string{"local_attention": "null", "rope_scaling": `{"rope_type":"linear","factor":2}`} {
+	for key, value := range map[string]string{"local_attention": "null", "position_embedding_type": `"relative_key"`, "rope_scaling": `{"rope_type":"linear","factor":2}`} {
 		if _, err := modernBERTConfig(t, map[string]string{key: value}); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s %s: error %v: want a refusal that names it", key, value, err)
 		}

@@ -169,7 +169,7 @@ func TestBadRopeParams(t *testing.T) {
 		"yarn betas":        {with(func(p *RopeParams) { p.Type, p.BetaSlow, p.Factor = "yarn", 0, 4 }), "beta_slow 0"},
 		"huge gain":         {with(func(p *RopeParams) { p.Type, p.Factor, p.AttentionFactor = "yarn", 4, &huge }), `rope type "yarn": attention_factor 1e+308: expected a number from 0.01 to 100`},
 		"negative gain":     {with(func(p *RopeParams) { p.Type, p.Factor, p.AttentionFactor = "yarn", 4, &negative }), "attention_factor -1: expected a number from 0.01 to 100"},
-		"llama3":            {with(func(p *RopeParams) { p.Type, p.Factor, p.LowFreqFactor, p.HighFreqFactor = "llama3", 8, 4, 4 }), "0 < low < high"},
+		"llama3":            {with(func(p *RopeParams) { p.Type, p.Factor, p.LowFreqFactor, p.HighFreqFactor = "llama3", 8, 4, 3 }), "0 < low <= high"},
 		"longrope":          {with(func(p *RopeParams) { p.Type, p.ShortFactor = "longrope", []float64{1} }), "short_factor has 1 numbers: expected one for each of the 8 planes"},
 		"longrope zero":     {with(func(p *RopeParams) { p.Type, p.ShortFactor = "longrope", make([]float64, 8) }), "short_factor[0] is 0"},
 		"proportional":      {with(func(p *RopeParams) { p.Type, p.Factor = "proportional", -1 }), "factor -1"},
@@ -230,6 +230,25 @@ func TestDroppedByLlama3(t *testing.T) {
 		c.edit(&q)
 		if q.Plain() != c.want {
 			t.Errorf("%s: plain %v", c.what, q.Plain())
+		}
+	}
+}
+
+// Where both borders are one, as Llama 4 has them, planes of longer wavelengths are
+// divided by the factor and the others stay.
+func TestLlama3OneBorder(t *testing.T) {
+	p := RopeParams{Type: "llama3", Theta: 10000, HeadDim: 16, MaxPositions: 64, TrainedLength: 32, Factor: 16, LowFreqFactor: 1, HighFreqFactor: 1}
+	s, err := p.Spectrum(32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range s.InvFreq {
+		want := math.Pow(10000, -float64(i)/8)
+		if 2*math.Pi/want > 32 {
+			want /= 16
+		}
+		if math.Abs(got-want) > 1e-15 {
+			t.Errorf("plane %d turns by %v: want %v", i, got, want)
 		}
 	}
 }

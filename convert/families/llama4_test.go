@@ -30,7 +30,9 @@ func llama4Config(t *testing.T, keys map[string]string) (*family.Model, error) {
 
 // What the lists of layers say follows from the intervals where they are not there.
 func TestLlama4Layers(t *testing.T) {
+	scout := `{"factor":16.0,"high_freq_factor":1.0,"low_freq_factor":1.0,"original_max_position_embeddings":16,"rope_type":"llama3"}`
 	for name, keys := range map[string]map[string]string{
+		"scout":     {"rope_parameters": "", "rope_theta": "500", "rope_scaling": scout, "no_rope_layers": "[]", "layer_types": "", "no_rope_layer_interval": "2"},
 		"lists":     {},
 		"intervals": {"no_rope_layers": "", "layer_types": "", "moe_layers": "", "no_rope_layer_interval": "2"},
 		"published": {"no_rope_layers": "[]", "layer_types": "", "attn_temperature_tuning": "4", "no_rope_layer_interval": "2"},

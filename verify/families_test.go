@@ -38,7 +38,7 @@ var withoutForm = map[string]string{
 	"mimo_v2_flash":    onnxops.AttentionORT, // values of another size than keys
 	"llama4_text":      onnxops.AttentionORT, // chunks, layers that do not turn
 	"bamba":            onnxops.AttentionORT, // planes in halves, as nemotron
-	"hunyuan_v1_moe":   onnxops.AttentionORT, // the same
+	"hunyuan_v1_moe":   onnxops.AttentionORT, // norms after the rotation
 	"cohere2_moe":      onnxops.AttentionORT, // layers that do not turn
 	"kolibri1":         onnxops.AttentionORT, // the same
 

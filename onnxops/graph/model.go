@@ -65,14 +65,15 @@ func (g *Graph) Model(meta Meta) (*onnxpb.ModelProto, error) {
 func (g *Graph) proto() *onnxpb.GraphProto {
 	pb := &onnxpb.GraphProto{Name: g.name, Node: g.nodes, Initializer: g.needed()}
 	for _, v := range g.inputs {
-		pb.Input = append(pb.Input, v.info())
+		pb.Input = append(pb.Input, v.info(nil))
 	}
 	for _, v := range g.outputs {
-		pb.Output = append(pb.Output, v.info())
+		pb.Output = append(pb.Output, v.info(nil))
 	}
+	totals := g.totals()
 	for _, v := range g.interm {
 		if !slices.Contains(g.outputs, v) {
-			pb.ValueInfo = append(pb.ValueInfo, v.info(g.totals()...))
+			pb.ValueInfo = append(pb.ValueInfo, v.info(totals))
 		}
 	}
 	return pb
@@ -84,20 +85,21 @@ func Marshal(m *onnxpb.ModelProto) ([]byte, error) {
 }
 
 // totals are the dimensions that DefineSum named.
-func (g *Graph) totals() (list []Dim) {
+func (g *Graph) totals() map[Dim]bool {
+	totals := make(map[Dim]bool, len(g.sums))
 	for _, d := range g.sums {
-		list = append(list, d)
+		totals[d] = true
 	}
-	return list
+	return totals
 }
 
 // info is the value's type, of its dimensions all but open ones.
-func (v *Value) info(open ...Dim) *onnxpb.ValueInfoProto {
+func (v *Value) info(open map[Dim]bool) *onnxpb.ValueInfoProto {
 	shape := &onnxpb.TensorShapeProto{}
 	for _, d := range v.typ.Shape {
 		dim := &onnxpb.TensorShapeProto_Dimension{}
 		switch {
-		case slices.Contains(open, d):
+		case open[d]:
 		case d.IsFixed():
 			dim.Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: d.N}
 		default:

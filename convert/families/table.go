@@ -48,6 +48,7 @@ var table = []family.Spec{
 	qwen35,
 	qwen35MoE,
 	qwen3Next,
+	laraMini,
 	youtu,
 	deepseekV3,
 	kimiK2,

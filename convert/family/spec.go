@@ -226,9 +226,11 @@ type Rule struct {
 // absent; all with a negative From, which leaves the key unread) on. Without a
 // Switch every layer has it. With ByType those that layer_types calls
 // sliding_attention have it; where that key is absent, Full says which layers
-// see everything, none of them if it is nil.
+// see everything, none of them if it is nil. Other is what layer_types calls layers
+// without attention, which have no window either.
 type WindowRule struct {
 	Key, Switch   string
+	Other         string
 	Default, From int
 	ByType        bool
 	Full          func(layer int) bool

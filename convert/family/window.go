@@ -36,10 +36,10 @@ func (w WindowRule) layers(r *Reader, n int) []int {
 	for i := range out {
 		sliding := i >= from && (w.Full == nil || !w.Full(i))
 		if kinds != nil {
-			switch kinds[i] {
-			case "sliding_attention":
+			switch {
+			case kinds[i] == SlidingLayers:
 				sliding = true
-			case "full_attention":
+			case kinds[i] == FullLayers, w.Other != "" && kinds[i] == w.Other:
 				sliding = false
 			default:
 				r.Fail(fmt.Errorf("layer_types[%d] is %q: %w", i, kinds[i], posenc.ErrUnsupported))

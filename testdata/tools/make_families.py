@@ -96,7 +96,7 @@ X.update({
     'bamba': lambda p: dict(mamba(p), attn_layer_indices=[1], rope_parameters=rp(p, partial_rotary_factor=0.5)),
     'beam': lambda p: dict(rope_parameters=dual(p), num_experts=4, n_group=2, topk_group=1, mlp_layer_types=sparse(p), layer_types=mix(p, S, F)),
     'bloom': lambda p: dict(n_layer=p['N'], n_head=p['A']),
-    'codegen': lambda p: dict(n_positions=48, n_ctx=48, n_embd=p['H'], n_layer=p['N'], n_head=4, rotary_dim=8 if p['H'] == 64 else 6),
+    'codegen': lambda p: dict(n_positions=48, n_inner=p['I'] if p['I'] < 48 else None, n_ctx=48, n_embd=p['H'], n_layer=p['N'], n_head=4, rotary_dim=8 if p['H'] == 64 else 6),
     'cohere': lambda p: dict(logit_scale=0.25, use_qk_norm=False),
     'cohere2': lambda p: dict(logit_scale=0.25, layer_types=mix(p, S, F)),
     'cohere2_moe': lambda p: dict(logit_scale=0.25, num_hidden_layers=p['N'], layer_types=mix(p, S, F), mlp_layer_types=sparse(p), num_experts=4, num_experts_per_tok=2, num_shared_experts=1, prefix_dense_intermediate_size=p['I'], intermediate_size=p['M']),
@@ -119,7 +119,7 @@ X.update({
     'exaone_moe': lambda p: dict(layer_types=mix(p, S, F), sliding_window_pattern=2, mlp_layer_types=sparse(p), first_k_dense_replace=1, num_experts=8, n_group=4, topk_group=2, num_shared_experts=1),
     'falcon': lambda p: dict(num_kv_heads=p['K'], new_decoder_architecture=True, ffn_hidden_size=p['I']),
     'falcon_h1': lambda p: dict(mamba(p), mamba_d_ssm=p['H'] * 2, lm_head_multiplier=0.5, embedding_multiplier=2.0, mlp_multipliers=[0.8, 0.6], key_multiplier=0.7, attention_out_multiplier=0.9, attention_in_multiplier=0.8, ssm_multipliers=[0.9, 0.8, 0.7, 0.6, 0.5], ssm_in_multiplier=1.1, ssm_out_multiplier=0.9),
-    'flex_olmo': lambda p: {},
+    'flex_olmo': lambda p: dict(intermediate_size=p['M']),
     'flint': lambda p: dict(num_experts=4, mlp_only_layers=[0], layer_types=mix(p, F, S)),
     'gemma': lambda p: dict(num_key_value_heads=p['K']),
     'gemma2': lambda p: dict(query_pre_attn_scalar=20, layer_types=mix(p, S, F), final_logit_softcapping=12.0, attn_logit_softcapping=6.0),
@@ -135,7 +135,7 @@ X.update({
     'gpt_neox': lambda p: dict(rope_parameters=rp(p, partial_rotary_factor=0.25)),
     'gpt_neox_japanese': lambda p: dict(intermediate_multiple_size=2),
     'gpt_oss': lambda p: dict(swiglu_limit=1.5, num_local_experts=4, num_experts_per_tok=2, intermediate_size=p['M'], layer_types=mix(p, S, F), rope_parameters=yarn(p, truncate=False)),
-    'gptj': lambda p: dict(n_positions=48, n_embd=p['H'], n_layer=p['N'], n_head=p['A'], rotary_dim=8 if p['H'] == 64 else 4),
+    'gptj': lambda p: dict(n_positions=48, n_inner=p['I'] if p['I'] < 48 else None, n_embd=p['H'], n_layer=p['N'], n_head=p['A'], rotary_dim=8 if p['H'] == 64 else 4),
     'granite': lambda p: dict(embedding_multiplier=3.0, logits_scaling=2.0, residual_multiplier=0.6, attention_multiplier=0.2),
     'granite_swa': lambda p: dict(embedding_multiplier=3.0, logits_scaling=2.0, residual_multiplier=0.6, attention_multiplier=0.2, layer_types=mix(p, F, S), layer_rope_theta=[p['TH'] * (1 + 3 * (i % 2)) for i in range(p['N'])]),
     'granitemoe': lambda p: dict(embedding_multiplier=3.0, logits_scaling=2.0, residual_multiplier=0.6, attention_multiplier=0.2, intermediate_size=p['M']),
@@ -341,7 +341,7 @@ GOLDEN2 = '''gemma2 gemma3_text qwen3_moe mixtral gpt_oss deepseek_v3 glm4 glm4_
 
 
 def main(what, *types):
-    p, every, folder = dict(models=(A, list(X), 'models'), small=(C, list(X), '../families'), wide=(dict(C, H=64), list(X), '../families'), golden=(A, GOLDEN, 'golden'), golden2=(B, GOLDEN2, 'golden2'))[what]
+    p, every, folder = dict(models=(A, list(X), 'models'), small=(C, list(X), '../families'), wide=(dict(C, H=64, I=24, M=8), list(X), '../families'), golden=(A, GOLDEN, 'golden'), golden2=(B, GOLDEN2, 'golden2'))[what]
     log = {}
     path = f'{HERE}/{folder}.json' if folder != '../families' else os.devnull
     if os.path.isfile(path):

@@ -1,0 +1,66 @@
+package families_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pecvt/pecvt/convert/families"
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/posenc"
+)
+
+// deltaConfig reads a golden's configuration with some keys changed.
+func deltaConfig(t *testing.T, name string, edit func(o *family.Object)) (*family.Model, error) {
+	t.Helper()
+	path := filepath.Join("..", "..", "testdata", "families", name, "config.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := object(t, string(text))
+	edit(o)
+	return families.FromConfig(&family.Config{Object: o, Path: path})
+}
+
+// Keys of published checkpoints that transformers 5 no longer writes.
+func TestDeltaNetOlder(t *testing.T) {
+	newer, err := deltaConfig(t, "qwen3_next", func(*family.Object) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	older, err := deltaConfig(t, "qwen3_next", func(o *family.Object) {
+		o.Delete("layer_types")
+		o.Set("full_attention_interval", 2)
+		o.Delete("rope_parameters")
+		o.Set("rope_theta", 500)
+		o.Set("partial_rotary_factor", 0.5)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, delta := older.Blocks[0].Mixer.(*family.DeltaNet); !delta || older.Blocks[1].Attn() == nil {
+		t.Errorf("layers are %T and %T", older.Blocks[0].Mixer, older.Blocks[1].Mixer)
+	}
+	if diff := cmp.Diff(newer.Blocks, older.Blocks); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDeltaNetRefused(t *testing.T) {
+	for name, edit := range map[string]func(o *family.Object){
+		"type":       func(o *family.Object) { o.Set("layer_types", []string{"conv", "full_attention"}) },
+		"activation": func(o *family.Object) { o.Set("hidden_act", "gelu") },
+		"gate":       func(o *family.Object) { o.Set("attn_output_gate", false) },
+	} {
+		if _, err := deltaConfig(t, "qwen3_5_text", edit); !errors.Is(err, posenc.ErrUnsupported) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := deltaConfig(t, "qwen3_5_text", func(o *family.Object) { o.Set("linear_num_value_heads", 3) }); err == nil {
+		t.Error("3 value heads share 2 key heads")
+	}
+}

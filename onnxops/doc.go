@@ -40,6 +40,8 @@
 //	past_state.N.recurrent     [batch, heads, key size, value size]  the state of a
 //	                           gated delta net; its window has the channels of its
 //	                           queries, keys and values
+//	past_state.N.recurrent     [batch, heads, head size, state size]  that of a Mamba 2
+//	                           layer; its window has those of x, B and C
 //
 // with outputs present.N.name and present_state.N.name, in the inputs' order.
 // What is in a cache is never written again. Sums and shifts step over padding,

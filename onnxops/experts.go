@@ -14,7 +14,7 @@ import (
 // that the work is that of the experts chosen: an expert that no token chose has a
 // piece of no rows. Then the rows go back to their places.
 func (e *emitter) experts(at func(place string) string, m *family.Experts, x, residual *graph.Value) *graph.Value {
-	g, k, n := e.g, m.Router.TopK, len(m.Each)
+	g, k, n := e.g, m.Router.TopK, len(m.Each)+m.Identity
 	op := func(name, op string, in ...*graph.Value) *graph.Value {
 		return g.Op(op, names.Node(at(names.Chosen)+name, op), in)
 	}

@@ -24,6 +24,7 @@ type emitter struct {
 
 	ids, mask           *graph.Value // inputs
 	positions           *graph.Value // inside the tables; nil with AttentionORT
+	shortcut            *graph.Value // what joins the stream with the next block's output
 	lengths             *graph.Value // the vector [batch, sequence]
 	inside              *graph.Value // which positions are inside the tables, see guard.go
 	marks               *graph.Value // the past values of the layer that marks them
@@ -44,7 +45,7 @@ type emitter struct {
 
 // emitted are the parts of a model, beyond llama's, that a graph is made for.
 // What one form alone lacks is in expressible.
-var emitted = family.Settled()
+var emitted = append(family.Settled(), family.ShortcutExperts, family.IdentityExperts, family.ScaledLatents)
 
 // Export returns the model as an ONNX graph. src is the store that m was loaded
 // from; with WeightsExternal its files' names and offsets go into the

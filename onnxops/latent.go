@@ -18,6 +18,7 @@ func (e *emitter) latentHeads(l *layer, turns func() turning) (q, k, v *graph.Va
 		l.latents[names.Q] = e.norm(l.at(family.AtQLatent), e.linear(l.at(family.AtQDown), l.x, *m.QDown), m.QNorm)
 	}
 	kv := e.norm(l.at(family.AtKVLatent), e.linear(l.at(family.AtKVDown), l.x, m.KVDown), m.KVNorm)
+	kv = e.scaled(names.Node(l.at(names.KVScaled), "Mul"), kv, m.KVScale)
 	l.latents[names.K], l.latents[names.V] = kv, kv
 	q = e.headPart(l, names.Q, a.Heads, a.Q, nil, nil, turns)
 	k = e.sharedKeys(l, turns())

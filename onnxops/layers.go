@@ -19,8 +19,16 @@ func (e *emitter) block(i int, b *family.Block, x *graph.Value) *graph.Value {
 	if b.Parallel {
 		in = x
 	}
+	if e.shortcut != nil {
+		h = e.g.Op("Add", names.Node(at(names.Shortcut), "Add"), []*graph.Value{h, e.shortcut})
+		e.shortcut = nil
+	}
 	return e.joined(at(names.Output), h, b.ResidualScale, at(family.AtMLPOut), b.MLPOutNorm, func(onto *graph.Value) *graph.Value {
-		return e.feedForward(at, b, e.norm(at(family.AtMLPNorm), in, b.MLPNorm), onto)
+		normed := e.norm(at(family.AtMLPNorm), in, b.MLPNorm)
+		if b.Shortcut != nil {
+			e.shortcut = e.experts(at, b.Shortcut, normed, nil)
+		}
+		return e.feedForward(at, b, normed, onto)
 	})
 }
 

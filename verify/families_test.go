@@ -57,6 +57,7 @@ var withoutForm = map[string]string{
 	"deepseek_v32":       onnxops.AttentionORT,
 	"glm_moe_dsa":        onnxops.AttentionORT,
 	"glm_moe_dsa-shared": onnxops.AttentionORT,
+	"longcat_flash":      onnxops.AttentionORT,
 }
 
 // lengthOf is the length of the tables of a family's graphs: indexers of keys leave 64
@@ -127,7 +128,7 @@ func TestFamilies(t *testing.T) {
 // held against their source. The others are converted by make families.
 func TestRewritesOfFamilies(t *testing.T) {
 	runtimePresent(t)
-	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "qwen3_5_text", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "granite_swa", "deepseek_v2-groups", "minicpm3-factors", "stablelm-qknorm", "llama4_text", "glm_moe_dsa-shared", "phimoe", "dbrx", "modernbert-decoder"} { // one of each part
+	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "qwen3_5_text", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "granite_swa", "deepseek_v2-groups", "minicpm3-factors", "stablelm-qknorm", "llama4_text", "glm_moe_dsa-shared", "phimoe", "dbrx", "modernbert-decoder", "longcat_flash"} { // one of each part
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := conversion{model: "families/" + name, to: "hope", maxLength: lengthOf(name)}

@@ -133,6 +133,10 @@ func TestLatentFamilies(t *testing.T) {
 		{"deepseek_v2", []string{"scoring_func", `"sigmoid"`}, "scoring_func"},
 		{"deepseek_v2", []string{"n_group", "3", "topk_group", "null"}, ""}, // greedy has no groups
 		{"sarvam_mla", []string{"head_dim", "20"}, "head_dim"},
+		{"longcat_flash", []string{"router_bias", "true"}, "router_bias"},
+		{"longcat_flash", []string{"zero_expert_type", `"zero"`}, "zero_expert_type"},
+		{"longcat_flash", []string{"mla_scale_q_lora", "false"}, "mla_scale_q_lora"},
+		{"longcat_flash", []string{"norm_topk_prob", "true"}, "norm_topk_prob"},
 	} {
 		m, err := edited(t, c.dir, func(o *family.Config) {
 			for i := 0; i < len(c.keys); i += 2 {
@@ -227,6 +231,39 @@ func TestSharedChoices(t *testing.T) {
 			if (a.Indexer == nil) != c.want[i] || a.Selects != 64 {
 				t.Errorf("%q: layer %d: indexer %v, %d keys", c.keys, i, a.Indexer != nil, a.Selects)
 			}
+		}
+	}
+}
+
+// A layer of LongCat Flash is two blocks; its published configuration spells some sizes
+// otherwise, and an absent or null number of experts that pass on their input is the
+// class's, or none.
+func TestLongCat(t *testing.T) {
+	m, err := edited(t, "longcat_flash", func(o *family.Config) {
+		set(o, "zero_expert_type", `"identity"`, "attention_method", `"MLA"`, "mla_scale_q_lora", "true", "mla_scale_kv_lora", "true", "router_bias", "false", "num_hidden_layers", "4")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Blocks) != 4 {
+		t.Fatalf("%d blocks: want 4", len(m.Blocks))
+	}
+	for i, b := range m.Blocks {
+		if (b.Shortcut != nil) != (i%2 == 0) || b.MLP() == nil {
+			t.Errorf("block %d: a shortcut: %v", i, b.Shortcut != nil)
+		}
+	}
+	if x := m.Blocks[2].Shortcut; x.Identity != 2 || x.Router.Linear.Weight.Shape[0] != 6 || m.Blocks[3].Attn().O.Weight.Tensor != "model.layers.1.self_attn.1.o_proj.weight" {
+		t.Errorf("%d experts pass on their input, of %d; %s", x.Identity, x.Router.Linear.Weight.Shape[0], m.Blocks[3].Attn().O.Weight.Tensor)
+	}
+	for text, want := range map[string]int{"null": 0, "": 256} {
+		m, err := edited(t, "longcat_flash", func(o *family.Config) {
+			if o.Delete("zero_expert_num"); text != "" {
+				set(o, "zero_expert_num", text)
+			}
+		})
+		if err != nil || m.Blocks[0].Shortcut.Identity != want {
+			t.Errorf("zero_expert_num %q: %v: want %d", text, err, want)
 		}
 	}
 }

@@ -58,6 +58,7 @@ var table = []family.Spec{
 	axK1,
 	deepseekV32,
 	glmMoEDSA,
+	longcatFlash,
 	miniCPM3,
 	stablelm,
 	starcoder2,

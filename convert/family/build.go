@@ -157,6 +157,9 @@ func (b *builder) block(pos Position, window int) Block {
 	if b.spec.SharedNorm {
 		block.MLPNorm = norm(b.n.AttnNorm)
 	}
+	if b.spec.Halves && b.layer%2 == 0 {
+		block.Shortcut = b.experts(b.spec.Experts)
+	}
 	return block
 }
 
@@ -271,7 +274,12 @@ func (b *builder) xielu() *XIELU {
 }
 
 func (b *builder) name(template string) string {
-	return strings.ReplaceAll(template, "{i}", strconv.Itoa(b.layer))
+	layer := b.layer
+	if b.spec.Halves {
+		template = strings.ReplaceAll(template, "{j}", strconv.Itoa(layer%2))
+		layer /= 2
+	}
+	return strings.ReplaceAll(template, "{i}", strconv.Itoa(layer))
 }
 
 func (b *builder) has(rule Rule) bool {

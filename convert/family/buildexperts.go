@@ -9,14 +9,14 @@ import (
 
 // feedForward is the layer's MLP, or its mixture of experts.
 func (b *builder) feedForward() Branch {
-	if x := b.spec.Experts; x != nil && !b.dense[b.layer] {
+	if x := b.spec.Experts; x != nil && !b.dense[b.layer] && !b.spec.Halves {
 		return b.experts(x)
 	}
 	return b.mlp()
 }
 
 // experts makes the layer's mixture.
-func (b *builder) experts(x *ExpertsRule) Branch {
+func (b *builder) experts(x *ExpertsRule) *Experts {
 	r := b.r
 	count, k, inner := r.Size(x.Count...), b.topK(x), int64(r.Size(x.Inner...))
 	router := Router{Score: x.Score, TopK: k, Normalise: b.has(x.Normalise), Scale: 1}
@@ -26,7 +26,11 @@ func (b *builder) experts(x *ExpertsRule) Branch {
 	if x.Scale != "" && r.Present([]string{x.Scale}) != "" {
 		router.Scale = r.Float(x.Scale)
 	}
-	if r.Err == nil && (k > count || count > 1<<12) {
+	identity := 0
+	if x.Identity != "" && string(r.C.Raw(x.Identity)) != "null" { // null is none
+		identity = r.SizeOrZero(x.Identity, x.IdentityDefault)
+	}
+	if r.Err == nil && (k > count+identity || identity > 1<<12 || count > 1<<12) {
 		r.Fail(fmt.Errorf("%s is %d and %s is %d: no model chooses so", r.Present(x.TopK), k, r.Present(x.Count), count))
 	}
 	if x.Groups != "" {
@@ -35,12 +39,12 @@ func (b *builder) experts(x *ExpertsRule) Branch {
 	if r.Err != nil {
 		return &Experts{}
 	}
-	router.Linear = b.linear(b.n.Router, x.RouterBias, int64(count), b.hidden)
+	router.Linear = b.linear(b.n.Router, x.RouterBias, int64(count+identity), b.hidden)
 	if b.n.Correction != "" {
-		w := whole(b.name(b.n.Correction), int64(count))
+		w := whole(b.name(b.n.Correction), int64(count+identity))
 		router.Correction = &w
 	}
-	e := &Experts{Router: router, OnInput: x.OnInput, Each: make([]MLP, count)}
+	e := &Experts{Router: router, Identity: identity, OnInput: x.OnInput, Each: make([]MLP, count)}
 	for i := range e.Each {
 		e.Each[i] = b.expert(i, int64(count), inner)
 	}

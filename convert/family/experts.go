@@ -14,9 +14,11 @@ import (
 // With OnInput an expert's weight multiplies what it reads and not what it makes:
 // Σ_e Each_e(w_e x).
 type Experts struct {
-	Router     Router
-	OnInput    bool
-	Each       []MLP
+	Router  Router
+	OnInput bool
+	Each    []MLP
+	// Identity counts the experts behind Each that pass on their input.
+	Identity   int
 	Shared     *MLP
 	SharedGate *Linear
 	Scale      float64
@@ -57,6 +59,9 @@ func (x *Experts) Parts() []Part {
 			{Name: "scale", One: &r.Scale}, {Name: "factor", One: &x.Scale}}}
 	if x.OnInput {
 		self.Features = append(self.Features, ScaledInputs)
+	}
+	if x.Identity > 0 {
+		self.Features = append(self.Features, IdentityExperts)
 	}
 	if r.Correction != nil {
 		self.Weights = []Role{{"correction", r.Correction}}
@@ -141,6 +146,10 @@ type ExpertsRule struct {
 	// Step and Only: every so many layers there is a mixture, but in those listed.
 	Types, First, Listed, Step, Only string
 	FirstDefault                     int
+	// Identity is the key of how many experts pass on their input, IdentityDefault
+	// their number where it is absent.
+	Identity        string
+	IdentityDefault int
 	// MayMiss: a checkpoint without the correction has none.
 	MayMiss bool
 }
@@ -151,7 +160,7 @@ func (x *ExpertsRule) keys() []string {
 		return nil
 	}
 	return slices.Concat(x.Count, x.TopK, x.Inner, []string{x.Normalise.Key, x.Normalise.Older, x.Scale, x.Groups, x.KeptGroups,
-		x.Shared, x.SharedInner, x.Types, x.First, x.Listed, x.Step, x.Only})
+		x.Shared, x.SharedInner, x.Identity, x.Types, x.First, x.Listed, x.Step, x.Only})
 }
 
 // dense says which layers have an MLP in place of a mixture.

@@ -65,13 +65,16 @@ const (
 	AttentionSinks    Feature = "attention sinks"
 	ClampedGates      Feature = "clamped gates"
 	ScaledValues      Feature = "values times a factor"
+	ShortcutExperts   Feature = "a mixture of experts that joins the stream a block later"
+	IdentityExperts   Feature = "experts that pass on their input"
+	ScaledLatents     Feature = "latents times a factor"
 	SparseIndexers    Feature = "a sparse attention indexer"
 	ScaledWeights     Feature = "weights with scales in tensors of their own"
 )
 
 // Named lists the features that have a name here. What else a model has is of
 // parts that nothing computes.
-func Named() []Feature { return Settled() }
+func Named() []Feature { return append(Settled(), ShortcutExperts, IdentityExperts, ScaledLatents) }
 
 // Settled lists the features that all know who compute, emit, rewrite or check a
 // model. A new one is named first in the list of each that learns it, beside these,

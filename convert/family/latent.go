@@ -1,5 +1,7 @@
 package family
 
+import "math"
+
 // Latent makes attention multi-head latent attention (MLA, arXiv 2405.04434). With
 // x the layer's input and T = Turned the first T coordinates of a head, which are
 // those that turn,
@@ -16,6 +18,8 @@ type Latent struct {
 	KVDown, KTurned Linear // (rank, hidden) and (Turned, hidden)
 	KVNorm          *Norm
 	Turned          int
+	// KVScale multiplies the normalised latent of keys and values; 0 is none.
+	KVScale float64
 }
 
 // LatentRule names the keys of latent attention's sizes by their usual spellings:
@@ -26,6 +30,9 @@ type LatentRule struct {
 	QRank, Rank, Still, Turned, Value int
 	// Eps is ε of the norms of latents; 0 is that of the other norms.
 	Eps float64
+	// Scaled: normalised latents are multiplied by the root of the hidden size over
+	// their rank. That of queries goes into the scale of scores.
+	Scaled bool
 	// Joined: head_dim may be the rank and the turned size together.
 	Joined bool
 	// Bias says whether QDown and KVDown have a bias.
@@ -114,6 +121,12 @@ func (b *builder) latents(a *Attention) {
 	a.Latent, a.VDim = l, s.value
 	b.indexer(a)
 	a.Scale *= b.scoreFactor
+	if b.spec.Latent.Scaled {
+		l.KVScale = math.Sqrt(float64(b.hidden) / float64(rank))
+		if s.qRank > 0 {
+			a.Scale *= math.Sqrt(float64(b.hidden) / float64(s.qRank))
+		}
+	}
 }
 
 func (l *Latent) parts(list *rawParts) {

@@ -90,6 +90,9 @@ type Block struct {
 	// outputs are added, Mixer's times MixerScale, 0 for none. Nil is none.
 	Second     Branch
 	MixerScale float64
+	// Shortcut is a mixture beside FeedForward that reads the same, and whose output
+	// joins the stream with that of the next block; nil in most families.
+	Shortcut *Experts
 	// ResidualScale multiplies what a branch adds to the stream; 0 is none.
 	ResidualScale float64
 	// Beside are parts that have no field here: of a layer that holds what nothing

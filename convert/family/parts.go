@@ -196,6 +196,9 @@ func (l *partList) block(m *Model, i int) {
 	if a := b.Attn(); a != nil && a.Rotary.Dim > 0 && m.Rope.Type == "" {
 		layer.Features = append(layer.Features, SpectraPerLayer)
 	}
+	if b.Shortcut != nil {
+		layer.Features = append(layer.Features, ShortcutExperts)
+	}
 	layer.number("residual scale", &b.ResidualScale, ScaledBranches)
 	if b.Second != nil {
 		layer.Features = append(layer.Features, SideMixers)
@@ -210,6 +213,9 @@ func (l *partList) block(m *Model, i int) {
 	l.norm(AtAttnOut, b.AttnOutNorm)
 	l.norm(AtMLPNorm, b.MLPNorm)
 	l.add(b.FeedForward.Parts()...)
+	if b.Shortcut != nil {
+		l.add(b.Shortcut.Parts()...)
+	}
 	l.norm(AtMLPOut, b.MLPOutNorm)
 	l.add(b.Beside...)
 }
@@ -242,6 +248,9 @@ func (m *Model) Clone() *Model {
 		b.Mixer, b.FeedForward = b.Mixer.Copy(), b.FeedForward.Copy()
 		if b.Second != nil {
 			b.Second = b.Second.Copy()
+		}
+		if b.Shortcut != nil {
+			b.Shortcut = b.Shortcut.Copy().(*Experts)
 		}
 		for _, n := range []**Norm{&b.AttnNorm, &b.AttnOutNorm, &b.MLPNorm, &b.MLPOutNorm} {
 			*n = (*n).copied()

@@ -34,6 +34,9 @@ func (a *Attention) Parts() []Part {
 	if a.Sinks != nil {
 		self.Weights, self.Features = []Role{{"sinks", a.Sinks}}, append(self.Features, AttentionSinks)
 	}
+	if a.Latent != nil {
+		self.number("latent scale", &a.Latent.KVScale, ScaledLatents)
+	}
 	l := rawParts{self}
 	if a.Phase != nil {
 		l.linear(AtPhaseGate, &a.Phase.Gate)

@@ -44,6 +44,9 @@ func readSizes(r *Reader, spec Spec, m *Model) sizes {
 	}
 	m.Tied = r.BoolOr(spec.Tied, "tie_word_embeddings")
 	s := sizes{layers: r.Size(k.Layers...), heads: r.Size(k.Heads...)}
+	if spec.Halves {
+		s.layers *= 2
+	}
 	if s.kv = r.SizeOr(s.heads, k.KVHeads...); spec.OneKV {
 		s.kv = 1
 	}

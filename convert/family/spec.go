@@ -77,6 +77,9 @@ type Spec struct {
 	// the same norm of it.
 	Parallel   Rule
 	SharedNorm bool
+	// Halves: a stored layer, "{i}", is two blocks, "{j}": the first one's mixture
+	// stands beside its MLP (Block.Shortcut).
+	Halves bool
 	// Conv says which layers have a short convolution in the place of attention;
 	// the zero value is none.
 	Conv ConvRule

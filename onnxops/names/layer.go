@@ -21,6 +21,9 @@ const (
 	DeltaContext = "delta/context" // what it makes
 	DeltaGated   = "delta/gated"   // that, normalised and times its gate
 	Chosen       = "mlp/experts"   // the sum of the experts that were chosen
+
+	KVScaled = "attn/kv_latent_scaled" // the latent of keys and values times its factor
+	Shortcut = "mlp/shortcut"          // the stream and the mixture of the block before
 )
 
 // LogitsTap is the reference's name of the logits.

@@ -171,6 +171,12 @@ func familyMutants() []Mutant {
 		inFiles("fewer-keys-are-chosen", "deepseek-v32", "layers choose 32 keys, and the graph holds 64 positions", func(f *Folder) {
 			f.config("\"index_topk\": 64", "\"index_topk\": 32")
 		}).still("up to 32 tokens all keys are chosen all the same"),
+		inGraph("shortcut-missing", "longcat", "the mixture of a layer's first block never joins the stream", func(g *Graph) { g.bypass("/layers.1/mlp/shortcut/Add") }),
+		inGraph("latent-unscaled", "longcat", "the latent of keys and values lacks its factor", func(g *Graph) { g.bypass("/layers.2/attn/kv_latent_scaled/Mul") }),
+		inGraph("identity-expert-computes", "longcat", "experts that pass on their input give that of the expert before", func(g *Graph) {
+			n := g.node("/layers.0/mlp/experts/join/Concat")
+			n.Input[4], n.Input[5] = n.Input[5], n.Input[4]
+		}),
 		inGraph("experts-unscaled", "glm4-moe", "the experts' weights lack their factor", func(g *Graph) { g.bypass("/layers.1/mlp/router/scaled/Mul") }),
 		inGraph("shared-expert-missing", "glm4-moe", "the shared expert is not added", func(g *Graph) { g.bypass("/layers.1/mlp/experts/shared/Add") }),
 		inGraph("far-experts-count", "phimoe", "the first expert weighs by the sum over all experts", func(g *Graph) {

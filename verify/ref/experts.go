@@ -41,7 +41,9 @@ func (p *pass[T]) experts(ctx context.Context, m *family.Experts, at func(place 
 				list[i].weight = 1
 			}
 		}
-		if err := p.mlp(ctx, &m.Each[e], in, out, len(list), func(string, []T, int) {}); err != nil {
+		if e >= len(m.Each) { // one that passes on its input
+			copy(out, in)
+		} else if err := p.mlp(ctx, &m.Each[e], in, out, len(list), func(string, []T, int) {}); err != nil {
 			return fmt.Errorf("expert %d: %w", e, err)
 		}
 		for i, c := range list {

@@ -53,6 +53,10 @@ func (p *pass[T]) latents(ctx context.Context, a *family.Attention, at func(plac
 	if from.kv, err = latent(&l.KVDown, l.KVNorm, family.AtKVDown, family.AtKVLatent); err != nil {
 		return from, nil, err
 	}
+	if l.KVScale != 0 {
+		scale(from.kv, l.KVScale)
+		p.tap(at(names.KVScaled), from.kv, int(l.KVDown.Weight.Shape[0]))
+	}
 	slice, err = down(&l.KTurned, family.AtKTurned)
 	return from, slice, err
 }

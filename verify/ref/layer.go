@@ -16,6 +16,7 @@ type pass[T Float] struct {
 	out         *OutputOf[T]
 	work        *scratch[T]
 	x           []T // the residual stream, (B, S, hidden)
+	shortcut    []T // what joins it with the next block's output; nil is nothing
 	done, total int
 }
 
@@ -34,6 +35,9 @@ func (p *pass[T]) tap(name string, values []T, last ...int) {
 
 // keep stores the residual stream as hidden state i.
 func (p *pass[T]) keep(i int) {
+	if i > 0 && p.model.Blocks[i-1].Shortcut != nil {
+		return // half of a stored layer
+	}
 	if p.opts.KeepHidden && i < len(p.model.Blocks) {
 		p.out.Hidden = append(p.out.Hidden, append([]T(nil), p.x...))
 	}
@@ -100,6 +104,14 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 	if err := p.placedNorm(at(family.AtMLPNorm), b.MLPNorm, residual, normed); err != nil {
 		return err
 	}
+	joins := p.shortcut // of the block before
+	p.shortcut = nil
+	if b.Shortcut != nil {
+		p.shortcut = make([]T, n)
+		if err := p.experts(ctx, b.Shortcut, at, normed, p.shortcut); err != nil {
+			return err
+		}
+	}
 	mlp := normed // down's input is the inner activation: its output may land here
 	if err := p.feedForward(ctx, b, at, normed, mlp); err != nil {
 		return err
@@ -112,6 +124,9 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 		add(p.x, attn)
 	}
 	add(p.x, mlp)
+	if joins != nil {
+		add(p.x, joins)
+	}
 	p.tap(at(names.Output), p.x, h)
 	return nil
 }

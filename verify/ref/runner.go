@@ -71,7 +71,8 @@ type OutputOf[T Float] struct {
 	Final []T
 	// Hidden, if asked for, has one (B, Seq, hidden) slice per layer and one
 	// more: 0 is the embedding (after its norm), i the output of layer i, and the last one has
-	// passed the final norm.
+	// passed the final norm. A block with a shortcut has none, as it is half of a
+	// layer.
 	Hidden [][]T
 	// Cache holds the past and the current tokens.
 	Cache *CacheOf[T]
@@ -126,7 +127,7 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/attn/gated       (B, S, heads, head size): the output times its gate
 //	/layers.i/attn/o_proj      (B, S, hidden)
 //	/layers.i/attn/q_down_proj     (B, S, rank), and q_latent_norm: latent attention's
-//	/layers.i/attn/kv_down_proj    (B, S, rank), and kv_latent_norm
+//	/layers.i/attn/kv_down_proj    (B, S, rank), and kv_latent_norm, kv_latent_scaled
 //	/layers.i/attn/k_turned_proj   (B, S, turned): the slice that all keys share
 //	/layers.i/attn/k_joined        (B, S, heads, head size): it, and k_proj of each head
 //	/layers.i/conv/in_proj     (B, S, 3·hidden), in the place of attention's
@@ -175,7 +176,7 @@ func (r *RunnerOf[T]) Forward(ctx context.Context, input InputOf[T], opts Option
 
 // known are the parts of a model, beyond llama's, that are computed; a new one
 // must not be passed over.
-var known = append(family.Settled(), family.ScaledWeights)
+var known = append(family.Settled(), family.ShortcutExperts, family.IdentityExperts, family.ScaledLatents, family.ScaledWeights)
 
 func (r *RunnerOf[T]) forward(ctx context.Context, input InputOf[T], opts OptionsOf[T]) (*OutputOf[T], error) {
 	m := r.model

@@ -43,6 +43,16 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 	g, at := e.g, func(place string) string { return names.Layer(i, place) }
 	l := &layer{i: i, prefix: at(family.AtAttn), attn: a, x: x}
 	q, k, v := e.heads(l)
+	if a.KVLayer != nil {
+		kv := e.kept[*a.KVLayer]
+		if kv == nil {
+			g.Fail(fmt.Errorf("layer %d meets keys and values of layer %d, which has none before it", i, *a.KVLayer))
+			return x
+		}
+		name := at(names.Attention)
+		y := g.Op("Attention", name, []*graph.Value{q, kv[0], kv[1], e.scoreMask(a.Window)}, scoreAttrs(a)...)
+		return e.attended(l, y, residual)
+	}
 	add := e.bias(l)
 	q, k = e.widened(at(names.Q.Heads()), q, add.query), e.widened(at(names.K.Heads()), k, add.key)
 	mask := e.maskOf(a)
@@ -62,7 +72,16 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 	}
 	made := g.Add(graph.Node{Op: "Attention", Name: name, In: in, Out: out, Attrs: scoreAttrs(a)})
 	e.presents = append(e.presents, made[1:]...)
-	y := made[0]
+	if len(made) == 3 {
+		e.kept[i] = made[1:]
+	}
+	return e.attended(l, made[0], residual)
+}
+
+// attended emits residual + O of what the heads read, (batch, heads, sequence, head
+// size), normalised and gated.
+func (e *emitter) attended(l *layer, y, residual *graph.Value) *graph.Value {
+	g, a, at := e.g, l.attn, l.at
 	over := a.HeadNorm != nil && a.HeadNorm.Size != a.VDim // all heads together
 	if !over {
 		y = e.norm(at(family.AtHeadNorm), y, a.HeadNorm)
@@ -72,7 +91,7 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 	if over {
 		y = e.norm(at(family.AtHeadNorm), y, a.HeadNorm)
 	}
-	return e.linearOnto(at(family.AtO), residual, e.outGate(i, a, x, y), a.O)
+	return e.linearOnto(at(family.AtO), residual, e.outGate(l.i, a, l.x, y), a.O)
 }
 
 // scoreAttrs are the attributes of both operators that say how scores are made.

@@ -51,7 +51,7 @@ func (e *emitter) flatHeads(layer int, a *family.Attention, x *graph.Value) (q, 
 	flat := func(width int) *graph.Value {
 		return e.shape(names.FlatShape(width), int64(width))
 	}
-	apart := e.opts.Linear == LinearMatMul || a.QNorm != nil || a.KNorm != nil || a.Clip != 0 || a.ValueScale != 0 || a.QueryScale != nil || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
+	apart := e.opts.Linear == LinearMatMul || a.QNorm != nil || a.KNorm != nil || a.VNorm != nil || a.Clip != 0 || a.ValueScale != 0 || a.QueryScale != nil || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
 	if !apart {
 		return e.packedHeads(layer, a, x, flat), nil, nil
 	}
@@ -73,7 +73,7 @@ func (e *emitter) flatHeads(layer int, a *family.Attention, x *graph.Value) (q, 
 		}
 		return v
 	}
-	return heads(names.Q, a.Heads, a.Q, a.QNorm), heads(names.K, a.KVHeads, a.K, a.KNorm), heads(names.V, a.KVHeads, a.V, nil)
+	return heads(names.Q, a.Heads, a.Q, a.QNorm), heads(names.K, a.KVHeads, a.K, a.KNorm), heads(names.V, a.KVHeads, a.V, a.VNorm)
 }
 
 // packedHeads is the form of flatHeads with one Gemm.

@@ -32,6 +32,9 @@ type emitter struct {
 	lastKey, totalInt32 *graph.Value // for GroupQueryAttention
 	rowTotal            *graph.Value // (batch): tokens of a row, the past's among them
 
+	kept        map[int][]*graph.Value // keys and values of a layer, the past's among them
+	layerInputs *graph.Value           // (batch*sequence, layers, size): embeddings by layer
+
 	consts       map[string]*graph.Value
 	named        map[string]int // how often coordinates took a name
 	rotaries     []table
@@ -81,6 +84,7 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 	x := e.embed(table)
 	x = e.scaled(names.EmbedScaled, x, m.EmbedScale)
 	x = e.norm(names.Outside(family.AtEmbedNorm), x, m.EmbedNorm)
+	e.byLayer(m, x)
 	for i := range m.Blocks {
 		x = e.block(i, &m.Blocks[i], x)
 	}
@@ -139,7 +143,7 @@ func newEmitter(src store.Store, opts Options) *emitter {
 		}
 	}
 	e := &emitter{
-		g: g, opts: opts, consts: map[string]*graph.Value{}, named: map[string]int{}, masks: map[int]*graph.Value{},
+		g: g, opts: opts, consts: map[string]*graph.Value{}, named: map[string]int{}, masks: map[int]*graph.Value{}, kept: map[int][]*graph.Value{},
 		weights: &initializers{g: g, src: src, mode: opts.Weights, folder: opts.Folder, cache: map[string]*graph.Value{}},
 	}
 	g.DefineSum(graph.Sym(names.TotalLength), graph.Sym(names.PastLength), graph.Sym(names.Sequence))

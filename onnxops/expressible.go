@@ -26,6 +26,9 @@ func (e *emitter) expressible(a *family.Attention) error {
 	if a.Cap > 0 && a.Bias != nil { // lowered coordinates would be summed before the cap
 		return unsupported("a bias beside a cap on scores, which comes before it; convert without a graph (" + hint.NoGraph + ")")
 	}
+	if a.KVLayer != nil && (a.Bias != nil || a.Phase != nil || a.Sinks != nil) {
+		return unsupported("a bias, a contextual phase or sinks on keys of another layer; convert without a graph (" + hint.NoGraph + ")")
+	}
 	if n := a.HeadNorm; n != nil && n.Size != a.VDim && n.Size != a.Heads*a.VDim {
 		return unsupported("a norm of %d numbers over %d heads' outputs of %d: expected one head or all of them", n.Size, a.Heads, a.VDim)
 	}
@@ -45,6 +48,7 @@ func fitsGroupQuery(a *family.Attention) error {
 		has  bool
 		name string
 	}{
+		{a.KVLayer != nil, "keys and values of another layer"},
 		{a.Latent != nil, "keys that share a slice"},
 		{a.Spectra != nil, "spectra per head"},
 		{a.Phase != nil, "a contextual phase"},

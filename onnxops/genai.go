@@ -170,6 +170,9 @@ func oneHeadSize(m *family.Model) error {
 		if b == nil {
 			return unsupported("onnx: layer %d has no attention: "+GenAIFile+" tells of keys and values in every layer", i)
 		}
+		if b.KVLayer != nil {
+			return unsupported("onnx: layer %d meets the keys and values of layer %d: "+GenAIFile+" tells of a cache in every layer", i, *b.KVLayer)
+		}
 		if a == nil || b.Heads != a.Heads || b.KVHeads != a.KVHeads || b.QKDim != a.QKDim {
 			return unsupported("onnx: layer %d has other heads than layer 0: "+GenAIFile+" has one number for all", i)
 		}

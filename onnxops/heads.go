@@ -43,8 +43,11 @@ func (e *emitter) heads(l *layer) (q, k, v *graph.Value) {
 		return e.latentHeads(l, turns)
 	}
 	q = e.headPart(l, names.Q, a.Heads, a.Q, nil, a.QNorm, turns)
+	if a.KVLayer != nil {
+		return q, nil, nil
+	}
 	k = e.headPart(l, names.K, a.KVHeads, a.K, a.KShift, a.KNorm, turns)
-	v = e.headPart(l, names.V, a.KVHeads, a.V, a.VShift, nil, func() turning { return turning{} })
+	v = e.headPart(l, names.V, a.KVHeads, a.V, a.VShift, a.VNorm, func() turning { return turning{} })
 	return q, k, v
 }
 
@@ -72,7 +75,7 @@ func (e *emitter) headPart(l *layer, side names.Side, n int, w family.Linear, s 
 	if s != nil {
 		v = e.shift(l, side, s, v)
 	}
-	after := norm != nil && a.NormAfter
+	after := norm != nil && a.NormAfter && side != names.V
 	if norm != nil && !after && !over {
 		v = e.norm(l.at(side.Norm()), v, norm)
 	}

@@ -23,13 +23,20 @@ func (e *emitter) block(i int, b *family.Block, x *graph.Value) *graph.Value {
 		h = e.g.Op("Add", names.Node(at(names.Shortcut), "Add"), []*graph.Value{h, e.shortcut})
 		e.shortcut = nil
 	}
-	return e.joined(at(names.Output), h, b.ResidualScale, at(family.AtMLPOut), b.MLPOutNorm, func(onto *graph.Value) *graph.Value {
+	y := e.joined(at(names.AfterMLP(b)), h, b.ResidualScale, at(family.AtMLPOut), b.MLPOutNorm, func(onto *graph.Value) *graph.Value {
 		normed := e.norm(at(family.AtMLPNorm), in, b.MLPNorm)
 		if b.Shortcut != nil {
 			e.shortcut = e.experts(at, b.Shortcut, normed, nil)
 		}
 		return e.feedForward(at, b, normed, onto)
 	})
+	if b.PerLayer != nil {
+		y = e.perLayer(i, b, y)
+	}
+	if b.Scalar != nil {
+		y = e.g.Op("Mul", names.Node(at(names.Output), "Mul"), []*graph.Value{y, e.weights.float32(*b.Scalar)})
+	}
+	return y
 }
 
 // mixers emits residual + what the layer's mixer, or two side by side, make of x.

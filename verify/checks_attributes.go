@@ -139,6 +139,11 @@ func (s *session) wantedAttributes() (want map[string]numbers, nodes [][]string)
 			must(names.Node(names.HeadAct, "Gelu"), numbers{"approximate": approximate})
 		}
 	}
+	for i := range s.model.Blocks {
+		if p := s.model.Blocks[i].PerLayer; p != nil && p.Act == "gelu_tanh" {
+			must(names.Node(names.Layer(i, names.PerLayerAct), "Gelu"), numbers{"approximate": "tanh"})
+		}
+	}
 	return want, nodes
 }
 
@@ -174,6 +179,9 @@ func (s *session) wantedOfAttention(layer int, a *family.Attention, want map[str
 		return
 	}
 	for _, side := range []names.Side{names.Q, names.K} {
+		if side == names.K && a.KVLayer != nil {
+			continue // another layer's
+		}
 		must(names.Layer(layer, side.Heads())+names.Rotation, turned)
 	}
 }

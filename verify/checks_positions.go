@@ -155,7 +155,7 @@ const maxSweepBytes = 32 << 20
 func (s *session) pastBytes(n int) int {
 	bytes := 0
 	for _, a := range s.model.Attentions() {
-		bytes += 8 * a.KVHeads * (a.QKDim + a.VDim) * n
+		bytes += 8 * a.CachedHeads() * (a.QKDim + a.VDim) * n
 	}
 	return bytes
 }

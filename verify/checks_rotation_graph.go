@@ -51,6 +51,9 @@ func (s *session) turner() *turner {
 			continue
 		}
 		for input, side := range []names.Side{names.Q, names.K} {
+			if side == names.K && a.KVLayer != nil {
+				continue // turned in another layer
+			}
 			last := names.Layer(i, side.Heads()) + names.Transposed
 			if a.Latent != nil && side == names.K {
 				last = names.Node(names.Layer(i, names.KJoined), "Concat")

@@ -39,6 +39,13 @@ var shaped = map[string]func(b *family.Block){
 		n.Shape, n.Rows = []int64{int64(b.Attn().Heads)}, []family.Range{{Begin: 8, End: 8 + int64(b.Attn().Heads)}}
 		b.Attn().Sinks, b.MLP().Clamp = &n, &family.Clamp{Limit: 0.5, Alpha: 1.702, Offset: 1}
 	},
+	"norms of values, layers times a number": func(b *family.Block) {
+		a, n := b.Attn(), b.MLPNorm.Weight
+		a.VNorm = &family.Norm{Kind: family.RMS, Size: a.VDim, Eps: 1e-6}
+		n.Shape, n.Rows = []int64{1}, []family.Range{{Begin: 5, End: 6}}
+		b.Scalar = &n
+	},
+	"values of the keys' projection": func(b *family.Block) { b.Attn().V = b.Attn().K },
 	"a gate on attention's output": func(b *family.Block) {
 		a := b.Attn()
 		a.OutGate = &family.OutputGate{Linear: rowsOf(b.MLP().Up.Weight, 3, a.Heads*a.VDim), Act: "sigmoid"}

@@ -228,8 +228,8 @@ func (s *session) open() (err error) {
 		return fmt.Errorf("%s: %w", s.dir, err)
 	}
 	n := 0
-	for range s.model.Attentions() {
-		n++
+	for _, a := range s.model.Attentions() {
+		n += min(1, a.CachedHeads())
 	}
 	if n != s.info.Layers {
 		return fmt.Errorf("%s has caches for %d layers, the checkpoint has %d: the graph belongs to another checkpoint; emit it again with pecvt export", s.info.Path, s.info.Layers, n)

@@ -99,7 +99,7 @@ func (s *session) longPast() error {
 	n := min(4, len(ids[0]))
 	perPosition := 0
 	for _, a := range s.model.Attentions() {
-		perPosition += 8 * a.KVHeads * (a.QKDim + a.VDim)
+		perPosition += 8 * a.CachedHeads() * (a.QKDim + a.VDim)
 	}
 	size := min(longPastLength, longPastBytes/perPosition, s.info.MaxLength-n)
 	if size <= len(ids[0]) {

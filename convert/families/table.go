@@ -25,6 +25,8 @@ var table = []family.Spec{
 	gemma,
 	gemma2,
 	gemma3,
+	gemma4,
+	gemma4Unified,
 	vaultGemma,
 	nemotron,
 	arcee,

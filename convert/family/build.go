@@ -17,15 +17,19 @@ func build(r *Reader, spec Spec) *Model {
 	if r.Err != nil {
 		return nil
 	}
+	windows := spec.Window.layers(r, s.layers)
+	full, slides := headSizes(r, spec, s, windows)
+	if r.Err != nil {
+		return nil
+	}
 	var pos Position
 	if spec.Position != nil {
 		pos = spec.Position(r, m, s.heads, s.headDim)
 	} else {
-		pos = ropePosition(r, spec, m, s.turnable())
-		pos.Rotary.HeadDim = s.headDim
+		pos = ropePosition(r, spec, m, s.turnableOf(full))
+		pos.Rotary.HeadDim = full
 	}
-	windows := spec.Window.layers(r, s.layers)
-	sliding := slidingPosition(r, spec, m, windows, s.headDim)
+	sliding := slidingPosition(r, spec, m, windows, slides)
 	r.Fail(pos.Rotary.Check())
 	if r.Err != nil {
 		return nil
@@ -66,6 +70,7 @@ func build(r *Reader, spec Spec) *Model {
 		m.mayMiss = spec.Experts.MayMiss
 		b.dense = spec.Experts.dense(r, s.layers)
 	}
+	b.byLayer(m)
 	m.Blocks = make([]Block, s.layers)
 	for i := range m.Blocks {
 		b.layer = i
@@ -132,6 +137,7 @@ type builder struct {
 	mamba  []bool // layers with a Mamba 2 layer in the place of attention
 	// mambaSizes are those of each of them.
 	mambaSizes Mamba
+	own        int64 // the size of embeddings by layer, 0 for none
 	// scoreFactor multiplies the scale of latent attention's scores.
 	scoreFactor float64
 }
@@ -139,6 +145,11 @@ type builder struct {
 // block makes the layer.
 func (b *builder) block(pos Position, window int) Block {
 	b.value = b.headDim
+	if b.spec.InnerAt != nil {
+		own := *b
+		b = &own
+		b.inner = b.spec.InnerAt(b.r, b.layer, b.inner)
+	}
 	if b.spec.HeadsOf != nil {
 		own := *b // its heads are this layer's
 		b = &own
@@ -159,6 +170,11 @@ func (b *builder) block(pos Position, window int) Block {
 	}
 	if b.spec.Halves && b.layer%2 == 0 {
 		block.Shortcut = b.experts(b.spec.Experts)
+	}
+	b.perLayer(&block)
+	if b.n.Scalar != "" {
+		w := whole(b.name(b.n.Scalar), 1)
+		block.Scalar = &w
 	}
 	return block
 }
@@ -200,6 +216,9 @@ func (b *builder) attention(pos Position, window int) *Attention {
 			qn, kn = q, k
 		}
 		a.QNorm, a.KNorm, a.NormAfter = b.headNorm(b.n.QNorm, qn, b.heads), b.headNorm(b.n.KNorm, kn, b.kv), b.spec.NormAfter && rotary.Dim > 0
+	}
+	if b.spec.ValueNorm {
+		a.VNorm = &Norm{Kind: RMS, Size: b.value, Eps: b.eps}
 	}
 	over := int64(b.value)
 	if b.spec.NormOverHeads {

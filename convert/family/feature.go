@@ -59,6 +59,11 @@ const (
 	MixedExperts      Feature = "mixtures of experts"
 	LearnedActivation Feature = "an activation with numbers of its own in the weights"
 	NormBeforeDown    Feature = "a norm before the MLP's down projection"
+	NormedValues      Feature = "norms of values"
+	ValuesOfKeys      Feature = "values of the keys' projection"
+	EmbeddingsByLayer Feature = "embeddings by layer"
+	SharedKV          Feature = "keys and values of another layer"
+	ScaledLayers      Feature = "layers times a number in the weights"
 	GatedOutput       Feature = "a gate on attention's output"
 	JointOutputNorm   Feature = "a norm of all heads' outputs together"
 	LatentAttention   Feature = "queries, keys and values of low-rank latents (MLA)"
@@ -129,6 +134,11 @@ func Settled() []Feature {
 		ClampedGates,
 		ScaledValues,
 		GatedOutput,
+		NormedValues,
+		ValuesOfKeys,
+		SharedKV,
+		ScaledLayers,
+		EmbeddingsByLayer,
 		LatentAttention,
 		SparseIndexers,
 	}

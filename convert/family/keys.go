@@ -44,6 +44,9 @@ func (s Spec) ConfigKeys() []string {
 	if s.OutGate != nil {
 		list = append(list, s.OutGate.If.Key, s.OutGate.If.Older)
 	}
+	if s.ByLayer != nil {
+		list = append(list, s.ByLayer.Size, s.ByLayer.Vocab)
+	}
 	list = append(list, s.Experts.keys()...)
 	list = append(list, s.Indexer.keys()...)
 	list = append(list, s.Mamba.keys()...)

@@ -79,12 +79,12 @@ func (l *LatentRule) sizes(r *Reader, hidden, heads, kv int) *latentSizes {
 	return s
 }
 
-// turnable is how many coordinates of a head the rope keys are of.
-func (s sizes) turnable() int {
+// turnableOf is how many coordinates of a head of that size the rope keys are of.
+func (s sizes) turnableOf(size int) int {
 	if s.latent != nil {
 		return s.latent.turned
 	}
-	return s.headDim
+	return size
 }
 
 // latents makes the projections of a layer with latent attention.

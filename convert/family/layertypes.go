@@ -31,6 +31,34 @@ func ofType(dict *Object, name string) (*Object, error) {
 	return one, nil
 }
 
+// headSizes are the sizes of heads in layers without and with a window, where they
+// have sizes of their own: all layers of a type must have one.
+func headSizes(r *Reader, spec Spec, s sizes, windows []int) (full, sliding int) {
+	full, sliding = s.headDim, s.headDim
+	if spec.HeadsOf == nil || r.Err != nil {
+		return full, sliding
+	}
+	seen := map[bool]int{}
+	for i, w := range windows {
+		h := spec.HeadsOf(r, i, w > 0, HeadSizes{s.heads, s.kv, s.headDim, s.headDim})
+		if d, ok := seen[w > 0]; ok && d != h.QK {
+			r.Fail(Unsupported("layer %d has heads of %d and another layer of its type has heads of %d: rope keys are of one size for each type of layer", i, h.QK, d))
+			return full, sliding
+		}
+		seen[w > 0] = h.QK
+	}
+	if d, ok := seen[false]; ok {
+		full = d
+	}
+	if d, ok := seen[true]; ok {
+		sliding = d
+	}
+	if spec.Rope.Sliding == nil && full != sliding {
+		r.Fail(Unsupported("heads of %d and of %d under one declaration of the rotation", full, sliding))
+	}
+	return full, sliding
+}
+
 // slidingTurn is the rotation of layers of sliding attention.
 type slidingTurn struct {
 	rope   posenc.RopeParams

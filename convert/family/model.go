@@ -35,10 +35,12 @@ type Model struct {
 	// LogitCap c > 0 makes a logit z, after that, c·tanh(z/c).
 	EmbedScale, LogitScale, LogitCap float64
 	EmbedNorm                        *Norm // nil in most families
-	FinalNorm                        Norm
-	HeadDense                        *HeadDense
-	Head                             Linear // (Vocab, Hidden)
-	Blocks                           []Block
+	// ByLayer are embeddings of which each layer has its own; nil is none.
+	ByLayer   *ByLayer
+	FinalNorm Norm
+	HeadDense *HeadDense
+	Head      Linear // (Vocab, Hidden)
+	Blocks    []Block
 	// Rope is the rotary encoding as the rope keys declare it, of layers of full
 	// attention where their types differ (RopeOf); its Type is empty where the
 	// family has none of them: what turns is then in the blocks alone.
@@ -95,6 +97,10 @@ type Block struct {
 	Shortcut *Experts
 	// ResidualScale multiplies what a branch adds to the stream; 0 is none.
 	ResidualScale float64
+	// PerLayer adds what the layer makes of an embedding of its own; nil is none.
+	PerLayer *PerLayer
+	// Scalar, (1), multiplies the stream at the layer's end; nil is none.
+	Scalar *Weight
 	// Beside are parts that have no field here: of a layer that holds what nothing
 	// computes yet. They are claimed and described; whoever computes the layer
 	// refuses each by its kind and place.
@@ -150,6 +156,9 @@ type Linear struct {
 type Attention struct {
 	Heads, KVHeads, QKDim, VDim int
 	Q, K, V, O                  Linear
+	// KVLayer is an earlier layer, whose keys (turned) and values the queries meet: this
+	// one has neither K nor V, nor a cache; nil is its own.
+	KVLayer *int
 	// Latent says that Q, K and V read low-rank latents; nil is the layer's input.
 	Latent *Latent
 	// Selects, where not 0, is how many keys a query sees at most: those that Indexer,
@@ -159,6 +168,8 @@ type Attention struct {
 	// QNorm and KNorm normalise queries and keys before the rotation, each head
 	// by itself (Size is QKDim) or all heads together (Heads·QKDim, KVHeads·QKDim).
 	QNorm, KNorm *Norm
+	// VNorm normalises each value head right after its projection; nil is none.
+	VNorm *Norm
 	// NormAfter: QNorm and KNorm come after the rotation.
 	NormAfter bool
 	// HeadNorm normalises each head's output over VDim, or those of all heads
@@ -194,6 +205,15 @@ type Attention struct {
 	Phase          *PhaseGate
 	Bias           *Bias
 	KShift, VShift *Shift
+}
+
+// CachedHeads is how many key/value heads the layer caches: none where it meets
+// another layer's.
+func (a *Attention) CachedHeads() int {
+	if a.KVLayer != nil {
+		return 0
+	}
+	return a.KVHeads
 }
 
 // MLP is Down(act(Gate x) · Up x), or Down(act(Up x)) when not Gated.

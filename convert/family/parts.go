@@ -129,6 +129,9 @@ func (m *Model) Parts() []Part {
 	embed.number("scale", &m.EmbedScale, EmbeddingScale)
 	l.add(embed)
 	l.norm(AtEmbedNorm, m.EmbedNorm)
+	if m.ByLayer != nil {
+		l.add(m.ByLayer.parts()...)
+	}
 	for i := range m.Blocks {
 		l.block(m, i)
 	}
@@ -199,6 +202,9 @@ func (l *partList) block(m *Model, i int) {
 	if b.Shortcut != nil {
 		layer.Features = append(layer.Features, ShortcutExperts)
 	}
+	if b.Scalar != nil {
+		layer.Weights, layer.Features = []Role{{"scalar", b.Scalar}}, append(layer.Features, ScaledLayers)
+	}
 	layer.number("residual scale", &b.ResidualScale, ScaledBranches)
 	if b.Second != nil {
 		layer.Features = append(layer.Features, SideMixers)
@@ -217,6 +223,9 @@ func (l *partList) block(m *Model, i int) {
 		l.add(b.Shortcut.Parts()...)
 	}
 	l.norm(AtMLPOut, b.MLPOutNorm)
+	if b.PerLayer != nil {
+		l.add(b.PerLayer.parts()...)
+	}
 	l.add(b.Beside...)
 }
 
@@ -237,7 +246,7 @@ func (m *Model) Attentions() iter.Seq2[int, *Attention] {
 // original's.
 func (m *Model) Clone() *Model {
 	c := *m
-	c.EmbedNorm = m.EmbedNorm.copied()
+	c.EmbedNorm, c.ByLayer = m.EmbedNorm.copied(), m.ByLayer.copied()
 	if m.HeadDense != nil {
 		d := *m.HeadDense
 		c.HeadDense = &d
@@ -245,7 +254,7 @@ func (m *Model) Clone() *Model {
 	c.Blocks = slices.Clone(m.Blocks)
 	for i := range c.Blocks {
 		b := &c.Blocks[i]
-		b.Mixer, b.FeedForward = b.Mixer.Copy(), b.FeedForward.Copy()
+		b.Mixer, b.FeedForward, b.PerLayer = b.Mixer.Copy(), b.FeedForward.Copy(), b.PerLayer.copied()
 		if b.Second != nil {
 			b.Second = b.Second.Copy()
 		}

@@ -20,6 +20,8 @@ func (a *Attention) Parts() []Part {
 	has(a.NormAfter && (a.QNorm != nil || a.KNorm != nil), NormAfterRotation)
 	has(a.QNorm != nil && a.QNorm.Size != a.QKDim || a.KNorm != nil && a.KNorm.Size != a.QKDim, NormOverHeads)
 	has(a.VDim != a.QKDim, ValuesOfOtherSize)
+	has(a.K.Weight.Tensor != "" && a.K.Weight.Tensor == a.V.Weight.Tensor && a.K.Weight.Rows == nil && a.V.Weight.Rows == nil, ValuesOfKeys)
+	has(a.KVLayer != nil, SharedKV)
 	has(a.Rope != nil, SpectraByType)
 	has(a.QueryScale != nil, ScaledQueries)
 	has(a.Chunk > 0, ChunkedAttention)
@@ -58,6 +60,7 @@ func (a *Attention) Parts() []Part {
 	}
 	l.norm(AtQNorm, a.QNorm)
 	l.norm(AtKNorm, a.KNorm)
+	l.norm(AtVNorm, a.VNorm)
 	if b := a.Bias; b != nil {
 		l = append(l, b.part())
 		l.linear(AtForgetGate, b.Gate)
@@ -74,7 +77,7 @@ func (a *Attention) Parts() []Part {
 // Copy implements Branch: norms and the bias have numbers of their own.
 func (a *Attention) Copy() Branch {
 	c := *a
-	c.QNorm, c.KNorm, c.HeadNorm, c.Bias = a.QNorm.copied(), a.KNorm.copied(), a.HeadNorm.copied(), a.Bias.copied()
+	c.QNorm, c.KNorm, c.VNorm, c.HeadNorm, c.Bias = a.QNorm.copied(), a.KNorm.copied(), a.VNorm.copied(), a.HeadNorm.copied(), a.Bias.copied()
 	if a.Latent != nil {
 		c.Latent = a.Latent.copied()
 	}

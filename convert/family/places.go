@@ -8,66 +8,73 @@ import (
 // Places of parts. Those in a layer are below its "attn" or "mlp"; nodes of
 // graphs and values of the reference have these names too.
 const (
-	AtEmbed      = "embed"
-	AtEmbedNorm  = "embed_norm"
-	AtFinalNorm  = "final_norm"
-	AtHead       = "head"
-	AtValues     = "values"
-	AtLayer      = ""
-	AtAttnNorm   = "attn_norm"
-	AtAttn       = "attn"
-	AtPhaseGate  = "attn/phase_gate"
-	AtQDown      = "attn/q_down_proj"
-	AtQLatent    = "attn/q_latent_norm"
-	AtKVDown     = "attn/kv_down_proj"
-	AtKVLatent   = "attn/kv_latent_norm"
-	AtKTurned    = "attn/k_turned_proj"
-	AtIndexQ     = "attn/indexer/q_proj"
-	AtIndexK     = "attn/indexer/k_proj"
-	AtIndexKNorm = "attn/indexer/k_norm"
-	AtIndexWeigh = "attn/indexer/weights_proj"
-	AtQ          = "attn/q_proj"
-	AtK          = "attn/k_proj"
-	AtV          = "attn/v_proj"
-	AtKShift     = "attn/k_shift_gate"
-	AtVShift     = "attn/v_shift_gate"
-	AtQNorm      = "attn/q_norm"
-	AtKNorm      = "attn/k_norm"
-	AtBias       = "attn/bias"
-	AtForgetGate = "attn/bias/forget_gate"
-	AtPathProj   = "attn/bias/path/proj"
-	AtHeadNorm   = "attn/head_norm"
-	AtOutGate    = "attn/gate_proj"
-	AtO          = "attn/o_proj"
-	AtShortConv  = "conv"
-	AtConvIn     = "conv/in_proj"
-	AtConv       = "conv/taps"
-	AtConvOut    = "conv/out_proj"
-	AtMamba      = "mamba"
-	AtMambaIn    = "mamba/in_proj"
-	AtMambaConv  = "mamba/taps"
-	AtMambaNorm  = "mamba/norm"
-	AtMambaOut   = "mamba/out_proj"
-	AtDelta      = "delta"
-	AtDeltaIn    = "delta/in_proj"
-	AtDeltaQ     = "delta/q_proj"
-	AtDeltaK     = "delta/k_proj"
-	AtDeltaV     = "delta/v_proj"
-	AtDeltaA     = "delta/a_proj"
-	AtDeltaB     = "delta/b_proj"
-	AtDeltaZ     = "delta/z_proj"
-	AtDeltaNorm  = "delta/norm"
-	AtDeltaOut   = "delta/out_proj"
-	AtAttnOut    = "attn_out_norm"
-	AtMLPNorm    = "mlp_norm"
-	AtMLP        = "mlp"
-	AtGate       = "mlp/gate_proj"
-	AtUp         = "mlp/up_proj"
-	AtDownNorm   = "mlp/down_norm"
-	AtDown       = "mlp/down_proj"
-	AtMLPOut     = "mlp_out_norm"
-	AtRouter     = "mlp/router"
-	AtSharedGate = "mlp/shared_gate"
+	AtEmbed        = "embed"
+	AtEmbedNorm    = "embed_norm"
+	AtByLayer      = "by_layer/embed"
+	AtByLayerProj  = "by_layer/proj"
+	AtByLayerNorm  = "by_layer/norm"
+	AtPerLayerGate = "per_layer/gate"
+	AtPerLayerOut  = "per_layer/out_proj"
+	AtPerLayerNorm = "per_layer/norm"
+	AtFinalNorm    = "final_norm"
+	AtHead         = "head"
+	AtValues       = "values"
+	AtLayer        = ""
+	AtAttnNorm     = "attn_norm"
+	AtAttn         = "attn"
+	AtPhaseGate    = "attn/phase_gate"
+	AtQDown        = "attn/q_down_proj"
+	AtQLatent      = "attn/q_latent_norm"
+	AtKVDown       = "attn/kv_down_proj"
+	AtKVLatent     = "attn/kv_latent_norm"
+	AtKTurned      = "attn/k_turned_proj"
+	AtIndexQ       = "attn/indexer/q_proj"
+	AtIndexK       = "attn/indexer/k_proj"
+	AtIndexKNorm   = "attn/indexer/k_norm"
+	AtIndexWeigh   = "attn/indexer/weights_proj"
+	AtQ            = "attn/q_proj"
+	AtK            = "attn/k_proj"
+	AtV            = "attn/v_proj"
+	AtKShift       = "attn/k_shift_gate"
+	AtVShift       = "attn/v_shift_gate"
+	AtQNorm        = "attn/q_norm"
+	AtKNorm        = "attn/k_norm"
+	AtVNorm        = "attn/v_norm"
+	AtBias         = "attn/bias"
+	AtForgetGate   = "attn/bias/forget_gate"
+	AtPathProj     = "attn/bias/path/proj"
+	AtHeadNorm     = "attn/head_norm"
+	AtOutGate      = "attn/gate_proj"
+	AtO            = "attn/o_proj"
+	AtShortConv    = "conv"
+	AtConvIn       = "conv/in_proj"
+	AtConv         = "conv/taps"
+	AtConvOut      = "conv/out_proj"
+	AtMamba        = "mamba"
+	AtMambaIn      = "mamba/in_proj"
+	AtMambaConv    = "mamba/taps"
+	AtMambaNorm    = "mamba/norm"
+	AtMambaOut     = "mamba/out_proj"
+	AtDelta        = "delta"
+	AtDeltaIn      = "delta/in_proj"
+	AtDeltaQ       = "delta/q_proj"
+	AtDeltaK       = "delta/k_proj"
+	AtDeltaV       = "delta/v_proj"
+	AtDeltaA       = "delta/a_proj"
+	AtDeltaB       = "delta/b_proj"
+	AtDeltaZ       = "delta/z_proj"
+	AtDeltaNorm    = "delta/norm"
+	AtDeltaOut     = "delta/out_proj"
+	AtAttnOut      = "attn_out_norm"
+	AtMLPNorm      = "mlp_norm"
+	AtMLP          = "mlp"
+	AtGate         = "mlp/gate_proj"
+	AtUp           = "mlp/up_proj"
+	AtDownNorm     = "mlp/down_norm"
+	AtDown         = "mlp/down_proj"
+	AtMLPOut       = "mlp_out_norm"
+	AtRouter       = "mlp/router"
+	AtSharedGate   = "mlp/shared_gate"
 )
 
 // What stands between the final norm and the head.
@@ -120,6 +127,9 @@ type slot struct {
 var slots = []slot{
 	{place: AtEmbed, kind: KindEmbedding, text: "the embedding", names: func(n *Names) *string { return &n.Embed }},
 	{place: AtEmbedNorm, kind: KindNorm, text: "the embedding's norm", names: func(n *Names) *string { return &n.EmbedNorm }, feature: EmbeddingNorm},
+	{place: AtByLayer, kind: KindEmbedding, text: "the layers' own embeddings", names: func(n *Names) *string { return &n.ByLayer }, feature: EmbeddingsByLayer},
+	{place: AtByLayerProj, kind: KindLinear, text: "the projection of the embedding for each layer", names: func(n *Names) *string { return &n.ByLayerProj }, feature: EmbeddingsByLayer},
+	{place: AtByLayerNorm, kind: KindNorm, text: "the norm of that projection", names: func(n *Names) *string { return &n.ByLayerNorm }, feature: EmbeddingsByLayer},
 	{place: AtLayer, kind: KindLayer, text: "the layer"},
 	{place: AtAttnNorm, kind: KindNorm, text: "the norm before attention", names: func(n *Names) *string { return &n.AttnNorm }},
 	{place: AtAttn, kind: KindAttention, text: "attention"},
@@ -140,6 +150,7 @@ var slots = []slot{
 	{place: AtVShift, kind: KindLinear, text: "the values' shift", names: func(n *Names) *string { return &n.VShift }, feature: ShiftedKV},
 	{place: AtQNorm, kind: KindNorm, text: "the queries' norm", names: func(n *Names) *string { return &n.QNorm }},
 	{place: AtKNorm, kind: KindNorm, text: "the keys' norm", names: func(n *Names) *string { return &n.KNorm }},
+	{place: AtVNorm, kind: KindNorm, text: "the values' norm", feature: NormedValues},
 	{place: AtBias, kind: KindBias, text: "the bias of scores"},
 	{place: AtForgetGate, kind: KindLinear, text: "the forget gate", encoding: true},
 	{place: AtPathProj, kind: KindLinear, text: "the path's projection", encoding: true},
@@ -185,6 +196,9 @@ var slots = []slot{
 	{place: "mlp/shared/down_proj", kind: KindLinear, text: "the shared expert's down projection", names: func(n *Names) *string { return &n.SharedDown }},
 	{place: AtSharedGate, kind: KindLinear, text: "the shared expert's switch", names: func(n *Names) *string { return &n.SharedGate }},
 	{place: AtMLPOut, kind: KindNorm, text: "the norm after the MLP", names: func(n *Names) *string { return &n.MLPOutNorm }, feature: BranchOutputNorms},
+	{place: AtPerLayerGate, kind: KindLinear, text: "the gate of the layer's own embedding", names: func(n *Names) *string { return &n.PerLayerGate }, feature: EmbeddingsByLayer},
+	{place: AtPerLayerOut, kind: KindLinear, text: "the projection of the layer's own embedding", names: func(n *Names) *string { return &n.PerLayerOut }, feature: EmbeddingsByLayer},
+	{place: AtPerLayerNorm, kind: KindNorm, text: "the norm of what the layer's own embedding adds", names: func(n *Names) *string { return &n.PerLayerNorm }, feature: EmbeddingsByLayer},
 	{place: AtFinalNorm, kind: KindNorm, text: "the final norm", names: func(n *Names) *string { return &n.FinalNorm }},
 	{place: AtHeadDense, kind: KindLinear, text: "the linear before the head", names: func(n *Names) *string { return &n.HeadDense }, feature: HeadOfLayers},
 	{place: AtHeadDenseNorm, kind: KindNorm, text: "the norm before the head", names: func(n *Names) *string { return &n.HeadDenseNorm }, feature: HeadOfLayers},
@@ -221,6 +235,7 @@ func (n *Names) each(f func(template *string)) {
 	f(&n.ExpertDownBias)
 	f(&n.Correction)
 	f(&n.Sinks)
+	f(&n.Scalar)
 	f(&n.OutGateBias)
 	f(&n.XIELU)
 	f(&n.Mamba)

@@ -71,6 +71,12 @@ type Spec struct {
 	// the rotation with NormAfter, else before it.
 	QKNorm                   Rule
 	NormOverHeads, NormAfter bool
+	// ByLayer says where the sizes of embeddings by layer are declared; nil is none.
+	ByLayer *ByLayerRule
+	// InnerAt makes a layer's inner size of the declared one; nil is the same for all.
+	InnerAt func(r *Reader, layer, inner int) int
+	// ValueNorm: values are RMS-normalised per head, without weights.
+	ValueNorm bool
 	// OutGate says how attention's output is gated; nil is not at all.
 	OutGate *GateRule
 	// Parallel: attention and MLP both read the layer's input. SharedNorm: and
@@ -172,8 +178,11 @@ type Names struct {
 	ConvIn, Conv, ConvOut             string
 	// Mamba is what the names of a Mamba 2 layer's numbers per head begin with.
 	Mamba, MambaIn, MambaConv, MambaNorm, MambaOut string
-	// Sinks and OutGateBias are whole tensor names.
-	Sinks, OutGateBias string
+	ByLayer, ByLayerProj, ByLayerNorm              string
+	PerLayerGate, PerLayerOut, PerLayerNorm        string
+	// Sinks, OutGateBias and Scalar, which multiplies a layer's output, are whole
+	// tensor names.
+	Sinks, OutGateBias, Scalar string
 	// Of gated delta nets: DeltaIn holds queries, keys and values, DeltaConv the
 	// taps of all three unless DeltaConvK and DeltaConvV hold some. DeltaQKVZ holds
 	// for each key head its query, key, values and gates, and DeltaBA then its rates

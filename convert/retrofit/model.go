@@ -46,6 +46,9 @@ var known = []family.Feature{
 	family.AttentionSinks,
 	family.ClampedGates,
 	family.ScaledValues,
+	family.NormedValues,
+	family.ScaledLayers,
+	family.EmbeddingsByLayer,
 }
 
 // Turns returns how each layer of a model places positions. It refuses, with

@@ -33,6 +33,11 @@ func readable(m *family.Model, o Options) error {
 	if err := latent(m, o); err != nil {
 		return err
 	}
+	for _, f := range []family.Feature{family.SharedKV, family.ValuesOfKeys} {
+		if o.Layout == Partial && slices.Contains(m.Features(), f) {
+			return hint.Errorf("layout %s: %s: %w; "+hint.Layout+" native can", Partial, f, posenc.ErrUnsupported)
+		}
+	}
 	spec, err := families.Find(m.ModelType)
 	if err != nil {
 		return err

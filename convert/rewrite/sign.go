@@ -20,6 +20,9 @@ func forward(m *family.Model, planes []int) ([]Edit, error) {
 		if a.Latent != nil {
 			return nil, fmt.Errorf("layer %d: %s: planes by −θ are %w there", i, family.LatentAttention, posenc.ErrUnsupported)
 		}
+		if a.KVLayer != nil || a.K.Weight.Tensor == a.V.Weight.Tensor && a.K.Weight.Rows == nil {
+			return nil, fmt.Errorf("layer %d: %s, or %s: planes by −θ are %w there", i, family.SharedKV, family.ValuesOfKeys, posenc.ErrUnsupported)
+		}
 		for _, n := range []*family.Norm{a.QNorm, a.KNorm} {
 			if n != nil && (n.Kind != family.RMS || n.Bias != nil) {
 				return nil, fmt.Errorf("layer %d: a norm of queries or keys that a sign does not pass through: planes by −θ are %w there", i, posenc.ErrUnsupported)

@@ -7,6 +7,11 @@ import "github.com/pecvt/pecvt/convert/family"
 const (
 	AttnResidual = "attn_residual" // the stream after attention; not in a parallel block
 	Output       = "output"        // the stream after the layer
+	MLPResidual  = "mlp_residual"  // the stream after the MLP, where the layer adds more
+	ByLayer      = "by_layer/"     // outside of the layers: their own embeddings
+	PerLayerAct  = "per_layer/act" // the gate of the layer's own embedding
+	PerLayer     = "per_layer"     // that times the embedding
+	Unscaled     = "unscaled"      // the same before the layer's own number multiplies it
 	Context      = "attn/context"  // softmax(scores) v
 	Gated        = "attn/gated"    // the heads' output times its gate
 	KJoined      = "attn/k_joined" // keys of a shared slice and of a latent
@@ -106,6 +111,33 @@ func NormOp(n *family.Norm) string {
 	return "RMSNormalization"
 }
 
+// AfterMLP is the place of the stream after a layer's MLP, AfterPerLayer that after
+// what the layer adds of its own embedding: the layer's output where nothing follows.
+func AfterMLP(b *family.Block) string {
+	if b.PerLayer != nil {
+		return MLPResidual
+	}
+	return AfterPerLayer(b)
+}
+
+func AfterPerLayer(b *family.Block) string {
+	if b.Scalar != nil {
+		return Unscaled
+	}
+	return Output
+}
+
+// Last names the node whose output is the stream after a layer; "" as with Sum.
+func Last(layer int, b *family.Block) string {
+	switch {
+	case b.Scalar != nil:
+		return Node(Layer(layer, Output), "Mul")
+	case b.PerLayer != nil:
+		return Node(Layer(layer, Output), "Add")
+	}
+	return Sum(layer, b, true)
+}
+
 // Sum names the node whose output is the stream after a branch, attention or the
 // MLP of a layer: the projection that closes the branch adds the stream by itself,
 // unless the branch's output has a norm. "" is a branch whose last node is not
@@ -124,7 +156,7 @@ func Sum(layer int, b *family.Block, afterMLP bool) string {
 		closing, sum = &m.Out, family.AtDeltaOut
 	}
 	if afterMLP {
-		last, out, sum, closing = Output, b.MLPOutNorm, family.AtDown, nil
+		last, out, sum, closing = AfterMLP(b), b.MLPOutNorm, family.AtDown, nil
 		if b.Mixture() != nil {
 			return Node(Layer(layer, last), "Add")
 		}

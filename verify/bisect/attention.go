@@ -220,7 +220,7 @@ func (e *expecter) packed(tap func(string) string, split bool) *counterpart {
 // (output 1) or values (output 2).
 func (e *expecter) ofCache(layer, output int) *counterpart {
 	a := e.s.model.Blocks[layer].Attn()
-	if a == nil {
+	if a == nil || a.KVLayer != nil {
 		return nil
 	}
 	side, of := names.K, names.Key

@@ -116,6 +116,9 @@ func (e *expecter) of(n *onnxpb.NodeProto, output int, layer int) *counterpart {
 	case names.HeadOut:
 		return plain(names.LogitsTap, func(f []float64) *wanted { return e.rows(f, e.b, e.n, len(f)/(e.b*e.n)) })
 	}
+	if e.s.model.ByLayer != nil && strings.HasPrefix(name, names.Outside(names.ByLayer)) {
+		return e.ofByLayer(name)
+	}
 	if p, ok := e.s.partOf(name); ok && p.Kind == family.KindNorm {
 		return plain(p.Path(), e.flat)
 	}
@@ -136,8 +139,12 @@ func (e *expecter) ofBlock(n *onnxpb.NodeProto, place string, layer int) *counte
 	switch name := n.GetName(); {
 	case name == names.Sum(layer, b, false):
 		return e.afterAttention(b, layer)
-	case name == names.Sum(layer, b, true):
+	case name == names.Last(layer, b):
 		return plain(tap(names.Output), e.flat)
+	case name == names.Sum(layer, b, true):
+		return plain(tap(names.AfterMLP(b)), e.flat)
+	case b.PerLayer != nil && strings.HasPrefix(place, names.PerLayer+"/"), place == names.Node(names.Unscaled, "Add"):
+		return e.ofPerLayer(b, place, tap)
 	case place == names.Node(family.AtConvIn, "Gemm"):
 		return plain(tap(family.AtConvIn), e.flat)
 	case place == names.Node(names.ConvMixed, "Mul"):
@@ -248,7 +255,7 @@ func projections(a *family.Attention) map[names.Side]projection {
 	return map[names.Side]projection{
 		names.Q: {names.Q, a.Heads, a.QKDim, false, a.QNorm, a.NormAfter, a.Clip != 0, false, 0},
 		names.K: {names.K, a.KVHeads, a.QKDim, a.KShift != nil, a.KNorm, a.NormAfter, a.Clip != 0, false, joined},
-		names.V: {names.V, a.KVHeads, a.VDim, a.VShift != nil, nil, false, a.Clip != 0, a.ValueScale != 0, 0},
+		names.V: {names.V, a.KVHeads, a.VDim, a.VShift != nil, a.VNorm, false, a.Clip != 0, a.ValueScale != 0, 0},
 	}
 }
 

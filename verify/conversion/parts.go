@@ -25,6 +25,9 @@ func sameRotation(got, want *family.Model) error {
 		if a.Heads != b.Heads || a.KVHeads != b.KVHeads || a.QKDim != b.QKDim || a.VDim != b.VDim {
 			return fmt.Errorf("layer %d: %d heads on %d of sizes %d and %d: the source has %d on %d of %d and %d", i, a.Heads, a.KVHeads, a.QKDim, a.VDim, b.Heads, b.KVHeads, b.QKDim, b.VDim)
 		}
+		if x, y := a.KVLayer, b.KVLayer; (x == nil) != (y == nil) || x != nil && *x != *y {
+			return fmt.Errorf("layer %d meets the keys of another layer than in the source", i)
+		}
 		if a.Window != b.Window {
 			return fmt.Errorf("layer %d: %s: the source has %s", i, run.WindowText(a.Window), run.WindowText(b.Window))
 		}
@@ -181,9 +184,9 @@ func samePlanes(a, b *family.Attention) bool {
 }
 
 func queries(layer int, a *family.Attention, src family.Source) []part {
-	list := []part{
-		{fmt.Sprintf("layer %d: the queries' projection", layer), &a.Q.Weight, src},
-		{fmt.Sprintf("layer %d: the keys' projection", layer), &a.K.Weight, src},
+	list := []part{{fmt.Sprintf("layer %d: the queries' projection", layer), &a.Q.Weight, src}}
+	if a.KVLayer == nil {
+		list = append(list, part{fmt.Sprintf("layer %d: the keys' projection", layer), &a.K.Weight, src})
 	}
 	if a.Q.Bias != nil && a.K.Bias != nil {
 		list = append(list, part{fmt.Sprintf("layer %d: the queries' bias", layer), a.Q.Bias, src}, part{fmt.Sprintf("layer %d: the keys' bias", layer), a.K.Bias, src})

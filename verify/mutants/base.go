@@ -69,6 +69,7 @@ func Bases() []Base {
 		{Name: "qwen3-next", Model: "families/qwen3_next", To: "hope"},
 		{Name: "mimo", Model: "families/mimo_v2_flash", To: "hope"},
 		{Name: "gpt-oss", Model: "families/gpt_oss", To: "hope"},
+		{Name: "gemma4", Model: "families/gemma4_text", To: "hope"},
 		{Name: "afmoe", Model: "families/afmoe", To: "grape-m"},
 		{Name: "youtu", Model: "families/youtu", To: "hope"},
 		{Name: "deepseek-v3", Model: "families/deepseek_v3", To: "hope"},

@@ -88,6 +88,22 @@ func familyMutants() []Mutant {
 		inGraph("output-gate-of-branch", "afmoe", "the gate reads the stream without the layer's norm", func(g *Graph) {
 			g.node("/layers.0/attn/gate_proj/Gemm").Input[0] = g.node("/layers.0/attn_norm/RMSNormalization").Input[0]
 		}),
+		inGraph("value-norm-missing", "gemma4", "values of layer 0 are not normalised", func(g *Graph) { g.bypass("/layers.0/attn/v_norm/RMSNormalization") }),
+		inGraph("shared-values-for-keys", "gemma4", "a layer meets the values of another one as keys", func(g *Graph) {
+			n := g.node("/layers.3/attn/Attention")
+			n.Input[1] = n.Input[2]
+		}),
+		inGraph("shared-keys-unmasked", "gemma4", "a layer with a window sees all keys of the one that it shares them with", func(g *Graph) {
+			g.node("/layers.2/attn/Attention").Input[3] = g.node("/layers.3/attn/Attention").Input[3]
+		}),
+		inGraph("layer-scalar-missing", "gemma4", "layer 1 is not multiplied by its number", func(g *Graph) { g.bypass("/layers.1/output/Mul") }),
+		inGraph("layer-scalar-of-branch", "gemma4", "layer 2 is multiplied by another layer's number", func(g *Graph) {
+			g.node("/layers.2/output/Mul").Input[1] = g.node("/layers.3/output/Mul").Input[1]
+		}),
+		inGraph("embedding-of-another-layer", "gemma4", "layer 1 reads the embedding of layer 2", func(g *Graph) {
+			g.node("/layers.1/per_layer/embed/Gather").Input[1] = g.node("/layers.2/per_layer/embed/Gather").Input[1]
+		}),
+		inGraph("embedding-by-layer-unscaled", "gemma4", "embeddings by layer lack their factor", func(g *Graph) { g.bypass("/by_layer/embed/scaled/Mul") }),
 		inGraph("latent-not-normed", "youtu", "keys and values are made of a latent without its norm", func(g *Graph) {
 			g.bypass("/layers.0/attn/kv_latent_norm/RMSNormalization")
 		}),

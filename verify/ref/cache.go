@@ -60,10 +60,10 @@ func (c *CacheOf[T]) check(m *family.Model, rows int) error {
 		return fmt.Errorf("the cache has %d layers of keys, %d of values and %d of states, the model %d layers", len(c.Keys), len(c.Values), len(c.States), n)
 	}
 	for i, a := range m.Attentions() {
-		heads := c.Batch * a.KVHeads * c.Length
+		heads := c.Batch * a.CachedHeads() * c.Length
 		if len(c.Keys[i]) != heads*a.QKDim || len(c.Values[i]) != heads*a.VDim {
 			return fmt.Errorf("layer %d of the cache has %d numbers of keys and %d of values: expected %d and %d (%d rows, %d heads, %d positions, head sizes %d and %d)",
-				i, len(c.Keys[i]), len(c.Values[i]), heads*a.QKDim, heads*a.VDim, c.Batch, a.KVHeads, c.Length, a.QKDim, a.VDim)
+				i, len(c.Keys[i]), len(c.Values[i]), heads*a.QKDim, heads*a.VDim, c.Batch, a.CachedHeads(), c.Length, a.QKDim, a.VDim)
 		}
 	}
 	return nil

@@ -20,7 +20,8 @@ type headVectors[T Float] struct {
 // (KV-shift), normalises and turns them.
 func (p *pass[T]) heads(ctx context.Context, a *family.Attention, at func(place string) string, x []T, bias posenc.Bias, past, next *State) (*headVectors[T], error) {
 	tokens := p.in.tokens()
-	out := &headVectors[T]{q: room(&p.work.q, tokens*a.Heads*a.QKDim), k: room(&p.work.k, tokens*a.KVHeads*a.QKDim), v: room(&p.work.v, tokens*a.KVHeads*a.VDim)}
+	own := a.CachedHeads()
+	out := &headVectors[T]{q: room(&p.work.q, tokens*a.Heads*a.QKDim), k: room(&p.work.k, tokens*own*a.QKDim), v: room(&p.work.v, tokens*own*a.VDim)}
 	turn, err := p.turns(a, at, x, past, next)
 	if err != nil {
 		return nil, err
@@ -41,9 +42,12 @@ func (p *pass[T]) heads(ctx context.Context, a *family.Attention, at func(place 
 	}{
 		{names.Q, &a.Q, a.QNorm, nil, nil, nil, a.Heads, a.QKDim, out.q, &out.token[0]},
 		{names.K, &a.K, a.KNorm, a.KShift, &past.LastKey, &next.LastKey, a.KVHeads, a.QKDim, out.k, &out.token[1]},
-		{names.V, &a.V, nil, a.VShift, &past.LastValue, &next.LastValue, a.KVHeads, a.VDim, out.v, nil},
+		{names.V, &a.V, a.VNorm, a.VShift, &past.LastValue, &next.LastValue, a.KVHeads, a.VDim, out.v, nil},
 	}
 	for _, one := range parts {
+		if one.side != names.Q && a.KVLayer != nil {
+			continue // another layer's
+		}
 		tap := func(place string) { p.tap(at(place), one.to, one.heads, one.d) }
 		if slice != nil && one.side == names.K {
 			if err := p.sharedKeys(ctx, a, at, from.kv, slice, one.to); err != nil {

@@ -2,6 +2,7 @@ package ref
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
@@ -17,6 +18,7 @@ type pass[T Float] struct {
 	work        *scratch[T]
 	x           []T // the residual stream, (B, S, hidden)
 	shortcut    []T // what joins it with the next block's output; nil is nothing
+	byLayer     []T // embeddings by layer, (B, S, layers·size)
 	done, total int
 }
 
@@ -73,6 +75,9 @@ func (p *pass[T]) embed(ctx context.Context) error {
 		}
 		p.tap(names.Outside(family.AtEmbedNorm), p.x, h)
 	}
+	if err := p.embedByLayer(ctx); err != nil {
+		return err
+	}
 	p.keep(0)
 	p.step()
 	return ctx.Err()
@@ -126,6 +131,9 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 	add(p.x, mlp)
 	if joins != nil {
 		add(p.x, joins)
+	}
+	if err := p.layerEnd(ctx, b, at, i); err != nil {
+		return err
 	}
 	p.tap(at(names.Output), p.x, h)
 	return nil
@@ -217,11 +225,19 @@ func (p *pass[T]) attention(ctx context.Context, a *family.Attention, at func(pl
 			return err
 		}
 	}
-	keys = extend(keys, in.rows*a.KVHeads, in.past, in.seq, d)
-	values = extend(values, in.rows*a.KVHeads, in.past, in.seq, dv)
-	fill(keys, h.k, in.rows, a.KVHeads, in.past, in.seq, d)
-	fill(values, h.v, in.rows, a.KVHeads, in.past, in.seq, dv)
-	p.out.Cache.push(keys, values, next)
+	if a.KVLayer != nil {
+		if bias != nil || *a.KVLayer >= layer {
+			return fmt.Errorf("keys and values of layer %d: expected an earlier one, and no bias", *a.KVLayer)
+		}
+		p.out.Cache.push(nil, nil, next)
+		keys, values = p.out.Cache.Keys[*a.KVLayer], p.out.Cache.Values[*a.KVLayer]
+	} else {
+		keys = extend(keys, in.rows*a.KVHeads, in.past, in.seq, d)
+		values = extend(values, in.rows*a.KVHeads, in.past, in.seq, dv)
+		fill(keys, h.k, in.rows, a.KVHeads, in.past, in.seq, d)
+		fill(values, h.v, in.rows, a.KVHeads, in.past, in.seq, dv)
+		p.out.Cache.push(keys, values, next)
+	}
 	mixed := room(&p.work.context, tokens*a.Heads*dv)
 	sinks, err := p.vector(a.Sinks)
 	if err != nil {

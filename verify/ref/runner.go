@@ -28,8 +28,8 @@ type RunnerOf[T Float] struct {
 
 	roundTables bool // cos and sin are rounded to float32
 
-	embedOnce sync.Once
-	embedErr  error
+	embedOnce, byLayerOnce sync.Once
+	embedErr, byLayerErr   error
 }
 
 // New returns the reference: a float64 runner of the model whose tensors src
@@ -117,6 +117,7 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/attn/k_shift     the same, with KV-shift; v_shift likewise
 //	/layers.i/attn/q_norm      the same, where the family has one (after q_rotated
 //	                           where it comes after the rotation); k_norm likewise
+//	/layers.i/attn/v_norm      the same of values
 //	/layers.i/attn/q_rotated   the same, where anything turns; k_rotated likewise
 //	/layers.i/attn/q_scaled    the queries times the factor of their position, where
 //	                           there is one
@@ -161,11 +162,19 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/mlp/shared/...   as of an MLP, of the shared expert
 //	/layers.i/mlp/experts      (B, S, hidden): the sum of those chosen
 //	/layers.i/mlp_out_norm     the same, where there is one
+//	/layers.i/mlp_residual     (B, S, hidden), where the layer has an embedding of its own
+//	/layers.i/per_layer/gate   (B, S, size), and per_layer: its activation times the embedding
+//	/layers.i/per_layer/out_proj   (B, S, hidden), and per_layer/norm
+//	/layers.i/unscaled         (B, S, hidden), where the layer has a number that
+//	                           multiplies it
 //	/layers.i/output           (B, S, hidden)
 //
 // and at last "/final_norm" (B, S, hidden), "/head_dense" and "/head_dense_norm"
 // (B, Seq − From, hidden), where the head has them, and "/logits" (B, Seq − From,
 // vocab).
+//
+// Embeddings by layer are "/by_layer/embed", "/by_layer/proj" and "/by_layer/norm" (B, S,
+// layers, size), before the layers.
 func (r *RunnerOf[T]) Forward(ctx context.Context, input InputOf[T], opts OptionsOf[T]) (*OutputOf[T], error) {
 	out, err := r.forward(ctx, input, opts)
 	if err != nil {

@@ -36,6 +36,10 @@ func NewPast(m *family.Model, g *GraphInfo, seed int64, n int) (*Past, string) {
 	}
 	bytes := 0
 	for i, a := range m.Attentions() {
+		if a.KVLayer != nil {
+			p.dims = append(p.dims, pastDims{0, a.QKDim, a.VDim})
+			continue
+		}
 		plain := a.Bias == nil && a.Phase == nil && a.KShift == nil && a.VShift == nil
 		for kind, width := range map[string]int{names.Key: a.QKDim, names.Value: a.VDim} {
 			name := names.Past(i, kind)

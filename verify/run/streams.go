@@ -42,7 +42,7 @@ func Streams(m *family.Model, nodes []*onnxpb.NodeProto) (values []string, missi
 		case n != nil:
 			values = append(values, into(names.Layer(i, family.AtAttnNorm), n))
 		case i > 0:
-			values = append(values, out(names.Sum(i-1, &m.Blocks[i-1], true)))
+			values = append(values, out(names.Last(i-1, &m.Blocks[i-1])))
 		case m.EmbedNorm != nil:
 			values = append(values, out(names.Node(names.Outside(family.AtEmbedNorm), names.NormOp(m.EmbedNorm))))
 		default:

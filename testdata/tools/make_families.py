@@ -213,6 +213,16 @@ X.update({
 
 # forms of a type that other keys bring, by the names of their folders
 FORMS = {
+    # experts of the groups whose best one is best; queries without a latent
+    'deepseek_v2-groups': ('deepseek_v2', dict(topk_method='group_limited_greedy', n_group=4, topk_group=2, n_routed_experts=8, q_lora_rank=None)),
+    # a layer that sees the keys which the layer before it chose
+    'glm_moe_dsa-shared': ('glm_moe_dsa', dict(indexer_types=['full', 'shared'])),
+    # a factor of the logits
+    'minicpm3-factors': ('minicpm3', dict(dim_model_base=20, scale_emb=5)),
+    # nothing turns, and no mixture; vectors B and C by groups, a bias of the projections and none of the convolution
+    'granitemoehybrid-nope': ('granitemoehybrid', dict(num_local_experts=0, position_embedding_type='nope', mamba_n_groups=2, mamba_conv_bias=False, mamba_proj_bias=True)),
+    # a norm by groups before the gate of a Mamba 2 layer
+    'falcon_h1-norm': ('falcon_h1', dict(mamba_rms_norm=True, mamba_norm_before_gate=True, mamba_n_groups=2)),
     'cohere-qknorm': ('cohere', dict(use_qk_norm=True)),
     'phi-qknorm': ('phi', dict(qk_layernorm=True)),
     'stablelm-qknorm': ('stablelm', dict(qk_layernorm=True)),

@@ -23,7 +23,7 @@ func (p *Plan) planConfig(m *family.Model) error {
 		return p.addCopy("config.json", "config.json")
 	}
 	if !p.rewrite.ConfigChanged {
-		c = m.Config.Object
+		c = m.Whole(m.Config.Object)
 	}
 	c = c.Clone()
 	for _, key := range drop {
@@ -48,7 +48,7 @@ func (p *Plan) leftOut(m *family.Model) []string {
 		return nil
 	}
 	var drop []string
-	if m.Config.Has(webKey) && p.options.WebWeights == "" {
+	if m.File().Has(webKey) && p.options.WebWeights == "" {
 		drop = append(drop, webKey)
 		p.Notes = append(p.Notes, fmt.Sprintf("config.json is written without %s: it tells of graphs in the source's folder onnx, which stay behind", webKey))
 	}
@@ -60,7 +60,7 @@ func (p *Plan) leftOut(m *family.Model) []string {
 		drop = append(drop, keys...)
 		p.Notes = append(p.Notes, fmt.Sprintf("config.json is written without %s, as "+hint.IgnoreKeys+" says", strings.Join(keys, ", ")))
 	}
-	if p.rewrite.ConfigChanged && m.Config.Has("auto_map") {
+	if p.rewrite.ConfigChanged && m.File().Has("auto_map") {
 		drop = append(drop, "auto_map")
 		p.Notes = append(p.Notes, "config.json is written without auto_map: the code that it names computes the source's encoding; stock classes compute the result")
 	}

@@ -146,6 +146,9 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Format == GGUF && m.Wrapper != nil {
+		return nil, hint.Errorf("%s: the language model inside of %s as a GGUF file is %w: write a folder ("+hint.Format+" %s), or save it as a checkpoint of its own", path, m.Wrapper.ModelType, posenc.ErrUnsupported, Safetensors)
+	}
 	if o.Format == GGUF && o.Tuning != nil {
 		return nil, hint.Errorf("%s: a selection or a calibration into a GGUF file is %w: write a folder ("+hint.Format+" %s), and that with "+hint.To+" rope as GGUF", path, posenc.ErrUnsupported, Safetensors)
 	}

@@ -13,7 +13,7 @@ import (
 func Table() []family.Spec { return slices.Clone(table) }
 
 // all is the table with what is known beside it.
-func all() family.Table { return family.Table{Rows: table, Missing: Missing()} }
+func all() family.Table { return family.Table{Rows: table, Wrappers: Wrappers(), Missing: Missing()} }
 
 // Find looks a family up by config.json's model_type.
 func Find(modelType string) (family.Spec, error) { return all().Find(modelType) }

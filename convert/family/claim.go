@@ -74,6 +74,10 @@ func (m *Model) others(s store.Store, claimed map[string]bool) error {
 		if claimed[n] {
 			continue
 		}
+		if m.Wrapper.beside(n) {
+			m.Wrapper.Beside = append(m.Wrapper.Beside, n)
+			continue
+		}
 		why, ok := evidence.Passed(n)
 		if !ok {
 			why, ok = evidence.Beyond(n, len(m.Blocks), m.extra)
@@ -103,7 +107,7 @@ func (m *Model) leftover(declared []string) {
 		return
 	}
 	for _, key := range quantisation {
-		if m.Config.Has(key) {
+		if m.File().Has(key) {
 			m.Leftover = append(m.Leftover, key)
 		}
 	}

@@ -85,7 +85,15 @@ func (t Table) fromConfig(c *Config, has func(tensor string) bool) (*Model, erro
 	if c.Raw(BlockKey) != nil {
 		return nil, fmt.Errorf("%s: key %q stands beside model_type %q: the two contradict each other; a folder that pecvt wrote has model_type %q, and a stock one no such key", c.Path, BlockKey, name, BlockKey)
 	}
-	if err := evidence.Wrapper(c, t.known); err != nil {
+	var wrapped *Wrapped
+	if row := t.wrapper(name); row != nil {
+		inner, w, err := row.unwrap(c)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Path, err)
+		}
+		c, wrapped = inner, w
+		name, _, _ = c.Text("model_type")
+	} else if err := evidence.Wrapper(c, t.known); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
 	}
 	spec, err := t.Find(name)
@@ -103,10 +111,16 @@ func (t Table) fromConfig(c *Config, has func(tensor string) bool) (*Model, erro
 		return nil, r.Err
 	}
 	spec.Names = spec.spelled(has)
+	if wrapped != nil {
+		spec.Names = wrapped.names(spec.Names, has)
+		wrapped.tied(r, spec, has)
+	}
 	m := build(r, spec)
 	if r.Err != nil {
 		return nil, r.Err
 	}
+	m.Wrapper = wrapped
+	m.bareLogits()
 	m.resolve(has)
 	return m, nil
 }

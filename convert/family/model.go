@@ -48,6 +48,9 @@ type Model struct {
 	// Config is config.json, or the source's configuration inside of it where
 	// Extension is set.
 	Config *Config
+	// Wrapper is the model of vision or sound that this is the language model of; nil
+	// of a model by itself. Config is then a part of its file (File, Whole).
+	Wrapper *Wrapped
 	// Extension is what pecvt's own block of config.json says; nil without one.
 	Extension *Extension
 	// Ignored are stored tensors that carry no weight (old rotary buffers).

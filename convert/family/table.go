@@ -11,8 +11,9 @@ import (
 // Table is a list of families, and of those that are known and not read. Package
 // families has the one of all that pecvt reads.
 type Table struct {
-	Rows    []Spec
-	Missing []Missing
+	Rows     []Spec
+	Wrappers []Wrapper
+	Missing  []Missing
 }
 
 // Missing is a family that is known and not read.

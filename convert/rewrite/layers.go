@@ -147,6 +147,9 @@ func (r *Rewrite) perLayer(j job) error {
 	r.tally(j.m, r.some)
 	m := *j.m
 	if r.MaxPositions != m.MaxPositions {
+		if m.Wrapper != nil {
+			return hint.Errorf(hint.Layers+" %s with another length inside of %s: %w; all layers can", r.Options.Layers, m.Wrapper.ModelType, posenc.ErrUnsupported)
+		}
 		config := *m.Config
 		config.Object = config.Object.Clone()
 		setNumber(config.Object, "max_position_embeddings", float64(r.MaxPositions))

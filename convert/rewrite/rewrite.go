@@ -84,6 +84,15 @@ type Rewrite struct {
 // wraps posenc.ErrUnsupported where this model, layout or spelling cannot
 // express the result; that one names what can. AsIs is possible for every model.
 func Make(m *family.Model, src family.Source, options Options) (*Rewrite, error) {
+	r, err := ofModel(m, src, options)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.whole(m)
+}
+
+// ofModel decides the rewrite of a model by itself.
+func ofModel(m *family.Model, src family.Source, options Options) (*Rewrite, error) {
 	if options.To == AsIs {
 		return asIs(m), nil
 	}

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
@@ -56,21 +57,37 @@ func writeRope(c *family.Object, spec family.Spec, source, p posenc.RopeParams, 
 		return fmt.Errorf("%s would be %d in the place of %d, and queries are scaled by it: %w", original, p.TrainedLength, source.TrainedLength, posenc.ErrUnsupported)
 	}
 	plain := p.Type == "default"
+	beside := axes(newer, older)
 	if newer == nil && plain {
-		if older != nil {
+		switch {
+		case axes(older) != nil: // what models of vision turn by, and stop without
+			c.Set("rope_scaling", scalingDict(dictOf(spec, older, p, outer, beside...), c))
+		case older != nil:
 			c.Set("rope_scaling", nil)
 		}
 		return nil
 	}
-	full := dictOf(spec, first(newer, older), p, outer)
+	full := dictOf(spec, first(newer, older), p, outer, beside...)
 	c.Set("rope_parameters", full)
 	switch {
 	case !plain:
-		c.Set("rope_scaling", scalingDict(dictOf(spec, first(older, newer), p, outer), c))
+		c.Set("rope_scaling", scalingDict(dictOf(spec, first(older, newer), p, outer, beside...), c))
 	case older != nil:
 		c.Set("rope_scaling", nil)
 	}
 	return nil
+}
+
+// axes lists the keys that divide a head's planes among the axes of images' positions:
+// they stay whatever the planes turn by.
+func axes(dicts ...*family.Object) []string {
+	var list []string
+	for _, key := range []string{"mrope_section", "mrope_interleaved"} {
+		if slices.ContainsFunc(dicts, func(d *family.Object) bool { return d != nil && d.Has(key) }) {
+			list = append(list, key)
+		}
+	}
+	return list
 }
 
 // first returns the first object there is, or an empty one.
@@ -103,8 +120,8 @@ func empty() *family.Object {
 }
 
 // dictOf is [ropeDict] with the family's own spelling of the attention factor.
-func dictOf(spec family.Spec, old *family.Object, p posenc.RopeParams, outer bool) *family.Object {
-	d := ropeDict(old, p, outer, spec.Rope.Beside()...)
+func dictOf(spec family.Spec, old *family.Object, p posenc.RopeParams, outer bool, beside ...string) *family.Object {
+	d := ropeDict(old, p, outer, append(spec.Rope.Beside(), beside...)...)
 	if spec.Rope.Mscale && p.AttentionFactor != nil {
 		setFloat(d, "short_mscale", *p.AttentionFactor)
 		setFloat(d, "long_mscale", *p.AttentionFactor)

@@ -40,7 +40,7 @@ func (r *Rewrite) extend(m *family.Model, e family.Extension, added []Tensor, ke
 		r.Spelling = m.ModelType
 		return
 	}
-	r.Config, r.Spelling = e.Config(m.Config.Object), family.BlockKey
+	r.Config, r.Spelling = e.Config(m.File().Object), family.BlockKey
 	r.Readers, r.Loaders = loaders.Judge(loaders.Own, r.Family), blockLoaders
 }
 

@@ -33,12 +33,13 @@ var gemma4 = family.Spec{
 		}
 		return inner
 	},
-	ByLayer: &family.ByLayerRule{Size: "hidden_size_per_layer_input", Vocab: "vocab_size_per_layer_input", Default: 256},
-	Window:  family.WindowRule{Key: "sliding_window", Default: 512, ByType: true},
-	Rope:    family.RopeDefaults{Theta: 1e6, Sliding: &family.RopeDefaults{Theta: 10000}},
-	Reads:   gemma4Keys,
-	Variant: gemma4Variant,
-	Adjust:  gemma4Adjust,
+	ByLayer:   &family.ByLayerRule{Size: "hidden_size_per_layer_input", Vocab: "vocab_size_per_layer_input", Default: 256},
+	Window:    family.WindowRule{Key: "sliding_window", Default: 512, ByType: true},
+	Rope:      family.RopeDefaults{Theta: 1e6, Sliding: &family.RopeDefaults{Theta: 10000}},
+	RopeTypes: []string{"default", "proportional", "linear", "dynamic", "yarn", "llama3"}, // longrope asks for one head size, at which loaders stop
+	Reads:     gemma4Keys,
+	Variant:   gemma4Variant,
+	Adjust:    gemma4Adjust,
 }
 
 // gemma4Unified: gemma4 without embeddings by layer.

@@ -12,7 +12,7 @@ import (
 // arrives.
 func TestOptionsOfARewrite(t *testing.T) {
 	want := rewrite.Options{To: "hope", TrainLength: 7, Cut: posenc.Cut{Kind: posenc.CutKeep, Keep: 3}, Scale: posenc.Scale{Kind: "pi", Factor: 2},
-		Layout: rewrite.Partial, Spelling: "longrope", Slope: "alibi", Spectra: [][][]float64{{{1}}}}
+		Layout: rewrite.Partial, Spelling: "longrope", Slope: "alibi", Layers: rewrite.FullLayers, Spectra: [][][]float64{{{1}}}}
 	v := reflect.ValueOf(want)
 	for i := range v.NumField() {
 		if v.Field(i).IsZero() {

@@ -17,6 +17,8 @@ import (
 // so.
 var withoutForm = map[string]string{
 	"cohere2":          onnxops.AttentionORT, // layers that do not turn
+	"aya_vision":       onnxops.AttentionORT,
+	"cohere2_vision":   onnxops.AttentionORT,
 	"exaone4":          onnxops.AttentionORT, // the same
 	"nemotron":         onnxops.AttentionORT, // 4 planes in halves: tables of 8 would pair others
 	"persimmon":        onnxops.AttentionORT, // 2 planes in halves, as these

@@ -143,8 +143,8 @@ func TestWrapperDefaults(t *testing.T) {
 func TestWrapperRefusals(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"model_type": "llava", "text_config": {"model_type": "bloom"}}`: "valid: llama, mistral",
-		`{"model_type": "llava"}`:                                         "text_config",
-		`{"model_type": "qwen9_vl", "text_config": {"model_type": "x"}}`:  "is a wrapper",
+		`{"model_type": "llava"}`: "text_config",
+		`{"model_type": "qwen9_vl", "text_config": {"model_type": "x"}}`: "is a wrapper",
 	} {
 		_, err := families.FromConfig(&family.Config{Object: object(t, text), Path: "config.json"})
 		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), want) {

@@ -61,8 +61,12 @@ func TestEveryRowHasAProof(t *testing.T) {
 		name := filepath.Base(filepath.Dir(path))
 		types[name] = append(types[name], name)
 	}
+	classes := map[string]bool{} // what is read by a class that another row's golden was made with
 	for _, s := range families.Table() {
-		if len(types[s.ModelType]) == 0 {
+		classes[s.Architecture] = classes[s.Architecture] || len(types[s.ModelType]) > 0
+	}
+	for _, s := range families.Table() {
+		if len(types[s.ModelType]) == 0 && !classes[s.Architecture] {
 			t.Errorf("family %q has no checkpoint with logits of another program: add a folder to testdata/families (its INDEX.md says how)", s.ModelType)
 		}
 	}

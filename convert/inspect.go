@@ -16,9 +16,12 @@ import (
 
 // Inspection is what a checkpoint is, as `pecvt inspect` prints it.
 type Inspection struct {
-	Schema        int      `json:"schema"`
-	Model         string   `json:"model"`
-	Family        string   `json:"family"`
+	Schema int    `json:"schema"`
+	Model  string `json:"model"`
+	Family string `json:"family"`
+	// InsideOf is the model_type of the model of vision that the model is the language
+	// model of; empty where it stands alone.
+	InsideOf      string   `json:"inside_of,omitempty"`
 	DType         string   `json:"dtype"`
 	Layers        int      `json:"layers"`
 	Hidden        int      `json:"hidden"`
@@ -140,6 +143,9 @@ func inspection(m *family.Model, name string) *Inspection {
 		in.Readers = loaders.Judge(loaders.Own, m.Family)
 	} else {
 		in.Readers = standing(m)
+	}
+	if m.Wrapper != nil { // the table knows nothing of it
+		in.InsideOf, in.Readers = m.Wrapper.ModelType, nil
 	}
 	in.spectrum(m)
 	in.Warnings = append(in.Warnings, spectrumWarnings(m, in.Planes)...)

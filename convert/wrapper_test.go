@@ -52,6 +52,18 @@ func TestWrapperStaysWhole(t *testing.T) {
 	}
 }
 
+// What is told of such a checkpoint says whose language model it is, and nothing of
+// loaders that the table does not have.
+func TestInspectInsideOf(t *testing.T) {
+	in, err := convert.Inspect("../testdata/families/gemma3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.Family != "gemma3_text" || in.InsideOf != "gemma3" || in.Readers != nil {
+		t.Errorf("family %s inside of %q, readers %v", in.Family, in.InsideOf, in.Readers)
+	}
+}
+
 func nested(t *testing.T, o *family.Object) *family.Object {
 	t.Helper()
 	text, err := o.Object("text_config")

@@ -42,6 +42,9 @@ MODEL is a folder, a .safetensors file or a *.safetensors.index.json.`,
 func writeInspection(w io.Writer, in *convert.Inspection) error {
 	fmt.Fprintf(w, "model      %s: %s, %s, %d layers, hidden %d, %d heads, %d key/value heads, head size %d, vocabulary %d\n",
 		in.Model, in.Family, in.DType, in.Layers, in.Hidden, in.Heads, in.KVHeads, in.HeadDim, in.Vocab)
+	if in.InsideOf != "" {
+		fmt.Fprintf(w, "inside of  %s: all of this is of its language model\n", in.InsideOf)
+	}
 	fmt.Fprintf(w, "size       %s parameters, %s in %d file(s)", count(in.Parameters), bytesText(in.Bytes), len(in.Files))
 	if in.Tied {
 		fmt.Fprint(w, ", tied embeddings")

@@ -1,7 +1,6 @@
 package families_test
 
 import (
-	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -14,31 +13,14 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// edited reads the golden's configuration of a family after an edit.
-func edited(t *testing.T, dir string, edit func(c *family.Config)) (*family.Model, error) {
-	t.Helper()
-	config, err := family.LoadConfig("../../testdata/families/" + dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	edit(config)
-	return families.FromConfig(config)
-}
-
-func set(c *family.Config, pairs ...string) {
-	for i := 0; i < len(pairs); i += 2 {
-		c.Set(pairs[i], json.RawMessage(pairs[i+1]))
-	}
-}
-
 // What DeepSeek's and Kimi's published configurations say is the golden's model.
 func TestDeepSeekPublished(t *testing.T) {
-	want, err := edited(t, "deepseek_v3", func(*family.Config) {})
+	want, err := golden(t, "deepseek_v3", func(*family.Object) {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"deepseek_v3", "kimi_k2"} {
-		got, err := edited(t, "deepseek_v3", func(c *family.Config) {
+		got, err := golden(t, "deepseek_v3", func(c *family.Object) {
 			c.Delete("rope_parameters")
 			c.Delete("rope_interleave")
 			c.Delete("head_dim")
@@ -66,17 +48,17 @@ func TestDeepSeekRefused(t *testing.T) {
 		{"head_dim", "20", "head_dim"},
 		{"qk_rope_head_dim", "7", "even"},
 	} {
-		_, err := edited(t, "deepseek_v3", func(o *family.Config) { set(o, c.key, c.value) })
+		_, err := golden(t, "deepseek_v3", func(o *family.Object) { set(o, c.key, c.value) })
 		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %s: %v: want a refusal with %q", c.key, c.value, err, c.want)
 		}
 	}
 	for _, key := range []string{"n_group", "routed_scaling_factor", "n_shared_experts"} { // the class has numbers of its own
-		if _, err := edited(t, "deepseek_v3", func(o *family.Config) { o.Delete(key) }); err == nil || !strings.Contains(err.Error(), key) {
+		if _, err := golden(t, "deepseek_v3", func(o *family.Object) { o.Delete(key) }); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("without %s: %v", key, err)
 		}
 	}
-	_, err := edited(t, "deepseek_v3", func(o *family.Config) {
+	_, err := golden(t, "deepseek_v3", func(o *family.Object) {
 		set(o, "rope_parameters", `{"rope_type":"yarn","rope_theta":500,"original_max_position_embeddings":16,"mscale_all_dim":1.0}`)
 	})
 	if err == nil || !strings.Contains(err.Error(), `"factor" is missing`) {
@@ -87,27 +69,27 @@ func TestDeepSeekRefused(t *testing.T) {
 // What Sarvam's published configurations say beside transformers' spelling.
 func TestSarvamPublished(t *testing.T) {
 	const yarn = `{"beta_fast": 32, "beta_slow": 1, "factor": 4, "mscale": 1.0, "mscale_all_dim": 1.0, "original_max_position_embeddings": 16, `
-	want, err := edited(t, "sarvam_mla", func(c *family.Config) {
+	want, err := golden(t, "sarvam_mla", func(c *family.Object) {
 		set(c, "rope_parameters", yarn+`"rope_theta": 500, "rope_type": "yarn"}`)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	published := func(c *family.Config) {
+	published := func(c *family.Object) {
 		for _, key := range []string{"rope_parameters", "n_routed_experts", "n_shared_experts", "qk_head_dim", "n_group", "topk_group"} {
 			c.Delete(key)
 		}
 		set(c, "num_experts", "8", "num_shared_experts", "1", "head_dim", "24", "q_head_dim", "20", "rope_theta", "500", "rope_scaling", yarn+`"type": "deepseek_yarn"}`,
 			"n_group", "4", "topk_group", "2")
 	}
-	got, err := edited(t, "sarvam_mla", published)
+	got, err := golden(t, "sarvam_mla", published)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got.Blocks, want.Blocks) || !reflect.DeepEqual(got.Rope, want.Rope) {
 		t.Error("another model than the golden's")
 	}
-	_, err = edited(t, "deepseek_v3", func(c *family.Config) {
+	_, err = golden(t, "deepseek_v3", func(c *family.Object) {
 		c.Delete("rope_parameters")
 		set(c, "rope_scaling", yarn+`"type": "deepseek_yarn"}`)
 	})
@@ -138,7 +120,7 @@ func TestLatentFamilies(t *testing.T) {
 		{"longcat_flash", []string{"mla_scale_q_lora", "false"}, "mla_scale_q_lora"},
 		{"longcat_flash", []string{"norm_topk_prob", "true"}, "norm_topk_prob"},
 	} {
-		m, err := edited(t, c.dir, func(o *family.Config) {
+		m, err := golden(t, c.dir, func(o *family.Object) {
 			for i := 0; i < len(c.keys); i += 2 {
 				if o.Delete(c.keys[i]); c.keys[i+1] != "" {
 					set(o, c.keys[i], c.keys[i+1])
@@ -157,7 +139,7 @@ func TestLatentFamilies(t *testing.T) {
 			t.Errorf("%s %q: want a dense layer, then a mixture", c.dir, c.keys)
 		}
 	}
-	m, err := edited(t, "minicpm3", func(o *family.Config) { set(o, "dim_model_base", "null", "scale_depth", "null") })
+	m, err := golden(t, "minicpm3", func(o *family.Object) { set(o, "dim_model_base", "null", "scale_depth", "null") })
 	if err != nil || m.LogitScale != 0 || m.Blocks[0].ResidualScale != 0 || m.EmbedScale != 3 {
 		t.Errorf("minicpm3 with nulls: %v: factors %v, %v, %v", err, m.LogitScale, m.Blocks[0].ResidualScale, m.EmbedScale)
 	}
@@ -213,7 +195,7 @@ func TestSharedChoices(t *testing.T) {
 		{[]string{"layer_types", `["indexed_attention","full_attention"]`}, nil},
 		{[]string{"rope_interleave", "false"}, nil},
 	} {
-		m, err := edited(t, "glm_moe_dsa", func(o *family.Config) {
+		m, err := golden(t, "glm_moe_dsa", func(o *family.Object) {
 			o.Delete("indexer_types")
 			set(o, c.keys...)
 		})
@@ -239,7 +221,7 @@ func TestSharedChoices(t *testing.T) {
 // otherwise, and an absent or null number of experts that pass on their input is the
 // class's, or none.
 func TestLongCat(t *testing.T) {
-	m, err := edited(t, "longcat_flash", func(o *family.Config) {
+	m, err := golden(t, "longcat_flash", func(o *family.Object) {
 		set(o, "zero_expert_type", `"identity"`, "attention_method", `"MLA"`, "mla_scale_q_lora", "true", "mla_scale_kv_lora", "true", "router_bias", "false", "num_hidden_layers", "4")
 	})
 	if err != nil {
@@ -257,7 +239,7 @@ func TestLongCat(t *testing.T) {
 		t.Errorf("%d experts pass on their input, of %d; %s", x.Identity, x.Router.Linear.Weight.Shape[0], m.Blocks[3].Attn().O.Weight.Tensor)
 	}
 	for text, want := range map[string]int{"null": 0, "": 256} {
-		m, err := edited(t, "longcat_flash", func(o *family.Config) {
+		m, err := golden(t, "longcat_flash", func(o *family.Object) {
 			if o.Delete("zero_expert_num"); text != "" {
 				set(o, "zero_expert_num", text)
 			}

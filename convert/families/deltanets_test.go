@@ -2,37 +2,21 @@ package families_test
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// deltaConfig reads a golden's configuration with some keys changed.
-func deltaConfig(t *testing.T, name string, edit func(o *family.Object)) (*family.Model, error) {
-	t.Helper()
-	path := filepath.Join("..", "..", "testdata", "families", name, "config.json")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := object(t, string(text))
-	edit(o)
-	return families.FromConfig(&family.Config{Object: o, Path: path})
-}
-
 // Keys of published checkpoints that transformers 5 no longer writes.
 func TestDeltaNetOlder(t *testing.T) {
-	newer, err := deltaConfig(t, "qwen3_next", func(*family.Object) {})
+	newer, err := golden(t, "qwen3_next", func(*family.Object) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	older, err := deltaConfig(t, "qwen3_next", func(o *family.Object) {
+	older, err := golden(t, "qwen3_next", func(o *family.Object) {
 		o.Delete("layer_types")
 		o.Set("full_attention_interval", 2)
 		o.Delete("rope_parameters")
@@ -56,11 +40,11 @@ func TestDeltaNetRefused(t *testing.T) {
 		"activation": func(o *family.Object) { o.Set("hidden_act", "gelu") },
 		"gate":       func(o *family.Object) { o.Set("attn_output_gate", false) },
 	} {
-		if _, err := deltaConfig(t, "qwen3_5_text", edit); !errors.Is(err, posenc.ErrUnsupported) {
+		if _, err := golden(t, "qwen3_5_text", edit); !errors.Is(err, posenc.ErrUnsupported) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := deltaConfig(t, "qwen3_5_text", func(o *family.Object) { o.Set("linear_num_value_heads", 3) }); err == nil {
+	if _, err := golden(t, "qwen3_5_text", func(o *family.Object) { o.Set("linear_num_value_heads", 3) }); err == nil {
 		t.Error("3 value heads share 2 key heads")
 	}
 }

@@ -85,31 +85,23 @@ func TestPublishedKeys(t *testing.T) {
 // Published Hunyuan configurations say alpha beside keys that nothing reads; the base
 // is that of the golden's spelling, and any other family refuses the key.
 func TestAlpha(t *testing.T) {
-	read := func(dir string, edit func(c *family.Config)) (*family.Model, error) {
-		config, err := family.LoadConfig("../../testdata/families/" + dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		edit(config)
-		return families.FromConfig(config)
-	}
-	published := func(c *family.Config) {
+	published := func(c *family.Object) {
 		c.Delete("rope_parameters")
 		c.Set("rope_theta", 500)
 		c.Set("rope_scaling", json.RawMessage(`{"alpha": 4.0, "beta_fast": 32, "beta_slow": 1, "factor": 1.0, "mscale": 1.0, "mscale_all_dim": 0.0, "type": "dynamic"}`))
 	}
-	want, err := read("hunyuan_v1_dense", func(*family.Config) {})
+	want, err := golden(t, "hunyuan_v1_dense", func(*family.Object) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := read("hunyuan_v1_dense", published)
+	got, err := golden(t, "hunyuan_v1_dense", published)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if base := 500 * math.Pow(4, 16.0/14); got.Rope.Theta != want.Rope.Theta || math.Abs(got.Rope.Theta/base-1) > 1e-15 || got.Rope.Type != "default" {
 		t.Errorf("base %v of type %s, of the golden %v: want %v of type default", got.Rope.Theta, got.Rope.Type, want.Rope.Theta, base)
 	}
-	if _, err := read("seed_oss", published); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "alpha") {
+	if _, err := golden(t, "seed_oss", published); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "alpha") {
 		t.Errorf("another family: %v: want a refusal of alpha", err)
 	}
 }

@@ -14,22 +14,6 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// olmo3Config reads the golden's configuration with its rope keys and base replaced.
-func olmo3Config(t *testing.T, edit func(o *family.Object)) (*family.Model, error) {
-	t.Helper()
-	path := filepath.Join("..", "..", "testdata", "families", "olmo3", "config.json")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := family.ParseObject(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	edit(o)
-	return families.FromConfig(&family.Config{Object: o, Path: path})
-}
-
 func object(t *testing.T, text string) *family.Object {
 	t.Helper()
 	o, err := family.ParseObject([]byte(text))
@@ -43,14 +27,14 @@ const olmo3Yarn = `{"beta_fast":32.0,"beta_slow":1.0,"factor":4.0,"original_max_
 
 // The keys of transformers 4 say full attention's scaling alone.
 func TestLayerTypesOlder(t *testing.T) {
-	newer, err := olmo3Config(t, func(o *family.Object) {
+	newer, err := golden(t, "olmo3", func(o *family.Object) {
 		both := `{"full_attention":` + strings.Replace(olmo3Yarn, "}", `,"rope_theta":500000}`, 1) + `,"sliding_attention":{"rope_type":"default","rope_theta":500000}}`
 		o.Set("rope_parameters", object(t, both))
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	older, err := olmo3Config(t, func(o *family.Object) {
+	older, err := golden(t, "olmo3", func(o *family.Object) {
 		o.Delete("rope_parameters")
 		o.Delete("layer_types")
 		o.Set("num_hidden_layers", 4)
@@ -92,7 +76,7 @@ func TestLayerTypesRefused(t *testing.T) {
 		}, "rope_theta is 500"},
 		"no window": {func(o *family.Object) { o.Set("sliding_window", nil) }, "sliding_window is null"},
 	} {
-		if _, err := olmo3Config(t, c.edit); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
+		if _, err := golden(t, "olmo3", c.edit); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v: want a refusal that names %q", name, err, c.want)
 		}
 	}
@@ -100,7 +84,7 @@ func TestLayerTypesRefused(t *testing.T) {
 
 // No stock loader reads truncate inside a dictionary of a type of layers.
 func TestLayerTypesTruncate(t *testing.T) {
-	m, err := olmo3Config(t, func(o *family.Object) {
+	m, err := golden(t, "olmo3", func(o *family.Object) {
 		both, _ := o.Object("rope_parameters")
 		full, _ := both.Object("full_attention")
 		full.Set("truncate", false)

@@ -10,19 +10,13 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// lfm2Config reads the golden's configuration with some keys changed.
-func lfm2Config(t *testing.T, edit func(o *family.Object)) (*family.Model, error) {
-	t.Helper()
-	return golden(t, "lfm2", edit)
-}
-
 // Keys of published checkpoints that transformers 5 no longer writes.
 func TestShortConvOlder(t *testing.T) {
-	newer, err := lfm2Config(t, func(*family.Object) {})
+	newer, err := golden(t, "lfm2", func(*family.Object) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	older, err := lfm2Config(t, func(o *family.Object) {
+	older, err := golden(t, "lfm2", func(o *family.Object) {
 		o.Delete("layer_types")
 		o.Delete("rope_parameters")
 		o.Set("rope_theta", 500)
@@ -59,7 +53,7 @@ func TestShortConvInner(t *testing.T) {
 		factor   float64
 		want     int64
 	}{"of two thirds": {12288, 1, 8192}, "rounded up": {6912, 1, 4608}, "to the next": {1000, 1.3, 1024}} {
-		m, err := lfm2Config(t, func(o *family.Object) {
+		m, err := golden(t, "lfm2", func(o *family.Object) {
 			o.Delete("block_auto_adjust_ff_dim")
 			o.Set("intermediate_size", c.declared)
 			o.Set("block_ffn_dim_multiplier", c.factor)
@@ -81,7 +75,7 @@ func TestShortConvRefused(t *testing.T) {
 		"swiglu": func(o *family.Object) { o.Set("block_use_swiglu", false) },
 		"tied":   func(o *family.Object) { o.Set("tie_embedding", false) },
 	} {
-		if _, err := lfm2Config(t, edit); !errors.Is(err, posenc.ErrUnsupported) {
+		if _, err := golden(t, "lfm2", edit); !errors.Is(err, posenc.ErrUnsupported) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,32 +1,13 @@
 package families_test
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/families"
-	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/posenc"
 )
-
-func llama4Config(t *testing.T, keys map[string]string) (*family.Model, error) {
-	t.Helper()
-	config, err := family.LoadConfig("../../testdata/families/llama4_text")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key, value := range keys {
-		if value == "" {
-			config.Delete(key)
-			continue
-		}
-		config.Set(key, json.RawMessage(value))
-	}
-	return families.FromConfig(config)
-}
 
 // What the lists of layers say follows from the intervals where they are not there.
 func TestLlama4Layers(t *testing.T) {
@@ -37,7 +18,7 @@ func TestLlama4Layers(t *testing.T) {
 		"intervals": {"no_rope_layers": "", "layer_types": "", "moe_layers": "", "no_rope_layer_interval": "2"},
 		"published": {"no_rope_layers": "[]", "layer_types": "", "attn_temperature_tuning": "4", "no_rope_layer_interval": "2"},
 	} {
-		m, err := llama4Config(t, keys)
+		m, err := golden(t, "llama4_text", with(keys))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -52,7 +33,7 @@ func TestLlama4Layers(t *testing.T) {
 			}
 		}
 	}
-	m, err := llama4Config(t, map[string]string{"use_qk_norm": "false", "attn_temperature_tuning": "false", "attention_chunk_size": "null", "layer_types": ""})
+	m, err := golden(t, "llama4_text", with(map[string]string{"use_qk_norm": "false", "attn_temperature_tuning": "false", "attention_chunk_size": "null", "layer_types": ""}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +49,7 @@ func TestLlama4Refused(t *testing.T) {
 		{"attention_chunk_size", "null", "name the size"},
 		{"layer_types", `["sliding_attention","full_attention","chunked_attention","chunked_attention"]`, "layer_types[0]"},
 	} {
-		if _, err := llama4Config(t, map[string]string{c.key: c.value}); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
+		if _, err := golden(t, "llama4_text", with(map[string]string{c.key: c.value})); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %s: error %v: want a refusal that names %q", c.key, c.value, err, c.want)
 		}
 	}
@@ -76,7 +57,7 @@ func TestLlama4Refused(t *testing.T) {
 
 // A norm without weights leaves nothing to zero where planes leave the score.
 func TestBareNormKeepsPlanes(t *testing.T) {
-	m, err := llama4Config(t, nil)
+	m, err := golden(t, "llama4_text", with(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

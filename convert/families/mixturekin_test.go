@@ -27,11 +27,11 @@ func TestMixturesPublished(t *testing.T) {
 		"dbrx":        {[]string{"rope_parameters", "num_key_value_heads"}, []string{"rope_theta", "500"}},
 		"phimoe":      {[]string{"rope_parameters"}, []string{"rope_theta", "500", "rope_scaling", "null"}},
 	} {
-		want, err := edited(t, name, func(*family.Config) {})
+		want, err := golden(t, name, func(*family.Object) {})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		got, err := edited(t, name, func(o *family.Config) {
+		got, err := golden(t, name, func(o *family.Object) {
 			for _, key := range c.without {
 				o.Delete(key)
 			}
@@ -60,7 +60,7 @@ func TestMixturesRefused(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		for c := cases[name]; len(c) > 0; c = c[3:] {
-			_, err := edited(t, name, func(o *family.Config) {
+			_, err := golden(t, name, func(o *family.Object) {
 				if c[1] == "null" {
 					o.Delete(c[0])
 				} else {
@@ -72,7 +72,7 @@ func TestMixturesRefused(t *testing.T) {
 			}
 		}
 	}
-	if _, err := edited(t, "hunyuan_v1_moe", func(o *family.Config) { set(o, "moe_topk", "[2]") }); err == nil || !strings.Contains(err.Error(), "expected 2") {
+	if _, err := golden(t, "hunyuan_v1_moe", func(o *family.Object) { set(o, "moe_topk", "[2]") }); err == nil || !strings.Contains(err.Error(), "expected 2") {
 		t.Errorf("one number for two layers: %v", err)
 	}
 }
@@ -85,13 +85,13 @@ func TestMixtureLayers(t *testing.T) {
 		}
 		return list
 	}
-	m, err := edited(t, "ernie4_5_moe", func(o *family.Config) {
+	m, err := golden(t, "ernie4_5_moe", func(o *family.Object) {
 		set(o, "num_hidden_layers", "6", "moe_layer_start_index", "1", "moe_layer_end_index", "4", "moe_layer_interval", "2")
 	})
 	if err != nil || !slices.Equal(dense(m), []bool{true, false, true, false, true, true}) {
 		t.Errorf("ernie4_5_moe: %v, %v", err, m)
 	}
-	m, err = edited(t, "cohere2_moe", func(o *family.Config) {
+	m, err = golden(t, "cohere2_moe", func(o *family.Object) {
 		o.Delete("layer_types")
 		o.Delete("mlp_layer_types")
 		set(o, "num_hidden_layers", "6", "first_k_dense_replace", "2", "shared_expert_combination_strategy", `"sum"`, "expert_selection_fn", `"sigmoid"`)
@@ -114,7 +114,7 @@ func TestMixtureLayers(t *testing.T) {
 
 // Loaders of solar_open have no dense layers, whatever the key says: a warning.
 func TestSolarOpenDense(t *testing.T) {
-	m, err := edited(t, "solar_open", func(o *family.Config) { set(o, "first_k_dense_replace", "1") })
+	m, err := golden(t, "solar_open", func(o *family.Object) { set(o, "first_k_dense_replace", "1") })
 	if err != nil || !strings.Contains(strings.Join(m.Warnings, "\n"), "first_k_dense_replace is 1") {
 		t.Errorf("%v, %v", err, m)
 	}

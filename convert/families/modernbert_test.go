@@ -1,50 +1,31 @@
 package families_test
 
 import (
-	"encoding/json"
 	"errors"
 	"math"
 	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/families"
-	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 )
-
-func modernBERTConfig(t *testing.T, keys map[string]string) (*family.Model, error) {
-	t.Helper()
-	config, err := family.LoadConfig("../../testdata/families/modernbert-decoder")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key, value := range keys {
-		if value == "" {
-			config.Delete(key)
-			continue
-		}
-		config.Set(key, json.RawMessage(value))
-	}
-	return families.FromConfig(config)
-}
 
 // The keys of published decoders say both bases at the top level, and the layers by an
 // interval.
 func TestModernBERTOlder(t *testing.T) {
-	newer, err := modernBERTConfig(t, nil)
+	newer, err := golden(t, "modernbert-decoder", with(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	older, err := modernBERTConfig(t, map[string]string{"rope_parameters": "", "sliding_window": "", "global_rope_theta": "5000", "local_rope_theta": "100",
-		"classifier_pooling": `"mean"`, "position_embedding_type": `"sans_pos"`, "sparse_prediction": "false", "deterministic_flash_attn": "false"})
+	older, err := golden(t, "modernbert-decoder", with(map[string]string{"rope_parameters": "", "sliding_window": "", "global_rope_theta": "5000", "local_rope_theta": "100",
+		"classifier_pooling": `"mean"`, "position_embedding_type": `"sans_pos"`, "sparse_prediction": "false", "deterministic_flash_attn": "false"}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(older.Ropes(), newer.Ropes()) || len(older.Ropes()) != 2 || len(older.Warnings) > 0 {
 		t.Errorf("older keys: %+v, newer keys: %+v, warnings %q", older.Ropes(), newer.Ropes(), older.Warnings)
 	}
-	m, err := modernBERTConfig(t, map[string]string{"layer_types": "", "global_attn_every_n_layers": "2", "local_attention": "", "sliding_window": "7"})
+	m, err := golden(t, "modernbert-decoder", with(map[string]string{"layer_types": "", "global_attn_every_n_layers": "2", "local_attention": "", "sliding_window": "7"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +44,7 @@ func TestModernBERTOlder(t *testing.T) {
 	if !strings.Contains(strings.Join(m.Warnings, "\n"), "sliding_window is 7") {
 		t.Errorf("warnings %q", m.Warnings)
 	}
-	biased, err := modernBERTConfig(t, map[string]string{"norm_bias": "true", "classifier_bias": "true", "decoder_bias": "false", "classifier_activation": `"silu"`})
+	biased, err := golden(t, "modernbert-decoder", with(map[string]string{"norm_bias": "true", "classifier_bias": "true", "decoder_bias": "false", "classifier_activation": `"silu"`}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +55,7 @@ func TestModernBERTOlder(t *testing.T) {
 
 func TestModernBERTRefused(t *testing.T) {
 	for key, value := range map[string]string{"local_attention": "null", "position_embedding_type": `"relative_key"`, "rope_scaling": `{"rope_type":"linear","factor":2}`} {
-		if _, err := modernBERTConfig(t, map[string]string{key: value}); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), key) {
+		if _, err := golden(t, "modernbert-decoder", with(map[string]string{key: value})); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s %s: error %v: want a refusal that names it", key, value, err)
 		}
 	}

@@ -13,19 +13,9 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 )
 
-func ministral3Config(t *testing.T, edit func(c *family.Config)) (*family.Model, error) {
-	t.Helper()
-	config, err := family.LoadConfig("../../testdata/families/ministral3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	edit(config)
-	return families.FromConfig(config)
-}
-
 // The factor is a step of 1 + β ln(1 + n) at each multiple n of the length.
 func TestQueryScale(t *testing.T) {
-	m, err := ministral3Config(t, func(c *family.Config) {
+	m, err := golden(t, "ministral3", func(c *family.Object) {
 		c.Set("rope_parameters", json.RawMessage(`{"rope_type":"yarn","type":"yarn","rope_theta":500,"factor":4,"original_max_position_embeddings":16,"llama_4_scaling_beta":0.25}`))
 	})
 	if err != nil {
@@ -43,7 +33,7 @@ func TestQueryScale(t *testing.T) {
 			t.Errorf("position %d: %v: want %v", c.at, got, c.want)
 		}
 	}
-	plain, err := ministral3Config(t, func(c *family.Config) {
+	plain, err := golden(t, "ministral3", func(c *family.Object) {
 		c.Set("rope_parameters", json.RawMessage(`{"rope_type":"default","rope_theta":500,"original_max_position_embeddings":16,"llama_4_scaling_beta":0}`))
 	})
 	if err != nil || plain.Blocks[0].Attn().QueryScale != nil {
@@ -57,12 +47,12 @@ func TestQueryScaleRefused(t *testing.T) {
 		"no length":     {`{"rope_type":"default","rope_theta":500,"llama_4_scaling_beta":0.1}`, "original_max_position_embeddings"},
 		"no dictionary": {`null`, "rope_parameters is not there"},
 	} {
-		_, err := ministral3Config(t, func(o *family.Config) { o.Set("rope_parameters", json.RawMessage(c.dict)) })
+		_, err := golden(t, "ministral3", func(o *family.Object) { o.Set("rope_parameters", json.RawMessage(c.dict)) })
 		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v: want a refusal that names %q", name, err, c.want)
 		}
 	}
-	_, err := ministral3Config(t, func(o *family.Config) { o.Set("original_max_position_embeddings", 32) })
+	_, err := golden(t, "ministral3", func(o *family.Object) { o.Set("original_max_position_embeddings", 32) })
 	if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "make them agree") {
 		t.Errorf("two lengths: %v", err)
 	}
@@ -71,7 +61,7 @@ func TestQueryScaleRefused(t *testing.T) {
 // Whatever the rotation becomes, the numbers of the factor stay in the dictionary; a
 // rewrite that would change its length is refused.
 func TestQueryScaleStays(t *testing.T) {
-	m, err := ministral3Config(t, func(*family.Config) {})
+	m, err := golden(t, "ministral3", func(*family.Object) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,29 +3,13 @@ package families_test
 import (
 	"errors"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 )
-
-// golden reads a golden's configuration after an edit.
-func golden(t *testing.T, name string, edit func(o *family.Object)) (*family.Model, error) {
-	t.Helper()
-	path := filepath.Join("..", "..", "testdata", "families", name, "config.json")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := object(t, string(text))
-	edit(o)
-	return families.FromConfig(&family.Config{Object: o, Path: path})
-}
 
 // A base for each layer, 0 for a layer that does not turn.
 func TestLayerBases(t *testing.T) {

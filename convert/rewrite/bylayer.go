@@ -29,9 +29,9 @@ func hasBases(m *family.Model) bool {
 	return err == nil && spec.LayerBases != "" && slices.Contains(m.Features(), family.SpectraByType)
 }
 
-// ofBases makes the spectra of layers with a base each: those of layers that change
-// are made of their own.
-func (r *Rewrite) ofBases(j job) error {
+// eachLayer makes the spectra of every layer and key/value head: those of layers that
+// change of what each declares, the others as they are.
+func (r *Rewrite) eachLayer(j job) error {
 	r.some = make([][][]float64, len(j.m.Blocks))
 	for l, a := range j.m.Attentions() {
 		if a.Rotary.Dim == 0 {
@@ -51,7 +51,7 @@ func (r *Rewrite) ofBases(j job) error {
 			}
 		}
 		if after.Removed != nil || after.Gain != before.Gain {
-			return fmt.Errorf("layer %d: planes that leave the score, or another attention factor, where layers have bases of their own: %w", l, posenc.ErrUnsupported)
+			return fmt.Errorf("layer %d: planes that leave the score, or another attention factor, where the spectra of each layer are tensors: %w", l, posenc.ErrUnsupported)
 		}
 		r.some[l] = slices.Repeat([][]float64{after.InvFreq}, a.KVHeads)
 	}

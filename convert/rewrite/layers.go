@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
@@ -42,9 +41,9 @@ func Changes(kind string, a *family.Attention) bool {
 	return kind == AllLayers || a.Rope == nil
 }
 
-// ofLayers decides which layers change where the rope keys declare what turns. It
-// returns the spectra of every layer and key/value head where no rope keys can say
-// that some of them change only, else nil.
+// ofLayers decides which layers change where the rope keys declare what turns: what
+// becomes of sliding ones that have a declaration of their own, and the spectra of
+// every layer where no rope keys can say that some of them change only.
 func (r *Rewrite) ofLayers(j job) error {
 	kind := r.Options.Layers
 	var changed, kept int
@@ -64,7 +63,7 @@ func (r *Rewrite) ofLayers(j job) error {
 		return hint.Errorf("%w: "+hint.Layers+" %s: no layer of this kind turns", ErrOptions, kind)
 	}
 	if hasBases(j.m) {
-		return r.ofBases(j)
+		return r.eachLayer(j)
 	}
 	if sliding != nil {
 		if kind == AllLayers || kind == SlidingLayers {
@@ -109,8 +108,8 @@ func (r *Rewrite) slidingToo(declared posenc.RopeParams, enc posenc.Encoding) er
 	return nil
 }
 
-// someLayers makes the spectra of a model in which one declaration is of all layers,
-// and some of them change: no rope keys say that.
+// someLayers is for a model in which one declaration is of all layers, and some of them
+// change: no rope keys say that.
 func (r *Rewrite) someLayers(j job) error {
 	switch {
 	case r.Options.Layout == Partial || r.Options.Spelling != Auto:
@@ -121,26 +120,15 @@ func (r *Rewrite) someLayers(j job) error {
 	case r.After.Removed != nil:
 		return hint.Errorf(hint.Layers+" %s: planes that leave the score of some layers: %w", r.Options.Layers, posenc.ErrUnsupported)
 	}
-	r.some = make([][][]float64, len(j.m.Blocks))
-	for l, a := range j.m.Attentions() {
-		if a.Rotary.Dim == 0 {
-			continue
-		}
-		row := r.Before.InvFreq
-		if Changes(r.Options.Layers, a) {
-			row = r.After.InvFreq
-		}
-		r.some[l] = slices.Repeat([][]float64{row}, a.KVHeads)
-	}
-	return nil
+	return r.eachLayer(j)
 }
 
-// perLayer writes the spectra of someLayers as GRAPE-M's tensors.
+// perLayer writes the spectra of eachLayer as GRAPE-M's tensors.
 func (r *Rewrite) perLayer(j job) error {
 	if err := readable(j.m, r.Options); err != nil {
 		return err
 	}
-	if r.judge(j.enc); r.Kind == Lossy && r.Options.Layers != "" {
+	if r.judge(j.enc); r.Kind == Lossy && (r.Options.Layers == FullLayers || r.Options.Layers == SlidingLayers) {
 		r.Reason += fmt.Sprintf("; layers of %s attention alone", r.Options.Layers)
 	}
 	r.rescaled()

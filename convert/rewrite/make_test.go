@@ -157,6 +157,8 @@ func TestRefusals(t *testing.T) {
 		{"llama", newer, "hope layers=slidin", rewrite.ErrOptions, []string{`did you mean "sliding"`}},
 		{"llama", newer, "hope layers=sliding", rewrite.ErrOptions, []string{"Options.Layers sliding: no layer of this kind turns"}},
 		{"llama", newer, "grape-m layers=full", rewrite.ErrOptions, []string{"Options.Layers full", "one spectrum for all heads"}},
+		{"hunyuan_v1_dense", `,"rope_theta":300.0`, "hope-ab3", posenc.ErrUnsupported, []string{"layer 0: queries are normalised after they turn", "Options.To hope"}},
+		{"gemma3_text", windows, "hope-ab3", posenc.ErrUnsupported, []string{"layer 1: queries have a norm whose weight is stored less 1", "Options.To hope"}},
 		{"gemma2", windows, "hope layers=full spelling=llama3", posenc.ErrUnsupported, []string{"Options.Layers full", "all layers of family gemma2 turn by one declaration"}},
 		{"gemma2", windows, "yarn scale=yarn:4 layers=full", posenc.ErrUnsupported, []string{"attention factor of 1.13", "beside one of 1 in the other layers"}},
 		{"llama", newer, "hope L=-1", rewrite.ErrOptions, []string{"Options.TrainLength -1"}},

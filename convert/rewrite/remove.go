@@ -10,7 +10,8 @@ import (
 // every layer, so that they add nothing to a score. Where queries are
 // normalised per head the norm's weight is zeroed instead: zero rows would
 // change the mean that the other coordinates are divided by. A norm without weights
-// has none to zero.
+// has none to zero, and one whose weight is stored less a constant does not become 0
+// by zeros.
 func zeroQueries(m *family.Model, planes []int) ([]Edit, error) {
 	e := edits{}
 	for i, a := range m.Attentions() {
@@ -27,6 +28,12 @@ func zeroQueries(m *family.Model, planes []int) ([]Edit, error) {
 		}
 		weight, bias := a.Q.Weight, a.Q.Bias
 		if a.QNorm != nil {
+			if a.NormAfter {
+				return nil, hint.Errorf("layer %d: queries are normalised after they turn, over all coordinates, so that which planes leave the score would change those that stay: %w; "+hint.To+" hope leaves them there, unturned", i, posenc.ErrUnsupported)
+			}
+			if a.QNorm.Offset != 0 {
+				return nil, hint.Errorf("layer %d: queries have a norm whose weight is stored less %v, so that zeros there take no plane out of the score: %w; "+hint.To+" hope leaves them there, unturned", i, a.QNorm.Offset, posenc.ErrUnsupported)
+			}
 			if a.QNorm.Weight.Tensor == "" {
 				return nil, hint.Errorf("layer %d: queries have a norm without weights that could be zero, and its mean changes with rows that are: planes cannot leave the score: %w; "+hint.To+" hope leaves them there, unturned", i, posenc.ErrUnsupported)
 			}

@@ -85,6 +85,10 @@ func build(r *Reader, spec Spec) *Model {
 			m.Ignored = append(m.Ignored, b.name(t))
 		}
 	}
+	if m.FirstAttn().Heads == 0 {
+		r.Fail(Unsupported("no layer has attention"))
+		return nil
+	}
 	if spec.LayerBases != "" {
 		m.turnByLayer(r, spec.LayerBases)
 	}

@@ -26,7 +26,7 @@ var afmoe = family.Spec{
 	QKNorm:  family.Rule{Always: true},
 	OutGate: &family.GateRule{If: family.Rule{Always: true}, Act: "sigmoid"},
 	Experts: &family.ExpertsRule{Count: expertCount, TopK: expertsTopK, Inner: expertInner, Score: "sigmoid", Normalise: family.Rule{Always: true},
-		Eps: 1e-20, Scale: "route_scale", Shared: "num_shared_experts", First: "num_dense_layers"},
+		Eps: 1e-20, Scale: "route_scale", Shared: "num_shared_experts", First: "num_dense_layers", FirstDefault: 1},
 	Window: family.WindowRule{Key: "sliding_window", Default: 1024, ByType: true, Full: every(4)},
 	Rope:   family.RopeDefaults{Theta: 10000},
 	Reads: []string{"global_attn_every_n_layers", "mup_enabled",

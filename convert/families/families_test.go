@@ -63,7 +63,11 @@ func TestPublishedKeys(t *testing.T) {
 		{"hunyuan_v1_dense", "use_qk_norm", "true", false},
 		{"hunyuan_v1_dense", "use_cla", "true", true},
 		{"internlm3", "mlp_bias", "true", true},
-		{"granite", "head_dim", "24", false}, // not the hidden size over the heads
+		{"granite", "head_dim", "24", false},         // not the hidden size over the heads
+		{"gpt_oss", "rope_parameters", "null", true}, // yarn of factor 32 to loaders
+		{"dbrx", "rope_parameters", "null", true},
+		{"qwen3_next", "layer_types", `["linear_attention", "linear_attention"]`, true},
+		{"lfm2", "layer_types", `["conv", "conv"]`, true},
 	} {
 		config, err := family.LoadConfig("../../testdata/families/" + c.dir)
 		if err != nil {
@@ -79,6 +83,55 @@ func TestPublishedKeys(t *testing.T) {
 		case !c.refused && len(m.Warnings) > 0:
 			t.Errorf("%s, %s %s: warnings %q", c.dir, c.key, c.value, m.Warnings)
 		}
+	}
+}
+
+// What keys that are absent stand for in transformers 5.24.
+func TestAbsent(t *testing.T) {
+	m, err := golden(t, "ministral3", func(o *family.Object) {
+		rope, err := o.Object("rope_parameters")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rope.Delete("rope_theta")
+		o.Set("rope_parameters", rope)
+	})
+	if err != nil || m.Rope.Theta != 10000 {
+		t.Errorf("ministral3 without rope_theta: error %v, base %v: want 10000", err, m.Rope.Theta)
+	}
+	m, err = golden(t, "afmoe", func(o *family.Object) { o.Delete("num_dense_layers") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range m.Blocks {
+		if dense := m.Blocks[i].Mixture() == nil; dense != (i == 0) {
+			t.Errorf("afmoe without num_dense_layers: layer %d is dense: %v", i, dense)
+		}
+	}
+	mimo := func(more string) error {
+		_, err := golden(t, "mimo_v2_flash", func(o *family.Object) {
+			o.Set("head_dim", 24) // of which the default share turns 8
+			o.Set("rope_parameters", object(t, `{"full_attention": {"rope_type": "default", "rope_theta": 500.0},
+				"sliding_attention": {"type": "yarn", "rope_theta": 100.0, "factor": 2.0, "original_max_position_embeddings": 16`+more+`}}`))
+		})
+		return err
+	}
+	if err := mimo(""); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "sliding_attention is of type yarn and has no partial_rotary_factor") {
+		t.Errorf("mimo_v2_flash, yarn without partial_rotary_factor: %v: want a refusal", err)
+	}
+	if err := mimo(`, "partial_rotary_factor": 0.334`); err != nil {
+		t.Errorf("mimo_v2_flash, yarn with partial_rotary_factor: %v", err)
+	}
+	scaled := func(o *family.Object) { o.Set("rope_scaling", object(t, `{"type": "linear", "factor": 4.0}`)) }
+	if _, err := golden(t, "cohere2_moe", func(o *family.Object) { o.Delete("rope_parameters"); scaled(o) }); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "rope_scaling is of type linear") {
+		t.Errorf("cohere2_moe with rope_scaling alone: %v: want a refusal", err)
+	}
+	if m, err = golden(t, "cohere2_moe", func(o *family.Object) {
+		o.Set("rope_parameters", object(t, `{"rope_type": "linear", "rope_theta": 500.0, "factor": 4.0}`))
+		o.Set("rope_theta", 500.0)
+		scaled(o)
+	}); err != nil || m.Rope.Type != "linear" {
+		t.Errorf("cohere2_moe with both: %v", err)
 	}
 }
 

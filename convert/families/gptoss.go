@@ -36,7 +36,7 @@ var gptOSS = family.Spec{
 		if k := r.Present([]string{"experts_per_token"}); k != "" && r.Size(k) != r.Size(expertsTopK...) {
 			r.Warn("experts_per_token is %d and num_experts_per_tok %d: loaders take the latter, and so does pecvt", r.Size(k), r.Size(expertsTopK...))
 		}
-		if m.Config.Raw("rope_parameters") == nil && m.Config.Raw("rope_scaling") == nil {
+		if !r.C.Has("rope_parameters") && !r.C.Has("rope_scaling") {
 			r.Fail(family.Unsupported("there is neither rope_parameters nor rope_scaling: loaders of this family turn by yarn of factor 32 then; write rope_parameters"))
 		}
 		for i := range m.Blocks {

@@ -80,5 +80,5 @@ var ministral3 = family.Spec{
 	About: "queries scaled by position",
 	Names: family.HFNames, Norm: family.RMS, EpsKey: "rms_norm_eps", Eps: 1e-5, Act: "silu", MaxPositions: 262144, HeadDim: 128,
 	Window: family.WindowRule{Key: "sliding_window"},
-	Rope:   family.RopeDefaults{Theta: 1e6, QueryScale: "llama_4_scaling_beta"},
+	Rope:   family.RopeDefaults{Theta: 10000, QueryScale: "llama_4_scaling_beta"},
 }

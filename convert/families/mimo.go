@@ -52,6 +52,16 @@ var mimoV2Flash = family.Spec{
 				a.Window = window
 			}
 		}
+		for _, kind := range []string{family.FullLayers, family.SlidingLayers} {
+			dict := "rope_parameters." + kind
+			if !r.C.Has(dict) || r.C.Has(dict+".partial_rotary_factor") {
+				continue
+			}
+			of := r.TextOr(r.TextOr("default", dict+".type"), dict+".rope_type")
+			if top := r.FloatOr(0.334, "partial_rotary_factor"); of != "default" || top != 0.334 {
+				r.Fail(family.Unsupported("%s is of type %s and has no partial_rotary_factor: stock loaders take 1 where the type is not default, else 0.334 whatever the top level says; write it", dict, of))
+			}
+		}
 		mimoAgrees(r, m)
 	},
 }

@@ -160,6 +160,9 @@ var cohere2MoE = func(s family.Spec) family.Spec {
 	s.Variant = cohere2MoEVariant
 	s.Adjust = func(r *family.Reader, m *family.Model) {
 		m.LogitScale = oneAsNone(factor(r, "logit_scale", 0.0625))
+		if m.Rope.Type != "default" && !r.C.Has("rope_parameters") {
+			r.Fail(family.Unsupported("rope_scaling is of type %s, and transformers 5.24 passes over that key in this family; write rope_parameters", m.Rope.Type))
+		}
 		strategy := r.TextOr("average", "shared_expert_combination_strategy")
 		if strategy != "average" && strategy != "sum" {
 			r.Fail(family.Unsupported("shared_expert_combination_strategy %q: expected average or sum", strategy))

@@ -59,7 +59,7 @@ var dbrx = family.Spec{
 	Reads: []string{"attn_config", "ffn_config", "resid_pdrop", "emb_pdrop"},
 	Variant: func(r *family.Reader, s family.Spec) family.Spec {
 		demand(r, "attn_config.kv_n_heads")
-		if r.C.Raw("rope_parameters") == nil && r.C.Raw("rope_theta") == nil {
+		if !r.C.Has("rope_parameters") && !r.C.Has("rope_theta") {
 			r.Fail(family.Unsupported("there is no rope_theta outside of attn_config, and loaders differ in what they turn by then: transformers 4 by attn_config's (%s), 5.24 by 10000; write rope_theta beside attn_config", r.C.Raw("attn_config.rope_theta")))
 		}
 		x := *s.Experts

@@ -49,8 +49,8 @@ var modernBERT = family.Spec{
 		for _, a := range m.Attentions() {
 			a.Window /= 2
 		}
-		if given, half := r.SizeOrZero("sliding_window", 0), r.SizeOr(128, "local_attention")/2; given > 0 && given != half {
-			m.Warn("sliding_window is %d, which loaders of this family do not read, nor does pecvt: they take half of local_attention, %d", given, half)
+		if given, half := r.SizeOrZero("sliding_window", 0), r.SizeOr(128, "local_attention")/2; r.C.Has("sliding_window") && given != half {
+			r.Fail(family.Unsupported("sliding_window is %d and half of local_attention %d: transformers 5.24 takes the former for the window, others the latter; make them agree", given, half))
 		}
 	},
 }

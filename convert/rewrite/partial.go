@@ -120,8 +120,10 @@ func (r *Rewrite) partialSpelling(m *family.Model, spec, target family.Spec, kep
 	if spec.PartialLayout == "" && 2*k < d {
 		// Any other type would be computed over the whole head, without a
 		// word, by a loader that does not read the partial factor.
+		if s.allowed != nil && !contains(s.allowed, "linear") {
+			return p, s, fmt.Errorf("only linear makes a loader that does not read partial_rotary_factor stop, and %s: %w", s.why, posenc.ErrUnsupported)
+		}
 		s.allowed, s.why = []string{"linear"}, "only linear makes a loader that does not read partial_rotary_factor stop"
-
 	}
 	if r.AfterLong != nil {
 		if len(r.AfterLong.InvFreq) != len(r.After.InvFreq) || !sameStill(*r.AfterLong, r.After) {

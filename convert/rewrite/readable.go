@@ -45,6 +45,9 @@ func readable(m *family.Model, o Options) error {
 	if o.Layout == Partial && spec.ReadsPartial && spec.PartialLayout == "" {
 		return hint.Errorf("layout %s: family %s spells a partial rotary dimension in keys of its own: %w; "+hint.Layout+" native can", Partial, m.Family, posenc.ErrUnsupported)
 	}
+	if key := spec.LayerBases; o.Layout == Partial && key != "" && m.Config.Has(key) && !hasBases(m) {
+		return hint.Errorf("layout %s: loaders of family %s turn by the bases of %s, and the kept planes need another one: %w; "+hint.Layout+" native can", Partial, m.Family, key, posenc.ErrUnsupported)
+	}
 	return nil
 }
 

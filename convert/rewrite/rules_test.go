@@ -52,6 +52,26 @@ func TestRefusedAcrossKinds(t *testing.T) {
 	}
 }
 
+// Families whose loaders take the base from elsewhere, or not the rope type that the
+// partial layout needs, refuse it and name the layout that can.
+func TestPartialRefused(t *testing.T) {
+	const sizes = `"vocab_size":96,"hidden_size":48,"num_hidden_layers":2,"num_attention_heads":6,"num_key_value_heads":3,"max_position_embeddings":24,` +
+		`"intermediate_size":24,"rope_parameters":{"rope_type":"default","rope_theta":500.0}`
+	cut, err := posenc.ParseCut("k=2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for of, more := range map[string]string{"granite_swa": `,"layer_rope_theta":[500.0,0]`, "phimoe": `,"num_experts_per_tok":2,"num_local_experts":4`} {
+		m := parse(t, `{"model_type":"`+of+`",`+sizes+more+`}`)
+		for layout, want := range map[string]string{rewrite.Partial: "layout partial: ", rewrite.Native: ""} {
+			_, err := rewrite.Make(m, nil, rewrite.Options{To: "hope", Layout: layout, Cut: cut})
+			if want == "" && err != nil || want != "" && (!errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "Options.Layout native can")) {
+				t.Errorf("%s, layout %s: error %v, want %q", of, layout, err, want)
+			}
+		}
+	}
+}
+
 func TestBadOptionsOfBiases(t *testing.T) {
 	for _, c := range []struct {
 		o    rewrite.Options

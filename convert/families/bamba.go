@@ -19,7 +19,7 @@ var bamba = family.Spec{
 	Names: besideMamba, Norm: family.RMS, EpsKey: "rms_norm_eps", Eps: 1e-5, Act: "silu", MaxPositions: 262144,
 	QKVBias: family.Rule{Key: "attention_bias"}, OBias: family.Rule{Key: "attention_bias"}, MLPBias: family.Rule{Key: "mlp_bias"},
 	Mamba: &family.MambaRule{Layers: bambaLayers},
-	Rope:  family.RopeDefaults{Theta: 10000, Partial: 0.5}, ReadsPartial: true,
+	Rope:  family.RopeDefaults{Theta: 10000, Partial: 0.5, InnerPartial: true}, ReadsPartial: true,
 	Reads: []string{"attn_layer_indices", "attn_rotary_emb", "z_loss_coefficient"}, Adjust: bambaTurns,
 }
 
@@ -46,6 +46,9 @@ func bambaLayers(r *family.Reader, layers int) []bool {
 
 // bambaTurns compares the size that older files declare with what stock loaders turn.
 func bambaTurns(r *family.Reader, m *family.Model) {
+	if v := r.FloatOr(0.5, "partial_rotary_factor"); v != 0.5 && !r.C.Has("rope_parameters.partial_rotary_factor") && !r.C.Has("rope_scaling.partial_rotary_factor") {
+		r.Fail(family.Unsupported("partial_rotary_factor is %v at the top level, where stock loaders take 0.5 whatever it is; write it into rope_parameters", v))
+	}
 	a := m.FirstAttn()
 	if n := r.SizeOr(a.Rotary.Dim, "attn_rotary_emb"); n != a.Rotary.Dim {
 		r.Fail(family.Unsupported("attn_rotary_emb is %d, and stock loaders turn %d of %d coordinates whatever it is", n, a.Rotary.Dim, a.QKDim))

@@ -99,6 +99,9 @@ func ropeTypeOf(dict *Object) string {
 // RopeDefaults are a family's values for keys the configuration leaves out.
 type RopeDefaults struct {
 	Theta, Partial float64
+	// InnerPartial: loaders pass over partial_rotary_factor at the top level, and take
+	// Partial where the rope dictionary does not say it.
+	InnerPartial bool
 	// ThetaKey and PartialKey are the family's own top-level spellings.
 	ThetaKey, PartialKey string
 	// TrainedLength is original_max_position_embeddings for the types that

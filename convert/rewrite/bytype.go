@@ -35,7 +35,7 @@ func (r *Rewrite) writeByType(c *family.Object, p posenc.RopeParams, other *pose
 	}
 	c.Set("rope_parameters", both)
 	if older != nil && p.Type != "default" {
-		c.Set("rope_scaling", scalingDict(ropeDict(first(older), p, false), c))
+		c.Set("rope_scaling", scalingDict(ropeDict(first(older), p, false), c, family.Spec{}))
 	} else if older != nil {
 		c.Set("rope_scaling", nil)
 	}

@@ -61,7 +61,7 @@ func writeRope(c *family.Object, spec family.Spec, source, p posenc.RopeParams, 
 	if newer == nil && plain {
 		switch {
 		case axes(older) != nil: // what models of vision turn by, and stop without
-			c.Set("rope_scaling", scalingDict(dictOf(spec, older, p, outer, beside...), c))
+			c.Set("rope_scaling", scalingDict(dictOf(spec, older, p, outer, beside...), c, spec))
 		case older != nil:
 			c.Set("rope_scaling", nil)
 		}
@@ -71,7 +71,7 @@ func writeRope(c *family.Object, spec family.Spec, source, p posenc.RopeParams, 
 	c.Set("rope_parameters", full)
 	switch {
 	case !plain:
-		c.Set("rope_scaling", scalingDict(dictOf(spec, first(older, newer), p, outer, beside...), c))
+		c.Set("rope_scaling", scalingDict(dictOf(spec, first(older, newer), p, outer, beside...), c, spec))
 	case older != nil:
 		c.Set("rope_scaling", nil)
 	}
@@ -101,11 +101,11 @@ func first(objects ...*family.Object) *family.Object {
 }
 
 // scalingDict is what rope_scaling holds of the whole dictionary.
-func scalingDict(d, c *family.Object) *family.Object {
+func scalingDict(d, c *family.Object, spec family.Spec) *family.Object {
 	d.Delete("rope_theta")
 	ropeType, _, _ := d.Text("rope_type")
 	d.Set("type", ropeType)
-	if ropeType != "proportional" && c.Has("partial_rotary_factor") {
+	if ropeType != "proportional" && c.Has("partial_rotary_factor") && !spec.Rope.InnerPartial {
 		d.Delete("partial_rotary_factor")
 	}
 	return d
@@ -122,6 +122,9 @@ func empty() *family.Object {
 // dictOf is [ropeDict] with the family's own spelling of the attention factor.
 func dictOf(spec family.Spec, old *family.Object, p posenc.RopeParams, outer bool, beside ...string) *family.Object {
 	d := ropeDict(old, p, outer, append(spec.Rope.Beside(), beside...)...)
+	if spec.Rope.InnerPartial {
+		setFloat(d, "partial_rotary_factor", p.Share())
+	}
 	if spec.Rope.Mscale && p.AttentionFactor != nil {
 		setFloat(d, "short_mscale", *p.AttentionFactor)
 		setFloat(d, "long_mscale", *p.AttentionFactor)

@@ -81,3 +81,31 @@ func TestScoredYarn(t *testing.T) {
 		}
 	}
 }
+
+// Loaders of bamba read the share that turns in the rope dictionary alone, of which
+// they take the older one first: both say it.
+func TestInnerShare(t *testing.T) {
+	config, err := family.LoadConfig("../../testdata/families/bamba")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rope, err := config.Object.Object("rope_parameters")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rope.Set("partial_rotary_factor", 1.0)
+	config.Set("rope_parameters", rope)
+	m, err := families.FromConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Make(m, nil, Options{To: "yarn", Scale: posenc.Scale{Kind: "yarn", Factor: 4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"rope_parameters", "rope_scaling"} {
+		if v, ok, err := r.Config.Float(key + ".partial_rotary_factor"); err != nil || !ok || v != 1 {
+			t.Errorf("%s says %v (%v): want 1", key, v, err)
+		}
+	}
+}

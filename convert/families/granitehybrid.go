@@ -16,7 +16,7 @@ var graniteHybrid = func() family.Spec {
 	s.Names = mambaNames(s.Names)
 	s.Mamba = &family.MambaRule{Layers: mambaTypes}
 	s.Variant = graniteHybridForm
-	s.Reads = append([]string{"position_embedding_type", "layer_types", "layers_block_type"}, s.Reads...)
+	s.Reads = append([]string{"position_embedding_type", "layer_types", "layers_block_type", "normalization_function"}, s.Reads...)
 	return s
 }()
 
@@ -38,6 +38,9 @@ func graniteHybridForm(r *family.Reader, s family.Spec) family.Spec {
 		}
 	default:
 		r.Fail(family.Unsupported("position_embedding_type is %q: expected rope, nope or null, for which nothing turns", kind))
+	}
+	if kind := r.TextOr("rmsnorm", "normalization_function"); kind != "rmsnorm" {
+		r.Fail(family.Unsupported("normalization_function is %q: stock loaders compute rmsnorm", kind))
 	}
 	if n, ok, err := r.C.Int("num_local_experts"); ok && err == nil && n == 0 {
 		s.Experts = nil

@@ -112,6 +112,8 @@ func TestMambaRefused(t *testing.T) {
 		{"granitemoehybrid", "position", func(o *family.Object) { o.Set("position_embedding_type", "alibi") }},
 		{"granitemoehybrid", "steps", func(o *family.Object) { o.Set("time_step_limit", []float64{0, 0.1}) }},
 		{"bamba", "rotary size", func(o *family.Object) { o.Set("attn_rotary_emb", 8) }},
+		{"bamba", "a share that loaders pass over", func(o *family.Object) { o.Delete("rope_parameters"); o.Set("partial_rotary_factor", 0.25) }},
+		{"granitemoehybrid", "norm", func(o *family.Object) { o.Set("normalization_function", "layernorm") }},
 		{"bamba", "no attention", func(o *family.Object) { o.Set("attn_layer_indices", []int{}) }},
 		{"falcon_h1", "factor before a bias", func(o *family.Object) { o.Set("mamba_proj_bias", true) }},
 		{"falcon_h1", "factor before a bias of attention", func(o *family.Object) { o.Set("attention_bias", true) }},
@@ -122,6 +124,9 @@ func TestMambaRefused(t *testing.T) {
 		if _, err := golden(t, c.name, c.edit); !errors.Is(err, posenc.ErrUnsupported) {
 			t.Errorf("%s, %s: %v", c.name, c.what, err)
 		}
+	}
+	if _, err := golden(t, "granitemoehybrid", func(o *family.Object) { o.Set("normalization_function", "rmsnorm") }); err != nil { // as published
+		t.Error(err)
 	}
 	for what, edit := range map[string]func(o *family.Object){
 		"heads":  func(o *family.Object) { o.Set("mamba_d_head", 7) },

@@ -94,8 +94,10 @@ var hunyuanMoE = func(s family.Spec) family.Spec {
 	dense := s.Variant
 	s.Variant = func(r *family.Reader, s family.Spec) family.Spec {
 		must(r, "use_mixed_mlp_moe", "norm_topk_prob")
-		if factor := r.FloatOr(1, "routed_scaling_factor"); factor != 1 {
-			r.Fail(family.Unsupported("routed_scaling_factor is %v: stock loaders pass over it", factor))
+		if string(r.C.Raw("routed_scaling_factor")) != "false" { // which published ones say for none
+			if factor := r.FloatOr(1, "routed_scaling_factor"); factor != 1 {
+				r.Fail(family.Unsupported("routed_scaling_factor is %v: stock loaders pass over it", factor))
+			}
 		}
 		if n := r.SizeOrZero("moe_layer_num_skipped", 0); n != 0 {
 			r.Fail(family.Unsupported("moe_layer_num_skipped is %d: stock loaders have a mixture in every layer", n))

@@ -55,13 +55,13 @@ func TestLlama4Refused(t *testing.T) {
 	}
 }
 
-// A norm without weights leaves nothing to zero where planes leave the score.
-func TestBareNormKeepsPlanes(t *testing.T) {
+// A norm after the rotation sees the planes that would leave the score.
+func TestLaterNormKeepsPlanes(t *testing.T) {
 	m, err := golden(t, "llama4_text", with(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := rewrite.Make(m, nil, rewrite.Options{To: "hope-ab3"}); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "a norm without weights") {
+	if _, err := rewrite.Make(m, nil, rewrite.Options{To: "hope-ab3"}); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "normalised after they turn") {
 		t.Errorf("error %v: want a refusal", err)
 	}
 }

@@ -327,9 +327,12 @@ func (s *session) lawGates() error {
 			if !okQ || !okK || q.shape[3] <= a.QKDim {
 				return finding{}, fmt.Errorf("layer %d: no bias is found in the graph, neither in its mask nor before its heads", i)
 			}
-			extra := q.shape[3] - a.QKDim
+			extra, sinks := q.shape[3]-a.QKDim, 0
+			if a.Sinks != nil {
+				sinks = 1 // a key before all others, and the coordinate that meets it
+			}
 			f.gates(i, a.Heads, n, false, func(h, i, j int) float64 {
-				return a.Scale * dot(q.at(0, h, i)[:extra], k.at(0, h/(a.Heads/a.KVHeads), j)[:extra])
+				return a.Scale * dot(q.at(0, h, i)[sinks:extra], k.at(0, h/(a.Heads/a.KVHeads), sinks+j)[sinks:extra])
 			})
 		}
 		return f, nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify"
@@ -73,20 +74,29 @@ func lengthOf(name string) int {
 	return 120
 }
 
+// familiesThere lists the models of testdata/families.
+func familiesThere(t *testing.T) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(fixtures, "families", "*", "config.json"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no families: %v, %v", names, err)
+	}
+	for i, config := range names {
+		names[i] = filepath.Base(filepath.Dir(config))
+	}
+	return names
+}
+
 // TestFamilies verifies the graphs of every family of testdata/families, in both
 // forms of attention, against the answers of stock transformers.
 func TestFamilies(t *testing.T) {
 	present := runtimePresent(t)
-	dirs, err := filepath.Glob(filepath.Join(fixtures, "families", "*", "config.json"))
-	if err != nil || len(dirs) == 0 {
-		t.Fatalf("no families: %v, %v", dirs, err)
-	}
+	there := familiesThere(t)
 	if testing.Short() { // the race detector has TestGolden's
-		dirs = dirs[:1]
+		there = there[:1]
 	}
-	for _, config := range dirs {
-		model := filepath.Dir(config)
-		name := filepath.Base(model)
+	for _, name := range there {
+		model := filepath.Join(fixtures, "families", name)
 		for _, attention := range []string{onnxops.AttentionStandard, onnxops.AttentionORT} {
 			t.Run(name+"/"+attention, func(t *testing.T) {
 				t.Parallel()
@@ -135,16 +145,62 @@ func TestRewritesOfFamilies(t *testing.T) {
 	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "qwen3_5_text", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "granite_swa", "deepseek_v2-groups", "minicpm3-factors", "stablelm-qknorm", "llama4_text", "glm_moe_dsa-shared", "phimoe", "dbrx", "modernbert-decoder", "longcat_flash"} { // one of each part
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := conversion{model: "families/" + name, to: "hope", maxLength: lengthOf(name)}
-			dir, err := c.try(t)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := verified(t, dir, verify.Options{Against: filepath.Join(fixtures, "families", name)})
-			if check, ok := find(r, "rewrite", "ref"); !ok || check.Verdict != verify.Pass {
-				t.Errorf("rewrite: %s: %s", check.Verdict, check.Detail)
-			}
+			rewriteHolds(t, conversion{model: "families/" + name, to: "hope"})
 		})
+	}
+	for _, c := range []conversion{
+		{model: "families/dbrx", to: "pi", scale: "pi:2"}, // a length of another name
+		{model: "families/gpt_oss", to: "hybrid"},         // a bias beside sinks
+	} {
+		t.Run(filepath.Base(c.model)+" "+c.to, func(t *testing.T) {
+			t.Parallel()
+			rewriteHolds(t, c)
+		})
+	}
+}
+
+// Every rewrite of every family (with PECVT_LONG=1): verified, or refused as not
+// supported.
+func TestEveryRewriteOfFamilies(t *testing.T) {
+	if os.Getenv("PECVT_LONG") != "1" {
+		t.Skip("PECVT_LONG=1 runs it")
+	}
+	runtimePresent(t)
+	for _, name := range familiesThere(t) {
+		for _, c := range []conversion{
+			{to: "hope"}, {to: "hope-ab1"}, {to: "hope-ab2"}, {to: "hope-ab3"}, {to: "p-rope"}, {to: "nope"}, {to: "grape-m"}, {to: "hybrid"},
+			{to: "pi", scale: "pi:2"}, {to: "yarn", scale: "yarn:4"}, {to: "hope", layout: "partial"},
+			{to: "hope", layers: "full"}, {to: "hope", layers: "sliding"}, {to: "hope", attention: onnxops.AttentionORT},
+		} {
+			t.Run(fmt.Sprint(name, c.to, c.layout, c.layers, c.attention), func(t *testing.T) {
+				t.Parallel()
+				c.model = "families/" + name
+				if _, err := c.try(t); errors.Is(err, posenc.ErrUnsupported) || errors.Is(err, rewrite.ErrOptions) {
+					t.Logf("refused: %v", err)
+					return
+				}
+				rewriteHolds(t, c)
+			})
+		}
+	}
+}
+
+// rewriteHolds verifies a rewrite of a family's model against the model.
+func rewriteHolds(t *testing.T, c conversion) {
+	t.Helper()
+	c.maxLength = lengthOf(filepath.Base(c.model))
+	dir, err := c.try(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := verified(t, dir, verify.Options{Against: filepath.Join(fixtures, c.model)})
+	if check, ok := find(r, "rewrite", "ref"); !ok || check.Verdict != verify.Pass {
+		t.Errorf("rewrite: %s: %s", check.Verdict, check.Detail)
+	}
+	for _, check := range r.Checks {
+		if check.Verdict == verify.Fail {
+			t.Errorf("%s, %s: %s", check.Name, check.Runner, check.Detail)
+		}
 	}
 }
 

@@ -241,6 +241,18 @@ func (s Spec) sameNumber(c *Config, number config.Synonym, a, b string) bool {
 	return err1 == nil && err2 == nil && activations[x] != "" && activations[x] == activations[y]
 }
 
+// LengthKey is the key of a configuration that the number of positions is read from,
+// and to be written to.
+func (s Spec) LengthKey(o *Object) string {
+	keys := s.keys().MaxPositions
+	for _, key := range keys {
+		if o.Has(key) {
+			return key
+		}
+	}
+	return keys[0]
+}
+
 // required are the sizes that have no default.
 func (s Spec) required() []string {
 	k := s.keys()

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"fmt"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
@@ -138,9 +139,13 @@ func (r *Rewrite) perLayer(j job) error {
 		if m.Wrapper != nil {
 			return hint.Errorf(hint.Layers+" %s with another length inside of %s: %w; all layers can", r.Options.Layers, m.Wrapper.ModelType, posenc.ErrUnsupported)
 		}
+		spec, err := families.Find(m.ModelType)
+		if err != nil {
+			return err
+		}
 		config := *m.Config
 		config.Object = config.Object.Clone()
-		setNumber(config.Object, "max_position_embeddings", float64(r.MaxPositions))
+		setNumber(config.Object, spec.LengthKey(config.Object), float64(r.MaxPositions))
 		m.Config = &config
 	}
 	if err := r.perHead(&m, r.some); err != nil {

@@ -62,11 +62,11 @@ func (r *Rewrite) native(m *family.Model) error {
 		if err := write(); err != nil {
 			return err
 		}
-		setNumber(r.Config, "max_position_embeddings", float64(r.MaxPositions))
+		setNumber(r.Config, spec.LengthKey(r.Config), float64(r.MaxPositions))
 		r.ConfigChanged = true
 		r.noteSpelling(found)
 		r.noteLongrope(found)
-		if err := readBack(r.Config, m.Config.Path, wants...); err != nil {
+		if err := readBack(r.Config, m.Config.Path, r.MaxPositions, wants...); err != nil {
 			return err
 		}
 	}

@@ -67,9 +67,9 @@ func (r *Rewrite) partial(m *family.Model) error {
 	if err := writeRope(r.Config, target, m.Rope, p, true); err != nil {
 		return err
 	}
-	setNumber(r.Config, "max_position_embeddings", float64(r.MaxPositions))
+	setNumber(r.Config, target.LengthKey(r.Config), float64(r.MaxPositions))
 	r.noteLongrope(p)
-	return readBack(r.Config, m.Config.Path, said{want: s.want, long: s.long, score: s.score})
+	return readBack(r.Config, m.Config.Path, r.MaxPositions, said{want: s.want, long: s.long, score: s.score})
 }
 
 // rotary is the rotation that all rotating layers share.

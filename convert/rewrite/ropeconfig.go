@@ -232,7 +232,7 @@ type said struct {
 
 // readBack parses the configuration that was made and compares what it says
 // with what was wanted. A difference is a fault of this package.
-func readBack(c *family.Object, path string, wants ...said) error {
+func readBack(c *family.Object, path string, positions int, wants ...said) error {
 	text, err := c.Indented()
 	if err != nil {
 		return err
@@ -244,6 +244,9 @@ func readBack(c *family.Object, path string, wants ...said) error {
 	m, err := families.FromConfig(&family.Config{Object: parsed, Path: path})
 	if err != nil {
 		return fmt.Errorf("internal error: the new configuration does not read back: %w", err)
+	}
+	if m.MaxPositions != positions {
+		return fmt.Errorf("internal error: the new configuration of %s has %d positions: expected %d", path, m.MaxPositions, positions)
 	}
 	for _, w := range wants {
 		if err := w.by(m); err != nil {

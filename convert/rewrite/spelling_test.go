@@ -64,7 +64,7 @@ func TestAnySpectrumIsSpelled(t *testing.T) {
 		if err := writeRope(c, family.Spec{}, m.Rope, p, false); err != nil {
 			t.Fatal(err)
 		}
-		if err := readBack(c, "config.json", said{want: want}); err != nil {
+		if err := readBack(c, "config.json", length, said{want: want}); err != nil {
 			t.Fatal(err)
 		}
 		tail := true

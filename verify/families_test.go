@@ -30,6 +30,7 @@ var withoutForm = map[string]string{
 	"deepseek_v3":      onnxops.AttentionORT, // the same
 	"hunyuan_v1_dense": onnxops.AttentionORT, // norms after the rotation
 	"lara_mini":        onnxops.AttentionORT, // layers that do not turn
+	"olmo_hybrid":      onnxops.AttentionORT, // heads of 8
 	"qwen3_5_text":     onnxops.AttentionORT, // planes in halves, as nemotron
 	"qwen3_5_moe_text": onnxops.AttentionORT, // planes in halves, as nemotron
 	"qwen3_next":       onnxops.AttentionORT, // planes in halves, as nemotron

@@ -2,6 +2,7 @@ package families_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,5 +47,32 @@ func TestDeltaNetRefused(t *testing.T) {
 	}
 	if _, err := golden(t, "qwen3_5_text", func(o *family.Object) { o.Set("linear_num_value_heads", 3) }); err == nil {
 		t.Error("3 value heads share 2 key heads")
+	}
+}
+
+// The first OLMo Hybrid has no rotation, which its configuration says by a base of
+// null; sizes that are not given are made of the others.
+func TestOLMoHybridForms(t *testing.T) {
+	for name, edit := range map[string]map[string]string{
+		"in the dictionary": {"rope_parameters": `{"rope_theta": null, "rope_type": "default"}`},
+		"at the top level":  {"rope_parameters": "", "rope_theta": "null"},
+	} {
+		m, err := golden(t, "olmo_hybrid", with(edit))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if e := m.Encoding(); e != "nope" {
+			t.Errorf("%s: encoding %s", name, e)
+		}
+	}
+	m, err := golden(t, "olmo_hybrid", with(map[string]string{"rope_parameters": "", "layer_types": "", "linear_num_key_heads": "", "linear_num_value_heads": "", "linear_key_head_dim": "", "linear_value_head_dim": ""}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, ok := m.Blocks[0].Mixer.(*family.DeltaNet)
+	if !ok || m.Blocks[1].Attn() == nil || m.Encoding() != "rope" {
+		t.Fatalf("layers are %T and %T, the encoding %s", m.Blocks[0].Mixer, m.Blocks[1].Mixer, m.Encoding())
+	}
+	if got := []int{d.Heads, d.KHeads, d.KDim, d.VDim}; !slices.Equal(got, []int{4, 4, 6, 12}) {
+		t.Errorf("sizes %v", got)
 	}
 }

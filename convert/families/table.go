@@ -51,6 +51,7 @@ var table = []family.Spec{
 	qwen35MoE,
 	qwen3Next,
 	laraMini,
+	olmoHybrid,
 	youtu,
 	deepseekV3,
 	kimiK2,

@@ -1,6 +1,10 @@
 package family
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/pecvt/pecvt/convert/store"
+)
 
 // DeltaRule says which layers have a gated delta net: those that Layers names.
 // Sizes are read from the keys linear_num_value_heads, linear_num_key_heads,
@@ -126,4 +130,31 @@ func (b *builder) deltaByHead(d *DeltaNet) {
 	qkv := append(append(of(0, kd), of(kd, kd)...), of(2*kd, vd)...)
 	d.QKV, d.Z = part(b.n.DeltaQKVZ, one, qkv...), part(b.n.DeltaQKVZ, one, of(2*kd+vd, vd)...)
 	d.B, d.A = part(b.n.DeltaBA, 2*group, rows(2*group, 0, group)...), part(b.n.DeltaBA, 2*group, rows(2*group, group, group)...)
+}
+
+// deltaPieces cuts the channels of convolutions as they are stored: stock loaders join
+// the tensors whatever their sizes are, and save them in pieces of nearly one size.
+func (m *Model) deltaPieces(s store.Store) {
+	for i := range m.Blocks {
+		d, ok := m.Blocks[i].Mixer.(*DeltaNet)
+		if !ok || len(d.Convs) < 2 {
+			continue
+		}
+		var sizes []int64
+		var all int64
+		for _, c := range d.Convs {
+			info, ok := s.Lookup(c.Weight.Tensor)
+			if !ok || len(info.Shape) != 3 {
+				break // claiming tells
+			}
+			sizes, all = append(sizes, info.Shape[0]), all+info.Shape[0]
+		}
+		if len(sizes) != len(d.Convs) || all != int64(d.Channels()) {
+			continue
+		}
+		for k, n := range sizes {
+			w := &d.Convs[k].Weight
+			*w = whole(w.Tensor, n, w.Shape[1], w.Shape[2])
+		}
+	}
 }

@@ -39,6 +39,7 @@ func (t Table) Load(s store.Store, ignore []string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.deltaPieces(s)
 	if err := m.claim(s); err != nil {
 		return nil, err
 	}
@@ -121,7 +122,7 @@ func (t Table) fromConfig(c *Config, has func(tensor string) bool) (*Model, erro
 	}
 	m.Wrapper = wrapped
 	m.bareLogits()
-	m.resolve(has)
+	m.resolve(has, spec.Spelled)
 	return m, nil
 }
 

@@ -26,19 +26,28 @@ func (m *Model) StockName(stored string) string {
 }
 
 // resolve finds the tensors as stock loaders do: with the base model's prefix, without
-// it or with a second one, and a tied pair by either half.
-func (m *Model) resolve(has func(tensor string) bool) {
+// it or with a second one, in another spelling, and a tied pair by either half.
+func (m *Model) resolve(has func(tensor string) bool, spelled []Rename) {
 	if has == nil {
 		return
 	}
 	find := func(name string) string {
-		rest, ok := strings.CutPrefix(name, m.base)
-		if m.base == "" || !ok || has(name) {
-			return name
+		spellings := []string{name}
+		for _, c := range spelled {
+			if other := strings.Replace(name, c.From, c.To, 1); other != name {
+				spellings = append(spellings, other)
+			}
 		}
-		for _, other := range []string{rest, m.base + name} {
-			if has(other) {
-				return other
+		for _, n := range spellings {
+			if has(n) {
+				return n
+			}
+			if rest, ok := strings.CutPrefix(n, m.base); ok && m.base != "" {
+				for _, other := range []string{rest, m.base + n} {
+					if has(other) {
+						return other
+					}
+				}
 			}
 		}
 		return name

@@ -20,6 +20,9 @@ type Spec struct {
 	// prefixes of names that other writers of the same family spell otherwise.
 	Names Names
 	Older []Rename
+	// Spelled are parts of stored names that other writers spell otherwise, tensor by
+	// tensor.
+	Spelled []Rename
 	// Keys are config.json's spellings of the sizes; the zero value is
 	// Hugging Face's usual ones.
 	Keys Keys

@@ -139,9 +139,6 @@ func (b *ggufBuilder) tensors(said rope.Saying) error {
 				continue
 			}
 			seen[w.Tensor] = true
-			if w.Scales != nil {
-				return fmt.Errorf("tensor %q: its numbers are codes times scales: %w in a GGUF file; convert the checkpoint to bf16 first", w.Tensor, posenc.ErrUnsupported)
-			}
 			if err := b.tensor(w.Tensor, part.Kind == family.KindNorm); err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/quant"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
@@ -81,6 +82,9 @@ func (o *outcome) Lookup(name string) (store.Info, bool) {
 }
 
 func (o *outcome) Names() []string { return o.names }
+
+// Quantised says how the source's weights are stored.
+func (o *outcome) Quantised() *quant.Storage { return store.Quantised(o.Store) }
 
 func (o *outcome) FS() fs.FS { return configFS{o.Store.FS(), o.config} }
 

@@ -220,7 +220,10 @@ func (p *Plan) BesideGraph() []string {
 
 // planCheckpoint plans a folder of safetensors files.
 func (p *Plan) planCheckpoint(src store.Store, m *family.Model) error {
-	if err := p.planTensors(src, m); err != nil {
+	if err := p.keepsCodes(m); err != nil {
+		return err
+	}
+	if err := p.planTensors(store.Stored(src), m); err != nil {
 		return err
 	}
 	if err := p.planConfig(m); err != nil {

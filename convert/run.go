@@ -69,6 +69,9 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 		return nil, err
 	}
 	defer replaced.Close()
+	if !p.oneFile() { // a folder holds quantised weights as they are stored
+		src = store.Stored(src)
+	}
 	w := &run{replaced: replaced, ctx: ctx, plan: p, src: src, dir: t.temporary, progress: o.Progress, linked: map[string]bool{}}
 	for _, f := range p.Files {
 		w.at = f.Name

@@ -142,6 +142,9 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 	if n := m.Selects(); n > 0 && o.MaxLength > n {
 		return o, unsupported("onnx: maximum length %d, and a layer's indexer leaves %d keys to a query (index_topk): a graph sees all of them, which is right up to there; give "+hint.MaxLength+" %d or less", o.MaxLength, n, n)
 	}
+	if m.Quantised != nil && o.Folder != "" && o.Weights == WeightsExternal {
+		return o, unsupported("onnx: quantised weights in a folder of the graph's own with " + hint.Weights + " external: their numbers lie in no file that it could link to; use " + hint.Weights + " external-copy")
+	}
 	if o.Version == "" {
 		o.Version = "devel"
 	}

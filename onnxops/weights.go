@@ -151,6 +151,10 @@ func (s *initializers) initializer(name string, shape []int64, info store.Info, 
 		v = s.g.External(name, onnxTypes[info.DType], shape, s.dataFile(), at, end-begin)
 	default:
 		at, ok := s.src.Place(info.Name)
+		if !ok && s.decodes(info.Name) {
+			v = s.g.External(name, onnxTypes[info.DType], shape, s.dataFile(), s.place(chunk{tensor: info.Name, begin: begin, end: end}), end-begin)
+			break
+		}
 		if !ok {
 			return s.fail(unsupported("%s: tensor %q lies in no file that a graph could read it from: embed the weights or copy them", s.src.Root(), info.Name))
 		}
@@ -158,6 +162,12 @@ func (s *initializers) initializer(name string, shape []int64, info store.Info, 
 	}
 	s.cache[name] = v
 	return v
+}
+
+// decodes tells whether a tensor is made of others as it is read.
+func (s *initializers) decodes(name string) bool {
+	q := store.Quantised(s.src)
+	return q != nil && q.Tensors[name] != nil
 }
 
 // place appends a piece to model.onnx.data and returns its offset there.

@@ -71,7 +71,7 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (files, n
 		}
 	}
 	switch {
-	case opts.Weights == WeightsExternalCopy:
+	case opts.Weights == WeightsExternalCopy || len(weights.data) > 0:
 		err = put(weights.dataFile(), weights.writeData)
 	case opts.Weights == WeightsExternal && opts.Folder != "":
 		var placed, said []string
@@ -148,11 +148,20 @@ func (s *initializers) writeChunk(w io.Writer, c chunk) error {
 	if c.transposed != nil {
 		return writeTransposed(w, s.src, *c.transposed)
 	}
-	raw, err := s.src.Read(c.tensor, c.begin, c.end)
-	if err == nil {
-		_, err = w.Write(raw)
+	step := c.end - c.begin
+	if s.decodes(c.tensor) { // what is read is made
+		step = 16 << 20
 	}
-	return err
+	for at := c.begin; at < c.end; at += step {
+		raw, err := s.src.Read(c.tensor, at, min(at+step, c.end))
+		if err == nil {
+			_, err = w.Write(raw)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // maxModelBytes is the most that a protobuf message, so a model.onnx, may take.

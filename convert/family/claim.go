@@ -29,12 +29,6 @@ func (m *Model) claim(s store.Store) error {
 			m.DType = info.DType
 		}
 		claimed[w.Tensor] = true
-		if w.Scales != nil {
-			if _, ok := s.Lookup(w.Scales.Tensor); !ok {
-				return fmt.Errorf("%s: tensor %q is missing: it holds the scales of %q", s.Root(), w.Scales.Tensor, w.Tensor)
-			}
-			claimed[w.Scales.Tensor] = true
-		}
 	}
 	for _, n := range m.Ignored {
 		claimed[n] = true

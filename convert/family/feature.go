@@ -74,7 +74,6 @@ const (
 	IdentityExperts   Feature = "experts that pass on their input"
 	ScaledLatents     Feature = "latents times a factor"
 	SparseIndexers    Feature = "a sparse attention indexer"
-	ScaledWeights     Feature = "weights with scales in tensors of their own"
 )
 
 // Named lists the features that have a name here. What else a model has is of
@@ -149,11 +148,6 @@ func (m *Model) Features() []Feature {
 	var list []Feature
 	for _, p := range m.Parts() {
 		list = append(list, p.Features...)
-		for _, w := range p.Weights {
-			if w.Scales != nil {
-				list = append(list, ScaledWeights)
-			}
-		}
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

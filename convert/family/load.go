@@ -43,7 +43,12 @@ func (t Table) Load(s store.Store, ignore []string) (*Model, error) {
 	if err := m.claim(s); err != nil {
 		return nil, err
 	}
-	m.leftover(evidence.Declared(s.FS(), c))
+	if q := store.Quantised(s); q != nil {
+		m.Quantised = q
+		m.Warnings = append(m.Warnings, q.Warnings...)
+	} else {
+		m.leftover(evidence.Declared(s.FS(), c))
+	}
 	m.Warnings = append(m.Warnings, evidence.Files(s.FS())...)
 	for _, read := range m.values {
 		if err := read(s); err != nil {

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/pecvt/pecvt/convert/quant"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -58,6 +59,9 @@ type Model struct {
 	// Parameters are small tensors whose values went into the blocks when the
 	// model was loaded (frequencies, slopes, gate vectors).
 	Parameters []Weight
+	// Quantised says how quantised weights are stored, whose numbers the store gives
+	// ([store.Decoded]); nil where none are.
+	Quantised *quant.Storage
 	// Leftover are keys of config.json that say how the weights are quantised, which
 	// they are not.
 	Leftover []string

@@ -3,7 +3,6 @@ package family
 import (
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
-	"github.com/pecvt/pecvt/posenc"
 )
 
 // Range is the half-open range of rows [Begin, End).
@@ -22,18 +21,16 @@ type Weight struct {
 	Columns *Columns
 	// Stored is the stored tensor's shape.
 	Stored []int64
-	// Scales, where not nil, make numbers of what the tensor stores.
-	Scales *Scales
 }
 
 // Source gives access to stored tensors; every store is one.
 type Source = store.Reader
 
-// Codes returns the weight's elements as stored, little-endian, row by row,
-// without its Scales. A weight that is the whole tensor, or one run of its rows,
-// is not copied and must not be written to. Rows or columns that the tensor does not
-// have, or that cut a block of a block format, are an error.
-func (w Weight) Codes(src Source) ([]byte, tensor.DType, error) {
+// Bytes returns the weight's elements as stored, little-endian, row by row. A weight
+// that is the whole tensor, or one run of its rows, is not copied and must not be
+// written to. Rows or columns that the tensor does not have, or that cut a block of a
+// block format, are an error.
+func (w Weight) Bytes(src Source) ([]byte, tensor.DType, error) {
 	raw, d, err := w.rows(src)
 	if err == nil && w.Columns != nil {
 		if raw, err = w.Columns.of(raw, d, w.Width()); err != nil {
@@ -68,15 +65,6 @@ func (w Weight) rows(src Source) ([]byte, tensor.DType, error) {
 	return out, info.DType, nil
 }
 
-// Bytes is [Weight.Codes] for a weight whose elements are the numbers themselves:
-// one with Scales is an error.
-func (w Weight) Bytes(src Source) ([]byte, tensor.DType, error) {
-	if w.Scales != nil {
-		return nil, 0, store.Errorf(src, w.Tensor, "its numbers are its codes times the scales in tensor %q, so its bytes are %w by themselves", w.Scales.Tensor, posenc.ErrUnsupported)
-	}
-	return w.Codes(src)
-}
-
 // Float64 returns the weight's elements decoded into a fresh slice.
 func (w Weight) Float64(src Source) ([]float64, error) { return decoded[float64](w, src) }
 
@@ -84,7 +72,7 @@ func (w Weight) Float64(src Source) ([]float64, error) { return decoded[float64]
 func (w Weight) Float32(src Source) ([]float32, error) { return decoded[float32](w, src) }
 
 func decoded[T float32 | float64](w Weight, src Source) ([]T, error) {
-	raw, dtype, err := w.Codes(src)
+	raw, dtype, err := w.Bytes(src)
 	if err != nil {
 		return nil, err
 	}
@@ -93,22 +81,17 @@ func decoded[T float32 | float64](w Weight, src Source) ([]T, error) {
 		return nil, store.Errorf(src, w.Tensor, "%w", err)
 	}
 	out := make([]T, n)
-	return out, Decode(w, src, out, raw, dtype, 0)
+	return out, Decode(w, src, out, raw, dtype)
 }
 
-// Decode makes numbers of a weight's codes: raw, of type d, are its rows from
-// first on and are decoded to dst. It is the one place that knows how a weight's
-// numbers are stored: the codec of the type, then the weight's Scales.
-func Decode[T float32 | float64](w Weight, src Source, dst []T, raw []byte, d tensor.DType, first int64) error {
+// Decode makes numbers of a weight's bytes: raw, of type d, is decoded to dst.
+func Decode[T float32 | float64](w Weight, src Source, dst []T, raw []byte, d tensor.DType) error {
 	var err error
 	switch dst := any(dst).(type) {
 	case []float64:
 		err = tensor.Decode64(dst, raw, d)
 	case []float32:
 		err = tensor.Decode32(dst, raw, d)
-	}
-	if err == nil && w.Scales != nil {
-		err = scale(w, src, dst, first)
 	}
 	if err != nil {
 		return store.Errorf(src, w.Tensor, "%w", err)
@@ -126,4 +109,16 @@ func (m *Model) Weights() []Weight {
 		}
 	}
 	return list
+}
+
+// StoredRow maps a row of the weight to the row of its stored tensor.
+func (w Weight) StoredRow(row int64) int64 {
+	for _, r := range w.Rows {
+		if n := r.End - r.Begin; row >= n {
+			row -= n
+			continue
+		}
+		return r.Begin + row
+	}
+	return row
 }

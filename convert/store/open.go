@@ -60,7 +60,8 @@ var kinds = []kind{
 }
 
 // Open opens the tensors of a model by its folder or one of its files, whatever
-// their kind. What no kind reads is an error that lists what each does.
+// their kind, quantised weights as [Decoded] gives them. What no kind reads is an
+// error that lists what each does.
 func Open(path string) (Store, error) {
 	if path == "" {
 		return nil, fmt.Errorf("no model is named: expected %s", accepted())
@@ -74,7 +75,15 @@ func Open(path string) (Store, error) {
 	}
 	for _, k := range kinds {
 		if k.holds(path, info.IsDir()) {
-			return k.open(path)
+			stored, err := k.open(path)
+			if err != nil {
+				return nil, err
+			}
+			s, err := Decoded(stored)
+			if err != nil {
+				stored.Close()
+			}
+			return s, err
 		}
 	}
 	return nil, fmt.Errorf("store: %s: expected %s", path, accepted())

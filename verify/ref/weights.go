@@ -26,7 +26,7 @@ func (r *RunnerOf[T]) open(w family.Weight) (stored, error) {
 		s.file = where + ": "
 	}
 	var err error
-	if s.raw, s.dtype, err = w.Codes(r.src); err != nil {
+	if s.raw, s.dtype, err = w.Bytes(r.src); err != nil {
 		return stored{}, fmt.Errorf("%w", err)
 	}
 	n, err := tensor.Elements(w.Shape)
@@ -50,10 +50,10 @@ func (r *RunnerOf[T]) open(w family.Weight) (stored, error) {
 // error that names the tensor and the element.
 func decode[T Float](s *stored, dst []T, begin, end int) error {
 	raw := s.raw[begin*s.row : end*s.row]
-	if err := family.Decode(s.weight, s.src, dst, raw, s.dtype, int64(begin)); err != nil {
+	if err := family.Decode(s.weight, s.src, dst, raw, s.dtype); err != nil {
 		return err
 	}
-	if err := s.finite(raw, begin); err != nil || s.dtype != tensor.F64 && s.weight.Scales == nil {
+	if err := s.finite(raw, begin); err != nil || s.dtype != tensor.F64 {
 		return err
 	}
 	return fits(s, dst, raw, begin)

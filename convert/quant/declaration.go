@@ -1,0 +1,102 @@
+package quant
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// Declaration is what a checkpoint says of how its weights are quantised.
+type Declaration struct {
+	// Where names the file and the key.
+	Where string
+	// Method is quant_method, in lower case; "modelopt" also where a file of that
+	// quantiser says so.
+	Method string
+	// Dict is the dictionary.
+	Dict map[string]json.RawMessage
+}
+
+// Declared reads the declaration beside a checkpoint's tensors; nil where there is
+// none, or where config.json is not there or no dictionary, of which others tell.
+func Declared(files fs.FS) *Declaration {
+	if files == nil {
+		return nil
+	}
+	config := dictOf(files, "config.json")
+	for _, outer := range []map[string]json.RawMessage{config, inside(config["text_config"])} {
+		for _, key := range []string{"quantization_config", "compression_config"} {
+			if d := inside(outer[key]); d != nil {
+				found := &Declaration{Where: fmt.Sprintf("key %q of config.json", key), Dict: d}
+				if found.Method = strings.ToLower(found.Text("quant_method")); found.Method == "" && found.Text("quant_algo") != "" {
+					found.Method = "modelopt"
+				}
+				return found
+			}
+		}
+	}
+	const side = "hf_quant_config.json"
+	if d := inside(dictOf(files, side)["quantization"]); d != nil {
+		return &Declaration{Where: side, Method: "modelopt", Dict: d}
+	}
+	return nil
+}
+
+func dictOf(files fs.FS, name string) map[string]json.RawMessage {
+	raw, err := fs.ReadFile(files, name)
+	if err != nil {
+		return nil
+	}
+	return inside(raw)
+}
+
+func inside(raw json.RawMessage) map[string]json.RawMessage {
+	var d map[string]json.RawMessage
+	if json.Unmarshal(raw, &d) != nil {
+		return nil
+	}
+	return d
+}
+
+// Text gives a string of the dictionary, "" where it is no string.
+func (d *Declaration) Text(key string) string {
+	var s string
+	_ = json.Unmarshal(d.Dict[key], &s) // what is no string is none
+	return s
+}
+
+// Has reports whether a key is there and not null.
+func (d *Declaration) Has(key string) bool {
+	raw := string(d.Dict[key])
+	return raw != "" && raw != "null"
+}
+
+// Block gives the rows and columns of a block of scales, 0 where none is declared:
+// weight_block_size, or block_structure of the first group that has one.
+func (d *Declaration) Block() (rows, columns int64, err error) {
+	raw := d.Dict["weight_block_size"]
+	var groups map[string]struct {
+		Weights struct {
+			Block json.RawMessage `json:"block_structure"`
+		} `json:"weights"`
+	}
+	if json.Unmarshal(d.Dict["config_groups"], &groups) == nil {
+		for _, g := range groups {
+			if b := g.Weights.Block; b != nil && string(b) != "null" {
+				if raw != nil && string(raw) != string(b) {
+					return 0, 0, fmt.Errorf("%s declares blocks of %s and of %s: expected one size", d.Where, raw, b)
+				}
+				raw = b
+			}
+		}
+	}
+	if raw == nil || string(raw) == "null" {
+		return 0, 0, nil
+	}
+	var sizes []int64
+	if err := json.Unmarshal(raw, &sizes); err != nil || len(sizes) != 2 || sizes[0] <= 0 || sizes[1] <= 0 {
+		return 0, 0, fmt.Errorf("%s has blocks of %s: expected rows and columns, such as [128, 128]", d.Where, raw)
+	}
+	return sizes[0], sizes[1], nil
+}

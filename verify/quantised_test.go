@@ -1,0 +1,83 @@
+package verify_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/pecvt/pecvt/verify"
+)
+
+// TestQuantised verifies the graphs of every model of testdata/quantised against the
+// answers of stock transformers to what its numbers mean, and its rewrite against the
+// model: the tensors are those of the source, byte for byte, and the configuration
+// declares them as before.
+func TestQuantised(t *testing.T) {
+	present := runtimePresent(t)
+	dirs, err := filepath.Glob(filepath.Join(fixtures, "quantised", "*", "config.json"))
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("no models: %v, %v", dirs, err)
+	}
+	if testing.Short() { // decoding is tested beside the formats
+		dirs = dirs[:1]
+	}
+	for _, config := range dirs {
+		model := filepath.Dir(config)
+		name := filepath.Base(model)
+		sound := func(t *testing.T, r *verify.Report) {
+			if want := verify.Pass; present && r.Verdict != want {
+				t.Errorf("verdict %s: want %s", r.Verdict, want)
+			}
+			for _, check := range r.Checks {
+				if check.Verdict == verify.Fail || check.Verdict == verify.Incomplete {
+					t.Errorf("%s, %s: %s: %s", check.Name, check.Runner, check.Verdict, check.Detail)
+				}
+			}
+		}
+		t.Run(name+"/golden", func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), name)
+			if err := os.CopyFS(dir, os.DirFS(model)); err != nil {
+				t.Fatal(err)
+			}
+			c := conversion{maxLength: 120}
+			if err := c.emit(dir); err != nil {
+				t.Fatal(err)
+			}
+			r := verified(t, dir, verify.Options{Golden: filepath.Join(model, "golden.safetensors"), OptLevel: oneLevel()})
+			sound(t, r)
+			for _, runner := range []string{"ref", "interp"} {
+				if g, ok := find(r, "golden", runner); !ok || g.Verdict != verify.Pass {
+					t.Errorf("the golden's logits were not compared with %s", runner)
+				}
+			}
+		})
+		t.Run(name+"/hope", func(t *testing.T) {
+			t.Parallel()
+			c := conversion{model: "quantised/" + name, to: "hope", maxLength: 120}
+			dir, err := c.try(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := verified(t, dir, verify.Options{Against: model, OptLevel: oneLevel()})
+			sound(t, r)
+			if check, ok := find(r, "rewrite", "ref"); !ok || check.Verdict != verify.Pass {
+				t.Errorf("rewrite: %s: %s", check.Verdict, check.Detail)
+			}
+			var files [2][]byte
+			for i, folder := range []string{model, dir} {
+				if files[i], err = os.ReadFile(filepath.Join(folder, "model.safetensors")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !bytes.Equal(files[0], files[1]) {
+				t.Error("the tensors are not the source's")
+			}
+			text, err := os.ReadFile(filepath.Join(dir, "config.json"))
+			if err != nil || !bytes.Contains(text, []byte(`"quantization_config"`)) {
+				t.Errorf("config.json declares no quantised weights: %v", err)
+			}
+		})
+	}
+}

@@ -5,7 +5,8 @@
 With transformers installed in the cache that `make interop` has (pinned, with
 hashes), make_families.py makes a tiny model of each type with stock logits, in two
 sizes; each goes through inspect, export in both forms of attention, verify against
-the stock logits, and a conversion to hope and to grape-m with its verification.
+the stock logits, and a conversion to hope and to grape-m with its verification. The
+folder of hope is loaded by stock transformers too, whose logits its graph must have.
 Types are those of testdata/families/weights.tsv; what MODEL_FOR_CAUSAL_LM_MAPPING of
 the transformers at hand has beside them, and make_families.py makes, is listed too.
 
@@ -19,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -62,18 +64,55 @@ def last(text):
     return re.sub(r"^pecvt: (/\S+: )?", "", lines[-1]).replace(str(Path.home()), "~") if lines else ""
 
 
+# Stock transformers, asked line by line: a folder, a golden whose input_ids are to be
+# run, and where the logits go.
+STOCK = """
+import json, sys, torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
+from transformers.utils import logging
+logging.set_verbosity_error()
+for line in sys.stdin:
+    folder, golden, out = json.loads(line)
+    try:
+        ids = load_file(golden)["input_ids"]
+        model, told = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32, output_loading_info=True)
+        if told["missing_keys"] or told["mismatched_keys"]:
+            raise ValueError("tensors are missing: %s" % sorted(told["missing_keys"])[:3])
+        with torch.no_grad():
+            logits = model.eval()(ids, use_cache=False).logits
+        save_file({"input_ids": ids, "logits": logits.float().contiguous()}, out)
+        print(json.dumps(""), flush=True)
+    except Exception as e:
+        print(json.dumps("wrong: stock transformers: %s: %s" % (type(e).__name__, str(e).splitlines()[0] if str(e) else "")), flush=True)
+"""
+
+
+class Stock:
+    """A process that has transformers loaded; calls take turns."""
+
+    def __init__(self, python):
+        self.process = subprocess.Popen([python, "-c", STOCK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.turn = threading.Lock()
+
+    def logits(self, folder, golden, out):
+        with self.turn:
+            print(json.dumps([str(folder), str(golden), str(out)]), file=self.process.stdin, flush=True)
+            return json.loads(self.process.stdout.readline())
+
+
 class Trial:
     """One model through the commands; each is '', 'refused: why' or 'wrong: what'."""
 
-    def __init__(self, pecvt, model):
-        self.pecvt, self.model, self.errors = pecvt, model, {}
+    def __init__(self, pecvt, stock, model):
+        self.pecvt, self.stock, self.model, self.errors = pecvt, stock, model, {}
         with tempfile.TemporaryDirectory() as scratch:
             self.scratch = Path(scratch)
             self.inspect = self.run("inspect", model)
             if self.inspect:
                 return
             self.standard, self.ort = self.exported("standard"), self.exported("ort")
-            self.hope, self.grape = self.converted("hope"), self.converted("grape-m")
+            self.hope, self.grape = self.converted("hope", stock=True), self.converted("grape-m")
 
     def run(self, *args):
         done = subprocess.run([self.pecvt, *map(str, args)], capture_output=True, text=True)
@@ -98,9 +137,14 @@ class Trial:
         out = self.scratch / attention
         return self.run("export", self.model, "-o", out, "--attention", attention) or self.verified(out, "--golden", self.model / "golden.safetensors")
 
-    def converted(self, to):
-        out = self.scratch / to
-        return self.run("convert", self.model, "--to", to, "-o", out) or self.verified(out, "--against", self.model)
+    def converted(self, to, stock=False):
+        out, golden = self.scratch / to, self.scratch / "stock.safetensors"
+        made = self.run("convert", self.model, "--to", to, "-o", out)
+        if made or not stock:
+            return made or self.verified(out, "--against", self.model)
+        if json.loads((out / "config.json").read_text())["model_type"] == "pecvt":
+            return self.verified(out, "--against", self.model) or "no stock spelling"
+        return self.stock.logits(out, self.model / "golden.safetensors", golden) or self.verified(out, "--against", self.model, "--golden", golden)
 
     def wrong(self):
         return [v for v in (self.inspect, *(getattr(self, k, "") for k in ("standard", "ort", "hope", "grape"))) if v.startswith("wrong")]
@@ -124,7 +168,8 @@ def write(path, version, pecvt, trials, known, weight, others):
         "# Families: what was run", "",
         f"Made by `make families` with transformers {version[0]}, torch {version[1]}, {pecvt}. Each type is a tiny model of random weights with the logits of its stock class"
         " (testdata/tools/make_families.py), in two sizes where both can be made: inspected, exported in both forms of attention, verified against the stock logits in the reference, the interpreter and"
-        " ONNX Runtime, converted to hope and to grape-m, and those verified too.", "",
+        " ONNX Runtime, converted to hope and to grape-m, and those verified too. The folder of hope is loaded by stock transformers,"
+        " and its logits are those that the reference, the interpreter and ONNX Runtime are held to.", "",
         f"**{len(counted)} of {len(weight)} types are right, {share:.0%} by weight.** The weights (16, 8, 4, 2, 1) are an estimate of use, for ordering alone.", "",
         "The error is the largest difference of a logit over the largest logit, in any runner.", "",
         "```sh\npecvt families             # what is read, and what sets each apart\npecvt families --missing   # what is known and not read, and why\n```", "",
@@ -162,8 +207,10 @@ def main():
     table = json.loads(subprocess.run([pecvt, "families", "--json"], check=True, capture_output=True, text=True).stdout)
     known = {m["model_type"]: ", ".join(m["needs"]) for m in table["missing"]}
 
+    stock = Stock(python)
+
     def trial(t):
-        return t, [Trial(pecvt, m) for m in made[t]]
+        return t, [Trial(pecvt, stock, m) for m in made[t]]
 
     trials = {}
     with ThreadPoolExecutor(2) as pool:

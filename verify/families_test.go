@@ -152,6 +152,8 @@ func TestRewritesOfFamilies(t *testing.T) {
 	for _, c := range []conversion{
 		{model: "families/dbrx", to: "pi", scale: "pi:2"}, // a length of another name
 		{model: "families/gpt_oss", to: "hybrid"},         // a bias beside sinks
+		{model: "families/gemma4_text", to: "grape-m"},    // spectra of layers of two head sizes
+		{model: "families/modernbert-decoder", to: "hybrid"},
 	} {
 		t.Run(filepath.Base(c.model)+" "+c.to, func(t *testing.T) {
 			t.Parallel()

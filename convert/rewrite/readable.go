@@ -63,8 +63,8 @@ func byType(m *family.Model, o Options, enc posenc.Encoding) error {
 		return err
 	case spec.LayerBases != "":
 		return byLayer(spec, o, enc)
-	case enc.Target == nil, o.Spectra != nil:
-		return hint.Errorf("%s: %w; "+hint.To+" hope, and what else is one spectrum for all heads, is spelled in the keys of layers of full attention", family.SpectraByType, posenc.ErrUnsupported)
+	case o.Spectra != nil:
+		return hint.Errorf("%s: planes chosen for each head: %w; "+hint.To+" hope, and what else is one spectrum for all heads, is spelled in the keys of layers of full attention", family.SpectraByType, posenc.ErrUnsupported)
 	case o.Layout == Partial:
 		return hint.Errorf("layout %s: %s: %w; "+hint.Layout+" native can", Partial, family.SpectraByType, posenc.ErrUnsupported)
 	}

@@ -59,8 +59,11 @@ func (e *emitter) deltaNet(i int, d *family.DeltaNet, x, residual *graph.Value) 
 	width := d.Heads * d.VDim
 	o = g.Op("Reshape", at(family.AtDeltaNorm)+names.Reshape, []*graph.Value{o, e.rows(width)})
 	z := e.linear(at(family.AtDeltaZ), x, d.Z)
-	z = op(names.DeltaGated+"/gate", "Mul", z, op(names.DeltaGated, "Sigmoid", z))
-	return e.linearOnto(at(family.AtDeltaOut), residual, op(names.DeltaGated, "Mul", o, z), d.Out)
+	gate := op(names.DeltaGated, "Sigmoid", z)
+	if !d.SigmoidGate {
+		gate = op(names.DeltaGated+"/gate", "Mul", z, gate)
+	}
+	return e.linearOnto(at(family.AtDeltaOut), residual, op(names.DeltaGated, "Mul", o, gate), d.Out)
 }
 
 // deltaMixed is what the recurrence reads: silu of the convolution of the
@@ -89,25 +92,42 @@ func (e *emitter) deltaMixed(i int, d *family.DeltaNet, x *graph.Value) *graph.V
 	return g.Op("Mul", names.Node(at(names.DeltaMixed), "Mul"), []*graph.Value{z, g.Op("Sigmoid", names.Node(at(names.DeltaMixed), "Sigmoid"), []*graph.Value{z})})
 }
 
-// deltaGates are the decays and rates of every token, (batch, sequence, heads, 1, 1):
-// 1 and 0 at padding.
+// deltaGates are the decays and rates of every token, (batch, sequence, heads, 1, 1),
+// decays of each number of a key (batch, sequence, heads, key size, 1): 1 and 0 at
+// padding.
 func (e *emitter) deltaGates(i int, d *family.DeltaNet, x *graph.Value) (alpha, beta *graph.Value) {
 	g := e.g
 	op := func(name, op string, in ...*graph.Value) *graph.Value {
 		return g.Op(op, names.Node(names.Layer(i, family.AtDelta)+"/"+name, op), in)
 	}
-	heads := func(name, place string, l family.Linear) *graph.Value {
+	flat := func(name, place string, l family.Linear, n int) *graph.Value {
 		v := e.linear(names.Layer(i, place), x, l)
-		return op(name, "Reshape", v, e.shape(names.FlatShape(d.Heads), int64(d.Heads)))
+		return op(name, "Reshape", v, e.shape(names.FlatShape(n), int64(n)))
 	}
 	last := func(name string, v *graph.Value) *graph.Value {
 		v = op(name+"/real", "Where", e.realRows(), v, e.scalar("seen", 0))
 		return op(name, "Unsqueeze", v, e.ints("axes34", 3, 4))
 	}
-	a := op("dt", "Softplus", op("dt", "Add", heads("dt", family.AtDeltaA, d.A), e.weights.float32(d.DT)))
-	a = op("decay", "Mul", a, op("decay", "Neg", op("a_log", "Exp", e.weights.float32(d.ALog))))
-	alpha = op("alpha", "Exp", last("alpha", a))
-	b := op("beta", "Sigmoid", heads("beta", family.AtDeltaB, d.B))
+	a := op("dt", "Add", flat("dt", family.AtDeltaA, d.A, d.Decays()), e.weights.float32(d.DT))
+	rate := op("a_log", "Exp", e.weights.float32(d.ALog))
+	if d.KeyDecay {
+		each := e.ints(fmt.Sprintf("heads0_0_%d_%d", d.Heads, d.KDim), 0, 0, int64(d.Heads), int64(d.KDim))
+		a, rate = op("dt/heads", "Reshape", a, each), op("a_log", "Unsqueeze", rate, e.ints("axis1", 1))
+	}
+	if d.Bound != 0 {
+		a = op("decay/bounded", "Mul", op("decay", "Sigmoid", op("decay", "Mul", a, rate)), e.scalar(fmt.Sprintf("decay_bound_%v", d.Bound), d.Bound))
+	} else {
+		a = op("decay", "Mul", op("dt", "Softplus", a), op("decay", "Neg", rate))
+	}
+	if d.KeyDecay {
+		a = op("alpha/flat", "Reshape", a, e.shape(names.FlatShape(d.Decays()), int64(d.Decays())))
+		a = op("alpha/real", "Where", e.realRows(), a, e.scalar("seen", 0))
+		a = op("alpha", "Reshape", a, e.ints(fmt.Sprintf("heads0_0_%d_%d_1", d.Heads, d.KDim), 0, 0, int64(d.Heads), int64(d.KDim), 1))
+	} else {
+		a = last("alpha", a)
+	}
+	alpha = op("alpha", "Exp", a)
+	b := op("beta", "Sigmoid", flat("beta", family.AtDeltaB, d.B, d.Heads))
 	if d.BetaScale != 1 {
 		b = op("beta/scaled", "Mul", b, e.scalar(fmt.Sprintf("beta_scale_%v", d.BetaScale), d.BetaScale))
 	}

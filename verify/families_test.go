@@ -53,17 +53,19 @@ var withoutForm = map[string]string{
 	"gemma4_unified_text":   onnxops.AttentionORT, // the same planes
 
 	// latent attention: keys that share a slice
-	"deepseek_v2":        onnxops.AttentionORT,
-	"deepseek_v2-groups": onnxops.AttentionORT,
-	"glm4_moe_lite":      onnxops.AttentionORT,
-	"sarvam_mla":         onnxops.AttentionORT,
-	"axk1":               onnxops.AttentionORT,
-	"minicpm3":           onnxops.AttentionORT,
-	"minicpm3-factors":   onnxops.AttentionORT,
-	"deepseek_v32":       onnxops.AttentionORT,
-	"glm_moe_dsa":        onnxops.AttentionORT,
-	"glm_moe_dsa-shared": onnxops.AttentionORT,
-	"longcat_flash":      onnxops.AttentionORT,
+	"deepseek_v2":         onnxops.AttentionORT,
+	"deepseek_v2-groups":  onnxops.AttentionORT,
+	"glm4_moe_lite":       onnxops.AttentionORT,
+	"sarvam_mla":          onnxops.AttentionORT,
+	"axk1":                onnxops.AttentionORT,
+	"minicpm3":            onnxops.AttentionORT,
+	"minicpm3-factors":    onnxops.AttentionORT,
+	"deepseek_v32":        onnxops.AttentionORT,
+	"glm_moe_dsa":         onnxops.AttentionORT,
+	"glm_moe_dsa-shared":  onnxops.AttentionORT,
+	"longcat_flash":       onnxops.AttentionORT,
+	"bailing_hybrid":      onnxops.AttentionORT,
+	"bailing_hybrid-free": onnxops.AttentionORT,
 }
 
 // lengthOf is the length of the tables of a family's graphs: indexers of keys leave 64
@@ -143,7 +145,7 @@ func TestFamilies(t *testing.T) {
 // held against their source. The others are converted by make families.
 func TestRewritesOfFamilies(t *testing.T) {
 	runtimePresent(t)
-	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "qwen3_5_text", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "granite_swa", "deepseek_v2-groups", "minicpm3-factors", "stablelm-qknorm", "llama4_text", "glm_moe_dsa-shared", "phimoe", "dbrx", "modernbert-decoder", "longcat_flash"} { // one of each part
+	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "qwen3_5_text", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "granite_swa", "deepseek_v2-groups", "minicpm3-factors", "stablelm-qknorm", "llama4_text", "glm_moe_dsa-shared", "phimoe", "dbrx", "modernbert-decoder", "longcat_flash", "bailing_hybrid"} { // one of each part
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rewriteHolds(t, conversion{model: "families/" + name, to: "hope"})

@@ -76,3 +76,37 @@ func TestOLMoHybridForms(t *testing.T) {
 		t.Errorf("sizes %v", got)
 	}
 }
+
+// The keys of a mixture have two names each, and the layers' types are made of the
+// group's size; sizes that stock loaders make of others are refused where they differ.
+func TestBailingHybridKeys(t *testing.T) {
+	want, err := golden(t, "bailing_hybrid", with(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := golden(t, "bailing_hybrid", with(map[string]string{
+		"moe_renormalize": "", "norm_topk_prob": "true", "num_expert_group": "", "n_group": "4", "num_experts_per_token": "", "num_experts_per_tok": "2",
+		"num_shared_experts": "", "n_shared_experts": "1", "model_max_length": "", "max_position_embeddings": "32",
+		"layer_types": "", "layer_group_size": "2", "mlp_layer_types": "", "kda_lower_bound": "", "linear_head_dim": "", "num_experts": "", "num_local_experts": "8"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.Blocks, got.Blocks); diff != "" {
+		t.Error(diff)
+	}
+	for name, edit := range map[string]map[string]string{
+		"size":  {"linear_head_dim": "16"},
+		"bound": {"kda_lower_bound": "5"},
+	} {
+		if _, err := golden(t, "bailing_hybrid", with(edit)); !errors.Is(err, posenc.ErrUnsupported) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	free, err := golden(t, "bailing_hybrid", with(map[string]string{"kda_safe_gate": "false"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := free.Blocks[0].Mixer.(*family.DeltaNet); d.Bound != 0 || !d.KeyDecay {
+		t.Errorf("bound %v without a safe gate", d.Bound)
+	}
+}

@@ -52,6 +52,7 @@ var table = []family.Spec{
 	qwen3Next,
 	laraMini,
 	olmoHybrid,
+	bailingHybrid,
 	youtu,
 	deepseekV3,
 	kimiK2,

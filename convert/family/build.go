@@ -197,6 +197,7 @@ func (b *builder) attention(pos Position, window int) *Attention {
 	switch {
 	case b.latent != nil:
 		b.latents(a)
+		b.outGate(a)
 		return a
 	case b.n.QKV == "":
 		a.Q, a.K, a.V = b.linear(b.n.Q, bias, q, b.hidden), b.linear(b.n.K, bias, k, b.hidden), b.linear(b.n.V, bias, int64(b.kv*b.value), b.hidden)

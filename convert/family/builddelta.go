@@ -19,6 +19,9 @@ type DeltaRule struct {
 	Default func(d *DeltaSizes, hidden, heads int)
 	Doubled string
 	Eps     float64
+	// KeyDecay, Bound and SigmoidGate are as in [DeltaNet].
+	KeyDecay, SigmoidGate bool
+	Bound                 float64
 }
 
 // DeltaSizes are the sizes of a gated delta net; 0 is not given.
@@ -75,15 +78,16 @@ func (b *builder) deltaNets() {
 func (b *builder) deltaNet() *DeltaNet {
 	s, n := b.delta, b.n
 	h, k, v := int64(s.Heads), int64(s.KHeads*s.KDim), int64(s.Heads*s.VDim)
-	d := &DeltaNet{Heads: s.Heads, KHeads: s.KHeads, KDim: s.KDim, VDim: s.VDim, BetaScale: 1,
-		ALog: whole(b.name(n.DeltaNumbers)+".A_log", h), DT: whole(b.name(n.DeltaNumbers)+".dt_bias", h),
-		Out: b.linear(n.DeltaOut, false, b.hidden, v)}
+	rule := b.spec.Delta
+	d := &DeltaNet{KeyDecay: rule.KeyDecay, SigmoidGate: rule.SigmoidGate, Bound: rule.Bound, Heads: s.Heads, KHeads: s.KHeads, KDim: s.KDim, VDim: s.VDim, BetaScale: 1,
+		ALog: whole(b.name(n.DeltaNumbers)+".A_log", h), Out: b.linear(n.DeltaOut, false, b.hidden, v)}
+	d.DT = whole(b.name(n.DeltaNumbers)+".dt_bias", int64(d.Decays()))
 	if s.doubled {
 		d.BetaScale = 2
 	}
 	d.Norm = *b.norm(RMS, n.DeltaNorm, int64(s.VDim))
 	d.Norm.Offset = 0
-	if eps := b.spec.Delta.Eps; eps != 0 {
+	if eps := rule.Eps; eps != 0 {
 		d.Norm.Eps = eps
 	}
 	switch {
@@ -102,7 +106,7 @@ func (b *builder) deltaNet() *DeltaNet {
 		d.Q, d.K, d.V = b.linear(n.DeltaQ, false, k, b.hidden), b.linear(n.DeltaK, false, k, b.hidden), b.linear(n.DeltaV, false, v, b.hidden)
 	}
 	if n.DeltaZ != "" {
-		d.Z, d.B, d.A = b.linear(n.DeltaZ, false, v, b.hidden), b.linear(n.DeltaB, false, h, b.hidden), b.linear(n.DeltaA, false, h, b.hidden)
+		d.Z, d.B, d.A = b.linear(n.DeltaZ, false, v, b.hidden), b.linear(n.DeltaB, false, h, b.hidden), b.linear(n.DeltaA, false, int64(d.Decays()), b.hidden)
 	}
 	d.Convs = []Conv{b.conv(n.DeltaConv, false, 2*k+v, s.taps)}
 	if n.DeltaConvK != "" {

@@ -14,6 +14,10 @@ import (
 // β = BetaScale·σ(B x) and α = exp(−exp(ALog)·softplus(A x + DTBias)). Head h reads
 // key head h / (Heads/KHeads). The output is Out(Norm(o) ⊙ silu(Z x)). Padding
 // changes neither S nor what the convolution sees, but as a zero.
+//
+// In Kimi delta attention (arXiv 2510.26692) α is a vector, KeyDecay: a decay for each
+// number of a key, whose rows of A and numbers of DT are (Heads·KDim). With Bound b < 0
+// it is α = exp(b σ(exp(ALog)·(A x + DT))), and SigmoidGate has σ(Z x) as the gate.
 type DeltaNet struct {
 	Heads, KHeads, KDim, VDim int
 	// QKV are the three projections in one, or Q, K and V each by itself; the other
@@ -22,13 +26,17 @@ type DeltaNet struct {
 	// Convs are convolutions of the projections' channels in their order, one of all
 	// or some of parts.
 	Convs    []Conv
-	A, B     Linear // (Heads, hidden)
+	A, B     Linear // (Heads, hidden), A with KeyDecay (Heads·KDim, hidden)
 	ALog, DT Weight // (Heads)
 	// BetaScale is 1, or 2 where eigenvalues may be negative.
 	BetaScale float64
-	Z         Linear // (Heads·VDim, hidden)
-	Norm      Norm   // of each head, over VDim
-	Out       Linear // (hidden, Heads·VDim)
+	KeyDecay  bool
+	Bound     float64
+	// SigmoidGate: the gate is σ(Z x).
+	SigmoidGate bool
+	Z           Linear // (Heads·VDim, hidden)
+	Norm        Norm   // of each head, over VDim
+	Out         Linear // (hidden, Heads·VDim)
 }
 
 // DeltaEps is ε of the norms of a gated delta net's queries and keys, which no
@@ -37,6 +45,14 @@ const DeltaEps = 1e-6
 
 // Channels are how many the convolutions have together.
 func (d *DeltaNet) Channels() int { return 2*d.KHeads*d.KDim + d.Heads*d.VDim }
+
+// Decays are how many a token has.
+func (d *DeltaNet) Decays() int {
+	if d.KeyDecay {
+		return d.Heads * d.KDim
+	}
+	return d.Heads
+}
 
 // Inputs are the projections that the convolutions read, in the order of their
 // channels, and their places.
@@ -51,6 +67,10 @@ func (d *DeltaNet) Inputs() ([]*Linear, []string) {
 func (d *DeltaNet) Parts() []Part {
 	self := Part{Kind: KindDeltaNet, Place: AtDelta, Of: d, Weights: []Role{{"a_log", &d.ALog}, {"dt_bias", &d.DT}},
 		Numbers: []Number{{Name: "beta scale", One: &d.BetaScale}}}
+	if d.KeyDecay || d.SigmoidGate {
+		self.Features = append(self.Features, KimiDelta)
+	}
+	self.number("bound", &d.Bound, KimiDelta)
 	l := rawParts{self}
 	in, places := d.Inputs()
 	for i, v := range in {

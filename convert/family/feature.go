@@ -56,6 +56,7 @@ const (
 	SideMixers        Feature = "two mixers side by side"
 	ScaledMLP         Feature = "an MLP with factors"
 	DeltaNets         Feature = "gated delta nets in the place of attention"
+	KimiDelta         Feature = "Kimi delta attention"
 	MixedExperts      Feature = "mixtures of experts"
 	LearnedActivation Feature = "an activation with numbers of its own in the weights"
 	NormBeforeDown    Feature = "a norm before the MLP's down projection"
@@ -125,6 +126,7 @@ func Settled() []Feature {
 		SideMixers,
 		ScaledMLP,
 		DeltaNets,
+		KimiDelta,
 		MixedExperts,
 		LearnedActivation,
 		NormBeforeDown,

@@ -35,6 +35,8 @@ type LatentRule struct {
 	Scaled bool
 	// Joined: head_dim may be the rank and the turned size together.
 	Joined bool
+	// OtherHeads: head_dim is of another mixer's heads.
+	OtherHeads bool
 	// Bias says whether QDown and KVDown have a bias.
 	Bias Rule
 }
@@ -72,7 +74,7 @@ func (l *LatentRule) sizes(r *Reader, hidden, heads, kv int) *latentSizes {
 		r.Fail(Unsupported("key \"qk_rope_head_dim\" is %d: rotary planes pair coordinates; an even number is expected", s.turned))
 	}
 	for key, want := range map[string]int{"head_dim": s.turned, "qk_head_dim": s.still + s.turned} {
-		if got := r.SizeOr(want, key); r.Err == nil && got != want && !(l.Joined && key == "head_dim" && got == s.rank+s.turned) {
+		if got := r.SizeOr(want, key); r.Err == nil && got != want && !(l.OtherHeads && key == "head_dim") && !(l.Joined && key == "head_dim" && got == s.rank+s.turned) {
 			r.Fail(Unsupported("key %q is %d, where qk_nope_head_dim %d and qk_rope_head_dim %d ask for %d; remove the key", key, got, s.still, s.turned, want))
 		}
 	}

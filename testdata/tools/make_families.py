@@ -223,6 +223,8 @@ FORMS = {
     'granitemoehybrid-nope': ('granitemoehybrid', dict(num_local_experts=0, position_embedding_type='nope', mamba_n_groups=2, mamba_conv_bias=False, mamba_proj_bias=True)),
     # a norm by groups before the gate of a Mamba 2 layer
     'falcon_h1-norm': ('falcon_h1', dict(mamba_rms_norm=True, mamba_norm_before_gate=True, mamba_n_groups=2)),
+    # decays without a bound; queries of a latent
+    'bailing_hybrid-free': ('bailing_hybrid', dict(kda_safe_gate=False, q_lora_rank=16)),
     'cohere-qknorm': ('cohere', dict(use_qk_norm=True)),
     'phi-qknorm': ('phi', dict(qk_layernorm=True)),
     'stablelm-qknorm': ('stablelm', dict(qk_layernorm=True)),

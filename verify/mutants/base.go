@@ -67,6 +67,8 @@ func Bases() []Base {
 		{Name: "falcon-h1-norm", Model: "families/falcon_h1-norm", To: "hope"},
 		{Name: "granite-hybrid", Model: "families/granitemoehybrid", To: "p-rope"},
 		{Name: "qwen3-next", Model: "families/qwen3_next", To: "hope"},
+		{Name: "bailing", Model: "families/bailing_hybrid", To: "hope"},
+		{Name: "olmo-hybrid", Model: "families/olmo_hybrid", To: "rope"},
 		{Name: "mimo", Model: "families/mimo_v2_flash", To: "hope"},
 		{Name: "gpt-oss", Model: "families/gpt_oss", To: "hope"},
 		{Name: "gemma4", Model: "families/gemma4_text", To: "hope"},

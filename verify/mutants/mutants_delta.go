@@ -48,6 +48,23 @@ func deltaMutants() []Mutant {
 		inGraph("delta-gate-missing", "qwen3-next", "what a gated delta net makes is not gated", func(g *Graph) {
 			g.bypass("/layers.0/delta/gated/Mul")
 		}),
+		inGraph("delta-rate-not-doubled", "olmo-hybrid", "rates are not doubled where eigenvalues may be negative", func(g *Graph) {
+			g.bypass("/layers.0/delta/beta/scaled/Mul")
+		}),
+		inGraph("delta-convolutions-in-turns", "olmo-hybrid", "the convolutions of queries and keys change places", func(g *Graph) {
+			in := g.node("/layers.0/delta/taps/Concat").Input
+			in[0], in[1] = in[1], in[0]
+		}),
+		inGraph("delta-bound-missing", "bailing", "the logarithms of bounded decays are positive: the bound has the other sign", func(g *Graph) {
+			g.feed("/layers.0/delta/alpha/Exp", 0, "Neg", nil)
+		}),
+		inGraph("delta-decays-in-turns", "bailing", "decays of the numbers of a key are those of the heads in turns", func(g *Graph) {
+			g.feed("/layers.0/delta/alpha/Exp", 0, "Reshape", []string{g.ints(0, 0, 8, 4, 1)})
+			g.feed("/layers.0/delta/alpha/Exp", 0, "Transpose", nil, &onnxpb.AttributeProto{Name: "perm", Type: onnxpb.AttributeProto_INTS, Ints: []int64{0, 1, 3, 2, 4}})
+		}),
+		inGraph("delta-gate-silu", "bailing", "the gate of Kimi delta attention is silu instead of the sigmoid", func(g *Graph) {
+			g.feed("/layers.0/delta/gated/Mul", 1, "Mul", []string{"/layers.0/delta/z_proj/Gemm_output_0"})
+		}),
 		inGraph("delta-epsilon", "qwen3-next", "the norms of queries have ε 1e-5 instead of 1e-6 over the head's size", func(g *Graph) {
 			attribute(g.node("/layers.0/delta/unit/q/RMSNormalization"), "epsilon").F = 1e-5
 		}),

@@ -51,7 +51,11 @@ func (p *pass[T]) deltaNet(ctx context.Context, d *family.DeltaNet, at func(plac
 	}
 	p.tap(at(family.AtDeltaZ), gate, d.Heads*d.VDim)
 	for i, v := range gate {
-		o[i] *= silu(v)
+		if d.SigmoidGate {
+			o[i] *= sigmoid(v)
+		} else {
+			o[i] *= silu(v)
+		}
 	}
 	p.tap(at(names.DeltaGated), o, d.Heads*d.VDim)
 	if err := p.linear(ctx, &d.Out, o, tokens, y, p.work); err != nil {
@@ -100,15 +104,15 @@ func (p *pass[T]) deltaConv(d *family.DeltaNet, z []T, past []float64) ([]float6
 	return p.convolve(d.Convs[0].Taps, w, nil, d.Channels(), z, past)
 }
 
-// deltaGates are the decays α and the rates β of every token, (tokens, heads): 1
-// and 0 at padding.
+// deltaGates are the decays α, (tokens, Decays), and the rates β, (tokens, heads), of
+// every token: 1 and 0 at padding.
 func (p *pass[T]) deltaGates(ctx context.Context, d *family.DeltaNet, at func(place string) string, x []T) (alpha, beta []T, err error) {
-	in, tokens := p.in, p.in.tokens()
-	alpha, beta = make([]T, tokens*d.Heads), make([]T, tokens*d.Heads)
+	in, tokens, decays := p.in, p.in.tokens(), d.Decays()
+	alpha, beta = make([]T, tokens*decays), make([]T, tokens*d.Heads)
 	if err := p.linear(ctx, &d.A, x, tokens, alpha, p.work); err != nil {
 		return nil, nil, err
 	}
-	p.tap(at(family.AtDeltaA), alpha, d.Heads)
+	p.tap(at(family.AtDeltaA), alpha, decays)
 	if err := p.linear(ctx, &d.B, x, tokens, beta, p.work); err != nil {
 		return nil, nil, err
 	}
@@ -125,14 +129,23 @@ func (p *pass[T]) deltaGates(ctx context.Context, d *family.DeltaNet, at func(pl
 		hidden := in.isHidden(t/in.seq, in.past+t%in.seq)
 		for h := range d.Heads {
 			i := t*d.Heads + h
-			if hidden {
-				alpha[i], beta[i] = 1, 0
-				continue
-			}
-			v := float64(alpha[i] + shift[h])
-			softplus := max(v, 0) + math.Log1p(math.Exp(-math.Abs(v)))
-			alpha[i] = T(math.Exp(-math.Exp(float64(log[h])) * softplus))
 			beta[i] = T(d.BetaScale) * sigmoid(beta[i])
+			if hidden {
+				beta[i] = 0
+			}
+		}
+		for k := range decays {
+			i := t*decays + k
+			v, rate := float64(alpha[i]+shift[k]), math.Exp(float64(log[k*d.Heads/decays]))
+			switch {
+			case hidden:
+				alpha[i] = 1
+			case d.Bound != 0:
+				alpha[i] = T(math.Exp(d.Bound / (1 + math.Exp(-rate*v))))
+			default:
+				softplus := max(v, 0) + math.Log1p(math.Exp(-math.Abs(v)))
+				alpha[i] = T(math.Exp(-rate * softplus))
+			}
 		}
 	}
 	return alpha, beta, nil
@@ -143,7 +156,7 @@ func (p *pass[T]) deltaGates(ctx context.Context, d *family.DeltaNet, at func(pl
 func (p *pass[T]) recur(ctx context.Context, d *family.DeltaNet, z, alpha, beta []T, past []float64, o []T) ([]float64, error) {
 	in, size, channels := p.in, d.KDim*d.VDim, d.Channels()
 	next := make([]float64, in.rows*d.Heads*size)
-	each := d.Heads / d.KHeads
+	each, decays := d.Heads/d.KHeads, d.Decays()
 	err := parallel(ctx, in.rows*d.Heads, in.tokens()*d.Heads*size < smallWork, func(_, i int) error {
 		row, h := i/d.Heads, i%d.Heads
 		state := make([]T, size)
@@ -159,7 +172,7 @@ func (p *pass[T]) recur(ctx context.Context, d *family.DeltaNet, z, alpha, beta 
 			normal(q, read[h/each*d.KDim:], T(1/math.Sqrt(float64(d.KDim))))
 			normal(k, read[(d.KHeads+h/each)*d.KDim:], 1)
 			v := read[2*d.KHeads*d.KDim+h*d.VDim:][:d.VDim]
-			step(state, q, k, v, delta, alpha[t*d.Heads+h], beta[t*d.Heads+h], o[(t*d.Heads+h)*d.VDim:][:d.VDim])
+			step(state, q, k, v, delta, alpha[t*decays+h*decays/d.Heads:][:decays/d.Heads], beta[t*d.Heads+h], o[(t*d.Heads+h)*d.VDim:][:d.VDim])
 		}
 		for k, v := range state {
 			next[i*size+k] = float64(v)
@@ -181,14 +194,15 @@ func normal[T Float](y, x []T, scale T) {
 	}
 }
 
-// step is one token of the recurrence: the state, (keys, values), and o change.
-func step[T Float](state, q, k, v, delta []T, alpha, beta T, o []T) {
+// step is one token of the recurrence: the state, (keys, values), and o change. The
+// decays alpha are one for each number of a key, or one for all.
+func step[T Float](state, q, k, v, delta, alpha []T, beta T, o []T) {
 	n := len(v)
 	clear(delta)
 	for i, x := range k {
 		row := state[i*n:][:n]
 		for j := range row {
-			row[j] *= alpha
+			row[j] *= alpha[i%len(alpha)]
 			delta[j] += x * row[j]
 		}
 	}

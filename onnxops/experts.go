@@ -12,8 +12,8 @@ import (
 // experts emits residual + a mixture of experts over x, (tokens, hidden). The rows
 // are sorted by the expert that they chose and cut into one piece per expert, so
 // that the work is that of the experts chosen: an expert that no token chose has a
-// piece of no rows. Then the rows go back to their places.
-func (e *emitter) experts(at func(place string) string, m *family.Experts, x, residual *graph.Value) *graph.Value {
+// piece of no rows. Then the rows go back to their places. The router reads routed.
+func (e *emitter) experts(at func(place string) string, m *family.Experts, x, routed, residual *graph.Value) *graph.Value {
 	g, k, n := e.g, m.Router.TopK, len(m.Each)+m.Identity
 	op := func(name, op string, in ...*graph.Value) *graph.Value {
 		return g.Op(op, names.Node(at(names.Chosen)+name, op), in)
@@ -21,7 +21,7 @@ func (e *emitter) experts(at func(place string) string, m *family.Experts, x, re
 	summed := func(name string, x *graph.Value, axis int) *graph.Value {
 		return g.Op("ReduceSum", names.Node(at(names.Chosen)+name, "ReduceSum"), []*graph.Value{x, e.ints(fmt.Sprintf("axis%d", axis), int64(axis))}, graph.IntAttr("keepdims", 0))
 	}
-	weights, chosen := e.route(at, &m.Router, x)
+	weights, chosen := e.route(at, &m.Router, routed)
 	flat := op("/flat", "Reshape", chosen, e.ints("all", -1))
 	all := op("/flat", "Shape", flat)
 	order := e.topK(at(names.Chosen)+"/order", flat, all, true)[1]
@@ -78,6 +78,7 @@ func (e *emitter) route(at func(place string) string, r *family.Router, x *graph
 	op := func(name, op string, in ...*graph.Value) *graph.Value {
 		return e.g.Op(op, names.Node(at(family.AtRouter)+name, op), in)
 	}
+	x = e.scaled(names.Node(at(family.AtRouterNorm)+"/scaled", "Mul"), e.norm(at(family.AtRouterNorm), x, r.Norm), r.InScale)
 	scores := e.linear(at(family.AtRouter), x, r.Linear)
 	logits := scores
 	switch r.Score {
@@ -114,6 +115,9 @@ func (e *emitter) route(at func(place string) string, r *family.Router, x *graph
 	}
 	if r.Scale != 1 {
 		weights = op("/scaled", "Mul", weights, e.scalar(fmt.Sprintf("router_scale_%v", r.Scale), r.Scale))
+	}
+	if r.Each != nil {
+		weights = op("/each", "Mul", weights, op("/each", "Gather", e.weights.float32(*r.Each), chosen))
 	}
 	return weights, chosen
 }

@@ -26,7 +26,10 @@ func (e *emitter) block(i int, b *family.Block, x *graph.Value) *graph.Value {
 	y := e.joined(at(names.AfterMLP(b)), h, b.ResidualScale, at(family.AtMLPOut), b.MLPOutNorm, func(onto *graph.Value) *graph.Value {
 		normed := e.norm(at(family.AtMLPNorm), in, b.MLPNorm)
 		if b.Shortcut != nil {
-			e.shortcut = e.experts(at, b.Shortcut, normed, nil)
+			e.shortcut = e.experts(at, b.Shortcut, normed, normed, nil)
+		}
+		if b.Side != nil {
+			return e.beside(at, b.Side, e.feedForward(at, b, normed, nil), in, onto)
 		}
 		return e.feedForward(at, b, normed, onto)
 	})
@@ -166,7 +169,7 @@ func (e *emitter) factors(prefix string, n *family.Norm) *graph.Value {
 // feedForward emits residual + the block's MLP, or its mixture of experts.
 func (e *emitter) feedForward(at func(place string) string, b *family.Block, x, residual *graph.Value) *graph.Value {
 	if m := b.Mixture(); m != nil {
-		return e.experts(at, m, x, residual)
+		return e.experts(at, m, x, x, residual)
 	}
 	return e.mlp(at, b.MLP(), x, residual)
 }

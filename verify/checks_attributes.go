@@ -102,6 +102,11 @@ func (s *session) wantedAttributes() (want map[string]numbers, nodes [][]string)
 		want[name] = n
 		nodes = append(nodes, []string{name})
 	}
+	gelu := func(path, act string) {
+		if approximate, ok := map[string]string{"gelu": "none", "gelu_tanh": "tanh"}[act]; ok {
+			must(names.Node(path, "Gelu"), numbers{"approximate": approximate})
+		}
+	}
 	for _, p := range s.model.Parts() {
 		if p.Unread {
 			continue
@@ -123,8 +128,13 @@ func (s *session) wantedAttributes() (want map[string]numbers, nodes [][]string)
 				must(names.Node(names.Layer(p.Layer, names.PathNorm), "RMSNormalization"), numbers{"epsilon": float32(of.Eps)})
 			}
 		case *family.MLP:
-			if approximate, gelu := map[string]string{"gelu": "none", "gelu_tanh": "tanh"}[of.Act]; gelu {
-				must(names.Node(names.Layer(p.Layer, names.Act), "Gelu"), numbers{"approximate": approximate})
+			gelu(names.Layer(p.Layer, names.Act), of.Act)
+		case *family.Experts:
+			for e := range of.Each {
+				gelu(names.Layer(p.Layer, family.AtExpert(e, names.Act)), of.Each[e].Act)
+			}
+			if of.Shared != nil {
+				gelu(names.Layer(p.Layer, family.AtShared(names.Act)), of.Shared.Act)
 			}
 		case *family.DeltaNet:
 			for _, side := range []names.Side{names.Q, names.K} {
@@ -135,9 +145,7 @@ func (s *session) wantedAttributes() (want map[string]numbers, nodes [][]string)
 		}
 	}
 	if d := s.model.HeadDense; d != nil {
-		if approximate, gelu := map[string]string{"gelu": "none", "gelu_tanh": "tanh"}[d.Act]; gelu {
-			must(names.Node(names.HeadAct, "Gelu"), numbers{"approximate": approximate})
-		}
+		gelu(names.HeadAct, d.Act)
 	}
 	for i := range s.model.Blocks {
 		if p := s.model.Blocks[i].PerLayer; p != nil && p.Act == "gelu_tanh" {

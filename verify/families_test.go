@@ -50,6 +50,7 @@ var withoutForm = map[string]string{
 	"granitemoehybrid-nope": onnxops.AttentionORT, // nothing turns
 	"falcon_h1-norm":        onnxops.AttentionORT, // heads of 8
 	"gemma4_text":           onnxops.AttentionORT, // planes of all of a head of 24, keys and values of another layer
+	"gemma4_text-moe":       onnxops.AttentionORT, // heads by layer
 	"gemma4_unified_text":   onnxops.AttentionORT, // the same planes
 
 	// latent attention: keys that share a slice

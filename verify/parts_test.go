@@ -60,6 +60,21 @@ var shaped = map[string]func(b *family.Block){
 		a := b.Attn()
 		a.OutGate = &family.OutputGate{Linear: rowsOf(b.MLP().Up.Weight, 9, a.Heads), Act: "softplus"}
 	},
+	"a mixture beside the MLP": func(b *family.Block) {
+		m, n := b.MLP(), b.MLPNorm
+		x := &family.Experts{Router: family.Router{Linear: rowsOf(m.Up.Weight, 2, 3), Norm: n, InScale: 0.7, Score: "softmax", TopK: 2, Normalise: true, Scale: 1}}
+		for e := range int64(3) {
+			inner := family.MLP{Act: "gelu_tanh", Gated: true, Gate: rowsOf(m.Gate.Weight, 9*int(e), 8), Up: rowsOf(m.Up.Weight, 7*int(e), 8)}
+			down := m.Down.Weight
+			down.Shape, down.Columns = []int64{down.Shape[0], 8}, &family.Columns{Begin: 11 * e, Step: 1, Count: 8}
+			inner.Down.Weight = down
+			x.Each = append(x.Each, inner)
+		}
+		each := n.Weight
+		each.Shape, each.Rows = []int64{3}, []family.Range{{Begin: 4, End: 7}}
+		x.Router.Each = &each
+		b.Side = &family.SideExperts{FeedNorm: *n, InNorm: *b.AttnNorm, OutNorm: *n, Experts: x}
+	},
 	"attention within chunks": func(b *family.Block) { b.Attn().Chunk = 7 },
 	"an MLP with factors":     func(b *family.Block) { b.MLP().GateScale, b.MLP().InnerScale = 0.6, 1.7 },
 	"values of their own size": func(b *family.Block) { // 4 heads of 24 fill the MLP's 96 columns

@@ -10,8 +10,8 @@ import (
 
 // gemma4: gemma3 with norm weights as they are, norms of values without weights,
 // scores as they are, heads of another size in layers of full attention, which turn a
-// quarter of it, a number that multiplies each layer, embeddings by layer, and last
-// layers that meet the keys and values of an earlier one.
+// quarter of it, a number that multiplies each layer, embeddings by layer or mixtures of
+// experts beside the MLPs, and last layers that meet the keys and values of an earlier one.
 var gemma4 = family.Spec{
 	Name: "gemma4_text", ModelType: "gemma4_text", Architecture: "Gemma4ForCausalLM",
 	About: "an embedding times √hidden, gated gelu, a rotation and a head size for each type of layer, keys and values of another layer",
@@ -21,6 +21,11 @@ var gemma4 = family.Spec{
 		n.ByLayer, n.ByLayerProj, n.ByLayerNorm = "model.embed_tokens_per_layer", "model.per_layer_model_projection", "model.per_layer_projection_norm"
 		n.PerLayerGate, n.PerLayerOut = "model.layers.{i}.per_layer_input_gate", "model.layers.{i}.per_layer_projection"
 		n.PerLayerNorm = "model.layers.{i}.post_per_layer_input_norm"
+		n.Router, n.RouterNorm = "model.layers.{i}.router.proj", "model.layers.{i}.router.scale"
+		n.ExpertScales = "model.layers.{i}.router.per_expert_scale"
+		n.ExpertGateUp, n.ExpertDown = "model.layers.{i}.experts.gate_up_proj", "model.layers.{i}.experts.down_proj"
+		n.FeedNorm, n.ExpertsNorm = "model.layers.{i}.post_feedforward_layernorm_1", "model.layers.{i}.pre_feedforward_layernorm_2"
+		n.ExpertsOut = "model.layers.{i}.post_feedforward_layernorm_2"
 	}),
 	Keys: activationKey, Norm: family.RMS, EpsKey: "rms_norm_eps", Eps: 1e-6,
 	Act: "gelu_tanh", MaxPositions: 131072, HeadDim: 256, Tied: true,
@@ -33,6 +38,8 @@ var gemma4 = family.Spec{
 		}
 		return inner
 	},
+	Experts: &family.ExpertsRule{Count: []string{"num_experts"}, TopK: []string{"top_k_experts"}, Inner: expertInner,
+		Score: "softmax", Normalise: family.Rule{Always: true}, Bare: true, Beside: true},
 	ByLayer:   &family.ByLayerRule{Size: "hidden_size_per_layer_input", Vocab: "vocab_size_per_layer_input", Default: 256},
 	Window:    family.WindowRule{Key: "sliding_window", Default: 512, ByType: true},
 	Rope:      family.RopeDefaults{Theta: 1e6, Sliding: &family.RopeDefaults{Theta: 10000}},
@@ -48,19 +55,24 @@ var gemma4Unified = func(s family.Spec) family.Spec {
 	s.About = "an embedding times √hidden, gated gelu, a rotation and a head size for each type of layer"
 	s.Names = s.Names.With(func(n *family.Names) {
 		n.ByLayer, n.ByLayerProj, n.ByLayerNorm, n.PerLayerGate, n.PerLayerOut, n.PerLayerNorm = "", "", "", "", "", ""
+		n.Router, n.RouterNorm, n.ExpertScales, n.ExpertGateUp, n.ExpertDown = "", "", "", "", ""
+		n.FeedNorm, n.ExpertsNorm, n.ExpertsOut = "", "", ""
 	})
-	s.ByLayer = nil
+	s.ByLayer, s.Experts = nil, nil
 	return s
 }(gemma4)
 
 var gemma4Keys = []string{"per_layer_config", "global_head_dim", "num_global_key_value_heads", "attention_k_eq_v", "num_kv_shared_layers",
 	"use_double_wide_mlp", "final_logit_softcapping",
-	"enable_moe_block", "use_bidirectional_attention", // refused where they ask for more
-	"num_experts", "top_k_experts", "moe_intermediate_size", "expert_intermediate_size"} // of that mixture
+	"enable_moe_block", "num_experts", "top_k_experts", "moe_intermediate_size", // the latter ones of that mixture alone
+	"expert_intermediate_size",    // of older files of it
+	"use_bidirectional_attention"} // refused where it asks for more
 
 func gemma4Variant(r *family.Reader, s family.Spec) family.Spec {
 	layers := r.Size("num_hidden_layers")
-	refuse(r, "enable_moe_block", "a mixture of experts beside the MLP, whose router has a norm and scales of its own")
+	if !r.BoolOr(false, "enable_moe_block") {
+		s.Experts = nil
+	}
 	if r.TextOr("", "use_bidirectional_attention") == "all" {
 		r.Fail(family.Unsupported("use_bidirectional_attention is all: tokens that see those after them"))
 	}

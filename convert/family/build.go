@@ -175,6 +175,9 @@ func (b *builder) block(pos Position, window int) Block {
 	if b.spec.Halves && b.layer%2 == 0 {
 		block.Shortcut = b.experts(b.spec.Experts)
 	}
+	if x := b.spec.Experts; x != nil && x.Beside && !b.dense[b.layer] {
+		block.Side = b.sideExperts()
+	}
 	b.perLayer(&block)
 	if b.n.Scalar != "" {
 		w := whole(b.name(b.n.Scalar), 1)

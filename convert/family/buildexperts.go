@@ -3,13 +3,14 @@ package family
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
 
 // feedForward is the layer's MLP, or its mixture of experts.
 func (b *builder) feedForward() Branch {
-	if x := b.spec.Experts; x != nil && !b.dense[b.layer] && !b.spec.Halves {
+	if x := b.spec.Experts; x != nil && !b.dense[b.layer] && !b.spec.Halves && !x.Beside {
 		return b.experts(x)
 	}
 	return b.mlp()
@@ -43,6 +44,14 @@ func (b *builder) experts(x *ExpertsRule) *Experts {
 	if b.n.Correction != "" {
 		w := whole(b.name(b.n.Correction), int64(count+identity))
 		router.Correction = &w
+	}
+	if b.n.RouterNorm != "" {
+		router.Norm = &Norm{Kind: RMS, Size: int(b.hidden), Weight: whole(b.name(b.n.RouterNorm), b.hidden), Eps: b.eps}
+		router.InScale = 1 / math.Sqrt(float64(b.hidden))
+	}
+	if b.n.ExpertScales != "" {
+		w := whole(b.name(b.n.ExpertScales), int64(count))
+		router.Each = &w
 	}
 	e := &Experts{Router: router, Identity: identity, OnInput: x.OnInput, Each: make([]MLP, count)}
 	for i := range e.Each {

@@ -31,8 +31,14 @@ type Experts struct {
 // groups of one size; those outside the KeptGroups groups whose GroupBest best sum to
 // most are not chosen (two of them: arXiv 2412.19437; one: arXiv 2405.04434). Of
 // equals the first one counts.
+//
+// Linear reads InScale·Norm(x), where there is a norm, and Each multiplies the weight of
+// each expert, at last.
 type Router struct {
-	Linear Linear // (experts, hidden)
+	Linear  Linear // (experts, hidden)
+	Norm    *Norm
+	InScale float64 // 0 is none
+	Each    *Weight // (experts); nil is none
 	// Score is "softmax" (over all experts), "sigmoid" or "sparsemixer". A softmax
 	// over those chosen alone is "softmax" with Normalise.
 	//
@@ -56,7 +62,7 @@ func (x *Experts) Parts() []Part {
 	r := &x.Router
 	self := Part{Kind: KindExperts, Place: AtMLP, Of: x, Features: []Feature{MixedExperts},
 		Numbers: []Number{{Name: "epsilon", One: &r.Eps}, {Name: "floor", One: &r.Floor}, {Name: "jitter", One: &r.Jitter},
-			{Name: "scale", One: &r.Scale}, {Name: "factor", One: &x.Scale}}}
+			{Name: "scale", One: &r.Scale}, {Name: "input's scale", One: &r.InScale}, {Name: "factor", One: &x.Scale}}}
 	if x.OnInput {
 		self.Features = append(self.Features, ScaledInputs)
 	}
@@ -66,11 +72,15 @@ func (x *Experts) Parts() []Part {
 	if r.Correction != nil {
 		self.Weights = []Role{{"correction", r.Correction}}
 	}
+	if r.Each != nil {
+		self.Weights, self.Features = append(self.Weights, Role{"each", r.Each}), append(self.Features, ScaledExperts)
+	}
 	for i := range x.Each {
 		inner := x.Each[i].Parts()[0] // one for all: its numbers and features are the mixture's
 		self.Features, self.Numbers = append(self.Features, inner.Features...), append(self.Numbers, inner.Numbers...)
 	}
 	l := rawParts{self}
+	l.norm(AtRouterNorm, r.Norm)
 	l.linear(AtRouter, &r.Linear)
 	for i := range x.Each {
 		l.inner(func(place string) string { return AtExpert(i, place) }, &x.Each[i])
@@ -93,7 +103,7 @@ func (l *rawParts) inner(at func(place string) string, m *MLP) {
 // Copy implements Branch.
 func (x *Experts) Copy() Branch {
 	c := *x
-	c.Each = slices.Clone(x.Each)
+	c.Each, c.Router.Norm = slices.Clone(x.Each), x.Router.Norm.copied()
 	for i := range c.Each {
 		c.Each[i] = *c.Each[i].Copy().(*MLP)
 	}
@@ -129,6 +139,8 @@ type ExpertsRule struct {
 	Across, Turns, Bare bool
 	// OnInput: weights multiply what experts read.
 	OnInput bool
+	// Beside: the mixture stands beside the MLP (Block.Side).
+	Beside bool
 	// Each: gate, up and down of all experts lie in one matrix each, (experts·inner,
 	// hidden), down the other way round.
 	Each bool

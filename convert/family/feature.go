@@ -75,6 +75,9 @@ const (
 	IdentityExperts   Feature = "experts that pass on their input"
 	ScaledLatents     Feature = "latents times a factor"
 	SparseIndexers    Feature = "a sparse attention indexer"
+	ExpertsBeside     Feature = "a mixture of experts beside the MLP"
+	NormedRouters     Feature = "routers with a norm"
+	ScaledExperts     Feature = "experts times numbers in the weights"
 )
 
 // Named lists the features that have a name here. What else a model has is of
@@ -142,6 +145,9 @@ func Settled() []Feature {
 		EmbeddingsByLayer,
 		LatentAttention,
 		SparseIndexers,
+		ExpertsBeside,
+		NormedRouters,
+		ScaledExperts,
 	}
 }
 

@@ -102,6 +102,9 @@ type Block struct {
 	// Shortcut is a mixture beside FeedForward that reads the same, and whose output
 	// joins the stream with that of the next block; nil in most families.
 	Shortcut *Experts
+	// Side is a mixture beside FeedForward that reads the stream by itself; nil in most
+	// families.
+	Side *SideExperts
 	// ResidualScale multiplies what a branch adds to the stream; 0 is none.
 	ResidualScale float64
 	// PerLayer adds what the layer makes of an embedding of its own; nil is none.

@@ -222,6 +222,9 @@ func (l *partList) block(m *Model, i int) {
 	if b.Shortcut != nil {
 		l.add(b.Shortcut.Parts()...)
 	}
+	if b.Side != nil {
+		l.add(b.Side.parts()...)
+	}
 	l.norm(AtMLPOut, b.MLPOutNorm)
 	if b.PerLayer != nil {
 		l.add(b.PerLayer.parts()...)
@@ -255,6 +258,7 @@ func (m *Model) Clone() *Model {
 	for i := range c.Blocks {
 		b := &c.Blocks[i]
 		b.Mixer, b.FeedForward, b.PerLayer = b.Mixer.Copy(), b.FeedForward.Copy(), b.PerLayer.copied()
+		b.Side = b.Side.copied()
 		if b.Second != nil {
 			b.Second = b.Second.Copy()
 		}

@@ -74,6 +74,10 @@ const (
 	AtDown         = "mlp/down_proj"
 	AtMLPOut       = "mlp_out_norm"
 	AtRouter       = "mlp/router"
+	AtRouterNorm   = "mlp/router_norm"
+	AtFeedNorm     = "mlp/feed_norm"
+	AtExpertsNorm  = "mlp/experts_norm"
+	AtExpertsOut   = "mlp/experts_out_norm"
 	AtSharedGate   = "mlp/shared_gate"
 )
 
@@ -186,7 +190,10 @@ var slots = []slot{
 	{place: AtUp, kind: KindLinear, text: "the MLP's up projection", names: func(n *Names) *string { return &n.Up }},
 	{place: AtDownNorm, kind: KindNorm, text: "the norm before the MLP's down projection", names: func(n *Names) *string { return &n.DownNorm }, feature: NormBeforeDown},
 	{place: AtDown, kind: KindLinear, text: "the MLP's down projection", names: func(n *Names) *string { return &n.Down }},
+	{place: AtFeedNorm, kind: KindNorm, text: "the norm after the MLP beside a mixture", names: func(n *Names) *string { return &n.FeedNorm }, feature: ExpertsBeside},
+	{place: AtExpertsNorm, kind: KindNorm, text: "the norm before the experts", names: func(n *Names) *string { return &n.ExpertsNorm }, feature: ExpertsBeside},
 	{place: AtMLP, kind: KindExperts, text: "the mixture of experts"},
+	{place: AtRouterNorm, kind: KindNorm, text: "the router's norm", feature: NormedRouters},
 	{place: AtRouter, kind: KindLinear, text: "the experts' router", names: func(n *Names) *string { return &n.Router }, feature: MixedExperts},
 	{place: "mlp/experts/gate_proj", kind: KindLinear, text: "an expert's gate", names: func(n *Names) *string { return &n.ExpertGate }},
 	{place: "mlp/experts/up_proj", kind: KindLinear, text: "an expert's up projection", names: func(n *Names) *string { return &n.ExpertUp }},
@@ -195,6 +202,7 @@ var slots = []slot{
 	{place: "mlp/shared/up_proj", kind: KindLinear, text: "the shared expert's up projection", names: func(n *Names) *string { return &n.SharedUp }},
 	{place: "mlp/shared/down_proj", kind: KindLinear, text: "the shared expert's down projection", names: func(n *Names) *string { return &n.SharedDown }},
 	{place: AtSharedGate, kind: KindLinear, text: "the shared expert's switch", names: func(n *Names) *string { return &n.SharedGate }},
+	{place: AtExpertsOut, kind: KindNorm, text: "the norm after the experts", names: func(n *Names) *string { return &n.ExpertsOut }, feature: ExpertsBeside},
 	{place: AtMLPOut, kind: KindNorm, text: "the norm after the MLP", names: func(n *Names) *string { return &n.MLPOutNorm }, feature: BranchOutputNorms},
 	{place: AtPerLayerGate, kind: KindLinear, text: "the gate of the layer's own embedding", names: func(n *Names) *string { return &n.PerLayerGate }, feature: EmbeddingsByLayer},
 	{place: AtPerLayerOut, kind: KindLinear, text: "the projection of the layer's own embedding", names: func(n *Names) *string { return &n.PerLayerOut }, feature: EmbeddingsByLayer},
@@ -234,6 +242,8 @@ func (n *Names) each(f func(template *string)) {
 	f(&n.ExpertGateUpBias)
 	f(&n.ExpertDownBias)
 	f(&n.Correction)
+	f(&n.RouterNorm)
+	f(&n.ExpertScales)
 	f(&n.Sinks)
 	f(&n.Scalar)
 	f(&n.OutGateBias)

@@ -204,6 +204,10 @@ type Names struct {
 	ExpertGateUpBias, ExpertDownBias                   string
 	SharedGateProj, SharedUp, SharedGateUp, SharedDown string
 	SharedGate                                         string
+	// FeedNorm, ExpertsNorm and ExpertsOut are those of a mixture beside the MLP;
+	// RouterNorm and ExpertScales are whole tensor names.
+	FeedNorm, ExpertsNorm, ExpertsOut string
+	RouterNorm, ExpertScales          string
 	// XIELU is what the names of xIELU's numbers begin with.
 	XIELU string
 	// Ignore are stored buffers that carry no weight, whole tensor names.

@@ -49,6 +49,9 @@ var known = []family.Feature{
 	family.NormedValues,
 	family.ScaledLayers,
 	family.EmbeddingsByLayer,
+	family.ExpertsBeside,
+	family.NormedRouters,
+	family.ScaledExperts,
 }
 
 // Turns returns how each layer of a model places positions. It refuses, with

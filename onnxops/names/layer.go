@@ -27,8 +27,9 @@ const (
 	DeltaGated   = "delta/gated"   // that, normalised and times its gate
 	Chosen       = "mlp/experts"   // the sum of the experts that were chosen
 
-	KVScaled = "attn/kv_latent_scaled" // the latent of keys and values times its factor
-	Shortcut = "mlp/shortcut"          // the stream and the mixture of the block before
+	KVScaled  = "attn/kv_latent_scaled" // the latent of keys and values times its factor
+	BothFeeds = "mlp/both"              // what the MLP and the mixture beside it make
+	Shortcut  = "mlp/shortcut"          // the stream and the mixture of the block before
 )
 
 // LogitsTap is the reference's name of the logits.
@@ -157,7 +158,7 @@ func Sum(layer int, b *family.Block, afterMLP bool) string {
 	}
 	if afterMLP {
 		last, out, sum, closing = AfterMLP(b), b.MLPOutNorm, family.AtDown, nil
-		if b.Mixture() != nil {
+		if b.Mixture() != nil || b.Side != nil {
 			return Node(Layer(layer, last), "Add")
 		}
 		if m := b.MLP(); m != nil {

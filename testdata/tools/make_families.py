@@ -225,6 +225,9 @@ FORMS = {
     'falcon_h1-norm': ('falcon_h1', dict(mamba_rms_norm=True, mamba_norm_before_gate=True, mamba_n_groups=2)),
     # decays without a bound; queries of a latent
     'bailing_hybrid-free': ('bailing_hybrid', dict(kda_safe_gate=False, q_lora_rank=16)),
+    # a mixture beside every MLP, as the 26B-A4B has
+    'gemma4_text-moe': ('gemma4_text', dict(enable_moe_block=True, num_experts=4, top_k_experts=2, moe_intermediate_size=16, hidden_size_per_layer_input=0, num_kv_shared_layers=0,
+                                            use_double_wide_mlp=False, attention_k_eq_v=True, num_global_key_value_heads=1, num_hidden_layers=2, layer_types=[S, F], global_head_dim=32)),
     'cohere-qknorm': ('cohere', dict(use_qk_norm=True)),
     'phi-qknorm': ('phi', dict(qk_layernorm=True)),
     'stablelm-qknorm': ('stablelm', dict(qk_layernorm=True)),

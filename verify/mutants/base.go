@@ -77,6 +77,7 @@ func Bases() []Base {
 		{Name: "deepseek-v3", Model: "families/deepseek_v3", To: "hope"},
 		{Name: "deepseek-v2", Model: "families/deepseek_v2-groups", To: "rope"},
 		{Name: "deepseek-v32", Model: "families/deepseek_v32", To: "hope", MaxLength: 64},
+		{Name: "gemma4-moe", Model: "families/gemma4_text-moe", To: "hope"},
 		{Name: "longcat", Model: "families/longcat_flash", To: "hope"},
 		{Name: "gemma", Model: "families/gemma", To: "rope"},
 		{Name: "gemma2", Model: "families/gemma2", To: "rope"},

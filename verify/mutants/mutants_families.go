@@ -187,6 +187,14 @@ func familyMutants() []Mutant {
 		inFiles("fewer-keys-are-chosen", "deepseek-v32", "layers choose 32 keys, and the graph holds 64 positions", func(f *Folder) {
 			f.config("\"index_topk\": 64", "\"index_topk\": 32")
 		}).still("up to 32 tokens all keys are chosen all the same"),
+		inGraph("mixture-beside-missing", "gemma4-moe", "the mixture beside an MLP adds nothing", func(g *Graph) { g.bypass("/layers.1/mlp/both/Add") }),
+		inGraph("router-reads-normed", "gemma4-moe", "the router reads what the experts read, normalised again", func(g *Graph) {
+			g.node("/layers.0/mlp/router_norm/RMSNormalization").Input[0] = g.node("/layers.0/mlp/experts_norm/RMSNormalization").Output[0]
+		}),
+		inGraph("router-unscaled", "gemma4-moe", "what the router reads lacks its factor", func(g *Graph) { g.bypass("/layers.0/mlp/router_norm/scaled/Mul") }),
+		inGraph("experts-without-numbers", "gemma4-moe", "the experts' weights are not multiplied by their own numbers", func(g *Graph) {
+			g.bypass("/layers.1/mlp/router/each/Mul")
+		}),
 		inGraph("shortcut-missing", "longcat", "the mixture of a layer's first block never joins the stream", func(g *Graph) { g.bypass("/layers.1/mlp/shortcut/Add") }),
 		inGraph("latent-unscaled", "longcat", "the latent of keys and values lacks its factor", func(g *Graph) { g.bypass("/layers.2/attn/kv_latent_scaled/Mul") }),
 		inGraph("identity-expert-computes", "longcat", "experts that pass on their input give that of the expert before", func(g *Graph) {

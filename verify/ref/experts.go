@@ -18,10 +18,11 @@ type choice[T Float] struct {
 }
 
 // experts writes Σ w_e E_e(x) + Shared(x) to y, which may be x. An expert is read
-// once, for the tokens that chose it, and not at all where none did.
-func (p *pass[T]) experts(ctx context.Context, m *family.Experts, at func(place string) string, x, y []T) error {
+// once, for the tokens that chose it, and not at all where none did. The router reads
+// routed.
+func (p *pass[T]) experts(ctx context.Context, m *family.Experts, at func(place string) string, x, routed, y []T) error {
 	tokens, h := p.in.tokens(), p.model.Hidden
-	chosen, err := p.route(ctx, &m.Router, at, x)
+	chosen, err := p.route(ctx, &m.Router, at, routed)
 	if err != nil {
 		return err
 	}
@@ -92,12 +93,24 @@ func (p *pass[T]) shared(ctx context.Context, m *family.Experts, at func(place s
 // route lists the choices by expert, each list in the order of the tokens.
 func (p *pass[T]) route(ctx context.Context, r *family.Router, at func(place string) string, x []T) ([][]choice[T], error) {
 	tokens, n := p.in.tokens(), int(r.Linear.Weight.Shape[0])
+	if r.Norm != nil {
+		normed := make([]T, len(x))
+		if err := p.placedNorm(at(family.AtRouterNorm), r.Norm, x, normed); err != nil {
+			return nil, err
+		}
+		x = normed
+		scale(x, r.InScale)
+	}
 	scores := make([]T, tokens*n)
 	if err := p.linear(ctx, &r.Linear, x, tokens, scores, p.work); err != nil {
 		return nil, err
 	}
 	p.tap(at(family.AtRouter), scores, n)
 	correction, err := p.vector(r.Correction)
+	if err != nil {
+		return nil, err
+	}
+	each, err := p.vector(r.Each)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +152,10 @@ func (p *pass[T]) route(ctx context.Context, r *family.Router, at func(place str
 			if r.Normalise {
 				w /= max(total+T(r.Eps), T(r.Floor))
 			}
-			chosen[e] = append(chosen[e], choice[T]{t, w * T(r.Scale)})
+			if w *= T(r.Scale); each != nil {
+				w *= each[e]
+			}
+			chosen[e] = append(chosen[e], choice[T]{t, w})
 		}
 	}
 	return chosen, nil

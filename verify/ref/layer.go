@@ -113,13 +113,18 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 	p.shortcut = nil
 	if b.Shortcut != nil {
 		p.shortcut = make([]T, n)
-		if err := p.experts(ctx, b.Shortcut, at, normed, p.shortcut); err != nil {
+		if err := p.experts(ctx, b.Shortcut, at, normed, normed, p.shortcut); err != nil {
 			return err
 		}
 	}
 	mlp := normed // down's input is the inner activation: its output may land here
 	if err := p.feedForward(ctx, b, at, normed, mlp); err != nil {
 		return err
+	}
+	if b.Side != nil {
+		if err := p.beside(ctx, b.Side, at, residual, mlp); err != nil {
+			return err
+		}
 	}
 	if err := p.placedNorm(at(family.AtMLPOut), b.MLPOutNorm, mlp, mlp); err != nil {
 		return err

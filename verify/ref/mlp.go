@@ -12,7 +12,7 @@ import (
 // x; at names the places of taps.
 func (p *pass[T]) feedForward(ctx context.Context, b *family.Block, at func(place string) string, x, y []T) error {
 	if m := b.Mixture(); m != nil {
-		return p.experts(ctx, m, at, x, y)
+		return p.experts(ctx, m, at, x, x, y)
 	}
 	return p.mlp(ctx, b.MLP(), x, y, p.in.tokens(), func(place string, values []T, last int) { p.tap(at(place), values, last) })
 }

@@ -157,6 +157,8 @@ func TestRewritesOfFamilies(t *testing.T) {
 		{model: "families/gpt_oss", to: "hybrid"},         // a bias beside sinks
 		{model: "families/gemma4_text", to: "grape-m"},    // spectra of layers of two head sizes
 		{model: "families/modernbert-decoder", to: "hybrid"},
+		{model: "families/olmo3", to: "grape-m"}, // attention factors of two kinds of layers
+		{model: "families/granite_swa", to: "yarn", scale: "yarn:4"},
 	} {
 		t.Run(filepath.Base(c.model)+" "+c.to, func(t *testing.T) {
 			t.Parallel()

@@ -29,7 +29,7 @@ import (
 // that turns, pecvt.layers.{i}.rotation.inv_freq (key/value heads, planes)
 // holds θ in radians per position: +θt as Hugging Face turns, planes paired and
 // rotary dimension as the source has them. cos and sin are multiplied by
-// attention_factor.
+// attention_factor; "attention_factors" in its place has one for each layer.
 //
 // bias is {"type": …}, with in every layer, per query head h
 //
@@ -72,6 +72,16 @@ type Extension struct {
 type RotationBlock struct {
 	// AttentionFactor multiplies cos and sin.
 	AttentionFactor float64
+	// AttentionFactors are those of each layer where they differ, else nil.
+	AttentionFactors []float64
+}
+
+// factor is what multiplies the cosines and sines of a layer.
+func (b *RotationBlock) factor(layer int) float64 {
+	if b.AttentionFactors != nil {
+		return b.AttentionFactors[layer]
+	}
+	return b.AttentionFactor
 }
 
 // BiasBlock replaces the bias.
@@ -100,7 +110,11 @@ func (e Extension) Config(source *Object) *Object {
 	if e.Rotation != nil {
 		o := newObject()
 		o.Set("type", "grape-m")
-		o.Set("attention_factor", json.RawMessage(strconv.FormatFloat(e.Rotation.AttentionFactor, 'g', -1, 64)))
+		if f := e.Rotation.AttentionFactors; f != nil {
+			o.Set("attention_factors", f)
+		} else {
+			o.Set("attention_factor", json.RawMessage(strconv.FormatFloat(e.Rotation.AttentionFactor, 'g', -1, 64)))
+		}
 		block.Set("rotation", o)
 	}
 	if b := e.Bias; b != nil {
@@ -138,6 +152,9 @@ func newObject() *Object { return &Object{} }
 // blockRotation has every layer that turns read its own frequencies.
 func (m *Model) blockRotation(b *RotationBlock) error {
 	turns := false
+	if n := len(b.AttentionFactors); n > 0 && n != len(m.Blocks) {
+		return fmt.Errorf("rotation: key %q has %d numbers: expected one for each of the %d layers", "attention_factors", n, len(m.Blocks))
+	}
 	for i, a := range m.Attentions() {
 		if a.Phase != nil {
 			return fmt.Errorf("rotation: the source's is contextual, which frequencies do not replace")
@@ -148,7 +165,7 @@ func (m *Model) blockRotation(b *RotationBlock) error {
 		turns = true
 		planes := a.Rotary.Planes()
 		rows := grid(a.KVHeads, planes)
-		a.Rotary.Spectrum.InvFreq, a.Rotary.Gain, a.Rotary.Removed = rows[0], b.AttentionFactor, nil
+		a.Rotary.Spectrum.InvFreq, a.Rotary.Gain, a.Rotary.Removed = rows[0], b.factor(i), nil
 		a.Spectra = &HeadSpectra{InvFreq: rows}
 		m.read(whole(BlockTensor(i, "rotation.inv_freq"), int64(a.KVHeads), int64(planes)), func(v []float64) error {
 			shared := true

@@ -171,11 +171,14 @@ func parseRotation(block *Object) (*RotationBlock, error) {
 	if o == nil || err != nil {
 		return nil, err
 	}
-	if err := onlyKeys(o, "it", "type", "attention_factor"); err != nil {
+	if err := onlyKeys(o, "it", "type", "attention_factor", "attention_factors"); err != nil {
 		return nil, err
 	}
 	if err := oneOf(o, "type", "grape-m"); err != nil {
 		return nil, err
+	}
+	if o.Has("attention_factors") {
+		return parseFactors(o)
 	}
 	gain, ok, err := o.Float("attention_factor")
 	if err != nil {
@@ -185,6 +188,26 @@ func parseRotation(block *Object) (*RotationBlock, error) {
 		return nil, fmt.Errorf("key %q is %s: expected a positive number, from %v to %v", "attention_factor", found(o, "attention_factor"), 1.0/posenc.MaxGain, posenc.MaxGain)
 	}
 	return &RotationBlock{AttentionFactor: gain}, nil
+}
+
+// parseFactors reads a factor for each layer.
+func parseFactors(o *Object) (*RotationBlock, error) {
+	if o.Has("attention_factor") {
+		return nil, fmt.Errorf("keys %q and %q are both there: expected one of them", "attention_factor", "attention_factors")
+	}
+	gains, err := o.Floats("attention_factors")
+	if err != nil {
+		return nil, err
+	}
+	for i, gain := range gains {
+		if posenc.CheckGain(gain) != nil {
+			return nil, fmt.Errorf("key %q has %v for layer %d: expected a positive number, from %v to %v", "attention_factors", gain, i, 1.0/posenc.MaxGain, posenc.MaxGain)
+		}
+	}
+	if len(gains) == 0 {
+		return nil, fmt.Errorf("key %q is %s: expected a number for each layer", "attention_factors", found(o, "attention_factors"))
+	}
+	return &RotationBlock{AttentionFactors: gains}, nil
 }
 
 func parseBias(block *Object) (*BiasBlock, error) {

@@ -17,7 +17,7 @@ func byLayer(spec family.Spec, o Options, enc posenc.Encoding) error {
 	switch {
 	case o.Layout == Partial || o.Spelling != Auto:
 		return hint.Errorf(apart+": layout %s, spelling %s: %w; leave both", spec.LayerBases, o.Layout, o.Spelling, posenc.ErrUnsupported)
-	case o.Spectra != nil, enc.Target == nil && enc.Name != "grape-m":
+	case o.Spectra != nil:
 		return hint.Errorf(apart+": %w; "+hint.To+" hope and grape-m can", spec.LayerBases, posenc.ErrUnsupported)
 	}
 	return nil
@@ -32,7 +32,7 @@ func hasBases(m *family.Model) bool {
 // eachLayer makes the spectra of every layer and key/value head: those of layers that
 // change of what each declares, the others as they are.
 func (r *Rewrite) eachLayer(j job) error {
-	r.some = make([][][]float64, len(j.m.Blocks))
+	r.some, r.gains = make([][][]float64, len(j.m.Blocks)), make([]float64, len(j.m.Blocks))
 	for l, a := range j.m.Attentions() {
 		if a.Rotary.Dim == 0 {
 			continue
@@ -50,10 +50,10 @@ func (r *Rewrite) eachLayer(j job) error {
 				return err
 			}
 		}
-		if after.Removed != nil || after.Gain != before.Gain {
-			return fmt.Errorf("layer %d: planes that leave the score, or another attention factor, where the spectra of each layer are tensors: %w", l, posenc.ErrUnsupported)
+		if after.Removed != nil {
+			return fmt.Errorf("layer %d: planes that leave the score, where the spectra of each layer are tensors: %w", l, posenc.ErrUnsupported)
 		}
-		r.some[l] = slices.Repeat([][]float64{after.InvFreq}, a.KVHeads)
+		r.some[l], r.gains[l] = slices.Repeat([][]float64{after.InvFreq}, a.KVHeads), after.Gain
 	}
 	return nil
 }

@@ -54,7 +54,6 @@ func (r *Rewrite) rotation(m *family.Model) (*family.RotationBlock, []Tensor, er
 		return nil, nil, fmt.Errorf("rope type %s changes the frequencies with the length, and GRAPE-M has one spectrum for every length: %w; convert to rope with the type that is meant first", m.Rope.Type, posenc.ErrUnsupported)
 	}
 	var added []Tensor
-	var gain *float64
 	for i, a := range m.Attentions() {
 		if a.Rotary.Dim == 0 {
 			continue
@@ -67,13 +66,40 @@ func (r *Rewrite) rotation(m *family.Model) (*family.RotationBlock, []Tensor, er
 			}
 			t.Values = append(t.Values, row...)
 		}
-		if gain != nil && *gain != a.Rotary.Gain || a.Rotary.Removed != nil {
-			return nil, nil, fmt.Errorf("layer %d has an attention factor or planes out of the score of its own: %w by GRAPE-M", i, posenc.ErrUnsupported)
+		if a.Rotary.Removed != nil {
+			return nil, nil, fmt.Errorf("layer %d has planes out of the score: %w by GRAPE-M", i, posenc.ErrUnsupported)
 		}
-		gain = &a.Rotary.Gain
 		added = append(added, t)
 	}
-	return &family.RotationBlock{AttentionFactor: *gain}, added, nil
+	return ofGains(m, nil), added, nil
+}
+
+// ofGains makes the block of attention factors: the model's, or these by layer.
+func ofGains(m *family.Model, gains []float64) *family.RotationBlock {
+	all := make([]float64, len(m.Blocks))
+	one, same := 0.0, true // of the layers that turn
+	for l, a := range m.Attentions() {
+		all[l] = 1
+		if a.Rotary.Dim == 0 {
+			continue
+		}
+		if all[l] = a.Rotary.Gain; gains != nil {
+			all[l] = gains[l]
+		}
+		if one == 0 {
+			one = all[l]
+		}
+		same = same && all[l] == one
+	}
+	if same {
+		return &family.RotationBlock{AttentionFactor: one}
+	}
+	for l, gain := range all {
+		if gain == 0 {
+			all[l] = 1 // a layer without attention
+		}
+	}
+	return &family.RotationBlock{AttentionFactors: all}
 }
 
 // spelled writes one spectrum that all heads and layers share in the source's

@@ -116,8 +116,6 @@ func (r *Rewrite) someLayers(j job) error {
 	case r.Options.Layout == Partial || r.Options.Spelling != Auto:
 		return hint.Errorf(hint.Layers+" %s in layout %s, spelling %s: %w: all layers of family %s turn by one declaration, so the spectra of each become tensors; leave layout and spelling",
 			r.Options.Layers, r.Options.Layout, r.Options.Spelling, posenc.ErrUnsupported, j.m.Family)
-	case r.After.Gain != r.Before.Gain:
-		return hint.Errorf(hint.Layers+" %s: an attention factor of %v beside one of %v in the other layers: %w; all layers of family %s have one", r.Options.Layers, r.After.Gain, r.Before.Gain, posenc.ErrUnsupported, j.m.Family)
 	case r.After.Removed != nil:
 		return hint.Errorf(hint.Layers+" %s: planes that leave the score of some layers: %w", r.Options.Layers, posenc.ErrUnsupported)
 	}

@@ -2,6 +2,7 @@ package rewrite_test
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"testing"
 
@@ -75,9 +76,28 @@ func TestLayerBases(t *testing.T) {
 	if slices.Equal(r.Added[0].Values, r.Added[1].Values) {
 		t.Error("layers of two bases turn alike")
 	}
-	for _, o := range []string{"hope layout=partial", "hope spelling=llama3", "yarn scale=yarn:2", "hybrid"} {
+	for _, o := range []string{"hope layout=partial", "hope spelling=llama3"} {
 		if _, err := rewrite.Make(m, nil, options(t, o)); !errors.Is(err, posenc.ErrUnsupported) {
 			t.Errorf("%s: %v: want a refusal", o, err)
+		}
+	}
+}
+
+// A factor that some layers have is one for each layer in the block.
+func TestFactorsByLayer(t *testing.T) {
+	m := model(t, "gemma2", `,"rope_theta":300.0,"hidden_activation":"gelu_pytorch_tanh","sliding_window":8,"layer_types":["sliding_attention","full_attention"]`)
+	r, err := rewrite.Make(m, nil, options(t, "yarn scale=yarn:4 layers=full"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := r.Config.Indented()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []float64{1, 0.1*math.Log(4) + 1}
+	for i, a := range parse(t, string(text)).Attentions() {
+		if math.Abs(a.Rotary.Gain-want[i]) > 1e-12 {
+			t.Errorf("layer %d: attention factor %v: want %v", i, a.Rotary.Gain, want[i])
 		}
 	}
 }

@@ -160,7 +160,6 @@ func TestRefusals(t *testing.T) {
 		{"hunyuan_v1_dense", `,"rope_theta":300.0`, "hope-ab3", posenc.ErrUnsupported, []string{"layer 0: queries are normalised after they turn", "Options.To hope"}},
 		{"gemma3_text", windows, "hope-ab3", posenc.ErrUnsupported, []string{"layer 1: queries have a norm whose weight is stored less 1", "Options.To hope"}},
 		{"gemma2", windows, "hope layers=full spelling=llama3", posenc.ErrUnsupported, []string{"Options.Layers full", "all layers of family gemma2 turn by one declaration"}},
-		{"gemma2", windows, "yarn scale=yarn:4 layers=full", posenc.ErrUnsupported, []string{"attention factor of 1.13", "beside one of 1 in the other layers"}},
 		{"llama", newer, "hope L=-1", rewrite.ErrOptions, []string{"Options.TrainLength -1"}},
 		{"llama", newer, "hope L=2147483648", rewrite.ErrOptions, []string{"Options.TrainLength 2147483648", "at most 2147483647"}},
 		{"llama", newer, "pi scale=pi:1e300", rewrite.ErrOptions, []string{"Options.Scale pi:1e+300", "trained length 32", "over 2147483647 positions"}},

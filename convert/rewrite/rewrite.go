@@ -76,6 +76,7 @@ type Rewrite struct {
 
 	declares posenc.Spectrum // what the rope keys say, up to the trained length
 	some     [][][]float64   // spectra by layer and head where some layers change only
+	gains    []float64       // attention factors by layer there
 }
 
 // Make decides the rewrite. src holds the weights' values: whether gates are 0

@@ -85,7 +85,7 @@ func (r *Rewrite) tally(m *family.Model, spectra [][][]float64) (stopped, turned
 
 // perHead writes spectra per layer and key/value head as GRAPE-M's tensors.
 func (r *Rewrite) perHead(m *family.Model, spectra [][][]float64) error {
-	rotation, added, err := r.rotation(m)
+	_, added, err := r.rotation(m)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (r *Rewrite) perHead(m *family.Model, spectra [][][]float64) error {
 			next++
 		}
 	}
-	r.extend(m, family.Extension{Rotation: rotation}, added, none)
+	r.extend(m, family.Extension{Rotation: ofGains(m, r.gains)}, added, none)
 	return nil
 }
 

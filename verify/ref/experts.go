@@ -92,7 +92,7 @@ func (p *pass[T]) shared(ctx context.Context, m *family.Experts, at func(place s
 
 // route lists the choices by expert, each list in the order of the tokens.
 func (p *pass[T]) route(ctx context.Context, r *family.Router, at func(place string) string, x []T) ([][]choice[T], error) {
-	tokens, n := p.in.tokens(), int(r.Linear.Weight.Shape[0])
+	tokens, h, n := p.in.tokens(), p.model.Hidden, int(r.Linear.Weight.Shape[0])
 	if r.Norm != nil {
 		normed := make([]T, len(x))
 		if err := p.placedNorm(at(family.AtRouterNorm), r.Norm, x, normed); err != nil {
@@ -114,12 +114,19 @@ func (p *pass[T]) route(ctx context.Context, r *family.Router, at func(place str
 	if err != nil {
 		return nil, err
 	}
+	watch, err := p.watch(r, at(family.AtRouter))
+	if err != nil {
+		return nil, err
+	}
 	chosen, by := make([][]choice[T], n), make([]T, n)
 	for t := range tokens {
 		s := scores[t*n : (t+1)*n]
 		copy(by, s)
 		switch r.Score {
 		case "sparsemixer":
+			if watch != nil {
+				p.chose(watch.mixed(norm2(x[t*h:(t+1)*h]), widened(s)), t)
+			}
 			for e, w := range mixed(s, T(2*r.Jitter)) {
 				chosen[e] = append(chosen[e], choice[T]{t, w})
 			}
@@ -138,6 +145,9 @@ func (p *pass[T]) route(ctx context.Context, r *family.Router, at func(place str
 		}
 		if correction != nil {
 			add(by, correction)
+		}
+		if watch != nil {
+			p.chose(watch.nearest(norm2(x[t*h:(t+1)*h]), widened(s), widened(by)), t)
 		}
 		if r.Groups > 0 {
 			dropGroups(by, r.Groups, r.KeptGroups, r.GroupBest)

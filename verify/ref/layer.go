@@ -19,6 +19,7 @@ type pass[T Float] struct {
 	x           []T // the residual stream, (B, S, hidden)
 	shortcut    []T // what joins it with the next block's output; nil is nothing
 	byLayer     []T // embeddings by layer, (B, S, layers·size)
+	block       int
 	done, total int
 }
 
@@ -86,6 +87,7 @@ func (p *pass[T]) embed(ctx context.Context) error {
 // layer replaces the residual stream by block i's output.
 func (p *pass[T]) layer(ctx context.Context, i int) error {
 	b := &p.model.Blocks[i]
+	p.block = i
 	h := p.model.Hidden
 	at := func(place string) string { return names.Layer(i, place) }
 	n := len(p.x)

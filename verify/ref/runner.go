@@ -56,6 +56,9 @@ type OptionsOf[T Float] struct {
 	// computation; names are listed with Forward. The slice is reused once Tap
 	// returns.
 	Tap func(name string, values []T, shape []int)
+	// Choices, where set, is told of every token's routing in every mixture, and how
+	// near it is to being another.
+	Choices func(Choice)
 	// Progress, where set, is called after the embedding, after each layer and
 	// after the head: done counts from 1 to total.
 	Progress func(done, total int)

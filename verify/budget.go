@@ -17,8 +17,9 @@ type budgets struct {
 	// longer is ref's answer to the longer prompt, and what plain runs of it are
 	// off by.
 	longer struct {
-		logits *report.Logits
-		off    map[report.Arithmetic]longerError
+		logits  *report.Logits
+		redrawn int64
+		off     map[report.Arithmetic]longerError
 	}
 }
 
@@ -146,11 +147,11 @@ func (s *session) tolerance(check string, a report.Arithmetic, w want, ask run.Q
 // measureLonger measures a plain run of the longer prompt once, where there is
 // one.
 func (s *session) measureLonger(a report.Arithmetic) error {
-	in, ok := s.longInput()
+	_, ok := s.longInput()
 	if _, done := s.longer.off[a]; !ok || done {
 		return nil
 	}
-	exact, err := s.longAnswer(in)
+	in, exact, err := s.longAnswer()
 	if err != nil {
 		return err
 	}
@@ -204,6 +205,15 @@ func (s *session) baseline(a report.Arithmetic, p *pair, w want, keep func(b, s 
 	m, err := report.Compare(plain, exact, keep)
 	if err != nil {
 		return math.Inf(1), err
+	}
+	if !(m.MaxRel <= a.Limit()) { // another expert is no rounding
+		t, err := s.routing(p.model, p.exact, a.Roundoff(), ask)
+		if err != nil {
+			return math.Inf(1), err
+		}
+		if t != nil {
+			m, _ = report.Compare(plain, exact, t.before(exact, keep)) // 0 where nothing is left
+		}
 	}
 	return m.MaxRel, nil
 }

@@ -116,6 +116,14 @@ func (s *session) compare(name string, r run.Runner, w want, lim float64, ask ru
 		if err != nil {
 			return err
 		}
+		if detail == "" {
+			if detail, err = s.undecided(r, w, got, lim, ask); err != nil {
+				return err
+			}
+			if detail != "" {
+				c.Verdict, c.Blame, m.Ties = report.Ambiguous, undecidedBlame, nil
+			}
+		}
 		if c.Detail = detail; detail == "" {
 			c.Verdict = report.Fail
 			c.Detail = fmt.Sprintf("off by %.3g of the largest value at row %d, %s (limit %.3g)", m.MaxRel, m.WorstRow, w.position(m.WorstRow, m.WorstPosition), lim)

@@ -14,17 +14,24 @@ const (
 	longSeed = 0x10001
 )
 
-// longAnswer is ref's answer to the longer prompt, computed once.
-func (s *session) longAnswer(in run.Input) (*report.Logits, error) {
-	if s.longer.logits == nil {
+// longAnswer is ref's answer to the longer prompt, computed once. One with a near tie
+// of experts gives way to another.
+func (s *session) longAnswer() (run.Input, *report.Logits, error) {
+	in, _ := s.longInput()
+	for try := 0; s.longer.logits == nil; try++ {
 		s.step("ref: prefill of %d tokens", len(in.IDs[0]))
-		l, _, err := s.ref.Run(s.ctx, in, nil)
+		l, why, err := s.routed(in)
 		if err != nil {
-			return nil, err
+			return in, nil, err
 		}
-		s.longer.logits = l
+		if why == "" || !s.redraw(report.CheckLongPrefill, s.longSeed(), try, why) {
+			s.longer.logits = l
+			break
+		}
+		s.longer.redrawn++
+		in, _ = s.longInput()
 	}
-	return s.longer.logits, nil
+	return in, s.longer.logits, nil
 }
 
 // longInput is the longer prompt, false where the prompt is as long.
@@ -33,22 +40,23 @@ func (s *session) longInput() (run.Input, bool) {
 	if n <= len(s.ids[0]) {
 		return run.Input{}, false
 	}
-	return run.Prompt(run.RandomIDs(n, s.model.Vocab, s.report.Seed+longSeed), 0), true
+	return run.Prompt(run.RandomIDs(n, s.model.Vocab, s.longSeed()), 0), true
 }
+
+func (s *session) longSeed() int64 { return s.report.Seed + longSeed + s.longer.redrawn }
 
 // longPrefill: a longer prompt in one call. Tokens whose first two answers are
 // nearer than float32 can tell are left out, as a prompt with such gives way to
 // another.
 func (s *session) longPrefill() error {
-	in, ok := s.longInput()
-	if !ok {
+	if _, ok := s.longInput(); !ok {
 		return nil
 	}
-	ask := run.Prefill(s.ctx, in)
-	logits, err := s.longAnswer(in)
+	in, logits, err := s.longAnswer()
 	if err != nil {
 		return err
 	}
+	ask := run.Prefill(s.ctx, in)
 	w := want{logits: logits, from: run.RefName, keep: farFromTies(logits)}
 	for _, r := range s.others {
 		if run.TooLarge(r, weightCount(s.model)) {

@@ -23,21 +23,24 @@ const nearTieBlame = "the two tokens are nearer to each other than the arithmeti
 
 // tooClose tells whether a position of the reference's answers is too near a tie
 // for float32 to keep its first token.
-func tooClose(l *report.Logits) bool {
+func tooClose(l *report.Logits) bool { return closest(l) != "" }
+
+// closest says where, "" for nowhere.
+func closest(l *report.Logits) string {
 	largest := 0.0
 	for _, x := range l.Data {
 		largest = max(largest, x, -x)
 	}
 	for i := range l.B * l.S {
 		row := l.Data[i*l.V : (i+1)*l.V]
-		top := row[report.ArgMax(row)]
-		for _, x := range row {
-			if x < top && top-x < closeMargin*largest {
-				return true
+		first := report.ArgMax(row)
+		for id, x := range row {
+			if x < row[first] && row[first]-x < closeMargin*largest {
+				return fmt.Sprintf("a near tie of tokens %d and %d at position %d, %.2g apart", first, id, i%l.S, row[first]-x)
 			}
 		}
 	}
-	return false
+	return ""
 }
 
 // closeMargin is a margin, in parts of the largest logit, that float32's
@@ -48,17 +51,34 @@ const closeMargin = 1e-5
 const prompts = 3
 
 // reference computes the float64 answers to the prompt. A generated prompt with
-// a near tie, which no float32 runtime has to get right, gives way to the next
-// seed's.
+// a near tie of tokens or of experts, which no float32 runtime has to get right, gives
+// way to the next seed's.
 func (s *session) reference() (run.Input, *report.Logits, error) {
 	for try := 0; ; try++ {
 		in := run.Prompt(s.ids, 0)
 		s.step("ref: prefill of %d tokens", len(s.ids[0]))
-		l, _, err := s.ref.Run(s.ctx, in, nil)
-		if err != nil || s.opts.IDs != "" || try == prompts-1 || !tooClose(l) {
+		l, why, err := s.routed(in)
+		if err != nil || s.opts.IDs != "" {
 			return in, l, err
+		}
+		if why == "" {
+			why = closest(l)
+		}
+		if why == "" || !s.redraw("prompt", s.report.Seed, try, why) {
+			return in, l, nil
 		}
 		s.report.Seed++
 		s.ids = run.RandomIDs(len(s.ids[0]), s.model.Vocab, s.report.Seed)
 	}
+}
+
+// redraw records a prompt that gives way to another, and tells whether one is left
+// to try: a model may have its ties in every prompt.
+func (s *session) redraw(input string, seed int64, try int, why string) bool {
+	if try == prompts-1 {
+		s.warn("each of %d generated prompts (%s) has a near tie, the last one too: %s", prompts, input, why)
+		return false
+	}
+	s.report.Redrawn = append(s.report.Redrawn, report.Redrawn{Input: input, Seed: seed, Why: why})
+	return true
 }

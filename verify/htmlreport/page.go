@@ -89,7 +89,7 @@ func sentence(r *report.Report) string {
 	case report.Fail:
 		return "At least one check is outside its limit: this model should not be released."
 	case report.Ambiguous:
-		return "Every error is within its limit, but a near tie has another first token: look before releasing."
+		return "Every error is within its limit but where a near tie decides, of first tokens or of experts: look before releasing."
 	default:
 		return "Nothing was found wrong, but not everything could be checked."
 	}
@@ -142,6 +142,9 @@ func facts(r *report.Report) []fact {
 	}
 	if r.Tokens > 0 { // 0: nothing was run
 		add("Prompt", "%d tokens, seed %d", r.Tokens, r.Seed)
+	}
+	for _, d := range r.Redrawn {
+		add("Redrawn", "%s", d)
 	}
 	runtime := "not available"
 	if r.Runtime != "" {

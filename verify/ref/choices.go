@@ -13,8 +13,8 @@ type Choice struct {
 	Place string
 	// Layer is the number of its block.
 	Layer int
-	// Row and Column are the token's, the past's columns counted.
-	Row, Column int
+	// Row and Column are the token's, of so many Columns, the past's counted.
+	Row, Column, Columns int
 	// Of is what is chosen: "experts", or "groups" of them; "weights" is of the
 	// sparse mixer, where an expert is just within those that share a weight.
 	Of string
@@ -193,7 +193,7 @@ func widened[T Float](x []T) []float64 {
 
 // chose tells of a token's choice. Padding has none.
 func (p *pass[T]) chose(c Choice, token int) {
-	c.Row, c.Column = token/p.in.seq, p.in.past+token%p.in.seq
+	c.Row, c.Column, c.Columns = token/p.in.seq, p.in.past+token%p.in.seq, p.in.total()
 	if !p.in.isHidden(c.Row, c.Column) {
 		p.opts.Choices(c)
 	}

@@ -101,6 +101,9 @@ func (r *Report) junitProperties() []junitProperty {
 			list = append(list, p)
 		}
 	}
+	for _, d := range r.Redrawn {
+		list = append(list, junitProperty{"redrawn", d.String()})
+	}
 	return list
 }
 

@@ -1,5 +1,7 @@
 package report
 
+import "fmt"
+
 // Check is one line of a report.
 type Check struct {
 	Name   string `json:"name"`
@@ -41,6 +43,8 @@ type Report struct {
 	// Tokens is the length of the prompt used, Seed what made it.
 	Tokens int   `json:"tokens"`
 	Seed   int64 `json:"seed"`
+	// Redrawn are prompts that gave way to others.
+	Redrawn []Redrawn `json:"redrawn,omitempty"`
 	// Runtime is ONNX Runtime's version, empty where it is not there.
 	Runtime     string  `json:"runtime,omitempty"`
 	RuntimePath string  `json:"runtime_path,omitempty"`
@@ -56,6 +60,22 @@ type Report struct {
 	Tolerances []Tolerance `json:"tolerances"`
 	Warnings   []string    `json:"warnings,omitempty"`
 	Seconds    Number      `json:"seconds"`
+}
+
+// Redrawn is a generated prompt that could not tell right from wrong: something
+// float32 may decide either way.
+type Redrawn struct {
+	// Input says which one: "prompt", "long-prefill" or "batch".
+	Input string `json:"input"`
+	// Seed made it.
+	Seed int64 `json:"seed"`
+	// Why says what was too close, and where.
+	Why string `json:"why"`
+}
+
+// String is a line of a report.
+func (d Redrawn) String() string {
+	return fmt.Sprintf("the %s of seed %d gave way to another: %s", d.Input, d.Seed, d.Why)
 }
 
 // Settle derives the verdict: any failure fails, else any near tie is

@@ -55,6 +55,9 @@ func (r *Report) writeText(w io.Writer, colour paint) error {
 	if r.Tokens > 0 { // 0: nothing was run
 		fmt.Fprintf(w, "\nprompt     %d tokens", r.Tokens)
 	}
+	for _, d := range r.Redrawn {
+		fmt.Fprintf(w, "\nredrawn    %s", d)
+	}
 	if r.Runtime != "" {
 		fmt.Fprintf(w, "\nruntime    onnx runtime %s (%s)", r.Runtime, r.RuntimePath)
 	}

@@ -12,7 +12,7 @@ type Verdict string
 const (
 	Pass        Verdict = "pass"
 	Fail        Verdict = "fail"
-	Ambiguous   Verdict = "ambiguous" // within the limit, but a near tie has another first token: never a pass
+	Ambiguous   Verdict = "ambiguous" // a near tie leaves it open, another first token within the limit or another expert: never a pass
 	Incomplete  Verdict = "incomplete"
 	Unavailable Verdict = "unavailable" // of a check: the machine lacks what it needs
 	Skipped     Verdict = "skipped"     // of a check: the graph's form rules it out; Detail says how

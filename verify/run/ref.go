@@ -10,8 +10,9 @@ import (
 
 // Ref is the float64 forward pass of package ref as a Runner.
 type Ref struct {
-	r      *ref.Runner
-	hidden int
+	r       *ref.Runner
+	hidden  int
+	choices func(ref.Choice)
 }
 
 // NewRef is the reference of a model, whose weights are read from src.
@@ -21,6 +22,9 @@ func NewRef(m *family.Model, src family.Source) *Ref {
 
 // Rounded is ref with the constants of a graph (see ref.Runner.Rounded).
 func (r *Ref) Rounded() *Ref { return &Ref{r: r.r.Rounded(), hidden: r.hidden} }
+
+// Watched is ref, which tells f how near each choice of experts is to another.
+func (r *Ref) Watched(f func(ref.Choice)) *Ref { return &Ref{r: r.r, hidden: r.hidden, choices: f} }
 
 // Name is "ref".
 func (r *Ref) Name() string { return RefName }
@@ -37,7 +41,7 @@ func (r *Ref) Close() error { return nil }
 // Run is one forward pass.
 func (r *Ref) Run(ctx context.Context, in Input, past State) (*report.Logits, State, error) {
 	cache, _ := past.(*ref.Cache)
-	out, err := r.r.Forward(ctx, ref.Input{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask, Past: cache}, ref.Options{})
+	out, err := r.r.Forward(ctx, ref.Input{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask, Past: cache}, ref.Options{Choices: r.choices})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,7 +73,7 @@ func (r *Ref) TakePast(p *Past) State {
 // i, the last one after the final norm.
 func (r *Ref) Hidden(ctx context.Context, in Input) ([]*report.Logits, error) {
 	b, s := in.Batch()
-	out, err := r.r.Forward(ctx, ref.Input{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask}, ref.Options{KeepHidden: true, LogitsFrom: s})
+	out, err := r.r.Forward(ctx, ref.Input{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask}, ref.Options{KeepHidden: true, LogitsFrom: s, Choices: r.choices})
 	if err != nil {
 		return nil, err
 	}

@@ -36,9 +36,8 @@ func (e *FormatError) Error() string {
 func (e *FormatError) Unwrap() error { return cmp.Or(e.kind, ErrFormat) }
 
 // unread are the types of the format (safetensors 0.6 and later) that only
-// quantised weights have: values of 4 and 6 bits, scales that are powers of two,
-// and the forms of 8 bits without a negative zero.
-var unread = []string{"F4", "F6_E2M3", "F6_E3M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"}
+// quantised weights have: values of 4 and 6 bits and the forms of 8 bits without a negative zero.
+var unread = []string{"F4", "F6_E2M3", "F6_E3M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"}
 
 // checkRead refuses a type that is valid and not read.
 func checkRead(dtype string) error {

@@ -61,7 +61,7 @@ func FuzzHeader(f *testing.F) {
 				t.Fatalf("%+v accepted at %d (%v)", info, at, err)
 			}
 			at = info.End
-			fp8 = fp8 || info.DType == tensor.F8E4M3 || info.DType == tensor.F8E5M2
+			fp8 = fp8 || info.DType == tensor.F8E4M3 || info.DType == tensor.F8E5M2 || info.DType == tensor.F8E8M0
 		}
 		again, err := Header(infos, metadata)
 		if err != nil {

@@ -70,7 +70,7 @@ func TestOracleReadsOurFiles(t *testing.T) {
 		fp8 := false
 		for _, info := range infos {
 			data[info.Name] = fill(t, info)
-			fp8 = fp8 || info.DType == tensor.F8E4M3 || info.DType == tensor.F8E5M2
+			fp8 = fp8 || info.DType == tensor.F8E4M3 || info.DType == tensor.F8E5M2 || info.DType == tensor.F8E8M0
 			if err := w.WriteTensor(info.Name, data[info.Name]); err != nil {
 				t.Fatal(err)
 			}

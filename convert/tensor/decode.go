@@ -54,6 +54,8 @@ func Decode64(dst []float64, src []byte, d DType) error {
 		for i := range dst {
 			dst[i] = float64(e5m2Table[src[i]])
 		}
+	case F8E8M0:
+		decodeE8M0(dst, src)
 	case Q8_0:
 		decodeQ8(dst, src)
 	default:
@@ -97,6 +99,8 @@ func Decode32(dst []float32, src []byte, d DType) error {
 		for i := range dst {
 			dst[i] = e5m2Table[src[i]]
 		}
+	case F8E8M0:
+		decodeE8M0(dst, src)
 	case Q8_0:
 		decodeQ8(dst, src)
 	default:

@@ -19,6 +19,7 @@ const (
 	F64                 // IEEE binary64: 1, 11, 52
 	F8E4M3              // OCP E4M3 (the "fn" form): 1, 4, 3; no infinity, NaN only at 0x7f and 0xff
 	F8E5M2              // OCP E5M2: 1, 5, 2; infinities and NaN as in IEEE 754
+	F8E8M0              // OCP E8M0: 2^(code − 127), no sign and no zero; NaN at 0xff
 	I64
 	I32
 	I16
@@ -62,6 +63,7 @@ var dtypes = [...]dtypeInfo{
 	F64:    {"F64", 1, 8, true, 7, true},
 	F8E4M3: {"F8_E4M3", 1, 1, true, 0, true},
 	F8E5M2: {"F8_E5M2", 1, 1, true, 0, true},
+	F8E8M0: {"F8_E8M0", 1, 1, true, -1, true},
 	I64:    {"I64", 1, 8, false, -1, true},
 	I32:    {"I32", 1, 4, false, -1, true},
 	I16:    {"I16", 1, 2, false, -1, true},

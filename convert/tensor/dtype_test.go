@@ -14,7 +14,7 @@ func TestDTypeTable(t *testing.T) {
 		float bool
 	}{
 		{BF16, "BF16", 2, true}, {F16, "F16", 2, true}, {F32, "F32", 4, true}, {F64, "F64", 8, true},
-		{F8E4M3, "F8_E4M3", 1, true}, {F8E5M2, "F8_E5M2", 1, true},
+		{F8E4M3, "F8_E4M3", 1, true}, {F8E5M2, "F8_E5M2", 1, true}, {F8E8M0, "F8_E8M0", 1, true},
 		{I64, "I64", 8, false}, {I32, "I32", 4, false}, {I16, "I16", 2, false}, {I8, "I8", 1, false},
 		{U64, "U64", 8, false}, {U32, "U32", 4, false}, {U16, "U16", 2, false}, {U8, "U8", 1, false},
 		{Bool, "BOOL", 1, false},

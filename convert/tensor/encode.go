@@ -8,7 +8,8 @@ import (
 
 // Encode64 converts src to little-endian elements of type d in dst, with one
 // rounding, to nearest, ties to even. Magnitudes beyond the largest finite value
-// become infinity, or NaN in F8E4M3, which has no infinity. An integer type or
+// become infinity, or NaN in F8E4M3, which has no infinity; in F8E8M0 so do 0 and
+// negative ones. An integer type or
 // Bool takes only values that it represents exactly; any other is an error that
 // names the element. A block format rounds twice, its scale and its codes, as its
 // own doc says. It returns an error if dst does not hold exactly len(src)
@@ -47,6 +48,10 @@ func encode[F float32 | float64](dst []byte, src []F, d DType) error {
 	case F8E5M2:
 		for i, x := range src {
 			dst[i] = byte(formatE5M2.round(float64(x)))
+		}
+	case F8E8M0:
+		for i, x := range src {
+			dst[i] = roundE8M0(float64(x))
 		}
 	case Q8_0:
 		encodeQ8(dst, src)

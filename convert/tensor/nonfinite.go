@@ -33,6 +33,12 @@ func NonFinite(src []byte, d DType) (index int64, found bool) {
 				return int64(i), true
 			}
 		}
+	case F8E8M0:
+		for i, b := range src {
+			if b == nanE8M0 {
+				return int64(i), true
+			}
+		}
 	case Q8_0:
 		return nonFiniteQ8(src)
 	case F8E5M2:

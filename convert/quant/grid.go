@@ -18,6 +18,8 @@ import (
 type Grid struct {
 	// Codes, Scales and Zeros name the tensors; Zeros is "" for none.
 	Codes, Scales, Zeros string
+	// Exponents: a scale is stored as a byte e for 2^(e − 127).
+	Exponents bool
 	// Index, where not "", names a tensor that has for each column its block among
 	// those of its row, in place of j / BlockColumns.
 	Index                   string
@@ -53,6 +55,11 @@ func (g *Grid) Decode(src Source, dst []float32, begin, end int64) error {
 			var err error
 			if scales, err = numbers(src, g.Scales, at*across, across); err != nil {
 				return err
+			}
+			for k, e := range scales {
+				if g.Exponents {
+					scales[k] = math.Ldexp(1, int(e)-127)
+				}
 			}
 			if g.Zeros != "" {
 				if zeros, err = numbers(src, g.Zeros, at*across, across); err != nil {
@@ -147,13 +154,14 @@ func gridOf(src Source, codes, scales string, blockRows, blockColumns int64) (*G
 	if !ok {
 		return nil, fmt.Errorf("tensor %q is missing: it holds the scales of %q", scales, codes)
 	}
-	if !s.DType.IsFloat() || s.DType.IsBlock() {
+	exponents := s.DType == tensor.U8
+	if !exponents && (!s.DType.IsFloat() || s.DType.IsBlock()) {
 		return nil, fmt.Errorf("scales %q are of type %s: expected floating-point numbers", scales, s.DType)
 	}
 	if len(c.Shape) < 2 {
 		return nil, fmt.Errorf("codes %q of shape %v: expected a matrix, or a stack of them", codes, c.Shape)
 	}
-	g := &Grid{Codes: codes, Scales: scales, Stack: 1}
+	g := &Grid{Codes: codes, Scales: scales, Stack: 1, Exponents: exponents}
 	at := len(c.Shape) - 2
 	for _, n := range c.Shape[:at] {
 		g.Stack *= n
@@ -186,6 +194,10 @@ func gridOf(src Source, codes, scales string, blockRows, blockColumns int64) (*G
 		}
 	default:
 		return nil, refuse()
+	}
+	// runs of a row with scales that are powers of two stand beside blocks (MX formats)
+	if (exponents || s.DType == tensor.F8E8M0) && down == g.Rows && across > 0 && g.Columns%across == 0 {
+		blockRows = 0
 	}
 	switch {
 	case blockRows > 0 && n > 1:

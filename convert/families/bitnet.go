@@ -3,7 +3,7 @@ package families
 import "github.com/pecvt/pecvt/convert/family"
 
 // bitnet: llama with squared relu, and norms of what enters the output and the down
-// projection. Its weights are read as they are stored, where that is floats.
+// projection. Its weights are floats, or packed (package quant).
 var bitnet = family.Spec{
 	Name: "bitnet", ModelType: "bitnet", Architecture: "BitNetForCausalLM",
 	About: "gated squared relu",
@@ -13,10 +13,4 @@ var bitnet = family.Spec{
 	Norm: family.RMS, EpsKey: "rms_norm_eps", Eps: 1e-5, Act: "relu2", MaxPositions: 2048, NormOverHeads: true,
 	QKVBias: family.Rule{Key: "attention_bias"}, OBias: family.Rule{Key: "attention_bias"},
 	Rope: family.RopeDefaults{Theta: 500000},
-	Adjust: func(r *family.Reader, m *family.Model) {
-		if r.C.Has("quantization_config") {
-			// "online" ones are stored as floats, and rounded to three values on every call
-			r.Fail(family.Unsupported("quantization_config: loaders round the weights of the linears to three values and what enters them to eight bits; remove the key if the stored floats are meant"))
-		}
-	},
 }

@@ -100,3 +100,30 @@ func (d *Declaration) Block() (rows, columns int64, err error) {
 	}
 	return sizes[0], sizes[1], nil
 }
+
+// lower gives the first of some keys that has a text, in lower case; "" is none.
+func (d *Declaration) lower(keys ...string) string {
+	for _, key := range keys {
+		if text := d.Text(key); text != "" {
+			return strings.ToLower(text)
+		}
+	}
+	return ""
+}
+
+// number gives the first of some keys that has a whole number.
+func (d *Declaration) number(keys ...string) (int64, bool) {
+	for _, key := range keys {
+		var n int64
+		if d.Has(key) && json.Unmarshal(d.Dict[key], &n) == nil {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// flag gives a key that is true or false.
+func (d *Declaration) flag(key string) (value, ok bool) {
+	ok = d.Has(key) && json.Unmarshal(d.Dict[key], &value) == nil
+	return value, ok
+}

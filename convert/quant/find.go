@@ -27,6 +27,9 @@ func Find(d *Declaration, src Source, names []string) (*Storage, error) {
 	if d == nil {
 		return nil, nil
 	}
+	if err := d.online(); err != nil {
+		return nil, err
+	}
 	s := &Storage{Declaration: d, Tensors: map[string]*Tensor{}, Hidden: map[string]bool{}}
 	for _, f := range formats {
 		if !slices.Contains(f.Methods, d.Method) {
@@ -88,7 +91,7 @@ func (s *Storage) unscaled(src Source, names []string) error {
 
 // asides are tensors beside quantised weights that do not make numbers of them.
 var asides = []struct{ suffix, of string }{
-	{".input_scale", "activations"}, {".activation_scale", "activations"}, {"_activation_scale", "activations"}, {".input_zero_point", "activations"},
+	{".input_scale", "activations"}, {".activation_scale", "activations"}, {"_activation_scale", "activations"}, {".input_zero_point", "activations"}, {".input_global_scale", "activations"},
 	{".k_scale", "caches"}, {".v_scale", "caches"}, {".k_zero_point", "caches"}, {".v_zero_point", "caches"},
 	{"k_proj.output_scale", "caches"}, {"v_proj.output_scale", "caches"}, {".q_scale", "caches"},
 	{".weight_shape", ""},

@@ -44,8 +44,10 @@ type Tensor struct {
 	// Decode decodes rows [begin, end) of the matrix that the tensor is
 	// ([tensor.Matrix]). The rows are there.
 	Decode func(src Source, dst []float32, begin, end int64) error
-	// Grid, where not nil, says what Decode does for those who compute with codes.
-	Grid *Grid
+	// Grid, where not nil, says what Decode does for those who compute with codes. With
+	// Across, its matrices are those of the tensor the other way round.
+	Grid   *Grid
+	Across bool
 	// Warnings say what other programs compute otherwise.
 	Warnings []string
 }
@@ -53,6 +55,7 @@ type Tensor struct {
 // formats are the rows, in the order in which they are asked.
 var formats = []Format{
 	fp8Inverse, fp8Scaled, intScaled,
+	mxfp4Stacked, nvfp4, fp4Packed, intPacked, gptqPacked, awqPacked, ternary,
 }
 
 // Formats lists those that are read.

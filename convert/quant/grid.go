@@ -28,6 +28,11 @@ type Grid struct {
 	// Read gives codes of rows [begin, end) of the whole stack as numbers; nil where
 	// Codes holds one in each element, in that order.
 	Read func(src Source, dst []float32, begin, end int64) error
+	// ReadScales and ReadZeros, where not nil, give the scales and the zeros of the
+	// blocks of one row of the stack; nil where the tensors hold them as above.
+	ReadScales, ReadZeros func(src Source, row int64) ([]float64, error)
+	// Low and High bound codes that are whole numbers; both are 0 where they are floats.
+	Low, High float64
 }
 
 // across is how many blocks a row has, down how many rows of blocks a matrix.
@@ -36,14 +41,9 @@ func (g *Grid) down() int64   { return (g.Rows + g.BlockRows - 1) / g.BlockRows 
 
 // Decode decodes rows of the stack; see [Tensor.Decode].
 func (g *Grid) Decode(src Source, dst []float32, begin, end int64) error {
-	read := g.Read
-	if read == nil {
-		read = g.plain
-	}
-	if err := read(src, dst, begin, end); err != nil {
+	if err := g.Numbers(src, dst, begin, end); err != nil {
 		return err
 	}
-	across := g.across()
 	of, err := g.blocks(src)
 	if err != nil {
 		return err
@@ -52,19 +52,8 @@ func (g *Grid) Decode(src Source, dst []float32, begin, end int64) error {
 	last := int64(-1)
 	for row := begin; row < end; row++ {
 		if at := row/g.Rows*g.down() + row%g.Rows/g.BlockRows; at != last {
-			var err error
-			if scales, err = numbers(src, g.Scales, at*across, across); err != nil {
+			if scales, zeros, err = g.Line(src, row); err != nil {
 				return err
-			}
-			for k, e := range scales {
-				if g.Exponents {
-					scales[k] = math.Ldexp(1, int(e)-127)
-				}
-			}
-			if g.Zeros != "" {
-				if zeros, err = numbers(src, g.Zeros, at*across, across); err != nil {
-					return err
-				}
 			}
 			last = at
 		}
@@ -84,6 +73,39 @@ func (g *Grid) Decode(src Source, dst []float32, begin, end int64) error {
 		}
 	}
 	return nil
+}
+
+// Line gives the scales of the blocks of a row of the stack, and the zeros, nil for
+// none.
+func (g *Grid) Line(src Source, row int64) (scales, zeros []float64, err error) {
+	across := g.across()
+	at := (row/g.Rows*g.down() + row%g.Rows/g.BlockRows) * across
+	read := func(with func(Source, int64) ([]float64, error), name string) (list []float64) {
+		switch {
+		case err != nil:
+		case with != nil:
+			list, err = with(src, row)
+		case name != "":
+			list, err = numbers(src, name, at, across)
+		}
+		return list
+	}
+	scales = read(g.ReadScales, g.Scales)
+	for k, e := range scales {
+		if g.Exponents {
+			scales[k] = math.Ldexp(1, int(e)-127)
+		}
+	}
+	zeros = read(g.ReadZeros, g.Zeros)
+	return scales, zeros, err
+}
+
+// Numbers gives the codes of rows [begin, end) of the stack as numbers.
+func (g *Grid) Numbers(src Source, dst []float32, begin, end int64) error {
+	if g.Read != nil {
+		return g.Read(src, dst, begin, end)
+	}
+	return g.plain(src, dst, begin, end)
 }
 
 func scaled(code float32, scales, zeros []float64, k int) float32 {
@@ -137,12 +159,17 @@ func numbers(src Source, name string, from, n int64) ([]float64, error) {
 	if err := tensor.Decode64(out, raw, info.DType); err != nil {
 		return nil, fmt.Errorf("tensor %q: %w", name, err)
 	}
-	for i, x := range out {
+	return out, finite(name, out, from, 1)
+}
+
+// finite refuses scales that are not; from and step say where they lie.
+func finite(name string, list []float64, from, step int64) error {
+	for i, x := range list {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return nil, fmt.Errorf("tensor %q: element %d is %v: a scale must be finite; the file is damaged", name, from+int64(i), x)
+			return fmt.Errorf("tensor %q: element %d is %v: a scale must be finite; the file is damaged", name, from+int64(i)*step, x)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // gridOf lays scales over codes that lie one in each element, by the shapes of both

@@ -25,6 +25,7 @@ var intScaled = Format{
 		if err != nil {
 			return nil, err
 		}
+		g.Low, g.High = -128, 127
 		scales, _ := src.Lookup(g.Scales)
 		if zeros, ok := src.Lookup(base + "_zero_point"); ok {
 			if g.Zeros = zeros.Name; !slices.Equal(zeros.Shape, scales.Shape) {

@@ -17,6 +17,7 @@ os.environ.setdefault('TRANSFORMERS_VERBOSITY', 'error')
 import torch, transformers
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
+import quantised_low as low
 torch.set_num_threads(2)
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -149,14 +150,22 @@ FORMS = {
 
 
 def make(name):
-    base, config, which, form = FORMS[name]
-    source, out = f'{HERE}/../families/{base}', f'{HERE}/../quantised/{name}'
+    out, made = f'{HERE}/../quantised/{name}', None
+    if name in low.FORMS:
+        config, which, form = low.FORMS[name][2:]
+        made = tempfile.TemporaryDirectory()
+        source = made.name
+        ids = low.base(name, source)
+    else:
+        base, config, which, form = FORMS[name]
+        source = f'{HERE}/../families/{base}'
+        ids = load_file(f'{source}/golden.safetensors')['input_ids']
     plain, stored = load_file(f'{source}/model.safetensors'), {}
     for key in sorted(plain):
         if re.search(which, key):
             plain[key] = form(key, plain[key], stored)
         else:
-            stored[key] = plain[key]
+            stored[key] = plain[key].bfloat16() if made else plain[key]
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
     c = json.load(open(f'{source}/config.json'))
@@ -165,7 +174,6 @@ def make(name):
         json.dump(c, f, indent=2)
         f.write('\n')
     store(stored, f'{out}/model.safetensors')
-    ids = load_file(f'{source}/golden.safetensors')['input_ids']
 
     def answer(folder):
         model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation='eager', dtype=torch.float32).eval()
@@ -180,11 +188,13 @@ def make(name):
     except Exception as e:
         stock = f'{type(e).__name__}: {str(e).splitlines()[0][:120]}'
     save_file({'input_ids': ids, 'logits': logits}, f'{out}/golden.safetensors', metadata={
-        'source': f'transformers {transformers.__version__}, eager attention, float32, of the decoded numbers', 'stock': stock})
+        'source': f'transformers {transformers.__version__}, eager attention, float32, of the decoded numbers', 'stock': stock,
+        **({'library': low.ERRORS[form.label]} if name in low.FORMS else {})})
     return sum(os.path.getsize(f'{out}/{f}') for f in os.listdir(out)), stock
 
 
 if __name__ == '__main__':
-    for name in sys.argv[1:] or FORMS:
+    for name in sys.argv[1:] or [*FORMS, *low.FORMS]:
         size, stock = make(name)
-        print(f'{name:32} {size // 1000:5} KB  stock {stock}', flush=True)
+        print(f'{name:32} {size // 1000:5} KB  stock {stock}', low.ERRORS, flush=True)
+        low.ERRORS.clear()

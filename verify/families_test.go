@@ -41,6 +41,8 @@ var withoutForm = map[string]string{
 	"nanochat":         onnxops.AttentionORT, // norms after the rotation
 	"flint":            onnxops.AttentionORT, // layers that do not turn
 	"mimo_v2_flash":    onnxops.AttentionORT, // values of another size than keys
+	"laguna":           onnxops.AttentionORT, // planes in halves, as nemotron
+	"laguna-heads":     onnxops.AttentionORT, // the same
 	"llama4_text":      onnxops.AttentionORT, // chunks, layers that do not turn
 	"bamba":            onnxops.AttentionORT, // planes in halves, as nemotron
 	"hunyuan_v1_moe":   onnxops.AttentionORT, // norms after the rotation

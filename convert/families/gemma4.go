@@ -1,7 +1,6 @@
 package families
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -40,9 +39,10 @@ var gemma4 = family.Spec{
 	},
 	Experts: &family.ExpertsRule{Count: []string{"num_experts"}, TopK: []string{"top_k_experts"}, Inner: expertInner,
 		Score: "softmax", Normalise: family.Rule{Always: true}, Bare: true, Beside: true},
-	ByLayer:   &family.ByLayerRule{Size: "hidden_size_per_layer_input", Vocab: "vocab_size_per_layer_input", Default: 256},
-	Window:    family.WindowRule{Key: "sliding_window", Default: 512, ByType: true},
-	Rope:      family.RopeDefaults{Theta: 1e6, Sliding: &family.RopeDefaults{Theta: 10000}},
+	ByLayer: &family.ByLayerRule{Size: "hidden_size_per_layer_input", Vocab: "vocab_size_per_layer_input", Default: 256},
+	Window:  family.WindowRule{Key: "sliding_window", Default: 512, ByType: true},
+	Rope: family.RopeDefaults{Theta: 1e6, Sliding: &family.RopeDefaults{Theta: 10000},
+		Absent: `{"rope_type":"proportional","partial_rotary_factor":0.25}`},
 	RopeTypes: []string{"default", "proportional", "linear", "dynamic", "yarn", "llama3"}, // longrope asks for one head size, at which loaders stop
 	Reads:     gemma4Keys,
 	Variant:   gemma4Variant,
@@ -75,9 +75,6 @@ func gemma4Variant(r *family.Reader, s family.Spec) family.Spec {
 	}
 	if r.TextOr("", "use_bidirectional_attention") == "all" {
 		r.Fail(family.Unsupported("use_bidirectional_attention is all: tokens that see those after them"))
-	}
-	if dict, err := r.C.Object.Object("rope_parameters"); err != nil || dict == nil {
-		r.Fail(fmt.Errorf("key \"rope_parameters\" is missing: it says how layers of each type turn"))
 	}
 	s.Window.Full = func(layer int) bool { return (layer+1)%6 == 0 || layer == layers-1 }
 	kinds, err := r.C.Texts("layer_types")

@@ -44,9 +44,26 @@ func ropeDict(c *Config, def RopeDefaults) (key string, dict *Object, err error)
 		return "rope_scaling", older, nil
 	case newer != nil:
 		return name, newer, nil
+	case def.Absent != "":
+		if dict, err = ParseObject([]byte(def.Absent)); err == nil {
+			err = alone(c, def)
+		}
+		return "", dict, err
 	default:
 		return "", &Object{}, nil
 	}
+}
+
+// alone refuses rope keys at the top level, which loaders of a family pass over that has
+// a rope dictionary of its own where none is declared.
+func alone(c *Config, def RopeDefaults) error {
+	theta, partial := def.keys()
+	for _, key := range []string{theta, partial} {
+		if c.Has(key) {
+			return fmt.Errorf("key %q is %s, and key \"rope_parameters\" is missing: loaders of this family pass over the former then: %w; write what is meant into rope_parameters", key, found(c.Object, key), posenc.ErrUnsupported)
+		}
+	}
+	return nil
 }
 
 // differ names the first key on which two rope dictionaries disagree, and what
@@ -127,6 +144,9 @@ type RopeDefaults struct {
 	// of their own: rope_parameters then holds one for each type of layer, and
 	// rope_scaling is that of full attention.
 	Sliding *RopeDefaults
+	// Absent is the rope dictionary, of layers of full attention where types differ, for a
+	// configuration that has none at all; empty is the defaults above.
+	Absent string
 }
 
 // readRope reads the rotary encoding, that of layers of full attention where their

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -21,20 +22,22 @@ func (r *Rewrite) hybrid(j job) error {
 		}
 		keep = none
 	}
-	slopes, err := parseSlope(r.Options.Slope, m.FirstAttn().Heads)
-	if err != nil {
-		return err
-	}
-	r.Slopes = slopes
 	all := make([][]float64, len(m.Blocks))
 	largest := 0.0
-	for i := range m.Attentions() { // the others have nothing to bias
-		all[i] = slopes
+	for i, a := range m.Attentions() { // the others have nothing to bias
+		slopes, err := parseSlope(r.Options.Slope, a.Heads)
+		if err != nil {
+			return err
+		}
+		if all[i] = slopes; r.Slopes == nil {
+			r.Slopes = slopes
+		}
+		largest = max(largest, slices.Max(slopes))
 	}
-	for _, s := range slopes {
-		largest = max(largest, s)
-	}
-	var tensors []Tensor
+	var (
+		tensors []Tensor
+		err     error
+	)
 	switch j.enc.Variant {
 	case "grape-a":
 		e.Bias, tensors, err = gatedTensors(m, all, false, true)

@@ -53,7 +53,7 @@ type Rewrite struct {
 	// that leave the score.
 	Dropped, Removed []int
 	// Mixed lists the planes that turn in some layers or heads only, and Slopes
-	// the bias that a hybrid starts with, per query head.
+	// the bias that a hybrid starts with, per query head of the first layer with attention.
 	Mixed  []Mixed
 	Slopes []float64
 	// Layout and Spelling are what was used; Loaders says in one line who reads

@@ -228,6 +228,10 @@ FORMS = {
     # a mixture beside every MLP, as the 26B-A4B has
     'gemma4_text-moe': ('gemma4_text', dict(enable_moe_block=True, num_experts=4, top_k_experts=2, moe_intermediate_size=16, hidden_size_per_layer_input=0, num_kv_shared_layers=0,
                                             use_double_wide_mlp=False, attention_k_eq_v=True, num_global_key_value_heads=1, num_hidden_layers=2, layer_types=[S, F], global_head_dim=32)),
+    # heads by layer, a gate for each coordinate, a factor of the experts
+    'laguna-heads': ('laguna', dict(num_attention_heads_per_layer=[4, 2], gating='per-element', moe_routed_scaling_factor=1.7, attention_bias=True)),
+    # neither norms after the branches nor gates; biases; what turns where nothing is declared
+    'lfm3-bare': ('lfm3', dict(use_sandwich_norm=False, use_attention_gate=False, attention_bias=True, conv_bias=True, rope_parameters=None)),
     'cohere-qknorm': ('cohere', dict(use_qk_norm=True)),
     'phi-qknorm': ('phi', dict(qk_layernorm=True)),
     'stablelm-qknorm': ('stablelm', dict(qk_layernorm=True)),

@@ -42,6 +42,9 @@ func (e *emitter) cache(i int, a *family.Attention, keyWidth int64) (past []*gra
 func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *graph.Value) *graph.Value {
 	g, at := e.g, func(place string) string { return names.Layer(i, place) }
 	l := &layer{i: i, prefix: at(family.AtAttn), attn: a, x: x}
+	if e.opts.Cache == CacheLatent {
+		return e.latentAttention(l, residual)
+	}
 	q, k, v := e.heads(l)
 	if a.KVLayer != nil {
 		kv := e.kept[*a.KVLayer]

@@ -123,6 +123,9 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 	if opts.Linear != LinearGemm {
 		props = append(props, [2]string{"pecvt.linear", opts.Linear})
 	}
+	if opts.Cache != CacheFull {
+		props = append(props, [2]string{"pecvt.cache", opts.Cache})
+	}
 	if e.biasForm != "" {
 		props = append(props, [2]string{"pecvt.bias", e.biasForm})
 	}

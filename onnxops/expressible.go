@@ -32,6 +32,9 @@ func (e *emitter) expressible(a *family.Attention) error {
 	if n := a.HeadNorm; n != nil && n.Size != a.VDim && n.Size != a.Heads*a.VDim {
 		return unsupported("a norm of %d numbers over %d heads' outputs of %d: expected one head or all of them", n.Size, a.Heads, a.VDim)
 	}
+	if e.opts.Cache == CacheLatent {
+		return latentCached(a)
+	}
 	if e.opts.Attention == AttentionORT {
 		return fitsGroupQuery(a)
 	}

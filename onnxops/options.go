@@ -42,6 +42,14 @@ const (
 	LinearMatMul = "matmul"
 )
 
+// What a graph carries from token to token.
+const (
+	// CacheFull is keys and values as they meet in the score, of every head.
+	CacheFull = "full"
+	// CacheLatent is what they are made of: latent attention's alone.
+	CacheLatent = "latent"
+)
+
 // Places for the weights.
 const (
 	// WeightsExternal points into the checkpoint's safetensors files, which must
@@ -69,6 +77,7 @@ type Options struct {
 	Attention string // AttentionStandard ("") or AttentionORT
 	Bias      string // BiasAuto (""), BiasLowered or BiasMask
 	Linear    string // LinearGemm ("") or LinearMatMul
+	Cache     string // CacheFull ("") or CacheLatent
 	// Weights is WeightsExternal, WeightsExternalCopy or WeightsEmbed; "" is the
 	// first, or the second where LinearMatMul asks for copies.
 	Weights string
@@ -115,6 +124,9 @@ func (o Options) formed() Options {
 	}
 	if o.Linear == "" {
 		o.Linear = LinearGemm
+	}
+	if o.Cache == "" {
+		o.Cache = CacheFull
 	}
 	if o.Weights == "" {
 		o.Weights = WeightsExternal
@@ -182,6 +194,7 @@ func (o Options) checkForm() error {
 		known("attention form", o.Attention, AttentionStandard, AttentionORT),
 		known("bias form", o.Bias, BiasAuto, BiasLowered, BiasMask),
 		known("linear form", o.Linear, LinearGemm, LinearMatMul),
+		known("cache", o.Cache, CacheFull, CacheLatent),
 		known("weights", o.Weights, WeightsExternal, WeightsExternalCopy, WeightsEmbed),
 		known("folder", o.Folder, "", FolderWeb),
 	); err != nil {
@@ -192,6 +205,8 @@ func (o Options) checkForm() error {
 		return hint.Errorf("onnx: "+hint.Opset+" %d: expected %d to %d", o.Opset, lower.Oldest, lower.Current)
 	case o.Linear == LinearMatMul && o.Weights == WeightsExternal:
 		return hint.Errorf("onnx: " + hint.Linear + " matmul with " + hint.Weights + " external: transposed weights are copies, which the checkpoint's files do not hold; use " + hint.Weights + " external-copy or embed")
+	case o.Cache == CacheLatent && o.Attention == AttentionORT:
+		return hint.Errorf("onnx: " + hint.Cache + " latent with " + hint.Attention + " ort: GroupQueryAttention caches keys and values of one size; use " + hint.Attention + " standard")
 	case o.Portable && o.Attention == AttentionORT:
 		return hint.Errorf("onnx: " + hint.Portable + " with " + hint.Attention + " ort: GroupQueryAttention is ONNX Runtime's own operator; use " + hint.Attention + " standard")
 	}

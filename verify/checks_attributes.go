@@ -122,7 +122,7 @@ func (s *session) wantedAttributes() (want map[string]numbers, nodes [][]string)
 				}
 			}
 		case *family.Linear:
-			nodes = append(nodes, []string{names.Node(path, "Gemm"), names.Node(names.Layer(p.Layer, names.PackedProj), "Gemm")})
+			nodes = append(nodes, []string{names.Node(path, "Gemm"), names.Node(names.Layer(p.Layer, names.PackedProj), "Gemm"), names.Node(path, "MatMul")}) // the latter where a cache holds latents
 		case *family.Bias:
 			if of.Kind == family.Path {
 				must(names.Node(names.Layer(p.Layer, names.PathNorm), "RMSNormalization"), numbers{"epsilon": float32(of.Eps)})
@@ -166,15 +166,22 @@ func (s *session) wantedOfAttention(layer int, a *family.Attention, want map[str
 	if a.Window > 0 {
 		window = int64(a.Window)
 	}
-	turned := numbers{"interleaved": interleaved, "rotary_embedding_dim": int64(a.Rotary.Dim)}
-	switch a.Rotary.Dim {
-	case 0:
-		turned["rotary_embedding_dim"] = "no rotation" // where one stands in a layer that does not turn, it is judged as well
-	case a.QKDim:
-		turned["rotary_embedding_dim"] = either{int64(0), int64(a.QKDim)} // 0 is all of a head
+	whole := map[names.Side]int{names.Q: a.QKDim, names.K: a.QKDim}
+	if s.info.Cache == names.Latent && a.Latent != nil { // keys: the slice alone
+		whole[names.K] = a.Latent.Turned
+	}
+	turned := func(side names.Side) numbers {
+		dim := any(int64(a.Rotary.Dim))
+		switch a.Rotary.Dim {
+		case 0:
+			dim = "no rotation" // where one stands in a layer that does not turn, it is judged as well
+		case whole[side]:
+			dim = either{int64(0), int64(whole[side])} // 0 is all of a head
+		}
+		return numbers{"interleaved": interleaved, "rotary_embedding_dim": dim}
 	}
 	for _, side := range []names.Side{names.Q, names.K} {
-		want[names.Layer(layer, side.Heads())+names.Rotation] = turned
+		want[names.Layer(layer, side.Heads())+names.Rotation] = turned(side)
 	}
 	softcap := float32(a.Cap)
 	if s.info.Attention == "ort" {
@@ -190,7 +197,7 @@ func (s *session) wantedOfAttention(layer int, a *family.Attention, want map[str
 		if side == names.K && a.KVLayer != nil {
 			continue // another layer's
 		}
-		must(names.Layer(layer, side.Heads())+names.Rotation, turned)
+		must(names.Layer(layer, side.Heads())+names.Rotation, turned(side))
 	}
 }
 

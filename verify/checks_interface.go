@@ -62,7 +62,9 @@ func (s *session) wrongInputs() (bad []string) {
 	states := map[string]int{} // their dimensions
 	for i := range s.model.Blocks {
 		b := &s.model.Blocks[i]
-		if a := b.Attn(); a != nil && a.KVLayer == nil {
+		if a := b.Attn(); a != nil && s.info.Cache == names.Latent && a.Latent != nil {
+			need = append(need, names.Past(i, names.Latent))
+		} else if a != nil && a.KVLayer == nil {
 			need = append(need, names.Past(i, names.Key), names.Past(i, names.Value))
 		}
 		for _, state := range b.States() {

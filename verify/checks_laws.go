@@ -159,8 +159,12 @@ func (s *session) cachedKeys(r run.Runner, in run.Input) (map[int]headValues, er
 		return nil, err
 	}
 	keys := map[int]headValues{}
+	kind := names.Key
+	if s.info.Cache == names.Latent {
+		kind = names.Latent
+	}
 	for i := range s.model.Blocks {
-		if v, ok := headsOf(caches[names.Present(i, names.Key)]); ok {
+		if v, ok := headsOf(caches[names.Present(i, kind)]); ok {
 			keys[i] = v
 		}
 	}

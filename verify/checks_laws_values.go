@@ -45,6 +45,7 @@ func (s *session) lawDistance() error {
 		s.noLaw(report.CheckLawDistance, "no law of this model: the first layer is no attention, so equal tokens are not equal where the first one is")
 		return nil
 	}
+	a = s.info.InGraph(a)
 	if why := tokenBound(a); why != "" {
 		s.noLaw(report.CheckLawDistance, "no law of this encoding: "+why)
 		return nil
@@ -221,7 +222,7 @@ func (s *session) lawBlind() error {
 				return f, err
 			}
 			for i, attn := range s.model.Attentions() {
-				f.blind(attn, a[i], b[i], second, fmt.Sprintf("layer %d: key", i))
+				f.blind(s.info.InGraph(attn), a[i], b[i], second, fmt.Sprintf("layer %d: key", i))
 			}
 			g := run.Exact(s.others)
 			if r != run.Runner(g) {
@@ -254,7 +255,7 @@ func (s *session) blindQueries(f *finding, g run.Tapper, first, second run.Input
 	for i, attn := range s.model.Attentions() {
 		x, okX := headsOf(a[meetings[i].query])
 		y, okY := headsOf(b[meetings[i].query])
-		if okX && okY {
+		if attn = s.info.InGraph(attn); okX && okY {
 			f.blind(attn, unscaled(attn, first, x), unscaled(attn, second, y), second, fmt.Sprintf("layer %d: query", i))
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/onnxops/names"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/conversion"
 	"github.com/pecvt/pecvt/verify/report"
@@ -92,6 +94,16 @@ func (s *session) wrongForm() string {
 		if n.GetOpType() == "Gemm" && strings.HasSuffix(name, "/Gemm") {
 			linear = "matmul"
 		}
+	}
+	cache := ""
+	if slices.ContainsFunc(g.GetInput(), func(in *onnxpb.ValueInfoProto) bool {
+		_, kind, ok := names.CacheOf(in.GetName())
+		return ok && kind == names.Latent
+	}) {
+		cache = names.Latent
+	}
+	if s.info.Cache != cache {
+		return fmt.Sprintf("%s says that its cache is %q, its inputs are %q", run.GraphFile, s.info.Cache, cache)
 	}
 	if s.info.Linear != linear {
 		return fmt.Sprintf("%s says that the form of its linear maps is %q, its nodes are %q", run.GraphFile, s.info.Linear, linear)

@@ -55,7 +55,9 @@ func (s *session) turner() *turner {
 				continue // turned in another layer
 			}
 			last := names.Layer(i, side.Heads()) + names.Transposed
-			if a.Latent != nil && side == names.K {
+			if s.info.Cache == names.Latent && a.Latent != nil && side == names.K {
+				last = names.Layer(i, family.AtKTurned) + names.Transposed
+			} else if a.Latent != nil && side == names.K {
 				last = names.Node(names.Layer(i, names.KJoined), "Concat")
 			}
 			split := nodes[last]
@@ -70,6 +72,9 @@ func (s *session) turner() *turner {
 			if side == names.K || weightedAfter(a) {
 				p.scale = nil // what comes after a norm is left out with it
 			}
+			if s.info.Cache == names.Latent && a.Latent != nil {
+				p = p.absorbed()
+			}
 			w.parts = append(w.parts, p)
 			all += p.heads * a.QKDim
 			one += a.QKDim
@@ -83,6 +88,26 @@ func (s *session) turner() *turner {
 		w.stride = min(len(s.model.Blocks), (n*one+rotationNumbers-1)/rotationNumbers)
 	}
 	return w
+}
+
+// absorbed is the part where the graph caches latents: products with the weights of
+// keys stand between the turned queries and the scores, and keys are their slice.
+func (p turnedPart) absorbed() turnedPart {
+	side := names.Q
+	if p.what == "keys" {
+		side = names.K
+		alone := *p.attn
+		alone.QKDim, alone.Rotary.HeadDim, alone.KVHeads = alone.Latent.Turned, alone.Latent.Turned, 1
+		if alone.Spectra != nil {
+			alone.Spectra = p.attn.Absorbed().Spectra
+		}
+		p.attn, p.heads = &alone, 1
+	}
+	p.to = p.from
+	if p.attn.Rotary.Dim > 0 {
+		p.to = names.Layer(p.layer, side.Heads()) + names.Rotation + "_output_0"
+	}
+	return p
 }
 
 // before walks from what attention takes back past what comes after the rotation:

@@ -131,6 +131,26 @@ func (b *builder) latents(a *Attention) {
 	}
 }
 
+// Absorbed is latent attention as a graph has it that caches latents: the product with
+// a head's part of K goes to its query, that with its part of V behind the mix,
+//
+//	⟨[t; n], [s; K_h c]⟩ = ⟨[t; K_hᵀ n], [s; c]⟩      Σ_j p_j V_h c_j = V_h Σ_j p_j c_j
+//
+// (arXiv 2405.04434, §2.1.2), so that all heads meet one key [s; c] of QKDim = Turned +
+// rank numbers, whose VDim = rank last ones are the value. The projections are those of
+// a. It wants an encoding that turns the shared slice alike for all heads.
+func (a *Attention) Absorbed() *Attention {
+	c, rank := *a, int(a.Latent.KVDown.Weight.Shape[0])
+	c.KVHeads, c.QKDim, c.VDim = 1, a.Latent.Turned+rank, rank
+	c.Rotary.HeadDim = c.QKDim
+	if a.Spectra != nil {
+		one := *a.Spectra
+		one.InvFreq = one.InvFreq[:1]
+		c.Spectra = &one
+	}
+	return &c
+}
+
 func (l *Latent) parts(list *rawParts) {
 	list.linear(AtQDown, l.QDown)
 	list.norm(AtQLatent, l.QNorm)

@@ -28,6 +28,7 @@ const (
 	Chosen       = "mlp/experts"   // the sum of the experts that were chosen
 
 	KVScaled  = "attn/kv_latent_scaled" // the latent of keys and values times its factor
+	KVJoined  = "attn/kv"               // that beside the slice that all keys share, as it is cached
 	BothFeeds = "mlp/both"              // what the MLP and the mixture beside it make
 	Shortcut  = "mlp/shortcut"          // the stream and the mixture of the block before
 )
@@ -45,6 +46,10 @@ const (
 	Marked              = "attn/v/marked/Where"           // values, NaN where a position is outside the tables
 	KeysGrown           = "attn/k/present/Concat"         // past and present keys, where Attention does not join them
 	ValuesGrown         = "attn/v/present/Concat"         // values likewise
+	LatentsGrown        = "attn/kv/present/Concat"        // past and present latents, in the place of keys and values
+	LatentValues        = "attn/kv/values/Slice"          // of them what all heads read as values
+	QSplit              = "attn/q/Split"                  // turned and still coordinates of queries
+	QAbsorbed           = "attn/q_absorbed/Concat"        // queries as they meet latents
 	QueriesPadded       = "attn/sinks/q/Pad"              // queries behind a coordinate of 0
 	QueriesWithSinks    = "attn/sinks/q/Add"              // which then is the sink
 	KeysPadded          = "attn/sinks/k/Pad"              // keys likewise, behind a key of zeros

@@ -38,6 +38,8 @@ const (
 const (
 	Key   = "key"
 	Value = "value"
+	// Latent is latent attention's in the place of both.
+	Latent = "latent"
 )
 
 // States that mixers carry.

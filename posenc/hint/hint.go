@@ -55,6 +55,7 @@ const (
 	Portable  = "Options.Portable"
 	Opset     = "Options.Opset"
 	Linear    = "Options.Linear"
+	Cache     = "Options.Cache"
 
 	Against     = "Options.Against"
 	Golden      = "Options.Golden"
@@ -84,7 +85,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Weights, MaxLength, Portable, Opset, Linear,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Weights, MaxLength, Portable, Opset, Linear, Cache,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,

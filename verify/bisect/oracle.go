@@ -36,9 +36,24 @@ type refOracle struct {
 	ref  *run.Ref
 }
 
-func (o *refOracle) name() string                   { return o.ref.Name() }
-func (o *refOracle) ofGraph() bool                  { return false }
-func (o *refOracle) takePast(p *run.Past) run.State { return o.ref.TakePast(p) }
+func (o *refOracle) name() string  { return o.ref.Name() }
+func (o *refOracle) ofGraph() bool { return false }
+
+// takePast makes what is made of a past's latents once; an error comes again with the
+// first call.
+func (o *refOracle) takePast(p *run.Past) run.State {
+	state := o.ref.TakePast(p)
+	if c, err := o.ref.Cache(o.s.ctx, state); err == nil {
+		return c
+	}
+	return state
+}
+
+// cacheOf is what a state of takePast, or of a call, holds; nil where it is empty.
+func cacheOf(past run.State) *ref.Cache {
+	c, _ := past.(*ref.Cache)
+	return c
+}
 
 func (o *refOracle) counterpart(e *expecter, value string, layer int) *counterpart {
 	i, ok := o.plan.Maker[value]
@@ -61,11 +76,11 @@ func (o *refOracle) counterpart(e *expecter, value string, layer int) *counterpa
 }
 
 func (o *refOracle) has(in run.Input, past run.State, value string, layer int) bool {
-	return o.counterpart(newExpecter(o.s, in, o.ref.Cache(past)), value, layer) != nil
+	return o.counterpart(newExpecter(o.s, in, cacheOf(past)), value, layer) != nil
 }
 
 func (o *refOracle) collect(ctx context.Context, in run.Input, past run.State, names []string, layerOf func(string) int, room int64, only bool) (map[string]*wanted, *report.Logits, run.State, error) {
-	e := newExpecter(o.s, in, o.ref.Cache(past))
+	e := newExpecter(o.s, in, cacheOf(past))
 	users := map[string]int{} // tap → how many counterparts wait for it
 	parts := map[string]*counterpart{}
 	var order []string

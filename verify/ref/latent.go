@@ -2,6 +2,7 @@ package ref
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
@@ -77,4 +78,42 @@ func (p *pass[T]) sharedKeys(ctx context.Context, a *family.Attention, at func(p
 	}
 	p.tap(at(names.KJoined), keys, a.KVHeads, d)
 	return nil
+}
+
+// FromLatents is the cache of one row of n tokens, at positions 0, 1, ..., whose turned
+// slices and latents are given: for each layer of latent attention (n, Turned + rank),
+// what a pass finds at k_rotated of every head and at kv_latent_norm, or
+// kv_latent_scaled.
+func (r *RunnerOf[T]) FromLatents(ctx context.Context, latents [][]T, n int) (*CacheOf[T], error) {
+	c := &CacheOf[T]{Batch: 1, Length: n, Keys: make([][]T, len(latents)), Values: make([][]T, len(latents)), States: make([]State, len(latents))}
+	for i := range n {
+		c.Positions = append(c.Positions, int64(i))
+	}
+	work := newScratch[T]()
+	for i, a := range r.model.Attentions() {
+		turned, heads, still := a.Latent.Turned, a.KVHeads, a.QKDim-a.Latent.Turned
+		rank := len(latents[i])/max(n, 1) - turned
+		latent, own, values := make([]T, n*rank), make([]T, n*heads*still), make([]T, n*heads*a.VDim)
+		for t := range n {
+			copy(latent[t*rank:], latents[i][t*(turned+rank)+turned:][:rank])
+		}
+		if err := r.linear(ctx, &a.K, latent, n, own, work); err != nil {
+			return nil, fmt.Errorf("ref: layer %d: %w", i, err)
+		}
+		if err := r.linear(ctx, &a.V, latent, n, values, work); err != nil {
+			return nil, fmt.Errorf("ref: layer %d: %w", i, err)
+		}
+		keys := make([]T, n*heads*a.QKDim)
+		for t := range n {
+			for h := range heads {
+				key := keys[(t*heads+h)*a.QKDim:]
+				copy(key, latents[i][t*(turned+rank):][:turned])
+				copy(key[turned:], own[(t*heads+h)*still:][:still])
+			}
+		}
+		c.Keys[i], c.Values[i] = make([]T, len(keys)), make([]T, len(values))
+		fill(c.Keys[i], keys, 1, heads, 0, n, a.QKDim)
+		fill(c.Values[i], values, 1, heads, 0, n, a.VDim)
+	}
+	return c, nil
 }

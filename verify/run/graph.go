@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/written"
@@ -52,13 +53,25 @@ type GraphInfo struct {
 	// Functions is "inlined" where it says that it has none, Linear the form of its
 	// linear maps, "" for the default.
 	Functions, Linear string
-	MaxLength         int
-	// Layers is how many layers have a cache of keys among its inputs.
+	// Cache is "latent" where it carries latents in the place of keys and values, ""
+	// for the default.
+	Cache     string
+	MaxLength int
+	// Layers is how many layers have a cache of keys, or latents, among its inputs.
 	Layers int
 	// Caches are what goes from one call to the next, in the inputs' order.
 	Caches []cacheInfo
 	// Positions reports an input position_ids.
 	Positions bool
+}
+
+// InGraph is a layer's attention as the graph has it: what it caches, and what meets in
+// its scores.
+func (g *GraphInfo) InGraph(a *family.Attention) *family.Attention {
+	if g.Cache == names.Latent && a.Latent != nil {
+		return a.Absorbed()
+	}
+	return a
 }
 
 // Dir is the folder that the graph lies in.
@@ -92,6 +105,8 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 			g.Functions = p.GetValue()
 		case "pecvt.linear":
 			g.Linear = p.GetValue()
+		case "pecvt.cache":
+			g.Cache = p.GetValue()
 		case "pecvt.weights":
 			g.Weights = p.GetValue()
 		case "pecvt.max_length":
@@ -113,7 +128,7 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}
 			g.Caches = append(g.Caches, c)
-			if layer, _, ok := names.CacheOf(name); ok && name == names.Past(layer, names.Key) {
+			if layer, _, ok := names.CacheOf(name); ok && (name == names.Past(layer, names.Key) || name == names.Past(layer, names.Latent)) {
 				g.Layers++
 			}
 		}
@@ -150,7 +165,7 @@ func newCacheInfo(in *onnxpb.ValueInfoProto) (cacheInfo, error) {
 			c.Dims = append(c.Dims, 0)
 		}
 	}
-	if len(c.Dims) < 2 || strings.HasSuffix(name, ".key") && len(c.Dims) != 4 {
+	if len(c.Dims) < 2 || (strings.HasSuffix(name, ".key") || strings.HasSuffix(name, ".latent")) && len(c.Dims) != 4 {
 		return c, fmt.Errorf("input %q has %d dimensions: expected (batch, kv_heads, past, head_dim), or (batch, ...) of a state", name, len(c.Dims))
 	}
 	return c, nil

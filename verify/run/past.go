@@ -18,6 +18,7 @@ const maxPastBytes = 256 << 20
 // float32, so that all runners have the same.
 type Past struct {
 	length int
+	latent bool       // keys are latents, and there are no values
 	dims   []pastDims // per layer
 	keys   [][]float64
 	values [][]float64
@@ -29,7 +30,7 @@ type pastDims struct{ heads, key, value int }
 // NewPast makes a past of n positions in one row, of random numbers that the seed
 // gives, or says why there is none.
 func NewPast(m *family.Model, g *GraphInfo, seed int64, n int) (*Past, string) {
-	p := &Past{length: n}
+	p := &Past{length: n, latent: g.Cache == names.Latent}
 	shapes := map[string][]int64{}
 	for _, c := range g.Caches {
 		shapes[c.Past] = c.Dims
@@ -40,8 +41,13 @@ func NewPast(m *family.Model, g *GraphInfo, seed int64, n int) (*Past, string) {
 			p.dims = append(p.dims, pastDims{0, a.QKDim, a.VDim})
 			continue
 		}
-		plain := a.Bias == nil && a.Phase == nil && a.KShift == nil && a.VShift == nil
-		for kind, width := range map[string]int{names.Key: a.QKDim, names.Value: a.VDim} {
+		plain := a.Bias == nil && a.Phase == nil && a.KShift == nil && a.VShift == nil && (!p.latent || a.Latent != nil)
+		kinds := map[string]int{names.Key: a.QKDim, names.Value: a.VDim}
+		if p.latent && plain {
+			a = a.Absorbed()
+			kinds = map[string]int{names.Latent: a.QKDim}
+		}
+		for kind, width := range kinds {
 			name := names.Past(i, kind)
 			d := shapes[name]
 			plain = plain && len(d) == 4 && d[1] == int64(a.KVHeads) && d[2] == 0 && d[3] == int64(width)
@@ -50,8 +56,12 @@ func NewPast(m *family.Model, g *GraphInfo, seed int64, n int) (*Past, string) {
 		if !plain {
 			return nil, fmt.Sprintf("layer %d caches more than keys and values: a past cannot be made up", i)
 		}
-		p.dims = append(p.dims, pastDims{a.KVHeads, a.QKDim, a.VDim})
-		bytes += 8 * a.KVHeads * (a.QKDim + a.VDim) * n
+		d := pastDims{a.KVHeads, a.QKDim, a.VDim}
+		if p.latent {
+			d.value = 0
+		}
+		p.dims = append(p.dims, d)
+		bytes += 8 * d.heads * (d.key + d.value) * n
 	}
 	if len(shapes) > 0 {
 		return nil, "the graph caches more than keys and values: a past cannot be made up"

@@ -40,6 +40,16 @@ func (r *Plain) Close() error { return nil }
 // Run is one forward pass.
 func (r *Plain) Run(ctx context.Context, in Input, past State) (*report.Logits, State, error) {
 	cache, _ := past.(*ref.Cache32)
+	if p, ok := past.(*Past); ok { // of latents
+		latents := make([][]float32, len(p.keys))
+		for i, x := range p.keys {
+			latents[i] = shorten(x)
+		}
+		var err error
+		if cache, err = r.r.FromLatents(ctx, latents, p.length); err != nil {
+			return nil, nil, err
+		}
+	}
 	out, err := r.r.Forward(ctx, ref.Input32{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask, Past: cache}, ref.Options32{})
 	if err != nil {
 		return nil, nil, err
@@ -71,6 +81,9 @@ func widen(x []float32) []float64 {
 
 // TakePast makes a state of a past that no runner computed: the same numbers.
 func (r *Plain) TakePast(p *Past) State {
+	if p.latent {
+		return p
+	}
 	c := &ref.Cache32{Batch: 1, Length: p.length, States: make([]ref.State, len(p.keys))}
 	for i := range p.keys {
 		c.Keys, c.Values = append(c.Keys, shorten(p.keys[i])), append(c.Values, shorten(p.values[i]))

@@ -40,7 +40,10 @@ func (r *Ref) Close() error { return nil }
 
 // Run is one forward pass.
 func (r *Ref) Run(ctx context.Context, in Input, past State) (*report.Logits, State, error) {
-	cache, _ := past.(*ref.Cache)
+	cache, err := r.Cache(ctx, past)
+	if err != nil {
+		return nil, nil, err
+	}
 	out, err := r.r.Forward(ctx, ref.Input{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask, Past: cache}, ref.Options{Choices: r.choices})
 	if err != nil {
 		return nil, nil, err
@@ -50,18 +53,27 @@ func (r *Ref) Run(ctx context.Context, in Input, past State) (*report.Logits, St
 
 // Forward is a pass with the options of package ref, after a state of Run.
 func (r *Ref) Forward(ctx context.Context, in Input, past State, opts ref.Options) (*ref.Output, error) {
-	cache, _ := past.(*ref.Cache)
+	cache, err := r.Cache(ctx, past)
+	if err != nil {
+		return nil, err
+	}
 	return r.r.Forward(ctx, ref.Input{IDs: in.IDs, Positions: in.Positions, Mask: in.Mask, Past: cache}, opts)
 }
 
 // Cache is what a state of Run or TakePast holds; nil where it is empty.
-func (r *Ref) Cache(s State) *ref.Cache {
+func (r *Ref) Cache(ctx context.Context, s State) (*ref.Cache, error) {
+	if p, ok := s.(*Past); ok { // of latents
+		return r.r.FromLatents(ctx, p.keys, p.length)
+	}
 	c, _ := s.(*ref.Cache)
-	return c
+	return c, nil
 }
 
 // TakePast makes a state of a past that no runner computed.
 func (r *Ref) TakePast(p *Past) State {
+	if p.latent {
+		return p
+	}
 	c := &ref.Cache{Batch: 1, Length: p.length, Keys: p.keys, Values: p.values, States: make([]ref.State, len(p.keys))}
 	for i := range p.length {
 		c.Positions = append(c.Positions, int64(i))

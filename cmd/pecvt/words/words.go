@@ -39,6 +39,7 @@ var Flags = map[hint.Field]string{
 	hint.Portable:  "portable",
 	hint.Opset:     "opset",
 	hint.Linear:    "linear",
+	hint.Cache:     "cache",
 
 	hint.Against:     "against",
 	hint.Golden:      "golden",

@@ -1,8 +1,6 @@
 package bisect
 
 import (
-	"strings"
-
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -24,6 +22,11 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, place string, output, layer 
 	}
 	if n.GetName() == names.Sum(layer, b, false) {
 		return e.afterAttention(b, layer)
+	}
+	if a.Latent != nil && e.s.info.Cache == names.Latent {
+		if c, known := e.ofAbsorbed(a, place, output, tap); known {
+			return c
+		}
 	}
 	switch place {
 	case names.Attention, names.GroupQueryAttention:
@@ -82,38 +85,6 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, place string, output, layer 
 		if c := e.ofProjection(p, place, tap); c != nil {
 			return c
 		}
-	}
-	return nil
-}
-
-// ofLatent are the counterparts of what makes the latents, and of keys that are
-// joined of a shared slice and each head's own.
-func (e *expecter) ofLatent(a *family.Attention, n *onnxpb.NodeProto, place string, tap func(string) string) *counterpart {
-	if p, ok := e.s.partOf(n.GetName()); ok && (p.Place == family.AtQLatent || p.Place == family.AtKVLatent) {
-		return plain(p.Path(), e.flat)
-	}
-	slice := func(n int) func(f []float64) *wanted {
-		return func(f []float64) *wanted {
-			var all []float64
-			for i := range len(f) / a.Latent.Turned {
-				for range n {
-					all = append(all, f[i*a.Latent.Turned:][:a.Latent.Turned]...)
-				}
-			}
-			return e.heads(all, n)
-		}
-	}
-	switch place {
-	case names.Node(family.AtQDown, "Gemm"), names.Node(family.AtKVDown, "Gemm"), names.Node(family.AtKTurned, "Gemm"):
-		return plain(tap(strings.TrimSuffix(place, "/Gemm")), e.flat)
-	case family.AtKTurned + names.Reshape:
-		return plain(tap(family.AtKTurned), func(f []float64) *wanted { return e.rows(f, e.b, e.n, 1, a.Latent.Turned) })
-	case family.AtKTurned + names.Transposed:
-		return plain(tap(family.AtKTurned), slice(1))
-	case names.Node(names.KJoined, "Expand"):
-		return plain(tap(family.AtKTurned), slice(a.KVHeads))
-	case names.Node(names.KJoined, "Concat"):
-		return plain(tap(names.KJoined), func(f []float64) *wanted { return e.heads(f, a.KVHeads) })
 	}
 	return nil
 }

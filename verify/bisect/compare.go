@@ -247,7 +247,7 @@ func (w *walk) input(n node, i int, v string, st section, found map[string]measu
 			out.MaxRel = max(out.MaxRel, one.MaxRel)
 		}
 		return out
-	case v == st.from:
+	case st.enters(v):
 		return report.ValueFinding{Name: v, Kind: "value", State: report.StateGood, MaxRel: w.streams[v]}
 	}
 	return w.value(v, found)
@@ -263,7 +263,7 @@ func (w *walk) between(first int, st section, found map[string]measured) []int {
 		n := w.plan.Nodes[i]
 		for k, v := range n.GetInput() {
 			maker, made := w.plan.Maker[v]
-			if !made || done[v] || w.plan.Fixed[v] || v == st.from || k > 0 && i != first && shapes(n) {
+			if !made || done[v] || w.plan.Fixed[v] || st.enters(v) || k > 0 && i != first && shapes(n) {
 				continue
 			}
 			done[v] = true

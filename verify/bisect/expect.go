@@ -145,6 +145,8 @@ func (e *expecter) ofBlock(n *onnxpb.NodeProto, place string, layer int) *counte
 		return plain(tap(names.AfterMLP(b)), e.flat)
 	case b.PerLayer != nil && strings.HasPrefix(place, names.PerLayer+"/"), place == names.Node(names.Unscaled, "Add"):
 		return e.ofPerLayer(b, place, tap)
+	case place == names.Node(names.Chosen, "ReduceSum"):
+		return plain(tap(names.Chosen), e.flat)
 	case place == names.Node(family.AtConvIn, "Gemm"):
 		return plain(tap(family.AtConvIn), e.flat)
 	case place == names.Node(names.ConvMixed, "Mul"):

@@ -40,7 +40,7 @@ func (w *walk) extract(ctx context.Context, in run.Input, caches both, st sectio
 	w.layer = map[string]int{}
 	for _, v := range append(slices.Clone(enter), leave...) {
 		w.layer[v] = st.layer
-		if v == st.from && st.layer >= 0 {
+		if st.enters(v) && st.layer >= 0 {
 			w.layer[v] = st.layer - 1
 		}
 		if !w.plan.Inputs[v] {

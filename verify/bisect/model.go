@@ -90,7 +90,11 @@ func (s *search) attributesOf(n node, layer int) []string {
 			should["num_heads"], should["kv_num_heads"] = float64(a.Heads), float64(a.KVHeads)
 			should["local_window_size"] = float64(a.Window)
 		case "Rotation":
-			should["rotary_embedding_dim"], should["interleaved"] = float64(a.Rotary.Dim%a.QKDim), float64(a.Rotary.Pairing) // 0 is all of a head
+			size := a.QKDim
+			if s.info.Cache == names.Latent && a.Latent != nil && strings.HasSuffix(n.GetName(), names.K.Heads()+names.Rotation) {
+				size = a.Latent.Turned
+			}
+			should["rotary_embedding_dim"], should["interleaved"] = float64(a.Rotary.Dim%size), float64(a.Rotary.Pairing) // 0 is all of a head
 		}
 	}
 	if n.GetOpType() == "Gemm" {

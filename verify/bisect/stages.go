@@ -2,9 +2,11 @@ package bisect
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/run"
 )
 
@@ -15,10 +17,19 @@ type section struct {
 	// from is the stream that goes in, "" before the embedding; to are the values
 	// it hands on, the stream first, then what it caches.
 	from string
-	to   []string
+	// beside is what goes in beside the stream, and joins it: the mixture of the layer
+	// before; "" in most.
+	beside string
+	to     []string
 }
 
-// stagesOf divides a graph where the residual stream goes from layer to layer.
+// enters tells what goes into a section.
+func (s section) enters(value string) bool {
+	return value == s.from || value == s.beside && value != ""
+}
+
+// stagesOf divides a graph where the residual stream goes from layer to layer, and with
+// it what joins it a layer later.
 // missing is the node that is not found by its name: the graph is one stage then.
 func stagesOf(p *run.Plan, m *family.Model) (list []section, missing string) {
 	stream, missing := run.Streams(m, p.Written.Nodes)
@@ -40,12 +51,32 @@ func stagesOf(p *run.Plan, m *family.Model) (list []section, missing string) {
 			missing = fmt.Sprintf("that hands layer %d the residual stream", i)
 		}
 	}
+	joins := map[int]string{}
+	for i := range layers {
+		if m.Blocks[i].Shortcut == nil {
+			continue
+		}
+		name := names.Node(names.Layer(i+1, names.Shortcut), "Add")
+		k := slices.IndexFunc(p.Written.Nodes, func(n *onnxpb.NodeProto) bool { return n.GetName() == name && len(n.GetInput()) == 2 })
+		if k >= 0 {
+			joins[i] = p.Written.Nodes[k].GetInput()[1]
+		} else if missing == "" {
+			missing = name
+		}
+	}
 	if missing != "" {
 		return []section{{name: "graph", to: all}}, missing
 	}
 	list = []section{{name: "embedding", layer: -1, to: []string{stream[0]}}}
 	for i := range layers {
-		list = append(list, section{name: fmt.Sprintf("layer %d", i), layer: i, from: stream[i], to: append([]string{stream[i+1]}, presents[i]...)})
+		one := section{name: fmt.Sprintf("layer %d", i), layer: i, from: stream[i], to: append([]string{stream[i+1]}, presents[i]...)}
+		if i > 0 {
+			one.beside = joins[i-1]
+		}
+		if joins[i] != "" {
+			one.to = append(one.to, joins[i])
+		}
+		list = append(list, one)
 	}
 	return append(list, section{name: "head", layer: layers, from: stream[layers], to: []string{logits}}), ""
 }
@@ -58,7 +89,7 @@ func nodesOf(p *run.Plan, st section) []int {
 	var visit func(value string)
 	visit = func(value string) {
 		i, ok := p.Maker[value]
-		if !ok || value == st.from || p.Fixed[value] || need[i] {
+		if !ok || st.enters(value) || p.Fixed[value] || need[i] {
 			return
 		}
 		need[i] = true

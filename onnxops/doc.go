@@ -14,6 +14,10 @@
 //	past_key_values.N.key      float32  [batch, key/value heads, past, head size]
 //	past_key_values.N.value    float32  likewise
 //
+// with CacheLatent in the place of both
+//
+//	past_key_values.N.latent   float32  [batch, 1, past, turned + rank]  see family.Attention.Absorbed
+//
 // In the graph these lengths are called batch_size, sequence_length,
 // past_sequence_length and total_sequence_length, by which transformers.js and
 // others make an empty cache.

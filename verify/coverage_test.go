@@ -56,6 +56,13 @@ func TestEveryNodeHasItsCounterpart(t *testing.T) {
 			})
 		}
 	}
+	for _, c := range []conversion{{model: "families/deepseek_v3", cache: onnxops.CacheLatent}, {model: "families/longcat_flash", cache: onnxops.CacheLatent}, {model: "families/longcat_flash"}} {
+		t.Run(filepath.Base(c.model)+c.cache, func(t *testing.T) {
+			t.Parallel()
+			c.to, c.maxLength = "as-is", 120
+			look(t, c.write(t), 0.4)
+		})
+	}
 	for _, model := range []string{"gpt-neox", "bloom", "mpt", "falcon-alibi", "grape-rope", "grape-alibi", "grape-fox", "grape-m-nonctx", "grape-m-ctx",
 		"grape-a-querykeygated", "grape-ap-v1", "grape-ap-v1-kvshift", "smollm3", "stablelm-parallel", "starcoder2", "grape-rope-subln", "grape-m-ctx-heads"} {
 		t.Run(model, func(t *testing.T) {

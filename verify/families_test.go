@@ -144,6 +144,67 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
+// latentFamilies are those of latent attention.
+var latentFamilies = []string{"youtu", "deepseek_v2", "deepseek_v2-groups", "deepseek_v3", "deepseek_v32", "glm4_moe_lite", "glm_moe_dsa", "glm_moe_dsa-shared",
+	"minicpm3", "minicpm3-factors", "sarvam_mla", "axk1", "longcat_flash"}
+
+// TestLatentCaches verifies graphs that carry latents from token to token in the place
+// of keys and values, against the answers of stock transformers: in every check that
+// graphs with keys and values pass, prompts after made-up pasts of latents included.
+func TestLatentCaches(t *testing.T) {
+	present := runtimePresent(t)
+	list := []conversion{{model: "deepseek_v3", portable: true}, {model: "longcat_flash", opset: 17}, {model: "minicpm3-factors", linear: onnxops.LinearMatMul}}
+	for _, name := range latentFamilies {
+		list = append(list, conversion{model: name})
+	}
+	if testing.Short() {
+		list = list[:1]
+	}
+	for _, c := range list {
+		name := c.model
+		t.Run(fmt.Sprint(name, c.linear, c.opset, c.portable), func(t *testing.T) {
+			t.Parallel()
+			c.maxLength, c.cache = lengthOf(name), onnxops.CacheLatent
+			dir := filepath.Join(t.TempDir(), name)
+			model := filepath.Join(fixtures, "families", name)
+			if err := os.CopyFS(dir, os.DirFS(model)); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.emit(dir); err != nil {
+				t.Fatal(err)
+			}
+			r := verified(t, dir, verify.Options{Golden: filepath.Join(model, "golden.safetensors"), OptLevel: oneLevel()})
+			if present && r.Verdict != verify.Pass {
+				t.Errorf("verdict %s: want %s", r.Verdict, verify.Pass)
+			}
+			for _, check := range r.Checks {
+				if check.Verdict == verify.Fail || check.Verdict == verify.Incomplete {
+					t.Errorf("%s, %s: %s: %s", check.Name, check.Runner, check.Verdict, check.Detail)
+				}
+			}
+			for _, name := range []string{"decode", "long-past", "rotation", "law-distance", "golden"} {
+				if check, ok := find(r, name, "interp"); !ok || check.Verdict != verify.Pass {
+					t.Errorf("%s: %s", name, check.Verdict)
+				}
+			}
+		})
+	}
+}
+
+// What caches something of each head's keys or values cannot cache latents.
+func TestNoLatentCaches(t *testing.T) {
+	for _, c := range []conversion{{model: "families/glm", to: "as-is"}, {model: "families/qwen3_next", to: "as-is"}, {model: "families/youtu", to: "hybrid"}} {
+		c.cache, c.maxLength = onnxops.CacheLatent, 120
+		if _, err := c.try(t); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "a cache of latents") {
+			t.Errorf("%s to %s: %v: want a refusal", c.model, c.to, err)
+		}
+	}
+	c := conversion{model: "families/youtu", to: "as-is", cache: onnxops.CacheLatent, attention: onnxops.AttentionORT}
+	if _, err := c.try(t); err == nil || !strings.Contains(err.Error(), "GroupQueryAttention caches") {
+		t.Errorf("with GroupQueryAttention: %v", err)
+	}
+}
+
 // Families whose parts a check of rewrites passes over by mistake: converted, and
 // held against their source. The others are converted by make families.
 func TestRewritesOfFamilies(t *testing.T) {

@@ -18,11 +18,11 @@ type Base struct {
 	// To is a value of --to, or as-is. Cut, Scale, Slope, Layout and Spelling are
 	// the flags of the same names; empty is the default.
 	To, Cut, Scale, Slope, Layout, Spelling string
-	// Attention, Bias, Weights and Linear are the forms of the graph; empty is the
-	// default, as 0 is of Opset.
-	Attention, Bias, Weights, Linear string
-	Portable                         bool
-	Opset                            int
+	// Attention, Bias, Weights, Linear and Cache are the forms of the graph; empty is
+	// the default, as 0 is of Opset.
+	Attention, Bias, Weights, Linear, Cache string
+	Portable                                bool
+	Opset                                   int
 	// MaxLength is the length of the tables, 0 for defaultMaxLength.
 	MaxLength int
 }
@@ -78,6 +78,8 @@ func Bases() []Base {
 		{Name: "deepseek-v2", Model: "families/deepseek_v2-groups", To: "rope"},
 		{Name: "deepseek-v32", Model: "families/deepseek_v32", To: "hope", MaxLength: 64},
 		{Name: "gemma4-moe", Model: "families/gemma4_text-moe", To: "hope"},
+		{Name: "deepseek-v3-latent", Model: "families/deepseek_v3", To: "hope", Cache: onnxops.CacheLatent},
+		{Name: "longcat-latent", Model: "families/longcat_flash", To: "rope", Cache: onnxops.CacheLatent},
 		{Name: "longcat", Model: "families/longcat_flash", To: "hope"},
 		{Name: "gemma", Model: "families/gemma", To: "rope"},
 		{Name: "gemma2", Model: "families/gemma2", To: "rope"},
@@ -162,6 +164,6 @@ func (b Base) length() int {
 
 // Emit writes the graph of the checkpoint in dir.
 func (b Base) Emit(dir string) error {
-	_, err := onnxops.Emit(dir, onnxops.Options{Attention: b.Attention, Bias: b.Bias, Weights: b.Weights, Linear: b.Linear, Portable: b.Portable, Opset: b.Opset, MaxLength: b.length(), Version: "mutants"})
+	_, err := onnxops.Emit(dir, onnxops.Options{Attention: b.Attention, Bias: b.Bias, Weights: b.Weights, Linear: b.Linear, Cache: b.Cache, Portable: b.Portable, Opset: b.Opset, MaxLength: b.length(), Version: "mutants"})
 	return err
 }

@@ -50,6 +50,9 @@ func Find(d *Declaration, src Source, names []string) (*Storage, error) {
 			if s.Tensors[t.Info.Name] != nil {
 				return nil, fmt.Errorf("tensor %q is stored twice, as %s and as %s: expected one: %w", t.Info.Name, s.Tensors[t.Info.Name].Format, f.Name, posenc.ErrUnsupported)
 			}
+			if _, plain := src.Lookup(t.Info.Name); plain && !slices.Contains(t.Parts, t.Info.Name) {
+				return nil, fmt.Errorf("tensor %q is stored as it is, and as %s: expected one: %w", t.Info.Name, f.Name, posenc.ErrUnsupported)
+			}
 			s.Tensors[t.Info.Name] = t
 			for _, part := range t.Parts {
 				s.Hidden[part] = true

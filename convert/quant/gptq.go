@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -119,23 +120,25 @@ func (q gptq) index(d *Declaration, src Source, g *Grid, t *Tensor) error {
 	return nil
 }
 
-// carries warns of zeros that overflow.
+// carries warns of zeros that overflow: of a code all of whose bits are set. Codes of
+// 3 bits are added to one by one.
 func (q gptq) carries(src Source, t *Tensor) error {
-	if !q.plusOne {
+	if !q.plusOne || q.bits == 3 {
 		return nil
 	}
 	raw, err := whole(src, q.base+".qzeros")
 	if err != nil {
 		return err
 	}
-	most := float64(int64(1)<<q.bits - 1)
-	for at := int64(0); at < q.groups; at++ {
-		s := q.zeroLine(raw, at)
-		for k := range q.out {
-			if s.one(k) == most {
-				t.Warnings = append(t.Warnings, fmt.Sprintf("zero points are stored less one, and some as %v, the largest code: one more overflows, on which readers differ; here it is carried into the next zero point, as GPTQModel adds to whole words", most))
-				return nil
-			}
+	for ; len(raw) >= 4; raw = raw[4:] {
+		word := binary.LittleEndian.Uint32(raw)
+		all := word
+		for k := int64(1); k < q.bits; k++ {
+			all &= word >> k
+		}
+		if all&ones[q.bits] != 0 {
+			t.Warnings = append(t.Warnings, fmt.Sprintf("zero points are stored less one, and some as %d, the largest code: one more overflows, on which readers differ; here it is carried into the next zero point, as GPTQModel adds to whole words", 1<<q.bits-1))
+			return nil
 		}
 	}
 	return nil

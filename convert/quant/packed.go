@@ -40,6 +40,7 @@ type scheme struct {
 	Bits   int64  `json:"num_bits"`
 	Type   string `json:"type"`
 	Group  *int64 `json:"group_size"`
+	Even   *bool  `json:"symmetric"` // nil is true
 	Format string `json:"-"`
 }
 
@@ -134,6 +135,9 @@ func openPacked(d *Declaration, src Source, base string) (*Tensor, error) {
 	}
 	if err := p.zerosOf(src, g, scales); err != nil {
 		return nil, err
+	}
+	if even := fits[0].Even; g.Zeros == "" && even != nil && !*even {
+		return nil, fmt.Errorf("%s says symmetric: false, which expects zero points: tensor %q is missing", d.Where, base+"_zero_point")
 	}
 	t := tensorOf(src, g, base, "compressed-tensors, packed integers")
 	t.Info.Shape, t.Parts = shape, append(t.Parts, base+"_shape")

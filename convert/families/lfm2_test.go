@@ -31,7 +31,7 @@ func TestShortConvOlder(t *testing.T) {
 			o.Set(key, true)
 		}
 		o.Set("block_norm_eps", 1e-5)
-		o.Set("num_heads", 4)
+		o.Set("num_heads", newer.FirstAttn().Heads)
 	})
 	if err != nil {
 		t.Fatal(err)

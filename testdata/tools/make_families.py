@@ -2,7 +2,8 @@
 """Tiny random models of the causal-LM types of transformers, with its answers.
 
     python testdata/tools/make_families.py small [TYPE...]    testdata/families/TYPE (hidden 32, heads of 16 where the type has a key for it)
-    python testdata/tools/make_families.py wide [TYPE...]     the same with hidden 64, for types whose heads have no key of their own
+    python testdata/tools/make_families.py narrow [TYPE...]   the same with 2 heads and 1 of keys, for types whose heads have no key of their own
+    python testdata/tools/make_families.py wide [TYPE...]     with hidden 64 and 4 heads of 16, where a norm goes over all heads of keys
     python testdata/tools/make_families.py small TYPE-FORM    testdata/families/TYPE-FORM: a form of the type that FORMS lists
     python testdata/tools/make_families.py models [TYPE...]   models/TYPE beside this file (hidden 64, 4 heads, 2 key/value heads of 16)
     python testdata/tools/make_families.py golden2 [TYPE...]  golden2/TYPE: other sizes and another seed
@@ -30,7 +31,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 A = dict(H=64, A=4, K=2, D=16, I=96, M=32, V=128, N=2, L=32, W=8, TH=500.0, seed=0)
 B = dict(H=48, A=6, K=3, D=8, I=80, M=24, V=96, N=3, L=24, W=7, TH=900.0, seed=1000)
 
-C = dict(H=32, A=4, K=2, D=16, I=48, M=16, V=64, N=2, L=32, W=8, TH=500.0, seed=0)
+C = dict(H=32, A=4, K=2, D=16, I=24, M=8, V=64, N=2, L=32, W=8, TH=500.0, seed=0)
 
 S, F, LIN = 'sliding_attention', 'full_attention', 'linear_attention'
 
@@ -89,7 +90,7 @@ X.update({
     'afmoe': lambda p: dict(num_hidden_layers=max(p['N'], 3), num_dense_layers=1, global_attn_every_n_layers=2, layer_types=[S, F] + [S] * (p['N'] > 2) + [F] * (p['N'] == 2), num_shared_experts=1, route_scale=1.3, mup_enabled=True),
     'apertus': lambda p: dict(rope_parameters=llama3(p)),
     'arcee': lambda p: {},
-    'aria_text': lambda p: dict(moe_num_experts=4, moe_topk=2, moe_num_shared_experts=2),
+    'aria_text': lambda p: dict(intermediate_size=p['M'], moe_num_experts=4, moe_topk=2, moe_num_shared_experts=2),
     'axk1': lambda p: dict(mla(p), **dsmoe(p), mlp_layer_types=sparse(p)),
     'axk2': lambda p: dict(mla(p), **dsmoe(p, n_group=1, topk_group=1), mlp_layer_types=sparse(p), index_topk=64, index_head_dim=16, index_n_heads=2, gated_norm_rank=8, layer_types=['indexed_attention'] * p['N']),
     'bailing_hybrid': lambda p: dict(mla(p, q_lora_rank=None), num_experts=8, num_experts_per_token=2, num_shared_experts=1, num_expert_group=4, topk_group=2, first_k_dense_replace=1, mlp_layer_types=sparse(p), layer_types=mix(p, LIN, F), linear_head_dim=8, linear_num_heads=4, num_nextn_predict_layers=0, moe_intermediate_size=p['M'], model_max_length=p['L']),
@@ -125,7 +126,7 @@ X.update({
     'gemma2': lambda p: dict(query_pre_attn_scalar=20, layer_types=mix(p, S, F), final_logit_softcapping=12.0, attn_logit_softcapping=6.0),
     'gemma3_text': lambda p: dict(query_pre_attn_scalar=20, layer_types=mix(p, S, F), rope_parameters=dual(p)),
     'gemma3n_text': lambda p: dict(num_hidden_layers=4, layer_types=[S, F, S, F], intermediate_size=[p['I']] * 4, num_kv_shared_layers=2, vocab_size_per_layer_input=p['V'], hidden_size_per_layer_input=8, laurel_rank=8, activation_sparsity_pattern=[0.5, 0.0, 0.0, 0.0], rope_parameters=dual(p), altup_num_inputs=2, head_dim=p['H'] // p['A']),
-    'gemma4_text': lambda p: dict(intermediate_size=48, num_hidden_layers=4, layer_types=[S, F, S, F], num_kv_shared_layers=2, vocab_size_per_layer_input=p['V'], hidden_size_per_layer_input=8, rope_parameters=dual(p, 0.25), global_head_dim=24 if p['D'] == 16 else 16, final_logit_softcapping=12.0, use_double_wide_mlp=True),
+    'gemma4_text': lambda p: dict(intermediate_size=p['I'], num_hidden_layers=4, layer_types=[S, F, S, F], num_kv_shared_layers=2, vocab_size_per_layer_input=p['V'], hidden_size_per_layer_input=8, rope_parameters=dual(p, 0.25), global_head_dim=24 if p['D'] == 16 else 16, final_logit_softcapping=12.0, use_double_wide_mlp=True),
     'gemma4_unified_text': lambda p: dict(num_hidden_layers=2, layer_types=[S, F], rope_parameters=dual(p, 0.25), global_head_dim=24, final_logit_softcapping=12.0, num_global_key_value_heads=1, attention_k_eq_v=True),
     'glm': lambda p: dict(rope_parameters=rp(p, partial_rotary_factor=0.5)),
     'glm4': lambda p: dict(rope_parameters=rp(p, partial_rotary_factor=0.5)),
@@ -135,7 +136,7 @@ X.update({
     'gpt_neox': lambda p: dict(rope_parameters=rp(p, partial_rotary_factor=0.25)),
     'gpt_neox_japanese': lambda p: dict(intermediate_multiple_size=2),
     'gpt_oss': lambda p: dict(swiglu_limit=1.5, num_local_experts=4, num_experts_per_tok=2, intermediate_size=p['M'], layer_types=mix(p, S, F), rope_parameters=yarn(p, truncate=False)),
-    'gptj': lambda p: dict(n_positions=48, n_inner=p['I'] if p['I'] < 48 else None, n_embd=p['H'], n_layer=p['N'], n_head=p['A'], rotary_dim=8 if p['H'] == 64 else 4),
+    'gptj': lambda p: dict(n_positions=48, n_inner=p['I'] if p['I'] < 48 else None, n_embd=p['H'], n_layer=p['N'], n_head=p['A'], rotary_dim=8 if p['H'] == p['A'] * 16 else 4),
     'granite': lambda p: dict(embedding_multiplier=3.0, logits_scaling=2.0, residual_multiplier=0.6, attention_multiplier=0.2),
     'granite_swa': lambda p: dict(embedding_multiplier=3.0, logits_scaling=2.0, residual_multiplier=0.6, attention_multiplier=0.2, layer_types=mix(p, F, S), layer_rope_theta=[p['TH'] * (1 + 3 * (i % 2)) for i in range(p['N'])]),
     'granitemoe': lambda p: dict(embedding_multiplier=3.0, logits_scaling=2.0, residual_multiplier=0.6, attention_multiplier=0.2, intermediate_size=p['M']),
@@ -160,7 +161,7 @@ X.update({
     'lfm2': lambda p: dict(layer_types=mix(p, 'conv', F), block_auto_adjust_ff_dim=False, full_attn_idxs=[p['N'] - 1] if p['N'] == 2 else [2], conv_L_cache=3),
     'lfm2_moe': lambda p: dict(layer_types=mix(p, 'conv', F), num_dense_layers=1, num_experts=4, use_expert_bias=True),
     'lfm3': lambda p: dict(layer_types=['conv', F, S], num_hidden_layers=3, rope_parameters=dual(p)),
-    'llama4_text': lambda p: dict(num_hidden_layers=4, intermediate_size=24, intermediate_size_mlp=56, num_local_experts=4, num_experts_per_tok=1, interleave_moe_layer_step=2, moe_layers=[1, 3], no_rope_layers=[1, 0, 1, 1], no_rope_layer_interval=2, attention_chunk_size=16, layer_types=['chunked_attention', F, 'chunked_attention', 'chunked_attention'], floor_scale=8, attn_scale=0.1),
+    'llama4_text': lambda p: dict(num_hidden_layers=4, intermediate_size=p['I'] // 2, intermediate_size_mlp=56, num_local_experts=4, num_experts_per_tok=1, interleave_moe_layer_step=2, moe_layers=[1, 3], no_rope_layers=[1, 0, 1, 1], no_rope_layer_interval=2, attention_chunk_size=16, layer_types=['chunked_attention', F, 'chunked_attention', 'chunked_attention'], floor_scale=8, attn_scale=0.1),
     'longcat_flash': lambda p: dict(mla(p), num_layers=2, ffn_hidden_size=p['I'], n_routed_experts=4, zero_expert_num=2, moe_topk=2, expert_ffn_hidden_size=p['M'], routed_scaling_factor=1.5),
     'mellum': lambda p: dict(num_local_experts=4, layer_types=mix(p, S, F), mlp_layer_types=['sparse'] * p['N'], rope_parameters=dual(p)),
     'mimo_v2_flash': lambda p: dict(n_routed_experts=8, n_group=4, topk_group=2, head_dim=16, v_head_dim=12, layer_types=mix(p, F, S), mlp_layer_types=sparse(p), rope_parameters={F: dict(rope_type='default', rope_theta=p['TH'] * 10, partial_rotary_factor=0.5), S: dict(rope_type='default', rope_theta=100.0, partial_rotary_factor=0.5)}),
@@ -360,14 +361,14 @@ GOLDEN2 = '''gemma2 gemma3_text qwen3_moe mixtral gpt_oss deepseek_v3 glm4 glm4_
 
 
 def main(what, *types):
-    p, every, folder = dict(models=(A, list(X), 'models'), small=(C, list(X), '../families'), wide=(dict(C, H=64, I=24, M=8), list(X), '../families'), golden=(A, GOLDEN, 'golden'), golden2=(B, GOLDEN2, 'golden2'))[what]
+    p, every, folder = dict(models=(A, list(X), 'models'), small=(C, list(X), '../families'), narrow=(dict(C, A=2, K=1), list(X), '../families'), wide=(dict(C, H=64), list(X), '../families'), golden=(A, GOLDEN, 'golden'), golden2=(B, GOLDEN2, 'golden2'))[what]
     log = {}
     path = f'{HERE}/{folder}.json' if folder != '../families' else os.devnull
     if os.path.isfile(path):
         log = json.load(open(path))
     for t in types or every:
         try:
-            log[t] = make(t, p, f'{HERE}/{folder}/{t}')
+            log[t] = make(t, p, f'{os.environ.get("OUT", f"{HERE}/{folder}")}/{t}')
             r = log[t]
             e = r['f32err']
             print(f"{t:22} ok {r['bytes']//1000:5} KB  f32err {e if e is None else format(e,'.1e')}  reload {r['reload']:.1e}  hidden {r['hidden']} seed {r['seed']} scale {r['scale']:.1f}", flush=True)

@@ -8,6 +8,7 @@ import (
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/loaders"
+	"github.com/pecvt/pecvt/convert/quant"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
@@ -21,22 +22,24 @@ type Inspection struct {
 	Family string `json:"family"`
 	// InsideOf is the model_type of the model of vision that the model is the language
 	// model of; empty where it stands alone.
-	InsideOf      string   `json:"inside_of,omitempty"`
-	DType         string   `json:"dtype"`
-	Layers        int      `json:"layers"`
-	Hidden        int      `json:"hidden"`
-	Heads         int      `json:"heads"`
-	KVHeads       int      `json:"kv_heads"`
-	HeadDim       int      `json:"head_dim"`
-	Intermediate  int64    `json:"intermediate"`
-	Vocab         int      `json:"vocab"`
-	Tied          bool     `json:"tied_embeddings"`
-	Window        int      `json:"sliding_window"`
-	Parameters    int64    `json:"parameters"`
-	Bytes         int64    `json:"bytes"`
-	Files         []string `json:"files"`
-	MaxPositions  int      `json:"max_positions"`
-	TrainedLength int      `json:"trained_length"`
+	InsideOf string `json:"inside_of,omitempty"`
+	DType    string `json:"dtype"`
+	// Quantised counts the weights that are stored quantised, by format.
+	Quantised     []quant.Count `json:"quantised,omitempty"`
+	Layers        int           `json:"layers"`
+	Hidden        int           `json:"hidden"`
+	Heads         int           `json:"heads"`
+	KVHeads       int           `json:"kv_heads"`
+	HeadDim       int           `json:"head_dim"`
+	Intermediate  int64         `json:"intermediate"`
+	Vocab         int           `json:"vocab"`
+	Tied          bool          `json:"tied_embeddings"`
+	Window        int           `json:"sliding_window"`
+	Parameters    int64         `json:"parameters"`
+	Bytes         int64         `json:"bytes"`
+	Files         []string      `json:"files"`
+	MaxPositions  int           `json:"max_positions"`
+	TrainedLength int           `json:"trained_length"`
 	// TrainedLengthFrom is the key of config.json that TrainedLength is from.
 	TrainedLengthFrom string `json:"trained_length_from"`
 	// Encoding names the positional encoding from what the layers do.
@@ -114,8 +117,12 @@ func InspectStore(name string, src store.Store, ignoreKeys ...string) (*Inspecti
 		if err != nil {
 			return nil, store.Errorf(src, name, "%w", err)
 		}
-		in.Bytes += info.Bytes()
 		in.Parameters += n
+	}
+	stored := store.Stored(src)
+	for _, name := range stored.Names() {
+		info, _ := stored.Lookup(name)
+		in.Bytes += info.Bytes()
 	}
 	return in, nil
 }
@@ -143,6 +150,9 @@ func inspection(m *family.Model, name string) *Inspection {
 		in.Readers = loaders.Judge(loaders.Own, m.Family)
 	} else {
 		in.Readers = standing(m)
+	}
+	if m.Quantised != nil {
+		in.Quantised = m.Quantised.Counts()
 	}
 	if m.Wrapper != nil { // the table knows nothing of it
 		in.InsideOf, in.Readers = m.Wrapper.ModelType, nil

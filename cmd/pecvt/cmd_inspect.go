@@ -46,6 +46,9 @@ func writeInspection(w io.Writer, in *convert.Inspection) error {
 		fmt.Fprintf(w, "inside of  %s: all of this is of its language model\n", in.InsideOf)
 	}
 	fmt.Fprintf(w, "size       %s parameters, %s in %d file(s)", count(in.Parameters), bytesText(in.Bytes), len(in.Files))
+	for _, q := range in.Quantised {
+		fmt.Fprintf(w, ", %d weights quantised (%s)", q.Weights, q.Format)
+	}
 	if in.Tied {
 		fmt.Fprint(w, ", tied embeddings")
 	}

@@ -16,6 +16,8 @@ type Declaration struct {
 	Method string
 	// Dict is the dictionary.
 	Dict map[string]json.RawMessage
+
+	block func() ([2]int64, error) // what Block gives
 }
 
 // Declared reads the declaration beside a checkpoint's tensors; nil where there is
@@ -75,6 +77,15 @@ func (d *Declaration) Has(key string) bool {
 // Block gives the rows and columns of a block of scales, 0 where none is declared:
 // weight_block_size, or block_structure of the first group that has one.
 func (d *Declaration) Block() (rows, columns int64, err error) {
+	if d.block == nil { // it is asked for every weight
+		rows, columns, err := d.declaredBlock()
+		d.block = func() ([2]int64, error) { return [2]int64{rows, columns}, err }
+	}
+	size, err := d.block()
+	return size[0], size[1], err
+}
+
+func (d *Declaration) declaredBlock() (rows, columns int64, err error) {
 	raw := d.Dict["weight_block_size"]
 	var groups map[string]struct {
 		Weights struct {

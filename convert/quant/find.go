@@ -21,8 +21,9 @@ type Storage struct {
 }
 
 // Find describes the quantised weights of a checkpoint with tensors of these names;
-// nil where none is declared, or none is stored in a format that is read. A weight
-// of a declared format whose tensors do not fit is an error.
+// nil where none is declared, or none is stored in a format that is read and no scales
+// of caches either. A weight of a declared format whose tensors do not fit is an
+// error.
 func Find(d *Declaration, src Source, names []string) (*Storage, error) {
 	if d == nil {
 		return nil, nil
@@ -31,6 +32,9 @@ func Find(d *Declaration, src Source, names []string) (*Storage, error) {
 		return nil, err
 	}
 	s := &Storage{Declaration: d, Tensors: map[string]*Tensor{}, Hidden: map[string]bool{}}
+	if err := d.turned(names); err != nil {
+		return nil, err
+	}
 	for _, f := range formats {
 		if !slices.Contains(f.Methods, d.Method) {
 			continue
@@ -62,16 +66,20 @@ func Find(d *Declaration, src Source, names []string) (*Storage, error) {
 			}
 		}
 	}
-	if len(s.Tensors) == 0 {
-		return nil, nil
-	}
 	for name := range s.Tensors {
 		delete(s.Hidden, name)
 	}
-	if err := s.unscaled(src, names); err != nil {
-		return nil, err
-	}
 	s.aside(names)
+	switch {
+	case len(s.Hidden) == 0 && len(s.Tensors) == 0:
+		return nil, nil
+	case len(s.Tensors) > 0:
+		if err := s.unscaled(src, names); err != nil {
+			return nil, err
+		}
+		s.readers()
+		s.listed()
+	}
 	return s, nil
 }
 
@@ -90,31 +98,4 @@ func (s *Storage) unscaled(src Source, names []string) error {
 		}
 	}
 	return nil
-}
-
-// asides are tensors beside quantised weights that do not make numbers of them.
-var asides = []struct{ suffix, of string }{
-	{".input_scale", "activations"}, {".activation_scale", "activations"}, {"_activation_scale", "activations"}, {".input_zero_point", "activations"}, {".input_global_scale", "activations"},
-	{".k_scale", "caches"}, {".v_scale", "caches"}, {".k_zero_point", "caches"}, {".v_zero_point", "caches"},
-	{"k_proj.output_scale", "caches"}, {"v_proj.output_scale", "caches"}, {".q_scale", "caches"},
-	{".weight_shape", ""},
-}
-
-// aside hides what serves activations and caches, with a warning.
-func (s *Storage) aside(names []string) {
-	counts := map[string]int{}
-	for _, name := range names {
-		for _, a := range asides {
-			if strings.HasSuffix(name, a.suffix) && s.Tensors[name] == nil && !s.Hidden[name] {
-				s.Hidden[name] = true
-				counts[a.of]++
-			}
-		}
-	}
-	if n := counts["activations"]; n > 0 {
-		s.warn("%d stored scales of activations are passed over: programs that compute in the stored format round what enters its linears too, with scales fixed beforehand; here the weights are what is stored, and activations are floats", n)
-	}
-	if n := counts["caches"]; n > 0 {
-		s.warn("%d stored scales of the cache are passed over: programs that read them round keys and values; here the cache holds floats", n)
-	}
 }

@@ -100,6 +100,8 @@ func Bases() []Base {
 		{Name: "phimoe", Model: "families/phimoe", To: "rope"},
 		{Name: "cohere2-moe", Model: "families/cohere2_moe", To: "rope"},
 		{Name: "kolibri1", Model: "families/kolibri1", To: "rope"},
+		{Name: "fp8", Model: "quantised/deepseek_v3-fp8", To: "hope"},
+		{Name: "int8", Model: "quantised/seed_oss-int8", To: "rope"},
 		{Name: "bloom", Model: "golden/bloom", To: "alibi"},
 		{Name: "bloom-mask", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask},
 		{Name: "bloom-mask-portable", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask, Portable: true},

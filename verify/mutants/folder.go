@@ -86,10 +86,11 @@ func locate(dir, name string) (store.Info, store.Place) {
 	s, err := store.Open(dir)
 	check(err)
 	defer s.Close()
-	info, ok := s.Lookup(name)
-	at, placed := s.Place(name)
+	stored := store.Stored(s)
+	info, ok := stored.Lookup(name)
+	at, placed := stored.Place(name)
 	if !ok || !placed {
-		fail("no tensor %q among %v", name, s.Names())
+		fail("no tensor %q among %v", name, stored.Names())
 	}
 	return info, at
 }

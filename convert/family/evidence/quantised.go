@@ -135,6 +135,9 @@ func (f format) refuse(s store.Store, c *config.Config, name string, info store.
 		text += "; " + strings.Join(declared, ", ") + " says so too"
 	}
 	advice := "use the unquantised checkpoint that it was made from"
+	if Declared(s.FS(), c) == nil {
+		advice = "config.json has no quantization_config, which says what the numbers are: take that of the original, if the format is one that is read; or " + advice
+	}
 	if f.plain != "" {
 		advice += ", or make plain weights of it first (" + f.plain + ")"
 	}

@@ -10,6 +10,9 @@ import (
 
 // block emits one layer over x (batch*sequence, hidden).
 func (e *emitter) block(i int, b *family.Block, x *graph.Value) *graph.Value {
+	if b.Residual != nil {
+		return e.normedBlock(i, b, x)
+	}
 	at := func(place string) string { return names.Layer(i, place) }
 	h := e.joined(at(names.AttnResidual), x, b.ResidualScale, at(family.AtAttnOut), b.AttnOutNorm, func(onto *graph.Value) *graph.Value {
 		in := e.norm(at(family.AtAttnNorm), x, b.AttnNorm)
@@ -42,6 +45,19 @@ func (e *emitter) block(i int, b *family.Block, x *graph.Value) *graph.Value {
 	return y
 }
 
+// normedBlock is block where the norms replace the stream.
+func (e *emitter) normedBlock(i int, b *family.Block, x *graph.Value) *graph.Value {
+	at := func(place string) string { return names.Layer(i, place) }
+	sum := func(place string, keep, add float64, kept, added *graph.Value) *graph.Value {
+		kept, added = e.scaled(at(place)+"/kept/Mul", kept, keep), e.scaled(at(place)+"/scaled/Mul", added, add)
+		return e.g.Op("Add", names.Node(at(place), "Add"), []*graph.Value{kept, added})
+	}
+	a := e.norm(at(family.AtAttnNorm), x, b.AttnNorm)
+	h := sum(names.AttnResidual, b.Residual.AttnKeep, b.Residual.AttnAdd, a, e.mixers(i, b, a, nil))
+	m := e.norm(at(family.AtMLPNorm), h, b.MLPNorm)
+	return sum(names.Output, b.Residual.MLPKeep, b.Residual.MLPAdd, m, e.feedForward(at, b, m, nil))
+}
+
 // mixers emits residual + what the layer's mixer, or two side by side, make of x.
 func (e *emitter) mixers(i int, b *family.Block, x, residual *graph.Value) *graph.Value {
 	second, ok := b.Second.(*family.Mamba)
@@ -64,6 +80,8 @@ func (e *emitter) mixer(i int, b family.Branch, x, residual *graph.Value) *graph
 		return e.shortConv(i, m, x, residual)
 	case *family.Mamba:
 		return e.mamba(i, m, x, residual)
+	case *family.Lightning:
+		return e.lightning(i, m, x, residual)
 	case *family.DeltaNet:
 		return e.deltaNet(i, m, x, residual)
 	}

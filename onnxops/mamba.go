@@ -35,7 +35,7 @@ func (e *emitter) mamba(i int, m *family.Mamba, x, residual *graph.Value) *graph
 	given := op("/given", "Mul", xh, op("/dt", "Unsqueeze", dt, e.ints("axis3", 3)))
 	given = op("/given", "Reshape", given, e.shape(names.FlatShape(inner), int64(inner)))
 	all := g.Op("Concat", names.Node(at(family.AtMamba)+"/all", "Concat"), []*graph.Value{given, xbc[1], decay}, graph.IntAttr("axis", 2))
-	y := e.selective(i, m, all)
+	y := e.selective(i, family.AtMamba, m, all)
 	y = op("/y", "Reshape", y, heads)
 	skip := op("/skip", "Mul", xh, op("/skip", "Unsqueeze", e.weights.float32(m.D), e.ints("axis1", 1)))
 	y = g.Op("Add", names.Node(at(names.MambaMixed), "Add"), []*graph.Value{y, skip})

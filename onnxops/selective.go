@@ -50,11 +50,11 @@ func (e *emitter) chunked() chunking {
 	return c
 }
 
-// selective emits the recurrence of a Mamba 2 layer, (batch, sequence, inner), over
+// selective emits the recurrence of a Mamba 2 layer at a place, (batch, sequence, inner), over
 // all, whose rows are Δx, B, C and the logarithms of decays. Tokens that fill the
 // last chunk are zeros: they give nothing and keep the state as it is.
-func (e *emitter) selective(i int, m *family.Mamba, all *graph.Value) *graph.Value {
-	g, c, path := e.g, e.chunked(), names.Layer(i, family.AtMamba)
+func (e *emitter) selective(i int, place string, m *family.Mamba, all *graph.Value) *graph.Value {
+	g, c, path := e.g, e.chunked(), names.Layer(i, place)
 	inner := m.Inner()
 	width := inner + 2*m.Shared() + m.Heads
 	batch := e.once("/batch", func() *graph.Value {

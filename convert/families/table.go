@@ -54,6 +54,7 @@ var table = []family.Spec{
 	laraMini,
 	olmoHybrid,
 	bailingHybrid,
+	miniMax,
 	youtu,
 	deepseekV3,
 	kimiK2,

@@ -42,6 +42,9 @@ func build(r *Reader, spec Spec) *Model {
 	b.shortConvs()
 	b.mambas()
 	b.deltaNets()
+	if spec.Lightning != nil {
+		b.bolts = spec.Lightning(r, s.layers)
+	}
 	if r.Err != nil {
 		return nil
 	}
@@ -138,6 +141,7 @@ type builder struct {
 	delta  deltaSizes
 	dense  []bool // layers without a mixture of experts
 	chosen []bool // layers that see the keys of the one before them
+	bolts  []bool // layers with lightning attention in the place of attention
 	mamba  []bool // layers with a Mamba 2 layer in the place of attention
 	// mambaSizes are those of each of them.
 	mambaSizes Mamba

@@ -56,6 +56,8 @@ const (
 	SideMixers        Feature = "two mixers side by side"
 	ScaledMLP         Feature = "an MLP with factors"
 	DeltaNets         Feature = "gated delta nets in the place of attention"
+	LightningMixers   Feature = "lightning attention in the place of attention"
+	NormedStream      Feature = "a stream that the norms replace"
 	KimiDelta         Feature = "Kimi delta attention"
 	MixedExperts      Feature = "mixtures of experts"
 	LearnedActivation Feature = "an activation with numbers of its own in the weights"
@@ -130,6 +132,8 @@ func Settled() []Feature {
 		ScaledMLP,
 		DeltaNets,
 		KimiDelta,
+		LightningMixers,
+		NormedStream,
 		MixedExperts,
 		LearnedActivation,
 		NormBeforeDown,

@@ -168,7 +168,7 @@ func checkSynonyms(r *Reader, spec Spec, m *Model) {
 		for _, key := range s.Keys {
 			raw := r.C.Raw(key)
 			switch {
-			case key == used || raw == nil || string(raw) == "null" || spec.inRope(r.C, s):
+			case key == used || slices.Contains(spec.Reads, key) || raw == nil || string(raw) == "null" || spec.inRope(r.C, s):
 			case used == "" && slices.Contains(spec.required(), reads[0]):
 				r.Fail(fmt.Errorf("key %q is missing: loaders of family %s read %s from it, and not from %q, which is there; rename that", reads[0], spec.Name, s.Number, key))
 			case used == "":

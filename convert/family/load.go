@@ -40,6 +40,7 @@ func (t Table) Load(s store.Store, ignore []string) (*Model, error) {
 		return nil, err
 	}
 	m.deltaPieces(s)
+	m.warnOfDecays(s)
 	if err := m.claim(s); err != nil {
 		return nil, err
 	}

@@ -107,6 +107,9 @@ type Block struct {
 	Side *SideExperts
 	// ResidualScale multiplies what a branch adds to the stream; 0 is none.
 	ResidualScale float64
+	// Residual, where not nil, is how branches join in its place: norms replace the
+	// stream.
+	Residual *Residual
 	// PerLayer adds what the layer makes of an embedding of its own; nil is none.
 	PerLayer *PerLayer
 	// Scalar, (1), multiplies the stream at the layer's end; nil is none.

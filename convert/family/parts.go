@@ -21,6 +21,7 @@ const (
 	KindShortConv Kind = "gated short convolution" // a *ShortConv: how its parts are joined
 	KindConv      Kind = "convolution"             // a *Conv
 	KindMamba     Kind = "Mamba 2 layer"           // a *Mamba: its decay, its skip and how its parts are joined
+	KindLightning Kind = "lightning attention"     // a *Lightning: its recurrence, beside the parts in it
 	KindDeltaNet  Kind = "gated delta net"         // a *DeltaNet: its recurrence, beside the parts in it
 	KindExperts   Kind = "experts"                 // an *Experts: how they are chosen
 	KindValues    Kind = "values"                  // a *Weight whose elements went into other parts when the model was loaded
@@ -206,6 +207,11 @@ func (l *partList) block(m *Model, i int) {
 		layer.Weights, layer.Features = []Role{{"scalar", b.Scalar}}, append(layer.Features, ScaledLayers)
 	}
 	layer.number("residual scale", &b.ResidualScale, ScaledBranches)
+	if r := b.Residual; r != nil {
+		layer.Features = append(layer.Features, NormedStream)
+		layer.Numbers = append(layer.Numbers, Number{Name: "attention's share of the stream", One: &r.AttnKeep}, Number{Name: "attention's scale", One: &r.AttnAdd},
+			Number{Name: "the MLP's share of the stream", One: &r.MLPKeep}, Number{Name: "the MLP's scale", One: &r.MLPAdd})
+	}
 	if b.Second != nil {
 		layer.Features = append(layer.Features, SideMixers)
 		layer.number("mixer's scale", &b.MixerScale, SideMixers)
@@ -259,6 +265,7 @@ func (m *Model) Clone() *Model {
 		b := &c.Blocks[i]
 		b.Mixer, b.FeedForward, b.PerLayer = b.Mixer.Copy(), b.FeedForward.Copy(), b.PerLayer.copied()
 		b.Side = b.Side.copied()
+		b.Residual = b.Residual.copied()
 		if b.Second != nil {
 			b.Second = b.Second.Copy()
 		}

@@ -183,6 +183,11 @@ var slots = []slot{
 	{place: AtDeltaZ, kind: KindLinear, text: "the delta net's gate", names: func(n *Names) *string { return &n.DeltaZ }},
 	{place: AtDeltaNorm, kind: KindNorm, text: "the delta net's norm of heads", names: func(n *Names) *string { return &n.DeltaNorm }},
 	{place: AtDeltaOut, kind: KindLinear, text: "the delta net's output projection", names: func(n *Names) *string { return &n.DeltaOut }, feature: DeltaNets},
+	{place: AtLightning, kind: KindLightning, text: "lightning attention", feature: LightningMixers},
+	{place: AtLightningIn, kind: KindLinear, text: "lightning attention's input projection", names: func(n *Names) *string { return &n.LightningIn }, feature: LightningMixers},
+	{place: AtLightningNorm, kind: KindNorm, text: "lightning attention's norm", names: func(n *Names) *string { return &n.LightningNorm }, feature: LightningMixers},
+	{place: AtLightningGate, kind: KindLinear, text: "lightning attention's gate", names: func(n *Names) *string { return &n.LightningGate }, feature: LightningMixers},
+	{place: AtLightningOut, kind: KindLinear, text: "lightning attention's output projection", names: func(n *Names) *string { return &n.LightningOut }, feature: LightningMixers},
 	{place: AtAttnOut, kind: KindNorm, text: "the norm after attention", names: func(n *Names) *string { return &n.AttnOutNorm }, feature: BranchOutputNorms},
 	{place: AtMLPNorm, kind: KindNorm, text: "the norm before the MLP", names: func(n *Names) *string { return &n.MLPNorm }},
 	{place: AtMLP, kind: KindMLP, text: "the MLP"},
@@ -245,6 +250,7 @@ func (n *Names) each(f func(template *string)) {
 	f(&n.RouterNorm)
 	f(&n.ExpertScales)
 	f(&n.Sinks)
+	f(&n.LightningSlopes)
 	f(&n.Scalar)
 	f(&n.OutGateBias)
 	f(&n.XIELU)

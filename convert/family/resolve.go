@@ -62,6 +62,11 @@ func (m *Model) resolve(has func(tensor string) bool, spelled []Rename) {
 			x.Router.Correction = nil
 		}
 	}
+	for i := range m.Blocks {
+		if l, ok := m.Blocks[i].Mixer.(*Lightning); ok && !has(find(l.Stored.Tensor)) {
+			l.Stored = nil // what stock loaders make of the configuration
+		}
+	}
 	for _, p := range m.Parts() {
 		for _, w := range p.Weights {
 			if stored := find(w.Tensor); stored != w.Tensor {

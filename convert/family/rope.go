@@ -119,6 +119,9 @@ type RopeDefaults struct {
 	// InnerPartial: loaders pass over partial_rotary_factor at the top level, and take
 	// Partial where the rope dictionary does not say it.
 	InnerPartial bool
+	// Whole: with the type "default" loaders turn all of a head, whatever
+	// partial_rotary_factor says.
+	Whole bool
 	// ThetaKey and PartialKey are the family's own top-level spellings.
 	ThetaKey, PartialKey string
 	// TrainedLength is original_max_position_embeddings for the types that
@@ -216,6 +219,10 @@ func (m *Model) readRopeDict(key string, dict *Object, headDim int, def RopeDefa
 	}
 	if share < 0 {
 		return none, at(fmt.Errorf("partial_rotary_factor %v: expected a number from 0 to 1", share))
+	}
+	if def.Whole && p.Type == "default" && share != 1 && share != 0 {
+		m.Warn("partial_rotary_factor is %v, and loaders of this family turn all of a head where the rope type is \"default\", as does pecvt; code that came with the first checkpoints turns the share: remove the key if the model was made with the former", share)
+		share = 1
 	}
 	p.SetShare(share)
 	for _, outer := range []struct {

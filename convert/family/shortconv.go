@@ -76,6 +76,9 @@ func (b *builder) mixer(pos Position, window int) Branch {
 	if b.deltas != nil && b.deltas[b.layer] {
 		return b.deltaNet()
 	}
+	if b.bolts != nil && b.bolts[b.layer] {
+		return b.lightning()
+	}
 	return b.attention(pos, window)
 }
 

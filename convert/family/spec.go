@@ -94,6 +94,9 @@ type Spec struct {
 	Conv ConvRule
 	// Mamba says which layers have a Mamba 2 layer; nil is none.
 	Mamba *MambaRule
+	// Lightning says which layers have lightning attention in the place of attention;
+	// nil is none.
+	Lightning func(r *Reader, layers int) []bool
 	// Delta says which layers have a gated delta net in the place of attention;
 	// the zero value is none.
 	Delta DeltaRule
@@ -186,6 +189,8 @@ type Names struct {
 	// Sinks, OutGateBias and Scalar, which multiplies a layer's output, are whole
 	// tensor names.
 	Sinks, OutGateBias, Scalar string
+	// LightningSlopes is a whole tensor name.
+	LightningIn, LightningNorm, LightningGate, LightningOut, LightningSlopes string
 	// Of gated delta nets: DeltaIn holds queries, keys and values, DeltaConv the
 	// taps of all three unless DeltaConvK and DeltaConvV hold some. DeltaQKVZ holds
 	// for each key head its query, key, values and gates, and DeltaBA then its rates

@@ -5,27 +5,29 @@ import "github.com/pecvt/pecvt/convert/family"
 // Places in a layer that are no parts: where branches join the stream, and
 // values within attention and the MLP.
 const (
-	AttnResidual = "attn_residual" // the stream after attention; not in a parallel block
-	Output       = "output"        // the stream after the layer
-	MLPResidual  = "mlp_residual"  // the stream after the MLP, where the layer adds more
-	ByLayer      = "by_layer/"     // outside of the layers: their own embeddings
-	PerLayerAct  = "per_layer/act" // the gate of the layer's own embedding
-	PerLayer     = "per_layer"     // that times the embedding
-	Unscaled     = "unscaled"      // the same before the layer's own number multiplies it
-	Context      = "attn/context"  // softmax(scores) v
-	Gated        = "attn/gated"    // the heads' output times its gate
-	KJoined      = "attn/k_joined" // keys of a shared slice and of a latent
-	Phase        = "attn/phase"    // Φ, where the phase is contextual
-	Act          = "mlp/act"       // what enters the down projection
-	ConvGated    = "conv/gated"    // what a short convolution reads
-	ConvMixed    = "conv/mixed"    // its output times its gate
-	MambaGated   = "mamba/gated"   // what leaves a Mamba 2 layer's norm and gate
-	MambaMixed   = "mamba/mixed"   // the outputs of its recurrence
-	DeltaMixed   = "delta/mixed"   // what the recurrence of a delta net reads
-	DeltaUnit    = "delta/unit"    // its queries and keys, of length 1
-	DeltaContext = "delta/context" // what it makes
-	DeltaGated   = "delta/gated"   // that, normalised and times its gate
-	Chosen       = "mlp/experts"   // the sum of the experts that were chosen
+	AttnResidual   = "attn_residual"   // the stream after attention; not in a parallel block
+	Output         = "output"          // the stream after the layer
+	MLPResidual    = "mlp_residual"    // the stream after the MLP, where the layer adds more
+	ByLayer        = "by_layer/"       // outside of the layers: their own embeddings
+	PerLayerAct    = "per_layer/act"   // the gate of the layer's own embedding
+	PerLayer       = "per_layer"       // that times the embedding
+	Unscaled       = "unscaled"        // the same before the layer's own number multiplies it
+	Context        = "attn/context"    // softmax(scores) v
+	Gated          = "attn/gated"      // the heads' output times its gate
+	KJoined        = "attn/k_joined"   // keys of a shared slice and of a latent
+	Phase          = "attn/phase"      // Φ, where the phase is contextual
+	Act            = "mlp/act"         // what enters the down projection
+	ConvGated      = "conv/gated"      // what a short convolution reads
+	ConvMixed      = "conv/mixed"      // its output times its gate
+	MambaGated     = "mamba/gated"     // what leaves a Mamba 2 layer's norm and gate
+	MambaMixed     = "mamba/mixed"     // the outputs of its recurrence
+	DeltaMixed     = "delta/mixed"     // what the recurrence of a delta net reads
+	DeltaUnit      = "delta/unit"      // its queries and keys, of length 1
+	DeltaContext   = "delta/context"   // what it makes
+	DeltaGated     = "delta/gated"     // that, normalised and times its gate
+	LightningMixed = "lightning/mixed" // what the recurrence of lightning attention makes
+	LightningGated = "lightning/gated" // that, normalised and times its gate
+	Chosen         = "mlp/experts"     // the sum of the experts that were chosen
 
 	KVScaled  = "attn/kv_latent_scaled" // the latent of keys and values times its factor
 	KVJoined  = "attn/kv"               // that beside the slice that all keys share, as it is cached
@@ -160,6 +162,8 @@ func Sum(layer int, b *family.Block, afterMLP bool) string {
 		closing, sum = &m.Out, family.AtMambaOut
 	case *family.DeltaNet:
 		closing, sum = &m.Out, family.AtDeltaOut
+	case *family.Lightning:
+		closing, sum = &m.Out, family.AtLightningOut
 	}
 	if afterMLP {
 		last, out, sum, closing = AfterMLP(b), b.MLPOutNorm, family.AtDown, nil
@@ -171,7 +175,7 @@ func Sum(layer int, b *family.Block, afterMLP bool) string {
 		}
 	}
 	switch {
-	case out != nil, b.ResidualScale != 0, !afterMLP && b.Second != nil:
+	case out != nil, b.ResidualScale != 0, b.Residual != nil, !afterMLP && b.Second != nil:
 		return Node(Layer(layer, last), "Add")
 	case closing == nil:
 		return ""

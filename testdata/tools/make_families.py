@@ -233,6 +233,8 @@ FORMS = {
     'laguna-heads': ('laguna', dict(num_attention_heads_per_layer=[4, 2], gating='per-element', moe_routed_scaling_factor=1.7, attention_bias=True)),
     # neither norms after the branches nor gates; biases; what turns where nothing is declared
     'lfm3-bare': ('lfm3', dict(use_sandwich_norm=False, use_attention_gate=False, attention_bias=True, conv_bias=True, rope_parameters=None)),
+    # no window, as published ones
+    'minimax-whole': ('minimax', dict(sliding_window=None, rope_parameters=dict(rope_type='default', rope_theta=500.0))),
     'cohere-qknorm': ('cohere', dict(use_qk_norm=True)),
     'phi-qknorm': ('phi', dict(qk_layernorm=True)),
     'stablelm-qknorm': ('stablelm', dict(qk_layernorm=True)),

@@ -153,6 +153,10 @@ func (e *expecter) ofBlock(n *onnxpb.NodeProto, place string, layer int) *counte
 		return plain(tap(names.ConvMixed), func(f []float64) *wanted { return e.rows(f, e.b, e.n, len(f)/(e.b*e.n)) })
 	case place == names.Node(family.AtMambaIn, "Gemm"), place == names.Node(family.AtMambaOut, "Gemm"):
 		return plain(tap(strings.TrimSuffix(place, "/Gemm")), e.flat)
+	case place == names.Node(family.AtLightningIn, "Gemm"), place == names.Node(family.AtLightningGate, "Gemm"), place == names.Node(family.AtLightningOut, "Gemm"):
+		return plain(tap(strings.TrimSuffix(place, "/Gemm")), e.flat)
+	case place == names.Node(names.LightningMixed, "Reshape"), place == names.Node(names.LightningGated, "Mul"):
+		return plain(tap(place[:strings.LastIndex(place, "/")]), e.flat)
 	case place == names.Node(family.AtMamba+"/rows", "Reshape"):
 		return plain(tap(names.MambaMixed), e.flat)
 	case b.MLP() == nil:

@@ -69,6 +69,8 @@ func Bases() []Base {
 		{Name: "qwen3-next", Model: "families/qwen3_next", To: "hope"},
 		{Name: "bailing", Model: "families/bailing_hybrid", To: "hope"},
 		{Name: "olmo-hybrid", Model: "families/olmo_hybrid", To: "rope"},
+		{Name: "minimax-whole", Model: "families/minimax-whole", To: "rope"},
+		{Name: "minimax", Model: "families/minimax", To: "hope"},
 		{Name: "mimo", Model: "families/mimo_v2_flash", To: "hope"},
 		{Name: "gpt-oss", Model: "families/gpt_oss", To: "hope"},
 		{Name: "gemma4", Model: "families/gemma4_text", To: "hope"},

@@ -65,6 +65,32 @@ func deltaMutants() []Mutant {
 		inGraph("delta-gate-silu", "bailing", "the gate of Kimi delta attention is silu instead of the sigmoid", func(g *Graph) {
 			g.feed("/layers.0/delta/gated/Mul", 1, "Mul", []string{"/layers.0/delta/z_proj/Gemm_output_0"})
 		}),
+		inGraph("lightning-grows", "minimax", "states of lightning attention grow: decays have the other sign", func(g *Graph) {
+			g.bypass("/layers.0/lightning/decay/Neg")
+		}),
+		inGraph("lightning-slopes-reversed", "minimax", "heads have each other's decays, last to first", func(g *Graph) {
+			g.feed("/layers.0/lightning/decay/Neg", 0, "Gather", []string{g.ints(3, 2, 1, 0)})
+		}),
+		inGraph("lightning-state-transposed", "minimax-whole", "the state that a call takes over has keys and values the other way round", func(g *Graph) {
+			g.feed("/layers.0/lightning/Scan", 0, "Transpose", nil, &onnxpb.AttributeProto{Name: "perm", Type: onnxpb.AttributeProto_INTS, Ints: []int64{0, 1, 3, 2}})
+		}),
+		inGraph("lightning-keys-for-queries", "minimax", "queries and keys of lightning attention change places", func(g *Graph) {
+			in := g.node("/layers.0/lightning/all/Concat").Input
+			in[1], in[2] = in[2], in[1]
+		}),
+		inGraph("lightning-gate-missing", "minimax", "what lightning attention makes is not gated", func(g *Graph) {
+			g.bypass("/layers.0/lightning/gated/Mul")
+		}),
+		inGraph("lightning-decay-of-padding", "minimax-whole", "padding lets the states of lightning attention decay", func(g *Graph) {
+			n := g.node("/layers.0/lightning/decay/Where")
+			n.Input[2] = n.Input[1]
+		}),
+		inGraph("residual-of-the-stream", "minimax", "a branch joins the stream instead of its normalised input", func(g *Graph) {
+			g.node("/layers.1/output/kept/Mul").Input[0] = g.node("/layers.1/mlp_norm/RMSNormalization").Input[0]
+		}),
+		inGraph("residual-share-missing", "minimax", "the stream is not multiplied by the share that attention keeps", func(g *Graph) {
+			g.bypass("/layers.0/attn_residual/kept/Mul")
+		}),
 		inGraph("delta-epsilon", "qwen3-next", "the norms of queries have ε 1e-5 instead of 1e-6 over the head's size", func(g *Graph) {
 			attribute(g.node("/layers.0/delta/unit/q/RMSNormalization"), "epsilon").F = 1e-5
 		}),

@@ -103,6 +103,11 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 		return err
 	}
 	scale(attn, b.ResidualScale)
+	if r := b.Residual; r != nil {
+		copy(p.x, normed)
+		scale(p.x, r.AttnKeep)
+		scale(attn, r.AttnAdd)
+	}
 	residual := p.x
 	if !b.Parallel {
 		add(p.x, attn)
@@ -119,6 +124,10 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 			return err
 		}
 	}
+	if r := b.Residual; r != nil {
+		copy(p.x, normed)
+		scale(p.x, r.MLPKeep)
+	}
 	mlp := normed // down's input is the inner activation: its output may land here
 	if err := p.feedForward(ctx, b, at, normed, mlp); err != nil {
 		return err
@@ -132,6 +141,9 @@ func (p *pass[T]) layer(ctx context.Context, i int) error {
 		return err
 	}
 	scale(mlp, b.ResidualScale)
+	if r := b.Residual; r != nil {
+		scale(mlp, r.MLPAdd)
+	}
 	if b.Parallel {
 		add(p.x, attn)
 	}
@@ -157,6 +169,8 @@ func (p *pass[T]) mixer(ctx context.Context, b *family.Block, at func(place stri
 		return p.shortConv(ctx, m, at, layer, x, y)
 	case *family.DeltaNet:
 		return p.deltaNet(ctx, m, at, layer, x, y)
+	case *family.Lightning:
+		return p.lightning(ctx, m, at, past, x, y)
 	case *family.Mamba:
 		var next State
 		err := p.mamba(ctx, m, at, &past, &next, x, y)

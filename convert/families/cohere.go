@@ -33,9 +33,7 @@ var cohere2 = func(s family.Spec) family.Spec {
 		"use_gated_activation", "use_parallel_block", "use_parallel_embedding", "use_embedding_sharing"}
 	s.Variant = func(r *family.Reader, s family.Spec) family.Spec {
 		must(r, "use_gated_activation", "use_parallel_block")
-		if kind := r.TextOr("rope_gptj", "position_embedding_type"); kind != "rope_gptj" { // planes of neighbours
-			r.Fail(family.Unsupported("position_embedding_type %q: expected rope_gptj", kind))
-		}
+		cohereTurns(r)
 		if order := r.TextOr("local_attn_first", "order_of_interleaved_layers"); order != "local_attn_first" {
 			r.Fail(family.Unsupported("order_of_interleaved_layers %q: expected local_attn_first", order))
 		}
@@ -53,6 +51,13 @@ var cohere2 = func(s family.Spec) family.Spec {
 	}
 	return s
 }(cohere)
+
+// cohereTurns reads what published configurations call planes of neighbours.
+func cohereTurns(r *family.Reader) {
+	if kind := r.TextOr("rope_gptj", "position_embedding_type"); kind != "rope_gptj" {
+		r.Fail(family.Unsupported("position_embedding_type %q: expected rope_gptj", kind))
+	}
+}
 
 // stillFull leaves layers of full attention without rotation: those that layer_types
 // calls so, or where it is absent those that full says.

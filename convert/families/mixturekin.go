@@ -15,10 +15,17 @@ var lfm2MoE = func(s family.Spec) family.Spec {
 		n.ExpertUp = "model.layers.{i}.feed_forward.experts.{e}.w3"
 		n.ExpertDown = "model.layers.{i}.feed_forward.experts.{e}.w2"
 	})
-	s.Keys, s.InnerOf, s.Adjust = family.HFKeys, nil, nil
+	s.Keys, s.InnerOf = family.HFKeys, nil
 	s.Experts = &family.ExpertsRule{Count: []string{"num_experts", "num_local_experts"}, TopK: expertsTopK, Inner: expertInner, Score: "sigmoid",
 		Normalise: family.Rule{Key: "norm_topk_prob", Default: true}, Eps: 1e-6, Scale: "routed_scaling_factor", First: "num_dense_layers"}
-	s.Reads = []string{"layer_types", "use_expert_bias", "tie_embedding"}
+	s.Reads = []string{"layer_types", "use_expert_bias", "tie_embedding",
+		"theta", "block_dim", "conv_dim", "conv_dim_out", "num_heads", "block_norm_eps", "block_use_swiglu", "use_pos_enc"} // compared
+	s.Adjust = func(r *family.Reader, m *family.Model) {
+		lfm2Older(r, m)
+		if theta := r.FloatOr(m.Rope.Theta, "theta"); theta != m.Rope.Theta {
+			r.Fail(family.Unsupported("theta is %v, and rope_parameters or rope_theta say %v, by which stock loaders turn; set both alike", theta, m.Rope.Theta))
+		}
+	}
 	s.Variant = func(r *family.Reader, s family.Spec) family.Spec {
 		demand(r, "layer_types", "num_dense_layers")
 		if !r.BoolOr(true, "use_expert_bias") {
@@ -39,10 +46,14 @@ var ernie45MoE = func(s family.Spec) family.Spec {
 	s.Experts = &family.ExpertsRule{Count: []string{"moe_num_experts", "num_experts"}, TopK: []string{"moe_k", "num_experts_per_tok"}, Inner: expertInner,
 		Score: "softmax", Normalise: family.Rule{Always: true}, Shared: "moe_num_shared_experts", Dense: ernieDense}
 	s.Reads = []string{"moe_layer_start_index", "moe_layer_end_index", "moe_layer_interval", "moe_norm_min",
-		"moe_gate", "moe_use_aux_free", "moe_capacity"} // the last one of training alone
+		"moe_gate", "moe_use_aux_free", "use_rmsnorm", "compression_ratio",
+		"moe_capacity", "fuse_rms_norm", "moe_group", "moe_dropout_prob", "moe_aux_loss_lambda", "moe_z_loss_lambda", "moe_orthogonal_loss_lambda"} // of training, and how the same is computed
 	s.Variant = func(r *family.Reader, s family.Spec) family.Spec {
 		demand(r, "moe_num_shared_experts", "moe_layer_start_index")
-		must(r, "moe_use_aux_free")
+		must(r, "moe_use_aux_free", "use_rmsnorm")
+		if ratio := r.FloatOr(1, "compression_ratio"); ratio != 1 {
+			r.Fail(family.Unsupported("compression_ratio is %v: positions times a number, which stock loaders pass over", ratio))
+		}
 		if gate := r.TextOr("topk", "moe_gate"); gate != "topk" {
 			r.Fail(family.Unsupported("moe_gate is %q: loaders of this family compute topk whatever it says", gate))
 		}
@@ -90,10 +101,12 @@ var hunyuanMoE = func(s family.Spec) family.Spec {
 	s.Experts = &family.ExpertsRule{Count: []string{"num_experts", "num_local_experts"}, TopK: []string{"moe_topk", "num_experts_per_tok"}, Inner: wholeInner,
 		Score: "softmax", Normalise: family.Rule{Always: true}, SharedInner: "intermediate_size", ByLayer: true}
 	s.Reads = append([]string{"sep_token_id", "use_mixed_mlp_moe", "norm_topk_prob", "routed_scaling_factor", "moe_layer_num_skipped",
-		"moe_intermediate_size", "num_shared_expert", "attention_head_dim"}, s.Reads...) // the last line is shown by the tensors' shapes
+		"moe_intermediate_size", "num_shared_expert", "attention_head_dim", // shown by the tensors' shapes
+		"moe_drop_tokens", "capacity_factor"}, s.Reads...)
 	dense := s.Variant
 	s.Variant = func(r *family.Reader, s family.Spec) family.Spec {
 		must(r, "use_mixed_mlp_moe", "norm_topk_prob")
+		refuse(r, "moe_drop_tokens", "experts that pass over tokens beyond capacity_factor, which stock loaders do not")
 		if string(r.C.Raw("routed_scaling_factor")) != "false" { // which published ones say for none
 			if factor := r.FloatOr(1, "routed_scaling_factor"); factor != 1 {
 				r.Fail(family.Unsupported("routed_scaling_factor is %v: stock loaders pass over it", factor))
@@ -158,7 +171,8 @@ var cohere2MoE = func(s family.Spec) family.Spec {
 	s.Experts = &family.ExpertsRule{Count: []string{"num_experts", "num_local_experts"}, TopK: expertsTopK, Inner: wholeInner, Score: "softmax",
 		Normalise: family.Rule{Always: true}, Shared: "num_shared_experts", Types: "mlp_layer_types", First: "first_k_dense_replace"}
 	s.Reads = []string{"logit_scale", "sliding_window_pattern", "rms_norm_eps", "expert_selection_fn", "norm_topk_prob",
-		"prefix_dense_sliding_window_pattern", "shared_expert_combination_strategy"}
+		"prefix_dense_sliding_window_pattern", "shared_expert_combination_strategy",
+		"position_embedding_type"}
 	s.Variant = cohere2MoEVariant
 	s.Adjust = func(r *family.Reader, m *family.Model) {
 		m.LogitScale = oneAsNone(factor(r, "logit_scale", 0.0625))
@@ -186,6 +200,7 @@ var cohere2MoE = func(s family.Spec) family.Spec {
 // cohere2MoEVariant chooses the norm, the scores and, where layer_types is absent, the
 // layers with a window: the dense ones first, then the others from their own first on.
 func cohere2MoEVariant(r *family.Reader, s family.Spec) family.Spec {
+	cohereTurns(r)
 	if r.C.Has("rms_norm_eps") {
 		s.Norm, s.EpsKey = family.RMS, "rms_norm_eps"
 	}

@@ -19,12 +19,15 @@ func TestMixturesPublished(t *testing.T) {
 		without []string
 		say     []string
 	}{
-		"lfm2_moe":     {[]string{"rope_parameters", "routed_scaling_factor", "norm_topk_prob", "use_expert_bias"}, []string{"rope_theta", "500", "tie_embedding", "true"}},
-		"ernie4_5_moe": {[]string{"rope_parameters", "moe_layer_end_index", "moe_norm_min"}, []string{"rope_theta", "500", "rope_scaling", "null", "moe_gate", `"topk"`, "moe_use_aux_free", "true", "moe_capacity", "[64,64,64]", "num_nextn_predict_layers", "1"}},
+		"lfm2_moe":     {[]string{"rope_parameters", "routed_scaling_factor", "norm_topk_prob", "use_expert_bias"}, []string{"rope_theta", "500", "tie_embedding", "true", "theta", "500", "block_dim", "64", "conv_dim", "64", "conv_dim_out", "64", "use_pos_enc", "true"}},
+		"ernie4_5_moe": {[]string{"rope_parameters", "moe_layer_end_index", "moe_norm_min"}, []string{"rope_theta", "500", "rope_scaling", "null", "moe_gate", `"topk"`, "moe_use_aux_free", "true", "moe_capacity", "[64,64,64]", "compression_ratio", "1.0", "use_rmsnorm", "true", "fuse_rms_norm", "true", "num_nextn_predict_layers", "1"}},
 		"hunyuan_v1_moe": {[]string{"rope_parameters", "moe_topk"}, []string{"rope_theta", "500", "rope_scaling", `{"alpha": 4.0, "factor": 1.0, "type": "dynamic"}`, "moe_topk", "[2, 2]",
-			"moe_intermediate_size", "[16, 16]", "num_shared_expert", "[1, 1]", "use_mixed_mlp_moe", "true", "use_qk_norm", "true", "use_cla", "false", "norm_topk_prob", "true", "moe_layer_num_skipped", "0"}},
-		"cohere2_moe": {[]string{"rope_parameters", "mlp_layer_types", "layer_types"}, []string{"rope_theta", "500", "first_k_dense_replace", "1", "layer_types", `["sliding_attention","full_attention"]`}},
+			"moe_intermediate_size", "[16, 16]", "num_shared_expert", "[1, 1]", "use_mixed_mlp_moe", "true", "use_qk_norm", "true", "use_cla", "false", "norm_topk_prob", "true", "moe_layer_num_skipped", "0",
+			"cla_share_factor", "2", "class_num", "0", "dense_list", "[32, 0]", "im_start_id", "4", "org_vocab_size", "64", "use_rotary_pos_emb", "true", "moe_drop_tokens", "false", "capacity_factor", "1.0"}},
+		"cohere2_moe": {[]string{"rope_parameters", "mlp_layer_types", "layer_types"}, []string{"rope_theta", "500", "first_k_dense_replace", "1", "position_embedding_type", `"rope_gptj"`, "layer_types", `["sliding_attention","full_attention"]`}},
 		"dbrx":        {[]string{"rope_parameters", "num_key_value_heads"}, []string{"rope_theta", "500"}},
+		"aria_text":   {nil, []string{"moe_intermediate_size", "48", "moe_z_loss_coeff", "1e-05", "moe_aux_loss_coeff", "0.001"}},
+		"axk1":        {nil, []string{"topk_method", `"noaux_tc"`, "scoring_func", `"sigmoid"`}},
 		"phimoe":      {[]string{"rope_parameters"}, []string{"rope_theta", "500", "rope_scaling", "null"}},
 	} {
 		want, err := golden(t, name, func(*family.Object) {})
@@ -50,13 +53,14 @@ func TestMixturesPublished(t *testing.T) {
 // What loaders of these families pass over, or differ on, is refused.
 func TestMixturesRefused(t *testing.T) {
 	cases := map[string][]string{ // key, value, word of the error
-		"ernie4_5_moe":   {"moe_gate", `"sinkhorn"`, "moe_gate", "use_bias", "true", "biases", "moe_use_aux_free", "false", "moe_use_aux_free"},
-		"hunyuan_v1_moe": {"use_mixed_mlp_moe", "false", "use_mixed_mlp_moe", "routed_scaling_factor", "2.5", "routed_scaling_factor", "moe_layer_num_skipped", "1", "skipped"},
-		"cohere2_moe":    {"expert_selection_fn", `"top1"`, "expert_selection_fn", "shared_expert_combination_strategy", `"max"`, "average or sum"},
+		"ernie4_5_moe":   {"moe_gate", `"sinkhorn"`, "moe_gate", "use_bias", "true", "biases", "moe_use_aux_free", "false", "moe_use_aux_free", "compression_ratio", "0.5", "compression_ratio", "use_rmsnorm", "false", "use_rmsnorm"},
+		"hunyuan_v1_moe": {"use_mixed_mlp_moe", "false", "use_mixed_mlp_moe", "routed_scaling_factor", "2.5", "routed_scaling_factor", "moe_layer_num_skipped", "1", "skipped", "moe_drop_tokens", "true", "capacity", "use_rotary_pos_emb", "false", "use_rotary_pos_emb", "use_cla", "true", "another layer"},
+		"cohere2_moe":    {"position_embedding_type", `"alibi"`, "rope_gptj", "expert_selection_fn", `"top1"`, "expert_selection_fn", "shared_expert_combination_strategy", `"max"`, "average or sum"},
 		"dbrx":           {"rope_parameters", "null", "attn_config", "ffn_config", `{"ffn_hidden_size":16,"moe_num_experts":4,"moe_top_k":2,"moe_normalize_expert_weights":2}`, "their sum"},
 		"phimoe": {"num_experts_per_tok", "1", "sparse mixer", "rope_parameters", `{"rope_type":"yarn","factor":2,"rope_theta":500,"short_mscale":1,"long_mscale":1}`, "longrope",
 			"rope_parameters", `{"rope_type":"longrope","rope_theta":500,"short_factor":[1,1,1,1,1,1,1,1],"long_factor":[1,1,1,1,1,1,1,1],"original_max_position_embeddings":16,"short_mscale":1.1,"long_mscale":1.2}`, "depends on the length"},
-		"aria_text": {"mlp_bias", "true", "mlp_bias"},
+		"aria_text": {"mlp_bias", "true", "mlp_bias", "moe_intermediate_size", "20", "intermediate_size"},
+		"lfm2_moe":  {"theta", "10000", "theta", "conv_dim", "20", "conv_dim", "use_pos_enc", "false", "use_pos_enc"},
 	}
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		for c := cases[name]; len(c) > 0; c = c[3:] {

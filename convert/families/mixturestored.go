@@ -18,14 +18,18 @@ var ariaText = family.Spec{
 	QKVBias: family.Rule{Key: "attention_bias"}, OBias: family.Rule{Key: "attention_bias"},
 	Experts: &family.ExpertsRule{Count: []string{"moe_num_experts"}, TopK: []string{"moe_topk"}, Inner: wholeInner, Score: "softmax",
 		Normalise: family.Rule{Always: true}, Shared: "moe_num_shared_experts", Across: true},
-	Rope:  family.RopeDefaults{Theta: 10000},
-	Reads: []string{"mlp_bias"},
+	Rope: family.RopeDefaults{Theta: 10000},
+	Reads: []string{"mlp_bias", "moe_intermediate_size",
+		"moe_z_loss_coeff", "moe_aux_loss_coeff"}, // of training alone
 	Variant: func(r *family.Reader, s family.Spec) family.Spec {
 		demand(r, "moe_num_shared_experts")
 		refuse(r, "mlp_bias", "biases of the shared expert")
 		return s
 	},
-	Adjust: func(_ *family.Reader, m *family.Model) {
+	Adjust: func(r *family.Reader, m *family.Model) {
+		if own := r.SizeOr(r.Size("intermediate_size"), "moe_intermediate_size"); r.Err == nil && own != r.Size("intermediate_size") {
+			r.Fail(family.Unsupported("moe_intermediate_size is %d and intermediate_size %d, by which stock loaders size experts; set both alike", own, r.Size("intermediate_size")))
+		}
 		for i := range m.Blocks {
 			for e := range m.Blocks[i].Mixture().Each {
 				m.Blocks[i].Mixture().Each[e].Act = "silu" // whatever hidden_act says of the shared one

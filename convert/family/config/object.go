@@ -17,10 +17,15 @@ type Object struct {
 	values map[string]json.RawMessage
 }
 
-// ParseObject reads one JSON object. A repeated key is an error.
+// ParseObject reads one JSON object. A repeated key is an error. Infinity, -Infinity and
+// NaN, which Python writes, are read as values that are no number here.
 func ParseObject(data []byte) (*Object, error) {
 	if !json.Valid(data) {
-		return nil, errors.New(notValid(data))
+		python := withSpecials(data)
+		if !json.Valid(python) {
+			return nil, errors.New(notValid(data))
+		}
+		data = python
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
@@ -178,7 +183,7 @@ func (o *Object) Indented() ([]byte, error) {
 		return nil, fmt.Errorf("indent: %w", err)
 	}
 	b.WriteByte('\n')
-	return b.Bytes(), nil
+	return withoutSpecials(b.Bytes()), nil
 }
 
 // Int reads an integer; found false means absent or null.

@@ -76,7 +76,10 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 	}
 	e := newEmitter(src, opts)
 	for _, a := range m.Attentions() {
-		if a.Cap > 0 { // ONNX Runtime before 1.29 caps what the mask hides (1.23.2, 1.26.0)
+		// ONNX Runtime before 1.29 caps what the mask hides (1.23.2, 1.26.0); and of
+		// latents its kernel makes a product for each head, where all heads together
+		// are one (1.32.0: two to three times the time of a token after 2048).
+		if a.Cap > 0 || opts.Cache == CacheLatent {
 			e.g.Lower(lower.Always("Attention"))
 		}
 	}

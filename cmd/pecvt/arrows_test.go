@@ -58,7 +58,7 @@ var arrows = map[string][]string{
 	"cmd/pecvt":           {"cmd/pecvt/words", "convert/loaders", "posenc/hint", "posenc", "convert", "convert/family", "convert/store", "convert/rewrite", "convert/retrofit", "convert/tune", "onnxops", "onnxops/lower", "onnxops/ops", "verify", "verify/ort", "verify/eval", "verify/eval/tokens", "verify/htmlreport", "convert/families", "convert/family"},
 	"verify/mutants":      {"posenc", "convert", "convert/family", "convert/rewrite", "convert/store", "convert/tensor", "onnxops", "onnxops/onnxpb", "verify", "verify/ort", "verify/ref", "convert/families"},
 	"verify/mutants/gen":  {"verify/mutants"},
-	"cmd/pecvt/gendocs":   {"cmd/pecvt/words", "convert/gguf", "convert/gguf/arch", "convert/loaders", "posenc", "convert/family", "convert/family/config", "convert/family/evidence", "convert/rewrite", "onnxops/ops", "verify", "verify/report", "convert/families"},
+	"cmd/pecvt/gendocs":   {"cmd/pecvt/words", "convert/gguf", "convert/gguf/arch", "convert/loaders", "convert/quant", "posenc", "convert/family", "convert/family/config", "convert/family/evidence", "convert/rewrite", "onnxops/ops", "verify", "verify/report", "convert/families"},
 
 	"convert/gguf/arch":         {"posenc", "convert/gguf", "convert/tensor"},
 	"convert/gguf/rope":         {"posenc/hint", "posenc", "convert/gguf", "convert/gguf/arch"},

@@ -47,6 +47,7 @@ func documents() []document {
 			{"guardedkeys", guardedKeys},
 			{"synonyms", synonyms},
 			{"ropenotes", ropeNotes},
+			{"stored", storedFormats},
 			{"quantised", quantised},
 		}},
 		{"docs/gguf.md", []part{

@@ -6,6 +6,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/family/config"
 	"github.com/pecvt/pecvt/convert/family/evidence"
+	"github.com/pecvt/pecvt/convert/quant"
 )
 
 // code lists names as code.
@@ -49,6 +50,18 @@ func ropeNotes() string {
 		rows = append(rows, []string{code([]string{n.Key}), text})
 	}
 	return markdown([]string{"key", "what becomes of it"}, rows)
+}
+
+func storedFormats() string {
+	var rows [][]string
+	for _, f := range quant.Formats() {
+		names := []string{"`*" + f.Key + "`"}
+		for _, suffix := range f.Beside {
+			names = append(names, "`*"+suffix+"`")
+		}
+		rows = append(rows, []string{f.Name, code(f.Methods), strings.Join(names, ", "), f.About})
+	}
+	return markdown([]string{"format", "`quant_method`", "tensors", "a number is"}, rows)
 }
 
 func quantised() string {

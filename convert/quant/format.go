@@ -55,7 +55,7 @@ type Tensor struct {
 // formats are the rows, in the order in which they are asked.
 var formats = []Format{
 	fp8Inverse, fp8Scaled, intScaled,
-	mxfp4Stacked, nvfp4, fp4Packed, intPacked, gptqPacked, awqPacked, ternary,
+	mxfp4Stacked, nvfp4, fp4Packed, intPacked, gptqPacked, awqPacked, ternary, bnb4, bnb8,
 }
 
 // Formats lists those that are read.

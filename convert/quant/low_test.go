@@ -168,6 +168,17 @@ func TestLowRefuses(t *testing.T) {
 		{"llama-bitnet", "is 0, and the weight is divided by it", func(t testing.TB, m *model) {
 			m.edit(first+"weight_scale", func(x *storetest.Tensor) { clear(x.Data) })
 		}},
+		{"llama-nf4", `quant_map" is missing: it holds the numbers of the codes`, func(t testing.TB, m *model) { delete(m.tensors, first+"weight.quant_map") }},
+		{"llama-nf4", `bitsandbytes__fp4" is missing: it holds the state`, func(t testing.TB, m *model) { delete(m.tensors, first+"weight.quant_state.bitsandbytes__nf4") }},
+		{"llama-nf4", `bitsandbytes__nf4", the state: invalid character`, func(t testing.TB, m *model) {
+			m.edit(first+"weight.quant_state.bitsandbytes__nf4", func(x *storetest.Tensor) { x.Data[0] = 'x' })
+		}},
+		{"llama-nf4", `nested_absmax" is missing: it holds the scales of the scales`, func(t testing.TB, m *model) { delete(m.tensors, first+"weight.nested_absmax") }},
+		{"llama-nf4", "says shape [64 64] in blocks of 64, and the codes", func(t testing.TB, m *model) { m.shape(t, first+"weight", 2047, 1) }},
+		{"qwen3-bnb8", "the scales, has shape [3]: expected [64]", func(t testing.TB, m *model) { m.shape(t, first+"SCB", 3) }},
+		{"qwen3-bnb8", "is 2: not supported; codes in the order of rows (0) are read", func(t testing.TB, m *model) {
+			m.edit(first+"weight_format", func(x *storetest.Tensor) { x.Data[0] = 2 })
+		}},
 	} {
 		t.Run(c.model+"/"+c.want, func(t *testing.T) {
 			m := read(t, c.model)

@@ -2,7 +2,7 @@
 
 Each form packs bit by bit, in words that numpy adds up. Where a library that reads the format is installed, it decodes what
 was packed, and how far its numbers are from these is in the golden's metadata as "library": compressed-tensors 0.20.1,
-gptqmodel 7.7.0 (GPTQ, AWQ), transformers 5.24.0 (MXFP4, BitNet).
+gptqmodel 7.7.0 (GPTQ, AWQ), bitsandbytes 0.50.2, transformers 5.24.0 (MXFP4, BitNet).
 """
 import os, re
 os.environ.setdefault('TORCHDYNAMO_DISABLE', '1')
@@ -231,6 +231,48 @@ def ternary(auto):
     return library(read)(form)
 
 
+def bitsandbytes(kind, nested, block=64):
+    """nf4 or fp4: the library makes and decodes it"""
+    def form(name, w, out):
+        from bitsandbytes import functional as F
+        q, state = F.quantize_4bit(w, blocksize=block, quant_type=kind, compress_statistics=nested)
+        out[name] = q
+        parts = state.as_dict(packed=True)
+        for key, v in parts.items():
+            out[f'{name}.{key}'] = v
+        codes = torch.stack([q.flatten() >> 4, q.flatten() & 15], 1).flatten().long()
+        scales = parts['absmax'].double()
+        if nested:
+            outer = parts['nested_absmax'].double().repeat_interleave(state.state2.blocksize)[:len(scales)]
+            scales = parts['nested_quant_map'].double()[parts['absmax'].long()] * outer + float(state.offset)
+        return (parts['quant_map'].double()[codes] * scales.repeat_interleave(block)[:len(codes)]).float().reshape(w.shape)
+    form.label = kind
+
+    def read(name, out, numbers):
+        from bitsandbytes import functional as F
+        parts = {key[len(name) + 1:]: v for key, v in out.items() if key.startswith(name + '.')}
+        return F.dequantize_4bit(out[name], F.QuantState.from_dict(parts, device='cpu'))
+    return library(read)(form)
+
+
+def bnb8(name, w, out):
+    top = w.abs().amax(1)
+    codes = (w / top[:, None] * 127).round().to(torch.int8)
+    out[name], out[rename(name, 'SCB')], out[rename(name, 'weight_format')] = codes, top, torch.tensor(0, dtype=torch.uint8)
+    return (codes.double() * (top.double() / 127)[:, None]).float()
+
+
+bnb8.label = 'bnb8'
+
+
+def bnb8_read(name, out, numbers):
+    from bitsandbytes import functional as F
+    return F.int8_vectorwise_dequant(out[name], out[rename(name, 'SCB')])
+
+
+bnb8 = library(bnb8_read)(bnb8)
+
+
 LINEAR = r'\.(q|k|v|o|gate|up|down)_proj\.weight$'
 ATTENTION, MLP = r'self_attn\.', r'mlp\.'
 
@@ -286,6 +328,12 @@ FORMS = {
     'gpt_oss-mxfp4': ('gpt_oss', dict(intermediate_size=32, num_local_experts=4, num_experts_per_tok=2, sliding_window=8, rope_parameters=yarn),
                       dict(quant_method='mxfp4', modules_to_not_convert=['model.layers.*.self_attn', 'model.layers.*.mlp.router', 'model.embed_tokens', 'lm_head']),
                       r'experts\.(gate_up|down)_proj$', mxfp4_experts),
+    'llama-nf4': ('llama', {}, dict(quant_method='bitsandbytes', load_in_4bit=True, load_in_8bit=False, bnb_4bit_quant_type='nf4', bnb_4bit_use_double_quant=True,
+                                   bnb_4bit_compute_dtype='bfloat16', bnb_4bit_quant_storage='uint8', llm_int8_skip_modules=None, llm_int8_threshold=6.0), LINEAR, bitsandbytes('nf4', True)),
+    # blocks that begin within rows
+    'llama-fp4': ('llama', {}, dict(quant_method='bitsandbytes', load_in_4bit=True, load_in_8bit=False, bnb_4bit_quant_type='fp4', bnb_4bit_use_double_quant=False,
+                                   bnb_4bit_compute_dtype='float32', bnb_4bit_quant_storage='uint8'), LINEAR, bitsandbytes('fp4', False, 128)),
+    'qwen3-bnb8': ('qwen3', {}, dict(quant_method='bitsandbytes', load_in_4bit=False, load_in_8bit=True, llm_int8_threshold=6.0, llm_int8_skip_modules=None), LINEAR, bnb8),
     'bitnet-packed': ('bitnet', dict(tie_word_embeddings=True), dict(quant_method='bitnet', linear_class='autobitlinear', quantization_mode='offline'), LINEAR, ternary(True)),
     'llama-bitnet': ('llama', {}, dict(quant_method='bitnet', modules_to_not_convert=None), LINEAR, ternary(False)),
 }

@@ -80,6 +80,8 @@ func (e *emitter) mixer(i int, b family.Branch, x, residual *graph.Value) *graph
 		return e.shortConv(i, m, x, residual)
 	case *family.Mamba:
 		return e.mamba(i, m, x, residual)
+	case *family.RGLRU:
+		return e.rglru(i, m, x, residual)
 	case *family.Lightning:
 		return e.lightning(i, m, x, residual)
 	case *family.DeltaNet:

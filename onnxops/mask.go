@@ -24,17 +24,23 @@ func (e *emitter) chunkMask(chunk int) *graph.Value {
 	prefix := names.MaskOfChunk(chunk)
 	return e.once(prefix, func() *graph.Value {
 		g, base := e.g, e.maskBase()
-		count := e.once(names.MaskPlace, func() *graph.Value {
-			n := g.Op("CumSum", names.MaskCount, []*graph.Value{e.mask, e.int64Scalar("1", 1)})
-			n = g.Op("Sub", names.MaskPlace, []*graph.Value{n, e.int64Scalar("1", 1)})
-			return g.Op("Max", names.MaskPlaced, []*graph.Value{n, e.int64Scalar("0", 0)})
-		})
+		count := e.places()
 		keys := g.Op("Div", prefix+names.MaskKeyChunk, []*graph.Value{count, e.int64Scalar(fmt.Sprintf("chunk%d", chunk), int64(chunk))})
 		queries := g.Op("Gather", prefix+names.MaskQueryChunk, []*graph.Value{keys, base.index}, graph.IntAttr("axis", 1))
 		keys = g.Op("Unsqueeze", prefix+names.MaskKeyChunks, []*graph.Value{keys, e.ints("axes12", 1, 2)})
 		queries = g.Op("Unsqueeze", prefix+names.MaskQueryChunks, []*graph.Value{queries, e.ints("axes13", 1, 3)})
 		same := g.Op("Equal", prefix+names.MaskSameChunk, []*graph.Value{keys, queries})
 		return e.maskScore(prefix, g.Op("And", prefix+names.MaskInWindow, []*graph.Value{base.causal, same}))
+	})
+}
+
+// places are the places of past and present tokens among their row's, by
+// attention_mask, (batch, total); padding before them has 0 as the first one has.
+func (e *emitter) places() *graph.Value {
+	return e.once(names.MaskPlace, func() *graph.Value {
+		n := e.g.Op("CumSum", names.MaskCount, []*graph.Value{e.mask, e.int64Scalar("1", 1)})
+		n = e.g.Op("Sub", names.MaskPlace, []*graph.Value{n, e.int64Scalar("1", 1)})
+		return e.g.Op("Max", names.MaskPlaced, []*graph.Value{n, e.int64Scalar("0", 0)})
 	})
 }
 

@@ -136,6 +136,10 @@ func (s *session) wantedAttributes() (want map[string]numbers, nodes [][]string)
 			if of.Shared != nil {
 				gelu(names.Layer(p.Layer, family.AtShared(names.Act)), of.Shared.Act)
 			}
+		case *family.RGLRU:
+			if approximate, gelu := map[string]string{"gelu": "none", "gelu_tanh": "tanh"}[of.Act]; gelu {
+				must(names.Node(names.Layer(p.Layer, names.RGLRUGated), "Gelu"), numbers{"approximate": approximate})
+			}
 		case *family.DeltaNet:
 			for _, side := range []names.Side{names.Q, names.K} {
 				must(names.Node(names.Layer(p.Layer, names.DeltaUnit)+"/"+string(side), "RMSNormalization"), numbers{"epsilon": float32(family.DeltaEps / float64(of.KDim))})

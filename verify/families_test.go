@@ -67,6 +67,7 @@ var withoutForm = map[string]string{
 	"glm_moe_dsa":         onnxops.AttentionORT,
 	"glm_moe_dsa-shared":  onnxops.AttentionORT,
 	"longcat_flash":       onnxops.AttentionORT,
+	"recurrent_gemma":     onnxops.AttentionORT, // planes in halves, as nemotron
 	"bailing_hybrid":      onnxops.AttentionORT,
 	"bailing_hybrid-free": onnxops.AttentionORT,
 }
@@ -213,7 +214,7 @@ func TestNoLatentCaches(t *testing.T) {
 // held against their source. The others are converted by make families.
 func TestRewritesOfFamilies(t *testing.T) {
 	runtimePresent(t)
-	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "qwen3_5_text", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "granite_swa", "deepseek_v2-groups", "minicpm3-factors", "stablelm-qknorm", "llama4_text", "glm_moe_dsa-shared", "phimoe", "dbrx", "modernbert-decoder", "longcat_flash", "bailing_hybrid", "minimax"} { // one of each part
+	for _, name := range []string{"nanochat", "gemma3_text", "glm", "bitnet", "apertus", "gpt_neox_japanese", "mixtral", "lfm2", "qwen3_5_text", "ministral3", "deepseek_v3", "gpt_oss", "mimo_v2_flash", "granite_swa", "deepseek_v2-groups", "minicpm3-factors", "stablelm-qknorm", "llama4_text", "glm_moe_dsa-shared", "phimoe", "dbrx", "modernbert-decoder", "longcat_flash", "bailing_hybrid", "minimax", "recurrent_gemma"} { // one of each part
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rewriteHolds(t, conversion{model: "families/" + name, to: "hope"})

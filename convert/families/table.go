@@ -55,6 +55,7 @@ var table = []family.Spec{
 	olmoHybrid,
 	bailingHybrid,
 	miniMax,
+	recurrentGemma,
 	youtu,
 	deepseekV3,
 	kimiK2,

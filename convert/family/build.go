@@ -42,6 +42,9 @@ func build(r *Reader, spec Spec) *Model {
 	b.shortConvs()
 	b.mambas()
 	b.deltaNets()
+	if spec.RGLRU != nil {
+		b.gated = spec.RGLRU.Layers(r, s.layers)
+	}
 	if spec.Lightning != nil {
 		b.bolts = spec.Lightning(r, s.layers)
 	}
@@ -141,6 +144,7 @@ type builder struct {
 	delta  deltaSizes
 	dense  []bool // layers without a mixture of experts
 	chosen []bool // layers that see the keys of the one before them
+	gated  []bool // layers with a gated linear recurrence in the place of attention
 	bolts  []bool // layers with lightning attention in the place of attention
 	mamba  []bool // layers with a Mamba 2 layer in the place of attention
 	// mambaSizes are those of each of them.

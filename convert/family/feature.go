@@ -58,6 +58,7 @@ const (
 	DeltaNets         Feature = "gated delta nets in the place of attention"
 	LightningMixers   Feature = "lightning attention in the place of attention"
 	NormedStream      Feature = "a stream that the norms replace"
+	LinearRecurrences Feature = "gated linear recurrences (RG-LRU) in the place of attention"
 	KimiDelta         Feature = "Kimi delta attention"
 	MixedExperts      Feature = "mixtures of experts"
 	LearnedActivation Feature = "an activation with numbers of its own in the weights"
@@ -132,6 +133,7 @@ func Settled() []Feature {
 		ScaledMLP,
 		DeltaNets,
 		KimiDelta,
+		LinearRecurrences,
 		LightningMixers,
 		NormedStream,
 		MixedExperts,

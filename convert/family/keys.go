@@ -50,6 +50,7 @@ func (s Spec) ConfigKeys() []string {
 	list = append(list, s.Experts.keys()...)
 	list = append(list, s.Indexer.keys()...)
 	list = append(list, s.Mamba.keys()...)
+	list = append(list, s.RGLRU.keys()...)
 	list = append(list, s.Delta.keys()...)
 	list = append(list, ropeKeys...)
 	slices.Sort(list)

@@ -21,6 +21,7 @@ const (
 	KindShortConv Kind = "gated short convolution" // a *ShortConv: how its parts are joined
 	KindConv      Kind = "convolution"             // a *Conv
 	KindMamba     Kind = "Mamba 2 layer"           // a *Mamba: its decay, its skip and how its parts are joined
+	KindRGLRU     Kind = "gated linear recurrence" // an *RGLRU: its gates and recurrence, beside the parts in it
 	KindLightning Kind = "lightning attention"     // a *Lightning: its recurrence, beside the parts in it
 	KindDeltaNet  Kind = "gated delta net"         // a *DeltaNet: its recurrence, beside the parts in it
 	KindExperts   Kind = "experts"                 // an *Experts: how they are chosen

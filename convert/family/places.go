@@ -188,6 +188,11 @@ var slots = []slot{
 	{place: AtLightningNorm, kind: KindNorm, text: "lightning attention's norm", names: func(n *Names) *string { return &n.LightningNorm }, feature: LightningMixers},
 	{place: AtLightningGate, kind: KindLinear, text: "lightning attention's gate", names: func(n *Names) *string { return &n.LightningGate }, feature: LightningMixers},
 	{place: AtLightningOut, kind: KindLinear, text: "lightning attention's output projection", names: func(n *Names) *string { return &n.LightningOut }, feature: LightningMixers},
+	{place: AtRGLRU, kind: KindRGLRU, text: "the gated linear recurrence", feature: LinearRecurrences},
+	{place: AtRGLRUGate, kind: KindLinear, text: "the recurrence's gate", names: func(n *Names) *string { return &n.RGLRUGate }, feature: LinearRecurrences},
+	{place: AtRGLRUIn, kind: KindLinear, text: "the recurrence's input projection", names: func(n *Names) *string { return &n.RGLRUIn }, feature: LinearRecurrences},
+	{place: AtRGLRUConv, kind: KindConv, text: "the recurrence's convolution", names: func(n *Names) *string { return &n.RGLRUConv }, feature: LinearRecurrences},
+	{place: AtRGLRUOut, kind: KindLinear, text: "the recurrence's output projection", names: func(n *Names) *string { return &n.RGLRUOut }, feature: LinearRecurrences},
 	{place: AtAttnOut, kind: KindNorm, text: "the norm after attention", names: func(n *Names) *string { return &n.AttnOutNorm }, feature: BranchOutputNorms},
 	{place: AtMLPNorm, kind: KindNorm, text: "the norm before the MLP", names: func(n *Names) *string { return &n.MLPNorm }},
 	{place: AtMLP, kind: KindMLP, text: "the MLP"},
@@ -251,6 +256,7 @@ func (n *Names) each(f func(template *string)) {
 	f(&n.ExpertScales)
 	f(&n.Sinks)
 	f(&n.LightningSlopes)
+	f(&n.RGLRU)
 	f(&n.Scalar)
 	f(&n.OutGateBias)
 	f(&n.XIELU)

@@ -76,6 +76,9 @@ func (b *builder) mixer(pos Position, window int) Branch {
 	if b.deltas != nil && b.deltas[b.layer] {
 		return b.deltaNet()
 	}
+	if b.gated != nil && b.gated[b.layer] {
+		return b.rglru()
+	}
 	if b.bolts != nil && b.bolts[b.layer] {
 		return b.lightning()
 	}

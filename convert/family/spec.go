@@ -94,6 +94,9 @@ type Spec struct {
 	Conv ConvRule
 	// Mamba says which layers have a Mamba 2 layer; nil is none.
 	Mamba *MambaRule
+	// RGLRU says which layers have a gated linear recurrence in the place of
+	// attention; nil is none.
+	RGLRU *RGLRURule
 	// Lightning says which layers have lightning attention in the place of attention;
 	// nil is none.
 	Lightning func(r *Reader, layers int) []bool
@@ -189,6 +192,8 @@ type Names struct {
 	// Sinks, OutGateBias and Scalar, which multiplies a layer's output, are whole
 	// tensor names.
 	Sinks, OutGateBias, Scalar string
+	// RGLRU is what the names of its numbers begin with.
+	RGLRU, RGLRUGate, RGLRUIn, RGLRUConv, RGLRUOut string
 	// LightningSlopes is a whole tensor name.
 	LightningIn, LightningNorm, LightningGate, LightningOut, LightningSlopes string
 	// Of gated delta nets: DeltaIn holds queries, keys and values, DeltaConv the

@@ -18,7 +18,7 @@ func graphRows() []Row {
 		{"transformers.js", []string{Own}, nil, Refused, Run, ownType},
 		{"optimum", []string{Own}, nil, Refused, Run, ownType},
 		{"genai", []string{Standard, ORT, Portable, Older}, []string{"bloom"}, Refused, Run, noGenAI},
-		{"genai", []string{Standard, ORT, Portable, Older}, []string{"mpt", "lfm2", "qwen3_5_text", "qwen3_5_moe_text", "qwen3_next", "lara_mini", "olmo_hybrid", "bailing_hybrid", "minimax"}, Refused, Read, noGenAI},
+		{"genai", []string{Standard, ORT, Portable, Older}, []string{"mpt", "lfm2", "qwen3_5_text", "qwen3_5_moe_text", "qwen3_next", "lara_mini", "olmo_hybrid", "bailing_hybrid", "minimax", "recurrent_gemma"}, Refused, Read, noGenAI},
 		{"genai", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "where keys are as wide as values and one configuration can say the model: a note says where not"},
 		{"optimum", []string{Standard}, nil, Right, Run, ""},
 		{"openvino", []string{Standard}, nil, Refused, Run, "it does not expand functions of a model"},

@@ -25,6 +25,8 @@ const (
 	DeltaUnit      = "delta/unit"      // its queries and keys, of length 1
 	DeltaContext   = "delta/context"   // what it makes
 	DeltaGated     = "delta/gated"     // that, normalised and times its gate
+	RGLRUMixed     = "rglru/mixed"     // the states of a gated linear recurrence
+	RGLRUGated     = "rglru/gated"     // those times the gate
 	LightningMixed = "lightning/mixed" // what the recurrence of lightning attention makes
 	LightningGated = "lightning/gated" // that, normalised and times its gate
 	Chosen         = "mlp/experts"     // the sum of the experts that were chosen
@@ -162,6 +164,8 @@ func Sum(layer int, b *family.Block, afterMLP bool) string {
 		closing, sum = &m.Out, family.AtMambaOut
 	case *family.DeltaNet:
 		closing, sum = &m.Out, family.AtDeltaOut
+	case *family.RGLRU:
+		closing, sum = &m.Out, family.AtRGLRUOut
 	case *family.Lightning:
 		closing, sum = &m.Out, family.AtLightningOut
 	}

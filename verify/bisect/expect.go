@@ -155,6 +155,10 @@ func (e *expecter) ofBlock(n *onnxpb.NodeProto, place string, layer int) *counte
 		return plain(tap(strings.TrimSuffix(place, "/Gemm")), e.flat)
 	case place == names.Node(family.AtLightningIn, "Gemm"), place == names.Node(family.AtLightningGate, "Gemm"), place == names.Node(family.AtLightningOut, "Gemm"):
 		return plain(tap(strings.TrimSuffix(place, "/Gemm")), e.flat)
+	case place == names.Node(family.AtRGLRUIn, "Gemm"), place == names.Node(family.AtRGLRUGate, "Gemm"):
+		return plain(tap(strings.TrimSuffix(place, "/Gemm")), e.flat)
+	case place == names.Node(names.RGLRUGated, "Mul"):
+		return plain(tap(names.RGLRUGated), e.flat)
 	case place == names.Node(names.LightningMixed, "Reshape"), place == names.Node(names.LightningGated, "Mul"):
 		return plain(tap(place[:strings.LastIndex(place, "/")]), e.flat)
 	case place == names.Node(family.AtMamba+"/rows", "Reshape"):

@@ -71,6 +71,7 @@ func Bases() []Base {
 		{Name: "olmo-hybrid", Model: "families/olmo_hybrid", To: "rope"},
 		{Name: "minimax-whole", Model: "families/minimax-whole", To: "rope"},
 		{Name: "minimax", Model: "families/minimax", To: "hope"},
+		{Name: "recurrent-gemma", Model: "families/recurrent_gemma", To: "rope"},
 		{Name: "mimo", Model: "families/mimo_v2_flash", To: "hope"},
 		{Name: "gpt-oss", Model: "families/gpt_oss", To: "hope"},
 		{Name: "gemma4", Model: "families/gemma4_text", To: "hope"},

@@ -91,6 +91,20 @@ func deltaMutants() []Mutant {
 		inGraph("residual-share-missing", "minimax", "the stream is not multiplied by the share that attention keeps", func(g *Graph) {
 			g.bypass("/layers.0/attn_residual/kept/Mul")
 		}),
+		inGraph("rglru-decay-sign", "recurrent-gemma", "what is left of a state grows: the exponent has the other sign", func(g *Graph) {
+			g.feed("/layers.0/rglru/decay/Exp", 0, "Neg", nil)
+		}),
+		inGraph("rglru-gates-change-places", "recurrent-gemma", "the blocks of the decay's gate and of the input's change places", func(g *Graph) {
+			a, b := g.node("/layers.0/rglru/decay/MatMul"), g.node("/layers.0/rglru/input/MatMul")
+			a.Input[1], b.Input[1] = b.Input[1], a.Input[1]
+		}),
+		inGraph("rglru-first-not-whole", "recurrent-gemma", "a row's first token is scaled as any other", func(g *Graph) {
+			n := g.node("/layers.0/rglru/left/first/Where")
+			n.Input[1] = n.Input[2]
+		}),
+		inGraph("rglru-state-not-carried", "recurrent-gemma", "every call begins with states of zeros", func(g *Graph) {
+			g.feed("/layers.0/rglru/mixed/Scan", 0, "Mul", []string{g.floats(nil, 0)})
+		}),
 		inGraph("delta-epsilon", "qwen3-next", "the norms of queries have ε 1e-5 instead of 1e-6 over the head's size", func(g *Graph) {
 			attribute(g.node("/layers.0/delta/unit/q/RMSNormalization"), "epsilon").F = 1e-5
 		}),

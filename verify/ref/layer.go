@@ -169,6 +169,8 @@ func (p *pass[T]) mixer(ctx context.Context, b *family.Block, at func(place stri
 		return p.shortConv(ctx, m, at, layer, x, y)
 	case *family.DeltaNet:
 		return p.deltaNet(ctx, m, at, layer, x, y)
+	case *family.RGLRU:
+		return p.rglru(ctx, m, at, past, x, y)
 	case *family.Lightning:
 		return p.lightning(ctx, m, at, past, x, y)
 	case *family.Mamba:

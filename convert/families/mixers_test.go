@@ -37,3 +37,22 @@ func TestMiniMaxKeys(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// block_types repeats; an older spelling of it must say the same.
+func TestRecurrentGemmaBlocks(t *testing.T) {
+	m, err := golden(t, "recurrent_gemma", with(map[string]string{"num_hidden_layers": "5", "block_types": "", "_block_types": `["recurrent","recurrent","attention"]`, "lru_width": "null"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range m.Blocks {
+		if a := m.Blocks[i].Attn(); (a != nil) != (i == 2) || a != nil && (a.Window != 8 || a.Rotary.Dim != 4) {
+			t.Errorf("layer %d is %T", i, m.Blocks[i].Mixer)
+		}
+	}
+	if _, err := golden(t, "recurrent_gemma", with(map[string]string{"_block_types": `["recurrent","attention"]`})); !errors.Is(err, posenc.ErrUnsupported) {
+		t.Error(err)
+	}
+	if m.EmbedScale != 5.65625 { // √32 in bf16
+		t.Errorf("the embedding is multiplied by %v", m.EmbedScale)
+	}
+}

@@ -27,6 +27,8 @@ var elementTypes = map[onnxpb.TensorProto_DataType]tensor.DType{
 	onnxpb.TensorProto_UINT32:       tensor.U32,
 	onnxpb.TensorProto_UINT64:       tensor.U64,
 	onnxpb.TensorProto_BOOL:         tensor.Bool,
+	onnxpb.TensorProto_INT4:         tensor.I8, // two in a byte: weight.half
+	onnxpb.TensorProto_UINT4:        tensor.U8,
 }
 
 func elementType(code int32) (tensor.DType, error) {
@@ -57,6 +59,10 @@ func newWeight(t *onnxpb.TensorProto, files *externalFiles) (*weight, error) {
 		return fail(err)
 	}
 	size := int64(n) * int64(d.Size())
+	switch onnxpb.TensorProto_DataType(t.GetDataType()) {
+	case onnxpb.TensorProto_INT4, onnxpb.TensorProto_UINT4:
+		w.half, size = true, (int64(n)+1)/2
+	}
 	if t.GetDataLocation() == onnxpb.TensorProto_EXTERNAL {
 		w.file, w.offset, err = files.locate(t.GetExternalData(), size)
 		if err != nil {

@@ -108,8 +108,8 @@ func TestLoadRefuses(t *testing.T) {
 			b.g.Initializer = append(b.g.Initializer, &onnxpb.TensorProto{Name: "w", DataType: int32(onnxpb.TensorProto_STRING)})
 		}, `initializer "w": element type STRING is not supported`},
 		{"4-bit input", func(b *graphBuilder, _ *onnxpb.ModelProto) {
-			b.g.Input[0] = valueInfo("a", onnxpb.TensorProto_INT4, "n")
-		}, `input "a": element type INT4 is not supported`},
+			b.g.Input[0] = valueInfo("a", onnxpb.TensorProto_FLOAT4E2M1, "n")
+		}, `input "a": element type FLOAT4E2M1 is not supported`},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {

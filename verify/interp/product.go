@@ -21,12 +21,16 @@ type matrix struct {
 	rows, cols int
 	a          *Array // whose elements from offset on hold it
 	offset     int
-	across     bool // a holds it transposed: (cols, rows)
+	across     bool   // a holds it transposed: (cols, rows)
+	codes      *codes // in place of a
 }
 
 // block is rows [from, from+n) of w; buf has room for them.
 func (w *matrix) block(buf []float64, from, n int) ([]float64, error) {
 	buf = buf[:n*w.cols]
+	if w.codes != nil {
+		return buf, w.codes.decode(buf, from, n)
+	}
 	if !w.across {
 		return w.a.rows(buf, w.offset+from*w.cols)
 	}

@@ -14,6 +14,7 @@ type weight struct {
 	name   string
 	dtype  tensor.DType
 	shape  []int
+	half   bool        // elements are 4 bits of a byte, the first one low
 	raw    []byte      // inline data, or
 	file   io.ReaderAt // external data
 	offset int64
@@ -73,8 +74,28 @@ func (w *weight) floats(dst []float64, from int) error {
 
 // ints decodes a weight of integers, or of bools as 0 and 1.
 func (w *weight) ints(dst []int64) error {
+	if w.half {
+		return w.halves(dst)
+	}
 	return w.decodeInto(0, len(dst), func(at int, raw []byte) error {
 		return tensor.DecodeInt64(dst[at:at+len(raw)/w.dtype.Size()], raw, w.dtype)
+	})
+}
+
+// halves decodes a weight of 4-bit integers.
+func (w *weight) halves(dst []int64) error {
+	return w.decodeInto(0, (len(dst)+1)/2, func(at int, raw []byte) error {
+		for i, b := range raw {
+			for j, code := range []byte{b & 15, b >> 4} {
+				if k := 2*(at+i) + j; k < len(dst) {
+					dst[k] = int64(code)
+					if w.dtype == tensor.I8 {
+						dst[k] = int64(int8(code<<4) >> 4)
+					}
+				}
+			}
+		}
+		return nil
 	})
 }
 

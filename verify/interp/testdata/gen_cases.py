@@ -441,10 +441,50 @@ def loops():
        attrs={"body": body([2, 3], [2, 3], [1]), "num_scan_inputs": 2, "scan_input_axes": [1, 1], "scan_output_axes": [-1]})
 
 
+def quantised():
+    """Codes in blocks with scales. Last, for the same reason."""
+    def packed(codes, bits):
+        if bits == 8:
+            return codes.astype(np.uint8)
+        if codes.shape[-1] % 2:
+            codes = np.concatenate([codes, np.zeros((*codes.shape[:-1], 1), codes.dtype)], -1)
+        return (codes[..., 0::2] | codes[..., 1::2] << 4).astype(np.uint8)
+
+    n, k, block = 5, 48, 16
+    for bits in [4, 8]:
+        half = 1 << (bits - 1)
+        for zeros in ["none", "codes", "floats"]:
+            codes = rng.integers(0, 2 * half, size=(n, k // block, block))
+            init = [tensor(packed(codes, bits), "b"), tensor(f(n, k // block).astype(np.float32), "s")]
+            if zeros == "codes":
+                init.append(tensor(packed(rng.integers(0, 2 * half, size=(n, k // block)), bits), "z"))
+            elif zeros == "floats" and bits == 4:
+                init.append(tensor((half + f(n, k // block)).astype(np.float32), "z"))
+            elif zeros == "floats":
+                continue
+            slots = ["a", "b", "s"] + ["z"] * (len(init) == 3)
+            if zeros == "codes":
+                init.append(tensor(f(n).astype(np.float32), "c"))
+                slots += ["", "c"]
+            node = h.make_node("MatMulNBits", slots, ["y"], name="node", domain=MS, N=n, K=k, bits=bits, block_size=block, accuracy_level=1)
+            case(f"matmulnbits_{bits}_{zeros}", node, {"a": f(2, 3, k)}, ["y"], init=init, reference=False, out_types=[T.FLOAT])
+            if zeros == "floats":
+                continue
+            init[0] = tensor(packed(codes, bits).reshape(n, -1), "b")
+            node = h.make_node("GatherBlockQuantized", ["b", "i", "s"] + ["z"] * (zeros == "codes"), ["y"], name="node", domain=MS,
+                               bits=bits, block_size=block, gather_axis=0, quantize_axis=1)
+            case(f"gatherblock_{bits}_{zeros}", node, {"i": i(4, 0, 1, 4).reshape(2, 2)}, ["y"], init=[t for t in init if t.name != "c"],
+                 reference=False, out_types=[T.FLOAT])
+    for kind in [T.UINT4, T.INT4]:
+        low = 0 if kind == T.UINT4 else -8
+        codes = rng.integers(low, low + 16, size=(3, 5))
+        op(f"cast_{T.DataType.Name(kind).lower()}", "Cast", {}, slots=["q"], init=[h.make_tensor("q", kind, codes.shape, codes)], attrs={"to": T.FLOAT})
+
+
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
     for old in HERE.iterdir():
         old.unlink()
-    for group in [elementwise, types, shapes, sums, norms, rotary, attention, gqa, functions, weights, choices, lambda: gqa(last=True), loops]:
+    for group in [elementwise, types, shapes, sums, norms, rotary, attention, gqa, functions, weights, choices, lambda: gqa(last=True), loops, quantised]:
         group()
     print(len(list(HERE.glob("*.onnx"))), "cases")

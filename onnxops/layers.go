@@ -130,6 +130,15 @@ func (e *emitter) product(name string, x *graph.Value, w family.Weight, c *graph
 		y := e.g.Op("MatMul", name+"/MatMul", []*graph.Value{x, e.weights.transposed(w)})
 		return e.g.Op("Add", name, []*graph.Value{y, c})
 	}
+	if q := e.weights.codedOf(w); q != nil {
+		q.w.Columns = w.Columns
+		if form, _ := e.weights.form(q, e.opts); form == FormNBits {
+			if c == nil {
+				return e.nbits(name, x, q)
+			}
+			return e.g.Op("Add", name, []*graph.Value{e.nbits(name+"/MatMulNBits", x, q), c})
+		}
+	}
 	in := []*graph.Value{x, e.weights.float32(w)}
 	if c != nil {
 		in = append(in, c)

@@ -61,6 +61,15 @@ const (
 	WeightsEmbed = "embed"
 )
 
+// What a graph holds of weights that are stored as codes and scales.
+const (
+	// QuantStored holds the codes as they are stored, where operators can compute with
+	// them.
+	QuantStored = "stored"
+	// QuantFloat32 holds the numbers that they are.
+	QuantFloat32 = "float32"
+)
+
 // FolderWeb is the folder of transformers.js.
 const FolderWeb = names.WebFolder
 
@@ -81,6 +90,8 @@ type Options struct {
 	// Weights is WeightsExternal, WeightsExternalCopy or WeightsEmbed; "" is the
 	// first, or the second where LinearMatMul asks for copies.
 	Weights string
+	// Quant is QuantStored ("") or QuantFloat32.
+	Quant string
 	// Folder is where the graph and what lies beside it go in the model's folder: ""
 	// for beside config.json, or FolderWeb, with the names by which transformers.js
 	// finds them: onnx/model.onnx, its weights in onnx/model.onnx_data, …_data_1, ….
@@ -133,6 +144,9 @@ func (o Options) formed() Options {
 		if o.Linear == LinearMatMul {
 			o.Weights = WeightsExternalCopy
 		}
+	}
+	if o.Quant == "" {
+		o.Quant = QuantStored
 	}
 	if o.Opset == 0 {
 		o.Opset = lower.Current
@@ -196,6 +210,7 @@ func (o Options) checkForm() error {
 		known("linear form", o.Linear, LinearGemm, LinearMatMul),
 		known("cache", o.Cache, CacheFull, CacheLatent),
 		known("weights", o.Weights, WeightsExternal, WeightsExternalCopy, WeightsEmbed),
+		known("form of quantised weights", o.Quant, QuantStored, QuantFloat32),
 		known("folder", o.Folder, "", FolderWeb),
 	); err != nil {
 		return err

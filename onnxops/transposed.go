@@ -34,24 +34,9 @@ func (s *initializers) transposed(w family.Weight) *graph.Value {
 		}
 	}
 	name := names.TransposedWeight(w.Tensor, part)
-	if v := s.cache[name]; v != nil {
-		return v
-	}
 	dims := []int64{w.Shape[1], w.Shape[0]}
 	length := 4 * dims[0] * dims[1]
-	var v *graph.Value
-	if s.mode == WeightsEmbed {
-		var raw strings.Builder
-		raw.Grow(int(length))
-		if err := writeTransposed(&raw, s.src, w); err != nil {
-			return s.fail(err)
-		}
-		v = s.g.Tensor(name, graph.Float, dims, []byte(raw.String()))
-	} else {
-		v = s.g.External(name, graph.Float, dims, s.dataFile(), s.place(chunk{tensor: w.Tensor, transposed: &w, end: length}), length)
-	}
-	s.cache[name] = v
-	return v
+	return s.made(name, w.Tensor, graph.Float, dims, length, func(out io.Writer) error { return writeTransposed(out, s.src, w) })
 }
 
 // transposeBytes bounds what writeTransposed holds beside the stored tensor.

@@ -2,6 +2,7 @@ package onnxops
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
@@ -14,9 +15,11 @@ const dataAlign = 64
 
 // initializers turns weights into initializers, each stored tensor once.
 type initializers struct {
-	g    *graph.Graph
-	src  store.Store
-	mode string
+	g     *graph.Graph
+	src   store.Store
+	mode  string
+	quant string // QuantStored or QuantFloat32
+	opset int
 	// folder is where the graph goes in the model's folder, "" for beside the model.
 	folder string
 	cache  map[string]*graph.Value
@@ -26,12 +29,13 @@ type initializers struct {
 
 // chunk is one piece of model.onnx.data.
 type chunk struct {
+	src        store.Store
 	tensor     string
 	begin, end int64 // bytes of the stored tensor
 	offset     int64 // in model.onnx.data
-	// transposed, where not nil, is the weight that the piece holds the other way
-	// round; begin and end then are those of the float32 copy.
-	transposed *family.Weight
+	// write, where not nil, makes the piece's bytes of what is stored; begin and end
+	// then are those of what it writes.
+	write func(io.Writer) error
 }
 
 // onnxTypes maps what ONNX Runtime can cast to float32.
@@ -73,26 +77,34 @@ func (s *initializers) optional(w *family.Weight) *graph.Value {
 // stored returns the weight in its stored type: one initializer for a whole
 // tensor or for one run of its rows, else the runs joined.
 func (s *initializers) stored(w family.Weight) *graph.Value {
+	if c := s.codedOf(w); c != nil && c.nothing == "" {
+		return s.scaled(c)
+	}
 	info, ok := s.readable(w)
 	if !ok {
 		return &graph.Value{}
 	}
+	return s.raw(s.src, w, info)
+}
+
+// raw is stored for a tensor of any store, in the type that it has there.
+func (s *initializers) raw(src store.Store, w family.Weight, info store.Info) *graph.Value {
 	runs := mergeRuns(w.Rows)
 	if len(runs) == 0 {
-		return s.initializer(w.Tensor, w.Shape, info, 0, info.Bytes())
+		return s.initializer(src, w.Tensor, w.Shape, info, 0, info.Bytes())
 	}
 	parts := make([]*graph.Value, len(runs))
 	for i, r := range runs {
 		begin, end, err := tensor.RowBytes(info.DType, tensor.Matrix(info.Shape), r.Begin, r.End)
 		if err != nil {
-			return s.fail(store.Errorf(s.src, w.Tensor, "%w", err))
+			return s.fail(store.Errorf(src, w.Tensor, "%w", err))
 		}
 		shape := append([]int64{r.End - r.Begin}, w.Shape[1:]...)
 		if w.Columns != nil {
 			shape = []int64{r.End - r.Begin, w.Width()}
 		}
 		name := fmt.Sprintf("%s[%d:%d]", w.Tensor, r.Begin, r.End)
-		parts[i] = s.initializer(name, shape, info, begin, end)
+		parts[i] = s.initializer(src, name, shape, info, begin, end)
 	}
 	if len(parts) == 1 {
 		return parts[0]
@@ -134,31 +146,30 @@ func mergeRuns(rows []family.Range) []family.Range {
 }
 
 // initializer adds bytes begin to end of a stored tensor as an initializer.
-func (s *initializers) initializer(name string, shape []int64, info store.Info, begin, end int64) *graph.Value {
+func (s *initializers) initializer(src store.Store, name string, shape []int64, info store.Info, begin, end int64) *graph.Value {
 	if v := s.cache[name]; v != nil {
 		return v
 	}
+	t, ok := onnxTypes[info.DType]
+	if !ok {
+		t = codeTypes[info.DType]
+	}
+	at, inFile := src.Place(info.Name)
 	var v *graph.Value
-	switch s.mode {
-	case WeightsEmbed:
-		raw, err := s.src.Read(info.Name, begin, end)
+	switch {
+	case s.mode == WeightsEmbed:
+		raw, err := src.Read(info.Name, begin, end)
 		if err != nil {
 			return s.fail(err)
 		}
-		v = s.g.Tensor(name, onnxTypes[info.DType], shape, raw)
-	case WeightsExternalCopy:
-		at := s.place(chunk{tensor: info.Name, begin: begin, end: end})
-		v = s.g.External(name, onnxTypes[info.DType], shape, s.dataFile(), at, end-begin)
+		v = s.g.Tensor(name, t, shape, raw)
+	case s.mode == WeightsExternal && inFile:
+		v = s.g.External(name, t, shape, fileIn(s.folder, src, at.File), at.Offset+begin, end-begin)
+	case s.mode == WeightsExternal && !s.decodes(info.Name):
+		return s.fail(unsupported("%s: tensor %q lies in no file that a graph could read it from: embed the weights or copy them", src.Root(), info.Name))
 	default:
-		at, ok := s.src.Place(info.Name)
-		if !ok && s.decodes(info.Name) {
-			v = s.g.External(name, onnxTypes[info.DType], shape, s.dataFile(), s.place(chunk{tensor: info.Name, begin: begin, end: end}), end-begin)
-			break
-		}
-		if !ok {
-			return s.fail(unsupported("%s: tensor %q lies in no file that a graph could read it from: embed the weights or copy them", s.src.Root(), info.Name))
-		}
-		v = s.g.External(name, onnxTypes[info.DType], shape, fileIn(s.folder, s.src, at.File), at.Offset+begin, end-begin)
+		at := s.place(chunk{src: src, tensor: info.Name, begin: begin, end: end})
+		v = s.g.External(name, t, shape, s.dataFile(), at, end-begin)
 	}
 	s.cache[name] = v
 	return v

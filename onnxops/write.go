@@ -145,15 +145,15 @@ func (s *initializers) writeData(w io.Writer) error {
 }
 
 func (s *initializers) writeChunk(w io.Writer, c chunk) error {
-	if c.transposed != nil {
-		return writeTransposed(w, s.src, *c.transposed)
+	if c.write != nil {
+		return c.write(w)
 	}
 	step := c.end - c.begin
 	if s.decodes(c.tensor) { // what is read is made
 		step = 16 << 20
 	}
 	for at := c.begin; at < c.end; at += step {
-		raw, err := s.src.Read(c.tensor, at, min(at+step, c.end))
+		raw, err := c.src.Read(c.tensor, at, min(at+step, c.end))
 		if err == nil {
 			_, err = w.Write(raw)
 		}

@@ -105,7 +105,7 @@ func (c *Call) same(i int) []Type {
 // use, one row each; an operator that is not in it is an error, not a guess.
 var builtin = func() map[string]*Schema {
 	m := map[string]*Schema{}
-	for _, table := range [][]Schema{elementwiseOps, shapeOps, nnOps, attentionOps} {
+	for _, table := range [][]Schema{elementwiseOps, shapeOps, nnOps, attentionOps, codeOps} {
 		for i := range table {
 			s := &table[i]
 			key := s.Domain + "." + s.Op

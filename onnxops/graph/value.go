@@ -14,6 +14,13 @@ const (
 	Int64    = onnxpb.TensorProto_INT64
 	Int32    = onnxpb.TensorProto_INT32
 	Bool     = onnxpb.TensorProto_BOOL
+
+	// Those of codes, of which numbers are made.
+	Int8     = onnxpb.TensorProto_INT8
+	UInt8    = onnxpb.TensorProto_UINT8
+	UInt4    = onnxpb.TensorProto_UINT4
+	Float8E4 = onnxpb.TensorProto_FLOAT8E4M3FN
+	Float8E5 = onnxpb.TensorProto_FLOAT8E5M2
 )
 
 // Type is an element type and a shape.

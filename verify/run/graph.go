@@ -77,6 +77,15 @@ func (g *GraphInfo) InGraph(a *family.Attention) *family.Attention {
 // Dir is the folder that the graph lies in.
 func (g *GraphInfo) Dir() string { return filepath.Dir(g.Path) }
 
+// Initializers are the graph's weights and constants by name.
+func (g *GraphInfo) Initializers() map[string]*onnxpb.TensorProto {
+	all := map[string]*onnxpb.TensorProto{}
+	for _, t := range g.Model.GetGraph().GetInitializer() {
+		all[t.GetName()] = t
+	}
+	return all
+}
+
 // ReadGraph decodes the graph of a folder (the weights stay outside).
 func ReadGraph(dir string) (*GraphInfo, error) {
 	path, err := FindGraph(dir)

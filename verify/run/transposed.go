@@ -16,9 +16,17 @@ import (
 // the tensor, and which of its rows and columns it is, nil for all.
 func TransposeOf(name string) (w family.Weight, ok bool) {
 	tensor, list, ok := names.TransposeOf(name)
+	if !ok {
+		return family.Weight{Tensor: tensor}, false
+	}
+	return rowsOf(tensor, list)
+}
+
+// rowsOf reads which rows and columns of a tensor are meant.
+func rowsOf(tensor, list string) (w family.Weight, ok bool) {
 	w = family.Weight{Tensor: tensor}
-	if !ok || list == "" {
-		return w, ok
+	if list == "" {
+		return w, true
 	}
 	list, part, columns := strings.Cut(list, "|")
 	for run := range strings.SplitSeq(list, ",") {

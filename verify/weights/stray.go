@@ -8,6 +8,8 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/run"
 )
 
@@ -17,6 +19,7 @@ type placed struct {
 	info   *run.GraphInfo
 	ckpt   store.Store
 	loaded *family.Model
+	codes  map[string]string // tensors of codes and the model's that they are of
 }
 
 // Stray tells of the first weight of a graph in dir that is not the checkpoint's of
@@ -24,8 +27,8 @@ type placed struct {
 // every tensor of the model; "" where all are. m is the model as the checkpoint
 // declares it.
 func Stray(info *run.GraphInfo, st store.Store, m *family.Model) string {
-	s := &placed{info.Dir(), info, st, m}
-	for _, look := range []func() string{s.strayWeight, s.unlikeWeight, s.unreadWeight} {
+	s := &placed{dir: info.Dir(), info: info, ckpt: st, loaded: m}
+	for _, look := range []func() string{s.strayWeight, s.unlikeWeight, s.strayCoded, s.unreadWeight} {
 		if found := look(); found != "" {
 			return found
 		}
@@ -46,8 +49,8 @@ func (s *placed) strayWeight() string {
 			continue
 		}
 		name := t.GetName()
-		info, from, ok := s.behind(name)
-		at, placed := s.ckpt.Place(info.Name)
+		o, from, ok := s.behind(t)
+		at, placed := store.Stored(s.ckpt).Place(o.info.Name)
 		switch {
 		case !ok:
 			return fmt.Sprintf("the graph's weight %q is no tensor of the checkpoint", name)
@@ -92,9 +95,16 @@ func (s *placed) unreadWeight() string {
 		if turned, ok := s.turnedOf(t.GetName()); ok {
 			read[turned.info.Name] = append(read[turned.info.Name], turned.w.Rows...)
 		}
-		p, ok := s.pieceOf(t.GetName())
+		if w, of, ok := run.CodedWeight(t.GetName()); ok && (of == names.Codes || of == names.Nibbles) {
+			rows := w.Rows
+			if info, ok := s.ckpt.Lookup(w.Tensor); ok && rows == nil {
+				rows = []family.Range{{Begin: 0, End: tensor.Matrix(info.Shape)[0]}}
+			}
+			read[w.Tensor] = append(read[w.Tensor], rows...)
+		}
+		p, ok := s.pieceOf(t)
 		if ok {
-			read[p.info.Name] = append(read[p.info.Name], p.rows)
+			read[p.of] = append(read[p.of], p.rows)
 		}
 	}
 	for _, w := range s.loaded.Weights() {

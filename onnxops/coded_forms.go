@@ -1,0 +1,86 @@
+package onnxops
+
+import (
+	"fmt"
+
+	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/onnxops/graph"
+)
+
+// scaled is the weight's rows as float32, (code − zero) · scale, of standard operators
+// whose inputs are all constant: a runtime makes it once, when the session loads.
+// ONNX Runtime 1.32 does so for these and not for DequantizeLinear, which it computes
+// in every call, 7 to 60 times as long as the product takes.
+func (s *initializers) scaled(c *coded) *graph.Value {
+	at := "/coded/" + c.w.Tensor
+	if p := c.part(); p != "" {
+		at += "[" + p + "]"
+	}
+	return s.once(at, func(string) *graph.Value {
+		op := func(name, op string, in ...*graph.Value) *graph.Value {
+			return s.g.Op(op, at+"/"+name+"/"+op, in)
+		}
+		v := s.codes(c)
+		across := c.across()
+		even := across > 1 && c.grid.Index == "" && across*c.block == c.columns
+		spread := func(name string, v *graph.Value) *graph.Value { // to each column of its block
+			switch {
+			case across == 1:
+				return v
+			case even:
+				return op(name, "Unsqueeze", v, s.ints(2))
+			}
+			return s.g.Op("Gather", at+"/"+name+"/Gather", []*graph.Value{v, s.blockOf(c)}, graph.IntAttr("axis", 1))
+		}
+		if even {
+			v = op("blocks", "Reshape", v, s.ints(c.rows, across, c.block))
+		}
+		if c.grid.Zeros != "" {
+			v = op("zero", "Sub", v, spread("zero", s.zeros(c)))
+		}
+		v = op("scale", "Mul", v, spread("scale", s.scales(c)))
+		shape := c.w.Shape // of columns not chosen yet it is another
+		if n, err := tensor.Elements(shape); err != nil || n != c.rows*c.columns {
+			shape = []int64{c.rows, c.columns}
+		}
+		if even || len(shape) != 2 {
+			v = op("rows", "Reshape", v, s.ints(shape...))
+		}
+		return v
+	})
+}
+
+// blockOf gives the block of each column.
+func (s *initializers) blockOf(c *coded) *graph.Value {
+	name := fmt.Sprintf("/coded/blocks/%d/%d", c.columns, c.block)
+	if c.grid.Index != "" {
+		name = "/coded/blocks/" + c.grid.Index
+	}
+	return s.once(name, func(name string) *graph.Value {
+		given, err := c.grid.Blocks(c.src)
+		if err != nil {
+			return s.fail(fmt.Errorf("tensor %q: %w", c.w.Tensor, err))
+		}
+		of := make([]int64, c.columns)
+		for j := range of {
+			of[j] = int64(j) / c.block
+			if given != nil {
+				of[j] = int64(given[j])
+			}
+		}
+		return s.g.Ints(name, of...)
+	})
+}
+
+// nbits emits W x over rows as MatMulNBits in float32: accuracy_level 1 keeps what
+// enters it as it is, where 4 would round it to 8 bits.
+func (e *emitter) nbits(name string, x *graph.Value, c *coded) *graph.Value {
+	in := []*graph.Value{x, e.weights.packed(c), e.weights.scales(c)}
+	if c.grid.Zeros != "" || c.grid.Low != -8 {
+		in = append(in, e.weights.packedZeros(c))
+	}
+	return e.g.Add(graph.Node{Domain: graph.Microsoft, Op: "MatMulNBits", Name: name, In: in, Attrs: []graph.Attr{
+		graph.IntAttr("K", int(c.columns)), graph.IntAttr("N", int(c.rows)), graph.IntAttr("bits", 4),
+		graph.IntAttr("block_size", int(c.block)), graph.IntAttr("accuracy_level", 1),
+	}})[0]
+}

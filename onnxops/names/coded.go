@@ -1,0 +1,45 @@
+package names
+
+import (
+	"slices"
+	"strings"
+)
+
+// Coded are what a graph holds of a weight whose numbers are codes on a grid.
+type Coded string
+
+// Codes are its codes, one in each element, Scales the factor of each block of a row and
+// Zeros the code that stands for 0 in it; Nibbles and NibbleZeros are codes of 4 bits, two
+// in a byte.
+const (
+	Codes       Coded = "codes"
+	Scales      Coded = "scales"
+	Zeros       Coded = "zeros"
+	Nibbles     Coded = "codes4"
+	NibbleZeros Coded = "zeros4"
+)
+
+// codedMark is between a weight's name and what is held of it.
+const codedMark = "#"
+
+// CodedWeight is the name of a graph's codes, scales or zeros of a tensor, or of its
+// rows, which are given as of [TransposedWeight].
+func CodedWeight(tensor, rows string, of Coded) string {
+	if rows != "" {
+		rows = "[" + rows + "]"
+	}
+	return tensor + rows + codedMark + string(of)
+}
+
+// CodedOf reads such a name.
+func CodedOf(name string) (tensor, rows string, of Coded, ok bool) {
+	at := strings.LastIndex(name, codedMark)
+	if at < 0 {
+		return "", "", "", false
+	}
+	tensor, of = name[:at], Coded(name[at+len(codedMark):])
+	if at := strings.LastIndexByte(tensor, '['); at > 0 && strings.HasSuffix(tensor, "]") {
+		tensor, rows = tensor[:at], tensor[at+1:len(tensor)-1]
+	}
+	return tensor, rows, of, slices.Contains([]Coded{Codes, Scales, Zeros, Nibbles, NibbleZeros}, of)
+}

@@ -46,12 +46,13 @@ func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *g
 // flatHeads projects x to queries, keys and values of (batch, sequence, heads *
 // head size), or to all three side by side as the first, the others nil: one
 // Gemm on the joined weights, which are joined when the session loads. Norms of
-// queries and keys need them apart, and so do tools that look for weights.
+// queries and keys need them apart, and so do tools that look for weights and products
+// with codes.
 func (e *emitter) flatHeads(layer int, a *family.Attention, x *graph.Value) (q, k, v *graph.Value) {
 	flat := func(width int) *graph.Value {
 		return e.shape(names.FlatShape(width), int64(width))
 	}
-	apart := e.opts.Linear == LinearMatMul || a.QNorm != nil || a.KNorm != nil || a.VNorm != nil || a.Clip != 0 || a.ValueScale != 0 || a.QueryScale != nil || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
+	apart := e.opts.Linear == LinearMatMul || e.inCodes(a.Q, a.K, a.V) || a.QNorm != nil || a.KNorm != nil || a.VNorm != nil || a.Clip != 0 || a.ValueScale != 0 || a.QueryScale != nil || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
 	if !apart {
 		return e.packedHeads(layer, a, x, flat), nil, nil
 	}

@@ -33,8 +33,12 @@ func (s *initializers) codedOf(w family.Weight) *coded {
 	c := &coded{w: w, grid: q.Tensors[w.Tensor].Grid, src: store.Stored(s.src)}
 	c.w.Columns = nil
 	g := c.grid
-	if g == nil {
+	switch {
+	case g == nil:
 		c.nothing = "its codes are on no grid"
+		return c
+	case q.Tensors[w.Tensor].Across:
+		c.nothing = "its codes lie the other way round"
 		return c
 	}
 	c.columns, c.rows = g.Columns, g.Stack*g.Rows
@@ -43,6 +47,9 @@ func (s *initializers) codedOf(w family.Weight) *coded {
 		for _, r := range w.Rows {
 			c.rows += r.End - r.Begin
 		}
+	}
+	if w.Columns != nil { // chosen of these
+		c.w.Shape = []int64{c.rows, c.columns}
 	}
 	c.block = g.BlockColumns
 	c.nibbles = g.High > g.Low && g.High-g.Low <= 15
@@ -60,7 +67,7 @@ func (s *initializers) codedOf(w family.Weight) *coded {
 	case g.Read != nil && g.Low == g.High:
 		c.nothing = "its codes are no integers and lie in no tensor of their own"
 	case g.Read != nil && (g.Low < -128 || g.High > 127):
-		c.nothing = fmt.Sprintf("its codes are %d to %d: expected those of int8", g.Low, g.High)
+		c.nothing = fmt.Sprintf("its codes are %v to %v: expected those of int8", g.Low, g.High)
 	}
 	return c
 }
@@ -75,7 +82,7 @@ func packedBlock(g *quant.Grid) int64 {
 	switch b := min(g.BlockColumns&-g.BlockColumns, maxBlock); {
 	case g.Index != "":
 		return 0
-	case g.Across() == 1:
+	case g.Blocks() == 1:
 		return maxBlock
 	case b >= 16:
 		return b
@@ -153,10 +160,10 @@ func (s *initializers) form(c *coded, o Options) (form, why string) {
 
 // zerosFit tells whether all zeros of the grid are codes of 4 bits.
 func (c *coded) zerosFit() string {
-	if c.grid.Zeros == "" {
+	if !c.grid.HasZeros() {
 		return ""
 	}
-	low := float64(c.grid.Low)
+	low := c.grid.Low
 	found := ""
 	err := c.lines(func(_ int64, _, zeros []float64) error {
 		for _, z := range zeros {

@@ -79,7 +79,7 @@ func (s *initializers) packed(c *coded) *graph.Value {
 		return c.eachRow(func(codes []float32) error {
 			clear(out)
 			for j, x := range codes {
-				out[j/2] |= byte(int(x)-c.grid.Low) << (j % 2 * 4)
+				out[j/2] |= byte(x-float32(c.grid.Low)) << (j % 2 * 4)
 			}
 			_, err := w.Write(out)
 			return err
@@ -98,7 +98,7 @@ func (c *coded) eachRow(visit func(codes []float32) error) error {
 	for _, r := range runs {
 		for at := r.Begin; at < r.End; at += many {
 			end := min(at+many, r.End)
-			if err := c.grid.ReadCodes(c.src, line[:(end-at)*c.columns], at, end); err != nil {
+			if err := c.grid.Numbers(c.src, line[:(end-at)*c.columns], at, end); err != nil {
 				return fmt.Errorf("tensor %q: %w", c.w.Tensor, err)
 			}
 			for i := range end - at {
@@ -147,9 +147,9 @@ func (s *initializers) packedZeros(c *coded) *graph.Value {
 		return c.lines(func(_ int64, _, zeros []float64) error {
 			clear(out)
 			for b := range across {
-				zero := int(-c.grid.Low) // a grid without zeros
+				zero := -c.grid.Low // a grid without zeros
 				if zeros != nil {
-					zero += int(zeros[b*c.block/c.grid.BlockColumns])
+					zero += zeros[b*c.block/c.grid.BlockColumns]
 				}
 				out[b/2] |= byte(zero) << (b % 2 * 4)
 			}

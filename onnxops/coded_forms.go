@@ -2,8 +2,9 @@ package onnxops
 
 import (
 	"fmt"
+	"slices"
 
-	"github.com/pecvt/pecvt/convert/tensor"
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
 )
 
@@ -35,16 +36,12 @@ func (s *initializers) scaled(c *coded) *graph.Value {
 		if even {
 			v = op("blocks", "Reshape", v, s.ints(c.rows, across, c.block))
 		}
-		if c.grid.Zeros != "" {
+		if c.grid.HasZeros() {
 			v = op("zero", "Sub", v, spread("zero", s.zeros(c)))
 		}
 		v = op("scale", "Mul", v, spread("scale", s.scales(c)))
-		shape := c.w.Shape // of columns not chosen yet it is another
-		if n, err := tensor.Elements(shape); err != nil || n != c.rows*c.columns {
-			shape = []int64{c.rows, c.columns}
-		}
-		if even || len(shape) != 2 {
-			v = op("rows", "Reshape", v, s.ints(shape...))
+		if even || len(c.w.Shape) != 2 {
+			v = op("rows", "Reshape", v, s.ints(c.w.Shape...))
 		}
 		return v
 	})
@@ -57,7 +54,7 @@ func (s *initializers) blockOf(c *coded) *graph.Value {
 		name = "/coded/blocks/" + c.grid.Index
 	}
 	return s.once(name, func(name string) *graph.Value {
-		given, err := c.grid.Blocks(c.src)
+		given, err := c.grid.BlockOf(c.src)
 		if err != nil {
 			return s.fail(fmt.Errorf("tensor %q: %w", c.w.Tensor, err))
 		}
@@ -72,11 +69,29 @@ func (s *initializers) blockOf(c *coded) *graph.Value {
 	})
 }
 
+// byCodes is a weight that MatMulNBits multiplies as it is stored, nil for another.
+func (e *emitter) byCodes(w family.Weight) *coded {
+	c := e.weights.codedOf(w)
+	if c == nil || e.opts.Linear == LinearMatMul {
+		return nil
+	}
+	c.w.Columns = w.Columns
+	if form, _ := e.weights.form(c, e.opts); form != FormNBits {
+		return nil
+	}
+	return c
+}
+
+// inCodes tells whether one of the maps is multiplied so.
+func (e *emitter) inCodes(maps ...family.Linear) bool {
+	return slices.ContainsFunc(maps, func(l family.Linear) bool { return e.byCodes(l.Weight) != nil })
+}
+
 // nbits emits W x over rows as MatMulNBits in float32: accuracy_level 1 keeps what
 // enters it as it is, where 4 would round it to 8 bits.
 func (e *emitter) nbits(name string, x *graph.Value, c *coded) *graph.Value {
 	in := []*graph.Value{x, e.weights.packed(c), e.weights.scales(c)}
-	if c.grid.Zeros != "" || c.grid.Low != -8 {
+	if c.grid.HasZeros() || c.grid.Low != -8 {
 		in = append(in, e.weights.packedZeros(c))
 	}
 	return e.g.Add(graph.Node{Domain: graph.Microsoft, Op: "MatMulNBits", Name: name, In: in, Attrs: []graph.Attr{

@@ -121,7 +121,7 @@ func (e *emitter) linearOnto(prefix string, residual, x *graph.Value, l family.L
 
 // product emits W x + c over rows, c nil for none, under the name of a Gemm: that on
 // the weight as it is stored, (out, in), or with LinearMatMul a MatMul on its
-// transpose, and an Add.
+// transpose, and an Add; of codes of 4 bits MatMulNBits, and an Add.
 func (e *emitter) product(name string, x *graph.Value, w family.Weight, c *graph.Value) *graph.Value {
 	if e.opts.Linear == LinearMatMul {
 		if c == nil {
@@ -130,14 +130,11 @@ func (e *emitter) product(name string, x *graph.Value, w family.Weight, c *graph
 		y := e.g.Op("MatMul", name+"/MatMul", []*graph.Value{x, e.weights.transposed(w)})
 		return e.g.Op("Add", name, []*graph.Value{y, c})
 	}
-	if q := e.weights.codedOf(w); q != nil {
-		q.w.Columns = w.Columns
-		if form, _ := e.weights.form(q, e.opts); form == FormNBits {
-			if c == nil {
-				return e.nbits(name, x, q)
-			}
-			return e.g.Op("Add", name, []*graph.Value{e.nbits(name+"/MatMulNBits", x, q), c})
+	if q := e.byCodes(w); q != nil {
+		if c == nil {
+			return e.nbits(name, x, q)
 		}
+		return e.g.Op("Add", name, []*graph.Value{e.nbits(name+"/MatMulNBits", x, q), c})
 	}
 	in := []*graph.Value{x, e.weights.float32(w)}
 	if c != nil {

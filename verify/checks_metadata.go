@@ -91,7 +91,7 @@ func (s *session) wrongForm() string {
 	}
 	linear := ""
 	for name, n := range s.info.Written.Groups {
-		if n.GetOpType() == "Gemm" && strings.HasSuffix(name, "/Gemm") {
+		if _, _, _, codes := names.CodedOf(n.GetInput()[1]); n.GetOpType() == "Gemm" && strings.HasSuffix(name, "/Gemm") && !codes {
 			linear = "matmul"
 		}
 	}

@@ -17,7 +17,7 @@ import (
 // Numbers walks the rows as the graph's operators make them, in float32: the product
 // rounded once.
 func (c *Coded) Numbers(ckpt store.Store, visit func(row int64, numbers []float32) error) error {
-	if given, err := c.grid.Blocks(store.Stored(ckpt)); err != nil {
+	if given, err := c.grid.BlockOf(store.Stored(ckpt)); err != nil {
 		return err
 	} else if given != nil {
 		c.blockOf = given
@@ -71,6 +71,17 @@ func (c *Coded) Numbers(ckpt store.Store, visit func(row int64, numbers []float3
 		}
 	}
 	return nil
+}
+
+// Exact tells whether the scales of a stored row are numbers of float32.
+func (c *Coded) Exact(ckpt store.Store, row int64) bool {
+	scales, _, err := c.grid.Line(store.Stored(ckpt), row)
+	for _, x := range scales {
+		if float64(float32(x)) != x {
+			return false
+		}
+	}
+	return err == nil
 }
 
 // Block gives the columns that share a scale with column j.

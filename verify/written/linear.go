@@ -1,12 +1,26 @@
 package written
 
-import "github.com/pecvt/pecvt/onnxops/onnxpb"
+import (
+	"slices"
+
+	"github.com/pecvt/pecvt/onnxops/names"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+)
 
 // gemm is x·wᵀ + c, or x·wᵀ: a MatMul on a weight that is transposed already, which
 // whoever compares weights tells by its name.
 func gemm(g *group) node {
 	attrs := []*onnxpb.AttributeProto{integer("transB", 1)}
-	if !g.has("MatMul") {
+	switch {
+	case g.has(nbits):
+		product := g.codes(nbits)
+		last := g.take("", "Add", 2)
+		g.reads(last, 0, out(product))
+		return &onnxpb.NodeProto{OpType: "Gemm", Input: append(product.GetInput()[:2:2], last.GetInput()[1]), Output: last.GetOutput(), Attribute: attrs}
+	case g.nodes[""].GetOpType() == nbits:
+		last := g.codes("")
+		return &onnxpb.NodeProto{OpType: "Gemm", Input: last.GetInput()[:2:2], Output: last.GetOutput(), Attribute: attrs}
+	case !g.has("MatMul"):
 		last := g.take("", "MatMul", 2)
 		return &onnxpb.NodeProto{OpType: "Gemm", Input: last.GetInput(), Output: last.GetOutput(), Attribute: attrs}
 	}
@@ -14,4 +28,37 @@ func gemm(g *group) node {
 	last := g.take("", "Add", 2)
 	g.reads(last, 0, out(product))
 	return &onnxpb.NodeProto{OpType: "Gemm", Input: append(product.GetInput()[:2:2], last.GetInput()[1]), Output: last.GetOutput(), Attribute: attrs}
+}
+
+const nbits = "MatMulNBits"
+
+// codes is a node of MatMulNBits: all that it reads beside x must be of one weight, and
+// what enters it must stay float32.
+func (g *group) codes(step string) node {
+	n := g.nodes[step]
+	g.taken++
+	none := &onnxpb.NodeProto{Input: make([]string, 2), Output: make([]string, 1)}
+	in := n.GetInput()
+	if n.GetOpType() != nbits || n.GetDomain() != "com.microsoft" || len(in) < 3 || len(in) > 4 || len(n.GetOutput()) != 1 {
+		g.fail("%s (%s) is no %s with codes, scales and zero points", n.GetName(), n.GetOpType(), nbits)
+		return none
+	}
+	tensor, part, of, ok := names.CodedOf(in[1])
+	want := []string{names.CodedWeight(tensor, part, names.Nibbles), names.CodedWeight(tensor, part, names.Scales), names.CodedWeight(tensor, part, names.NibbleZeros)}
+	if !ok || of != names.Nibbles || !slices.Equal(in[1:], want[:len(in)-1]) {
+		g.fail("%s reads %v: expected the codes, scales and zero points of one weight", n.GetName(), in[1:])
+		return none
+	}
+	for _, a := range n.GetAttribute() {
+		should := map[string]int64{"bits": 4, "accuracy_level": 1, "K": a.GetI(), "N": a.GetI(), "block_size": a.GetI()}
+		if v, ok := should[a.GetName()]; !ok || v != a.GetI() {
+			g.fail("%s has %s: expected bits = 4 and accuracy_level = 1, which leaves what enters it float32", n.GetName(), spell([]*onnxpb.AttributeProto{a}))
+			return none
+		}
+	}
+	if len(n.GetAttribute()) != 5 {
+		g.fail("%s has the attributes %s: expected K, N, bits, block_size and accuracy_level", n.GetName(), spell(n.GetAttribute()))
+		return none
+	}
+	return n
 }

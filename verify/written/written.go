@@ -92,7 +92,7 @@ func Nodes(g *onnxpb.GraphProto) *Graph {
 // isRoot tells a node that has an operator's name and is another.
 func isRoot(n node) bool {
 	op := lastOf(n.GetName())
-	return readers[op] != nil && n.GetOpType() != op && n.GetDomain() == ""
+	return readers[op] != nil && n.GetOpType() != op && (n.GetDomain() == "" || n.GetOpType() == nbits)
 }
 
 func lastOf(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

@@ -62,7 +62,14 @@ func (w *walk) tensor(n node, input int, value string, layer int) []report.Tenso
 		w.s.judgeOrder(list, layer)
 		return list
 	}
-	off, note, err := w.s.compareWeight(sources, should)
+	var off float64
+	var note string
+	var err error
+	if scales := scalesOf(sources); scales != "" {
+		off, note, err = w.s.compareCoded(scales, should)
+	} else {
+		off, note, err = w.s.compareWeight(sources, should)
+	}
 	for i := range list {
 		f := &list[i]
 		f.Expected, f.State, f.MaxRel, f.Note = should.Tensor, report.StateGood, report.Number(off), note

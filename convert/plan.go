@@ -229,7 +229,7 @@ func (p *Plan) planCheckpoint(src store.Store, m *family.Model) error {
 	if err := p.planConfig(m); err != nil {
 		return err
 	}
-	if err := p.planSidecars(); err != nil {
+	if err := p.planSidecars(m.Quantised != nil); err != nil {
 		return err
 	}
 	if err := p.planTokenizerClass(m); err != nil {

@@ -8,6 +8,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/pecvt/pecvt/convert/quant"
 )
 
 // sidecars are the files beside a checkpoint that come along, as patterns of
@@ -43,8 +45,9 @@ func matchesAny(patterns []string, name string) bool {
 }
 
 // planSidecars adds what comes along and lists what stays. Hidden files are
-// passed over in silence.
-func (p *Plan) planSidecars() error {
+// passed over in silence. What declares quantised weights comes along with them.
+func (p *Plan) planSidecars(quantised bool) error {
+	comes := func(name string) bool { return isSidecar(name) || quantised && name == quant.SideFile }
 	entries, err := os.ReadDir(p.dir)
 	if err != nil {
 		return fmt.Errorf("source folder: %w", err)
@@ -60,7 +63,7 @@ func (p *Plan) planSidecars() error {
 		}
 		info, err := os.Stat(filepath.Join(p.dir, name))
 		switch {
-		case err != nil && isSidecar(name):
+		case err != nil && comes(name):
 			return lostSidecar(p.dir, name, err)
 		case err != nil:
 			p.LeftBehind = append(p.LeftBehind, name)
@@ -68,7 +71,7 @@ func (p *Plan) planSidecars() error {
 			if err := p.planFolder(name); err != nil {
 				return err
 			}
-		case !info.Mode().IsRegular() || !isSidecar(name):
+		case !info.Mode().IsRegular() || !comes(name):
 			p.LeftBehind = append(p.LeftBehind, name)
 		default:
 			if err := p.addSidecar(name); err != nil {

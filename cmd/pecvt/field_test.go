@@ -35,7 +35,7 @@ var fieldCases = map[string]fieldCase{
 	"mtp-tensors":               {warned: "mtp.fc.weight"},
 	"neox-stale-rope-theta":     {warned: "rotary_emb_base is 500000 and rope_theta is 10000"},
 	"no-model-prefix":           {},
-	"nvfp4-side-config":         {refused: []string{"quantised (NVFP4)", "dtype U8", `.weight_scale_2"`, "hf_quant_config.json", "unquantised checkpoint"}},
+	"nvfp4-side-config":         {warned: "stored scales of activations are passed over"},
 	"quant-config-leftover":     {warned: "is a leftover"},
 	"shared-rotary-buffer":      {},
 	"vlm-language-model-prefix": {refused: []string{`"model.language_model.…" where "model.…" is expected`, "rename"}},

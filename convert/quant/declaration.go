@@ -20,6 +20,9 @@ type Declaration struct {
 	block func() ([2]int64, error) // what Block gives
 }
 
+// SideFile declares quantised weights where config.json does not.
+const SideFile = "hf_quant_config.json"
+
 // Declared reads the declaration beside a checkpoint's tensors; nil where there is
 // none, or where config.json is not there or no dictionary, of which others tell.
 func Declared(files fs.FS) *Declaration {
@@ -38,9 +41,8 @@ func Declared(files fs.FS) *Declaration {
 			}
 		}
 	}
-	const side = "hf_quant_config.json"
-	if d := inside(dictOf(files, side)["quantization"]); d != nil {
-		return &Declaration{Where: side, Method: "modelopt", Dict: d}
+	if d := inside(dictOf(files, SideFile)["quantization"]); d != nil {
+		return &Declaration{Where: SideFile, Method: "modelopt", Dict: d}
 	}
 	return nil
 }

@@ -32,6 +32,9 @@ func (p *Plan) Skeleton(dir string) error {
 		if err := sparse(filepath.Join(dir, t.name), header, p.sizeOf(t.name)); err != nil {
 			return err
 		}
+		if err := beside(src, filepath.Join(dir, t.name), int64(len(header)), t); err != nil {
+			return err
+		}
 	}
 	if err := sparse(filepath.Join(dir, "config.json"), p.config, int64(len(p.config))); err != nil {
 		return err
@@ -57,6 +60,48 @@ func (p *Plan) Skeleton(dir string) error {
 		}
 	}
 	return sparse(filepath.Join(dir, indexName), p.index, int64(len(p.index)))
+}
+
+// besideBytes bounds what is copied of a tensor beside codes.
+const besideBytes = 1 << 20
+
+// beside copies what stands beside the codes of quantised weights into a tensor file
+// of holes: sizes and orders of columns are among it, which a reader needs to know the
+// weights' shapes.
+func beside(src store.Store, path string, data int64, t tensorFile) error {
+	q := store.Quantised(src)
+	if q == nil {
+		return nil
+	}
+	parts := map[string]bool{}
+	for _, w := range q.Tensors {
+		for _, name := range w.Parts[1:] {
+			parts[name] = true
+		}
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	defer f.Close()
+	stored := store.Stored(src)
+	for _, info := range t.infos {
+		if !parts[info.Name] {
+			continue
+		}
+		at := data + info.Begin
+		if place, ok := stored.Place(info.Name); ok && t.from >= 0 {
+			at = place.Offset
+		}
+		raw, err := stored.Read(info.Name, 0, min(info.Bytes(), besideBytes))
+		if err != nil {
+			return err
+		}
+		if _, err := f.WriteAt(raw, at); err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
+	}
+	return f.Close()
 }
 
 // headerOf returns the first bytes of a tensor file of the result, up to its

@@ -110,6 +110,9 @@ type Options struct {
 	// max_position_embeddings, at least 4096; where the rotation changes with the
 	// length, the longest that runs as trained.
 	MaxLength int
+	// Sketch leaves the graph's own file of weights a hole of its size: for who wants
+	// to know the sizes of a graph over weights that are not there yet.
+	Sketch bool
 	// Version is pecvt's version, for the model's metadata.
 	Version string
 	// Encoding names the positional encoding, for the metadata; empty is the

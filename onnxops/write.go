@@ -71,6 +71,12 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (files, n
 		}
 	}
 	switch {
+	case opts.Sketch && len(weights.data) > 0:
+		name := path.Join(opts.Folder, weights.dataFile())
+		files = append(files, name)
+		if err = writeFile(filepath.Join(dir, name), func(io.Writer) error { return nil }); err == nil {
+			err = os.Truncate(filepath.Join(dir, name), weights.end)
+		}
 	case opts.Weights == WeightsExternalCopy || len(weights.data) > 0:
 		err = put(weights.dataFile(), weights.writeData)
 	case opts.Weights == WeightsExternal && opts.Folder != "":

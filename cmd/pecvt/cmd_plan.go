@@ -145,6 +145,7 @@ func planGraph(p *convert.Plan, o onnxops.Options) error {
 	if err := p.Skeleton(dir); err != nil {
 		return err
 	}
+	o.Sketch = true
 	result, err := emit(dir, o)
 	if err != nil {
 		return err

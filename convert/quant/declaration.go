@@ -30,6 +30,9 @@ func Declared(files fs.FS) *Declaration {
 		return nil
 	}
 	config := dictOf(files, "config.json")
+	if own := inside(inside(config["pecvt"])["source"]); own != nil { // a result that no stock configuration can say
+		config = own
+	}
 	for _, outer := range []map[string]json.RawMessage{config, inside(config["text_config"])} {
 		for _, key := range []string{"quantization_config", "compression_config"} {
 			if d := inside(outer[key]); d != nil {

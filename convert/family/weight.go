@@ -122,3 +122,22 @@ func (w Weight) StoredRow(row int64) int64 {
 	}
 	return row
 }
+
+// Between is rows [begin, end) of a weight that takes all columns.
+func (w Weight) Between(begin, end int64) Weight {
+	part := w
+	part.Shape = append([]int64{end - begin}, w.Shape[1:]...)
+	if w.Rows == nil {
+		part.Rows = []Range{{begin, end}}
+		return part
+	}
+	part.Rows = nil
+	for _, r := range w.Rows {
+		n := r.End - r.Begin
+		if from, to := max(begin, 0), min(end, n); from < to {
+			part.Rows = append(part.Rows, Range{r.Begin + from, r.Begin + to})
+		}
+		begin, end = begin-n, end-n
+	}
+	return part
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
@@ -73,6 +74,9 @@ func (w *work) open(ctx context.Context) (err error) {
 	if w.m, err = families.LoadIgnoring(w.ckpt, j.Options.IgnoreKeys); err != nil {
 		return err
 	}
+	if err := j.fits(w.m); err != nil {
+		return err
+	}
 	if w.turns, err = retrofit.Turns(w.m); err != nil {
 		return err
 	}
@@ -100,6 +104,21 @@ func (w *work) open(ctx context.Context) (err error) {
 	w.notes = append(w.notes, w.tries.meter.Notes()...)
 	if j.Calibrate != nil {
 		w.notes = append(w.notes, w.leftOut()...)
+	}
+	return nil
+}
+
+// fits refuses to refit weights that are stored quantised.
+func (j *Job) fits(m *family.Model) error {
+	if j.Calibrate == nil || m.Quantised == nil {
+		return nil
+	}
+	for _, a := range m.Attentions() {
+		for _, l := range []family.Linear{a.Q, a.K} {
+			if t := m.Quantised.Tensors[l.Weight.Tensor]; t != nil {
+				return hint.Errorf("%s: "+hint.Calibrate+": tensor %q is stored quantised (%s), and would have to be quantised anew after it is refitted: %w; "+hint.Select+" leaves the weights as they are, or calibrate the unquantised checkpoint", j.Model, l.Weight.Tensor, t.Format, posenc.ErrUnsupported)
+			}
+		}
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (p *pass[T]) embed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.embedOnce.Do(func() { p.embedErr = table.finite(table.raw, 0) })
+	p.embedOnce.Do(func() { p.embedErr = table.finite(table.raw, table.dtype, 0) })
 	if p.embedErr != nil {
 		return p.embedErr
 	}

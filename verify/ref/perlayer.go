@@ -17,7 +17,7 @@ func (p *pass[T]) embedByLayer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.byLayerOnce.Do(func() { p.byLayerErr = table.finite(table.raw, 0) })
+	p.byLayerOnce.Do(func() { p.byLayerErr = table.finite(table.raw, table.dtype, 0) })
 	if p.byLayerErr != nil {
 		return p.byLayerErr
 	}

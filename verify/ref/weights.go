@@ -9,7 +9,9 @@ import (
 	"github.com/pecvt/pecvt/convert/tensor"
 )
 
-// stored is a weight as the checkpoint keeps it: rows × cols elements.
+// stored is a weight as the checkpoint keeps it: rows × cols elements. One whose
+// numbers are made as they are read has no raw bytes here; they are made block by
+// block.
 type stored struct {
 	weight     family.Weight
 	src        family.Source
@@ -26,6 +28,10 @@ func (r *RunnerOf[T]) open(w family.Weight) (stored, error) {
 		s.file = where + ": "
 	}
 	var err error
+	if r.made(w) {
+		s.rows, s.cols = int(w.Shape[0]), int(w.Shape[1])
+		return s, nil
+	}
 	if s.raw, s.dtype, err = w.Bytes(r.src); err != nil {
 		return stored{}, fmt.Errorf("%w", err)
 	}
@@ -46,14 +52,36 @@ func (r *RunnerOf[T]) open(w family.Weight) (stored, error) {
 	return s, nil
 }
 
+// made tells whether rows of a weight's numbers are made one by one as they are read:
+// those of a quantised weight.
+func (r *RunnerOf[T]) made(w family.Weight) bool {
+	q := store.Quantised(r.src)
+	if q == nil || w.Columns != nil || len(w.Shape) != 2 {
+		return false
+	}
+	t := q.Tensors[w.Tensor]
+	return t != nil && t.Unit <= 1
+}
+
+// bytes are those of rows [begin, end).
+func (s *stored) bytes(begin, end int) ([]byte, tensor.DType, error) {
+	if s.raw == nil && s.row == 0 {
+		return s.weight.Between(int64(begin), int64(end)).Bytes(s.src)
+	}
+	return s.raw[begin*s.row : end*s.row], s.dtype, nil
+}
+
 // decode writes rows [begin, end) to dst. A value that is not finite is an
 // error that names the tensor and the element.
 func decode[T Float](s *stored, dst []T, begin, end int) error {
-	raw := s.raw[begin*s.row : end*s.row]
-	if err := family.Decode(s.weight, s.src, dst, raw, s.dtype); err != nil {
+	raw, dtype, err := s.bytes(begin, end)
+	if err != nil {
 		return err
 	}
-	if err := s.finite(raw, begin); err != nil || s.dtype != tensor.F64 {
+	if err := family.Decode(s.weight, s.src, dst, raw, dtype); err != nil {
+		return err
+	}
+	if err := s.finite(raw, dtype, begin); err != nil || dtype != tensor.F64 {
 		return err
 	}
 	return fits(s, dst, raw, begin)
@@ -90,12 +118,12 @@ func (s *stored) index(begin int, at int64) []int64 {
 
 // finite looks for a value that is not finite in raw, whose first row is row
 // begin of the weight.
-func (s *stored) finite(raw []byte, begin int) error {
-	at, found := tensor.NonFinite(raw, s.dtype)
+func (s *stored) finite(raw []byte, dtype tensor.DType, begin int) error {
+	at, found := tensor.NonFinite(raw, dtype)
 	if !found {
 		return nil
 	}
-	value, err := tensor.At(raw, s.dtype, at)
+	value, err := tensor.At(raw, dtype, at)
 	if err != nil {
 		return fmt.Errorf("%stensor %q: %w", s.file, s.weight.Tensor, err)
 	}

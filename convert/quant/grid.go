@@ -67,6 +67,12 @@ func (g *Grid) Decode(src Source, dst []float32, begin, end int64) error {
 		for k := range scales {
 			from := int64(k) * g.BlockColumns
 			block := line[from:min(from+g.BlockColumns, g.Columns)]
+			if scale := float32(scales[k]); zeros == nil && float64(scale) == scales[k] {
+				for j := range block { // one rounding, as below
+					block[j] *= scale
+				}
+				continue
+			}
 			for j, code := range block {
 				block[j] = scaled(code, scales, zeros, k)
 			}

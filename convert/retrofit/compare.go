@@ -19,6 +19,7 @@ type Pair[F Float] struct {
 	dk, dqt, dkt        []F
 	ht, rowsT, qt       []F
 	scores, differences [][]F
+	bends               [][]F // derivatives of capped scores in the scores
 }
 
 // NewPair compares student with source; they share their shape.
@@ -92,7 +93,7 @@ func (p *Pair[F]) KL(h []F, keys *heads[F], rows []int, grad *Weights[F]) []floa
 		})
 	}
 	for len(p.scores) < workerCount() {
-		p.scores, p.differences = append(p.scores, nil), append(p.differences, nil)
+		p.scores, p.differences, p.bends = append(p.scores, nil), append(p.differences, nil), append(p.bends, nil)
 	}
 	each(s.Heads*len(p.blocks), func(worker, i int) {
 		p.task(worker, i/len(p.blocks), len(p.blocks)-1-i%len(p.blocks), size, rows, grad != nil)
@@ -119,6 +120,15 @@ func (p *Pair[F]) task(worker, head, nth, size int, rows []int, grad bool) {
 		first, seen := b.sees(pos, s.Window)
 		whole := own[i*b.keys : (i+1)*b.keys]
 		x, y := ref[i*b.keys+first:][:seen], whole[first:first+seen]
+		var bend []F
+		if s.Cap > 0 {
+			bend = room(&p.bends[worker], seen)
+			for j := range bend {
+				x[j], y[j] = F(s.capped(float64(x[j]))), F(s.capped(float64(y[j])))
+				t := y[j] / F(s.Cap)
+				bend[j] = 1 - t*t
+			}
+		}
 		slope(x, p.source.Turn.slope(head))
 		slope(y, p.student.Turn.slope(head))
 		p.kl[head*len(rows)+b.begin+i] = divergence(x, y, room(&p.differences[worker], seen), s.sink(head))
@@ -127,6 +137,9 @@ func (p *Pair[F]) task(worker, head, nth, size int, rows []int, grad bool) {
 		}
 		for j, v := range y {
 			y[j] = c * (v - x[j])
+			if bend != nil {
+				y[j] *= bend[j]
+			}
 		}
 		clear(whole[:first])
 		clear(whole[first+seen:])
@@ -201,8 +214,8 @@ func (p *Pair[F]) gradient(h, at []F, rows []int, size int, grad *Weights[F]) {
 		}
 	})
 	p.dqt, p.dkt = room(&p.dqt, s.Heads*d*n), room(&p.dkt, s.KVHeads*d*last)
-	p.student.backward(&p.bq, p.dq, p.dqt, s.QNorm, share, func(i int) int { return rows[i] })
-	p.student.backward(&p.bk, p.dk, p.dkt, s.KNorm, 1, func(i int) int { return i })
+	p.student.backward(&p.bq, p.dq, p.dqt, s.QNorm, share, s.QueryScale, func(i int) int { return rows[i] })
+	p.student.backward(&p.bk, p.dk, p.dkt, s.KNorm, 1, nil, func(i int) int { return i })
 	p.rowsT, p.ht = room(&p.rowsT, s.Hidden*n), room(&p.ht, s.Hidden*last)
 	transpose(p.rowsT, n, at, s.Hidden, n, s.Hidden)
 	spread(last, func(begin, end int) {

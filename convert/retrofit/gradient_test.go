@@ -101,6 +101,18 @@ func layerCases() map[string]*layerCase {
 	add("window", llama, func(c *layerCase) { c.shape.Window = 7 })
 	add("sinks", llama, func(c *layerCase) { c.shape.Sinks = []float64{.5, -3, 0, 2} })
 	add("sinks above all scores, window", llama, func(c *layerCase) { c.shape.Sinks, c.shape.Window = []float64{9, 30, 12, -40}, 7 })
+	// bounds that no projection is near: at the bend differences say nothing
+	add("clipped", llama, func(c *layerCase) { c.shape.Clip = 1.1 })
+	add("clipped, norms and biases", llama, func(c *layerCase) {
+		c.shape.Clip, c.shape.QNorm, c.shape.KNorm, c.qBias, c.kBias = 1.25, norm(9), norm(10), true, true
+	})
+	add("capped", llama, func(c *layerCase) { c.shape.Cap = .8 })
+	add("capped, slopes, window", llama, func(c *layerCase) {
+		c.shape.Cap, c.shape.Window, c.student.Slopes = 1.5, 7, []float64{.5, .25, .125, 0}
+	})
+	add("queries scaled by position", llama, func(c *layerCase) {
+		c.shape.QueryScale = func(position int64) float64 { return 1 + .3*math.Log(1+float64(position/7)) }
+	})
 	add("slopes", llama, func(c *layerCase) { c.student.Slopes = []float64{.5, .25, .125, 0} })
 	add("gain", llama, func(c *layerCase) { c.student.Gain = 1.2 })
 	add("removed", llama, func(c *layerCase) { c.student.Removed = []bool{false, false, true, true} })
@@ -206,6 +218,11 @@ func (c *layerCase) attention(w *Weights[float64], turn *Turn, head, pos int) []
 				all[row] += bias[row]
 			}
 		}
+		if s.Clip > 0 {
+			for row, x := range all {
+				all[row] = math.Max(-s.Clip, math.Min(s.Clip, x))
+			}
+		}
 		if norm != nil {
 			n := len(norm.Weight)
 			for from := 0; from < len(all); from += n {
@@ -224,6 +241,11 @@ func (c *layerCase) attention(w *Weights[float64], turn *Turn, head, pos int) []
 		return x
 	}
 	q := vector(w.Q, w.QBias, s.QNorm, head, pos)
+	if s.QueryScale != nil {
+		for i := range q {
+			q[i] *= s.QueryScale(int64(pos))
+		}
+	}
 	out := make([]float64, pos+1)
 	var sum float64
 	for j := range out {
@@ -235,7 +257,10 @@ func (c *layerCase) attention(w *Weights[float64], turn *Turn, head, pos int) []
 		for i := range q {
 			score += q[i] * k[i]
 		}
-		out[j] = math.Exp(s.Scale*score - turn.slope(head)*float64(pos-j))
+		if score *= s.Scale; s.Cap > 0 {
+			score = s.Cap * math.Tanh(score/s.Cap)
+		}
+		out[j] = math.Exp(score - turn.slope(head)*float64(pos-j))
 		sum += out[j]
 	}
 	if s.Sinks != nil { // a share like a key's

@@ -28,15 +28,15 @@ func (v *heads[F]) at(i, j, d int) []F { return v.turned[(i*v.n+j)*d:] }
 
 // keys makes the keys of positions [0, n) of h (…, Hidden) in v's room.
 func (l *Layer[F]) keys(v *heads[F], h []F, n int) {
-	l.project(v, h, n, l.KVHeads, l.Weights.K, l.Weights.KBias, l.KNorm, 1, func(i int) int { return i })
+	l.project(v, h, n, l.KVHeads, l.Weights.K, l.Weights.KBias, l.KNorm, 1, nil, func(i int) int { return i })
 }
 
 // queries makes the queries of rows, at is their rows of h.
 func (l *Layer[F]) queries(v *heads[F], at []F, rows []int) {
-	l.project(v, at, len(rows), l.Heads, l.Weights.Q, l.Weights.QBias, l.QNorm, l.share(), func(i int) int { return rows[i] })
+	l.project(v, at, len(rows), l.Heads, l.Weights.Q, l.Weights.QBias, l.QNorm, l.share(), l.QueryScale, func(i int) int { return rows[i] })
 }
 
-func (l *Layer[F]) project(v *heads[F], h []F, n, count int, w, bias []F, norm *HeadNorm, share int, pos func(int) int) {
+func (l *Layer[F]) project(v *heads[F], h []F, n, count int, w, bias []F, norm *HeadNorm, share int, factor func(int64) float64, pos func(int) int) {
 	d := l.HeadDim
 	width := count * d
 	v.n = n
@@ -53,6 +53,7 @@ func (l *Layer[F]) project(v *heads[F], h []F, n, count int, w, bias []F, norm *
 			for j, b := range bias {
 				row[j] += b
 			}
+			l.clip(row)
 			from := row
 			if together {
 				apply(norm, all, row)
@@ -66,6 +67,7 @@ func (l *Layer[F]) project(v *heads[F], h []F, n, count int, w, bias []F, norm *
 				}
 				cos, sin := l.table.row(g/share, pos(i))
 				rotate(l.Shape, x, cos, sin)
+				times(x, factor, pos(i))
 			}
 		}
 	})
@@ -73,7 +75,7 @@ func (l *Layer[F]) project(v *heads[F], h []F, n, count int, w, bias []F, norm *
 
 // backward turns derivatives in turned heads, shaped as v.turned, into those in
 // the projections, transposed: (heads·HeadDim, positions). It uses dturned up.
-func (l *Layer[F]) backward(v *heads[F], dturned, out []F, norm *HeadNorm, share int, pos func(int) int) {
+func (l *Layer[F]) backward(v *heads[F], dturned, out []F, norm *HeadNorm, share int, factor func(int64) float64, pos func(int) int) {
 	d := l.HeadDim
 	count := len(v.turned) / (v.n * d)
 	together := l.together(norm)
@@ -82,6 +84,7 @@ func (l *Layer[F]) backward(v *heads[F], dturned, out []F, norm *HeadNorm, share
 			for i := begin; i < end; i++ {
 				x := dturned[(g*v.n+i)*d:][:d]
 				cos, sin := l.table.row(g/share, pos(i))
+				times(x, factor, pos(i))
 				rotateBack(l.Shape, x, cos, sin)
 				if norm != nil && !together {
 					back(norm, x, v.pre[(i*count+g)*d:][:d])
@@ -92,9 +95,44 @@ func (l *Layer[F]) backward(v *heads[F], dturned, out []F, norm *HeadNorm, share
 			backTogether(norm, dturned, v.pre, begin, end, count, v.n, d)
 		}
 		for g := range count {
+			for i := begin; i < end; i++ {
+				l.clipBack(dturned[(g*v.n+i)*d:][:d], v.pre[(i*count+g)*d:])
+			}
 			transpose(out[g*d*v.n+begin:], v.n, dturned[(g*v.n+begin)*d:], d, end-begin, d)
 		}
 	})
+}
+
+// times multiplies a head by the factor of its position, where there is one.
+func times[F Float](x []F, factor func(int64) float64, position int) {
+	if factor == nil {
+		return
+	}
+	f := F(factor(int64(position)))
+	for i := range x {
+		x[i] *= f
+	}
+}
+
+// clip brings projections within the bounds.
+func (l *Layer[F]) clip(x []F) {
+	if c := F(l.Clip); c > 0 {
+		for i, v := range x {
+			x[i] = min(max(v, -c), c)
+		}
+	}
+}
+
+// clipBack takes the derivative from what was brought within them, x being what clip
+// left.
+func (l *Layer[F]) clipBack(dx, x []F) {
+	if c := F(l.Clip); c > 0 {
+		for i := range dx {
+			if x[i] <= -c || x[i] >= c {
+				dx[i] = 0
+			}
+		}
+	}
 }
 
 // backTogether is back for rows [begin, end) of a norm over all heads: dturned is

@@ -44,6 +44,9 @@ var known = []family.Feature{
 	family.JointOutputNorm,
 	family.GatedOutput,
 	family.AttentionSinks,
+	family.CappedScores,
+	family.ClippedHeads,
+	family.ScaledQueries,
 	family.ClampedGates,
 	family.ScaledValues,
 	family.NormedValues,
@@ -143,7 +146,10 @@ func With(turns []Turn, s posenc.Spectrum, slopes []float64) ([]Turn, error) {
 func shapeOf(m *family.Model, src family.Source, i int) (*Shape, error) {
 	a := m.Blocks[i].Attn()
 	s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.QKDim, RotaryDim: a.Rotary.Dim,
-		Pairing: a.Rotary.Pairing, Scale: a.Scale, Window: a.Window}
+		Pairing: a.Rotary.Pairing, Scale: a.Scale, Window: a.Window, Clip: a.Clip, Cap: a.Cap}
+	if a.QueryScale != nil {
+		s.QueryScale = a.QueryScale.At
+	}
 	if a.Sinks != nil {
 		var err error
 		if s.Sinks, err = a.Sinks.Float64(src); err != nil {

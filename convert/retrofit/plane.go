@@ -31,17 +31,17 @@ func newPlaneView[F Float](l *Layer[F], h []F, rows []int) *planeView[F] {
 	return v
 }
 
-// costScratch holds log a, a and δ of a row.
-type costScratch struct{ logA, a, delta []float64 }
+// costScratch holds log a, a and δ of a row, and its scores before the cap.
+type costScratch struct{ logA, a, delta, raw []float64 }
 
 // scores returns head's scores at row r and the first key it sees.
-func (v *planeView[F]) scores(dst []float64, head, r int) ([]float64, int) {
+func (v *planeView[F]) scores(work *costScratch, head, r int) ([]float64, int) {
 	pos, d := v.rows[r], v.HeadDim
 	first := 0
 	if v.Window > 0 {
 		first = max(0, pos-v.Window+1)
 	}
-	a := room(&dst, pos+1-first)
+	a, raw := room(&work.logA, pos+1-first), room(&work.raw, pos+1-first)
 	q := v.q.at(head, r, d)[:d]
 	beta := v.Turn.slope(head)
 	for j := range a {
@@ -50,7 +50,8 @@ func (v *planeView[F]) scores(dst []float64, head, r int) ([]float64, int) {
 		for i, x := range q {
 			sum += x * k[i]
 		}
-		a[j] = v.Scale*float64(sum) - beta*float64(pos-first-j)
+		raw[j] = v.Scale * float64(sum)
+		a[j] = v.capped(raw[j]) - beta*float64(pos-first-j)
 	}
 	return a, first
 }
@@ -69,7 +70,8 @@ func (v *planeView[F]) delta(head, r, key, p int, cos, sin float64) float64 {
 // row writes the cost of each plane at one head and row.
 func (v *planeView[F]) row(work *costScratch, head, r int, planes []int, out []float64) {
 	pos, group := v.rows[r], head/v.share()
-	logA, first := v.scores(work.logA, head, r)
+	logA, first := v.scores(work, head, r)
+	raw := work.raw
 	a, delta := room(&work.a, len(logA)), room(&work.delta, len(logA))
 	work.logA, work.a, work.delta = logA, a, delta
 	copy(a, logA)
@@ -90,6 +92,9 @@ func (v *planeView[F]) row(work *costScratch, head, r int, planes []int, out []f
 		for j := range delta {
 			cos, sin := v.angles.row(group, pos-first-j)
 			d := scale * v.delta(head, r, first+j, p, cos[p], sin[p])
+			if v.Cap > 0 {
+				d = v.capped(raw[j]+d) - v.capped(raw[j])
+			}
 			delta[j] = logA[j] + d
 			top = max(top, delta[j])
 			moved += a[j] * d

@@ -25,6 +25,14 @@ type Shape struct {
 	// QNorm and KNorm are RMS norms before the rotation, of each head by itself or
 	// of all heads together, as their weights are long; nil is none.
 	QNorm, KNorm *HeadNorm
+	// Cap c > 0 makes a scaled score s, before slopes, c·tanh(s/c); 0 is none.
+	Cap float64
+	// Clip bounds queries and keys to [−Clip, Clip] right after their projections; 0 is
+	// none.
+	Clip float64
+	// QueryScale is what queries are multiplied by after the rotation, by position;
+	// nil is 1.
+	QueryScale func(position int64) float64
 	// Sinks is a further score for each query head, which takes its share of the
 	// softmax; nil is none.
 	Sinks []float64
@@ -36,6 +44,14 @@ func (s *Shape) sink(head int) float64 {
 		return math.Inf(-1)
 	}
 	return s.Sinks[head]
+}
+
+// capped is a scaled score behind the cap.
+func (s *Shape) capped(x float64) float64 {
+	if s.Cap == 0 {
+		return x
+	}
+	return s.Cap * math.Tanh(x/s.Cap)
 }
 
 // HeadNorm is x / √(mean(x²) + Eps) · Weight over as many coordinates as Weight has:

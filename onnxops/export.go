@@ -48,7 +48,7 @@ type emitter struct {
 
 // emitted are the parts of a model, beyond llama's, that a graph is made for.
 // What one form alone lacks is in expressible.
-var emitted = append(family.Settled(), family.ShortcutExperts, family.IdentityExperts, family.ScaledLatents)
+var emitted = family.Settled()
 
 // Export returns the model as an ONNX graph. src is the store that m was loaded
 // from; with WeightsExternal its files' names and offsets go into the

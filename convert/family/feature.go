@@ -85,7 +85,7 @@ const (
 
 // Named lists the features that have a name here. What else a model has is of
 // parts that nothing computes.
-func Named() []Feature { return append(Settled(), ShortcutExperts, IdentityExperts, ScaledLatents) }
+func Named() []Feature { return Settled() }
 
 // Settled lists the features that all know who compute, emit, rewrite or check a
 // model. A new one is named first in the list of each that learns it, beside these,
@@ -151,6 +151,9 @@ func Settled() []Feature {
 		EmbeddingsByLayer,
 		LatentAttention,
 		SparseIndexers,
+		ShortcutExperts,
+		IdentityExperts,
+		ScaledLatents,
 		ExpertsBeside,
 		NormedRouters,
 		ScaledExperts,

@@ -1,6 +1,10 @@
 package mutants
 
-import "github.com/pecvt/pecvt/convert/store"
+import (
+	"encoding/binary"
+
+	"github.com/pecvt/pecvt/convert/store"
+)
 
 // quantisedMutants get what makes numbers of codes wrong, in the result with its graph
 // or in the files after it.
@@ -24,6 +28,48 @@ func quantisedMutants() []Mutant {
 		}),
 		inResult("zero-point-off", "int8", "the zero point of one row is one less", func(f *Folder) {
 			f.values(v+"_zero_point", func(x []float64, _ store.Info) { x[7]-- })
+		}),
+		inResult("nibbles-exchanged", "mxfp4", "the two codes of every byte change places", func(f *Folder) {
+			f.raw("model.layers.0.mlp.experts.down_proj_blocks", func(b []byte, _ store.Info) {
+				for i, x := range b {
+					b[i] = x>>4 | x<<4
+				}
+			})
+		}),
+		inResult("exponent-of-one-block", "mxfp4", "one block of an expert has the next exponent", func(f *Folder) {
+			f.raw("model.layers.1.mlp.experts.gate_up_proj_scales", func(b []byte, _ store.Info) { b[11]++ })
+		}),
+		inResult("words-in-another-order", "awq", "rows 1 and 2 of every eight change places", func(f *Folder) {
+			f.raw("model.layers.0.self_attn.k_proj.qweight", func(b []byte, _ store.Info) {
+				for i := 0; i < len(b); i += 4 { // the second code from below is of row 2, the fifth of row 1
+					x := b[i] >> 4
+					b[i] = b[i]&15 | b[i+2]<<4
+					b[i+2] = b[i+2]&0xf0 | x
+				}
+			})
+		}),
+		inResult("zero-point-of-one-group", "awq", "the zero point of one row in one group is another", func(f *Folder) {
+			f.raw("model.layers.1.mlp.up_proj.qzeros", func(b []byte, _ store.Info) { b[9] ^= 2 })
+		}),
+		inResult("groups-taken-in-order", "gptq-act", "columns go by their order to groups, not by g_idx", func(f *Folder) {
+			f.raw("model.layers.0.mlp.down_proj.g_idx", func(b []byte, _ store.Info) {
+				for j := range len(b) / 4 {
+					binary.LittleEndian.PutUint32(b[4*j:], uint32(j/32))
+				}
+			})
+		}),
+		inFiles("zeros-of-the-other-version", "gptq-act", "checkpoint_format is gptq, whose zero points are stored less one", func(f *Folder) {
+			f.config(`"gptq_v2"`, `"gptq"`)
+		}),
+		inResult("quarters-exchanged", "bitnet", "rows of a packed weight are a quarter further", func(f *Folder) {
+			f.raw("model.layers.0.self_attn.q_proj.weight", func(b []byte, _ store.Info) {
+				for i, x := range b {
+					b[i] = x>>2 | x<<6
+				}
+			})
+		}),
+		inFiles("scale-divides", "bitnet", "config.json names the class of linears that divides by the scale", func(f *Folder) {
+			f.config(`"autobitlinear"`, `"bitlinear"`)
 		}),
 		inFiles("file-block-scale", "fp8", "a block's scale is 1 % larger than when the graph was made", func(f *Folder) { f.scale(up+"_scale_inv", 0, 1, 1.01) }),
 		inFiles("file-block-scale-not-finite", "fp8", "a block's scale is no number", func(f *Folder) {

@@ -21,7 +21,9 @@ var withoutForm = map[string]string{
 	"aya_vision":       onnxops.AttentionORT,
 	"cohere2_vision":   onnxops.AttentionORT,
 	"exaone4":          onnxops.AttentionORT, // the same
+	"exaone4_5":        onnxops.AttentionORT,
 	"nemotron":         onnxops.AttentionORT, // 4 planes in halves: tables of 8 would pair others
+	"fuyu":             onnxops.AttentionORT, // as persimmon
 	"persimmon":        onnxops.AttentionORT, // 2 planes in halves, as these
 	"phi-qknorm":       onnxops.AttentionORT,
 	"stablelm-qknorm":  onnxops.AttentionORT, // 1 plane
@@ -31,6 +33,14 @@ var withoutForm = map[string]string{
 	"hunyuan_v1_dense": onnxops.AttentionORT, // norms after the rotation
 	"lara_mini":        onnxops.AttentionORT, // layers that do not turn
 	"olmo_hybrid":      onnxops.AttentionORT, // heads of 8
+	"qwen3_5":          onnxops.AttentionORT, // as the text models inside
+	"qwen3_5_moe":      onnxops.AttentionORT,
+	"minicpmv4_6":      onnxops.AttentionORT,
+	"glm4v_moe":        onnxops.AttentionORT,
+	"llama4":           onnxops.AttentionORT,
+	"gemma4":           onnxops.AttentionORT,
+	"gemma4_unified":   onnxops.AttentionORT,
+	"kimi_k25":         onnxops.AttentionORT,
 	"qwen3_5_text":     onnxops.AttentionORT, // planes in halves, as nemotron
 	"qwen3_5_moe_text": onnxops.AttentionORT, // planes in halves, as nemotron
 	"qwen3_next":       onnxops.AttentionORT, // planes in halves, as nemotron

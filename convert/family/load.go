@@ -41,6 +41,7 @@ func (t Table) Load(s store.Store, ignore []string) (*Model, error) {
 	}
 	m.deltaPieces(s)
 	m.warnOfDecays(s)
+	m.eitherWay(s)
 	if err := m.claim(s); err != nil {
 		return nil, err
 	}
@@ -106,6 +107,9 @@ func (t Table) fromConfig(c *Config, has func(tensor string) bool) (*Model, erro
 	spec, err := t.Find(name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, officialGrape(c, name, err))
+	}
+	if wrapped != nil && wrapped.text.Change != nil {
+		spec = wrapped.text.Change(spec)
 	}
 	if c, err = c.Without(c.Ignore, spec.reads); err != nil {
 		return nil, err

@@ -31,6 +31,12 @@ type Wrapper struct {
 	Beside []string
 	// Tied is tie_word_embeddings where the whole configuration does not say it.
 	Tied bool
+	// TieEither: the language model's own says it too. OwnTie: it alone says it, since
+	// the class holds the language model with its head.
+	TieEither, OwnTie bool
+	// Causal: text alone is causal, whatever use_bidirectional_attention says of prompts
+	// that the processor marks.
+	Causal bool
 	// BareLogits: the class makes logits by the head alone, without the factor and the
 	// cap that the language model has by itself.
 	BareLogits bool
@@ -48,6 +54,10 @@ type Text struct {
 	// Defaults are the sizes of its configuration class, as a JSON object: published
 	// files leave out of text_config what is as there.
 	Defaults string
+	// Change, where not nil, is what sets it apart from the family.
+	Change func(Spec) Spec
+	// EitherWay: experts in one tensor may lie either way round, as its shape says.
+	EitherWay bool
 }
 
 // Spelling is what stands in the place of "model." and of "lm_head".
@@ -63,6 +73,7 @@ type Wrapped struct {
 	Beside []string
 
 	row    Wrapper
+	text   Text
 	flat   bool
 	stored *Object // the language model's configuration as it stands in the file
 	inner  *Object // the same as a family of its own would have it
@@ -138,6 +149,10 @@ func (w Wrapper) unwrap(c *Config) (*Config, *Wrapped, error) {
 	}
 	if err := text.complete(inner); err != nil {
 		return nil, nil, err
+	}
+	of.text = text
+	if w.Causal {
+		inner.Delete("use_bidirectional_attention")
 	}
 	inner.Set("model_type", cmp.Or(text.Family, text.ModelType))
 	if err := plainAxes(inner); err != nil {
@@ -245,6 +260,9 @@ func (w *Wrapped) tied(r *Reader, spec Spec, has func(tensor string) bool) {
 	r.Fail(err)
 	if !said {
 		own = spec.Tied
+	}
+	if w.row.OwnTie || w.row.TieEither && own {
+		outer = own
 	}
 	if outer && !own && has != nil && has(spec.Names.Head+".weight") {
 		outer = false

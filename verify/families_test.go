@@ -51,6 +51,7 @@ var withoutForm = map[string]string{
 	"nanochat":         onnxops.AttentionORT, // norms after the rotation
 	"flint":            onnxops.AttentionORT, // layers that do not turn
 	"mimo_v2_flash":    onnxops.AttentionORT, // values of another size than keys
+	"beam-nope":        onnxops.AttentionORT, // layers that do not turn
 	"laguna":           onnxops.AttentionORT, // planes in halves, as nemotron
 	"laguna-heads":     onnxops.AttentionORT, // the same
 	"llama4_text":      onnxops.AttentionORT, // chunks, layers that do not turn

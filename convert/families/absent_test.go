@@ -1,11 +1,15 @@
 package families_test
 
 import (
+	"errors"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/posenc"
 )
 
 // Where a configuration declares no rotation at all, families with a declaration of
@@ -75,5 +79,56 @@ func TestLagunaRefusals(t *testing.T) {
 		if _, err := golden(t, "laguna", func(o *family.Object) { o.Set(key, value) }); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s %v: %v", key, value, err)
 		}
+	}
+}
+
+// A beam without rope keys turns in layers with a window alone; the queries of the
+// others grow with their position.
+func TestBeamStill(t *testing.T) {
+	for _, edit := range []func(o *family.Object){
+		func(o *family.Object) { o.Delete("rope_parameters") },
+		func(o *family.Object) {
+			o.Set("rope_parameters", object(t, `{"sliding_attention":{"rope_type":"default","rope_theta":10000.0},"full_attention":null}`))
+		},
+	} {
+		m, err := golden(t, "beam", edit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slides, full := m.Blocks[0].Attn(), m.Blocks[1].Attn()
+		if slides.Rotary.Dim != 16 || slides.Rope.Theta != 10000 || slides.QueryScale != nil || full.Rotary.Dim != 0 || !m.FullStill() {
+			t.Errorf("rotations %+v, %+v", slides.Rotary, full.Rotary)
+		}
+		if got, want := full.QueryScale.At(2047), math.Pow(2, 0.1); math.Abs(got-want) > 1e-15 {
+			t.Errorf("queries at position 2047 are multiplied by %v: want %v", got, want)
+		}
+		if _, err := rewrite.Make(m, nil, rewrite.Options{To: "hope"}); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "sliding") {
+			t.Errorf("error %v: want a refusal that names the sliding layers", err)
+		}
+		r, err := rewrite.Make(m, nil, rewrite.Options{To: "hope", Layers: rewrite.SlidingLayers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if dict, err := r.Config.Object("rope_parameters"); err != nil || string(dict.Raw(family.FullLayers)) != "null" || !dict.Has(family.SlidingLayers) {
+			t.Errorf("%v: rope_parameters is %s: want null for full attention", err, r.Config.Raw("rope_parameters"))
+		}
+	}
+	if _, err := golden(t, "beam", func(o *family.Object) {
+		o.Set("rope_parameters", object(t, `{"sliding_attention":null,"full_attention":{"rope_type":"default","rope_theta":500}}`))
+	}); err == nil || !strings.Contains(err.Error(), "sliding_attention") {
+		t.Errorf("without a declaration of sliding attention: %v", err)
+	}
+}
+
+// Hidden states of beam, and the ε of its norms, are those of a stream that is divided
+// by the root of how many terms it has.
+func TestBeamDepth(t *testing.T) {
+	m, err := golden(t, "beam", func(*family.Object) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := m.Blocks[1]
+	if b.AttnNorm.Eps != 3e-6 || b.MLPNorm.Eps != 4e-6 || math.Abs(m.FinalNorm.Eps-5e-6) > 1e-20 || b.AttnOutNorm.Eps != 1e-6 || math.Abs(b.HiddenScale-1/math.Sqrt(5)) > 1e-15 {
+		t.Errorf("ε %v, %v, %v, %v, hidden states times %v", b.AttnNorm.Eps, b.MLPNorm.Eps, m.FinalNorm.Eps, b.AttnOutNorm.Eps, b.HiddenScale)
 	}
 }

@@ -22,7 +22,7 @@ var laguna = family.Spec{
 	OutGate: &family.GateRule{If: family.Rule{Always: true}, Act: "softplus", PerHead: true},
 	HeadsOf: lagunaHeads,
 	Experts: &family.ExpertsRule{Count: expertCount, TopK: expertsTopK, Inner: expertInner, Score: "sigmoid", Normalise: family.Rule{Always: true},
-		Scale: "moe_routed_scaling_factor", SharedInner: "shared_expert_intermediate_size", Types: "mlp_layer_types", FirstDefault: 1, First: "first_k_dense_replace"},
+		Scale: "moe_routed_scaling_factor", SharedInner: "shared_expert_intermediate_size", Types: "mlp_layer_types"},
 	Window: family.WindowRule{Key: "sliding_window", Default: 512, ByType: true, Full: func(int) bool { return true }},
 	Rope: family.RopeDefaults{Theta: 500000, Absent: `{"rope_type":"default","partial_rotary_factor":0.5}`,
 		Sliding: &family.RopeDefaults{Theta: 10000}},
@@ -33,6 +33,7 @@ var laguna = family.Spec{
 		if c := r.FloatOr(0, "moe_router_logit_softcapping"); c != 0 {
 			r.Fail(family.Unsupported("moe_router_logit_softcapping is %v: a cap on the router's logits", c))
 		}
+		s.Experts = firstDense(r, s.Experts, 1)
 		switch raw := string(r.C.Raw("gating")); raw {
 		case "", "true", `"per-head"`:
 		case `"per-element"`:

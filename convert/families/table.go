@@ -101,6 +101,7 @@ var table = []family.Spec{
 	flint,
 	mimoV2Flash,
 	laguna,
+	beam,
 	llama4,
 	lfm2MoE,
 	ernie45MoE,

@@ -69,16 +69,20 @@ type Shift struct {
 
 // QueryScale multiplies the query at position t, where it meets keys, by
 //
-//	1 + Beta·ln(1 + ⌊(t + Ahead)/Length⌋)
+//	1 + Beta·ln(1 + ⌊(t + Ahead)/Length⌋), or (1 + (t + Ahead)/Length)^Power
 //
+// where Power is not 0,
 // so that attention stays sharp over more keys than Length. A layer with it is not
 // relative: a shift of all positions changes its scores.
 type QueryScale struct {
-	Beta, Length float64
-	Ahead        int64
+	Beta, Length, Power float64
+	Ahead               int64
 }
 
 // At is the factor of a position.
 func (q QueryScale) At(position int64) float64 {
+	if q.Power != 0 {
+		return math.Pow(1+float64(position+q.Ahead)/q.Length, q.Power)
+	}
 	return 1 + q.Beta*math.Log1p(math.Floor(float64(position+q.Ahead)/q.Length))
 }

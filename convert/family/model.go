@@ -107,6 +107,9 @@ type Block struct {
 	Side *SideExperts
 	// ResidualScale multiplies what a branch adds to the stream; 0 is none.
 	ResidualScale float64
+	// HiddenScale times the stream after the layer is the hidden state that loaders give;
+	// 0 is 1. Nothing that is computed reads it.
+	HiddenScale float64
 	// Residual, where not nil, is how branches join in its place: norms replace the
 	// stream.
 	Residual *Residual
@@ -298,6 +301,21 @@ func (m *Model) SlidingRope() *posenc.RopeParams {
 		}
 	}
 	return nil
+}
+
+// FullStill reports that layers of sliding attention turn by a declaration of their own,
+// and no others turn.
+func (m *Model) FullStill() bool {
+	return m.SlidingRope() != nil && !m.any(func(a *Attention) bool { return a.Rotary.Dim > 0 && a.Rope == nil })
+}
+
+func (m *Model) any(f func(a *Attention) bool) bool {
+	for _, a := range m.Attentions() {
+		if f(a) {
+			return true
+		}
+	}
+	return false
 }
 
 // Ropes are what the rope keys declare: Rope, and what types of layers have beside

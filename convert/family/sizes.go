@@ -158,7 +158,7 @@ func consistency(m *Model, def RopeDefaults) {
 			m.Warn("yarn's factor is %v, but max_position_embeddings / %s is %v; %v is used", m.Rope.Factor, m.TrainedLengthFrom, implied, m.Rope.Factor)
 		}
 	}
-	if !m.Config.Has("rope_theta") && (def.ThetaKey == "" || !m.Config.Has(def.ThetaKey)) {
+	if !m.FullStill() && !m.Config.Has("rope_theta") && (def.ThetaKey == "" || !m.Config.Has(def.ThetaKey)) {
 		if _, dict, err := ropeDict(m.Config, def); err == nil && !dict.Has("rope_theta") {
 			m.Warn("rope_theta is not declared; the family's default %v is used", m.Rope.Theta)
 		}

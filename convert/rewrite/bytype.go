@@ -25,7 +25,11 @@ func (r *Rewrite) writeByType(c *family.Object, p posenc.RopeParams, other *pose
 	if err != nil {
 		return err
 	}
-	both.Set(family.FullLayers, ropeDict(first(full, older), p, false))
+	if full == nil && r.still {
+		both.Set(family.FullLayers, nil) // a declaration would turn them
+	} else {
+		both.Set(family.FullLayers, ropeDict(first(full, older), p, false))
+	}
 	sliding, err := both.Object(family.SlidingLayers)
 	if err != nil {
 		return err

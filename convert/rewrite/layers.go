@@ -47,6 +47,9 @@ func Changes(kind string, a *family.Attention) bool {
 // every layer where no rope keys can say that some of them change only.
 func (r *Rewrite) ofLayers(j job) error {
 	kind := r.Options.Layers
+	if j.m.FullStill() && kind != SlidingLayers {
+		return hint.Errorf("no layer of full attention turns, and those of sliding attention see no distance beyond their window: %w; "+hint.Layers+" %s changes these", posenc.ErrUnsupported, SlidingLayers)
+	}
 	var changed, kept int
 	var sliding *posenc.RopeParams
 	for _, a := range j.m.Attentions() {

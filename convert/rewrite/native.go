@@ -52,7 +52,7 @@ func (r *Rewrite) native(m *family.Model) error {
 		wants = append(wants, said{of: family.SlidingLayers, want: t.want, score: t.score})
 	}
 	r.judged(loaders.FormOf(found, r.Family), kept && m.NewKeysAlone())
-	r.Config = m.Config.Object.Clone()
+	r.Config, r.still = m.Config.Object.Clone(), m.FullStill()
 	if !kept {
 		write := func() error { return writeRope(r.Config, spec, m.Rope, found, false) }
 		if spec.Rope.Sliding != nil {

@@ -74,6 +74,7 @@ type Rewrite struct {
 	// Added are tensors that come beside, sorted by name.
 	Added []Tensor
 
+	still    bool            // layers of full attention do not turn, and have no declaration
 	declares posenc.Spectrum // what the rope keys say, up to the trained length
 	some     [][][]float64   // spectra by layer and head where some layers change only
 	gains    []float64       // attention factors by layer there

@@ -235,6 +235,8 @@ FORMS = {
     'lfm3-bare': ('lfm3', dict(use_sandwich_norm=False, use_attention_gate=False, attention_bias=True, conv_bias=True, rope_parameters=None)),
     # no window, as published ones
     'minimax-whole': ('minimax', dict(sliding_window=None, rope_parameters=dict(rope_type='default', rope_theta=500.0))),
+    # layers of full attention do not turn, and their queries grow with their position
+    'beam-nope': ('beam', dict(rope_parameters={S: dict(rope_type='default', rope_theta=100.0), F: None}, norm_topk_prob=False, final_logit_softcapping=None)),
     'cohere-qknorm': ('cohere', dict(use_qk_norm=True)),
     'phi-qknorm': ('phi', dict(qk_layernorm=True)),
     'stablelm-qknorm': ('stablelm', dict(qk_layernorm=True)),

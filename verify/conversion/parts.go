@@ -65,6 +65,9 @@ func scaleText(q *family.QueryScale) string {
 	if q == nil {
 		return "nothing"
 	}
+	if q.Power != 0 {
+		return fmt.Sprintf("(1 + (t + %d)/%g)^%g at position t", q.Ahead, q.Length, q.Power)
+	}
 	return fmt.Sprintf("1 + %g ln(1 + ⌊(t + %d)/%g⌋) at position t", q.Beta, q.Ahead, q.Length)
 }
 

@@ -42,7 +42,11 @@ func (p *pass[T]) keep(i int) {
 		return // half of a stored layer
 	}
 	if p.opts.KeepHidden && i < len(p.model.Blocks) {
-		p.out.Hidden = append(p.out.Hidden, append([]T(nil), p.x...))
+		hidden := append([]T(nil), p.x...)
+		if i > 0 {
+			scale(hidden, p.model.Blocks[i-1].HiddenScale)
+		}
+		p.out.Hidden = append(p.out.Hidden, hidden)
 	}
 }
 

@@ -9,19 +9,20 @@ import (
 	"github.com/pecvt/pecvt/onnxops/names"
 )
 
-// clamped emits what enters Down of an MLP with clamped gates; at names its places.
-func (e *emitter) clamped(at func(place string) string, m *family.MLP, x *graph.Value) *graph.Value {
+// clamped emits what enters Down of an MLP with clamped gates, of what gate and up
+// made; at names its places.
+func (e *emitter) clamped(at func(place string) string, m *family.MLP, gate, up *graph.Value) *graph.Value {
 	c := m.Clamp
 	if m.Act != "silu" || !m.Gated {
 		e.g.Fail(unsupported("clamped gates with activation %q: known is silu", m.Act))
-		return x
+		return up
 	}
 	op := func(op, name string, in ...*graph.Value) *graph.Value {
 		return e.g.Op(op, names.Node(at(names.Act)+name, op), in)
 	}
 	number := func(v float64) *graph.Value { return e.scalar(fmt.Sprintf("clamp_%v", v), v) }
-	gate := op("Clip", "/gate", e.linear(at(family.AtGate), x, m.Gate), number(math.Inf(-1)), number(c.Limit))
-	up := e.clipped(at(names.Act)+"/up", e.linear(at(family.AtUp), x, m.Up), c.Limit)
+	gate = op("Clip", "/gate", gate, number(math.Inf(-1)), number(c.Limit))
+	up = e.clipped(at(names.Act)+"/up", up, c.Limit)
 	inner := gate
 	if c.Alpha != 1 {
 		inner = op("Mul", "/alpha", gate, number(c.Alpha))

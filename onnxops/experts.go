@@ -39,9 +39,7 @@ func (e *emitter) experts(at func(place string) string, m *family.Experts, x, ro
 		read = op("/rows", "Mul", read, each)
 	}
 	pieces := g.Add(graph.Node{Op: "Split", Name: cut, In: []*graph.Value{read, counts}, Out: outs, Attrs: []graph.Attr{graph.IntAttr("axis", 0)}})
-	for i := range m.Each {
-		pieces[i] = e.mlp(func(place string) string { return at(family.AtExpert(i, place)) }, &m.Each[i], pieces[i], nil)
-	}
+	e.eachExpert(at, m, pieces, counts)
 	joined := g.Op("Concat", names.Node(at(names.Chosen)+"/join", "Concat"), pieces, graph.IntAttr("axis", 0))
 	back := e.topK(at(names.Chosen)+"/back", order, all, true)[1]
 	y := op("/back", "Gather", joined, back)
@@ -60,6 +58,44 @@ func (e *emitter) experts(at func(place string) string, m *family.Experts, x, ro
 		return y
 	}
 	return g.Op("Add", names.Node(at(names.Output), "Add"), []*graph.Value{residual, y})
+}
+
+// eachExpert emits every expert over its piece, in the place of it. Where they are alike, what
+// lies between gate, up and down is done once for all rows: a node takes microseconds
+// whether it has rows or not, and in decoding most experts have none.
+func (e *emitter) eachExpert(at func(place string) string, m *family.Experts, pieces []*graph.Value, counts *graph.Value) {
+	of := func(i int) func(place string) string {
+		return func(place string) string { return at(family.AtExpert(i, place)) }
+	}
+	if !m.Alike() {
+		for i := range m.Each {
+			pieces[i] = e.mlp(of(i), &m.Each[i], pieces[i], nil)
+		}
+		return
+	}
+	join := func(name string, list []*graph.Value) *graph.Value {
+		if list[0] == nil {
+			return nil
+		}
+		return e.g.Op("Concat", names.Node(at(names.Chosen)+name, "Concat"), list, graph.IntAttr("axis", 0))
+	}
+	gates, ups := make([]*graph.Value, len(m.Each)), make([]*graph.Value, len(m.Each))
+	for i := range m.Each {
+		gates[i], ups[i] = e.mlpGate(of(i), &m.Each[i], pieces[i]), e.linear(of(i)(family.AtUp), pieces[i], m.Each[i].Up)
+	}
+	inner := e.inner(func(place string) string { return at(family.AtExperts(place)) }, &m.Each[0], join("/gate", gates), join("/up", ups))
+	if m.Identity > 0 {
+		counts = e.g.Op("Slice", names.Node(at(names.Chosen)+"/count", "Slice"), []*graph.Value{counts, e.ints("first", 0), e.ints(fmt.Sprintf("end%d", len(m.Each)), int64(len(m.Each)))})
+	}
+	cut := names.Node(at(names.Chosen)+"/inner", "Split")
+	outs := make([]string, len(m.Each))
+	for i := range outs {
+		outs[i] = fmt.Sprintf("%s_output_%d", cut, i)
+	}
+	parts := e.g.Add(graph.Node{Op: "Split", Name: cut, In: []*graph.Value{inner, counts}, Out: outs, Attrs: []graph.Attr{graph.IntAttr("axis", 0)}})
+	for i := range m.Each {
+		pieces[i] = e.linear(of(i)(family.AtDown), parts[i], m.Each[i].Down)
+	}
 }
 
 // shared emits the expert that every token reads.

@@ -202,21 +202,32 @@ func (e *emitter) feedForward(at func(place string) string, b *family.Block, x, 
 
 // mlp emits residual + the MLP over x; at names its places.
 func (e *emitter) mlp(at func(place string) string, m *family.MLP, x, residual *graph.Value) *graph.Value {
-	y := x
+	y := e.inner(at, m, e.mlpGate(at, m, x), e.linear(at(family.AtUp), x, m.Up))
+	return e.linearOnto(at(family.AtDown), residual, e.norm(at(family.AtDownNorm), y, m.DownNorm), m.Down)
+}
+
+// mlpGate emits the gate's linear, nil where there is none.
+func (e *emitter) mlpGate(at func(place string) string, m *family.MLP, x *graph.Value) *graph.Value {
+	if !m.Gated {
+		return nil
+	}
+	return e.linear(at(family.AtGate), x, m.Gate)
+}
+
+// inner emits what enters Down, or its norm, of what gate and up made.
+func (e *emitter) inner(at func(place string) string, m *family.MLP, gate, up *graph.Value) *graph.Value {
 	switch scaled := m.GateScale != 0 || m.InnerScale != 0; {
 	case scaled && (m.Clamp != nil || !m.Gated):
 		e.g.Fail(unsupported("factors of an MLP that is clamped or has no gate"))
+		return up
 	case m.Clamp != nil:
-		y = e.clamped(at, m, x)
+		return e.clamped(at, m, gate, up)
 	case !m.Gated:
-		y = e.activation(at(names.Act), m, e.linear(at(family.AtUp), x, m.Up))
-	default:
-		gate := e.scaled(names.Node(at(names.Act)+"/gate_scaled", "Mul"), e.linear(at(family.AtGate), x, m.Gate), m.GateScale)
-		gate = e.activation(at(names.Act), m, gate)
-		up := e.scaled(names.Node(at(names.Act)+"/up_scaled", "Mul"), e.linear(at(family.AtUp), x, m.Up), m.InnerScale)
-		y = e.g.Op("Mul", names.Node(at(family.AtMLP), "Mul"), []*graph.Value{gate, up})
+		return e.activation(at(names.Act), m, up)
 	}
-	return e.linearOnto(at(family.AtDown), residual, e.norm(at(family.AtDownNorm), y, m.DownNorm), m.Down)
+	gate = e.activation(at(names.Act), m, e.scaled(names.Node(at(names.Act)+"/gate_scaled", "Mul"), gate, m.GateScale))
+	up = e.scaled(names.Node(at(names.Act)+"/up_scaled", "Mul"), up, m.InnerScale)
+	return e.g.Op("Mul", names.Node(at(family.AtMLP), "Mul"), []*graph.Value{gate, up})
 }
 
 func (e *emitter) activation(prefix string, m *family.MLP, x *graph.Value) *graph.Value {

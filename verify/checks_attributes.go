@@ -131,7 +131,11 @@ func (s *session) wantedAttributes() (want map[string]numbers, nodes [][]string)
 			gelu(names.Layer(p.Layer, names.Act), of.Act)
 		case *family.Experts:
 			for e := range of.Each {
-				gelu(names.Layer(p.Layer, family.AtExpert(e, names.Act)), of.Each[e].Act)
+				at := family.AtExpert(e, names.Act)
+				if of.Alike() {
+					at = family.AtExperts(names.Act)
+				}
+				gelu(names.Layer(p.Layer, at), of.Each[e].Act)
 			}
 			if of.Shared != nil {
 				gelu(names.Layer(p.Layer, family.AtShared(names.Act)), of.Shared.Act)

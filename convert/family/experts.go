@@ -3,6 +3,7 @@ package family
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 )
 
@@ -108,6 +109,23 @@ func (x *Experts) Copy() Branch {
 		c.Each[i] = *c.Each[i].Copy().(*MLP)
 	}
 	return &c
+}
+
+// Alike tells whether the experts differ in their linears alone, so that what lies
+// between those can be done for all at once.
+func (x *Experts) Alike() bool {
+	bare := func(m *MLP) MLP {
+		c := *m
+		c.Gate, c.Up, c.Down = Linear{}, Linear{}, Linear{}
+		return c
+	}
+	for i := range x.Each {
+		m := &x.Each[i]
+		if m.DownNorm != nil || m.XIELU != nil || m.Up.Weight.Shape[0] != x.Each[0].Up.Weight.Shape[0] || !reflect.DeepEqual(bare(m), bare(&x.Each[0])) {
+			return false
+		}
+	}
+	return true
 }
 
 // Mixture returns the layer's mixture of experts, nil where another branch takes

@@ -92,6 +92,11 @@ func AtExpert(e int, place string) string {
 	return fmt.Sprintf("%s/experts.%d%s", AtMLP, e, strings.TrimPrefix(place, AtMLP))
 }
 
+// AtExperts is a place of the MLP in all experts together: "mlp/experts/act".
+func AtExperts(place string) string {
+	return AtMLP + "/experts" + strings.TrimPrefix(place, AtMLP)
+}
+
 // AtShared is a place of the MLP in the shared expert: "mlp/shared/up_proj".
 func AtShared(place string) string {
 	return AtMLP + "/shared" + strings.TrimPrefix(place, AtMLP)

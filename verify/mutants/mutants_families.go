@@ -246,12 +246,12 @@ func familyMutants() []Mutant {
 			n := g.node("/layers.1/attn/sinks/k/Pad")
 			n.Input = append(n.Input, g.floats(nil, 1))
 		}),
-		inGraph("gate-not-clamped", "gpt-oss", "an expert's gate may be of any size", func(g *Graph) { g.bypass("/layers.0/mlp/experts.1/act/gate/Clip") }),
+		inGraph("gate-not-clamped", "gpt-oss", "the experts' gates may be of any size", func(g *Graph) { g.bypass("/layers.0/mlp/experts/act/gate/Clip") }),
 		inGraph("up-clamped-above-alone", "gpt-oss", "what a gate multiplies has no lower bound", func(g *Graph) {
-			g.node("/layers.0/mlp/experts.2/act/up/Clip").Input[1] = ""
+			g.node("/layers.0/mlp/experts/act/up/Clip").Input[1] = ""
 		}),
-		inGraph("gate-of-silu", "gpt-oss", "an expert's gate is silu, without its factor", func(g *Graph) { g.bypass("/layers.1/mlp/experts.0/act/alpha/Mul") }),
-		inGraph("up-without-one", "gpt-oss", "what a gate multiplies lacks its 1", func(g *Graph) { g.bypass("/layers.1/mlp/experts.3/act/offset/Add") }),
+		inGraph("gate-of-silu", "gpt-oss", "the experts' gates are silu, without their factor", func(g *Graph) { g.bypass("/layers.1/mlp/experts/act/alpha/Mul") }),
+		inGraph("up-without-one", "gpt-oss", "what a gate multiplies lacks its 1", func(g *Graph) { g.bypass("/layers.1/mlp/experts/act/offset/Add") }),
 		inGraph("expert-gate-and-up-swapped", "gpt-oss", "an expert's gate takes the rows up, whose turn is the other", func(g *Graph) {
 			a, b := g.node("/layers.0/mlp/experts.1/gate_proj/Gemm"), g.node("/layers.0/mlp/experts.1/up_proj/Gemm")
 			a.Input[1], b.Input[1] = b.Input[1], a.Input[1]

@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -195,4 +196,37 @@ func TestLongInputs(t *testing.T) {
 			t.Fatalf("NonFinite = %d, %v; want %d", got, found, first)
 		}
 	})
+}
+
+// TestNonFiniteWide: elements that are looked at side by side do not disturb each other:
+// among the largest finite ones of both signs, one that is not is found at any place.
+func TestNonFiniteWide(t *testing.T) {
+	for d, largest := range map[DType]float64{BF16: 0x1.fep127, F16: 65504, F32: math.MaxFloat32} {
+		x := make([]float64, 67)
+		for i := range x {
+			x[i] = largest
+			if i%3 == 0 {
+				x[i] = -largest
+			}
+		}
+		b := make([]byte, len(x)*d.Size())
+		if err := Encode64(b, x, d); err != nil {
+			t.Fatal(err)
+		}
+		if i, found := NonFinite(b, d); found {
+			t.Errorf("%s: found element %d among finite ones", d, i)
+		}
+		for at := range x {
+			for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+				y := slices.Clone(x)
+				y[at] = bad
+				if err := Encode64(b, y, d); err != nil {
+					t.Fatal(err)
+				}
+				if i, found := NonFinite(b, d); !found || i != int64(at) {
+					t.Errorf("%s with %v at %d: got %d, %v", d, bad, at, i, found)
+				}
+			}
+		}
+	}
 }

@@ -39,9 +39,7 @@ func Decode64(dst []float64, src []byte, d DType) error {
 			dst[i] = float64(f16ToFloat32(binary.LittleEndian.Uint16(src[2*i:])))
 		}
 	case F32:
-		for i := range dst {
-			dst[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:])))
-		}
+		decodeF32(dst, src)
 	case F64:
 		for i := range dst {
 			dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(src[8*i:]))
@@ -84,9 +82,7 @@ func Decode32(dst []float32, src []byte, d DType) error {
 			dst[i] = f16ToFloat32(binary.LittleEndian.Uint16(src[2*i:]))
 		}
 	case F32:
-		for i := range dst {
-			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
-		}
+		decodeF32(dst, src)
 	case F64:
 		for i := range dst {
 			dst[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(src[8*i:])))
@@ -126,6 +122,21 @@ func decodeBF16[F float32 | float64](dst []F, src []byte) {
 	}
 	for i := range dst {
 		dst[i] = F(math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16))
+	}
+}
+
+// decodeF32 takes four elements at once, as decodeBF16.
+func decodeF32[F float32 | float64](dst []F, src []byte) {
+	for len(dst) >= 4 && len(src) >= 16 {
+		u, v := binary.LittleEndian.Uint64(src), binary.LittleEndian.Uint64(src[8:])
+		dst[0] = F(math.Float32frombits(uint32(u)))
+		dst[1] = F(math.Float32frombits(uint32(u >> 32)))
+		dst[2] = F(math.Float32frombits(uint32(v)))
+		dst[3] = F(math.Float32frombits(uint32(v >> 32)))
+		dst, src = dst[4:], src[16:]
+	}
+	for i := range dst {
+		dst[i] = F(math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:])))
 	}
 }
 

@@ -15,8 +15,10 @@ func NonFinite(src []byte, d DType) (index int64, found bool) {
 	case F16:
 		return nonFinite16(src, 0x7c00)
 	case F32:
-		for i := 0; i+4 <= len(src); i += 4 {
-			if binary.LittleEndian.Uint32(src[i:])&0x7f800000 == 0x7f800000 {
+		const mask = 0x7f800000
+		at := finiteBytes(src, mask<<32|mask, 1<<55|1<<23, 1<<63|1<<31)
+		for i := at; i+4 <= len(src); i += 4 {
+			if binary.LittleEndian.Uint32(src[i:])&mask == mask {
 				return int64(i / 4), true
 			}
 		}
@@ -55,28 +57,33 @@ func NonFinite(src []byte, d DType) (index int64, found bool) {
 	return 0, false
 }
 
-// nonFinite16 looks at sixteen elements at once: adding the lowest exponent bit
-// carries into the sign's place exactly where the exponent is all ones.
+// nonFinite16 is it for elements of two bytes, whose exponent is mask.
 func nonFinite16(src []byte, mask uint16) (int64, bool) {
-	const lanes, signs = 0x0001000100010001, 0x8000800080008000
-	wide, low := uint64(mask)*lanes, uint64(mask&-mask)*lanes
-	rest := src
-	for len(rest) >= 32 {
-		a := binary.LittleEndian.Uint64(rest)&wide + low
-		b := binary.LittleEndian.Uint64(rest[8:])&wide + low
-		c := binary.LittleEndian.Uint64(rest[16:])&wide + low
-		d := binary.LittleEndian.Uint64(rest[24:])&wide + low
-		if (a|b|c|d)&signs != 0 {
-			break
-		}
-		rest = rest[32:]
-	}
-	for i := len(src) - len(rest); i+2 <= len(src); i += 2 {
+	const lanes = 0x0001000100010001
+	for i := finiteBytes(src, uint64(mask)*lanes, uint64(mask&-mask)*lanes, 0x8000*lanes); i+2 <= len(src); i += 2 {
 		if binary.LittleEndian.Uint16(src[i:])&mask == mask {
 			return int64(i / 2), true
 		}
 	}
 	return 0, false
+}
+
+// finiteBytes counts bytes at the beginning of src that hold finite elements alone, by
+// 32 at once: adding the lowest exponent bit carries into the sign's place exactly
+// where the exponent is all ones. Each of the three has a bit pattern for every element.
+func finiteBytes(src []byte, exponents, lowest, signs uint64) int {
+	rest := src
+	for len(rest) >= 32 {
+		a := binary.LittleEndian.Uint64(rest)&exponents + lowest
+		b := binary.LittleEndian.Uint64(rest[8:])&exponents + lowest
+		c := binary.LittleEndian.Uint64(rest[16:])&exponents + lowest
+		d := binary.LittleEndian.Uint64(rest[24:])&exponents + lowest
+		if (a|b|c|d)&signs != 0 {
+			break
+		}
+		rest = rest[32:]
+	}
+	return len(src) - len(rest)
 }
 
 // At decodes the element with the given index among the little-endian elements of

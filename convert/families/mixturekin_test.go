@@ -22,7 +22,7 @@ func TestMixturesPublished(t *testing.T) {
 		"lfm2_moe":     {[]string{"rope_parameters", "routed_scaling_factor", "norm_topk_prob", "use_expert_bias"}, []string{"rope_theta", "500", "tie_embedding", "true", "theta", "500", "block_dim", "32", "conv_dim", "32", "conv_dim_out", "32", "use_pos_enc", "true"}},
 		"ernie4_5_moe": {[]string{"rope_parameters", "moe_layer_end_index", "moe_norm_min"}, []string{"rope_theta", "500", "rope_scaling", "null", "moe_gate", `"topk"`, "moe_use_aux_free", "true", "moe_capacity", "[64,64,64]", "compression_ratio", "1.0", "use_rmsnorm", "true", "fuse_rms_norm", "true", "num_nextn_predict_layers", "1"}},
 		"hunyuan_v1_moe": {[]string{"rope_parameters", "moe_topk"}, []string{"rope_theta", "500", "rope_scaling", `{"alpha": 4.0, "factor": 1.0, "type": "dynamic"}`, "moe_topk", "[2, 2]",
-			"moe_intermediate_size", "[16, 16]", "num_shared_expert", "[1, 1]", "use_mixed_mlp_moe", "true", "use_qk_norm", "true", "use_cla", "false", "norm_topk_prob", "true", "moe_layer_num_skipped", "0",
+			"moe_intermediate_size", "[8, 8]", "num_shared_expert", "[1, 1]", "use_mixed_mlp_moe", "true", "use_qk_norm", "true", "use_cla", "false", "norm_topk_prob", "true", "moe_layer_num_skipped", "0",
 			"cla_share_factor", "2", "class_num", "0", "dense_list", "[32, 0]", "im_start_id", "4", "org_vocab_size", "64", "use_rotary_pos_emb", "true", "moe_drop_tokens", "false", "capacity_factor", "1.0"}},
 		"cohere2_moe": {[]string{"rope_parameters", "mlp_layer_types", "layer_types"}, []string{"rope_theta", "500", "first_k_dense_replace", "1", "position_embedding_type", `"rope_gptj"`, "layer_types", `["sliding_attention","full_attention"]`}},
 		"dbrx":        {[]string{"rope_parameters", "num_key_value_heads"}, []string{"rope_theta", "500"}},

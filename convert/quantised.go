@@ -37,7 +37,7 @@ func (p *Plan) keepsCodes(m *family.Model) error {
 		}
 	}
 	for _, c := range q.Counts() {
-		p.Notes = append(p.Notes, fmt.Sprintf("%d weights stay quantised as they are stored (%s), and so does %s; a graph holds their numbers", c.Weights, c.Format, q.Declaration.Where))
+		p.Notes = append(p.Notes, fmt.Sprintf("%d weights stay quantised as they are stored (%s), and so does %s", c.Weights, c.Format, q.Declaration.Where))
 	}
 	return nil
 }

@@ -2,7 +2,9 @@ package onnxops
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
@@ -17,6 +19,7 @@ func (s *initializers) scaled(c *coded) *graph.Value {
 	if p := c.part(); p != "" {
 		at += "[" + p + "]"
 	}
+	s.hold(c, FormScaled)
 	return s.once(at, func(string) *graph.Value {
 		op := func(name, op string, in ...*graph.Value) *graph.Value {
 			return s.g.Op(op, at+"/"+name+"/"+op, in)
@@ -90,6 +93,7 @@ func (e *emitter) inCodes(maps ...family.Linear) bool {
 // nbits emits W x over rows as MatMulNBits in float32: accuracy_level 1 keeps what
 // enters it as it is, where 4 would round it to 8 bits.
 func (e *emitter) nbits(name string, x *graph.Value, c *coded) *graph.Value {
+	e.weights.hold(c, FormNBits)
 	in := []*graph.Value{x, e.weights.packed(c), e.weights.scales(c)}
 	if c.grid.HasZeros() || c.grid.Low != -8 {
 		in = append(in, e.weights.packedZeros(c))
@@ -98,4 +102,23 @@ func (e *emitter) nbits(name string, x *graph.Value, c *coded) *graph.Value {
 		graph.IntAttr("K", int(c.columns)), graph.IntAttr("N", int(c.rows)), graph.IntAttr("bits", 4),
 		graph.IntAttr("block_size", int(c.block)), graph.IntAttr("accuracy_level", 1),
 	}})[0]
+}
+
+// hold notes what the graph has of a weight.
+func (s *initializers) hold(c *coded, form string) { s.held[c.w.Tensor+"["+c.part()+"]"] = form }
+
+// heldNotes say how many weights in codes went which way, and why some are floats.
+func (s *initializers) heldNotes() []string {
+	counts := map[string]int{}
+	for _, form := range s.held {
+		counts[form]++
+	}
+	var list []string
+	for _, form := range slices.Sorted(maps.Keys(counts)) {
+		list = append(list, fmt.Sprintf("%d as %s", counts[form], form))
+	}
+	if list == nil {
+		return nil
+	}
+	return []string{"weights that are stored in codes: " + strings.Join(list, ", ")}
 }

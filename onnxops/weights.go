@@ -20,6 +20,7 @@ type initializers struct {
 	mode  string
 	quant string // QuantStored or QuantFloat32
 	opset int
+	held  map[string]string // weights in codes, by name and rows: what the graph has of each
 	// folder is where the graph goes in the model's folder, "" for beside the model.
 	folder string
 	cache  map[string]*graph.Value
@@ -77,8 +78,11 @@ func (s *initializers) optional(w *family.Weight) *graph.Value {
 // stored returns the weight in its stored type: one initializer for a whole
 // tensor or for one run of its rows, else the runs joined.
 func (s *initializers) stored(w family.Weight) *graph.Value {
-	if c := s.codedOf(w); c != nil && c.nothing == "" {
-		return s.scaled(c)
+	if c := s.codedOf(w); c != nil {
+		if c.nothing == "" {
+			return s.scaled(c)
+		}
+		s.hold(c, fmt.Sprintf("%s (%s)", FormFloat32, c.nothing))
 	}
 	info, ok := s.readable(w)
 	if !ok {

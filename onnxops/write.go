@@ -48,6 +48,7 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (files, n
 	if err != nil {
 		return nil, nil, err
 	}
+	notes = append(notes, weights.heldNotes()...)
 	if opts.Folder != "" {
 		if err := os.MkdirAll(filepath.Join(dir, opts.Folder), 0o777); err != nil {
 			return nil, nil, fmt.Errorf("onnx: %w", err)

@@ -140,9 +140,9 @@ func parseSizeOf(flag, s string) (int64, error) {
 
 // graphFlags are the flags of the ONNX graph.
 type graphFlags struct {
-	attention, weights, bias, linear, cache string
-	maxLength, opset                        int
-	portable                                bool
+	attention, weights, bias, linear, cache, quant string
+	maxLength, opset                               int
+	portable                                       bool
 }
 
 var (
@@ -150,6 +150,7 @@ var (
 	weightPlaces   = []string{onnxops.WeightsExternal, onnxops.WeightsExternalCopy, onnxops.WeightsEmbed}
 	linearForms    = []string{onnxops.LinearGemm, onnxops.LinearMatMul}
 	cacheForms     = []string{onnxops.CacheFull, onnxops.CacheLatent}
+	quantForms     = []string{onnxops.QuantStored, onnxops.QuantFloat32}
 	biasForms      = []string{onnxops.BiasAuto, onnxops.BiasLowered, onnxops.BiasMask}
 )
 
@@ -160,6 +161,8 @@ func (f *graphFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.linear, "linear", onnxops.LinearGemm, "linear maps: gemm on the weights as they are stored, or matmul on transposed float32 copies, which quantisers look for")
 	flags.StringVar(&f.bias, "bias", onnxops.BiasAuto, "additive biases: lowered (extra head coordinates), mask (S × T), or auto (lowered where that form exists)")
 	flags.StringVar(&f.cache, "cache", onnxops.CacheFull, "what the graph carries from token to token: full (keys and values of every head) or latent (what they are made of, of latent attention alone)")
+	flags.StringVar(&f.quant, "quant", onnxops.QuantStored, "weights that are stored in codes: stored (the codes, where operators compute with them) or float32 (the numbers they mean)")
+	complete(cmd, "quant", quantForms)
 	complete(cmd, "attention", attentionForms)
 	complete(cmd, "cache", cacheForms)
 	complete(cmd, "bias", biasForms)
@@ -180,7 +183,7 @@ func unusedIn(cmd *cobra.Command, noONNX bool, format string) error {
 	case !noONNX:
 		return nil
 	}
-	for _, name := range []string{"attention", "weights", "bias", "linear", "cache", "max-length", "portable", "opset"} {
+	for _, name := range []string{"attention", "weights", "bias", "linear", "cache", "quant", "max-length", "portable", "opset"} {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s has no use with %s: no graph is written", name, why)
 		}
@@ -196,6 +199,7 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 		{"attention", f.attention, attentionForms},
 		{"linear", f.linear, linearForms},
 		{"cache", f.cache, cacheForms},
+		{"quant", f.quant, quantForms},
 		{"weights", cmp.Or(f.weights, onnxops.WeightsExternal), weightPlaces},
 		{"bias", f.bias, biasForms},
 	} {
@@ -206,7 +210,7 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 	if f.maxLength < 0 {
 		return onnxops.Options{}, usagef("--max-length %d: expected a positive number", f.maxLength)
 	}
-	o := onnxops.Options{Attention: f.attention, Weights: f.weights, Bias: f.bias, Linear: f.linear, Cache: f.cache, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
+	o := onnxops.Options{Attention: f.attention, Weights: f.weights, Bias: f.bias, Linear: f.linear, Cache: f.cache, Quant: f.quant, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
 	if f.opset == 0 { // which a program leaves to the library, and nobody types
 		return o, usagef("--opset 0: expected %d to %d", lower.Oldest, lower.Current)
 	}

@@ -56,6 +56,7 @@ const (
 	Opset     = "Options.Opset"
 	Linear    = "Options.Linear"
 	Cache     = "Options.Cache"
+	Quant     = "Options.Quant"
 
 	Against     = "Options.Against"
 	Golden      = "Options.Golden"

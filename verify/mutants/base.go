@@ -109,6 +109,7 @@ func Bases() []Base {
 		{Name: "gptq-act", Model: "quantised/qwen2-gptq4-act", To: "rope"},
 		{Name: "bitnet", Model: "quantised/bitnet-packed", To: "hope"},
 		{Name: "int8", Model: "quantised/seed_oss-int8", To: "rope"},
+		{Name: "gptq4", Model: "quantised/llama-gptq4", To: "rope", Weights: onnxops.WeightsEmbed},
 		{Name: "bloom", Model: "golden/bloom", To: "alibi"},
 		{Name: "bloom-mask", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask},
 		{Name: "bloom-mask-portable", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask, Portable: true},

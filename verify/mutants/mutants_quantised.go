@@ -2,6 +2,7 @@ package mutants
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/pecvt/pecvt/convert/store"
 )
@@ -11,6 +12,7 @@ import (
 func quantisedMutants() []Mutant {
 	const q, up = "model.layers.0.self_attn.q_b_proj.weight", "model.layers.1.mlp.experts.5.up_proj.weight"
 	const v = "model.layers.1.self_attn.v_proj.weight"
+	const u4 = "model.layers.1.mlp.up_proj.weight"
 	return []Mutant{
 		inResult("block-scale-doubled", "fp8", "one block of a weight has a scale twice as large", func(f *Folder) { f.scale(q+"_scale_inv", 1, 2, 2) }),
 		inResult("block-scales-turned", "fp8", "the scales of a weight's blocks are in the reverse order", func(f *Folder) { f.reversed(q + "_scale_inv") }),
@@ -70,6 +72,18 @@ func quantisedMutants() []Mutant {
 		}),
 		inFiles("scale-divides", "bitnet", "config.json names the class of linears that divides by the scale", func(f *Folder) {
 			f.config(`"autobitlinear"`, `"bitlinear"`)
+		}),
+		inGraph("nibble", "gptq4", "one code of a weight of 4 bits is another", func(g *Graph) { g.initializer(u4 + "#codes4").RawData[1] ^= 0x70 }),
+		inGraph("nibble-scale", "gptq4", "the scale of one block is 1 % too large", func(g *Graph) {
+			raw := g.initializer(u4 + "#scales").RawData[8:]
+			binary.LittleEndian.PutUint32(raw, math.Float32bits(1.01*math.Float32frombits(binary.LittleEndian.Uint32(raw))))
+		}),
+		inGraph("nibble-zero-point", "gptq4", "the zero point of one block is another", func(g *Graph) { g.initializer(u4 + "#zeros4").RawData[0] ^= 3 }),
+		inGraph("nibbles-behind-8-bits", "gptq4", "a product with codes rounds what enters it to 8 bits", func(g *Graph) {
+			attribute(g.node("/layers.0/attn/q_proj/Gemm"), "accuracy_level").I = 4
+		}),
+		inGraph("nibbles-with-scales-of-another", "gptq4", "the codes of q meet the scales of o", func(g *Graph) {
+			g.node("/layers.0/attn/q_proj/Gemm").Input[2] = "model.layers.0.self_attn.o_proj.weight#scales"
 		}),
 		inFiles("file-block-scale", "fp8", "a block's scale is 1 % larger than when the graph was made", func(f *Folder) { f.scale(up+"_scale_inv", 0, 1, 1.01) }),
 		inFiles("file-block-scale-not-finite", "fp8", "a block's scale is no number", func(f *Folder) {

@@ -40,6 +40,7 @@ var Flags = map[hint.Field]string{
 	hint.Opset:     "opset",
 	hint.Linear:    "linear",
 	hint.Cache:     "cache",
+	hint.Quant:     "quant",
 
 	hint.Against:     "against",
 	hint.Golden:      "golden",

@@ -6,6 +6,8 @@
     python bench_mixture.py pair DIR      DIR/moe and DIR/dense with transformers: 8 layers, hidden 512, 2 of 16 experts of 768 against an MLP of 1536
     python bench_mixture.py time DIR      their graphs in ONNX Runtime, taking turns: DIR/moe-standard, DIR/dense-standard, DIR/moe-ort, DIR/dense-ort,
                                           made by pecvt export --attention; least and median milliseconds, and the ratios of both
+    python bench_mixture.py cpu DIR NAME… those of the folders DIR/NAME, other programs' graphs among them, with one thread, in milliseconds of
+                                          processor time: on a busy machine; with how far the first logits are from the first folder's
 """
 import json, os, statistics, struct, sys, time
 
@@ -82,5 +84,29 @@ def clock(d):
             print(label, what.__name__, {k: round(x, 2) for k, x in v.items()}, 'moe/dense', round(v[names[0]] / v[names[1]], 2), round(v[names[2]] / v[names[3]], 2))
 
 
+def cpu(d, *names):
+    import numpy as np
+    import onnxruntime as ort
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    sessions = {n: ort.InferenceSession(f'{d}/{n}/model.onnx', options, providers=['CPUExecutionProvider']) for n in names}
+    logits = {n: s.run(['logits'], feed(s, 16, 0))[0] for n, s in sessions.items()}
+    want = logits[names[0]]
+    print('onnxruntime', ort.__version__, {n: f'{np.abs(x - want).max() / np.abs(want).max():.1e}' for n, x in logits.items()})
+    for label, n, past, runs in [('prefill of 256', 256, 0, 7), ('decode at 256', 1, 256, 60)]:
+        took, feeds = {k: [] for k in names}, {k: feed(s, n, past) for k, s in sessions.items()}
+        rng = np.random.default_rng(1)
+        for turn in range(runs):
+            ids = rng.integers(0, 1024, (1, n)).astype(np.int64)  # other experts each time
+            for k, s in sessions.items():
+                feeds[k]['input_ids'] = ids
+                t = time.process_time()
+                s.run(['logits'], feeds[k])
+                if turn > 1:
+                    took[k].append(1e3 * (time.process_time() - t))
+        for what in (min, statistics.median):
+            print(label, what.__name__, {k: round(what(v), 2) for k, v in took.items()})
+
+
 if __name__ == '__main__':
-    {'sparse': sparse, 'pair': pair, 'time': clock}[sys.argv[1]](sys.argv[2])
+    {'sparse': sparse, 'pair': pair, 'time': clock, 'cpu': cpu}[sys.argv[1]](*sys.argv[2:])

@@ -3,7 +3,8 @@
 
     python testdata/tools/make_families.py small [TYPE...]    testdata/families/TYPE (hidden 32, heads of 16 where the type has a key for it)
     python testdata/tools/make_families.py narrow [TYPE...]   the same with 2 heads and 1 of keys, for types whose heads have no key of their own
-    python testdata/tools/make_families.py wide [TYPE...]     with hidden 64 and 4 heads of 16, where a norm goes over all heads of keys
+    python testdata/tools/make_families.py even [TYPE...]     with 2 heads and 2 of keys, where a norm goes over all heads of keys
+    python testdata/tools/make_families.py wide [TYPE...]     with hidden 64 and 4 heads of 16, where the type wants 4 heads
     python testdata/tools/make_families.py small TYPE-FORM    testdata/families/TYPE-FORM: a form of the type that FORMS lists
     python testdata/tools/make_families.py models [TYPE...]   models/TYPE beside this file (hidden 64, 4 heads, 2 key/value heads of 16)
     python testdata/tools/make_families.py golden2 [TYPE...]  golden2/TYPE: other sizes and another seed
@@ -365,7 +366,7 @@ GOLDEN2 = '''gemma2 gemma3_text qwen3_moe mixtral gpt_oss deepseek_v3 glm4 glm4_
 
 
 def main(what, *types):
-    p, every, folder = dict(models=(A, list(X), 'models'), small=(C, list(X), '../families'), narrow=(dict(C, A=2, K=1), list(X), '../families'), wide=(dict(C, H=64), list(X), '../families'), golden=(A, GOLDEN, 'golden'), golden2=(B, GOLDEN2, 'golden2'))[what]
+    p, every, folder = dict(models=(A, list(X), 'models'), small=(C, list(X), '../families'), narrow=(dict(C, A=2, K=1), list(X), '../families'), even=(dict(C, A=2, K=2), list(X), '../families'), wide=(dict(C, H=64), list(X), '../families'), golden=(A, GOLDEN, 'golden'), golden2=(B, GOLDEN2, 'golden2'))[what]
     log = {}
     path = f'{HERE}/{folder}.json' if folder != '../families' else os.devnull
     if os.path.isfile(path):

@@ -65,6 +65,9 @@ func TestWrapperNames(t *testing.T) {
 	for name, rename := range map[string]*strings.Replacer{
 		"gemma3":   strings.NewReplacer("^language_model.model.", "^model.language_model.", "^vision_tower.", "^model.vision_tower.", "^multi_modal", "^model.multi_modal"),
 		"llava":    strings.NewReplacer("^language_model.model.", "^model.language_model.", "^language_model.lm_head.", "^lm_head.", "^vision_tower.", "^model.vision_tower.", "^multi_modal", "^model.multi_modal"),
+		"aria":     strings.NewReplacer("^language_model.model.", "^model.language_model.", "^language_model.lm_head.", "^lm_head.", "^vision_tower.", "^model.vision_tower.", "^multi_modal", "^model.multi_modal"),
+		"llama4":   strings.NewReplacer("^language_model.model.", "^model.language_model.", "^language_model.lm_head.", "^lm_head.", "^vision_model.", "^model.vision_model.", "^multi_modal", "^model.multi_modal"),
+		"voxtral":  strings.NewReplacer("^language_model.model.", "^model.language_model.", "^language_model.lm_head.", "^lm_head.", "^audio_tower.", "^model.audio_tower.", "^multi_modal", "^model.multi_modal"),
 		"qwen2_vl": strings.NewReplacer("^model.", "^model.language_model.", "^visual.", "^model.visual."),
 	} {
 		want, got := loaded(t, name, nil), loaded(t, name, rename)

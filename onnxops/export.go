@@ -86,6 +86,9 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 	table := e.weights.stored(m.Embed)
 	x := e.embed(table)
 	x = e.scaled(names.EmbedScaled, x, m.EmbedScale)
+	if m.EmbedShift != nil {
+		x = e.g.Op("Add", names.EmbedShifted, []*graph.Value{x, e.weights.float32(*m.EmbedShift)})
+	}
 	x = e.norm(names.Outside(family.AtEmbedNorm), x, m.EmbedNorm)
 	e.byLayer(m, x)
 	for i := range m.Blocks {

@@ -91,7 +91,10 @@ func (s *session) wrongForm() string {
 	}
 	linear := ""
 	for name, n := range s.info.Written.Groups {
-		if _, _, _, codes := names.CodedOf(n.GetInput()[1]); n.GetOpType() == "Gemm" && strings.HasSuffix(name, "/Gemm") && !codes {
+		if n.GetOpType() != "Gemm" || !strings.HasSuffix(name, "/Gemm") {
+			continue
+		}
+		if _, _, _, codes := names.CodedOf(n.GetInput()[1]); !codes {
 			linear = "matmul"
 		}
 	}

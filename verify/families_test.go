@@ -236,6 +236,7 @@ func TestRewritesOfFamilies(t *testing.T) {
 		{model: "families/gpt_oss", to: "hybrid"},         // a bias beside sinks
 		{model: "families/gemma4_text", to: "grape-m"},    // spectra of layers of two head sizes
 		{model: "families/modernbert-decoder", to: "hybrid"},
+		{model: "families/roformer", to: "grape-m"},
 		{model: "families/olmo3", to: "grape-m"}, // attention factors of two kinds of layers
 		{model: "families/granite_swa", to: "yarn", scale: "yarn:4"},
 	} {
@@ -303,6 +304,7 @@ func TestFormsOfFamilies(t *testing.T) {
 		{model: "families/qwen3_5_text", portable: true},
 		{model: "families/glm4_moe", portable: true},
 		{model: "families/phimoe", opset: 17},
+		{model: "families/roformer", opset: 17},
 		{model: "families/dbrx", linear: onnxops.LinearMatMul},
 		{model: "families/gpt_oss", linear: onnxops.LinearMatMul},
 		{model: "families/gpt_oss", portable: true, weights: onnxops.WeightsExternalCopy},

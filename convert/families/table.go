@@ -34,6 +34,7 @@ var table = []family.Spec{
 	phi,
 	persimmon,
 	modernBERT,
+	roFormer,
 	olmo,
 	helium,
 	ernie45,

@@ -39,6 +39,7 @@ const (
 	BiasForget        Feature = "forget gates (FoX)"
 	BiasPath          Feature = "path biases (GRAPE-AP)"
 	EmbeddingScale    Feature = "an embedding times a factor"
+	ShiftedEmbedding  Feature = "an embedding plus a vector that all tokens share"
 	CappedScores      Feature = "a cap on scores"
 	ScaledBranches    Feature = "branches times a factor"
 	ScaledLogits      Feature = "logits times a factor"
@@ -115,6 +116,7 @@ func Settled() []Feature {
 		BiasForget,
 		BiasPath,
 		EmbeddingScale,
+		ShiftedEmbedding,
 		CappedScores,
 		ScaledBranches,
 		ScaledLogits,

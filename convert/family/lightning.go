@@ -71,6 +71,8 @@ func (l *Lightning) States() []State {
 //
 //	h = AttnKeep·a + AttnAdd·Mixer(a),  a = AttnNorm(x)
 //	y = MLPKeep·m + MLPAdd·FeedForward(m),  m = MLPNorm(h)
+//
+// with 0 for a factor of 1.
 type Residual struct{ AttnKeep, AttnAdd, MLPKeep, MLPAdd float64 }
 
 func (r *Residual) copied() *Residual {

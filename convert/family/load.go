@@ -41,6 +41,9 @@ func (t Table) Load(s store.Store, ignore []string) (*Model, error) {
 	}
 	m.deltaPieces(s)
 	m.warnOfDecays(s)
+	if err := m.checkSinusoids(s); err != nil {
+		return nil, err
+	}
 	m.eitherWay(s)
 	if err := m.claim(s); err != nil {
 		return nil, err

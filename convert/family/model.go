@@ -36,6 +36,11 @@ type Model struct {
 	// LogitCap c > 0 makes a logit z, after that, c·tanh(z/c).
 	EmbedScale, LogitScale, LogitCap float64
 	EmbedNorm                        *Norm // nil in most families
+	// EmbedShift, (1, Hidden), is added to every token's embedding; nil is nothing.
+	EmbedShift *Weight
+	// NormedHidden: the hidden states that loaders give are those that a layer's first
+	// norm makes. Nothing that is computed reads it.
+	NormedHidden bool
 	// ByLayer are embeddings of which each layer has its own; nil is none.
 	ByLayer   *ByLayer
 	FinalNorm Norm
@@ -74,6 +79,7 @@ type Model struct {
 	base     string               // the base model's prefix of names
 	embed    string               // the embedding's name after it
 	extra    int                  // layers past the last one that are no part of it
+	sines    *Sinusoids           // what the positions' stored table must hold; nil is no table
 	mayMiss  bool                 // corrections of experts need not be stored
 	values   []func(Source) error // read Parameters into the blocks
 }

@@ -129,6 +129,9 @@ func (m *Model) Parts() []Part {
 	l := &partList{layer: -1}
 	embed := Part{Kind: KindEmbedding, Place: AtEmbed, Of: &m.Embed, Weights: []Role{{"weight", &m.Embed}}}
 	embed.number("scale", &m.EmbedScale, EmbeddingScale)
+	if m.EmbedShift != nil {
+		embed.Weights, embed.Features = append(embed.Weights, Role{"shift", m.EmbedShift}), append(embed.Features, ShiftedEmbedding)
+	}
 	l.add(embed)
 	l.norm(AtEmbedNorm, m.EmbedNorm)
 	if m.ByLayer != nil {
@@ -210,8 +213,10 @@ func (l *partList) block(m *Model, i int) {
 	layer.number("residual scale", &b.ResidualScale, ScaledBranches)
 	if r := b.Residual; r != nil {
 		layer.Features = append(layer.Features, NormedStream)
-		layer.Numbers = append(layer.Numbers, Number{Name: "attention's share of the stream", One: &r.AttnKeep}, Number{Name: "attention's scale", One: &r.AttnAdd},
-			Number{Name: "the MLP's share of the stream", One: &r.MLPKeep}, Number{Name: "the MLP's scale", One: &r.MLPAdd})
+		layer.number("attention's share of the stream", &r.AttnKeep, NormedStream)
+		layer.number("attention's scale", &r.AttnAdd, NormedStream)
+		layer.number("the MLP's share of the stream", &r.MLPKeep, NormedStream)
+		layer.number("the MLP's scale", &r.MLPAdd, NormedStream)
 	}
 	if b.Second != nil {
 		layer.Features = append(layer.Features, SideMixers)

@@ -7,13 +7,14 @@ import (
 
 // Nodes that all layers share, by what they make.
 const (
-	EmbedIDs    = "/embed/Reshape"
-	EmbedRows   = "/embed/Gather"
-	EmbedCast   = "/embed/Cast"
-	HeadAct     = "/head_dense/act" // the path of its activation
-	HeadRows    = "/head/Gemm"
-	EmbedScaled = "/embed/scaled/Mul" // the embedding times its factor
-	HeadOut     = "/head/Reshape"
+	EmbedIDs     = "/embed/Reshape"
+	EmbedRows    = "/embed/Gather"
+	EmbedCast    = "/embed/Cast"
+	HeadAct      = "/head_dense/act" // the path of its activation
+	HeadRows     = "/head/Gemm"
+	EmbedScaled  = "/embed/scaled/Mul"  // the embedding times its factor
+	EmbedShifted = "/embed/shifted/Add" // and plus what all tokens share
+	HeadOut      = "/head/Reshape"
 
 	Lengths  = "/lengths/Shape" // [batch, sequence]
 	LastKey  = "/lengths/last_key/Cast"

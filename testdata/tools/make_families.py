@@ -279,6 +279,8 @@ def fill(model, seed):
     def n(x, mean, std):
         x.copy_((torch.randn(x.shape, generator=g) * std + mean).to(x.dtype))
     for name, x in model.named_parameters():
+        if 'embed_positions' in name:  # sinusoids, which roformer stores
+            continue
         leaf = name.rsplit('.', 1)[-1]
         if leaf in ('A_log', 'dt_bias', 'D', 'a_param', 'lambda_q1', 'lambda_q2', 'lambda_k1', 'lambda_k2', 'alpha_p', 'alpha_n', 'beta', 'eps') or 'recurrent_param' in leaf:
             if not torch.isfinite(x).all() or leaf in ('dt_bias', 'lambda_q1', 'lambda_q2', 'lambda_k1', 'lambda_k2', 'alpha_p', 'alpha_n') or 'recurrent_param' in leaf:

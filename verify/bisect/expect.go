@@ -104,8 +104,8 @@ func (e *expecter) of(n *onnxpb.NodeProto, output int, layer int) *counterpart {
 		return plain(names.Outside(family.AtEmbed), e.flat)
 	case names.Guard:
 		return plain(names.Outside(family.AtFinalNorm), e.flat)
-	case names.EmbedScaled:
-		return plain(names.EmbedScaled, e.flat)
+	case names.EmbedScaled, names.EmbedShifted:
+		return plain(name, e.flat)
 	case names.Node(names.Outside(family.AtHeadDense), "Gemm"):
 		return plain(names.Outside(family.AtHeadDense), e.flat)
 	case names.HeadRows:
@@ -238,6 +238,8 @@ func (e *expecter) stream(layer int) string {
 		return names.Layer(layer-1, names.Output)
 	case e.s.model.EmbedNorm != nil:
 		return names.Outside(family.AtEmbedNorm)
+	case e.s.model.EmbedShift != nil:
+		return names.EmbedShifted
 	case e.s.model.EmbedScale != 0:
 		return names.EmbedScaled
 	}

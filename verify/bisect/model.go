@@ -49,6 +49,8 @@ func (s *search) weightOf(name string, input int) *family.Weight {
 	switch {
 	case p.Kind == family.KindEmbedding && name == names.EmbedRows && input == 0:
 		return weight("weight")
+	case p.Kind == family.KindEmbedding && name == names.EmbedShifted && input == 1:
+		return weight("shift")
 	case p.Kind != family.KindNorm && (p.Kind != family.KindLinear || op != "Gemm"):
 		return nil
 	case input == 1:

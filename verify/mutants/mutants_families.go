@@ -143,6 +143,10 @@ func familyMutants() []Mutant {
 			g.node("/layers.1/mlp/experts/back/Gather").Input[0] = rows.Output[0]
 			g.sortNodes()
 		}),
+		inGraph("token-type-missing", "roformer", "embeddings lack the first token type's vector", func(g *Graph) { g.bypass("/embed/shifted/Add") }),
+		inGraph("sum-of-the-stream", "roformer", "a branch joins the stream before its norm", func(g *Graph) {
+			g.node("/layers.1/attn_residual/Add").Input[0] = g.node("/layers.1/attn_norm/LayerNormalization").Input[0]
+		}),
 		inGraph("head-activation-missing", "modernbert", "what the head reads has no activation", func(g *Graph) { g.bypass("/head_dense/act/Gelu") }),
 		inGraph("head-activation-tanh", "modernbert", "the head's activation is gelu by tanh", func(g *Graph) {
 			g.node("/head_dense/act/Gelu").Attribute = []*onnxpb.AttributeProto{{Name: "approximate", Type: onnxpb.AttributeProto_STRING, S: []byte("tanh")}}

@@ -37,17 +37,22 @@ func (p *pass[T]) tap(name string, values []T, last ...int) {
 }
 
 // keep stores the residual stream as hidden state i.
-func (p *pass[T]) keep(i int) {
+func (p *pass[T]) keep(i int) error {
 	if i > 0 && p.model.Blocks[i-1].Shortcut != nil {
-		return // half of a stored layer
+		return nil // half of a stored layer
 	}
-	if p.opts.KeepHidden && i < len(p.model.Blocks) {
-		hidden := append([]T(nil), p.x...)
-		if i > 0 {
-			scale(hidden, p.model.Blocks[i-1].HiddenScale)
-		}
-		p.out.Hidden = append(p.out.Hidden, hidden)
+	if !p.opts.KeepHidden || i >= len(p.model.Blocks) {
+		return nil
 	}
+	hidden := append([]T(nil), p.x...)
+	if i > 0 {
+		scale(hidden, p.model.Blocks[i-1].HiddenScale)
+	}
+	p.out.Hidden = append(p.out.Hidden, hidden)
+	if p.model.NormedHidden {
+		return p.norm(p.model.Blocks[i].AttnNorm, p.x, hidden)
+	}
+	return nil
 }
 
 // embed looks the tokens up. The table is searched for values that are not
@@ -74,6 +79,16 @@ func (p *pass[T]) embed(ctx context.Context) error {
 		scale(p.x, s)
 		p.tap(names.EmbedScaled, p.x, h)
 	}
+	if p.model.EmbedShift != nil {
+		shift, err := p.vector(p.model.EmbedShift)
+		if err != nil {
+			return err
+		}
+		for i := 0; i < len(p.x); i += h {
+			add(p.x[i:i+h], shift)
+		}
+		p.tap(names.EmbedShifted, p.x, h)
+	}
 	if n := p.model.EmbedNorm; n != nil {
 		if err := p.norm(n, p.x, p.x); err != nil {
 			return err
@@ -83,7 +98,9 @@ func (p *pass[T]) embed(ctx context.Context) error {
 	if err := p.embedByLayer(ctx); err != nil {
 		return err
 	}
-	p.keep(0)
+	if err := p.keep(0); err != nil {
+		return err
+	}
 	p.step()
 	return ctx.Err()
 }

@@ -213,7 +213,9 @@ func (r *RunnerOf[T]) forward(ctx context.Context, input InputOf[T], opts Option
 		if err := p.layer(ctx, i); err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
-		p.keep(i + 1)
+		if err := p.keep(i + 1); err != nil {
+			return nil, err
+		}
 		p.step()
 	}
 	if err := p.head(ctx); err != nil {

@@ -97,7 +97,7 @@ func Bases() []Base {
 		{Name: "glm4-moe", Model: "families/glm4_moe", To: "hope"},
 		{Name: "qwen3-moe", Model: "families/qwen3_moe", To: "rope"},
 		{Name: "cohere-qknorm", Model: "families/cohere-qknorm", To: "hope"},
-		{Name: "roformer", Model: "families/roformer", To: "rope"},
+		{Name: "roformer", Model: "families/roformer", To: "grape-m"},
 		{Name: "modernbert", Model: "families/modernbert-decoder", To: "hope"},
 		{Name: "persimmon", Model: "families/persimmon", To: "rope"},
 		{Name: "llama4", Model: "families/llama4_text", To: "hope"},

@@ -13,7 +13,7 @@ import (
 // every other key stays word for word, every tensor byte for byte, also where the tensor
 // files are written anew.
 func TestWrapperStaysWhole(t *testing.T) {
-	for _, name := range []string{"mistral3", "gemma3", "qwen2_vl"} {
+	for _, name := range []string{"mistral3", "gemma3", "qwen2_vl", "paligemma"} {
 		source := "../testdata/families/" + name
 		for _, o := range []convert.Options{{To: "hope"}, {To: "p-rope"}, {To: "hope", MaxShardSize: 20000}, {To: "grape-m"}} {
 			if name == "gemma3" && o.To == "grape-m" {

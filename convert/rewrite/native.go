@@ -66,7 +66,7 @@ func (r *Rewrite) native(m *family.Model) error {
 		r.ConfigChanged = true
 		r.noteSpelling(found)
 		r.noteLongrope(found)
-		if err := readBack(r.Config, m.Config.Path, r.MaxPositions, wants...); err != nil {
+		if err := readBack(m.Whole(r.Config), m.Config.Path, r.MaxPositions, wants...); err != nil {
 			return err
 		}
 	}

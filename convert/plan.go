@@ -94,9 +94,11 @@ type Encoding struct {
 type Plan struct {
 	// Model is the path as given, Output the target folder, or the target file of
 	// the format GGUF.
-	Model    string     `json:"model"`
-	Output   string     `json:"output"`
-	Format   string     `json:"format"`
+	Model  string `json:"model"`
+	Output string `json:"output"`
+	Format string `json:"format"`
+	// InsideOf is as in Inspection.
+	InsideOf string     `json:"inside_of,omitempty"`
 	Encoding Encoding   `json:"encoding"`
 	Files    []FilePlan `json:"files"`
 	// Bytes is the result's size, Written what must be written for it: all but
@@ -179,6 +181,9 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		p.Warnings = append(p.Warnings, lengthWarnings(m)...)
 	}
 	p.Encoding = describe(m, r)
+	if m.Wrapper != nil {
+		p.InsideOf = m.Wrapper.ModelType
+	}
 	if p.oneFile() {
 		p.Encoding.Readers = readers(r, o.Format)
 		p.Encoding.Loaders = loaders.Summary(p.Encoding.Readers)

@@ -236,6 +236,9 @@ func (s *session) open() (err error) {
 	}
 	r := s.report
 	r.Family, r.Warnings = s.model.Family, s.model.Warnings
+	if w := s.model.Wrapper; w != nil {
+		r.InsideOf = w.ModelType
+	}
 	r.Encoding, r.Attention = s.info.Encoding, s.info.Attention
 	s.ref = run.NewRef(s.model, s.ckpt)
 	return nil

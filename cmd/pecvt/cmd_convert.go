@@ -230,6 +230,7 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 	w := cmd.OutOrStdout()
 	if cmd.Name() == "export" {
 		fmt.Fprintf(w, "%s: %s as it stands, attention %s, %s in %.2f s\n", plan.Output, e.SourceFamily, result.Graph.Attention, bytesText(plan.Bytes), result.Seconds)
+		writeInside(w, plan.InsideOf)
 		writeNotes(w, plan, notes)
 		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
 		return nil
@@ -244,6 +245,7 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 		planes = stops(e) + ", "
 	}
 	fmt.Fprintf(w, "%s: %s to %s, %s, %s%s in %.2f s\n", plan.Output, e.From, e.To, e.Kind, planes, bytesText(plan.Bytes), result.Seconds)
+	writeInside(w, plan.InsideOf)
 	if e.Reason != "" && !chosen { // the lines below say it
 		fmt.Fprintf(w, "%s\n", e.Reason)
 	}

@@ -39,12 +39,17 @@ MODEL is a folder, a .safetensors file or a *.safetensors.index.json.`,
 	return cmd
 }
 
+// writeInside says whose language model is spoken of, where it does not stand alone.
+func writeInside(w io.Writer, wrapper string) {
+	if wrapper != "" {
+		fmt.Fprintf(w, "inside of  %s: all of this is of its language model\n", wrapper)
+	}
+}
+
 func writeInspection(w io.Writer, in *convert.Inspection) error {
 	fmt.Fprintf(w, "model      %s: %s, %s, %d layers, hidden %d, %d heads, %d key/value heads, head size %d, vocabulary %d\n",
 		in.Model, in.Family, in.DType, in.Layers, in.Hidden, in.Heads, in.KVHeads, in.HeadDim, in.Vocab)
-	if in.InsideOf != "" {
-		fmt.Fprintf(w, "inside of  %s: all of this is of its language model\n", in.InsideOf)
-	}
+	writeInside(w, in.InsideOf)
 	fmt.Fprintf(w, "size       %s parameters, %s in %d file(s)", count(in.Parameters), bytesText(in.Bytes), len(in.Files))
 	for _, q := range in.Quantised {
 		fmt.Fprintf(w, ", %d weights quantised (%s)", q.Weights, q.Format)

@@ -96,7 +96,7 @@ type junitOutcome struct {
 // junitProperties are the versions and settings that a result belongs to.
 func (r *Report) junitProperties() []junitProperty {
 	list := []junitProperty{{"model", r.Model}, {"family", r.Family}, {"tokens", strconv.Itoa(r.Tokens)}, {"seed", strconv.FormatInt(r.Seed, 10)}, {"report.schema", strconv.Itoa(r.Schema)}}
-	for _, p := range []junitProperty{{"pecvt.version", r.Version}, {"encoding", r.Encoding}, {"attention", r.Attention}, {"onnxruntime.version", r.Runtime}, {"onnxruntime.path", r.RuntimePath}} {
+	for _, p := range []junitProperty{{"pecvt.version", r.Version}, {"inside_of", r.InsideOf}, {"encoding", r.Encoding}, {"attention", r.Attention}, {"onnxruntime.version", r.Runtime}, {"onnxruntime.path", r.RuntimePath}} {
 		if p.Value != "" {
 			list = append(list, p)
 		}

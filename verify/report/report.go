@@ -37,6 +37,9 @@ type Report struct {
 	Verdict Verdict `json:"verdict"`
 	Model   string  `json:"model"`
 	Family  string  `json:"family"`
+	// InsideOf is the model_type of the model of vision or sound that this is the
+	// language model of; empty where it stands alone.
+	InsideOf string `json:"inside_of,omitempty"`
 	// Encoding is the positional encoding as the graph declares it.
 	Encoding  string `json:"encoding,omitempty"`
 	Attention string `json:"attention,omitempty"`

@@ -52,6 +52,9 @@ func (r *Report) writeText(w io.Writer, colour paint) error {
 	if r.Attention != "" {
 		fmt.Fprintf(w, ", attention %s", r.Attention)
 	}
+	if r.InsideOf != "" {
+		fmt.Fprintf(w, "\ninside of  %s: all of this is of its language model", r.InsideOf)
+	}
 	if r.Tokens > 0 { // 0: nothing was run
 		fmt.Fprintf(w, "\nprompt     %d tokens", r.Tokens)
 	}

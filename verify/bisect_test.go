@@ -109,7 +109,7 @@ func TestBisectNamesTheNode(t *testing.T) {
 func TestBisectOfARightGraph(t *testing.T) {
 	for _, c := range []conversion{
 		hopeLlama, {model: "golden/mistral", to: "rope"}, {model: "golden/qwen3", to: "yarn", scale: "yarn:4"}, {model: "golden/olmo2", to: "hope-ab3"},
-		{model: "golden/llama-tied-bf16", to: "hope", attention: "ort"}, {model: "families/deepseek_v3", to: "hope", cache: "latent"},
+		{model: "golden/llama-tied-bf16", to: "hope", attention: "ort"}, {model: "families/deepseek_v3", to: "hope", cache: "latent"}, {model: "families/roformer", to: "grape-m"},
 	} {
 		dir := c.write(t)
 		r, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, Provider: "cpu", OptLevel: "all"})

@@ -1,0 +1,55 @@
+package verify
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/families"
+	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
+)
+
+// No layer of a right graph is blamed where hidden states are the stream times a number
+// (beam), or have passed a norm (roformer).
+func TestLayersOfARightGraph(t *testing.T) {
+	for _, name := range []string{"beam", "roformer", "minimax"} {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "testdata", "families", name))); err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		m, err := families.Load(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := onnxops.Write(dir, m, s, onnxops.Options{MaxLength: 40, Encoding: m.Encoding()}); err != nil {
+			t.Fatal(err)
+		}
+		info, err := run.ReadGraph(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := &session{ctx: context.Background(), dir: dir, opts: Options{Tokens: 20, Threads: 1, ORTLibrary: "none"}, info: info, model: m, ckpt: s, ref: run.NewRef(m, s), report: &report.Report{}}
+		if v.ids, err = v.promptIDs(); err != nil {
+			t.Fatal(err)
+		}
+		if err := v.openRunners(); err != nil {
+			t.Fatal(err)
+		}
+		v.in = run.Prompt(v.ids[:1], 0)
+		if got := v.compareLayers(); got != "; it first shows in the head" {
+			t.Errorf("%s: %q", name, got)
+		}
+		for _, r := range v.others {
+			r.Close()
+		}
+	}
+}

@@ -11,7 +11,7 @@ import (
 
 // asides are tensors beside quantised weights that do not make numbers of them.
 var asides = []struct{ suffix, of string }{
-	{".input_scale", activations}, {".activation_scale", activations}, {"_activation_scale", activations}, {".input_zero_point", activations}, {".input_global_scale", activations},
+	{".input_scale", activations}, {".activation_scale", activations}, {"_activation_scale", activations}, {".input_scale_ub", activations}, {".input_zero_point", activations}, {".input_global_scale", activations},
 	{".k_scale", caches}, {".v_scale", caches}, {".kv_scale", caches}, {".k_zero_point", caches}, {".v_zero_point", caches},
 	{"k_proj.output_scale", caches}, {"v_proj.output_scale", caches}, {".q_scale", caches},
 	{".weight_shape", ""},

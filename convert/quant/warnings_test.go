@@ -67,6 +67,10 @@ func TestWarnings(t *testing.T) {
 	if err != nil || len(s.Hidden) != 3 || len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "2 stored scales of the cache") {
 		t.Errorf("%+v, %v", s, err)
 	}
+	s, err = find(`{"quantization_config": {"quant_method": "fp8", "weight_block_size": [2, 3]}}`, fp8(map[string]tensor.Info{"l.q_proj.input_scale_ub": {DType: tensor.F32, Shape: []int64{1}}}))
+	if err != nil || !s.Hidden["l.q_proj.input_scale_ub"] || !strings.Contains(strings.Join(s.Warnings, "\n"), "1 stored scales of activations") {
+		t.Errorf("%+v, %v", s, err)
+	}
 	// scales of a cache alone
 	if s, err := find(`{"quantization_config": {"quant_method": "compressed-tensors"}}`, shapes(cache)); err != nil || s == nil || len(s.Tensors) != 0 || len(s.Warnings) != 1 {
 		t.Errorf("%+v, %v", s, err)

@@ -48,7 +48,9 @@ type bnb struct {
 }
 
 func openBNB4(_ *Declaration, src Source, base string) (*Tensor, error) {
-	codes, err := part(src, base, "codes", []tensor.DType{tensor.U8})
+	// bnb_4bit_quant_storage: the same bytes under another type, for tools that share
+	// out tensors of one type
+	codes, err := part(src, base, "codes", append([]tensor.DType{tensor.U8, tensor.I8}, plainFloats...))
 	if err != nil {
 		return nil, err
 	}

@@ -272,3 +272,22 @@ func TestPlainZeros(t *testing.T) {
 		}
 	}
 }
+
+// The codes of bitsandbytes are the same bytes under whatever type they are stored.
+func TestBNBStorage(t *testing.T) {
+	m := read(t, "llama-nf4")
+	before, err := m.decode(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.edit(first+"weight", func(x *storetest.Tensor) { x.DType, x.Shape = tensor.BF16, []int64{int64(len(x.Data) / 2), 1} })
+	after, err := m.decode(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, errA := store.Bytes(before, first+"weight")
+	b, errB := store.Bytes(after, first+"weight")
+	if err := errors.Join(errA, errB); err != nil || len(a) == 0 || !slices.Equal(a, b) {
+		t.Fatalf("%d and %d bytes, %v: expected the same numbers", len(a), len(b), err)
+	}
+}

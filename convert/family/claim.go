@@ -3,6 +3,7 @@ package family
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family/evidence"
@@ -77,8 +78,13 @@ func (m *Model) others(s store.Store, claimed map[string]bool) error {
 			why, ok = evidence.Beyond(n, len(m.Blocks), m.extra)
 		}
 		if !ok {
-			extra = append(extra, n)
-			continue
+			if ok, err := zeroBias(s, n); err != nil {
+				return err
+			} else if !ok {
+				extra = append(extra, n)
+				continue
+			}
+			why = "biases of zero, which some quantisers write beside every weight"
 		}
 		m.Ignored = append(m.Ignored, n)
 		if why != "" && because[why] == nil {
@@ -93,6 +99,18 @@ func (m *Model) others(s store.Store, claimed map[string]bool) error {
 		m.Warn("%d tensors are passed over, as stock loaders do: %s: %s", len(because[why]), some(because[why]), why)
 	}
 	return nil
+}
+
+// zeroBias tells whether a tensor is a bias beside a quantised weight and holds
+// nothing: AutoGPTQ wrote one for every linear, with or without a bias of its own.
+func zeroBias(s store.Store, name string) (bool, error) {
+	base, ok := strings.CutSuffix(name, ".bias")
+	storage := store.Quantised(s)
+	if !ok || storage == nil || storage.Tensors[base+".weight"] == nil {
+		return false, nil
+	}
+	raw, err := store.Bytes(s, name)
+	return !slices.ContainsFunc(raw, func(b byte) bool { return b != 0 }), err
 }
 
 // leftover warns of what declares quantised weights where none are.

@@ -8,6 +8,7 @@ import (
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/store/storetest"
+	"github.com/pecvt/pecvt/convert/tensor"
 )
 
 // renamed is a golden model in memory with other names of its tensors; an empty
@@ -119,6 +120,39 @@ func TestForeignPrefixes(t *testing.T) {
 		_, err := families.Load(renamed(t, "llama-gqa", func(name string) string { return prefix + name }))
 		if err == nil || !strings.Contains(err.Error(), `"`+prefix+`model.…" where "model.…" is expected`) || !strings.Contains(err.Error(), origin) {
 			t.Errorf("%s: %v", prefix, err)
+		}
+	}
+}
+
+// A bias of zeros beside a quantised weight of a linear that has none is passed over,
+// one that holds something is refused.
+func TestZeroBiasOfQuantisers(t *testing.T) {
+	const bias = "model.layers.0.mlp.up_proj.bias"
+	for value, want := range map[byte]string{0: "", 60: "does not know: " + bias} {
+		src, err := store.Open("../../testdata/quantised/llama-gptq4")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer src.Close()
+		s, err := storetest.Copy(store.Stored(src), func(_ string, v *storetest.Tensor) error { v.Place = nil; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Tensors[bias] = storetest.Tensor{DType: tensor.F16, Shape: []int64{1}, Data: []byte{0, value}}
+		with, err := storetest.New(src.Root(), src.FS(), s.Tensors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoded, err := store.Decoded(with)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := families.Load(decoded)
+		switch {
+		case want == "" && (err != nil || !slices.Contains(m.Ignored, bias)):
+			t.Errorf("%v: expected %s to be passed over", err, bias)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%v: want %q", err, want)
 		}
 	}
 }

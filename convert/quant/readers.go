@@ -12,7 +12,7 @@ import (
 func (s *Storage) readers() {
 	d := s.Declaration
 	if d.Method == "modelopt" {
-		s.warn("transformers (5.24) has no quantiser of the name modelopt, and takes the codes for the numbers, in silence: what it computes is another model")
+		s.warn("transformers (5.24) has no quantiser of the name modelopt, and takes the codes for the numbers, with a warning: what it computes is another model")
 	}
 	var uneven, other int
 	for _, t := range s.Tensors {

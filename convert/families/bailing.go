@@ -72,6 +72,7 @@ func bailingVariant(r *family.Reader, s family.Spec) family.Spec {
 	x.Types, x.FirstDefault = "mlp_layer_types", 2
 	s.Experts = x
 	demand(r, x.Groups, "topk_group", "routed_scaling_factor", x.Shared)
+	numbers(r, x.Groups, "topk_group", "routed_scaling_factor")
 	return s
 }
 

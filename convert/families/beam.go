@@ -29,6 +29,7 @@ var beam = family.Spec{
 	Reads:  []string{"final_logit_softcapping"},
 	Variant: func(r *family.Reader, s family.Spec) family.Spec {
 		demand(r, "n_group", "topk_group", "routed_scaling_factor")
+		numbers(r, "n_group", "topk_group", "routed_scaling_factor")
 		if dict, err := r.C.Object.Object("rope_parameters"); err == nil && dict != nil && !dict.Has(family.SlidingLayers) {
 			r.Fail(family.Unsupported("rope_parameters has nothing for %s", family.SlidingLayers))
 		}

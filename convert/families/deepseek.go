@@ -206,6 +206,15 @@ func everyLayer(r *family.Reader) {
 	}
 }
 
+// numbers fails where a key is null, at which the loaders of the family stop.
+func numbers(r *family.Reader, keys ...string) {
+	for _, key := range keys {
+		if string(r.C.Raw(key)) == "null" {
+			r.Fail(fmt.Errorf("key %q is null, at which stock loaders stop: write the number that the model was made with", key))
+		}
+	}
+}
+
 // demand fails where a key is absent whose number the configuration class would give.
 func demand(r *family.Reader, keys ...string) {
 	for _, key := range keys {

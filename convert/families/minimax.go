@@ -37,6 +37,7 @@ func miniMaxLayers(_ *family.Reader, layers int) []string {
 
 // miniMaxFactors gives layers their factors, and those of attention their window.
 func miniMaxFactors(r *family.Reader, m *family.Model) {
+	numbers(r, "mlp_alpha_factor", "mlp_beta_factor", "full_attn_alpha_factor", "full_attn_beta_factor", "linear_attn_alpha_factor", "linear_attn_beta_factor")
 	mlpKeep, mlpAdd := factor(r, "mlp_alpha_factor", 1), factor(r, "mlp_beta_factor", 1)
 	window := 0
 	if r.C.Has("sliding_window") {

@@ -36,6 +36,7 @@ var recurrentGemma = family.Spec{
 		if m.LogitCap = factor(r, "logits_soft_cap", 30); m.LogitCap < 0 {
 			r.Fail(family.Unsupported("logits_soft_cap is %v: expected a positive number", m.LogitCap))
 		}
+		numbers(r, "attention_window_size")
 		window := r.SizeOr(2048, "attention_window_size")
 		for _, a := range m.Attentions() {
 			a.Window = window

@@ -92,7 +92,7 @@ func build(r *Reader, spec Spec) *Model {
 		}
 	}
 	if m.FirstAttn().Heads == 0 {
-		r.Fail(Unsupported("no layer has attention"))
+		r.Fail(Unsupported("no layer has attention, and nothing is positional; checkpoints with it are read"))
 		return nil
 	}
 	if spec.LayerBases != "" {
@@ -319,7 +319,7 @@ func (b *builder) name(template string) string {
 
 func (b *builder) has(rule Rule) bool {
 	key := rule.Key
-	if rule.Older != "" && !b.r.C.Has(key) {
+	if rule.Older != "" && b.r.C.Raw(key) == nil {
 		key = rule.Older
 	}
 	return rule.Always || (key != "" && b.r.BoolOr(rule.Default, key))

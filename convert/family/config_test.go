@@ -46,7 +46,7 @@ func TestBadConfig(t *testing.T) {
 		"model_type number":  {map[string]string{"model_type": "7"}, []string{`key "model_type" is 7: expected a string`}, false},
 		"unknown model_type": {map[string]string{"model_type": `"lama"`}, []string{`model_type "lama" is unknown`, `did you mean "llama"?`, "pecvt families lists them"}, true},
 		"missing size":       {map[string]string{"hidden_size": ""}, []string{`key "hidden_size" is missing`}, false},
-		"null size":          {map[string]string{"vocab_size": "null"}, []string{`key "vocab_size" is missing`}, false},
+		"null size":          {map[string]string{"vocab_size": "null"}, []string{`key "vocab_size" is null`}, false},
 		"string size":        {map[string]string{"hidden_size": `"64"`}, []string{`key "hidden_size" is "64": expected a number`}, false},
 		"fraction":           {map[string]string{"num_hidden_layers": "2.5"}, []string{`key "num_hidden_layers" is 2.5: expected an integer`}, false},
 		"zero":               {map[string]string{"num_attention_heads": "0"}, []string{`key "num_attention_heads" is 0: expected a positive number`}, false},

@@ -42,7 +42,7 @@ func (r *Reader) Size(keys ...string) int {
 	if len(keys) > 1 {
 		r.Fail(fmt.Errorf("key %q is missing, and so is %q: one of them must be there", keys[0], keys[1]))
 	}
-	r.Fail(fmt.Errorf("key %q is missing", keys[0]))
+	r.Fail(r.missing(keys[0]))
 	return 0
 }
 
@@ -61,9 +61,17 @@ func (r *Reader) Float(key string) float64 {
 	v, ok, err := r.C.Float(key)
 	r.Fail(err)
 	if !ok {
-		r.Fail(fmt.Errorf("key %q is missing", key))
+		r.Fail(r.missing(key))
 	}
 	return v
+}
+
+// missing is the error for a number that is needed.
+func (r *Reader) missing(key string) error {
+	if r.C.Raw(key) != nil {
+		return fmt.Errorf("key %q is null: expected a number", key)
+	}
+	return fmt.Errorf("key %q is missing", key)
 }
 
 // BoolOr reads an optional truth value. Null is false, as it is in Python; where an

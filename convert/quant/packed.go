@@ -32,7 +32,6 @@ type packed struct {
 	base        string
 	bits        int64
 	out, groups int64
-	packedZeros bool
 }
 
 // scheme is what a config group says of weights.

@@ -127,7 +127,7 @@ func matMulNBits(c *call) ([]*Array, error) {
 	}
 	n, k := c.int("N", 0), c.int("K", 0)
 	if n < 1 || k < 1 {
-		return nil, fmt.Errorf("N is %d and K %d; want both from 1 on", n, k)
+		return nil, fmt.Errorf("sizes N = %d, K = %d: want both from 1 on", n, k)
 	}
 	w, err := c.codesOf(1, 2, 3, n, k, c.int("block_size", 0))
 	if err != nil {

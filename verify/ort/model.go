@@ -56,7 +56,7 @@ func (v Value) dims() string {
 var elemTypes = map[uint64]tensor.DType{
 	1: tensor.F32, 2: tensor.U8, 3: tensor.I8, 4: tensor.U16, 5: tensor.I16, 6: tensor.I32, 7: tensor.I64,
 	9: tensor.Bool, 10: tensor.F16, 11: tensor.F64, 12: tensor.U32, 13: tensor.U64, 16: tensor.BF16,
-	17: tensor.F8E4M3, 19: tensor.F8E5M2,
+	17: tensor.F8E4M3, 19: tensor.F8E5M2, 24: tensor.F8E8M0,
 }
 
 // Field numbers of onnx.proto that are read here.

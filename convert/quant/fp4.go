@@ -90,18 +90,11 @@ func (f *fp4) read(src Source, dst []float32, begin, end int64) error {
 func (f *fp4) scale(src Source, row int64) ([]float64, error) {
 	info, _ := src.Lookup(f.scales)
 	if info.DType == tensor.U8 {
-		raw, err := src.Read(f.scales, row*f.groups, (row+1)*f.groups)
-		if err != nil {
-			return nil, err
+		list, err := powers(src, f.scales, row*f.groups, f.groups)
+		for k := range list {
+			list[k] /= 2
 		}
-		list := make([]float64, len(raw))
-		for k, e := range raw {
-			if e == 255 {
-				return nil, fmt.Errorf("tensor %q: element %d is the exponent 255, which is no number: the file is damaged", f.scales, row*f.groups+int64(k))
-			}
-			list[k] = math.Ldexp(1, int(e)-128)
-		}
-		return list, nil
+		return list, err
 	}
 	list, err := numbers(src, f.scales, row*f.groups, f.groups)
 	if err != nil {

@@ -96,11 +96,10 @@ func (g *Grid) Line(src Source, row int64) (scales, zeros []float64, err error) 
 		}
 		return list
 	}
-	scales = read(g.ReadScales, g.Scales)
-	for k, e := range scales {
-		if g.Exponents {
-			scales[k] = math.Ldexp(1, int(e)-127)
-		}
+	if g.Exponents {
+		scales, err = powers(src, g.Scales, at, across)
+	} else {
+		scales = read(g.ReadScales, g.Scales)
 	}
 	zeros = read(g.ReadZeros, g.Zeros)
 	return scales, zeros, err
@@ -166,6 +165,19 @@ func numbers(src Source, name string, from, n int64) ([]float64, error) {
 		return nil, fmt.Errorf("tensor %q: %w", name, err)
 	}
 	return out, finite(name, out, from, 1)
+}
+
+// powers reads n exponents of a byte each, e for 2^(e − 127); 255 is no number (E8M0 of
+// OCP Microscaling Formats 1.0).
+func powers(src Source, name string, from, n int64) ([]float64, error) {
+	list, err := numbers(src, name, from, n)
+	for k, e := range list {
+		if e == 255 {
+			return nil, fmt.Errorf("tensor %q: element %d is the exponent 255, which is no number: the file is damaged", name, from+int64(k))
+		}
+		list[k] = math.Ldexp(1, int(e)-127)
+	}
+	return list, err
 }
 
 // finite refuses scales that are not; from and step say where they lie.

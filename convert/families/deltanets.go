@@ -1,7 +1,6 @@
 package families
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -99,13 +98,9 @@ func everyInterval(r *family.Reader, layers int) []string {
 // of the types listed, and otherwise gives all where the key is absent.
 func linearLayers(otherwise func(r *family.Reader, layers int) []string, others ...string) func(r *family.Reader, layers int) []bool {
 	return func(r *family.Reader, layers int) []bool {
-		kinds, err := r.C.Texts("layer_types")
-		r.Fail(err)
-		switch {
-		case kinds == nil:
+		kinds := r.LayerTypes(layers)
+		if kinds == nil {
 			kinds = otherwise(r, layers)
-		case len(kinds) != layers:
-			r.Fail(fmt.Errorf("layer_types lists %d layers: expected %d", len(kinds), layers))
 		}
 		out := make([]bool, layers)
 		for i := range min(layers, len(kinds)) {

@@ -38,12 +38,7 @@ var lfm2 = family.Spec{
 // lfm2Convs lists the layers that have a convolution.
 func lfm2Convs(r *family.Reader, layers int) []bool {
 	out := make([]bool, layers)
-	kinds, err := r.C.Texts("layer_types")
-	r.Fail(err)
-	if kinds != nil && len(kinds) != layers {
-		r.Fail(fmt.Errorf("layer_types lists %d layers: expected %d", len(kinds), layers))
-		return out
-	}
+	kinds := r.LayerTypes(layers)
 	for i, kind := range kinds {
 		switch kind {
 		case "conv":

@@ -1,8 +1,6 @@
 package families
 
 import (
-	"fmt"
-
 	"github.com/pecvt/pecvt/convert/family"
 )
 
@@ -40,12 +38,7 @@ var lfm3 = func(s family.Spec) family.Spec {
 // first one and every odd one.
 func lfm3Convs(r *family.Reader, layers int) []bool {
 	out := make([]bool, layers)
-	kinds, err := r.C.Texts("layer_types")
-	r.Fail(err)
-	if kinds != nil && len(kinds) != layers {
-		r.Fail(fmt.Errorf("layer_types lists %d layers: expected %d", len(kinds), layers))
-		return out
-	}
+	kinds := r.LayerTypes(layers)
 	for i := range out {
 		if out[i] = i%2 == 1 || i == 0; kinds != nil {
 			out[i] = kinds[i] == "conv"

@@ -23,12 +23,7 @@ func (w WindowRule) layers(r *Reader, n int) []int {
 	if w.Switch == "" && !w.ByType && string(r.C.Raw("use_sliding_window")) == "false" {
 		r.Warn("use_sliding_window is false, and loaders of this family have the window of %s (%d) all the same, as does pecvt (vLLM has none): set %s to null if none is meant", w.Key, size, w.Key)
 	}
-	kinds, err := r.C.Texts("layer_types")
-	r.Fail(err)
-	if kinds != nil && len(kinds) != n {
-		r.Fail(fmt.Errorf("layer_types lists %d layers: expected %d", len(kinds), n))
-		return out
-	}
+	kinds := r.LayerTypes(n)
 	from := 0
 	if w.Switch != "" && w.From >= 0 {
 		from = r.SizeOrZero("max_window_layers", w.From)

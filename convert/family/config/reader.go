@@ -74,6 +74,18 @@ func (r *Reader) missing(key string) error {
 	return fmt.Errorf("key %q is missing", key)
 }
 
+// LayerTypes reads layer_types, which names the type of each of n layers; nil where it
+// is absent.
+func (r *Reader) LayerTypes(n int) []string {
+	kinds, err := r.C.Texts("layer_types")
+	r.Fail(err)
+	if kinds != nil && len(kinds) != n {
+		r.Fail(fmt.Errorf("layer_types lists %d layers: expected %d", len(kinds), n))
+		return nil
+	}
+	return kinds
+}
+
 // BoolOr reads an optional truth value. Null is false, as it is in Python; where an
 // absent key is true, loaders disagree on it (transformers 5 stops), so it is an
 // error there. [Reader.Truth] takes it.

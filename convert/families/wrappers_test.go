@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
@@ -152,6 +153,77 @@ func TestWrapperRefusals(t *testing.T) {
 		_, err := families.FromConfig(&family.Config{Object: object(t, text), Path: "config.json"})
 		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v: want a refusal with %q", text, err, want)
+		}
+	}
+}
+
+// Whose tie_word_embeddings ties the head where none is stored, and what becomes of one
+// that is: as transformers 5.24 loads these models, of which it leaves a head without
+// numbers where it ties none.
+func TestWrapperTies(t *testing.T) {
+	const tied, apart, missing = "tied", "apart", "missing"
+	for _, c := range []struct {
+		model       string
+		whole, text string // values of the keys, "" for none
+		stored      bool
+		want        string
+	}{
+		{"qwen3_vl", "true", "false", false, tied}, {"qwen3_vl", "false", "true", false, missing}, {"qwen3_vl", "", "true", false, missing},
+		{"glm4v", "true", "false", false, tied}, {"glm4v", "false", "true", false, tied}, {"glm4v", "", "true", false, tied}, {"glm4v", "", "", false, missing},
+		{"llava", "false", "true", false, tied}, {"llava", "false", "true", true, apart}, {"llava", "false", "false", false, missing},
+		{"llama4", "true", "false", false, missing}, {"llama4", "false", "true", false, tied}, {"llama4", "", "", false, missing},
+		{"voxtral", "true", "true", false, missing}, {"voxtral", "", "true", true, apart}, {"qwen2_audio", "", "true", false, missing},
+		{"lfm2_vl", "", "false", false, tied}, {"lfm2_vl", "false", "true", false, missing},
+	} {
+		config, err := family.LoadConfig("../../testdata/families/" + c.model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := config.Object.Object("text_config")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, said := range []struct {
+			in    *family.Object
+			value string
+		}{{config.Object, c.whole}, {text, c.text}} {
+			if said.in.Delete("tie_word_embeddings"); said.value != "" {
+				said.in.Set("tie_word_embeddings", json.RawMessage(said.value))
+			}
+		}
+		config.Object.Set("text_config", text)
+		raw, err := config.Object.Indented()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.Open("../../testdata/families/" + c.model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		copied, err := storetest.Copy(s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range copied.Tensors {
+			if strings.HasSuffix(name, "lm_head.weight") && !c.stored {
+				delete(copied.Tensors, name)
+			}
+		}
+		from, err := storetest.New("", fstest.MapFS{"config.json": {Data: raw}}, copied.Tensors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := missing
+		if m, err := families.Load(from); err == nil {
+			if got = apart; m.Tied {
+				got = tied
+			}
+		} else if !strings.Contains(err.Error(), "lm_head.weight") {
+			t.Errorf("%+v: %v", c, err)
+		}
+		if got != c.want {
+			t.Errorf("%+v: %s", c, got)
 		}
 	}
 }

@@ -31,9 +31,8 @@ type Wrapper struct {
 	Beside []string
 	// Tied is tie_word_embeddings where the whole configuration does not say it.
 	Tied bool
-	// TieEither: the language model's own says it too. OwnTie: it alone says it, since
-	// the class holds the language model with its head.
-	TieEither, OwnTie bool
+	// Ties is whose tie_word_embeddings counts.
+	Ties Ties
 	// Causal: text alone is causal, whatever use_bidirectional_attention says of prompts
 	// that the processor marks.
 	Causal bool
@@ -247,6 +246,20 @@ func (s Spelling) of(n Names) Names {
 	return n
 }
 
+// Ties says whose tie_word_embeddings makes the head the embedding in transformers 5,
+// where none is stored.
+type Ties int
+
+// TiesWhole is the whole configuration's, TiesEither its or the language model's,
+// TiesText the language model's alone. TiesNever: the class holds the language model
+// with its head, and ties nothing.
+const (
+	TiesWhole Ties = iota
+	TiesEither
+	TiesText
+	TiesNever
+)
+
 // tied decides whether the head is the embedding. transformers 5 goes by the whole
 // configuration, and keeps a head that is stored all the same; transformers 4 by the
 // language model's.
@@ -261,10 +274,16 @@ func (w *Wrapped) tied(r *Reader, spec Spec, has func(tensor string) bool) {
 	if !said {
 		own = spec.Tied
 	}
-	if w.row.OwnTie || w.row.TieEither && own {
+	stored := has != nil && has(spec.Names.Head+".weight")
+	switch w.row.Ties {
+	case TiesEither:
+		outer = outer || own && !stored
+	case TiesText:
 		outer = own
+	case TiesNever:
+		outer = false
 	}
-	if outer && !own && has != nil && has(spec.Names.Head+".weight") {
+	if outer && !own && stored {
 		outer = false
 	}
 	if outer != own {
@@ -273,7 +292,10 @@ func (w *Wrapped) tied(r *Reader, spec Spec, has func(tensor string) bool) {
 		r.C = &config.Config{Object: c, Path: r.C.Path, Ignore: r.C.Ignore}
 		w.inner.Set("tie_word_embeddings", json.RawMessage(fmt.Sprint(outer)))
 	}
-	if own && !outer {
+	switch {
+	case own && w.row.Ties == TiesNever:
+		r.Warn("tie_word_embeddings is true in %s: transformers 5 keeps the head of %s apart all the same, transformers 4 ties it", textKey, w.Architecture)
+	case own && !outer:
 		r.Warn("tie_word_embeddings is false, and true in %s: transformers 5 takes the first, transformers 4 the second; make them agree", textKey)
 	}
 }

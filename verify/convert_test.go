@@ -113,3 +113,27 @@ func find(r *verify.Report, name, runner string) (verify.Check, bool) {
 	}
 	return verify.Check{}, false
 }
+
+// sound wants a report without a fault: with the runtime a pass, without it nothing
+// that failed, is open or broke off.
+func sound(t *testing.T, r *verify.Report) {
+	t.Helper()
+	if want := verify.Pass; runtimePresent(t) && r.Verdict != want {
+		t.Errorf("verdict %s: want %s", r.Verdict, want)
+	}
+	for _, c := range r.Checks {
+		if c.Verdict == verify.Fail || c.Verdict == verify.Ambiguous || c.Verdict == verify.Incomplete {
+			t.Errorf("%s, %s: %s: %s", c.Name, c.Runner, c.Verdict, c.Detail)
+		}
+	}
+}
+
+// answered wants the golden's logits compared with what pecvt itself computes.
+func answered(t *testing.T, r *verify.Report) {
+	t.Helper()
+	for _, runner := range []string{"ref", "interp"} {
+		if g, ok := find(r, "golden", runner); !ok || g.Verdict != verify.Pass {
+			t.Errorf("the golden's logits were not compared with %s", runner)
+		}
+	}
+}

@@ -14,9 +14,9 @@ import (
 // model: the tensors are those of the source, byte for byte, and the configuration
 // declares them as before.
 func TestQuantised(t *testing.T) {
-	present := runtimePresent(t)
+	runtimePresent(t)
 	dirs, err := filepath.Glob(filepath.Join(fixtures, "quantised", "*", "config.json"))
-	if err != nil || len(dirs) == 0 {
+	if err != nil || len(dirs) < 27 {
 		t.Fatalf("no models: %v, %v", dirs, err)
 	}
 	if testing.Short() { // decoding is tested beside the formats
@@ -25,16 +25,6 @@ func TestQuantised(t *testing.T) {
 	for _, config := range dirs {
 		model := filepath.Dir(config)
 		name := filepath.Base(model)
-		sound := func(t *testing.T, r *verify.Report) {
-			if want := verify.Pass; present && r.Verdict != want {
-				t.Errorf("verdict %s: want %s", r.Verdict, want)
-			}
-			for _, check := range r.Checks {
-				if check.Verdict == verify.Fail || check.Verdict == verify.Incomplete {
-					t.Errorf("%s, %s: %s: %s", check.Name, check.Runner, check.Verdict, check.Detail)
-				}
-			}
-		}
 		t.Run(name+"/golden", func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), name)
@@ -47,11 +37,7 @@ func TestQuantised(t *testing.T) {
 			}
 			r := verified(t, dir, verify.Options{Golden: filepath.Join(model, "golden.safetensors"), OptLevel: oneLevel()})
 			sound(t, r)
-			for _, runner := range []string{"ref", "interp"} {
-				if g, ok := find(r, "golden", runner); !ok || g.Verdict != verify.Pass {
-					t.Errorf("the golden's logits were not compared with %s", runner)
-				}
-			}
+			answered(t, r)
 		})
 		t.Run(name+"/hope", func(t *testing.T) {
 			t.Parallel()

@@ -13,7 +13,7 @@ import (
 // of stock transformers to the numbers that its codes mean.
 func TestQuantised(t *testing.T) {
 	found, err := filepath.Glob(filepath.Join(testdata, "quantised/*/golden.safetensors"))
-	if err != nil || len(found) < 18 {
+	if err != nil || len(found) < 27 {
 		t.Fatalf("%d goldens: %v", len(found), err)
 	}
 	for _, path := range found {

@@ -154,6 +154,9 @@ func TestLowRefuses(t *testing.T) {
 		{"llama-mxfp4", "is the exponent 255, which is no number", func(t testing.TB, m *model) {
 			m.edit(first+"weight_scale", func(x *storetest.Tensor) { x.Data[3] = 255 })
 		}},
+		{"qwen3_moe-mxfp8", "element 2 is the exponent 255, which is no number", func(t testing.TB, m *model) {
+			m.edit("model.layers.0.mlp.experts.0.up_proj.weight_scale_inv", func(x *storetest.Tensor) { x.DType, x.Data[2] = tensor.U8, 255 })
+		}},
 		{"gpt_oss-mxfp4", `gate_up_proj_scales" is missing`, func(t testing.TB, m *model) { delete(m.tensors, "model.layers.0.mlp.experts.gate_up_proj_scales") }},
 		{"gpt_oss-mxfp4", "expected (experts, out, groups, 16)", func(t testing.TB, m *model) {
 			m.shape(t, "model.layers.0.mlp.experts.gate_up_proj_blocks", 4, 64, 4, 8)

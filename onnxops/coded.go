@@ -58,7 +58,7 @@ func (s *initializers) codedOf(w family.Weight) *coded {
 	}
 	info, _ := c.src.Lookup(g.Codes)
 	switch {
-	case s.quant == QuantFloat32:
+	case s.kind == WeightsFloat32:
 		c.nothing = "float32 was asked for"
 	case g.Read == nil && codeTypes[info.DType] == 0:
 		c.nothing = fmt.Sprintf("its codes are %s: expected 8 bits each", info.DType)

@@ -14,10 +14,10 @@ import (
 )
 
 // made is an initializer whose bytes are made of what is stored, length bytes by write.
-// It lies in the graph's own data, or in the graph with WeightsEmbed.
+// It lies in the graph's own data, or in the graph with PlaceEmbed.
 func (s *initializers) made(name, tensor string, t graph.DType, dims []int64, length int64, write func(io.Writer) error) *graph.Value {
 	return s.once(name, func(name string) *graph.Value {
-		if s.mode != WeightsEmbed {
+		if s.mode != PlaceEmbed {
 			return s.g.External(name, t, dims, s.dataFile(), s.place(chunk{tensor: tensor, end: length, write: write}), length)
 		}
 		var raw strings.Builder

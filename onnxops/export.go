@@ -51,8 +51,8 @@ type emitter struct {
 var emitted = family.Settled()
 
 // Export returns the model as an ONNX graph. src is the store that m was loaded
-// from; with WeightsExternal its files' names and offsets go into the
-// graph, with WeightsEmbed its mapped bytes, so it must stay open while the
+// from; with PlaceExternal its files' names and offsets go into the
+// graph, with PlaceEmbed its mapped bytes, so it must stay open while the
 // result is in use. A rope type that depends on the length turns as it does for
 // sequences of opts.MaxLength, whatever length m is at.
 //
@@ -153,7 +153,7 @@ func newEmitter(src store.Store, opts Options) *emitter {
 	}
 	e := &emitter{
 		g: g, opts: opts, consts: map[string]*graph.Value{}, named: map[string]int{}, masks: map[int]*graph.Value{}, kept: map[int][]*graph.Value{},
-		weights: &initializers{g: g, src: src, mode: opts.Weights, quant: opts.Quant, opset: opts.Opset, folder: opts.Folder, cache: map[string]*graph.Value{}, held: map[string]string{}},
+		weights: &initializers{g: g, src: src, mode: opts.Placement, kind: opts.Weights, opset: opts.Opset, folder: opts.Folder, cache: map[string]*graph.Value{}, held: map[string]string{}},
 	}
 	g.DefineSum(graph.Sym(names.TotalLength), graph.Sym(names.PastLength), graph.Sym(names.Sequence))
 	e.ids = g.Input(names.InputIDs, graph.Int64, graph.Of(names.BatchSize, names.Sequence))

@@ -224,8 +224,8 @@ func checkInterface(t *testing.T, m *family.Model, model *onnxpb.ModelProto, for
 func TestStable(t *testing.T) {
 	for _, name := range goldens {
 		m, ckpt := load(t, name)
-		for _, weights := range []string{WeightsExternal, WeightsExternalCopy, WeightsEmbed} {
-			o := Options{Weights: weights, MaxLength: 48, Version: "1.2.3", Encoding: "hope"}
+		for _, weights := range []string{PlaceExternal, PlaceExternalCopy, PlaceEmbed} {
+			o := Options{Placement: weights, MaxLength: 48, Version: "1.2.3", Encoding: "hope"}
 			model := exportOne(t, m, ckpt, o)
 			var a, b bytes.Buffer
 			if err := errors.Join(WriteModel(&a, model), WriteModel(&b, exportOne(t, m, ckpt, o))); err != nil {
@@ -325,9 +325,9 @@ func TestOptionErrors(t *testing.T) {
 	}{
 		{Options{Attention: "flash"}, `attention form "flash" is unknown (valid: ort, standard)`},
 		{Options{Bias: "both"}, `bias form "both" is unknown (valid: auto, lowered, mask)`},
-		{Options{Weights: "none"}, `weights "none" is unknown (valid: embed, external, external-copy)`},
+		{Options{Placement: "none"}, `placement "none" is unknown (valid: embed, external, external-copy)`},
 		{Options{Linear: "conv"}, `linear form "conv" is unknown (valid: gemm, matmul)`},
-		{Options{Linear: LinearMatMul, Weights: WeightsExternal}, "use Options.Weights external-copy or embed"},
+		{Options{Linear: LinearMatMul, Placement: PlaceExternal}, "use Options.Placement external-copy or embed"},
 		{Options{Opset: 16}, "Options.Opset 16: expected 17 to 23"},
 		{Options{Opset: 24}, "Options.Opset 24: expected 17 to 23"},
 		{Options{Opset: -1}, "Options.Opset -1: expected 17 to 23"},

@@ -40,7 +40,7 @@ func fileIn(folder string, src store.Store, file string) string {
 func placeTensors(dir string, src store.Store, folder string) (placed, notes []string, err error) {
 	list := src.Files()
 	if len(list) > names.MaxWebData {
-		return nil, nil, unsupported("onnx: %d tensor files: transformers.js fetches at most %d; write fewer, larger ones first, or choose "+hint.Weights+" external-copy, one file", len(list), names.MaxWebData)
+		return nil, nil, unsupported("onnx: %d tensor files: transformers.js fetches at most %d; write fewer, larger ones first, or choose "+hint.Placement+" external-copy, one file", len(list), names.MaxWebData)
 	}
 	for i, f := range list {
 		name := names.WebData(i)
@@ -58,7 +58,7 @@ func placeTensors(dir string, src store.Store, folder string) (placed, notes []s
 		}
 		placed = append(placed, path.Join(folder, name))
 		if how == fsio.Linked && notes == nil {
-			notes = []string{fmt.Sprintf("%s is a second name of %s: onnx refuses a graph over such files from 1.21.0 on, ONNX Runtime runs it; "+hint.Weights+" external-copy gives it weights of its own", path.Join(folder, name), filepath.Base(f.Path))}
+			notes = []string{fmt.Sprintf("%s is a second name of %s: onnx refuses a graph over such files from 1.21.0 on, ONNX Runtime runs it; "+hint.Placement+" external-copy gives it weights of its own", path.Join(folder, name), filepath.Base(f.Path))}
 		}
 	}
 	return placed, notes, nil

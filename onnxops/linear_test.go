@@ -21,7 +21,7 @@ import (
 // whatever type and rows it is stored as; no Gemm is left.
 func TestMatMul(t *testing.T) {
 	bundled(t, func(t *testing.T, m *family.Model, st store.Store) {
-		embedded, err := Export(m, st, Options{Linear: LinearMatMul, Weights: WeightsEmbed, MaxLength: 64})
+		embedded, err := Export(m, st, Options{Linear: LinearMatMul, Placement: PlaceEmbed, MaxLength: 64})
 		if err != nil {
 			t.Fatal(err)
 		}

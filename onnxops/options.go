@@ -50,24 +50,24 @@ const (
 	CacheLatent = "latent"
 )
 
-// Places for the weights.
+// Places of the weights, Options.Placement.
 const (
-	// WeightsExternal points into the checkpoint's safetensors files, which must
+	// PlaceExternal points into the checkpoint's safetensors files, which must
 	// lie in the model's folder as files or hard links.
-	WeightsExternal = "external"
-	// WeightsExternalCopy copies them to model.onnx.data.
-	WeightsExternalCopy = "external-copy"
-	// WeightsEmbed puts them into model.onnx itself, up to 2 GiB.
-	WeightsEmbed = "embed"
+	PlaceExternal = "external"
+	// PlaceExternalCopy copies them to model.onnx.data.
+	PlaceExternalCopy = "external-copy"
+	// PlaceEmbed puts them into model.onnx itself, up to 2 GiB.
+	PlaceEmbed = "embed"
 )
 
-// What a graph holds of weights that are stored as codes and scales.
+// What the weights in a graph are, Options.Weights.
 const (
-	// QuantStored holds the codes as they are stored, where operators can compute with
-	// them.
-	QuantStored = "stored"
-	// QuantFloat32 holds the numbers that they are.
-	QuantFloat32 = "float32"
+	// WeightsStored is what is stored: floats in their type, and codes where operators
+	// can compute with them.
+	WeightsStored = "stored"
+	// WeightsFloat32 is stored floats, and the numbers that stored codes mean.
+	WeightsFloat32 = "float32"
 )
 
 // FolderWeb is the folder of transformers.js.
@@ -87,15 +87,15 @@ type Options struct {
 	Bias      string // BiasAuto (""), BiasLowered or BiasMask
 	Linear    string // LinearGemm ("") or LinearMatMul
 	Cache     string // CacheFull ("") or CacheLatent
-	// Weights is WeightsExternal, WeightsExternalCopy or WeightsEmbed; "" is the
+	// Placement is PlaceExternal, PlaceExternalCopy or PlaceEmbed; "" is the
 	// first, or the second where LinearMatMul asks for copies.
+	Placement string
+	// Weights is WeightsStored ("") or WeightsFloat32.
 	Weights string
-	// Quant is QuantStored ("") or QuantFloat32.
-	Quant string
 	// Folder is where the graph and what lies beside it go in the model's folder: ""
 	// for beside config.json, or FolderWeb, with the names by which transformers.js
 	// finds them: onnx/model.onnx, its weights in onnx/model.onnx_data, …_data_1, ….
-	// With WeightsExternal those are the tensor files themselves, as reflinks, or
+	// With PlaceExternal those are the tensor files themselves, as reflinks, or
 	// hard links where the file system cannot; config.json must say how many
 	// (convert.Options.WebData).
 	Folder string
@@ -142,14 +142,14 @@ func (o Options) formed() Options {
 	if o.Cache == "" {
 		o.Cache = CacheFull
 	}
-	if o.Weights == "" {
-		o.Weights = WeightsExternal
+	if o.Placement == "" {
+		o.Placement = PlaceExternal
 		if o.Linear == LinearMatMul {
-			o.Weights = WeightsExternalCopy
+			o.Placement = PlaceExternalCopy
 		}
 	}
-	if o.Quant == "" {
-		o.Quant = QuantStored
+	if o.Weights == "" {
+		o.Weights = WeightsStored
 	}
 	if o.Opset == 0 {
 		o.Opset = lower.Current
@@ -171,8 +171,8 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 	if n := m.Selects(); n > 0 && o.MaxLength > n {
 		return o, unsupported("onnx: maximum length %d, and a layer's indexer leaves %d keys to a query (index_topk): a graph sees all of them, which is right up to there; give "+hint.MaxLength+" %d or less", o.MaxLength, n, n)
 	}
-	if m.Quantised != nil && o.Folder != "" && o.Weights == WeightsExternal {
-		return o, unsupported("onnx: quantised weights in a folder of the graph's own with " + hint.Weights + " external: their numbers lie in no file that it could link to; use " + hint.Weights + " external-copy")
+	if m.Quantised != nil && o.Folder != "" && o.Placement == PlaceExternal {
+		return o, unsupported("onnx: quantised weights in a folder of the graph's own with " + hint.Placement + " external: their numbers lie in no file that it could link to; use " + hint.Placement + " external-copy")
 	}
 	if o.Version == "" {
 		o.Version = "devel"
@@ -212,8 +212,8 @@ func (o Options) checkForm() error {
 		known("bias form", o.Bias, BiasAuto, BiasLowered, BiasMask),
 		known("linear form", o.Linear, LinearGemm, LinearMatMul),
 		known("cache", o.Cache, CacheFull, CacheLatent),
-		known("weights", o.Weights, WeightsExternal, WeightsExternalCopy, WeightsEmbed),
-		known("form of quantised weights", o.Quant, QuantStored, QuantFloat32),
+		known("placement", o.Placement, PlaceExternal, PlaceExternalCopy, PlaceEmbed),
+		known("weights", o.Weights, WeightsStored, WeightsFloat32),
 		known("folder", o.Folder, "", FolderWeb),
 	); err != nil {
 		return err
@@ -221,8 +221,8 @@ func (o Options) checkForm() error {
 	switch {
 	case o.Opset < lower.Oldest || o.Opset > lower.Current:
 		return hint.Errorf("onnx: "+hint.Opset+" %d: expected %d to %d", o.Opset, lower.Oldest, lower.Current)
-	case o.Linear == LinearMatMul && o.Weights == WeightsExternal:
-		return hint.Errorf("onnx: " + hint.Linear + " matmul with " + hint.Weights + " external: transposed weights are copies, which the checkpoint's files do not hold; use " + hint.Weights + " external-copy or embed")
+	case o.Linear == LinearMatMul && o.Placement == PlaceExternal:
+		return hint.Errorf("onnx: " + hint.Linear + " matmul with " + hint.Placement + " external: transposed weights are copies, which the checkpoint's files do not hold; use " + hint.Placement + " external-copy or embed")
 	case o.Cache == CacheLatent && o.Attention == AttentionORT:
 		return hint.Errorf("onnx: " + hint.Cache + " latent with " + hint.Attention + " ort: GroupQueryAttention caches keys and values of one size; use " + hint.Attention + " standard")
 	case o.Portable && o.Attention == AttentionORT:

@@ -18,7 +18,7 @@ type initializers struct {
 	g     *graph.Graph
 	src   store.Store
 	mode  string
-	quant string // QuantStored or QuantFloat32
+	kind  string // Options.Weights
 	opset int
 	held  map[string]string // weights in codes, by name and rows: what the graph has of each
 	// folder is where the graph goes in the model's folder, "" for beside the model.
@@ -161,15 +161,15 @@ func (s *initializers) initializer(src store.Store, name string, shape []int64, 
 	at, inFile := src.Place(info.Name)
 	var v *graph.Value
 	switch {
-	case s.mode == WeightsEmbed:
+	case s.mode == PlaceEmbed:
 		raw, err := src.Read(info.Name, begin, end)
 		if err != nil {
 			return s.fail(err)
 		}
 		v = s.g.Tensor(name, t, shape, raw)
-	case s.mode == WeightsExternal && inFile:
+	case s.mode == PlaceExternal && inFile:
 		v = s.g.External(name, t, shape, fileIn(s.folder, src, at.File), at.Offset+begin, end-begin)
-	case s.mode == WeightsExternal && !s.decodes(info.Name):
+	case s.mode == PlaceExternal && !s.decodes(info.Name):
 		return s.fail(unsupported("%s: tensor %q lies in no file that a graph could read it from: embed the weights or copy them", src.Root(), info.Name))
 	default:
 		at := s.place(chunk{src: src, tensor: info.Name, begin: begin, end: end})

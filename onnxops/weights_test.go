@@ -42,18 +42,18 @@ func external(t *testing.T, p *onnxpb.TensorProto) (location string, offset, len
 // there, bit for bit.
 func TestWeightBytes(t *testing.T) {
 	for _, name := range goldens {
-		for _, mode := range []string{WeightsExternal, WeightsExternalCopy, WeightsEmbed} {
+		for _, mode := range []string{PlaceExternal, PlaceExternalCopy, PlaceEmbed} {
 			m, ckpt := load(t, name)
 			dir := t.TempDir()
-			files, err := Write(dir, m, ckpt, Options{Weights: mode, MaxLength: 48})
+			files, err := Write(dir, m, ckpt, Options{Placement: mode, MaxLength: 48})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := map[string]int{WeightsExternalCopy: 3}[mode]; len(files) != max(want, 2) {
+			if want := map[string]int{PlaceExternalCopy: 3}[mode]; len(files) != max(want, 2) {
 				t.Errorf("%s, %s: files %v", name, mode, files)
 			}
 			weightDir := dir
-			if mode == WeightsExternal {
+			if mode == PlaceExternal {
 				weightDir = ckpt.Root()
 			}
 			raw, err := os.ReadFile(filepath.Join(dir, ModelFile))

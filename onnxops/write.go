@@ -23,8 +23,8 @@ import (
 )
 
 // Write exports the model into dir: model.onnx, model.onnx.data with
-// WeightsExternalCopy, and genai_config.json where onnxruntime-genai can run the
-// graph; see Options.Folder for other places and names. It returns the names of the files written, sorted. With WeightsExternal
+// PlaceExternalCopy, and genai_config.json where onnxruntime-genai can run the
+// graph; see Options.Folder for other places and names. It returns the names of the files written, sorted. With PlaceExternal
 // the store's files must be put into dir too: ONNX Runtime refuses symbolic links
 // and folders above, onnx hard links as well.
 //
@@ -78,9 +78,9 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (files, n
 		if err = writeFile(filepath.Join(dir, name), func(io.Writer) error { return nil }); err == nil {
 			err = os.Truncate(filepath.Join(dir, name), weights.end)
 		}
-	case opts.Weights == WeightsExternalCopy || len(weights.data) > 0:
+	case opts.Placement == PlaceExternalCopy || len(weights.data) > 0:
 		err = put(weights.dataFile(), weights.writeData)
-	case opts.Weights == WeightsExternal && opts.Folder != "":
+	case opts.Placement == PlaceExternal && opts.Folder != "":
 		var placed, said []string
 		placed, said, err = placeTensors(dir, src, opts.Folder)
 		files, notes = append(files, placed...), append(notes, said...)
@@ -205,7 +205,7 @@ func WriteModel(w io.Writer, m *onnxpb.ModelProto) error {
 		return err
 	}
 	if total+len(rest)+16 > maxModelBytes {
-		return hint.Errorf("the model takes %d bytes, at most %d fit into one file: use "+hint.Weights+" external or external-copy", total+len(rest), maxModelBytes)
+		return hint.Errorf("the model takes %d bytes, at most %d fit into one file: use "+hint.Placement+" external or external-copy", total+len(rest), maxModelBytes)
 	}
 	rest = protowire.AppendTag(rest, graphField, protowire.BytesType)
 	rest = protowire.AppendVarint(rest, uint64(total))

@@ -19,8 +19,8 @@ func TestWriteFiles(t *testing.T) {
 		want []string
 	}{
 		{Options{}, []string{"genai_config.json", "model.onnx"}},
-		{Options{Weights: WeightsEmbed}, []string{"genai_config.json", "model.onnx"}},
-		{Options{Weights: WeightsExternalCopy}, []string{"genai_config.json", "model.onnx", "model.onnx.data"}},
+		{Options{Placement: PlaceEmbed}, []string{"genai_config.json", "model.onnx"}},
+		{Options{Placement: PlaceExternalCopy}, []string{"genai_config.json", "model.onnx", "model.onnx.data"}},
 		{Options{Attention: AttentionORT}, []string{"genai_config.json", "model.onnx"}},
 	}
 	m, ckpt := load(t, "golden/qwen2")
@@ -56,7 +56,7 @@ func TestWriteErrors(t *testing.T) {
 	for _, name := range []string{"a", "b", "c", "d"} {
 		model.Graph.Initializer = append(model.Graph.Initializer, &onnxpb.TensorProto{Name: name, RawData: big})
 	}
-	if err := WriteModel(io.Discard, model); err == nil || !strings.Contains(err.Error(), "use Options.Weights external") {
+	if err := WriteModel(io.Discard, model); err == nil || !strings.Contains(err.Error(), "use Options.Placement external") {
 		t.Errorf("a model over 2 GiB: error %v", err)
 	}
 	if err := WriteModel(brokenWriter{}, exportOne(t, m, ckpt, Options{})); !errors.Is(err, os.ErrClosed) {

@@ -42,19 +42,19 @@ func TestWeights(t *testing.T) {
 	runtimePresent(t)
 	const up = "model.layers.1.mlp.up_proj.weight"
 	for _, tt := range []struct {
-		name    string
-		weights string
-		plant   func(t *testing.T, dir string)
-		detail  string
+		name      string
+		placement string
+		plant     func(t *testing.T, dir string)
+		detail    string
 	}{
-		{"one number of an embedded weight", onnxops.WeightsEmbed, graphFault(func(t *testing.T, g *graphOf) {
+		{"one number of an embedded weight", onnxops.PlaceEmbed, graphFault(func(t *testing.T, g *graphOf) {
 			w := g.initializer(t, up)
 			w.RawData[4*777+3] ^= 0x80
 		}), `the graph's own copy of "` + up + `" is not the checkpoint's from number 777 on`},
-		{"an embedded weight of zeros", onnxops.WeightsEmbed, graphFault(func(t *testing.T, g *graphOf) {
+		{"an embedded weight of zeros", onnxops.PlaceEmbed, graphFault(func(t *testing.T, g *graphOf) {
 			clear(g.initializer(t, "model.layers.0.self_attn.o_proj.weight").RawData)
 		}), "o_proj.weight\" is not the checkpoint's from number 0 on"},
-		{"a truncated copy", onnxops.WeightsExternalCopy, func(t *testing.T, dir string) {
+		{"a truncated copy", onnxops.PlaceExternalCopy, func(t *testing.T, dir string) {
 			path := filepath.Join(dir, "model.onnx.data")
 			st, err := os.Stat(path)
 			if err != nil {
@@ -64,11 +64,11 @@ func TestWeights(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "ends after"},
-		{"a copy transposed", onnxops.WeightsEmbed, graphFault(func(t *testing.T, g *graphOf) {
+		{"a copy transposed", onnxops.PlaceEmbed, graphFault(func(t *testing.T, g *graphOf) {
 			w := g.initializer(t, up)
 			w.Dims[0], w.Dims[1] = w.Dims[1], w.Dims[0]
 		}), "the checkpoint as ["},
-		{"a shorter span", onnxops.WeightsExternal, graphFault(func(t *testing.T, g *graphOf) {
+		{"a shorter span", onnxops.PlaceExternal, graphFault(func(t *testing.T, g *graphOf) {
 			w := g.initializer(t, up)
 			w.Dims[0]--
 			for _, e := range w.ExternalData {
@@ -77,20 +77,20 @@ func TestWeights(t *testing.T) {
 				}
 			}
 		}), "the checkpoint as ["},
-		{"another type", onnxops.WeightsExternal, graphFault(func(t *testing.T, g *graphOf) {
+		{"another type", onnxops.PlaceExternal, graphFault(func(t *testing.T, g *graphOf) {
 			g.initializer(t, up).DataType = int32(onnxpb.TensorProto_INT32)
 		}), "as INT32, the checkpoint as F32"},
-		{"a weight that nothing reads", onnxops.WeightsExternal, graphFault(func(t *testing.T, g *graphOf) {
+		{"a weight that nothing reads", onnxops.PlaceExternal, graphFault(func(t *testing.T, g *graphOf) {
 			n := g.node(t, "/layers.1/mlp/up_proj/Gemm")
 			n.Input[1] = "model.layers.1.mlp.gate_proj.weight"
 		}), `no node of the graph reads rows 0 to`},
-		{"a number that is none", onnxops.WeightsExternal, func(t *testing.T, dir string) {
+		{"a number that is none", onnxops.PlaceExternal, func(t *testing.T, dir string) {
 			poke(t, dir, up, 999, func(float32) float32 { return float32(math.NaN()) })
 		}, "element 999"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			dir := conversion{model: "golden/llama-gqa", to: "hope", weights: tt.weights}.write(t)
+			dir := conversion{model: "golden/llama-gqa", to: "hope", placement: tt.placement}.write(t)
 			tt.plant(t, dir)
 			c, _ := find(verified(t, dir, verify.Options{OptLevel: "all"}), "weights", "ref")
 			if c.Verdict != verify.Fail || !strings.Contains(c.Detail, tt.detail) || c.Blame == "" {

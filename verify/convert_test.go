@@ -25,7 +25,7 @@ type conversion struct {
 	layout    string
 	layers    string
 	attention string
-	weights   string
+	placement string
 	linear    string
 	cache     string
 	portable  bool
@@ -69,7 +69,7 @@ func (c conversion) emit(dir string) error {
 	if c.maxLength == 0 {
 		c.maxLength = 600 // some rows past the longest prompt
 	}
-	_, err := onnxops.Emit(dir, onnxops.Options{Attention: c.attention, Weights: c.weights, Linear: c.linear, Cache: c.cache, Portable: c.portable, Opset: c.opset, MaxLength: c.maxLength, Version: "test"})
+	_, err := onnxops.Emit(dir, onnxops.Options{Attention: c.attention, Placement: c.placement, Linear: c.linear, Cache: c.cache, Portable: c.portable, Opset: c.opset, MaxLength: c.maxLength, Version: "test"})
 	return err
 }
 

@@ -280,7 +280,7 @@ func TestFormsOfFamilies(t *testing.T) {
 	runtimePresent(t)
 	for _, c := range []conversion{
 		{model: "families/granitemoe", linear: onnxops.LinearMatMul},
-		{model: "families/granitemoe", weights: onnxops.WeightsExternalCopy},
+		{model: "families/granitemoe", placement: onnxops.PlaceExternalCopy},
 		{model: "families/lfm2", opset: 17},
 		{model: "families/qwen3_next", opset: 17},
 		{model: "families/qwen3_5_text", portable: true},
@@ -289,9 +289,9 @@ func TestFormsOfFamilies(t *testing.T) {
 		{model: "families/roformer", opset: 17},
 		{model: "families/dbrx", linear: onnxops.LinearMatMul},
 		{model: "families/gpt_oss", linear: onnxops.LinearMatMul},
-		{model: "families/gpt_oss", portable: true, weights: onnxops.WeightsExternalCopy},
+		{model: "families/gpt_oss", portable: true, placement: onnxops.PlaceExternalCopy},
 	} {
-		t.Run(fmt.Sprint(filepath.Base(c.model), c.linear, c.weights, c.opset, c.portable), func(t *testing.T) {
+		t.Run(fmt.Sprint(filepath.Base(c.model), c.linear, c.placement, c.opset, c.portable), func(t *testing.T) {
 			t.Parallel()
 			c.maxLength = 120
 			dir := filepath.Join(t.TempDir(), "model")

@@ -170,9 +170,9 @@ var faults = []struct {
 		blame: "exchanged after the conversion",
 	},
 	{
-		name: "the graph of another checkpoint", in: conversion{model: "golden/llama-gqa", to: "hope", weights: onnxops.WeightsEmbed},
+		name: "the graph of another checkpoint", in: conversion{model: "golden/llama-gqa", to: "hope", placement: onnxops.PlaceEmbed},
 		plant: func(t *testing.T, dir string) {
-			c := conversion{model: "golden/llama-gqa", to: "hope", weights: onnxops.WeightsEmbed}
+			c := conversion{model: "golden/llama-gqa", to: "hope", placement: onnxops.PlaceEmbed}
 			other := c.write(t)
 			swapData(t, filepath.Join(other, "model.safetensors"), "model.layers.0.self_attn.k_proj.weight", "model.layers.0.self_attn.v_proj.weight")
 			if err := c.emit(other); err != nil {
@@ -279,7 +279,7 @@ var faults = []struct {
 		blame: "layer 1 (the last)",
 	},
 	{
-		name: "a weight that is not finite in the graph's own copy", in: conversion{model: "golden/llama-gqa", to: "hope", weights: onnxops.WeightsExternalCopy},
+		name: "a weight that is not finite in the graph's own copy", in: conversion{model: "golden/llama-gqa", to: "hope", placement: onnxops.PlaceExternalCopy},
 		plant: func(t *testing.T, dir string) {
 			f, err := os.OpenFile(filepath.Join(dir, "model.onnx.data"), os.O_WRONLY, 0)
 			if err != nil {

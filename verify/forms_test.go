@@ -150,7 +150,7 @@ func TestMatMulForm(t *testing.T) {
 	for _, c := range []conversion{
 		{model: "golden/llama-gqa", to: "hope"},
 		{model: "golden/llama-tied-bf16", to: "rope", opset: lower.Oldest},
-		{model: "golden/llama-sharded-f16", to: "rope", weights: onnxops.WeightsEmbed},
+		{model: "golden/llama-sharded-f16", to: "rope", placement: onnxops.PlaceEmbed},
 		{model: "golden/phi3", to: "rope", portable: true},
 		{model: "golden/gpt-neox", to: "rope"},
 		{model: "golden/llama-gqa", to: "hope", attention: onnxops.AttentionORT},

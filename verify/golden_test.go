@@ -115,11 +115,11 @@ func TestHopeOfFamilies(t *testing.T) {
 // TestWeightPlaces: the same verdict wherever the weights lie.
 func TestWeightPlaces(t *testing.T) {
 	present := runtimePresent(t)
-	for _, weights := range []string{onnxops.WeightsEmbed, onnxops.WeightsExternalCopy} {
+	for _, weights := range []string{onnxops.PlaceEmbed, onnxops.PlaceExternalCopy} {
 		for _, model := range []string{"golden/llama-tied-bf16", "golden/llama-sharded-f16", "golden/phi3"} {
 			t.Run(weights+"/"+filepath.Base(model), func(t *testing.T) {
 				t.Parallel()
-				c := conversion{model: model, to: "rope", weights: weights}
+				c := conversion{model: model, to: "rope", placement: weights}
 				wantComplete(t, verified(t, c.write(t), verify.Options{}), onnxops.AttentionStandard, noGolden, present)
 			})
 		}

@@ -29,7 +29,7 @@ func webFolder(t *testing.T, model, weights string) string {
 	if _, err := convert.Run(context.Background(), plan, convert.RunOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := onnxops.Emit(dir, onnxops.Options{Folder: onnxops.FolderWeb, Weights: weights, MaxLength: 300}); err != nil {
+	if _, err := onnxops.Emit(dir, onnxops.Options{Folder: onnxops.FolderWeb, Placement: weights, MaxLength: 300}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -40,10 +40,10 @@ func webFolder(t *testing.T, model, weights string) string {
 func TestWebFolder(t *testing.T) {
 	present := runtimePresent(t)
 	for _, c := range []struct{ model, weights string }{
-		{"golden/llama-gqa", onnxops.WeightsExternal},
-		{"golden/llama-sharded-f16", onnxops.WeightsExternal},
-		{"golden/llama-gqa", onnxops.WeightsExternalCopy},
-		{"golden/llama-gqa", onnxops.WeightsEmbed},
+		{"golden/llama-gqa", onnxops.PlaceExternal},
+		{"golden/llama-sharded-f16", onnxops.PlaceExternal},
+		{"golden/llama-gqa", onnxops.PlaceExternalCopy},
+		{"golden/llama-gqa", onnxops.PlaceEmbed},
 	} {
 		t.Run(filepath.Base(c.model)+"/"+c.weights, func(t *testing.T) {
 			t.Parallel()
@@ -70,7 +70,7 @@ func TestWebFolderTellsTrue(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := webFolder(t, "golden/llama-sharded-f16", onnxops.WeightsExternal)
+			dir := webFolder(t, "golden/llama-sharded-f16", onnxops.PlaceExternal)
 			path := filepath.Join(dir, "config.json")
 			raw, err := os.ReadFile(path)
 			if err != nil {

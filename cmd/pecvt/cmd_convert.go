@@ -37,6 +37,7 @@ type conversion struct {
 type graphResult struct {
 	Files     []string `json:"files"`
 	Attention string   `json:"attention"`
+	Placement string   `json:"placement"`
 	Weights   string   `json:"weights"`
 	Linear    string   `json:"linear"`
 	Portable  bool     `json:"portable"`
@@ -266,7 +267,7 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 
 // linkNotes says what a graph over links costs.
 func linkNotes(o convert.Options, graph onnxops.Options) []string {
-	external := graph.Weights == onnxops.WeightsExternal || graph.Weights == "" && graph.Linear != onnxops.LinearMatMul
+	external := graph.Placement == onnxops.PlaceExternal || graph.Placement == "" && graph.Linear != onnxops.LinearMatMul
 	if !o.Link || !external {
 		return nil
 	}
@@ -306,7 +307,7 @@ func emit(dir string, o onnxops.Options) (*graphResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &graphResult{Files: e.Files, Attention: e.Attention, Weights: e.Weights, Linear: e.Linear, Portable: e.Portable, Opset: e.Opset, Notes: said(e.Notes), Seconds: time.Since(begin).Seconds()}, nil
+	return &graphResult{Files: e.Files, Attention: e.Attention, Placement: e.Placement, Weights: e.Weights, Linear: e.Linear, Portable: e.Portable, Opset: e.Opset, Notes: said(e.Notes), Seconds: time.Since(begin).Seconds()}, nil
 }
 
 // said says notes of the library with flags.

@@ -158,7 +158,7 @@ func planGraph(p *convert.Plan, o onnxops.Options) error {
 		}
 		f := convert.FilePlan{Name: name, Action: convert.Emit, Bytes: st.Size()}
 		p.Bytes += f.Bytes
-		if result.Weights == onnxops.WeightsExternal && o.Folder != "" && path.Base(name) != onnxops.ModelFile {
+		if result.Placement == onnxops.PlaceExternal && o.Folder != "" && path.Base(name) != onnxops.ModelFile {
 			f.Action = convert.Link // of the result's own tensor files
 		} else {
 			p.Written += f.Bytes

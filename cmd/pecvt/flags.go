@@ -140,34 +140,34 @@ func parseSizeOf(flag, s string) (int64, error) {
 
 // graphFlags are the flags of the ONNX graph.
 type graphFlags struct {
-	attention, weights, bias, linear, cache, quant string
-	maxLength, opset                               int
-	portable                                       bool
+	attention, placement, weights, bias, linear, cache string
+	maxLength, opset                                   int
+	portable                                           bool
 }
 
 var (
 	attentionForms = []string{onnxops.AttentionStandard, onnxops.AttentionORT}
-	weightPlaces   = []string{onnxops.WeightsExternal, onnxops.WeightsExternalCopy, onnxops.WeightsEmbed}
+	placements     = []string{onnxops.PlaceExternal, onnxops.PlaceExternalCopy, onnxops.PlaceEmbed}
 	linearForms    = []string{onnxops.LinearGemm, onnxops.LinearMatMul}
 	cacheForms     = []string{onnxops.CacheFull, onnxops.CacheLatent}
-	quantForms     = []string{onnxops.QuantStored, onnxops.QuantFloat32}
+	weightKinds    = []string{onnxops.WeightsStored, onnxops.WeightsFloat32}
 	biasForms      = []string{onnxops.BiasAuto, onnxops.BiasLowered, onnxops.BiasMask}
 )
 
 func (f *graphFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.attention, "attention", onnxops.AttentionStandard, "standard (opset-23 Attention, any runtime) or ort (GroupQueryAttention, with genai_config.json)")
-	flags.StringVar(&f.weights, "weights", "", "external (point into the safetensors file; the default), external-copy (the default of --linear matmul) or embed")
+	flags.StringVar(&f.placement, "placement", "", "where the weights lie: external (point into the safetensors file; the default), external-copy (the default of --linear matmul) or embed")
 	flags.StringVar(&f.linear, "linear", onnxops.LinearGemm, "linear maps: gemm on the weights as they are stored, or matmul on transposed float32 copies, which quantisers look for")
 	flags.StringVar(&f.bias, "bias", onnxops.BiasAuto, "additive biases: lowered (extra head coordinates), mask (S × T), or auto (lowered where that form exists)")
 	flags.StringVar(&f.cache, "cache", onnxops.CacheFull, "what the graph carries from token to token: full (keys and values of every head) or latent (what they are made of, of latent attention alone)")
-	flags.StringVar(&f.quant, "quant", onnxops.QuantStored, "weights that are stored in codes: stored (the codes, where operators compute with them) or float32 (the numbers they mean)")
-	complete(cmd, "quant", quantForms)
+	flags.StringVar(&f.weights, "weights", onnxops.WeightsStored, "what the weights are: stored (as the checkpoint has them, in codes where operators compute with them) or float32 (the numbers that codes mean)")
+	complete(cmd, "weights", weightKinds)
 	complete(cmd, "attention", attentionForms)
 	complete(cmd, "cache", cacheForms)
 	complete(cmd, "bias", biasForms)
 	complete(cmd, "linear", linearForms)
-	complete(cmd, "weights", weightPlaces)
+	complete(cmd, "placement", placements)
 	flags.BoolVar(&f.portable, "portable", false, "write functions of ai.pecvt out in standard operators, for runtimes that expand none")
 	flags.IntVar(&f.opset, "opset", lower.Current, fmt.Sprintf("operator set of ai.onnx, %d to %d; an older one has rotation, RMS norm and attention written out", lower.Oldest, lower.Current))
 	flags.IntVar(&f.maxLength, "max-length", 0, "positions in the cos and sin tables (default: max_position_embeddings, at least 4096; the trained length where longrope has factors for longer ones)")
@@ -183,7 +183,7 @@ func unusedIn(cmd *cobra.Command, noONNX bool, format string) error {
 	case !noONNX:
 		return nil
 	}
-	for _, name := range []string{"attention", "weights", "bias", "linear", "cache", "quant", "max-length", "portable", "opset"} {
+	for _, name := range []string{"attention", "placement", "weights", "bias", "linear", "cache", "max-length", "portable", "opset"} {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s has no use with %s: no graph is written", name, why)
 		}
@@ -192,6 +192,9 @@ func unusedIn(cmd *cobra.Command, noONNX bool, format string) error {
 }
 
 func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
+	if slices.Contains(placements, f.weights) {
+		return onnxops.Options{}, usagef("--weights %s: what the weights are is %s; where they lie is --placement %s", f.weights, strings.Join(weightKinds, ", "), f.weights)
+	}
 	for _, v := range []struct {
 		flag, value string
 		valid       []string
@@ -199,8 +202,8 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 		{"attention", f.attention, attentionForms},
 		{"linear", f.linear, linearForms},
 		{"cache", f.cache, cacheForms},
-		{"quant", f.quant, quantForms},
-		{"weights", cmp.Or(f.weights, onnxops.WeightsExternal), weightPlaces},
+		{"placement", cmp.Or(f.placement, onnxops.PlaceExternal), placements},
+		{"weights", f.weights, weightKinds},
 		{"bias", f.bias, biasForms},
 	} {
 		if !slices.Contains(v.valid, v.value) {
@@ -210,7 +213,7 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 	if f.maxLength < 0 {
 		return onnxops.Options{}, usagef("--max-length %d: expected a positive number", f.maxLength)
 	}
-	o := onnxops.Options{Attention: f.attention, Weights: f.weights, Bias: f.bias, Linear: f.linear, Cache: f.cache, Quant: f.quant, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
+	o := onnxops.Options{Attention: f.attention, Placement: f.placement, Weights: f.weights, Bias: f.bias, Linear: f.linear, Cache: f.cache, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
 	if f.opset == 0 { // which a program leaves to the library, and nobody types
 		return o, usagef("--opset 0: expected %d to %d", lower.Oldest, lower.Current)
 	}

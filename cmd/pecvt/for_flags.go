@@ -99,10 +99,10 @@ func (f *forFlags) web(o *convert.Options, g *onnxops.Options) error {
 		return fmt.Errorf("--for transformers.js,genai: one looks for onnx/model.onnx, the other for %s beside the graph: %w; write once for each", onnxops.GenAIFile, posenc.ErrUnsupported)
 	}
 	g.Folder = onnxops.FolderWeb
-	if g.Weights == "" && (g.Linear == onnxops.LinearMatMul || slices.Contains(f.graphs, "onnx") || slices.Contains(f.graphs, "optimum")) {
-		g.Weights = onnxops.WeightsExternalCopy
+	if g.Placement == "" && (g.Linear == onnxops.LinearMatMul || slices.Contains(f.graphs, "onnx") || slices.Contains(f.graphs, "optimum")) {
+		g.Placement = onnxops.PlaceExternalCopy
 	}
-	o.WebWeights = cmp.Or(g.Weights, onnxops.WeightsExternal)
+	o.WebWeights = cmp.Or(g.Placement, onnxops.PlaceExternal)
 	return nil
 }
 

@@ -20,10 +20,10 @@ func TestPlanIsWhatConvertWrites(t *testing.T) {
 		"native":        {stories, "--to", "hope"},
 		"partial":       {stories, "--to", "hope", "--layout", "partial"},
 		"ab3":           {filepath.Join(golden, "llama-gqa"), "--to", "hope-ab3"},
-		"sharded":       {filepath.Join(golden, "llama-sharded-f16"), "--to", "hope", "--weights", "external-copy"},
+		"sharded":       {filepath.Join(golden, "llama-sharded-f16"), "--to", "hope", "--placement", "external-copy"},
 		"resharded":     {filepath.Join(golden, "llama-sharded-f16"), "--to", "hope", "--max-shard-size", "30kB"},
 		"ort":           {filepath.Join(golden, "qwen3"), "--to", "hope", "--attention", "ort"},
-		"embedded":      {filepath.Join(golden, "qwen2"), "--to", "nope", "--weights", "embed"},
+		"embedded":      {filepath.Join(golden, "qwen2"), "--to", "nope", "--placement", "embed"},
 		"without graph": {filepath.Join(golden, "mistral"), "--to", "hope", "--no-onnx"},
 	} {
 		t.Run(name, func(t *testing.T) {

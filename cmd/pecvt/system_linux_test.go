@@ -40,8 +40,8 @@ func TestFullDisk(t *testing.T) {
 		{"copied weights", "200k", nil, "model.safetensors"},
 		{"rewritten weights", "200k", []string{"--layout", "partial"}, "model.safetensors"},
 		{"the graph", "400k", nil, "model.onnx"},
-		{"the graph's weights", "500k", []string{"--weights", "external-copy", "--max-length", "64"}, "model.onnx.data"},
-		{"the graph with weights", "500k", []string{"--weights", "embed"}, "model.onnx"},
+		{"the graph's weights", "500k", []string{"--placement", "external-copy", "--max-length", "64"}, "model.onnx.data"},
+		{"the graph with weights", "500k", []string{"--placement", "embed"}, "model.onnx"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			disk := small(t, "size="+c.size)

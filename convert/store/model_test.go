@@ -130,8 +130,8 @@ func TestModelWithBlocks(t *testing.T) {
 		if _, err := rewrite.Make(m, blocks, rewrite.Options{To: "hope"}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		for _, mode := range []string{onnxops.WeightsEmbed, onnxops.WeightsExternal, onnxops.WeightsExternalCopy} {
-			_, err := onnxops.Export(m, blocks, onnxops.Options{Weights: mode})
+		for _, mode := range []string{onnxops.PlaceEmbed, onnxops.PlaceExternal, onnxops.PlaceExternalCopy} {
+			_, err := onnxops.Export(m, blocks, onnxops.Options{Placement: mode})
 			if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), quantised[0]) && !strings.Contains(err.Error(), "embed_tokens") || !strings.Contains(err.Error(), "is Q8_0") {
 				t.Errorf("%s, weights %s: error %v, want one that names the tensor and its type", name, mode, err)
 			}
@@ -145,7 +145,7 @@ func TestEmitFromMemory(t *testing.T) {
 	s := golden(t, "llama-sharded-f16")
 	m := load(t, s)
 	graph := func(from store.Store, mode string) (*onnxpb.ModelProto, error) {
-		g, err := onnxops.Export(m, from, onnxops.Options{Weights: mode})
+		g, err := onnxops.Export(m, from, onnxops.Options{Placement: mode})
 		if err == nil {
 			g.MetadataProps = nil // the fingerprint is another
 		}
@@ -155,7 +155,7 @@ func TestEmitFromMemory(t *testing.T) {
 	for _, c := range []struct {
 		from store.Store
 		mode string
-	}{{lost, onnxops.WeightsEmbed}, {lost, onnxops.WeightsExternalCopy}, {placed, onnxops.WeightsExternal}} {
+	}{{lost, onnxops.PlaceEmbed}, {lost, onnxops.PlaceExternalCopy}, {placed, onnxops.PlaceExternal}} {
 		want, err := graph(s, c.mode)
 		if err != nil {
 			t.Fatal(err)
@@ -168,13 +168,13 @@ func TestEmitFromMemory(t *testing.T) {
 			t.Errorf("weights %s: another graph from memory than from files", c.mode)
 		}
 	}
-	if _, err := graph(lost, onnxops.WeightsExternal); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "lies in no file") {
+	if _, err := graph(lost, onnxops.PlaceExternal); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "lies in no file") {
 		t.Errorf("external weights that lie in no file: %v", err)
 	}
 	var files [2][]byte
 	for i, from := range []store.Store{s, lost} {
 		dir := t.TempDir()
-		if _, err := onnxops.Write(dir, m, from, onnxops.Options{Weights: onnxops.WeightsExternalCopy}); err != nil {
+		if _, err := onnxops.Write(dir, m, from, onnxops.Options{Placement: onnxops.PlaceExternalCopy}); err != nil {
 			t.Fatal(err)
 		}
 		var err error

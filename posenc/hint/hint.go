@@ -50,13 +50,13 @@ const (
 
 	Attention = "Options.Attention"
 	Bias      = "Options.Bias"
+	Placement = "Options.Placement"
 	Weights   = "Options.Weights"
 	MaxLength = "Options.MaxLength"
 	Portable  = "Options.Portable"
 	Opset     = "Options.Opset"
 	Linear    = "Options.Linear"
 	Cache     = "Options.Cache"
-	Quant     = "Options.Quant"
 
 	Against     = "Options.Against"
 	Golden      = "Options.Golden"
@@ -86,7 +86,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Weights, MaxLength, Portable, Opset, Linear, Cache, Quant,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, MaxLength, Portable, Opset, Linear, Cache,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,

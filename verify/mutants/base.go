@@ -18,11 +18,11 @@ type Base struct {
 	// To is a value of --to, or as-is. Cut, Scale, Slope, Layout and Spelling are
 	// the flags of the same names; empty is the default.
 	To, Cut, Scale, Slope, Layout, Spelling string
-	// Attention, Bias, Weights, Linear and Cache are the forms of the graph; empty is
+	// Attention, Bias, Placement, Linear and Cache are the forms of the graph; empty is
 	// the default, as 0 is of Opset.
-	Attention, Bias, Weights, Linear, Cache string
-	Portable                                bool
-	Opset                                   int
+	Attention, Bias, Placement, Linear, Cache string
+	Portable                                  bool
+	Opset                                     int
 	// MaxLength is the length of the tables, 0 for defaultMaxLength.
 	MaxLength int
 }
@@ -38,7 +38,7 @@ func Bases() []Base {
 		{Name: "llama-rope", Model: "golden/llama-gqa", To: "rope"},
 		{Name: "llama-rope-ort", Model: "golden/llama-gqa", To: "rope", Attention: onnxops.AttentionORT},
 		{Name: "llama-hope", Model: "golden/llama-gqa", To: "hope"},
-		{Name: "llama-hope-copy", Model: "golden/llama-gqa", To: "hope", Weights: onnxops.WeightsExternalCopy},
+		{Name: "llama-hope-copy", Model: "golden/llama-gqa", To: "hope", Placement: onnxops.PlaceExternalCopy},
 		{Name: "llama-hope-opset17", Model: "golden/llama-gqa", To: "hope", Opset: 17},
 		{Name: "llama-hope-matmul", Model: "golden/llama-gqa", To: "hope", Linear: onnxops.LinearMatMul},
 		{Name: "llama-hope-longrope", Model: "golden/llama-gqa", To: "hope", Spelling: "longrope"},
@@ -110,7 +110,7 @@ func Bases() []Base {
 		{Name: "gptq-act", Model: "quantised/qwen2-gptq4-act", To: "rope"},
 		{Name: "bitnet", Model: "quantised/bitnet-packed", To: "hope"},
 		{Name: "int8", Model: "quantised/seed_oss-int8", To: "rope"},
-		{Name: "gptq4", Model: "quantised/llama-gptq4", To: "rope", Weights: onnxops.WeightsEmbed},
+		{Name: "gptq4", Model: "quantised/llama-gptq4", To: "rope", Placement: onnxops.PlaceEmbed},
 		{Name: "bloom", Model: "golden/bloom", To: "alibi"},
 		{Name: "bloom-mask", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask},
 		{Name: "bloom-mask-portable", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask, Portable: true},
@@ -175,6 +175,6 @@ func (b Base) length() int {
 
 // Emit writes the graph of the checkpoint in dir.
 func (b Base) Emit(dir string) error {
-	_, err := onnxops.Emit(dir, onnxops.Options{Attention: b.Attention, Bias: b.Bias, Weights: b.Weights, Linear: b.Linear, Cache: b.Cache, Portable: b.Portable, Opset: b.Opset, MaxLength: b.length(), Version: "mutants"})
+	_, err := onnxops.Emit(dir, onnxops.Options{Attention: b.Attention, Bias: b.Bias, Placement: b.Placement, Linear: b.Linear, Cache: b.Cache, Portable: b.Portable, Opset: b.Opset, MaxLength: b.length(), Version: "mutants"})
 	return err
 }

@@ -173,7 +173,7 @@ func randomGraph(t *testing.T, rng *rand.Rand, dir string) string {
 		o := onnxops.Options{MaxLength: pick(rng, 50, 64, 100, 257, 600, 1500), Encoding: loaded.Encoding(),
 			Attention: pick(rng, onnxops.AttentionStandard, onnxops.AttentionStandard, onnxops.AttentionORT),
 			Bias:      pick(rng, onnxops.BiasAuto, onnxops.BiasMask, onnxops.BiasLowered),
-			Weights:   pick(rng, onnxops.WeightsExternal, onnxops.WeightsExternal, onnxops.WeightsExternalCopy, onnxops.WeightsEmbed)}
+			Placement: pick(rng, onnxops.PlaceExternal, onnxops.PlaceExternal, onnxops.PlaceExternalCopy, onnxops.PlaceEmbed)}
 		m, err := loaded.AtLength(o.MaxLength)
 		if err != nil {
 			t.Fatal(err)
@@ -185,6 +185,6 @@ func randomGraph(t *testing.T, rng *rand.Rand, dir string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprintf("attention %s, bias %s, weights %s, %d positions", o.Attention, o.Bias, o.Weights, o.MaxLength)
+		return fmt.Sprintf("attention %s, bias %s, weights %s, %d positions", o.Attention, o.Bias, o.Placement, o.MaxLength)
 	}
 }

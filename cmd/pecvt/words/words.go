@@ -34,13 +34,13 @@ var Flags = map[hint.Field]string{
 
 	hint.Attention: "attention",
 	hint.Bias:      "bias",
+	hint.Placement: "placement",
 	hint.Weights:   "weights",
 	hint.MaxLength: "max-length",
 	hint.Portable:  "portable",
 	hint.Opset:     "opset",
 	hint.Linear:    "linear",
 	hint.Cache:     "cache",
-	hint.Quant:     "quant",
 
 	hint.Against:     "against",
 	hint.Golden:      "golden",

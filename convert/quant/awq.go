@@ -14,7 +14,7 @@ import (
 var awqPacked = Format{
 	Name:    "AWQ",
 	About:   "an integer of 4 bits less the zero point of its group of columns, times its scale",
-	Methods: []string{"awq"},
+	Methods: []string{"awq", autoRound},
 	Key:     ".qweight", Beside: []string{".qzeros", ".scales"},
 	Open: openAWQ,
 }
@@ -28,6 +28,13 @@ type awq struct {
 }
 
 func openAWQ(d *Declaration, src Source, base string) (*Tensor, error) {
+	packing, err := d.packing()
+	if err != nil || packing != packedOthers && packing != packedAWQ {
+		return nil, err
+	}
+	if d, err = d.layer(base); err != nil {
+		return nil, err
+	}
 	if version := d.lower("version", "format"); version != "" && version != "gemm" {
 		return nil, fmt.Errorf("%s: version is %q: %w; the packing of gemm is read", d.Where, version, posenc.ErrUnsupported)
 	}

@@ -17,7 +17,8 @@ type Declaration struct {
 	// Dict is the dictionary.
 	Dict map[string]json.RawMessage
 
-	block func() ([2]int64, error) // what Block gives
+	groups func() ([]scheme, error)              // what schemes gives
+	extra  map[string]map[string]json.RawMessage // extra_config
 }
 
 // SideFile declares quantised weights where config.json does not.
@@ -39,6 +40,9 @@ func Declared(files fs.FS) *Declaration {
 				found := &Declaration{Where: fmt.Sprintf("key %q of config.json", key), Dict: d}
 				if found.Method = strings.ToLower(found.Text("quant_method")); found.Method == "" && found.Text("quant_algo") != "" {
 					found.Method = "modelopt"
+				}
+				if found.Method == "intel/auto-round" { // its first name
+					found.Method = autoRound
 				}
 				return found
 			}
@@ -79,32 +83,24 @@ func (d *Declaration) Has(key string) bool {
 	return raw != "" && raw != "null"
 }
 
-// Block gives the rows and columns of a block of scales, 0 where none is declared:
-// weight_block_size, or block_structure of the first group that has one.
-func (d *Declaration) Block() (rows, columns int64, err error) {
-	if d.block == nil { // it is asked for every weight
-		rows, columns, err := d.declaredBlock()
-		d.block = func() ([2]int64, error) { return [2]int64{rows, columns}, err }
-	}
-	size, err := d.block()
-	return size[0], size[1], err
-}
-
-func (d *Declaration) declaredBlock() (rows, columns int64, err error) {
+// Block gives the rows and columns of a module's blocks of scales, 0 where none is
+// declared: weight_block_size, or block_structure of the groups that the module is of.
+func (d *Declaration) Block(module string) (rows, columns int64, err error) {
 	raw := d.Dict["weight_block_size"]
-	var groups map[string]struct {
-		Weights struct {
-			Block json.RawMessage `json:"block_structure"`
-		} `json:"weights"`
+	if d.groups == nil { // it is asked for every weight
+		list, err := d.schemes()
+		d.groups = func() ([]scheme, error) { return list, err }
 	}
-	if json.Unmarshal(d.Dict["config_groups"], &groups) == nil {
-		for _, g := range groups {
-			if b := g.Weights.Block; b != nil && string(b) != "null" {
-				if raw != nil && string(raw) != string(b) {
-					return 0, 0, fmt.Errorf("%s declares blocks of %s and of %s: expected one size", d.Where, raw, b)
-				}
-				raw = b
+	groups, err := d.groups()
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, g := range nearest(groups, module) {
+		if b := g.Block; b != nil && string(b) != "null" {
+			if raw != nil && string(raw) != string(b) {
+				return 0, 0, fmt.Errorf("%s declares blocks of %s and of %s for %s: expected one size", d.Where, raw, b, module)
 			}
+			raw = b
 		}
 	}
 	if raw == nil || string(raw) == "null" {

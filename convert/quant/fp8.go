@@ -2,6 +2,7 @@ package quant
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/pecvt/pecvt/convert/tensor"
 )
@@ -37,7 +38,7 @@ func float8(d *Declaration, src Source, base, scales, format string) (*Tensor, e
 	if codes, ok := src.Lookup(base); !ok || !slices.Contains(floats8, codes.DType) {
 		return nil, nil
 	}
-	rows, columns, err := d.Block()
+	rows, columns, err := d.Block(strings.TrimSuffix(base, ".weight"))
 	if err != nil {
 		return nil, err
 	}

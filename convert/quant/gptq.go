@@ -21,8 +21,8 @@ import (
 // gptq_v2 stores them as they are.
 var gptqPacked = Format{
 	Name:    "GPTQ",
-	About:   "an integer of 2, 3, 4 or 8 bits less the zero point of its group of columns, times its scale",
-	Methods: []string{"gptq"},
+	About:   "an integer of 2, 3, 4 or 8 bits (auto-round: 2 to 8) less the zero point of its group of columns, times its scale",
+	Methods: []string{"gptq", autoRound},
 	Key:     ".qweight", Beside: []string{".qzeros", ".scales", ".g_idx"},
 	Open: openGPTQ,
 }
@@ -31,14 +31,25 @@ type gptq struct {
 	base              string
 	bits, out, groups int64
 	plusOne           bool
+	rounded           bool // by AutoRound, whose readers add one to each zero by itself
 }
 
 func openGPTQ(d *Declaration, src Source, base string) (*Tensor, error) {
 	q := gptq{base: base}
-	switch version := d.lower("checkpoint_format", "format"); version {
-	case "", "gptq":
+	packing, err := d.packing()
+	if err != nil || packing == packedAWQ {
+		return nil, err
+	}
+	if d, err = d.layer(base); err != nil {
+		return nil, err
+	}
+	q.rounded = packing != packedOthers
+	switch version := d.lower("checkpoint_format", "format"); {
+	case q.rounded:
+		q.plusOne = packing == packedGPTQ
+	case version == "" || version == "gptq":
 		q.plusOne = true
-	case "gptq_v2":
+	case version == "gptq_v2":
 	default:
 		return nil, fmt.Errorf("%s: checkpoint_format is %q: %w; gptq and gptq_v2 are read", d.Where, version, posenc.ErrUnsupported)
 	}
@@ -61,8 +72,8 @@ func openGPTQ(d *Declaration, src Source, base string) (*Tensor, error) {
 	if len(zeros.Shape) == 2 { // its width tells the bits: a model may have several
 		q.bits = zeros.Shape[1] * 32 / q.out
 	}
-	if want := []int64{q.groups, q.out * q.bits / 32}; (q.bits != 2 && q.bits != 3 && q.bits != 4 && q.bits != 8) || fmt.Sprint(zeros.Shape) != fmt.Sprint(want) || q.out*q.bits%32 != 0 {
-		return nil, fmt.Errorf("tensor %q, the zero points, has shape %v beside scales of shape %v: expected (groups, out·bits/32) with 2, 3, 4 or 8 bits", zeros.Name, zeros.Shape, scales.Shape)
+	if want := []int64{q.groups, q.out * q.bits / 32}; !q.counts() || fmt.Sprint(zeros.Shape) != fmt.Sprint(want) || q.out*q.bits%32 != 0 {
+		return nil, fmt.Errorf("tensor %q, the zero points, has shape %v beside scales of shape %v: expected (groups, out·bits/32) with 2, 3, 4 or 8 bits (5, 6 and 7 too under auto-round)", zeros.Name, zeros.Shape, scales.Shape)
 	}
 	if bits, ok := d.number("bits"); ok && bits != q.bits && !d.Has("dynamic") {
 		return nil, fmt.Errorf("tensor %q of shape %v beside scales of shape %v holds codes of %d bits: %s says %d", zeros.Name, zeros.Shape, scales.Shape, q.bits, d.Where, bits)
@@ -81,6 +92,11 @@ func openGPTQ(d *Declaration, src Source, base string) (*Tensor, error) {
 		return nil, err
 	}
 	return t, q.carries(src, t)
+}
+
+// counts tells whether there are codes of so many bits: AutoRound has 5, 6 and 7 too.
+func (q gptq) counts() bool {
+	return q.bits == 2 || q.bits == 3 || q.bits == 4 || q.bits == 8 || q.rounded && q.bits > 4 && q.bits < 8
 }
 
 // groupSize is how many columns a group has: group_size, by which there must be that
@@ -123,7 +139,7 @@ func (q gptq) index(d *Declaration, src Source, g *Grid, t *Tensor) error {
 // carries warns of zeros that overflow: of a code all of whose bits are set. Codes of
 // 3 bits are added to one by one.
 func (q gptq) carries(src Source, t *Tensor) error {
-	if !q.plusOne || q.bits == 3 {
+	if !q.plusOne || q.bits == 3 || q.rounded {
 		return nil
 	}
 	raw, err := whole(src, q.base+".qzeros")
@@ -180,6 +196,8 @@ func (q gptq) zeros(src Source, row int64) ([]float64, error) {
 		switch {
 		case !q.plusOne:
 			list[k] = s.one(row)
+		case q.rounded:
+			list[k] = s.one(row) + 1
 		case q.bits == 3:
 			list[k] = float64((int(s.one(row)) + 1) & 7)
 		default:

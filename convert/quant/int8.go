@@ -3,6 +3,7 @@ package quant
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pecvt/pecvt/convert/tensor"
 )
@@ -17,7 +18,7 @@ var intScaled = Format{
 		if codes, ok := src.Lookup(base); !ok || codes.DType != tensor.I8 {
 			return nil, nil
 		}
-		rows, columns, err := d.Block()
+		rows, columns, err := d.Block(strings.TrimSuffix(base, ".weight"))
 		if err != nil {
 			return nil, err
 		}

@@ -131,6 +131,26 @@ func TestLowRefuses(t *testing.T) {
 		{"qwen2-awq", "zero_point is false: not supported", func(t testing.TB, m *model) { m.declared()["zero_point"] = false }},
 		{"qwen2-awq", `the scales, has shape [2 32]: expected (groups, 64)`, func(t testing.TB, m *model) { m.shape(t, first+"scales", 2, 32) }},
 		{"qwen2-awq", `the zero points, has shape [1 8]: expected [2 8]`, func(t testing.TB, m *model) { m.shape(t, first+"qzeros", 1, 8) }},
+		{"llama-autoround", `packing_format is "auto_round:llm_compressor": not supported under quant_method auto-round; read are auto_awq, auto_gptq`, func(t testing.TB, m *model) {
+			m.declared()["packing_format"] = "auto_round:llm_compressor"
+		}},
+		{"llama-autoround", `packing_format is "": not supported`, func(t testing.TB, m *model) { delete(m.declared(), "packing_format") }},
+		{"llama-autoround", `data_type is "mx_fp": not supported`, func(t testing.TB, m *model) { m.declared()["data_type"] = "mx_fp" }},
+		{"llama-autoround", `(extra_config of model.layers.0.mlp.gate_proj) says 4`, func(t testing.TB, m *model) {
+			m.declared()["extra_config"].(map[string]any)["model.layers.0.mlp.gate_proj"] = map[string]any{"bits": 4}
+		}},
+		{"llama-autoround", "says 16 bits, a module that is not quantised, yet its codes are stored", func(t testing.TB, m *model) {
+			m.declared()["extra_config"].(map[string]any)["model.layers.0.mlp.gate_proj"] = map[string]any{"bits": 16}
+		}},
+		{"llama-autoround", `(extra_config of model.layers.0.self_attn.k_proj) says groups of 64`, func(t testing.TB, m *model) {
+			m.declared()["extra_config"].(map[string]any)[`.*self_attn\.(q|k)_proj.*`] = map[string]any{"group_size": 64}
+		}},
+		{"llama-packed-targets", "gate_proj.weight_zero_point\" is missing", func(t testing.TB, m *model) {
+			delete(m.tensors, "model.layers.0.mlp.gate_proj.weight_zero_point")
+		}},
+		{"llama-packed-targets", "2 of the config_groups", func(t testing.TB, m *model) {
+			m.declared()["config_groups"].(map[string]any)["group_1"].(map[string]any)["targets"] = []any{"Linear"}
+		}},
 		{"llama-packed4", "0 of the config_groups", func(t testing.TB, m *model) { m.weights()["num_bits"] = 5 }},
 		{"llama-packed4", "0 of the config_groups", func(t testing.TB, m *model) { m.weights()["group_size"] = 64 }},
 		{"llama-packed4", `weight_shape" is missing: it holds the shape of the weight`, func(t testing.TB, m *model) { delete(m.tensors, first+"weight_shape") }},

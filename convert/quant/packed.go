@@ -3,7 +3,9 @@ package quant
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
@@ -19,7 +21,8 @@ import (
 //	weight_g_idx       (in)                    the group of each column
 //	weight_shape       (2)
 //
-// Which of several config_groups a weight is of is told by its shapes.
+// Which of several config_groups a weight is of is told by their targets, and where
+// these leave several by its shapes.
 var intPacked = Format{
 	Name:    "compressed-tensors, packed integers",
 	About:   "an integer of 1 to 8 bits less its zero point where there is one, times the scale of its row, or of its group of columns",
@@ -41,13 +44,20 @@ type scheme struct {
 	Group  *int64 `json:"group_size"`
 	Even   *bool  `json:"symmetric"` // nil is true
 	Format string `json:"-"`
+	// Block is block_structure, Targets the modules: see [nearest].
+	Block   json.RawMessage `json:"block_structure"`
+	Targets []string        `json:"-"`
 }
+
+// even tells whether codes have no zero points of their own.
+func (s scheme) even() bool { return s.Even == nil || *s.Even }
 
 // schemes lists what the groups of compressed-tensors say of weights.
 func (d *Declaration) schemes() ([]scheme, error) {
 	var groups map[string]struct {
-		Weights *scheme `json:"weights"`
-		Format  string  `json:"format"`
+		Weights *scheme  `json:"weights"`
+		Format  string   `json:"format"`
+		Targets []string `json:"targets"`
 	}
 	if raw := d.Dict["config_groups"]; raw != nil {
 		if err := json.Unmarshal(raw, &groups); err != nil {
@@ -55,8 +65,9 @@ func (d *Declaration) schemes() ([]scheme, error) {
 		}
 	}
 	var list []scheme
-	for _, g := range groups {
-		if g.Weights != nil {
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		if g := groups[key]; g.Weights != nil {
+			g.Weights.Targets = g.Targets
 			if g.Weights.Format = g.Format; g.Format == "" {
 				g.Weights.Format = d.Text("format")
 			}
@@ -111,6 +122,7 @@ func openPacked(d *Declaration, src Source, base string) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	list = nearest(list, strings.TrimSuffix(base, ".weight"))
 	var fits []scheme
 	for _, s := range list {
 		size := shape[1]
@@ -119,7 +131,7 @@ func openPacked(d *Declaration, src Source, base string) (*Tensor, error) {
 		}
 		if s.Type != "float" && s.Bits >= 1 && s.Bits <= 8 && (shape[1]+size-1)/size == groups && slices.Equal(codes.Shape, []int64{shape[0], words(shape[1], s.Bits)}) {
 			s.Group = &size
-			if !slices.ContainsFunc(fits, func(o scheme) bool { return o.Bits == s.Bits && *o.Group == size }) {
+			if !slices.ContainsFunc(fits, func(o scheme) bool { return o.Bits == s.Bits && *o.Group == size && o.even() == s.even() }) {
 				fits = append(fits, s)
 			}
 		}
@@ -135,7 +147,7 @@ func openPacked(d *Declaration, src Source, base string) (*Tensor, error) {
 	if err := p.zerosOf(src, g, scales); err != nil {
 		return nil, err
 	}
-	if even := fits[0].Even; g.Zeros == "" && even != nil && !*even {
+	if g.Zeros == "" && !fits[0].even() {
 		return nil, fmt.Errorf("%s says symmetric: false, which expects zero points: tensor %q is missing", d.Where, base+"_zero_point")
 	}
 	t := tensorOf(src, g, base, "compressed-tensors, packed integers")

@@ -3,7 +3,6 @@ package quant
 import (
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -43,18 +42,8 @@ func (s *Storage) listed() {
 			continue // absent, or of another form
 		}
 		for _, entry := range list {
-			var match func(module string) bool
-			if pattern, ok := strings.CutPrefix(entry, "re:"); ok {
-				re, err := regexp.Compile("^(?:" + pattern + ")")
-				if err != nil {
-					continue // a pattern of another dialect: nothing is known of it
-				}
-				match = re.MatchString
-			} else {
-				match = func(module string) bool { return module == entry || strings.HasPrefix(module, entry+".") }
-			}
 			for name := range s.Tensors {
-				if module := strings.TrimSuffix(name, ".weight"); match(module) {
+				if fits(entry, strings.TrimSuffix(name, ".weight")) {
 					found = append(found, name)
 				}
 			}

@@ -2,7 +2,7 @@
 
 Each form packs bit by bit, in words that numpy adds up. Where a library that reads the format is installed, it decodes what
 was packed, and how far its numbers are from these is in the golden's metadata as "library": compressed-tensors 0.20.1,
-gptqmodel 7.7.0 (GPTQ, AWQ), bitsandbytes 0.50.2, transformers 5.24.0 (MXFP4, BitNet).
+gptqmodel 7.7.0 (GPTQ, AWQ), auto-round 0.16.1, bitsandbytes 0.50.2, transformers 5.24.0 (MXFP4, BitNet).
 """
 import os, re
 os.environ.setdefault('TORCHDYNAMO_DISABLE', '1')
@@ -24,7 +24,7 @@ def library(read):
                 error = f'{type(e).__name__}: {e}'
             ERRORS[form.label] = max(ERRORS.get(form.label, error), error, key=lambda s: float(s) if s[:1].isdigit() else -1)
             return numbers
-        of.label = form.label
+        of.label, of.plain = form.label, form
         return of
     return wrap
 
@@ -109,6 +109,21 @@ def awq(group):
     def read(name, out, numbers):
         from gptqmodel.quantization.awq.utils.packing_utils import dequantize_gemm
         return dequantize_gemm(out[rename(name, 'qweight')], out[rename(name, 'qzeros')], out[rename(name, 'scales')].float(), 4, group).T
+    return library(read)(form)
+
+
+def rounded(bits, group, v2=False, sym=False):
+    """AutoRound's, as GPTQ's: its own reader decodes"""
+    form = gptq(bits, group, v2, sym=sym, index=False).plain
+
+    def read(name, out, numbers):
+        from auto_round_extension.torch import qlinear_torch, qlinear_torch_zp
+        m = (qlinear_torch if v2 else qlinear_torch_zp).QuantLinear(bits, group, numbers.shape[1], numbers.shape[0], False)
+        for key in ['qweight', 'qzeros', 'scales']:
+            getattr(m, key).data = out[rename(name, key)].clone()
+        m.scales.data = m.scales.data.float()
+        m.post_init()
+        return m(torch.eye(numbers.shape[1])).T
     return library(read)(form)
 
 
@@ -299,6 +314,11 @@ def gptq_config(bits, group, **more):
                      modules_in_block_to_quantize=None), **more)
 
 
+def auto_round(packing, bits, group, sym=True, **more):
+    return dict(dict(quant_method='auto-round', packing_format=packing, bits=bits, group_size=group, sym=sym, data_type='int', autoround_version='0.16.1', iters=200, seqlen=2048,
+                     block_name_to_quantize='model.layers'), **more)
+
+
 # the model that each is made of: its type and what its configuration has beside BASE
 BASE = dict(hidden_size=64, intermediate_size=96, num_attention_heads=4, num_key_value_heads=2, head_dim=16, num_hidden_layers=2, vocab_size=64, max_position_embeddings=32,
             bos_token_id=0, eos_token_id=1, pad_token_id=None, tie_word_embeddings=False)
@@ -314,6 +334,16 @@ FORMS = {
     'qwen3-gptq8': ('qwen3', {}, gptq_config(8, 32, sym=True), LINEAR, gptq(8, 32, sym=True)),
     'qwen3_moe-gptq4': ('qwen3_moe', dict(MIXTURE, hidden_size=32), gptq_config(4, 32, sym=True), LINEAR, gptq(4, 32, sym=True)),
     'qwen2-awq': ('qwen2', {}, dict(quant_method='awq', bits=4, group_size=32, version='gemm', zero_point=True, modules_to_not_convert=None), LINEAR, awq(32)),
+    # AutoRound: packed as others do, layers of their own by name and by pattern
+    'llama-autoround': ('llama', {}, auto_round('auto_round:auto_gptq', 4, 32, extra_config={
+        'model.layers.0.mlp.gate_proj': dict(bits=8), 'model.layers.1.mlp.up_proj': dict(bits=16, data_type='float'), r'.*self_attn\.(q|k)_proj.*': dict(group_size=16)}),
+        r'(?<!layers\.1\.mlp\.up_proj)(?<=_proj)\.weight$', by(a=(r'layers\.0\.mlp\.gate_proj', rounded(8, 32, sym=True)), b=(r'[qk]_proj', rounded(4, 16, sym=True)), c=('', rounded(4, 32, sym=True)))),
+    'qwen3-autoround': ('qwen3', {}, auto_round('auto_round', 2, 32, sym=False, extra_config={r'.*down_proj': dict(bits=5), 'model.layers.1.self_attn.v_proj': dict(bits=3)}), LINEAR,
+                        by(a=('down_proj', rounded(5, 32, True)), b=(r'1\.self_attn\.v_proj', rounded(3, 32, True)), c=('', rounded(2, 32, True)))),
+    'qwen2-autoround-awq': ('qwen2', {}, auto_round('auto_round:auto_awq', 4, 32, sym=False), LINEAR, awq(32)),
+    # groups of the same shapes, which targets tell apart
+    'llama-packed-targets': ('llama', {}, compressed('pack-quantized', (['Linear'], args(4, 32), None, {}), ([r're:.*mlp\.(gate|up|down)_proj$', 'model.layers.1.self_attn.o_proj'], args(4, 32, False), None, {}),
+                                                     ignore=['lm_head', r're:.*(embed|norm).*']), LINEAR, by(a=(r'mlp|1\.self_attn\.o_proj', pack(4, 32, False)), b=('', pack(4, 32)))),
     'llama-packed4': ('llama', {}, compressed('pack-quantized', (['Linear'], args(4, 32, False), None, {})), LINEAR, pack(4, 32, False)),
     'qwen3-packed-act': ('qwen3', {}, compressed('pack-quantized', (['Linear'], args(4, 32, actorder='group'), None, {})), LINEAR, pack(4, 32, act=True)),
     # two groups of layers, and codes of 3 bits that cross words

@@ -59,6 +59,6 @@ func verifyRepro(ctx context.Context, dir string, opts Options) (*report.Report,
 		return nil, hint.Errorf("repro: %s holds one part of a graph already: run pecvt verify on it without "+hint.Bisect+" and "+hint.Extract, dir)
 	}
 	s := &session{ctx: ctx, dir: dir, opts: opts, report: &report.Report{}}
-	return bisect.VerifyRepro(ctx, dir, bisect.ReproOptions{ORTLibrary: opts.ORTLibrary, Providers: opts.providers(), Named: opts.Provider != "", OptLevel: opts.OptLevel,
+	return bisect.VerifyRepro(ctx, dir, bisect.ReproOptions{ORTLibrary: opts.ORTLibrary, OpsLibrary: opts.OpsLibrary, Providers: opts.providers(), Named: opts.Provider != "", OptLevel: opts.OptLevel,
 		Missing: s.missing, Step: s.step})
 }

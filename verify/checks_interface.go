@@ -30,7 +30,7 @@ func (s *session) signature() error {
 	s.add(c)
 	names := []string{run.InterpName}
 	for _, p := range s.opts.providers() {
-		names = append(names, run.ORTName(p))
+		names = append(names, s.ortName(p))
 	}
 	if s.opts.Runners != nil {
 		names = nil

@@ -39,14 +39,19 @@ func (s *session) openORTOn(provider string) {
 		begin := time.Now()
 		r, err := s.openORT(provider, s.opts.level())
 		if errors.Is(err, ort.ErrUnavailable) {
-			s.add(report.Check{Name: report.CheckLoad, Runner: run.ORTName(provider), Verdict: report.Skipped, Seconds: report.Number(time.Since(begin).Seconds()),
+			s.add(report.Check{Name: report.CheckLoad, Runner: s.ortName(provider), Verdict: report.Skipped, Seconds: report.Number(time.Since(begin).Seconds()),
 				Detail: "not on this machine: " + hint.Provider + " " + provider + " says what is missing"})
 			return
 		}
-		s.start(run.ORTName(provider), func() (run.Runner, error) { return r, err })
+		s.start(s.ortName(provider), func() (run.Runner, error) { return r, err })
 		return
 	}
-	s.start(run.ORTName(provider), func() (run.Runner, error) { return s.openORT(provider, s.opts.level()) })
+	s.start(s.ortName(provider), func() (run.Runner, error) { return s.openORT(provider, s.opts.level()) })
+}
+
+// ortName is the name of the runner on a provider.
+func (s *session) ortName(provider string) string {
+	return run.ORTNameWith(ort.Options{Provider: provider, OpsLibrary: s.opts.OpsLibrary})
 }
 
 func (s *session) openORT(provider, level string) (run.Runner, error) {
@@ -58,7 +63,7 @@ func (s *session) openORT(provider, level string) (run.Runner, error) {
 		s.step("onnx runtime %s from %s (%s)", lib.Version, lib.Path, lib.Source)
 	}
 	s.report.Runtime, s.report.RuntimePath = lib.Version, lib.Path
-	return run.OpenORT(s.info.Dir(), run.GraphFile, s.info, ort.Options{Provider: provider, OptLevel: level, Threads: s.opts.Threads, ProfileDir: s.profileDir()})
+	return run.OpenORT(s.info.Dir(), run.GraphFile, s.info, ort.Options{Provider: provider, OptLevel: level, Threads: s.opts.Threads, OpsLibrary: s.opts.OpsLibrary, ProfileDir: s.profileDir()})
 }
 
 // levels runs the graph at the optimisation levels that the other checks do not

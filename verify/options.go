@@ -38,6 +38,9 @@ func (o Options) check() error {
 			return hint.Errorf("Options.Runners[%d] is nil: expected a runner", i)
 		}
 	}
+	if err := ort.CheckOpsLibrary(o.OpsLibrary); err != nil {
+		return err
+	}
 	for _, name := range o.Require {
 		if o.Runners == nil && name != requirable {
 			return hint.Errorf(hint.Require+" %q: expected %q ("+hint.Provider+" says where it runs)", name, requirable)

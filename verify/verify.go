@@ -43,6 +43,9 @@ type Options struct {
 	// ORTLibrary chooses ONNX Runtime. Provider "" is the CPU and, where there is
 	// one, CUDA; OptLevel "" is every level.
 	ORTLibrary, Provider, OptLevel string
+	// OpsLibrary, where not empty, is a library of kernels for the operators of
+	// ai.pecvt, which ONNX Runtime then runs in place of their functions.
+	OpsLibrary string
 	// Threads is how many threads ONNX Runtime computes a node with; 0 leaves it
 	// to the runtime.
 	Threads int

@@ -88,6 +88,7 @@ With --against all models are held in memory at once.`,
 	f.StringVar(&c.Options.Runner, "runner", "", "ort or ref (default: ort where it can be loaded)")
 	f.IntVar(&c.Options.Chunk, "chunk", 256, "tokens that run at once")
 	f.StringVar(&c.Options.ORTLibrary, "ort-lib", "", "ONNX Runtime's shared library `FILE`")
+	f.StringVar(&c.Options.OpsLibrary, "ops-lib", "", "shared library `FILE` of kernels for the operators of ai.pecvt (make ops)")
 	f.StringVar(&c.Options.Provider, "provider", ort.ProviderCPU, "execution provider: cpu or cuda")
 	complete(cmd, "provider", ort.Providers())
 	complete(cmd, "runner", eval.Runners())

@@ -86,6 +86,7 @@ DIR defaults to the current folder. Exit code 3 means a mismatch.`,
 	f.IntVar(&opts.DriftTokens, "drift-tokens", 0, "positions to measure the drift on (0: all of the prompt)")
 	f.Int64Var(&opts.Seed, "seed", 1, "seed of the generated prompt")
 	f.StringVar(&opts.ORTLibrary, "ort-lib", "", "ONNX Runtime's shared library `FILE`")
+	f.StringVar(&opts.OpsLibrary, "ops-lib", "", "shared library `FILE` of kernels for the operators of ai.pecvt (make ops)")
 	f.StringVar(&opts.Provider, "provider", "", "execution provider: cpu or cuda (default: cpu and, where there is one, cuda)")
 	f.StringVar(&opts.OptLevel, "opt-level", "", "graph optimisation level: disabled, basic, extended or all (default: every one)")
 	f.BoolVar(&opts.Bisect, "bisect", false, "find the first layer, and in it the first node, whose values leave the budget")

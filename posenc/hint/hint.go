@@ -66,6 +66,7 @@ const (
 	Provider    = "Options.Provider"
 	OptLevel    = "Options.OptLevel"
 	ORTLibrary  = "Options.ORTLibrary"
+	OpsLibrary  = "Options.OpsLibrary"
 	Require     = "Options.Require"
 	Bisect      = "Options.Bisect"
 	Extract     = "Options.Extract"
@@ -88,7 +89,7 @@ const (
 func Fields() []Field {
 	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, MaxLength, Portable, Opset, Linear, Cache,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
-		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
+		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, OpsLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,
 		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences}
 }

@@ -62,9 +62,10 @@ func IsRepro(dir string) bool {
 
 // ReproOptions are who runs a repro, beside the interpreter.
 type ReproOptions struct {
-	// ORTLibrary chooses ONNX Runtime, Providers are those to run on. One that is
+	// ORTLibrary chooses ONNX Runtime, OpsLibrary the kernels, Providers are those to run on. One that is
 	// missing is passed over, unless it is the CPU or Named.
 	ORTLibrary string
+	OpsLibrary string
 	Providers  []string
 	Named      bool
 	// OptLevel is the optimisation level to run at; "" is each of them.
@@ -148,20 +149,21 @@ func VerifyRepro(ctx context.Context, dir string, opts ReproOptions) (*report.Re
 // runtime runs a repro in ONNX Runtime; it reports false where the provider is
 // not there.
 func (s *again) runtime(provider, level string) bool {
+	name := run.ORTNameWith(ort.Options{Provider: provider, OpsLibrary: s.opts.OpsLibrary})
 	lib, err := ort.Load(s.opts.ORTLibrary)
 	var session *ort.Session
 	if err == nil {
 		s.report.Runtime, s.report.RuntimePath = lib.Version, lib.Path
-		session, err = ort.Open(filepath.Join(s.dir, run.GraphFile), ort.Options{Provider: provider, OptLevel: level})
+		session, err = ort.Open(filepath.Join(s.dir, run.GraphFile), ort.Options{Provider: provider, OptLevel: level, OpsLibrary: s.opts.OpsLibrary})
 	}
 	if errors.Is(err, ort.ErrUnavailable) {
 		if provider == ort.ProviderCPU || s.opts.Named {
-			s.opts.Step("open %s", run.ORTName(provider))
-			s.report.Checks = append(s.report.Checks, s.opts.Missing(run.ORTName(provider), err))
+			s.opts.Step("open %s", name)
+			s.report.Checks = append(s.report.Checks, s.opts.Missing(name, err))
 		}
 		return false
 	}
-	s.compare(run.ORTName(provider), level, s.about.Float32, func() (map[string]*interp.Array, error) {
+	s.compare(name, level, s.about.Float32, func() (map[string]*interp.Array, error) {
 		if err != nil {
 			return nil, err
 		}

@@ -20,7 +20,7 @@ import (
 // openGraph opens the folder's own graph where it holds n positions of this
 // checkpoint and spectrum, else one made for the length in a temporary folder.
 func openGraph(ctx context.Context, m *Model, at *family.Model, n, length int) (runner, error) {
-	opts := ort.Options{Provider: m.opts.Provider, Threads: m.opts.Threads}
+	opts := ort.Options{Provider: m.opts.Provider, Threads: m.opts.Threads, OpsLibrary: m.opts.OpsLibrary}
 	fits, err := ownGraphFits(m, n)
 	if err != nil {
 		return nil, err

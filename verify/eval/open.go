@@ -12,6 +12,7 @@ import (
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/ort"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // Model is a model that can be scored. It is not safe for concurrent use.
@@ -52,7 +53,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Model, error) {
 		var why *ort.UnavailableError
 		switch {
 		case err == nil:
-			m.Runner, m.Runtime = "ort-"+opts.Provider, lib.Version
+			m.Runner, m.Runtime = run.ORTNameWith(ort.Options{Provider: opts.Provider, OpsLibrary: opts.OpsLibrary}), lib.Version
 		case opts.Runner == RunnerORT, opts.Provider != ort.ProviderCPU, !errors.As(err, &why), why.Explicit:
 			return nil, err
 		default:

@@ -22,7 +22,10 @@ type Options struct {
 	Runner string
 	// ORTLibrary, Provider and Threads choose ONNX Runtime and its session.
 	ORTLibrary, Provider string
-	Threads              int
+	// OpsLibrary, where not empty, is a library of kernels for the operators of
+	// ai.pecvt, which ONNX Runtime then runs in place of their functions.
+	OpsLibrary string
+	Threads    int
 	// IgnoreKeys are keys of config.json that change nothing of what the models
 	// compute; see convert.Options.
 	IgnoreKeys []string
@@ -58,5 +61,5 @@ func (o Options) withDefaults() (Options, error) {
 	case o.Chunk < 0:
 		return o, fmt.Errorf("eval: pieces of %d tokens: expected a positive number", o.Chunk)
 	}
-	return o, nil
+	return o, ort.CheckOpsLibrary(o.OpsLibrary)
 }

@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 
 	yalue "github.com/yalue/onnxruntime_go"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // builtWithout is why a build has no runtime; this one has.
@@ -53,6 +56,11 @@ func openBackend(path string, inputs, outputs []Value, options Options, profile 
 	defer o.Destroy()
 	if options.Provider == ProviderCUDA {
 		if err := addCUDA(o, options.Device); err != nil {
+			return nil, err
+		}
+	}
+	if options.OpsLibrary != "" {
+		if err := addOps(o, options.OpsLibrary); err != nil {
 			return nil, err
 		}
 	}
@@ -127,6 +135,22 @@ func addCUDA(o *yalue.SessionOptions, device int) error {
 	}
 	if err != nil {
 		return cudaUnavailable(library, runtime.GOOS, errors.New(plain(err)))
+	}
+	return nil
+}
+
+// addOps registers a library's kernels for the session. ONNX Runtime takes a
+// registered kernel before a function of the model that has its domain and name.
+func addOps(o *yalue.SessionOptions, library string) error {
+	if err := CheckOpsLibrary(library); err != nil {
+		return err
+	}
+	abs, err := filepath.Abs(library)
+	if err == nil {
+		err = o.RegisterCustomOpsLibrary(abs)
+	}
+	if err != nil {
+		return hint.Errorf("ort: "+hint.OpsLibrary+" %s: %s; expected the library that `make ops` builds", library, plain(err))
 	}
 	return nil
 }

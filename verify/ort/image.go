@@ -22,6 +22,12 @@ const entryPoint = "OrtGetApiBase"
 // words for the commonest mistakes (a folder, a half-written file, another
 // architecture) are poor.
 func checkImage(path, goos, goarch string) error {
+	return checkLibrary(path, goos, goarch, entryPoint, "ONNX Runtime")
+}
+
+// checkLibrary says likewise why a file cannot be the library of what is named,
+// which exports symbol.
+func checkLibrary(path, goos, goarch, symbol, what string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -53,7 +59,7 @@ func checkImage(path, goos, goarch string) error {
 	}
 	switch kind {
 	case "ELF":
-		return checkELF(f, goarch)
+		return checkELF(f, goarch, symbol, what)
 	case "Mach-O":
 		return checkMachO(f, goarch)
 	default:
@@ -89,7 +95,7 @@ func wrongArch(got fmt.Stringer, goarch string) error {
 	return fmt.Errorf("a library of another architecture: %v, this program is %s", got, goarch)
 }
 
-func checkELF(r io.ReaderAt, goarch string) error {
+func checkELF(r io.ReaderAt, goarch, symbol, what string) error {
 	f, err := elf.NewFile(r)
 	if err != nil {
 		return fmt.Errorf("a damaged library: %w", err)
@@ -110,9 +116,9 @@ func checkELF(r io.ReaderAt, goarch string) error {
 		return fmt.Errorf("a damaged library (cut off, perhaps): %w", err)
 	}
 	if !slices.ContainsFunc(symbols, func(s elf.Symbol) bool {
-		return s.Name == entryPoint && s.Section != elf.SHN_UNDEF
+		return s.Name == symbol && s.Section != elf.SHN_UNDEF
 	}) {
-		return fmt.Errorf("a library, but not ONNX Runtime: it does not export %s", entryPoint)
+		return fmt.Errorf("a library, but not %s: it does not export %s", what, symbol)
 	}
 	return nil
 }

@@ -30,10 +30,14 @@ func OptLevels() []string { return []string{OptDisabled, OptBasic, OptExtended, 
 // Options of a session. The zero value is the CPU provider at the full
 // optimization level, the runtime's choice of threads, and no profile.
 type Options struct {
-	Provider   string // one of Providers; "" is "cpu"
-	Device     int    // the CUDA device
-	OptLevel   string // one of OptLevels; "" is "all"
-	Threads    int    // of one node's computation; 0 leaves it to the runtime, one per physical core
+	Provider string // one of Providers; "" is "cpu"
+	Device   int    // the CUDA device
+	OptLevel string // one of OptLevels; "" is "all"
+	Threads  int    // of one node's computation; 0 leaves it to the runtime, one per physical core
+	// OpsLibrary is a shared library of kernels for operators of a domain of their
+	// own, as `make ops` builds it; "" is none. A kernel takes the place of a
+	// function of the model that has its domain and name.
+	OpsLibrary string
 	ProfileDir string // write a profile here when the session is closed; "" writes none
 }
 

@@ -29,15 +29,19 @@ func OpenORT(dir, graph string, info *GraphInfo, opts ort.Options) (*ORT, error)
 	return &ORT{graphRunner: graphRunner{info, ortEngine{s}}, session: s}, nil
 }
 
-// Name is "ort-" and the provider.
-func (r *ORT) Name() string { return ORTName(r.session.Options().Provider) }
+// Name is "ort-" and the provider, and "+ops" with a library of operators.
+func (r *ORT) Name() string { return ORTNameWith(r.session.Options()) }
 
 // Arithmetic is float32: weights of another type are converted to it.
 func (r *ORT) Arithmetic() report.Arithmetic { return report.Float32 }
 
 // Describe names the runtime's version.
 func (r *ORT) Describe() string {
-	return fmt.Sprintf("ONNX Runtime %s (optimisation level %s)", ort.Version(), r.Level())
+	ops := ""
+	if lib := r.session.Options().OpsLibrary; lib != "" {
+		ops = ", operators of " + filepath.Base(lib)
+	}
+	return fmt.Sprintf("ONNX Runtime %s (optimisation level %s%s)", ort.Version(), r.Level(), ops)
 }
 
 // Level is the optimisation level.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
 )
 
@@ -27,7 +28,7 @@ type State any
 // Runner answers for a model. Runners are not safe for concurrent use. What one
 // can do beside it says in the interfaces of capability.go.
 type Runner interface {
-	// Name is what a report calls it: "ref", "interp", "ort-cpu".
+	// Name is what a report calls it: "ref", "interp", "ort-cpu", "ort-cpu+ops".
 	Name() string
 	// Arithmetic is what it computes in, from which its limits follow.
 	Arithmetic() report.Arithmetic
@@ -49,6 +50,16 @@ const (
 
 // ORTName is the name of the runner of ONNX Runtime on a provider.
 func ORTName(provider string) string { return ortPrefix + provider }
+
+// ORTNameWith is the name of a runner of ONNX Runtime with these options: one with
+// a library of operators ends in "+ops".
+func ORTNameWith(o ort.Options) string {
+	name := ORTName(o.Provider)
+	if o.OpsLibrary != "" {
+		name += "+ops"
+	}
+	return name
+}
 
 // Question is what any runner can be asked: the logits of some input, in one call
 // or in pieces.

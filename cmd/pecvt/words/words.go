@@ -50,6 +50,7 @@ var Flags = map[hint.Field]string{
 	hint.Provider:    "provider",
 	hint.OptLevel:    "opt-level",
 	hint.ORTLibrary:  "ort-lib",
+	hint.OpsLibrary:  "ops-lib",
 	hint.Require:     "require",
 	hint.Bisect:      "bisect",
 	hint.Extract:     "extract",

@@ -65,6 +65,7 @@ var arrows = map[string][]string{
 	"convert/gguf/vocab":        {"posenc", "convert/gguf"},
 	"convert/gguf/unpack":       {"posenc/hint", "posenc", "convert/gguf", "convert/gguf/arch", "convert/gguf/vocab", "convert/safetensors", "convert/tensor", "convert/fsio"},
 	"convert/quant":             {"posenc", "convert/tensor"},
+	"convert/quant/nearest":     {"posenc"},
 	"convert/store":             {"convert/quant", "convert/tensor", "convert/gguf", "convert/gguf/arch", "convert/safetensors"},
 	"convert/family/config":     {"posenc", "posenc/hint"},
 	"convert/family/evidence":   {"posenc", "convert/tensor", "convert/store", "convert/family/config"},

@@ -1,0 +1,189 @@
+package nearest
+
+import (
+	"fmt"
+	"math"
+)
+
+// Step is the grid of one block: code q means (q − Zero)·Scale + Low.
+type Step struct {
+	Scale, Low float32 // numbers of float16
+	Zero       int
+	// Exact: the numbers that were fitted lie on the grid, each to half of a unit in
+	// its last place.
+	Exact bool
+}
+
+// Number is what a code means, exactly.
+func (g Step) Number(code int) float64 {
+	return float64(code-g.Zero)*float64(g.Scale) + float64(g.Low)
+}
+
+// Code is the code of 0 to top whose number is nearest to x.
+func (g Step) Code(x float32, top int) int {
+	if g.Scale == 0 {
+		return g.Zero
+	}
+	q := math.RoundToEven((float64(x)-float64(g.Low))/float64(g.Scale)) + float64(g.Zero)
+	return int(min(max(q, 0), float64(top)))
+}
+
+// Fit finds the grid of a block of finite numbers. They are stored with so many binary
+// digits (24 of float32, 11 of float16, 8 of bfloat16): what lies within their last
+// place of a grid was on it.
+func (s Scheme) Fit(w []float32, digits int) (Step, error) {
+	lo, hi := w[0], w[0]
+	for _, x := range w[1:] {
+		lo, hi = min(lo, x), max(hi, x)
+	}
+	var g Step
+	switch s.Zeros {
+	case ZeroFloat:
+		g = s.lowered(w, float64(lo), float64(hi), digits)
+	case ZeroCode:
+		g = s.shifted(w, float64(lo), float64(hi), digits)
+	default:
+		g = s.centred(w, float64(lo), float64(hi), digits)
+	}
+	if math.IsInf(float64(g.Scale), 0) || math.IsInf(float64(g.Low), 0) || g.Scale != g.Scale {
+		return g, fmt.Errorf("a block of numbers from %v to %v: a scale is a number of float16, which ends at %d", lo, hi, maxHalf)
+	}
+	return g, nil
+}
+
+// lowered is a grid from the least number to the largest.
+func (s Scheme) lowered(w []float32, lo, hi float64, digits int) Step {
+	for n := s.Top(); n > 0 && lo < hi && (s.Bits == 4 || n == s.Top()); n-- {
+		if g, ok := onLowered(w, lo, (hi-lo)/float64(n), digits, n); ok {
+			return g
+		}
+	}
+	low := down(lo)
+	return Step{Low: float32(low), Scale: float32(up((hi - low) / float64(s.Top())))}
+}
+
+// shifted is a grid that has 0 and both ends.
+func (s Scheme) shifted(w []float32, lo, hi float64, digits int) Step {
+	lo, hi = min(lo, 0), max(hi, 0)
+	for n := s.Top(); n > 0 && lo < hi && (s.Bits == 4 || n == s.Top()); n-- {
+		if g, ok := onMultiples(w, (hi-lo)/float64(n), digits, n); ok {
+			if g.Zero = int(math.RoundToEven(-lo / float64(g.Scale))); g.Zero <= s.Top() {
+				return g
+			}
+		}
+	}
+	scale := up((hi - lo) / float64(s.Top()))
+	g := Step{Scale: float32(scale)}
+	if scale > 0 {
+		g.Zero = int(math.RoundToEven(-lo / scale))
+	}
+	return g
+}
+
+// centred is a grid of multiples of the scale, which is negative where the largest number
+// is that of the least code.
+func (s Scheme) centred(w []float32, lo, hi float64, digits int) Step {
+	middle := s.Middle()
+	largest, other := lo, hi
+	if hi > -lo {
+		largest, other = hi, lo
+	}
+	for n := middle; n > 0 && largest != 0 && (s.Bits == 4 || n >= middle-1); n-- {
+		sign := -1.0
+		if n < middle {
+			sign = math.Copysign(1, largest)
+		}
+		if g, ok := onMultiples(w, sign*largest/float64(n), digits, middle); ok && (n < middle || math.Abs(other) <= (float64(middle)-0.5)*math.Abs(float64(g.Scale))) {
+			g.Zero = middle
+			return g
+		}
+	}
+	half := float64(middle) - 0.5
+	g := Step{Zero: middle, Scale: float32(up(math.Abs(largest) / half))}
+	// the least code reaches farther than the largest
+	if scale := up(math.Abs(largest) / float64(middle)); math.Abs(other) <= half*scale {
+		g.Scale = float32(math.Copysign(scale, -largest))
+	}
+	return g
+}
+
+// maxBlock bounds a block's columns.
+const maxBlock = 128
+
+// onLowered tells whether numbers lie on a grid of n steps of about d from lo on.
+func onLowered(w []float32, lo, d float64, digits, n int) (Step, bool) {
+	room, inverse := halfUlp(float32(lo), digits), 1/d
+	slack := (3*room + 4*halfUlp(float32(lo+d*float64(n)), digits)) * inverse
+	for _, x := range w {
+		t := (float64(x) - lo) * inverse
+		if t -= float64(int(t + 0.5)); t > slack || -t > slack {
+			return Step{}, false
+		}
+	}
+	return solved(w, lo, room, inverse, digits)
+}
+
+// solved finds the float16s of such a grid: all lows near lo, the scales that each
+// leaves free.
+func solved(w []float32, lo, room, inverse float64, digits int) (Step, bool) {
+	var codes, rooms [maxBlock]float64
+	for j, x := range w {
+		codes[j], rooms[j] = float64(int((float64(x)-lo)*inverse+0.5)), halfUlp(x, digits)
+	}
+	for low, tries := up(lo-room), 0; low <= lo+room && tries < 64; low, tries = up(math.Nextafter(low, math.Inf(1))), tries+1 {
+		from, to := 0.0, math.Inf(1)
+		for j, x := range w {
+			q, h := codes[j], rooms[j]
+			if q == 0 {
+				if math.Abs(low-float64(x)) > h {
+					from = math.Inf(1)
+					break
+				}
+				continue
+			}
+			from, to = max(from, (float64(x)-h-low)/q), min(to, (float64(x)+h-low)/q)
+			if from > to {
+				break
+			}
+		}
+		if from > to || math.IsInf(from, 0) || math.IsInf(to, 0) {
+			continue
+		}
+		if scale := closest((from + to) / 2); scale >= from && scale <= to && scale > 0 {
+			return Step{Scale: float32(scale), Low: float32(low), Exact: true}, true
+		}
+	}
+	return Step{}, false
+}
+
+// onMultiples tells whether numbers are multiples of about d, of at most n steps.
+func onMultiples(w []float32, d float64, digits, n int) (Step, bool) {
+	from, to := 0.0, math.Inf(1)
+	inverse := 1 / math.Abs(d)
+	for _, x := range w {
+		size := math.Abs(float64(x))
+		k := float64(int(size*inverse + 0.5))
+		if k == 0 {
+			if x != 0 {
+				return Step{}, false
+			}
+			continue
+		}
+		h := halfUlp(x, digits)
+		if off := size*inverse - k; off > 0.25 || -off > 0.25 || k > float64(n) {
+			return Step{}, false
+		}
+		from, to = max(from, (size-h)/k), min(to, (size+h)/k)
+		if from > to {
+			return Step{}, false
+		}
+	}
+	if math.IsInf(to, 0) {
+		return Step{}, false
+	}
+	scale := closest((from + to) / 2)
+	if scale < from || scale > to || scale == 0 {
+		return Step{}, false
+	}
+	return Step{Scale: float32(math.Copysign(scale, d)), Exact: true}, true
+}

@@ -1,0 +1,51 @@
+package nearest
+
+import "math"
+
+// float16s end at maxHalf; below leastHalf they are leastStep apart.
+const (
+	maxHalf   = 65504
+	leastHalf = 0x1p-14
+	leastStep = 0x1p-24
+)
+
+// down is the largest number of float16 up to x, up the least from x on; past the type's
+// range an infinity.
+func down(x float64) float64 { return -up(-x) }
+
+// spare are the bits of a float64's fraction that float16 lacks.
+const spare = 1<<42 - 1
+
+func up(x float64) float64 {
+	if a := math.Abs(x); a < leastHalf {
+		return math.Ceil(x/leastStep) * leastStep
+	} else if a > maxHalf && x > -maxHalf-1 {
+		return math.Inf(1)
+	}
+	bits := math.Float64bits(x)
+	if x > 0 && bits&spare != 0 {
+		bits += spare
+	}
+	if y := math.Float64frombits(bits &^ spare); math.Abs(y) <= maxHalf {
+		return y
+	}
+	return math.Copysign(math.Inf(1), x)
+}
+
+// closest is the number of float16 next to x.
+func closest(x float64) float64 {
+	a, b := down(x), up(x)
+	if x-a < b-x {
+		return a
+	}
+	return b
+}
+
+// halfUlp is half of the distance between numbers of so many binary digits around x.
+func halfUlp(x float32, digits int) float64 {
+	e := math.Float32bits(x) >> 23 & 0xff
+	if e == 0 && digits < 24 && x == 0 {
+		return 0
+	}
+	return math.Float64frombits(uint64(int(max(e, 1))-127-digits+1023) << 52)
+}

@@ -1,0 +1,184 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// One step of the inner dimension: a row of the panel of b, two registers, times
+// one number of each of the six rows of a. Y0 to Y11 hold the sums, two a row.
+#define STEP32(n) \
+	VMOVUPS (64*n)(DI), Y12              \
+	VMOVUPS (64*n+32)(DI), Y13           \
+	VBROADCASTSS (4*n)(SI), Y14          \
+	VBROADCASTSS (4*n)(SI)(R8*1), Y15    \
+	VFMADD231PS Y12, Y14, Y0             \
+	VFMADD231PS Y13, Y14, Y1             \
+	VFMADD231PS Y12, Y15, Y2             \
+	VFMADD231PS Y13, Y15, Y3             \
+	VBROADCASTSS (4*n)(SI)(R8*2), Y14    \
+	VBROADCASTSS (4*n)(R10), Y15         \
+	VFMADD231PS Y12, Y14, Y4             \
+	VFMADD231PS Y13, Y14, Y5             \
+	VFMADD231PS Y12, Y15, Y6             \
+	VFMADD231PS Y13, Y15, Y7             \
+	VBROADCASTSS (4*n)(R10)(R8*1), Y14   \
+	VBROADCASTSS (4*n)(R10)(R8*2), Y15   \
+	VFMADD231PS Y12, Y14, Y8             \
+	VFMADD231PS Y13, Y14, Y9             \
+	VFMADD231PS Y12, Y15, Y10            \
+	VFMADD231PS Y13, Y15, Y11
+
+#define STEP64(n) \
+	VMOVUPD (64*n)(DI), Y12              \
+	VMOVUPD (64*n+32)(DI), Y13           \
+	VBROADCASTSD (8*n)(SI), Y14          \
+	VBROADCASTSD (8*n)(SI)(R8*1), Y15    \
+	VFMADD231PD Y12, Y14, Y0             \
+	VFMADD231PD Y13, Y14, Y1             \
+	VFMADD231PD Y12, Y15, Y2             \
+	VFMADD231PD Y13, Y15, Y3             \
+	VBROADCASTSD (8*n)(SI)(R8*2), Y14    \
+	VBROADCASTSD (8*n)(R10), Y15         \
+	VFMADD231PD Y12, Y14, Y4             \
+	VFMADD231PD Y13, Y14, Y5             \
+	VFMADD231PD Y12, Y15, Y6             \
+	VFMADD231PD Y13, Y15, Y7             \
+	VBROADCASTSD (8*n)(R10)(R8*1), Y14   \
+	VBROADCASTSD (8*n)(R10)(R8*2), Y15   \
+	VFMADD231PD Y12, Y14, Y8             \
+	VFMADD231PD Y13, Y14, Y9             \
+	VFMADD231PD Y12, Y15, Y10            \
+	VFMADD231PD Y13, Y15, Y11
+
+#define ZERO \
+	VXORPS Y0, Y0, Y0     \
+	VXORPS Y1, Y1, Y1     \
+	VXORPS Y2, Y2, Y2     \
+	VXORPS Y3, Y3, Y3     \
+	VXORPS Y4, Y4, Y4     \
+	VXORPS Y5, Y5, Y5     \
+	VXORPS Y6, Y6, Y6     \
+	VXORPS Y7, Y7, Y7     \
+	VXORPS Y8, Y8, Y8     \
+	VXORPS Y9, Y9, Y9     \
+	VXORPS Y10, Y10, Y10  \
+	VXORPS Y11, Y11, Y11
+
+// A row of the tile: c += alpha sum.
+#define ROW32(lo, hi) \
+	VMOVUPS (DX), Y14           \
+	VMOVUPS 32(DX), Y15         \
+	VFMADD231PS lo, Y13, Y14    \
+	VFMADD231PS hi, Y13, Y15    \
+	VMOVUPS Y14, (DX)           \
+	VMOVUPS Y15, 32(DX)         \
+	ADDQ R9, DX
+
+#define ROW64(lo, hi) \
+	VMOVUPD (DX), Y14           \
+	VMOVUPD 32(DX), Y15         \
+	VFMADD231PD lo, Y13, Y14    \
+	VFMADD231PD hi, Y13, Y15    \
+	VMOVUPD Y14, (DX)           \
+	VMOVUPD Y15, 32(DX)         \
+	ADDQ R9, DX
+
+// func tile32(k int, a *float32, lda int, b, c *float32, ldc int, alpha float32)
+TEXT ·tile32(SB), NOSPLIT, $0-52
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), SI
+	MOVQ lda+16(FP), R8
+	MOVQ b+24(FP), DI
+	MOVQ c+32(FP), DX
+	MOVQ ldc+40(FP), R9
+	SHLQ $2, R8
+	SHLQ $2, R9
+	LEAQ (SI)(R8*2), R10
+	ADDQ R8, R10
+	ZERO
+	MOVQ CX, BX
+	SHRQ $2, BX
+	JZ   rest32
+
+four32:
+	STEP32(0)
+	STEP32(1)
+	STEP32(2)
+	STEP32(3)
+	ADDQ $16, SI
+	ADDQ $16, R10
+	ADDQ $256, DI
+	DECQ BX
+	JNZ  four32
+
+rest32:
+	ANDQ $3, CX
+	JZ   store32
+
+one32:
+	STEP32(0)
+	ADDQ $4, SI
+	ADDQ $4, R10
+	ADDQ $64, DI
+	DECQ CX
+	JNZ  one32
+
+store32:
+	VBROADCASTSS alpha+48(FP), Y13
+	ROW32(Y0, Y1)
+	ROW32(Y2, Y3)
+	ROW32(Y4, Y5)
+	ROW32(Y6, Y7)
+	ROW32(Y8, Y9)
+	ROW32(Y10, Y11)
+	VZEROUPPER
+	RET
+
+// func tile64(k int, a *float64, lda int, b, c *float64, ldc int, alpha float64)
+TEXT ·tile64(SB), NOSPLIT, $0-56
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), SI
+	MOVQ lda+16(FP), R8
+	MOVQ b+24(FP), DI
+	MOVQ c+32(FP), DX
+	MOVQ ldc+40(FP), R9
+	SHLQ $3, R8
+	SHLQ $3, R9
+	LEAQ (SI)(R8*2), R10
+	ADDQ R8, R10
+	ZERO
+	MOVQ CX, BX
+	SHRQ $2, BX
+	JZ   rest64
+
+four64:
+	STEP64(0)
+	STEP64(1)
+	STEP64(2)
+	STEP64(3)
+	ADDQ $32, SI
+	ADDQ $32, R10
+	ADDQ $256, DI
+	DECQ BX
+	JNZ  four64
+
+rest64:
+	ANDQ $3, CX
+	JZ   store64
+
+one64:
+	STEP64(0)
+	ADDQ $8, SI
+	ADDQ $8, R10
+	ADDQ $64, DI
+	DECQ CX
+	JNZ  one64
+
+store64:
+	VBROADCASTSD alpha+48(FP), Y13
+	ROW64(Y0, Y1)
+	ROW64(Y2, Y3)
+	ROW64(Y4, Y5)
+	ROW64(Y6, Y7)
+	ROW64(Y8, Y9)
+	ROW64(Y10, Y11)
+	VZEROUPPER
+	RET

@@ -1,0 +1,138 @@
+package gemm
+
+// tiles adds alpha a b to c.
+func (k *kernels[T]) tiles(alpha T, a, b, c View[T]) {
+	r := k.room()
+	defer k.rooms.Put(r)
+	for j := 0; j < c.cols; j += width {
+		w := min(width, c.cols-j)
+		for p := 0; p < a.cols; p += depth {
+			d := min(depth, a.cols-p)
+			k.pack(r.b, b.part(p, j, d, w))
+			for i := 0; i < c.rows; i += blockRows {
+				h := min(blockRows, c.rows-i)
+				k.block(r, alpha, a.part(i, p, h, d), w, c.part(i, j, h, w))
+			}
+		}
+	}
+}
+
+// block adds the product of a, of at most blockRows rows, and the packed panels
+// to c.
+func (k *kernels[T]) block(r *room[T], alpha T, a View[T], w int, c View[T]) {
+	d := a.cols
+	if a.turned {
+		turn(r.a, a)
+		a = View[T]{rows: a.rows, cols: d, stride: d, data: r.a}
+	}
+	whole := a.rows - a.rows%tileRows
+	if whole < a.rows {
+		clear(r.edge)
+		for i := whole; i < a.rows; i++ {
+			copy(r.edge[(i-whole)*d:][:d], a.data[i*a.stride:])
+		}
+	}
+	for j := 0; j < w; j += k.cols {
+		n := min(k.cols, w-j)
+		panel := &r.b[j*d]
+		for i := 0; i < a.rows; i += tileRows {
+			rows, stride := &a.data[i*a.stride], a.stride
+			if i == whole {
+				rows, stride = &r.edge[0], d
+			}
+			if n == k.cols && i < whole {
+				k.tile(d, rows, stride, panel, &c.data[i*c.stride+j], c.stride, alpha)
+				continue
+			}
+			// by way of a whole tile, which starts as the part of C is, so that an
+			// element at an edge is rounded as any other
+			m := min(tileRows, a.rows-i)
+			for l := range m {
+				copy(r.tile[l*k.cols:][:n], c.data[(i+l)*c.stride+j:])
+			}
+			k.tile(d, rows, stride, panel, &r.tile[0], k.cols, alpha)
+			for l := range m {
+				copy(c.data[(i+l)*c.stride+j:][:n], r.tile[l*k.cols:])
+			}
+		}
+	}
+}
+
+// pack writes b as panels of k.cols columns, the last one filled with zeros.
+func (k *kernels[T]) pack(dst []T, b View[T]) {
+	for j := 0; j < b.cols; j += k.cols {
+		n := min(k.cols, b.cols-j)
+		panel := dst[j*b.rows:][:b.rows*k.cols]
+		if n < k.cols {
+			clear(panel)
+		}
+		if b.turned {
+			k.packTurned(panel, b.data[j*b.stride:], b.stride, n, b.rows)
+			continue
+		}
+		for p := range b.rows {
+			copy(panel[p*k.cols:][:n], b.data[p*b.stride+j:])
+		}
+	}
+}
+
+// packTurned writes n rows of src, depth long, as the columns of panel.
+func (k *kernels[T]) packTurned(panel []T, src []T, ld, n, depth int) {
+	j, done := 0, 0
+	if k.turn != nil {
+		for done = depth - depth%k.turnStep; done > 0 && j+k.turnRows <= n; j += k.turnRows {
+			k.turn(done, &src[j*ld], ld, &panel[j])
+			for l := j; l < j+k.turnRows; l++ {
+				for p := done; p < depth; p++ {
+					panel[p*k.cols+l] = src[l*ld+p]
+				}
+			}
+		}
+	}
+	for ; j < n; j++ {
+		for p, v := range src[j*ld:][:depth] {
+			panel[p*k.cols+j] = v
+		}
+	}
+}
+
+// turn writes a, by columns, row after row to dst.
+func turn[T Float](dst []T, a View[T]) {
+	const run = 16
+	for i0 := 0; i0 < a.rows; i0 += run {
+		rows := min(run, a.rows-i0)
+		for p := range a.cols {
+			for i, v := range a.data[p*a.stride+i0:][:rows] {
+				dst[(i0+i)*a.cols+p] = v
+			}
+		}
+	}
+}
+
+// vectors adds alpha a b to c, a by rows and b by columns, product by product.
+func (k *kernels[T]) vectors(alpha T, a, b, c View[T]) {
+	inner := a.cols
+	done := inner - inner%k.dotStep
+	r := k.room()
+	defer k.rooms.Put(r)
+	sums := (*[dotRows]T)(r.tile)
+	for i := range a.rows {
+		x, y := a.data[i*a.stride:][:inner], c.data[i*c.stride:][:c.cols]
+		for j := 0; j < len(y); {
+			// a row alone is taken four times
+			n, stride := 1, 0
+			if j+dotRows <= len(y) {
+				n, stride = dotRows, b.stride
+			}
+			k.dots(done, &x[0], &b.data[j*b.stride], stride, sums)
+			for l := range n {
+				sum := sums[l]
+				for p, v := range b.data[(j+l)*b.stride:][done:inner] {
+					sum += x[done+p] * v
+				}
+				y[j+l] += alpha * sum
+			}
+			j += n
+		}
+	}
+}

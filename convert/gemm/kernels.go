@@ -48,12 +48,15 @@ func (k *kernels[T]) room() *room[T] {
 	if r, ok := k.rooms.Get().(*room[T]); ok {
 		return r
 	}
-	return &room[T]{
-		b:    make([]T, depth*width),
-		a:    make([]T, depth*blockRows),
-		edge: make([]T, depth*tileRows),
-		tile: make([]T, tileRows*k.cols),
+	return &room[T]{tile: make([]T, tileRows*k.cols)}
+}
+
+// grown is buf with room for n numbers, of any value.
+func grown[T Float](buf *[]T, n int) []T {
+	if len(*buf) < n {
+		*buf = make([]T, n)
 	}
+	return (*buf)[:n]
 }
 
 var (

@@ -8,33 +8,34 @@ func (k *kernels[T]) tiles(alpha T, a, b, c View[T]) {
 		w := min(width, c.cols-j)
 		for p := 0; p < a.cols; p += depth {
 			d := min(depth, a.cols-p)
-			k.pack(r.b, b.part(p, j, d, w))
+			panels := grown(&r.b, (w+k.cols-1)/k.cols*k.cols*d)
+			k.pack(panels, b.part(p, j, d, w))
 			for i := 0; i < c.rows; i += blockRows {
 				h := min(blockRows, c.rows-i)
-				k.block(r, alpha, a.part(i, p, h, d), w, c.part(i, j, h, w))
+				k.block(r, alpha, a.part(i, p, h, d), panels, c.part(i, j, h, w))
 			}
 		}
 	}
 }
 
-// block adds the product of a, of at most blockRows rows, and the packed panels
-// to c.
-func (k *kernels[T]) block(r *room[T], alpha T, a View[T], w int, c View[T]) {
-	d := a.cols
+// block adds the product of a, of at most blockRows rows, and the packed panels to
+// c.
+func (k *kernels[T]) block(r *room[T], alpha T, a View[T], panels []T, c View[T]) {
+	d, w := a.cols, c.cols
 	if a.turned {
-		turn(r.a, a)
+		turn(grown(&r.a, a.rows*d), a)
 		a = View[T]{rows: a.rows, cols: d, stride: d, data: r.a}
 	}
 	whole := a.rows - a.rows%tileRows
 	if whole < a.rows {
-		clear(r.edge)
+		clear(grown(&r.edge, tileRows*d))
 		for i := whole; i < a.rows; i++ {
 			copy(r.edge[(i-whole)*d:][:d], a.data[i*a.stride:])
 		}
 	}
 	for j := 0; j < w; j += k.cols {
 		n := min(k.cols, w-j)
-		panel := &r.b[j*d]
+		panel := &panels[j*d]
 		for i := 0; i < a.rows; i += tileRows {
 			rows, stride := &a.data[i*a.stride], a.stride
 			if i == whole {

@@ -33,7 +33,7 @@
 //
 // Weights are decoded where they are used, in blocks of rows, and dropped
 // again; an intermediate value is dropped after its last use. Matrix products
-// run in gonum's BLAS on all cores.
+// run in convert/gemm on all cores.
 //
 // Where a runtime would read garbage or silently do nothing, a run ends in an
 // error that names the node: an index or a position outside its table, a mask

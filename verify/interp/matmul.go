@@ -72,9 +72,9 @@ func matMul(c *call) ([]*Array, error) {
 	return []*Array{out.reshaped(shape)}, nil
 }
 
-// gemm is alpha A' B' + beta C, where ' transposes if transA, transB, and C
+// gemmOp is alpha A' B' + beta C, where ' transposes if transA, transB, and C
 // stretches to the result.
-func gemm(c *call) ([]*Array, error) {
+func gemmOp(c *call) ([]*Array, error) {
 	if err := c.needAll(Float); err != nil {
 		return nil, err
 	}

@@ -101,7 +101,7 @@ var kernels = map[opKey]kernel{
 	{"", "ReduceMax"}:  {run: reduce(maxOf), min: 1, max: 2, out: 1, attrs: "axes:is keepdims:i noop_with_empty_axes:i"},
 	{"", "ReduceMin"}:  {run: reduce(minOf), min: 1, max: 2, out: 1, attrs: "axes:is keepdims:i noop_with_empty_axes:i"},
 	{"", "MatMul"}:     {run: matMul, min: 2, max: 2, out: 1, lazy: true},
-	{"", "Gemm"}:       {run: gemm, min: 2, max: 3, out: 1, lazy: true, attrs: "alpha:f beta:f transA:i transB:i"},
+	{"", "Gemm"}:       {run: gemmOp, min: 2, max: 3, out: 1, lazy: true, attrs: "alpha:f beta:f transA:i transB:i"},
 	{microsoft, "MatMulNBits"}: {run: matMulNBits, min: 3, max: 6, out: 1, lazy: true,
 		attrs: "K:i N:i bits:i block_size:i accuracy_level:i weight_prepacked:i"},
 	{"", "Scan"}: {run: scan, min: 1, max: unlimited, out: unlimited,

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/pecvt/pecvt/convert/gemm"
 )
 
 // scores is scaled dot-product attention of query heads that share key/value
@@ -49,28 +51,23 @@ func (s *scores) run(ctx context.Context, raw []float64) (*Array, error) {
 	err = parallel(ctx, s.batch*s.heads, func() func(int) error {
 		score := make([]float64, queryRows*s.keys)
 		bias := make([]float64, s.keys)
-		across := make([]float64, s.valueSize*s.keys)
 		return func(task int) error {
 			b, h := task/s.heads, task%s.heads
 			kv := b*s.kvHeads + h/(s.heads/s.kvHeads)
-			k := s.k[kv*s.keys*s.size:]
-			for j := range s.keys {
-				for i, x := range s.v[(kv*s.keys+j)*s.valueSize : (kv*s.keys+j+1)*s.valueSize] {
-					across[i*s.keys+j] = x
-				}
-			}
+			keys := gemm.Of(s.keys, s.size, s.size, s.k[kv*s.keys*s.size:])
+			values := gemm.Of(s.keys, s.valueSize, s.valueSize, s.v[kv*s.keys*s.valueSize:])
 			for top := 0; top < s.queries; top += queryRows {
 				n := min(queryRows, s.queries-top)
 				row := task*s.queries + top
-				clear(score)
-				dot(n, s.keys, s.size, s.scale, s.q[row*s.size:], s.size, k, s.size, 0, score, s.keys)
+				some := gemm.Of(n, s.keys, s.keys, score)
+				gemm.Mul(s.scale, gemm.Of(n, s.size, s.size, s.q[row*s.size:]), keys.T(), 0, some)
 				if raw != nil {
 					copy(raw[row*s.keys:(row+n)*s.keys], score)
 				}
 				for i := range n {
 					s.weigh(score[i*s.keys:(i+1)*s.keys], bias, b, h, top+i)
 				}
-				dot(n, s.valueSize, s.keys, 1, score, s.keys, across, s.keys, 0, out.F[row*s.valueSize:], s.valueSize)
+				gemm.Mul(1, some, values, 0, gemm.Of(n, s.valueSize, s.valueSize, out.F[row*s.valueSize:]))
 			}
 			return nil
 		}

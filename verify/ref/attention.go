@@ -5,15 +5,14 @@ import (
 	"math"
 	"sort"
 
-	"gonum.org/v1/gonum/blas"
-
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/gemm"
 	"github.com/pecvt/pecvt/convert/tensor"
 )
 
 // queryBlock is how many queries meet their keys in one product: the scores of
 // a block are all that is held of the S × T matrix.
-const queryBlock = 32
+const queryBlock = 48
 
 // attend writes softmax(cap(scale · q kᵀ) + extra) v to out; extra may be nil, and sinks, the
 // logits of a.Sinks, too. q and out are
@@ -41,22 +40,20 @@ func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, 
 	at := (head*total + first) * d
 	width := a.Heads * d
 	from := (b*in.seq+begin)*width + h*d
-	scores := &general[T]{Rows: rows, Cols: n, Stride: n, Data: bufs.get(worker, rows*n)}
-	gemm(blas.Trans, T(a.Scale),
-		&general[T]{Rows: rows, Cols: d, Stride: width, Data: q[from:]},
-		&general[T]{Rows: n, Cols: d, Stride: d, Data: keys[at : at+n*d]}, scores)
+	scores := bufs.get(worker, rows*n)
+	gemm.Mul(T(a.Scale), gemm.Of(rows, d, width, q[from:]), gemm.Of(n, d, d, keys[at:]).T(), 0, gemm.Of(rows, n, n, scores))
 	if c := T(a.Cap); c > 0 {
-		for i, s := range scores.Data {
-			scores.Data[i] = c * T(math.Tanh(float64(s/c)))
+		for i, s := range scores {
+			scores[i] = c * T(math.Tanh(float64(s/c)))
 		}
 	}
 	if extra != nil {
-		sum := wide(scores.Data)
+		sum := wide(scores)
 		extra.add(in, b, h, begin, end, first, n, sum)
-		narrow(scores.Data, sum)
+		narrow(scores, sum)
 	}
 	for i := range rows {
-		row, query := scores.Data[i*n:(i+1)*n], in.past+begin+i
+		row, query := scores[i*n:(i+1)*n], in.past+begin+i
 		from, to := max(in.firstKey(a, b, query)-first, 0), query-first+1
 		clear(row[:from])
 		clear(row[to:])
@@ -75,9 +72,8 @@ func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, 
 	}
 	v := a.VDim
 	at = (head*total + first) * v
-	gemm(blas.NoTrans, 1, scores,
-		&general[T]{Rows: n, Cols: v, Stride: v, Data: values[at : at+n*v]},
-		&general[T]{Rows: rows, Cols: v, Stride: a.Heads * v, Data: out[(b*in.seq+begin)*a.Heads*v+h*v:]})
+	gemm.Mul(1, gemm.Of(rows, n, n, scores), gemm.Of(n, v, v, values[at:]), 0,
+		gemm.Of(rows, v, a.Heads*v, out[(b*in.seq+begin)*a.Heads*v+h*v:]))
 }
 
 // firstKey is the first key that a query of row b sees: that of its window, or of its

@@ -3,8 +3,6 @@ package ref
 import (
 	"context"
 
-	"gonum.org/v1/gonum/blas"
-
 	"github.com/pecvt/pecvt/convert/family"
 )
 
@@ -19,7 +17,7 @@ func (r *RunnerOf[T]) linear(ctx context.Context, l *family.Linear, x []T, n int
 		return err
 	}
 	in, out := w.cols, w.rows
-	blockRows, blockTokens := tile[T](in, out)
+	blockRows := tile[T](in, out)
 	blocks := (out + blockRows - 1) / blockRows
 	err = parallel(ctx, blocks, n*in*out < smallWork, func(worker, i int) error {
 		begin, end := i*blockRows, min((i+1)*blockRows, out)
@@ -27,7 +25,7 @@ func (r *RunnerOf[T]) linear(ctx context.Context, l *family.Linear, x []T, n int
 		if err := decode(&w, buf, begin, end); err != nil {
 			return err
 		}
-		product(x, n, in, buf, end-begin, y[begin:], out, blockTokens)
+		product(x, n, in, buf, end-begin, y[begin:], out)
 		for t := 0; bias != nil && t < n; t++ {
 			for j := begin; j < end; j++ {
 				y[t*out+j] += bias[j]
@@ -37,16 +35,4 @@ func (r *RunnerOf[T]) linear(ctx context.Context, l *family.Linear, x []T, n int
 	})
 	r.release(l.Weight)
 	return err
-}
-
-// product writes x Wᵀ for x (n, in) and w (rows, in) to y, whose rows are
-// stride apart, at most tokens rows at a time.
-func product[T Float](x []T, n, in int, w []T, rows int, y []T, stride, tokens int) {
-	b := &general[T]{Rows: rows, Cols: in, Stride: in, Data: w}
-	for t := 0; t < n; t += tokens {
-		m := min(tokens, n-t)
-		gemm(blas.Trans, 1,
-			&general[T]{Rows: m, Cols: in, Stride: in, Data: x[t*in : (t+m)*in]}, b,
-			&general[T]{Rows: m, Cols: rows, Stride: stride, Data: y[t*stride:]})
-	}
 }

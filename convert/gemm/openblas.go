@@ -1,6 +1,6 @@
 //go:build openblas && cgo
 
-package ref
+package gemm
 
 /*
 #cgo LDFLAGS: -lopenblas
@@ -15,8 +15,8 @@ import (
 	"gonum.org/v1/netlib/blas/netlib"
 )
 
-// init gives every product of the program to OpenBLAS. The passes divide their
-// work among the processors themselves, so that OpenBLAS is not to do it again.
+// init gives every product of the program to OpenBLAS. Callers divide their work
+// among the processors themselves, so that OpenBLAS is not to do it again.
 func init() {
 	C.openblas_set_num_threads(1)
 	blas32.Use(netlib.Implementation{})
@@ -25,5 +25,5 @@ func init() {
 	if library == "" {
 		library = "OpenBLAS"
 	}
-	native = true
+	native, kernels32, kernels64 = true, nil, nil
 }

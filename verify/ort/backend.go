@@ -155,12 +155,13 @@ func addOps(o *yalue.SessionOptions, library string) error {
 	return nil
 }
 
-func (s *session) run(ctx context.Context, inputs []Tensor, shapes [][]int64) ([]Tensor, error) {
-	results, err := s.runInto(ctx, inputs, shapes)
-	if err != nil && misshapen.MatchString(err.Error()) {
+func (s *session) run(ctx context.Context, inputs []Tensor, shapes [][]int64, into []*Tensor) ([]Tensor, error) {
+	results, err := s.runInto(ctx, inputs, shapes, into)
+	given := slices.ContainsFunc(into, func(t *Tensor) bool { return t != nil })
+	if err != nil && !given && misshapen.MatchString(err.Error()) {
 		// An output is not what the graph declares. Left to the runtime, it comes
 		// back with the shape it has, and the caller can say what is wrong.
-		if free, err := s.runInto(ctx, inputs, make([][]int64, len(shapes))); err == nil {
+		if free, err := s.runInto(ctx, inputs, make([][]int64, len(shapes)), into); err == nil {
 			return free, nil
 		}
 	}
@@ -171,7 +172,7 @@ func (s *session) run(ctx context.Context, inputs []Tensor, shapes [][]int64) ([
 // was given: its words of today, and those before.
 var misshapen = regexp.MustCompile(`pre-allocated output|OrtValue shape verification failed`)
 
-func (s *session) runInto(ctx context.Context, inputs []Tensor, shapes [][]int64) ([]Tensor, error) {
+func (s *session) runInto(ctx context.Context, inputs []Tensor, shapes [][]int64, into []*Tensor) ([]Tensor, error) {
 	var held values
 	defer held.release()
 	in := make([]yalue.Value, len(inputs))
@@ -186,7 +187,13 @@ func (s *session) runInto(ctx context.Context, inputs []Tensor, shapes [][]int64
 	read := make([]func(yalue.Value) (Tensor, error), len(s.outputs))
 	for i, v := range s.outputs {
 		var err error
-		if out[i], read[i], err = held.output(v, shapes[i]); err != nil {
+		if t := into[i]; t != nil {
+			out[i], err = held.input(*t)
+			read[i] = func(yalue.Value) (Tensor, error) { return *t, nil }
+		} else {
+			out[i], read[i], err = held.output(v, shapes[i])
+		}
+		if err != nil {
 			return nil, fmt.Errorf("output %q: %s", v.Name, plain(err))
 		}
 	}

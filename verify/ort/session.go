@@ -26,8 +26,9 @@ type Session struct {
 // backend is what the runtime does for a session, tensors in the graph's order.
 type backend interface {
 	// run computes the outputs. shapes has the shape of each output where it is
-	// known before the run, nil where it is not.
-	run(ctx context.Context, inputs []Tensor, shapes [][]int64) ([]Tensor, error)
+	// known before the run, nil where it is not; into the memory of those that the
+	// caller gave some for, nil for the others.
+	run(ctx context.Context, inputs []Tensor, shapes [][]int64, into []*Tensor) ([]Tensor, error)
 	close() error
 }
 
@@ -95,6 +96,18 @@ func (s *Session) Run(inputs map[string]Tensor) (map[string]Tensor, error) {
 
 // RunContext is Run, ended early with the context's error when that is done.
 func (s *Session) RunContext(ctx context.Context, inputs map[string]Tensor) (map[string]Tensor, error) {
+	return s.RunInto(ctx, inputs, nil)
+}
+
+// Memory gives the memory that an output is written to: v is as the graph declares
+// it, shape as the inputs fix it, nil where they do not. It may be an input's, of an
+// operator that writes into what it reads, and then of that input's shape. false
+// leaves the output to the session.
+type Memory func(v Value, shape []int64) (Tensor, bool)
+
+// RunInto is RunContext with outputs in memory of the caller's: a loop that hands a
+// cache on from run to run allocates nothing. The result holds the same tensors.
+func (s *Session) RunInto(ctx context.Context, inputs map[string]Tensor, memory Memory) (map[string]Tensor, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.back == nil {
@@ -104,15 +117,27 @@ func (s *Session) RunContext(ctx context.Context, inputs map[string]Tensor) (map
 	if err != nil {
 		return nil, fmt.Errorf("ort: %s: %w", s.path, err)
 	}
-	shapes := make([][]int64, len(s.outputs))
+	shapes, into := make([][]int64, len(s.outputs)), make([]*Tensor, len(s.outputs))
 	for i, v := range s.outputs {
 		shapes[i], _ = v.resolve(sizes)
+		if memory == nil {
+			continue
+		}
+		if t, ok := memory(v, shapes[i]); ok {
+			if t.DType != v.DType {
+				return nil, fmt.Errorf("ort: %s: output %q: memory of %s, the graph declares %s", s.path, v.Name, t.DType, v.DType)
+			}
+			if err := t.check(); err != nil {
+				return nil, fmt.Errorf("ort: %s: output %q: memory: %w", s.path, v.Name, err)
+			}
+			into[i] = &t
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("ort: %s: %w", s.path, err)
 	}
 	s.runs.Add(1)
-	results, err := s.back.run(ctx, ordered, shapes)
+	results, err := s.back.run(ctx, ordered, shapes, into)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
@@ -121,8 +146,10 @@ func (s *Session) RunContext(ctx context.Context, inputs map[string]Tensor) (map
 	}
 	named := make(map[string]Tensor, len(results))
 	for i, v := range s.outputs {
-		if err := v.verifyOutput(results[i], sizes); err != nil {
-			return nil, fmt.Errorf("ort: %s: %w", s.path, err)
+		if into[i] == nil { // else it has the shape that the caller gave, or the run failed
+			if err := v.verifyOutput(results[i], sizes); err != nil {
+				return nil, fmt.Errorf("ort: %s: %w", s.path, err)
+			}
 		}
 		named[v.Name] = results[i]
 	}

@@ -9,11 +9,13 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/run"
+	"github.com/pecvt/pecvt/verify/special"
 )
 
 // File is what onnxruntime-genai reads of a folder.
@@ -103,22 +105,23 @@ func (f *Folder) Wrong(raw []byte) string {
 	if g.Model.Type != decoderType {
 		return fmt.Sprintf("%s: type is %q: expected %q, whatever the family: of another one onnxruntime-genai asks for other inputs", File, g.Model.Type, decoderType)
 	}
+	files := special.Files{Dir: f.Dir, Config: f.Model.Config.Raw, Vocab: f.Model.Vocab}
 	for _, x := range []struct {
 		kind string
 		got  json.RawMessage
 		most int
 	}{{"bos", g.Model.BOS, 1}, {"eos", g.Model.EOS, math.MaxInt}, {"pad", g.Model.PAD, 1}} {
-		want, err := f.specialTokens(x.kind)
+		want, err := files.IDs(x.kind)
 		if err != nil {
 			return err.Error()
 		}
 		if x.kind == "pad" && len(want) == 0 { // a row is filled up with what ends it
-			if want, err = f.specialTokens("eos"); err != nil {
+			if want, err = files.IDs("eos"); err != nil {
 				return err.Error()
 			}
 		}
 		want = want[:min(len(want), x.most)]
-		if got, err := idsOf(x.got); err != nil || !slices.Equal(got, want) {
+		if got, err := special.IDsOf(x.got); err != nil || !slices.Equal(got, want) {
 			return fmt.Sprintf("%s: %s_token_id is %s: the checkpoint's is %s", File, x.kind, cmp.Or(string(x.got), "missing"), spelledIDs(want))
 		}
 	}
@@ -153,4 +156,18 @@ func unlikeNames(what string, names map[string]string, list []*onnxpb.ValueInfoP
 		}
 	}
 	return ""
+}
+
+func spelledIDs(ids []int64) string {
+	switch len(ids) {
+	case 0:
+		return "missing"
+	case 1:
+		return strconv.FormatInt(ids[0], 10)
+	}
+	var text []string
+	for _, id := range ids {
+		text = append(text, strconv.FormatInt(id, 10))
+	}
+	return "[" + strings.Join(text, ", ") + "]"
 }

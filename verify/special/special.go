@@ -1,4 +1,6 @@
-package genai
+// Package special finds the special tokens that the files of a model's folder name:
+// what ends a text, begins it, or fills a row up.
+package special
 
 import (
 	"encoding/json"
@@ -9,13 +11,45 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 )
 
-// specialTokens are the ids that the checkpoint gives a kind of token ("eos",
-// "bos"), those that the model can give: by generation_config.json, else
-// config.json, else by the name that the tokenizer has for it.
-func (f *Folder) specialTokens(kind string) ([]int64, error) {
+// Files are those of a folder.
+type Files struct {
+	// Dir is where generation_config.json and the tokenizer's files lie.
+	Dir string
+	// Config is a key of config.json, nil where it is not there.
+	Config func(key string) json.RawMessage
+	// Vocab is the number of tokens that the model can give.
+	Vocab int
+}
+
+// Of are the files of a folder whose config.json is read from it. A model inside
+// another has its keys in text_config where they do not stand at the top.
+func Of(dir string, vocab int) (Files, error) {
+	f := Files{Dir: dir, Vocab: vocab}
+	top, err := f.sidecar("config.json")
+	if err != nil {
+		return f, err
+	}
+	var inner map[string]json.RawMessage
+	if raw := top["text_config"]; !missing(raw) {
+		if err := json.Unmarshal(raw, &inner); err != nil {
+			return f, fmt.Errorf("config.json: text_config: %w", err)
+		}
+	}
+	f.Config = func(key string) json.RawMessage {
+		if raw := top[key]; !missing(raw) {
+			return raw
+		}
+		return inner[key]
+	}
+	return f, nil
+}
+
+// IDs are the ids that the folder gives a kind of token ("eos", "bos", "pad"), those
+// that the model can give: by generation_config.json, else config.json, else by the
+// name that the tokenizer has for it. There may be none.
+func (f Files) IDs(kind string) ([]int64, error) {
 	key := kind + "_token_id"
 	var ids []int64
 	raw, err := f.sidecar("generation_config.json")
@@ -24,23 +58,23 @@ func (f *Folder) specialTokens(kind string) ([]int64, error) {
 	}
 	told := raw[key]
 	if missing(told) {
-		told = f.Model.Config.Raw(key)
+		told = f.Config(key)
 	}
 	if missing(told) {
 		ids, err = f.byName(kind + "_token")
 	} else {
-		ids, err = idsOf(told)
+		ids, err = IDsOf(told)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(ids, func(id int64) bool { return id < 0 || id >= int64(f.Model.Vocab) }), nil
+	return slices.DeleteFunc(ids, func(id int64) bool { return id < 0 || id >= int64(f.Vocab) }), nil
 }
 
 func missing(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
 // byName resolves the tokenizer's name for a token.
-func (f *Folder) byName(key string) ([]int64, error) {
+func (f Files) byName(key string) ([]int64, error) {
 	config, err := f.sidecar("tokenizer_config.json")
 	if err != nil {
 		return nil, err
@@ -73,7 +107,7 @@ func (f *Folder) byName(key string) ([]int64, error) {
 
 // vocabulary is every token that the folder's files give an id; those that were
 // added to the tokenizer go before what was there.
-func (f *Folder) vocabulary(config map[string]json.RawMessage) (map[string]int64, error) {
+func (f Files) vocabulary(config map[string]json.RawMessage) (map[string]int64, error) {
 	all := map[string]int64{}
 	tokenizer, err := f.sidecar("tokenizer.json")
 	if err != nil {
@@ -102,7 +136,7 @@ func (f *Folder) vocabulary(config map[string]json.RawMessage) (map[string]int64
 			return nil, err
 		}
 		for text, raw := range table {
-			if ids, err := idsOf(raw); err == nil && len(ids) == 1 {
+			if ids, err := IDsOf(raw); err == nil && len(ids) == 1 {
 				all[text] = ids[0]
 			}
 		}
@@ -125,8 +159,8 @@ func (f *Folder) vocabulary(config map[string]json.RawMessage) (map[string]int64
 	return all, nil
 }
 
-// sidecar reads a JSON object beside the graph, nil where there is none.
-func (f *Folder) sidecar(name string) (map[string]json.RawMessage, error) {
+// sidecar reads a JSON object of the folder, nil where there is none.
+func (f Files) sidecar(name string) (map[string]json.RawMessage, error) {
 	text, err := os.ReadFile(filepath.Join(f.Dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -141,8 +175,8 @@ func (f *Folder) sidecar(name string) (map[string]json.RawMessage, error) {
 	return o, nil
 }
 
-// idsOf reads an id, a list of ids, or nothing.
-func idsOf(raw json.RawMessage) ([]int64, error) {
+// IDsOf reads an id, a list of ids, or nothing.
+func IDsOf(raw json.RawMessage) ([]int64, error) {
 	if missing(raw) {
 		return nil, nil
 	}
@@ -155,18 +189,4 @@ func idsOf(raw json.RawMessage) ([]int64, error) {
 		return nil, fmt.Errorf("%s: expected the id of a token, or a list of them", raw)
 	}
 	return []int64{one}, nil
-}
-
-func spelledIDs(ids []int64) string {
-	switch len(ids) {
-	case 0:
-		return "missing"
-	case 1:
-		return strconv.FormatInt(ids[0], 10)
-	}
-	var text []string
-	for _, id := range ids {
-		text = append(text, strconv.FormatInt(id, 10))
-	}
-	return "[" + strings.Join(text, ", ") + "]"
 }

@@ -10,6 +10,9 @@
 //	pre_tokenizer   none, ByteLevel, Digits, Split (Isolated), Sequence
 //	model           BPE, with byte_fallback, ignore_merges, unk_token and fuse_unk
 //	added_tokens    those found in the text become their id, first and longest
+//	post_processor  none, TemplateProcessing, ByteLevel, Sequence (EncodeWhole alone)
+//	decoder         ByteLevel, Metaspace, Sequence of Replace, ByteFallback, Fuse, Strip
 //
-// The post-processor is not applied: no token is put before or behind the text.
+// Encode puts no token before or behind the text; EncodeWhole does what the
+// post-processor says.
 package tokens

@@ -27,6 +27,10 @@ type Tokenizer struct {
 	plain      *added // found in the text as it is
 	normalised *added // found in the normalised text
 	highest    int64
+	words      map[int64]string // what each id stands for
+	special    map[int64]bool   // those that are no text
+	rules      rules
+	post       around
 }
 
 // ErrNone is matched by the error for a folder without a tokenizer.json.
@@ -152,9 +156,15 @@ func parse(raw []byte) (*Tokenizer, error) {
 		}
 		t.highest = max(t.highest, a.ID)
 	}
-	for _, id := range f.Model.Vocab {
+	t.words, t.special = make(map[int64]string, len(f.Model.Vocab)), map[int64]bool{}
+	for word, id := range f.Model.Vocab {
 		t.highest = max(t.highest, id)
+		t.words[id] = word
 	}
+	for _, a := range f.AddedTokens {
+		t.words[a.ID], t.special[a.ID] = a.Content, a.Special
+	}
+	t.rules, t.post = readRules(f.Decoder), readPost(f.PostProcessor)
 	t.plain, t.normalised = newAdded(plain), newAdded(normalised)
 	return t, nil
 }

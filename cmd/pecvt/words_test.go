@@ -23,6 +23,8 @@ func TestEveryOptionHasAFlag(t *testing.T) {
 			cmd = newImport(a)
 		case hint.Scored:
 			cmd = newEval(a)
+		case hint.MaxTokens:
+			cmd = newRun(a)
 		}
 		if name := words.Flags[f]; name == "" || cmd.Flags().Lookup(name) == nil {
 			t.Errorf("%s: %s has no flag %q", f, cmd.Name(), name)

@@ -83,6 +83,11 @@ const (
 	Tokenizer   = "Config.Tokenizer"
 	Lengths     = "Config.Lengths"
 	Sequences   = "Config.Sequences"
+
+	MaxTokens   = "Options.MaxTokens"
+	Temperature = "Sampling.Temperature"
+	TopK        = "Sampling.TopK"
+	TopP        = "Sampling.TopP"
 )
 
 // Fields lists them.
@@ -91,7 +96,8 @@ func Fields() []Field {
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, OpsLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,
-		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences}
+		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences,
+		MaxTokens, Temperature, TopK, TopP}
 }
 
 // Error is an error whose message names options: those at fault, or those that

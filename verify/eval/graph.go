@@ -13,6 +13,7 @@ import (
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/verify/generate"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/run"
 )
@@ -32,7 +33,7 @@ func openGraph(ctx context.Context, m *Model, at *family.Model, n, length int) (
 		}
 		clean = func() { os.RemoveAll(dir) }
 	}
-	g, err := run.OpenGraph(dir, opts)
+	g, err := generate.Open(dir, opts)
 	if err != nil {
 		clean()
 		return nil, err

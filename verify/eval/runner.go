@@ -6,15 +6,15 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/verify/generate"
 	"github.com/pecvt/pecvt/verify/ref"
-	"github.com/pecvt/pecvt/verify/run"
 )
 
 // runner computes the logits of one sequence at a time, piece by piece.
 type runner interface {
 	// begin starts a sequence.
 	begin()
-	// next continues it with these tokens.
+	// next continues it with these tokens. The logits may be overwritten by what follows.
 	next(ctx context.Context, ids []int64) (logits, error)
 	// limit is the longest sequence that it can run.
 	limit() int
@@ -36,22 +36,16 @@ func (l *logits) row(i int, buf []float64) {
 
 // graphRunner runs an emitted graph in ONNX Runtime.
 type graphRunner struct {
-	graph *run.Graph
-	past  run.State
-	from  int
+	graph *generate.Graph
 	clean func() // removes what was made for it
 }
 
-func (g *graphRunner) begin()     { g.past, g.from = nil, 0 }
+func (g *graphRunner) begin()     { g.graph.Begin(0) }
 func (g *graphRunner) limit() int { return g.graph.MaxLength() }
 
 func (g *graphRunner) next(ctx context.Context, ids []int64) (logits, error) {
-	l, past, err := g.graph.Run(ctx, ids, g.from, g.past)
-	if err != nil {
-		return logits{}, err
-	}
-	g.past, g.from = past, g.from+len(ids)
-	return logits{vocab: len(l) / len(ids), data: l}, nil
+	l, err := g.graph.Next(ctx, ids)
+	return logits{vocab: g.graph.Vocab(), data: l}, err
 }
 
 func (g *graphRunner) close() {

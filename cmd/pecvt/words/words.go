@@ -67,6 +67,11 @@ var Flags = map[hint.Field]string{
 	hint.Tokenizer:   "tokenizer",
 	hint.Lengths:     "lengths",
 	hint.Sequences:   "sequences",
+
+	hint.MaxTokens:   "max-tokens",
+	hint.Temperature: "temperature",
+	hint.TopK:        "top-k",
+	hint.TopP:        "top-p",
 }
 
 // Flag is an option's flag as it is typed.

@@ -88,6 +88,7 @@ const (
 	Temperature = "Sampling.Temperature"
 	TopK        = "Sampling.TopK"
 	TopP        = "Sampling.TopP"
+	Chat        = "Job.Chat"
 )
 
 // Fields lists them.
@@ -97,7 +98,7 @@ func Fields() []Field {
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, OpsLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,
 		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences,
-		MaxTokens, Temperature, TopK, TopP}
+		MaxTokens, Temperature, TopK, TopP, Chat}
 }
 
 // Error is an error whose message names options: those at fault, or those that

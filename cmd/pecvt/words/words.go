@@ -72,6 +72,7 @@ var Flags = map[hint.Field]string{
 	hint.Temperature: "temperature",
 	hint.TopK:        "top-k",
 	hint.TopP:        "top-p",
+	hint.Chat:        "chat",
 }
 
 // Flag is an option's flag as it is typed.

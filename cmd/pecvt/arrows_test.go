@@ -70,6 +70,7 @@ var arrows = map[string][]string{
 	"convert/gguf/unpack":       {"posenc/hint", "posenc", "convert/gguf", "convert/gguf/arch", "convert/gguf/vocab", "convert/safetensors", "convert/tensor", "convert/fsio"},
 	"convert/quant":             {"posenc", "convert/tensor"},
 	"convert/quant/nearest":     {"posenc"},
+	"convert/quant/compensate":  {"convert/gemm", "convert/quant/nearest"},
 	"convert/store":             {"convert/quant", "convert/tensor", "convert/gguf", "convert/gguf/arch", "convert/safetensors"},
 	"convert/family/config":     {"posenc", "posenc/hint"},
 	"convert/family/evidence":   {"posenc", "convert/tensor", "convert/store", "convert/family/config"},

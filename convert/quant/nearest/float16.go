@@ -49,3 +49,6 @@ func halfUlp(x float32, digits int) float64 {
 	}
 	return math.Float64frombits(uint64(int(max(e, 1))-127-digits+1023) << 52)
 }
+
+// Half is the number of float16 next to x; past the type's range an infinity.
+func Half(x float64) float32 { return float32(closest(x)) }

@@ -10,10 +10,16 @@ import (
 )
 
 // Table returns the families, in the order documents list them.
-func Table() []family.Spec { return slices.Clone(table) }
+func Table() []family.Spec {
+	rows := slices.Clone(table)
+	for i := range rows {
+		rows[i].Spelled = append(slices.Clone(rows[i].Spelled), held[rows[i].ModelType]...)
+	}
+	return rows
+}
 
 // all is the table with what is known beside it.
-func all() family.Table { return family.Table{Rows: table, Wrappers: Wrappers(), Missing: Missing()} }
+func all() family.Table { return family.Table{Rows: Table(), Wrappers: Wrappers(), Missing: Missing()} }
 
 // Find looks a family up by config.json's model_type.
 func Find(modelType string) (family.Spec, error) { return all().Find(modelType) }

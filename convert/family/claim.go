@@ -56,6 +56,9 @@ func (m *Model) missing(s store.Store, w Weight) error {
 	if found := evidence.Prefix(s, s.Names(), m.base, m.embed); found != "" && m.embed != "" {
 		return fmt.Errorf(text+"%s: %w", s.Root(), w.Tensor, m.Family, w.Stored, found, posenc.ErrUnsupported)
 	}
+	if found := m.otherExperts(s, w.Tensor); len(found) > 0 {
+		return fmt.Errorf(text+"stored there are %s: experts in a layout that pecvt does not read: %w; save them as transformers does, or as one gate_proj, up_proj and down_proj for each expert", s.Root(), w.Tensor, m.Family, w.Stored, some(found), posenc.ErrUnsupported)
+	}
 	return fmt.Errorf(text+"the checkpoint is incomplete or config.json belongs to another model: download both again, or name the model_type that they are of", s.Root(), w.Tensor, m.Family, w.Stored)
 }
 

@@ -26,7 +26,8 @@ func (m *Model) StockName(stored string) string {
 }
 
 // resolve finds the tensors as stock loaders do: with the base model's prefix, without
-// it or with a second one, in another spelling, and a tied pair by either half.
+// it or with a second one, in another spelling, experts one by one or all in one tensor,
+// and a tied pair by either half.
 func (m *Model) resolve(has func(tensor string) bool, spelled []Rename) {
 	if has == nil {
 		return
@@ -60,6 +61,11 @@ func (m *Model) resolve(has func(tensor string) bool, spelled []Rename) {
 	for i := range m.Blocks {
 		if x := m.Blocks[i].Mixture(); x != nil && m.mayMiss && x.Router.Correction != nil && !has(find(x.Router.Correction.Tensor)) {
 			x.Router.Correction = nil
+		}
+	}
+	for _, p := range m.Parts() {
+		if x, ok := p.Of.(*Experts); ok && p.Kind == KindExperts {
+			x.regroup(has, find)
 		}
 	}
 	for i := range m.Blocks {

@@ -98,7 +98,7 @@ func verbNames(cmd *cobra.Command) []string {
 
 // verbs is the table of commands.
 func verbs(a *app) []*cobra.Command {
-	return []*cobra.Command{newInspect(a), newImport(a), newPlan(a), newConvert(a), newExport(a), newVerify(a), newEval(a), newRun(a), newLoaders(a), newFamilies(a), newVersion(a), newCompletion(a)}
+	return []*cobra.Command{newInspect(a), newImport(a), newPlan(a), newConvert(a), newExport(a), newVerify(a), newEval(a), newRun(a), newBench(a), newLoaders(a), newFamilies(a), newVersion(a), newCompletion(a)}
 }
 
 // exactly is cobra.ExactArgs with a usage error that says what is missing.

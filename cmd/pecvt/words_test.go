@@ -25,6 +25,8 @@ func TestEveryOptionHasAFlag(t *testing.T) {
 			cmd = newEval(a)
 		case hint.MaxTokens:
 			cmd = newRun(a)
+		case hint.Contexts:
+			cmd = newBench(a)
 		}
 		if name := words.Flags[f]; name == "" || cmd.Flags().Lookup(name) == nil {
 			t.Errorf("%s: %s has no flag %q", f, cmd.Name(), name)

@@ -89,6 +89,8 @@ const (
 	TopK        = "Sampling.TopK"
 	TopP        = "Sampling.TopP"
 	Chat        = "Job.Chat"
+
+	Contexts = "Config.Contexts"
 )
 
 // Fields lists them.
@@ -98,7 +100,8 @@ func Fields() []Field {
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, OpsLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,
 		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences,
-		MaxTokens, Temperature, TopK, TopP, Chat}
+		MaxTokens, Temperature, TopK, TopP, Chat,
+		Contexts}
 }
 
 // Error is an error whose message names options: those at fault, or those that

@@ -73,6 +73,8 @@ var Flags = map[hint.Field]string{
 	hint.TopK:        "top-k",
 	hint.TopP:        "top-p",
 	hint.Chat:        "chat",
+
+	hint.Contexts: "contexts",
 }
 
 // Flag is an option's flag as it is typed.

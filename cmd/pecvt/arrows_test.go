@@ -72,6 +72,7 @@ var arrows = map[string][]string{
 	"convert/quant":             {"posenc", "convert/tensor"},
 	"convert/quant/nearest":     {"posenc"},
 	"convert/quant/compensate":  {"convert/gemm", "convert/quant/nearest"},
+	"convert/recode":            {"convert/family", "convert/quant/compensate", "convert/quant/nearest", "convert/store", "convert/tensor"},
 	"convert/store":             {"convert/quant", "convert/tensor", "convert/gguf", "convert/gguf/arch", "convert/safetensors"},
 	"convert/family/config":     {"posenc", "posenc/hint"},
 	"convert/family/evidence":   {"posenc", "convert/tensor", "convert/store", "convert/family/config"},

@@ -8,6 +8,11 @@ import (
 
 // linear computes y = x Wᵀ + b for n rows of x, (n, in), into y, (n, out).
 func (r *RunnerOf[T]) linear(ctx context.Context, l *family.Linear, x []T, n int, y []T, work *scratch[T]) error {
+	if r.observe != nil {
+		if skip, err := r.observe(l, x[:n*int(l.Weight.Shape[1])]); skip || err != nil {
+			return err
+		}
+	}
 	w, err := r.open(l.Weight)
 	if err != nil {
 		return err

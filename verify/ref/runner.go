@@ -27,6 +27,9 @@ type RunnerOf[T Float] struct {
 	src   family.Source
 
 	roundTables bool // cos and sin are rounded to float32
+	// observe, where set, is given the inputs of every linear map, (n, in), before it is
+	// computed, and says whether its outputs are of no use.
+	observe func(l *family.Linear, x []T) (skip bool, err error)
 
 	embedOnce, byLayerOnce sync.Once
 	embedErr, byLayerErr   error

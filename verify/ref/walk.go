@@ -110,6 +110,39 @@ func (w *Walk) Head(x []float32, from int) ([]float32, error) {
 	return w.r.Logits(context.Background(), rows)
 }
 
+// Observe gives see the inputs of every linear map, (n, in), before it is computed, in
+// memory that is used again after; nil ends that. An error of see ends the pass.
+func (w *Walk) Observe(see func(l *family.Linear, x []float32) error) {
+	w.r.observe = nil
+	if see != nil {
+		w.r.observe = func(l *family.Linear, x []float32) (bool, error) { return false, see(l, x) }
+	}
+}
+
+// HeadInputs gives see what the linear maps after the last layer read of its residual
+// stream x, (S, hidden), without the logits. x stays as it is.
+func (w *Walk) HeadInputs(x []float32, see func(l *family.Linear, x []float32) error) error {
+	before := w.r.observe
+	defer func() { w.r.observe = before }()
+	head := &w.r.model.Head
+	w.r.observe = func(l *family.Linear, x []float32) (bool, error) { return l == head, see(l, x) }
+	rows := append([]float32(nil), x...)
+	p, err := w.pass(nil, rows)
+	if err == nil {
+		err = p.norm(&w.r.model.FinalNorm, rows, rows)
+	}
+	if err == nil {
+		rows, err = w.r.headDense(context.Background(), rows, w.work, func(string, []float32) {})
+	}
+	if err == nil {
+		err = w.r.linear(context.Background(), head, rows, len(rows)/w.r.model.Hidden, nil, w.work)
+	}
+	if err != nil {
+		return fmt.Errorf("ref: %w", err)
+	}
+	return nil
+}
+
 func (w *Walk) block(layer int) (*family.Block, error) {
 	if n := len(w.r.model.Blocks); layer < 0 || layer >= n {
 		return nil, fmt.Errorf("ref: layer %d of %d", layer, n)

@@ -1,0 +1,240 @@
+package recode
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/quant/compensate"
+	"github.com/pecvt/pecvt/convert/quant/nearest"
+	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/convert/tensor"
+)
+
+// Walk is a float32 forward pass of the source, layer by layer, over one sequence, that
+// shows what linear maps read. verify/ref has one.
+type Walk interface {
+	// Embed returns the residual stream (S, hidden) of token ids.
+	Embed(ids []int64) ([]float32, error)
+	// Advance replaces x by the layer's output.
+	Advance(layer int, x []float32) error
+	// Observe shows the inputs of each map of the passes that follow, (n, in), in memory
+	// that is used again.
+	Observe(see func(l *family.Linear, x []float32) error)
+	// HeadInputs shows those of the maps after the last layer.
+	HeadInputs(x []float32, see func(l *family.Linear, x []float32) error) error
+}
+
+// Options say how.
+type Options struct {
+	Scheme nearest.Scheme
+	// Sequences are what the maps' inputs come from.
+	Sequences [][]int64
+	// Folder is where the spool goes, a temporary file; "" is the system's own.
+	Folder string
+	// Progress, where not nil, is told how many of the layers, the head among them, are
+	// done.
+	Progress func(done, layers int)
+}
+
+// Codes are those of a model's maps, in a temporary file.
+type Codes struct {
+	// Maps were compensated; Errors are sums over all of them.
+	Maps   int
+	Errors compensate.Errors
+
+	m      *family.Model
+	src    store.Store
+	scheme nearest.Scheme
+	file   *os.File
+	end    int64
+	at     map[string]int64
+}
+
+// Close removes the spool.
+func (c *Codes) Close() error {
+	err := c.file.Close()
+	os.Remove(c.file.Name()) // gone already where a file may go while it is open
+	return err
+}
+
+// Make walks the sequences through the model whose tensors src holds and rounds its maps.
+// src must stay open while the codes are in use.
+func Make(ctx context.Context, m *family.Model, src store.Store, walk Walk, o Options) (*Codes, error) {
+	if len(o.Sequences) == 0 {
+		return nil, fmt.Errorf("recode: no sequences: expected some tokens that the maps' inputs come from")
+	}
+	f, err := os.CreateTemp(o.Folder, ".codes-*")
+	if err != nil {
+		return nil, fmt.Errorf("recode: %w", err)
+	}
+	os.Remove(f.Name()) // it lives until it is closed, where the system has that
+	c := &Codes{m: m, src: src, scheme: o.Scheme, file: f, at: map[string]int64{}}
+	if err := c.make(ctx, walk, o); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("recode: %w", err)
+	}
+	return c, nil
+}
+
+func (c *Codes) make(ctx context.Context, walk Walk, o Options) error {
+	var streams [][]float32
+	for i, ids := range o.Sequences {
+		x, err := walk.Embed(ids)
+		if err != nil {
+			return fmt.Errorf("sequence %d: %w", i, err)
+		}
+		streams = append(streams, x)
+	}
+	layers := len(c.m.Blocks)
+	for i := range layers + 1 {
+		in := newInputs()
+		if i < layers {
+			walk.Observe(in.see)
+		}
+		for _, x := range streams {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			var err error
+			if i < layers {
+				err = walk.Advance(i, x)
+			} else {
+				err = walk.HeadInputs(x, in.see)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		walk.Observe(nil)
+		if err := c.solve(ctx, in); err != nil {
+			return fmt.Errorf("layer %d: %w", i, err)
+		}
+		if o.Progress != nil {
+			o.Progress(i+1, layers+1)
+		}
+	}
+	return nil
+}
+
+// solve rounds the maps that were seen, those of the same inputs with one factor.
+func (c *Codes) solve(ctx context.Context, in *inputs) error {
+	for _, group := range in.groups {
+		var r *compensate.Rounder
+		for _, l := range group.maps {
+			if _, done := c.at[keyOf(l.Weight)]; done || group.moments.Size() < c.scheme.Block {
+				continue
+			}
+			if r == nil {
+				var err error
+				if r, err = compensate.NewRounder(c.scheme, group.moments, compensate.Damping); err != nil {
+					return store.Errorf(c.src, l.Weight.Tensor, "%w", err)
+				}
+			}
+			if err := c.round(ctx, r, l.Weight); err != nil {
+				return store.Errorf(c.src, l.Weight.Tensor, "%w", err)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Codes) round(ctx context.Context, r *compensate.Rounder, w family.Weight) error {
+	rows, columns := int(w.Shape[0]), int(w.Shape[1])
+	size := recordSize(c.scheme, columns)
+	at := c.end
+	var all []float32
+	if w.Columns != nil { // columns of rows are taken at once
+		var err error
+		if all, err = w.Float32(c.src); err != nil {
+			return err
+		}
+	}
+	read := func(dst []float32, begin, end int) error {
+		if all != nil {
+			copy(dst, all[begin*columns:end*columns])
+			return nil
+		}
+		part, err := w.Between(int64(begin), int64(end)).Float32(c.src)
+		copy(dst, part)
+		return err
+	}
+	e, err := r.Each(rows, runtime.GOMAXPROCS(0), digitsOf(c.src, w), read, func(begin int, lines []*nearest.Line) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		buf := make([]byte, 0, len(lines)*size)
+		for _, l := range lines {
+			buf = appendLine(buf, l)
+		}
+		_, err := c.file.WriteAt(buf, at+int64(begin*size))
+		return err
+	})
+	c.src.Release(w.Tensor)
+	if err != nil {
+		return err
+	}
+	c.at[keyOf(w)], c.end = at, at+int64(rows*size)
+	c.Maps++
+	c.Errors.Add(e)
+	return nil
+}
+
+// Code gives the codes of a weight's rows [begin, begin + len(lines)): those made before,
+// or of what no map read the nearest. It may be called from several goroutines.
+func (c *Codes) Code(w family.Weight, s nearest.Scheme, begin int64, lines []*nearest.Line) error {
+	if s != c.scheme {
+		return fmt.Errorf("tensor %q is asked for as %s, its codes are %s", w.Tensor, s, c.scheme)
+	}
+	columns := int(w.Shape[1])
+	at, ok := c.at[keyOf(w)]
+	if !ok {
+		return c.nearest(w, begin, lines)
+	}
+	size := recordSize(s, columns)
+	buf := make([]byte, len(lines)*size)
+	if _, err := c.file.ReadAt(buf, at+begin*int64(size)); err != nil {
+		return fmt.Errorf("tensor %q: the spool of codes: %w", w.Tensor, err)
+	}
+	for i, l := range lines {
+		readLine(buf[i*size:(i+1)*size], l)
+	}
+	return nil
+}
+
+func (c *Codes) nearest(w family.Weight, begin int64, lines []*nearest.Line) error {
+	columns := int(w.Shape[1])
+	var part []float32
+	var err error
+	if w.Columns == nil {
+		part, err = w.Between(begin, begin+int64(len(lines))).Float32(c.src)
+	} else if part, err = w.Float32(c.src); err == nil {
+		part = part[int(begin)*columns:]
+	}
+	for i := 0; i < len(lines) && err == nil; i++ {
+		err = c.scheme.Round(part[i*columns:(i+1)*columns], digitsOf(c.src, w), lines[i])
+	}
+	return err
+}
+
+// keyOf tells weights of the same tensor apart.
+func keyOf(w family.Weight) string {
+	key := fmt.Sprint(w.Tensor, w.Rows)
+	if w.Columns != nil {
+		key += fmt.Sprint(*w.Columns)
+	}
+	return key
+}
+
+// digitsOf are the binary digits that a weight's numbers are stored with.
+func digitsOf(src store.Store, w family.Weight) int {
+	switch info, _ := src.Lookup(w.Tensor); info.DType {
+	case tensor.BF16:
+		return 8
+	case tensor.F16:
+		return 11
+	}
+	return 24
+}

@@ -15,6 +15,11 @@ import (
 func (p *Plan) planConfig(m *family.Model) error {
 	c := p.rewrite.Config
 	drop, web := p.leftOut(m), p.webValue()
+	if !p.rewrite.ConfigChanged && drop == nil && web == nil && p.beside != nil {
+		p.config = p.beside["config.json"]
+		p.Files = append(p.Files, FilePlan{Name: "config.json", Action: Write, Bytes: int64(len(p.config))})
+		return nil
+	}
 	if !p.rewrite.ConfigChanged && drop == nil && web == nil {
 		var err error
 		if p.config, err = os.ReadFile(m.Config.Path); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/gguf/arch"
 	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/store"
@@ -119,7 +120,8 @@ type Plan struct {
 	dtype    tensor.DType    // of the source's weights
 	replaced map[string]bool // tensors that a calibration brings
 	config   []byte
-	index    []byte // nil: none, or copied
+	index    []byte            // nil: none, or copied
+	beside   map[string][]byte // small files of a GGUF file that becomes a folder, nil for another source
 	// respelling or ggufFile, where not nil, is the one file of the result.
 	respelling *respelling
 	ggufFile   *ggufFile
@@ -143,6 +145,11 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	defer src.Close()
 	if err := o.decideFormat(formatOf(src)); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if file, ok := src.(*arch.Model); ok && o.Format == Safetensors {
+		if src, err = blocksOf(file); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	m, err := families.LoadIgnoring(src, o.IgnoreKeys)
 	if err != nil {
@@ -226,6 +233,9 @@ func (p *Plan) BesideGraph() []string {
 // planCheckpoint plans a folder of safetensors files.
 func (p *Plan) planCheckpoint(src store.Store, m *family.Model) error {
 	if err := p.keepsCodes(m); err != nil {
+		return err
+	}
+	if err := p.planSmall(src, m); err != nil {
 		return err
 	}
 	if err := p.planTensors(store.Stored(src), m); err != nil {

@@ -113,7 +113,7 @@ func interrupted(ctx context.Context, err error) error {
 
 // reopen opens the source again and checks that it is the one planned for.
 func (p *Plan) reopen() (store.Store, error) {
-	src, err := store.Open(p.Model)
+	src, err := openSource(p.Model, p.Format)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,12 @@ func (w *run) text(name string) ([]byte, error) {
 	case indexName:
 		return w.plan.index, nil
 	case tokenizerConfigName:
-		return w.plan.tokenizer, nil
+		if w.plan.tokenizer != nil {
+			return w.plan.tokenizer, nil
+		}
+	}
+	if text, ok := w.plan.beside[name]; ok {
+		return text, nil
 	}
 	if err := w.hashSource(name); err != nil {
 		return nil, err

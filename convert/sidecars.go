@@ -47,6 +47,10 @@ func matchesAny(patterns []string, name string) bool {
 // planSidecars adds what comes along and lists what stays. Hidden files are
 // passed over in silence. What declares quantised weights comes along with them.
 func (p *Plan) planSidecars(quantised bool) error {
+	if p.beside != nil {
+		p.planBeside()
+		return nil
+	}
 	comes := func(name string) bool { return isSidecar(name) || quantised && name == quant.SideFile }
 	entries, err := os.ReadDir(p.dir)
 	if err != nil {

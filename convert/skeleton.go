@@ -39,6 +39,13 @@ func (p *Plan) Skeleton(dir string) error {
 	if err := sparse(filepath.Join(dir, "config.json"), p.config, int64(len(p.config))); err != nil {
 		return err
 	}
+	for name, text := range p.beside {
+		if name != "config.json" {
+			if err := sparse(filepath.Join(dir, name), text, int64(len(text))); err != nil {
+				return err
+			}
+		}
+	}
 	for _, f := range p.Files {
 		if f.Action != Copy || f.Tensors > 0 || f.Name == "config.json" || f.Name == indexName {
 			continue

@@ -6,11 +6,9 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
-	"github.com/pecvt/pecvt/convert/gguf"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/store"
-	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
@@ -122,9 +120,6 @@ func (p *Plan) groups(src store.Store, m *family.Model) ([]tensorFile, error) {
 	var err error
 	for i, f := range src.Files() {
 		g := tensorFile{from: i, edits: byName, added: added, metadata: f.Metadata}
-		if f.Format == gguf.Format {
-			return nil, fmt.Errorf("%s: a folder of safetensors from a GGUF file: %w in one step; `pecvt import %s -o DIR` makes one, and pecvt goes on from there", f.Path, posenc.ErrUnsupported, f.Path)
-		}
 		if f.Format != safetensors.Format { // what is written is safetensors
 			g.from, g.metadata = -1, nil
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -28,7 +27,7 @@ func (p *Plan) planTokenizerClass(m *family.Model) error {
 	if p.rewrite.Family != "phi3" || m.Family == "phi3" {
 		return nil
 	}
-	raw, err := os.ReadFile(filepath.Join(p.dir, tokenizerFile))
+	raw, err := p.small(tokenizerFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -38,7 +37,7 @@ func (p *Plan) planTokenizerClass(m *family.Model) error {
 	if !byteLevelBPE(raw) {
 		return nil
 	}
-	text, err := os.ReadFile(filepath.Join(p.dir, tokenizerConfigName))
+	text, err := p.small(tokenizerConfigName)
 	if errors.Is(err, fs.ErrNotExist) {
 		text, err = []byte("{}"), nil
 	}

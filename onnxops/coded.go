@@ -123,6 +123,8 @@ var codeForms = []codeForm{
 			return "its codes have 8 bits: ONNX Runtime 1.32 multiplies them in float32 18 times as slowly as floats"
 		case c.w.Columns != nil:
 			return "its columns are a part of what is stored"
+		case c.grid.ReadOffsets != nil:
+			return "its blocks have minimums, which are no codes"
 		case packedBlock(c.grid) == 0:
 			return "its scales do not serve 16 neighbours or more"
 		}
@@ -179,15 +181,19 @@ func (c *coded) zerosFit() string {
 	return found
 }
 
+// runs are the stored rows that the weight has.
+func (c *coded) runs() []family.Range {
+	if c.w.Rows == nil {
+		return []family.Range{{Begin: 0, End: c.rows}}
+	}
+	return c.w.Rows
+}
+
 // lines walks the weight's rows with the scales and zeros of the grid's blocks.
 func (c *coded) lines(visit func(row int64, scales, zeros []float64) error) error {
-	runs := c.w.Rows
-	if runs == nil {
-		runs = []family.Range{{Begin: 0, End: c.rows}}
-	}
 	var scales, zeros []float64
 	last, at := int64(-1), int64(0)
-	for _, r := range runs {
+	for _, r := range c.runs() {
 		for row := r.Begin; row < r.End; row++ {
 			if line := row / c.grid.Rows * c.grid.Rows; last < 0 || (row-line)%c.grid.BlockRows == 0 || row != last+1 {
 				var err error

@@ -91,11 +91,7 @@ func (s *initializers) packed(c *coded) *graph.Value {
 func (c *coded) eachRow(visit func(codes []float32) error) error {
 	const many = 64
 	line := make([]float32, many*c.columns)
-	runs := c.w.Rows
-	if runs == nil {
-		runs = []family.Range{{Begin: 0, End: c.rows}}
-	}
-	for _, r := range runs {
+	for _, r := range c.runs() {
 		for at := r.Begin; at < r.End; at += many {
 			end := min(at+many, r.End)
 			if err := c.grid.Numbers(c.src, line[:(end-at)*c.columns], at, end); err != nil {
@@ -118,6 +114,30 @@ func (s *initializers) scales(c *coded) *graph.Value {
 
 func (s *initializers) zeros(c *coded) *graph.Value {
 	return s.numbers(c, names.Zeros, func(_, zeros []float64) []float64 { return zeros })
+}
+
+// offsets are likewise what is added to the products of codes and scales.
+func (s *initializers) offsets(c *coded) *graph.Value {
+	across := c.across()
+	name := names.CodedWeight(c.w.Tensor, c.part(), names.Offsets)
+	return s.made(name, c.w.Tensor, graph.Float, []int64{c.rows, across}, 4*c.rows*across, func(w io.Writer) error {
+		out := make([]byte, 4*across)
+		for _, r := range c.runs() {
+			for row := r.Begin; row < r.End; row++ {
+				list, err := c.grid.Offsets(c.src, row)
+				if err != nil {
+					return fmt.Errorf("tensor %q: %w", c.w.Tensor, err)
+				}
+				for b := range across {
+					binary.LittleEndian.PutUint32(out[4*b:], math.Float32bits(float32(list[b*c.block/c.grid.BlockColumns])))
+				}
+				if _, err := w.Write(out); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
 }
 
 func (s *initializers) numbers(c *coded, of names.Coded, which func(scales, zeros []float64) []float64) *graph.Value {

@@ -10,7 +10,7 @@ import (
 	"github.com/pecvt/pecvt/onnxops/graph"
 )
 
-// scaled is the weight's rows as float32, (code − zero) · scale, of standard operators
+// scaled is the weight's rows as float32, (code − zero) · scale + offset, of standard operators
 // whose inputs are all constant: a runtime makes it once, when the session loads.
 // ONNX Runtime 1.32 does so for these and not for DequantizeLinear, which it computes
 // in every call, 7 to 60 times as long as the product takes.
@@ -43,6 +43,9 @@ func (s *initializers) scaled(c *coded) *graph.Value {
 			v = op("zero", "Sub", v, spread("zero", s.zeros(c)))
 		}
 		v = op("scale", "Mul", v, spread("scale", s.scales(c)))
+		if c.grid.ReadOffsets != nil {
+			v = op("offset", "Add", v, spread("offset", s.offsets(c)))
+		}
 		if even || len(c.w.Shape) != 2 {
 			v = op("rows", "Reshape", v, s.ints(c.w.Shape...))
 		}

@@ -53,10 +53,10 @@ type Tensor struct {
 }
 
 // formats are the rows, in the order in which they are asked.
-var formats = []Format{
+var formats = append([]Format{
 	fp8Inverse, fp8Scaled, intScaled,
 	mxfp4Stacked, nvfp4, fp4Packed, intPacked, gptqPacked, awqPacked, ternary, bnb4, bnb8,
-}
+}, ggufFormats()...)
 
 // Formats lists those that are read.
 func Formats() []Format { return slices.Clone(formats) }

@@ -11,10 +11,11 @@ import (
 // Grid is a matrix, or Stack of them below each other, of codes that share scales
 // in blocks. Element (i, j) of one is
 //
-//	(code(i, j) − zero(i / BlockRows, j / BlockColumns)) · scale(the same)
+//	(code(i, j) − zero(i / BlockRows, j / BlockColumns)) · scale(the same) + offset(the same)
 //
 // The scales are of shape (⌈Rows/BlockRows⌉, ⌈Columns/BlockColumns⌉) for each matrix,
-// and so are the zeros. Products are made in float64 and rounded once to float32.
+// and so are the zeros and the offsets; no format has both of these. Numbers are made in
+// float64 and rounded once to float32.
 type Grid struct {
 	// Codes, Scales and Zeros name the tensors; Zeros is "" for none.
 	Codes, Scales, Zeros string
@@ -31,6 +32,8 @@ type Grid struct {
 	// ReadScales and ReadZeros, where not nil, give the scales and the zeros of the
 	// blocks of one row of the stack; nil where the tensors hold them as above.
 	ReadScales, ReadZeros func(src Source, row int64) ([]float64, error)
+	// ReadOffsets gives the offsets likewise, nil for none.
+	ReadOffsets func(src Source, row int64) ([]float64, error)
 	// Low and High bound codes that are whole numbers; both are 0 where they are floats.
 	Low, High float64
 }
@@ -48,16 +51,26 @@ func (g *Grid) Decode(src Source, dst []float32, begin, end int64) error {
 	if err != nil {
 		return err
 	}
-	var scales, zeros []float64
+	var scales, zeros, offsets []float64
 	last := int64(-1)
 	for row := begin; row < end; row++ {
 		if at := row/g.Rows*g.down() + row%g.Rows/g.BlockRows; at != last {
 			if scales, zeros, err = g.Line(src, row); err != nil {
 				return err
 			}
+			if offsets, err = g.Offsets(src, row); err != nil {
+				return err
+			}
 			last = at
 		}
 		line := dst[(row-begin)*g.Columns:][:g.Columns]
+		if offsets != nil {
+			for j, code := range line {
+				k := int64(j) / g.BlockColumns
+				line[j] = float32(float64(code)*scales[k] + offsets[k])
+			}
+			continue
+		}
 		if of != nil {
 			for j, code := range line {
 				line[j] = scaled(code, scales, zeros, of[j])
@@ -103,6 +116,14 @@ func (g *Grid) Line(src Source, row int64) (scales, zeros []float64, err error) 
 	}
 	zeros = read(g.ReadZeros, g.Zeros)
 	return scales, zeros, err
+}
+
+// Offsets gives the offsets of the blocks of a row of the stack, nil for none.
+func (g *Grid) Offsets(src Source, row int64) ([]float64, error) {
+	if g.ReadOffsets == nil {
+		return nil, nil
+	}
+	return g.ReadOffsets(src, row)
 }
 
 // Numbers gives the codes of rows [begin, end) of the stack as numbers.

@@ -8,13 +8,14 @@ import (
 // Coded are what a graph holds of a weight whose numbers are codes on a grid.
 type Coded string
 
-// Codes are its codes, one in each element, Scales the factor of each block of a row and
-// Zeros the code that stands for 0 in it; Nibbles and NibbleZeros are codes of 4 bits, two
-// in a byte.
+// Codes are its codes, one in each element, Scales the factor of each block of a row,
+// Zeros the code that stands for 0 in it and Offsets what is added to its products;
+// Nibbles and NibbleZeros are codes of 4 bits, two in a byte.
 const (
 	Codes       Coded = "codes"
 	Scales      Coded = "scales"
 	Zeros       Coded = "zeros"
+	Offsets     Coded = "offsets"
 	Nibbles     Coded = "codes4"
 	NibbleZeros Coded = "zeros4"
 )
@@ -41,5 +42,5 @@ func CodedOf(name string) (tensor, rows string, of Coded, ok bool) {
 	if at := strings.LastIndexByte(tensor, '['); at > 0 && strings.HasSuffix(tensor, "]") {
 		tensor, rows = tensor[:at], tensor[at+1:len(tensor)-1]
 	}
-	return tensor, rows, of, slices.Contains([]Coded{Codes, Scales, Zeros, Nibbles, NibbleZeros}, of)
+	return tensor, rows, of, slices.Contains([]Coded{Codes, Scales, Zeros, Offsets, Nibbles, NibbleZeros}, of)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Coded are the initializers of a graph that hold a weight as codes on a grid:
-// element (i, j) of its rows is (code − zero) · scale of its block.
+// element (i, j) of its rows is (code − zero) · scale + offset of its block.
 type Coded struct {
 	// Weight has the tensor and the rows.
 	Weight family.Weight
@@ -21,6 +21,7 @@ type Coded struct {
 	Nibbles bool
 	Scales  *onnxpb.TensorProto
 	Zeros   *onnxpb.TensorProto // nil for none
+	Offsets *onnxpb.TensorProto // likewise
 
 	dir     string
 	grid    *quant.Grid
@@ -61,6 +62,7 @@ func CodedOf(g *GraphInfo, ckpt store.Store, scales string) (*Coded, error) {
 	inits := g.Initializers()
 	c.Scales = inits[scales]
 	c.Zeros = inits[names.CodedWeight(w.Tensor, part, names.Zeros)]
+	c.Offsets = inits[names.CodedWeight(w.Tensor, part, names.Offsets)]
 	switch nibbles, codes := inits[names.CodedWeight(w.Tensor, part, names.Nibbles)], inits[names.CodedWeight(w.Tensor, part, names.Codes)]; {
 	case nibbles != nil:
 		c.Nibbles, c.Codes = true, []*onnxpb.TensorProto{nibbles}
@@ -118,6 +120,11 @@ func (c *Coded) fits() error {
 		}
 		if d := c.Zeros.GetDims(); len(d) != 2 || d[0] != want[0] || d[1] != want[1] {
 			return fmt.Errorf("the graph has the zero points %q as %v: expected %v", c.Zeros.GetName(), d, want)
+		}
+	}
+	if t := c.Offsets; t != nil {
+		if d := t.GetDims(); len(d) != 2 || d[0] != c.rows || d[1] != across || t.GetDataType() != int32(onnxpb.TensorProto_FLOAT) {
+			return fmt.Errorf("the graph has the offsets %q as %v: expected [%d %d] of FLOAT", t.GetName(), d, c.rows, across)
 		}
 	}
 	c.blockOf = make([]int, c.grid.Columns)

@@ -23,13 +23,13 @@ func (c *Coded) Numbers(ckpt store.Store, visit func(row int64, numbers []float3
 		c.blockOf = given
 	}
 	across := c.Scales.GetDims()[1]
-	lines, err := readers(c.dir, c.Scales, c.Zeros)
+	lines, err := readers(c.dir, c.Scales, c.Zeros, c.Offsets)
 	if err != nil {
 		return err
 	}
 	defer lines.close()
 	scales, numbers, codes := make([]float32, across), make([]float32, c.grid.Columns), make([]float64, c.grid.Columns)
-	zeros := make([]float64, across)
+	zeros, offsets := make([]float64, across), make([]float32, across)
 	for row, piece := int64(0), 0; piece < len(c.Codes); piece++ {
 		in, err := readers(c.dir, c.Codes[piece])
 		if err != nil {
@@ -48,6 +48,9 @@ func (c *Coded) Numbers(ckpt store.Store, visit func(row int64, numbers []float3
 			if err == nil && c.Zeros != nil {
 				err = c.zerosOf(lines.list[1], zeros)
 			}
+			if err == nil && c.Offsets != nil {
+				err = lines.floats(2, offsets)
+			}
 			if err != nil {
 				break
 			}
@@ -58,7 +61,7 @@ func (c *Coded) Numbers(ckpt store.Store, visit func(row int64, numbers []float3
 				} else if c.Nibbles {
 					code -= 8
 				}
-				numbers[j] = float32(code * float64(scales[c.blockOf[j]]))
+				numbers[j] = float32(code*float64(scales[c.blockOf[j]]) + float64(offsets[c.blockOf[j]]))
 			}
 			if err = visit(row, numbers); err != nil {
 				break

@@ -232,7 +232,10 @@ func (m *Model) entry(name string) (entry, error) {
 	return e, nil
 }
 
-// memory is a folder of a few files.
+// Folder is a folder of a few files by their names.
+func Folder(files map[string][]byte) fs.FS { return memory(files) }
+
+// memory is such a folder.
 type memory map[string][]byte
 
 // Open opens one of them.

@@ -16,7 +16,7 @@ import (
 func TestQuantised(t *testing.T) {
 	runtimePresent(t)
 	dirs, err := filepath.Glob(filepath.Join(fixtures, "quantised", "*", "config.json"))
-	if err != nil || len(dirs) < 31 {
+	if err != nil || len(dirs) < 32 {
 		t.Fatalf("no models: %v, %v", dirs, err)
 	}
 	if testing.Short() { // decoding is tested beside the formats

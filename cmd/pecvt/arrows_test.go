@@ -68,7 +68,7 @@ var arrows = map[string][]string{
 	"convert/gguf/arch":         {"posenc", "convert/gguf", "convert/tensor"},
 	"convert/gguf/rope":         {"posenc/hint", "posenc", "convert/gguf", "convert/gguf/arch"},
 	"convert/gguf/vocab":        {"posenc", "convert/gguf"},
-	"convert/gguf/unpack":       {"posenc/hint", "posenc", "convert/gguf", "convert/gguf/arch", "convert/gguf/vocab", "convert/safetensors", "convert/tensor", "convert/fsio"},
+	"convert/gguf/unpack":       {"posenc/hint", "posenc", "convert/gguf", "convert/gguf/arch", "convert/gguf/vocab", "convert/safetensors", "convert/quant", "convert/tensor", "convert/fsio"},
 	"convert/quant":             {"posenc", "convert/tensor"},
 	"convert/quant/nearest":     {"posenc"},
 	"convert/quant/compensate":  {"convert/gemm", "convert/quant/nearest"},

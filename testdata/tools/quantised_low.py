@@ -2,7 +2,7 @@
 
 Each form packs bit by bit, in words that numpy adds up. Where a library that reads the format is installed, it decodes what
 was packed, and how far its numbers are from these is in the golden's metadata as "library": compressed-tensors 0.20.1,
-gptqmodel 7.7.0 (GPTQ, AWQ), auto-round 0.16.1, bitsandbytes 0.50.2, transformers 5.24.0 (MXFP4, BitNet).
+gptqmodel 7.7.0 (GPTQ, AWQ), auto-round 0.16.1, gguf 0.19.0, bitsandbytes 0.50.2, transformers 5.24.0 (MXFP4, BitNet).
 """
 import os, re
 os.environ.setdefault('TORCHDYNAMO_DISABLE', '1')
@@ -125,6 +125,27 @@ def rounded(bits, group, v2=False, sym=False):
         m.post_init()
         return m(torch.eye(numbers.shape[1])).T
     return library(read)(form)
+
+
+def ggml(kind):
+    """a GGUF file's blocks as pecvt takes them over; K quants are bytes at random, with scales as large as the weights need"""
+    def form(name, w, out):
+        import gguf
+        from gguf import quants
+        t = getattr(gguf.GGMLQuantizationType, kind.upper())
+        try:
+            raw = quants.quantize(w.numpy(), t)
+        except NotImplementedError:
+            n, size = gguf.GGML_QUANT_SIZES[t]
+            raw = np.random.default_rng(len(name)).integers(0, 256, (w.shape[0], w.shape[1] // n, size), dtype=np.uint8)
+            for at in {'q4_k': (0, 2), 'q5_k': (0, 2), 'q6_k': (208,)}[kind]:
+                raw[:, :, at:at + 2] = np.full(raw.shape[:2] + (1,), 2e-4, np.float16).view(np.uint8)
+            raw = raw.reshape(w.shape[0], -1)
+        out[f'{name}_{kind}'] = torch.from_numpy(raw.copy())
+        ERRORS[kind] = 'the numbers are its own'
+        return torch.from_numpy(quants.dequantize(raw, t).copy()).float()
+    form.label = kind
+    return form
 
 
 def decompressed(kind, name, out, args):
@@ -344,6 +365,10 @@ FORMS = {
     # groups of the same shapes, which targets tell apart
     'llama-packed-targets': ('llama', {}, compressed('pack-quantized', (['Linear'], args(4, 32), None, {}), ([r're:.*mlp\.(gate|up|down)_proj$', 'model.layers.1.self_attn.o_proj'], args(4, 32, False), None, {}),
                                                      ignore=['lm_head', r're:.*(embed|norm).*']), LINEAR, by(a=(r'mlp|1\.self_attn\.o_proj', pack(4, 32, False)), b=('', pack(4, 32)))),
+    # blocks of GGUF files
+    'llama-gguf': ('llama', dict(intermediate_size=256, tie_word_embeddings=True), dict(quant_method='gguf'), r'_proj\.weight$|embed_tokens', by(
+        a=('embed', ggml('q8_0')), b=(r'0\..*down', ggml('q4_k')), c=(r'1\..*down', ggml('q6_k')), d=(r'\.v_proj', ggml('q5_1')), e=(r'\.o_proj', ggml('q5_0')), f=(r'\.gate', ggml('mxfp4')),
+        g=(r'\.[qk]_proj', ggml('q4_1')), h=('', ggml('q4_0')))),
     'llama-packed4': ('llama', {}, compressed('pack-quantized', (['Linear'], args(4, 32, False), None, {})), LINEAR, pack(4, 32, False)),
     'qwen3-packed-act': ('qwen3', {}, compressed('pack-quantized', (['Linear'], args(4, 32, actorder='group'), None, {})), LINEAR, pack(4, 32, act=True)),
     # two groups of layers, and codes of 3 bits that cross words

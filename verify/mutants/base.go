@@ -111,6 +111,7 @@ func Bases() []Base {
 		{Name: "bitnet", Model: "quantised/bitnet-packed", To: "hope"},
 		{Name: "int8", Model: "quantised/seed_oss-int8", To: "rope"},
 		{Name: "gptq4", Model: "quantised/llama-gptq4", To: "rope", Placement: onnxops.PlaceEmbed},
+		{Name: "gguf", Model: "quantised/llama-gguf", To: "hope", Placement: onnxops.PlaceEmbed},
 		{Name: "bloom", Model: "golden/bloom", To: "alibi"},
 		{Name: "bloom-mask", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask},
 		{Name: "bloom-mask-portable", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask, Portable: true},

@@ -85,6 +85,25 @@ func quantisedMutants() []Mutant {
 		inGraph("nibbles-with-scales-of-another", "gptq4", "the codes of q meet the scales of o", func(g *Graph) {
 			g.node("/layers.0/attn/q_proj/Gemm").Input[2] = "model.layers.0.self_attn.o_proj.weight#scales"
 		}),
+		inResult("halves-exchanged", "gguf", "the two codes of every byte of a weight's blocks change places", func(f *Folder) {
+			f.raw("model.layers.0.mlp.up_proj.weight_q4_0", func(b []byte, _ store.Info) {
+				for i, x := range b {
+					if i%18 > 1 {
+						b[i] = x>>4 | x<<4
+					}
+				}
+			})
+		}),
+		inResult("minimum-of-one-block", "gguf", "the minimum of one block changes its sign", func(f *Folder) {
+			f.raw("model.layers.0.self_attn.q_proj.weight_q4_1", func(b []byte, _ store.Info) { b[40+3] ^= 0x80 })
+		}),
+		inGraph("offset-of-one-block", "gguf", "what is added to the numbers of one block is 1 % too large", func(g *Graph) {
+			raw := g.initializer("model.layers.1.self_attn.q_proj.weight#offsets").RawData[8:]
+			binary.LittleEndian.PutUint32(raw, math.Float32bits(1.01*math.Float32frombits(binary.LittleEndian.Uint32(raw))))
+		}),
+		inGraph("offsets-left-out", "gguf", "the minimums of a weight's blocks are not added", func(g *Graph) {
+			clear(g.initializer("model.layers.0.self_attn.k_proj.weight#offsets").RawData)
+		}),
 		inFiles("file-block-scale", "fp8", "a block's scale is 1 % larger than when the graph was made", func(f *Folder) { f.scale(up+"_scale_inv", 0, 1, 1.01) }),
 		inFiles("file-block-scale-not-finite", "fp8", "a block's scale is no number", func(f *Folder) {
 			f.raw(q+"_scale_inv", func(b []byte, _ store.Info) { copy(b[4:8], []byte{0, 0, 0xc0, 0x7f}) })

@@ -21,9 +21,9 @@ const (
 type kernels[T Float] struct {
 	// cols is how many columns a tile, and so a panel, has.
 	cols int
-	// tile adds alpha times the product of six rows of a, lda apart, and the panel
-	// b, (k, cols), to six rows of c, ldc apart.
-	tile func(k int, a *T, lda int, b, c *T, ldc int, alpha T)
+	// tile adds alpha times the product of six rows of a, row apart and their numbers
+	// step, and the panel b, (k, cols), to six rows of c, ldc apart.
+	tile func(k int, a *T, row, step int, b, c *T, ldc int, alpha T)
 	// dots writes the products of x with four rows of w, ldw apart; k is a multiple
 	// of dotStep.
 	dots    func(k int, x, w *T, ldw int, y *[dotRows]T)
@@ -39,7 +39,7 @@ type kernels[T Float] struct {
 // room is what a product needs beside its matrices.
 type room[T Float] struct {
 	b    []T // packed panels, each (depth of the run, cols)
-	a    []T // rows of A where A is by columns
+	a    []T // A where it is by columns: six rows after six, column by column
 	edge []T // the last rows of A, and zeros up to tileRows
 	tile []T // a tile that C has only a part of
 }

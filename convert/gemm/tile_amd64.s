@@ -7,46 +7,50 @@
 #define STEP32(n) \
 	VMOVUPS (64*n)(DI), Y12              \
 	VMOVUPS (64*n+32)(DI), Y13           \
-	VBROADCASTSS (4*n)(SI), Y14          \
-	VBROADCASTSS (4*n)(SI)(R8*1), Y15    \
+	VBROADCASTSS (SI), Y14                     \
+	VBROADCASTSS (SI)(R8*1), Y15               \
 	VFMADD231PS Y12, Y14, Y0             \
 	VFMADD231PS Y13, Y14, Y1             \
 	VFMADD231PS Y12, Y15, Y2             \
 	VFMADD231PS Y13, Y15, Y3             \
-	VBROADCASTSS (4*n)(SI)(R8*2), Y14    \
-	VBROADCASTSS (4*n)(R10), Y15         \
+	VBROADCASTSS (SI)(R8*2), Y14               \
+	VBROADCASTSS (R10), Y15                    \
 	VFMADD231PS Y12, Y14, Y4             \
 	VFMADD231PS Y13, Y14, Y5             \
 	VFMADD231PS Y12, Y15, Y6             \
 	VFMADD231PS Y13, Y15, Y7             \
-	VBROADCASTSS (4*n)(R10)(R8*1), Y14   \
-	VBROADCASTSS (4*n)(R10)(R8*2), Y15   \
+	VBROADCASTSS (R10)(R8*1), Y14              \
+	VBROADCASTSS (R10)(R8*2), Y15              \
 	VFMADD231PS Y12, Y14, Y8             \
 	VFMADD231PS Y13, Y14, Y9             \
 	VFMADD231PS Y12, Y15, Y10            \
-	VFMADD231PS Y13, Y15, Y11
+	VFMADD231PS Y13, Y15, Y11            \
+	ADDQ R11, SI                         \
+	ADDQ R11, R10
 
 #define STEP64(n) \
 	VMOVUPD (64*n)(DI), Y12              \
 	VMOVUPD (64*n+32)(DI), Y13           \
-	VBROADCASTSD (8*n)(SI), Y14          \
-	VBROADCASTSD (8*n)(SI)(R8*1), Y15    \
+	VBROADCASTSD (SI), Y14                     \
+	VBROADCASTSD (SI)(R8*1), Y15               \
 	VFMADD231PD Y12, Y14, Y0             \
 	VFMADD231PD Y13, Y14, Y1             \
 	VFMADD231PD Y12, Y15, Y2             \
 	VFMADD231PD Y13, Y15, Y3             \
-	VBROADCASTSD (8*n)(SI)(R8*2), Y14    \
-	VBROADCASTSD (8*n)(R10), Y15         \
+	VBROADCASTSD (SI)(R8*2), Y14               \
+	VBROADCASTSD (R10), Y15                    \
 	VFMADD231PD Y12, Y14, Y4             \
 	VFMADD231PD Y13, Y14, Y5             \
 	VFMADD231PD Y12, Y15, Y6             \
 	VFMADD231PD Y13, Y15, Y7             \
-	VBROADCASTSD (8*n)(R10)(R8*1), Y14   \
-	VBROADCASTSD (8*n)(R10)(R8*2), Y15   \
+	VBROADCASTSD (R10)(R8*1), Y14              \
+	VBROADCASTSD (R10)(R8*2), Y15              \
 	VFMADD231PD Y12, Y14, Y8             \
 	VFMADD231PD Y13, Y14, Y9             \
 	VFMADD231PD Y12, Y15, Y10            \
-	VFMADD231PD Y13, Y15, Y11
+	VFMADD231PD Y13, Y15, Y11            \
+	ADDQ R11, SI                         \
+	ADDQ R11, R10
 
 #define ZERO \
 	VXORPS Y0, Y0, Y0     \
@@ -81,15 +85,17 @@
 	VMOVUPD Y15, 32(DX)         \
 	ADDQ R9, DX
 
-// func tile32(k int, a *float32, lda int, b, c *float32, ldc int, alpha float32)
-TEXT ·tile32(SB), NOSPLIT, $0-52
+// func tile32(k int, a *float32, row, step int, b, c *float32, ldc int, alpha float32)
+TEXT ·tile32(SB), NOSPLIT, $0-60
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), SI
-	MOVQ lda+16(FP), R8
-	MOVQ b+24(FP), DI
-	MOVQ c+32(FP), DX
-	MOVQ ldc+40(FP), R9
+	MOVQ row+16(FP), R8
+	MOVQ step+24(FP), R11
+	MOVQ b+32(FP), DI
+	MOVQ c+40(FP), DX
+	MOVQ ldc+48(FP), R9
 	SHLQ $2, R8
+	SHLQ $2, R11
 	SHLQ $2, R9
 	LEAQ (SI)(R8*2), R10
 	ADDQ R8, R10
@@ -103,8 +109,6 @@ four32:
 	STEP32(1)
 	STEP32(2)
 	STEP32(3)
-	ADDQ $16, SI
-	ADDQ $16, R10
 	ADDQ $256, DI
 	DECQ BX
 	JNZ  four32
@@ -115,14 +119,12 @@ rest32:
 
 one32:
 	STEP32(0)
-	ADDQ $4, SI
-	ADDQ $4, R10
 	ADDQ $64, DI
 	DECQ CX
 	JNZ  one32
 
 store32:
-	VBROADCASTSS alpha+48(FP), Y13
+	VBROADCASTSS alpha+56(FP), Y13
 	ROW32(Y0, Y1)
 	ROW32(Y2, Y3)
 	ROW32(Y4, Y5)
@@ -132,15 +134,17 @@ store32:
 	VZEROUPPER
 	RET
 
-// func tile64(k int, a *float64, lda int, b, c *float64, ldc int, alpha float64)
-TEXT ·tile64(SB), NOSPLIT, $0-56
+// func tile64(k int, a *float64, row, step int, b, c *float64, ldc int, alpha float64)
+TEXT ·tile64(SB), NOSPLIT, $0-64
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), SI
-	MOVQ lda+16(FP), R8
-	MOVQ b+24(FP), DI
-	MOVQ c+32(FP), DX
-	MOVQ ldc+40(FP), R9
+	MOVQ row+16(FP), R8
+	MOVQ step+24(FP), R11
+	MOVQ b+32(FP), DI
+	MOVQ c+40(FP), DX
+	MOVQ ldc+48(FP), R9
 	SHLQ $3, R8
+	SHLQ $3, R11
 	SHLQ $3, R9
 	LEAQ (SI)(R8*2), R10
 	ADDQ R8, R10
@@ -154,8 +158,6 @@ four64:
 	STEP64(1)
 	STEP64(2)
 	STEP64(3)
-	ADDQ $32, SI
-	ADDQ $32, R10
 	ADDQ $256, DI
 	DECQ BX
 	JNZ  four64
@@ -166,14 +168,12 @@ rest64:
 
 one64:
 	STEP64(0)
-	ADDQ $8, SI
-	ADDQ $8, R10
 	ADDQ $64, DI
 	DECQ CX
 	JNZ  one64
 
 store64:
-	VBROADCASTSD alpha+48(FP), Y13
+	VBROADCASTSD alpha+56(FP), Y13
 	ROW64(Y0, Y1)
 	ROW64(Y2, Y3)
 	ROW64(Y4, Y5)

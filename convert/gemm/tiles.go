@@ -22,12 +22,11 @@ func (k *kernels[T]) tiles(alpha T, a, b, c View[T]) {
 // c.
 func (k *kernels[T]) block(r *room[T], alpha T, a View[T], panels []T, c View[T]) {
 	d, w := a.cols, c.cols
-	if a.turned {
-		turn(grown(&r.a, a.rows*d), a)
-		a = View[T]{rows: a.rows, cols: d, stride: d, data: r.a}
-	}
 	whole := a.rows - a.rows%tileRows
-	if whole < a.rows {
+	switch {
+	case a.turned:
+		packColumns(grown(&r.a, (a.rows+tileRows-1)/tileRows*tileRows*d), a)
+	case whole < a.rows:
 		clear(grown(&r.edge, tileRows*d))
 		for i := whole; i < a.rows; i++ {
 			copy(r.edge[(i-whole)*d:][:d], a.data[i*a.stride:])
@@ -37,12 +36,18 @@ func (k *kernels[T]) block(r *room[T], alpha T, a View[T], panels []T, c View[T]
 		n := min(k.cols, w-j)
 		panel := &panels[j*d]
 		for i := 0; i < a.rows; i += tileRows {
-			rows, stride := &a.data[i*a.stride], a.stride
-			if i == whole {
+			var rows *T
+			stride, step := a.stride, 1
+			switch {
+			case a.turned:
+				rows, stride, step = &r.a[i*d], 1, tileRows
+			case i == whole:
 				rows, stride = &r.edge[0], d
+			default:
+				rows = &a.data[i*a.stride]
 			}
 			if n == k.cols && i < whole {
-				k.tile(d, rows, stride, panel, &c.data[i*c.stride+j], c.stride, alpha)
+				k.tile(d, rows, stride, step, panel, &c.data[i*c.stride+j], c.stride, alpha)
 				continue
 			}
 			// by way of a whole tile, which starts as the part of C is, so that an
@@ -51,7 +56,7 @@ func (k *kernels[T]) block(r *room[T], alpha T, a View[T], panels []T, c View[T]
 			for l := range m {
 				copy(r.tile[l*k.cols:][:n], c.data[(i+l)*c.stride+j:])
 			}
-			k.tile(d, rows, stride, panel, &r.tile[0], k.cols, alpha)
+			k.tile(d, rows, stride, step, panel, &r.tile[0], k.cols, alpha)
 			for l := range m {
 				copy(c.data[(i+l)*c.stride+j:][:n], r.tile[l*k.cols:])
 			}
@@ -72,7 +77,12 @@ func (k *kernels[T]) pack(dst []T, b View[T]) {
 			continue
 		}
 		for p := range b.rows {
-			copy(panel[p*k.cols:][:n], b.data[p*b.stride+j:])
+			to, from := panel[p*k.cols:][:n], b.data[p*b.stride+j:]
+			for len(to) >= 8 {
+				*(*[8]T)(to) = [8]T(from)
+				to, from = to[8:], from[8:]
+			}
+			copy(to, from)
 		}
 	}
 }
@@ -93,6 +103,26 @@ func (k *kernels[T]) packTurned(panel []T, src []T, ld, n, depth int) {
 	for ; j < n; j++ {
 		for p, v := range src[j*ld:][:depth] {
 			panel[p*k.cols+j] = v
+		}
+	}
+}
+
+// packColumns writes a, by columns, as tileRows rows after tileRows, the last ones
+// filled with zeros, each column by column.
+func packColumns[T Float](dst []T, a View[T]) {
+	for i := 0; i < a.rows; i += tileRows {
+		n := min(tileRows, a.rows-i)
+		rows := dst[i*a.cols:][:tileRows*a.cols]
+		if n < tileRows {
+			clear(rows)
+			for p := range a.cols {
+				copy(rows[p*tileRows:][:n], a.data[p*a.stride+i:])
+			}
+			continue
+		}
+		for at := i; len(rows) >= tileRows; at += a.stride {
+			*(*[tileRows]T)(rows) = [tileRows]T(a.data[at:])
+			rows = rows[tileRows:]
 		}
 	}
 }

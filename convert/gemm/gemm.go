@@ -28,8 +28,9 @@ func Share[T Float](alpha T, a, b View[T], beta T, c View[T]) {
 		multiply(alpha, a, b, beta, c, a.rows < few)
 		return
 	}
-	// four shares each, so that a late worker keeps none waiting for long
-	share := max(long/(4*workers)/run, 1) * run
+	// two shares each, so that a late worker keeps none waiting for long; more would
+	// pack too often
+	share := max((long+2*workers*run-1)/(2*workers*run), 1) * run
 	tasks := (long + share - 1) / share
 	var next atomic.Int64
 	var wait sync.WaitGroup

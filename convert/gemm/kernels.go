@@ -28,8 +28,10 @@ type kernels[T Float] struct {
 	// of dotStep.
 	dots    func(k int, x, w *T, ldw int, y *[dotRows]T)
 	dotStep int
+	// rows copies k runs of cols numbers, ld apart, sixes k runs of tileRows.
+	rows, sixes func(k int, src *T, ld int, dst *T)
 	// turn writes turnRows rows of src, ld apart, as columns of a panel; k is a
-	// multiple of turnStep. It may be nil.
+	// multiple of turnStep.
 	turn               func(k int, src *T, ld int, dst *T)
 	turnRows, turnStep int
 

@@ -8,8 +8,8 @@ func init() {
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA || native {
 		return
 	}
-	kernels32 = &kernels[float32]{cols: 16, tile: tile32, dots: dots32, dotStep: 16, turn: turn32, turnRows: 8, turnStep: 4}
-	kernels64 = &kernels[float64]{cols: 8, tile: tile64, dots: dots64, dotStep: 8, turn: turn64, turnRows: 4, turnStep: 2}
+	kernels32 = &kernels[float32]{cols: 16, tile: tile32, dots: dots32, dotStep: 16, turn: turn32, turnRows: 8, turnStep: 4, rows: rows32, sixes: sixes32}
+	kernels64 = &kernels[float64]{cols: 8, tile: tile64, dots: dots64, dotStep: 8, turn: turn64, turnRows: 4, turnStep: 2, rows: rows64, sixes: sixes64}
 	library = "pecvt, AVX2"
 }
 
@@ -30,3 +30,15 @@ func turn32(k int, src *float32, ld int, dst *float32)
 
 //go:noescape
 func turn64(k int, src *float64, ld int, dst *float64)
+
+//go:noescape
+func rows32(k int, src *float32, ld int, dst *float32)
+
+//go:noescape
+func rows64(k int, src *float64, ld int, dst *float64)
+
+//go:noescape
+func sixes32(k int, src *float32, ld int, dst *float32)
+
+//go:noescape
+func sixes64(k int, src *float64, ld int, dst *float64)

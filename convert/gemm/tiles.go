@@ -25,7 +25,7 @@ func (k *kernels[T]) block(r *room[T], alpha T, a View[T], panels []T, c View[T]
 	whole := a.rows - a.rows%tileRows
 	switch {
 	case a.turned:
-		packColumns(grown(&r.a, (a.rows+tileRows-1)/tileRows*tileRows*d), a)
+		k.packColumns(grown(&r.a, (a.rows+tileRows-1)/tileRows*tileRows*d), a)
 	case whole < a.rows:
 		clear(grown(&r.edge, tileRows*d))
 		for i := whole; i < a.rows; i++ {
@@ -76,27 +76,24 @@ func (k *kernels[T]) pack(dst []T, b View[T]) {
 			k.packTurned(panel, b.data[j*b.stride:], b.stride, n, b.rows)
 			continue
 		}
+		if n == k.cols {
+			k.rows(b.rows, &b.data[j], b.stride, &panel[0])
+			continue
+		}
 		for p := range b.rows {
-			to, from := panel[p*k.cols:][:n], b.data[p*b.stride+j:]
-			for len(to) >= 8 {
-				*(*[8]T)(to) = [8]T(from)
-				to, from = to[8:], from[8:]
-			}
-			copy(to, from)
+			copy(panel[p*k.cols:][:n], b.data[p*b.stride+j:])
 		}
 	}
 }
 
 // packTurned writes n rows of src, depth long, as the columns of panel.
 func (k *kernels[T]) packTurned(panel []T, src []T, ld, n, depth int) {
-	j, done := 0, 0
-	if k.turn != nil {
-		for done = depth - depth%k.turnStep; done > 0 && j+k.turnRows <= n; j += k.turnRows {
-			k.turn(done, &src[j*ld], ld, &panel[j])
-			for l := j; l < j+k.turnRows; l++ {
-				for p := done; p < depth; p++ {
-					panel[p*k.cols+l] = src[l*ld+p]
-				}
+	j, done := 0, depth-depth%k.turnStep
+	for ; done > 0 && j+k.turnRows <= n; j += k.turnRows {
+		k.turn(done, &src[j*ld], ld, &panel[j])
+		for l := j; l < j+k.turnRows; l++ {
+			for p := done; p < depth; p++ {
+				panel[p*k.cols+l] = src[l*ld+p]
 			}
 		}
 	}
@@ -109,20 +106,17 @@ func (k *kernels[T]) packTurned(panel []T, src []T, ld, n, depth int) {
 
 // packColumns writes a, by columns, as tileRows rows after tileRows, the last ones
 // filled with zeros, each column by column.
-func packColumns[T Float](dst []T, a View[T]) {
+func (k *kernels[T]) packColumns(dst []T, a View[T]) {
 	for i := 0; i < a.rows; i += tileRows {
 		n := min(tileRows, a.rows-i)
 		rows := dst[i*a.cols:][:tileRows*a.cols]
-		if n < tileRows {
-			clear(rows)
-			for p := range a.cols {
-				copy(rows[p*tileRows:][:n], a.data[p*a.stride+i:])
-			}
+		if n == tileRows {
+			k.sixes(a.cols, &a.data[i], a.stride, &rows[0])
 			continue
 		}
-		for at := i; len(rows) >= tileRows; at += a.stride {
-			*(*[tileRows]T)(rows) = [tileRows]T(a.data[at:])
-			rows = rows[tileRows:]
+		clear(rows)
+		for p := range a.cols {
+			copy(rows[p*tileRows:][:n], a.data[p*a.stride+i:])
 		}
 	}
 }

@@ -1,8 +1,13 @@
 package retrofit
 
-// blockRows is how many query rows share one product of scores. Rows are
-// sorted, so a block of few reads few keys in vain.
-const blockRows = 16
+import "github.com/pecvt/pecvt/convert/gemm"
+
+// blockRows is how many query rows of each head share one product of scores. Rows
+// are sorted, so a block of few reads few keys in vain.
+const blockRows = 24
+
+// keyRun is how many keys' derivatives are summed at a time.
+const keyRun = 512
 
 // Pair compares a student layer with its source, query row by query row. It
 // holds buffers and serves one caller at a time.
@@ -11,15 +16,18 @@ type Pair[F Float] struct {
 	sourceKeys      *heads[F] // of the sequence at hand, all positions
 	weight          float64   // of the loss, in gradients
 
-	rows                []F // of h
-	aq, bq, bk          heads[F]
-	blocks              []block
-	kl                  []float64
-	kt, g, gt, dq       []F
-	dk, dqt, dkt        []F
-	ht, rowsT, qt       []F
-	scores, differences [][]F
-	bends               [][]F // derivatives of capped scores in the scores
+	rows       []F // of h
+	aq, bq, bk heads[F]
+	blocks     []block
+	kl         []float64
+	// of each key/value head and block, (query heads, rows, …): the student's scores,
+	// in the end the derivatives in them, and its queries
+	g, q        []F
+	dq, dk      []F   // shaped as the turned heads
+	groups      [][]F // of each worker
+	scores      [][]F
+	differences [][]F
+	bends       [][]F // derivatives of capped scores in the scores
 }
 
 // NewPair compares student with source; they share their shape.
@@ -81,21 +89,14 @@ func (p *Pair[F]) KL(h []F, keys *heads[F], rows []int, grad *Weights[F]) []floa
 	var size int
 	p.blocks, size = divide(rows, s.Window)
 	p.kl = make([]float64, s.Heads*len(rows))
-	p.g = room(&p.g, s.Heads*size)
-	d := s.HeadDim
+	p.g, p.q = room(&p.g, s.Heads*size), room(&p.q, s.Heads*len(rows)*s.HeadDim)
 	if grad != nil {
-		p.gt, p.dq = room(&p.gt, s.Heads*size), room(&p.dq, s.Heads*len(rows)*d)
-		p.kt = room(&p.kt, s.KVHeads*d*last)
-		spread(last, func(begin, end int) {
-			for g := range s.KVHeads {
-				transpose(p.kt[g*d*last+begin:], last, p.bk.at(g, begin, d), d, end-begin, d)
-			}
-		})
+		p.dq = room(&p.dq, s.Heads*len(rows)*s.HeadDim)
 	}
 	for len(p.scores) < workerCount() {
-		p.scores, p.differences, p.bends = append(p.scores, nil), append(p.differences, nil), append(p.bends, nil)
+		p.groups, p.scores, p.differences, p.bends = append(p.groups, nil), append(p.scores, nil), append(p.differences, nil), append(p.bends, nil)
 	}
-	each(s.Heads*len(p.blocks), func(worker, i int) {
+	each(s.KVHeads*len(p.blocks), func(worker, i int) {
 		p.task(worker, i/len(p.blocks), len(p.blocks)-1-i%len(p.blocks), size, rows, grad != nil)
 	})
 	if grad != nil {
@@ -104,22 +105,35 @@ func (p *Pair[F]) KL(h []F, keys *heads[F], rows []int, grad *Weights[F]) []floa
 	return p.kl
 }
 
-// task does one head of one block: its KL, and derivatives in its scores and
-// queries.
-func (p *Pair[F]) task(worker, head, nth, size int, rows []int, grad bool) {
+// own are the student's scores of key/value head g in block b, (query heads · rows,
+// keys), and its queries, (query heads · rows, HeadDim).
+func (p *Pair[F]) own(g, size, rows int, b block) (scores, queries []F) {
+	share, n, d := p.student.share(), b.end-b.begin, p.student.HeadDim
+	scores = p.g[share*(g*size+b.at):][:share*n*b.keys]
+	return scores, p.q[share*(g*rows+b.begin)*d:][:share*n*d]
+}
+
+// task does one key/value head of one block: KL of its query heads, and derivatives
+// in their scores and queries.
+func (p *Pair[F]) task(worker, g, nth, size int, rows []int, grad bool) {
 	s, b := p.student.Shape, p.blocks[nth]
-	d, g, n := s.HeadDim, head/s.share(), b.end-b.begin
-	ref := room(&p.scores[worker], n*b.keys)
-	own := p.g[head*size+b.at:][:n*b.keys]
+	d, share, n := s.HeadDim, s.share(), b.end-b.begin
+	m := share * n
+	ref := room(&p.scores[worker], m*b.keys)
+	own, queries := p.own(g, size, len(rows), b)
+	some := room(&p.groups[worker], m*d)
+	p.group(some, &p.aq, g, b)
+	p.group(queries, &p.bq, g, b)
 	scale := F(s.Scale)
-	few(n, b.keys, d, scale, p.aq.at(head, b.begin, d), d, p.sourceKeys.at(g, b.first, d), d, ref, b.keys)
-	few(n, b.keys, d, scale, p.bq.at(head, b.begin, d), d, p.bk.at(g, b.first, d), d, own, b.keys)
+	gemm.Mul(scale, gemm.Of(m, d, d, some), p.sourceKeys.of(g, b.first, b.keys, d).T(), 0, gemm.Of(m, b.keys, b.keys, ref))
+	gemm.Mul(scale, gemm.Of(m, d, d, queries), p.bk.of(g, b.first, b.keys, d).T(), 0, gemm.Of(m, b.keys, b.keys, own))
 	c := F(p.weight * s.Scale / float64(s.Heads*len(rows)))
-	for i := range n {
-		pos := rows[b.begin+i]
+	for k := range m {
+		head, i := g*share+k/n, b.begin+k%n
+		pos := rows[i]
 		first, seen := b.sees(pos, s.Window)
-		whole := own[i*b.keys : (i+1)*b.keys]
-		x, y := ref[i*b.keys+first:][:seen], whole[first:first+seen]
+		whole := own[k*b.keys : (k+1)*b.keys]
+		x, y := ref[k*b.keys+first:][:seen], whole[first:first+seen]
 		var bend []F
 		if s.Cap > 0 {
 			bend = room(&p.bends[worker], seen)
@@ -131,15 +145,15 @@ func (p *Pair[F]) task(worker, head, nth, size int, rows []int, grad bool) {
 		}
 		slope(x, p.source.Turn.slope(head))
 		slope(y, p.student.Turn.slope(head))
-		p.kl[head*len(rows)+b.begin+i] = divergence(x, y, room(&p.differences[worker], seen), s.sink(head))
+		p.kl[head*len(rows)+i] = divergence(x, y, room(&p.differences[worker], seen), s.sink(head))
 		if !grad {
 			continue
 		}
 		for j, v := range y {
 			y[j] = c * (v - x[j])
-			if bend != nil {
-				y[j] *= bend[j]
-			}
+		}
+		for j, v := range bend {
+			y[j] *= v
 		}
 		clear(whole[:first])
 		clear(whole[first+seen:])
@@ -147,10 +161,18 @@ func (p *Pair[F]) task(worker, head, nth, size int, rows []int, grad bool) {
 	if !grad {
 		return
 	}
-	last := p.bk.n
-	few(n, d, b.keys, 1, own, b.keys, p.kt[g*d*last+b.first:], last, p.dq[(head*len(rows)+b.begin)*d:], d)
-	width := s.share() * n
-	transpose(p.gt[g*s.share()*size+s.share()*b.at+head%s.share()*n:], width, own, b.keys, n, b.keys)
+	gemm.Mul(1, gemm.Of(m, b.keys, b.keys, own), p.bk.of(g, b.first, b.keys, d), 0, gemm.Of(m, d, d, some))
+	for k := range m {
+		copy(p.dq[((b.begin+k%n)*s.Heads+g*share+k/n)*d:][:d], some[k*d:])
+	}
+}
+
+// group copies the rows of block b of the query heads that read key/value head g.
+func (p *Pair[F]) group(dst []F, v *heads[F], g int, b block) {
+	d, share, n := p.student.HeadDim, p.student.share(), b.end-b.begin
+	for k := range share * n {
+		copy(dst[k*d:(k+1)*d], v.at(g*share+k/n, b.begin+k%n, d))
+	}
 }
 
 // slope adds −β (t − j) to the scores of a query with the keys up to its own.
@@ -179,62 +201,54 @@ func divergence[F Float](x, y, diff []F, sink float64) float64 {
 	return max(sum-za+zb, 0)
 }
 
-// few is mulT with beta 0 for few rows, in runs that gonum does not divide
-// among goroutines: the callers are on all cores already.
-func few[F Float](m, n, k int, alpha F, a []F, lda int, b []F, ldb int, c []F, ldc int) {
-	const columns, depth = 128, 1024
-	for j := 0; j < n; j += columns {
-		for l := 0; l < k; l += depth {
-			beta := F(1)
-			if l == 0 {
-				beta = 0
-			}
-			mulT(m, min(columns, n-j), min(depth, k-l), alpha, a[l:], lda, b[j*ldb+l:], ldb, beta, c[j:], ldc)
-		}
-	}
-}
-
 // gradient takes the derivatives back to the weights.
 func (p *Pair[F]) gradient(h, at []F, rows []int, size int, grad *Weights[F]) {
 	s := p.student.Shape
-	d, n, last, share := s.HeadDim, len(rows), p.bk.n, s.share()
-	p.dk = room(&p.dk, s.KVHeads*last*d)
-	clear(p.dk)
-	p.qt = room(&p.qt, s.Heads*n*d)
-	each(s.KVHeads, func(_, g int) {
-		for _, b := range p.blocks {
-			m := b.end - b.begin
-			width := share * m
-			qt := p.qt[g*share*n*d+share*b.begin*d:][:width*d]
-			for k := range share {
-				transpose(qt[k*m:], width, p.bq.at(g*share+k, b.begin, d), d, m, d)
-			}
-			gt := p.gt[g*share*size+share*b.at:]
-			mulT(b.keys, d, width, 1, gt, width, qt, width, 1, p.dk[(g*last+b.first)*d:], d)
-		}
-	})
-	p.dqt, p.dkt = room(&p.dqt, s.Heads*d*n), room(&p.dkt, s.KVHeads*d*last)
-	p.student.backward(&p.bq, p.dq, p.dqt, s.QNorm, share, s.QueryScale, func(i int) int { return rows[i] })
-	p.student.backward(&p.bk, p.dk, p.dkt, s.KNorm, 1, nil, func(i int) int { return i })
-	p.rowsT, p.ht = room(&p.rowsT, s.Hidden*n), room(&p.ht, s.Hidden*last)
-	transpose(p.rowsT, n, at, s.Hidden, n, s.Hidden)
-	spread(last, func(begin, end int) {
-		transpose(p.ht[begin:], last, h[begin*s.Hidden:], s.Hidden, end-begin, s.Hidden)
-	})
-	mulT(s.Heads*d, s.Hidden, n, 1, p.dqt, n, p.rowsT, n, 0, grad.Q, s.Hidden)
-	mulT(s.KVHeads*d, s.Hidden, last, 1, p.dkt, last, p.ht, last, 0, grad.K, s.Hidden)
-	sums(grad.QBias, p.dqt, n)
-	sums(grad.KBias, p.dkt, last)
+	d, n, last := s.HeadDim, len(rows), p.bk.n
+	queries, keys := s.Heads*d, s.KVHeads*d
+	p.dk = room(&p.dk, last*keys)
+	runs := (last + keyRun - 1) / keyRun
+	each(s.KVHeads*runs, func(_, i int) { p.keyDerivatives(i/runs, i%runs*keyRun, size, n) })
+	p.student.backward(&p.bq, p.dq, s.QNorm, s.share(), s.QueryScale, func(i int) int { return rows[i] })
+	p.student.backward(&p.bk, p.dk, s.KNorm, 1, nil, func(i int) int { return i })
+	gemm.Share(1, gemm.Of(n, queries, queries, p.dq).T(), gemm.Of(n, s.Hidden, s.Hidden, at), 0, gemm.Of(queries, s.Hidden, s.Hidden, grad.Q))
+	gemm.Share(1, gemm.Of(last, keys, keys, p.dk).T(), gemm.Of(last, s.Hidden, s.Hidden, h), 0, gemm.Of(keys, s.Hidden, s.Hidden, grad.K))
+	sums(grad.QBias, p.dq)
+	sums(grad.KBias, p.dk)
 }
 
-// sums writes the sum of each row of x (…, n).
-func sums[F Float](dst, x []F, n int) {
-	for i := range dst {
-		var sum float64
-		for _, v := range x[i*n : (i+1)*n] {
-			sum += float64(v)
+// keyDerivatives sums those of a run of keys of head g over the blocks.
+func (p *Pair[F]) keyDerivatives(g, begin, size, rows int) {
+	d, width := p.student.HeadDim, p.bk.count*p.student.HeadDim
+	end := min(begin+keyRun, p.bk.n)
+	for i := begin; i < end; i++ {
+		clear(p.dk[i*width+g*d:][:d])
+	}
+	for _, b := range p.blocks {
+		from, to := max(begin, b.first), min(end, b.first+b.keys)
+		if from >= to {
+			continue
 		}
-		dst[i] = F(sum)
+		own, queries := p.own(g, size, rows, b)
+		m := len(queries) / d
+		gemm.Mul(1, gemm.Of(m, to-from, b.keys, own[from-b.first:]).T(), gemm.Of(m, d, d, queries), 1,
+			gemm.Of(to-from, d, width, p.dk[from*width+g*d:]))
+	}
+}
+
+// sums writes the sum of each column of x (…, len(dst)).
+func sums[F Float](dst, x []F) {
+	if len(dst) == 0 {
+		return
+	}
+	sum := make([]float64, len(dst))
+	for at := 0; at < len(x); at += len(dst) {
+		for i, v := range x[at : at+len(dst)] {
+			sum[i] += float64(v)
+		}
+	}
+	for i, v := range sum {
+		dst[i] = F(v)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/gemm"
 )
 
 // Shortest is the least number of positions of a sequence that Calibrate takes:
@@ -76,10 +77,11 @@ func Rate() float64 {
 	for i := range b {
 		b[i] = float32(i%5) - 2
 	}
-	mulT(m, n, k, 1, a, k, b, k, 0, c, n)
+	mul := func() { gemm.Share(1, gemm.Of(m, k, k, a), gemm.Of(n, k, k, b).T(), 0, gemm.Of(m, n, n, c)) }
+	mul()
 	begin, runs := time.Now(), 0
 	for time.Since(begin) < 200*time.Millisecond {
-		mulT(m, n, k, 1, a, k, b, k, 0, c, n)
+		mul()
 		runs++
 	}
 	return 2 * m * n * k * float64(runs) / time.Since(begin).Seconds()

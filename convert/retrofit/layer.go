@@ -1,5 +1,7 @@
 package retrofit
 
+import "github.com/pecvt/pecvt/convert/gemm"
+
 // Layer is one layer's scores: what its weights and its rotation make of h.
 type Layer[F Float] struct {
 	*Shape
@@ -15,16 +17,20 @@ func NewLayer[F Float](s *Shape, w *Weights[F], t *Turn, length int) *Layer[F] {
 	return &Layer[F]{Shape: s, Weights: w, Turn: t, table: newTable[F](t, length)}
 }
 
-// heads are the queries or keys of some positions, (heads, positions,
-// HeadDim), turned. pre are the projections before norm and rotation,
-// (positions, heads·HeadDim).
+// heads are the queries or keys of some positions, turned, and what they were
+// projected to before norm and rotation, both (positions, heads·HeadDim).
 type heads[F Float] struct {
-	n           int
+	n, count    int
 	pre, turned []F
 }
 
 // at is head i at position index j.
-func (v *heads[F]) at(i, j, d int) []F { return v.turned[(i*v.n+j)*d:] }
+func (v *heads[F]) at(i, j, d int) []F { return v.turned[(j*v.count+i)*d:] }
+
+// of are n positions of head i from index j on.
+func (v *heads[F]) of(i, j, n, d int) gemm.View[F] {
+	return gemm.Of(n, d, v.count*d, v.at(i, j, d))
+}
 
 // keys makes the keys of positions [0, n) of h (…, Hidden) in v's room.
 func (l *Layer[F]) keys(v *heads[F], h []F, n int) {
@@ -39,9 +45,9 @@ func (l *Layer[F]) queries(v *heads[F], at []F, rows []int) {
 func (l *Layer[F]) project(v *heads[F], h []F, n, count int, w, bias []F, norm *HeadNorm, share int, factor func(int64) float64, pos func(int) int) {
 	d := l.HeadDim
 	width := count * d
-	v.n = n
+	v.n, v.count = n, count
 	v.pre, v.turned = room(&v.pre, n*width), room(&v.turned, n*width)
-	mulT(n, width, l.Hidden, 1, h, l.Hidden, w, l.Hidden, 0, v.pre, width)
+	gemm.Share(1, gemm.Of(n, l.Hidden, l.Hidden, h), gemm.Of(width, l.Hidden, l.Hidden, w).T(), 0, gemm.Of(n, width, width, v.pre))
 	together := l.together(norm)
 	spread(n, func(begin, end int) {
 		var all []F // a row after a norm over all heads
@@ -74,31 +80,26 @@ func (l *Layer[F]) project(v *heads[F], h []F, n, count int, w, bias []F, norm *
 }
 
 // backward turns derivatives in turned heads, shaped as v.turned, into those in
-// the projections, transposed: (heads·HeadDim, positions). It uses dturned up.
-func (l *Layer[F]) backward(v *heads[F], dturned, out []F, norm *HeadNorm, share int, factor func(int64) float64, pos func(int) int) {
-	d := l.HeadDim
-	count := len(v.turned) / (v.n * d)
+// the projections.
+func (l *Layer[F]) backward(v *heads[F], derivatives []F, norm *HeadNorm, share int, factor func(int64) float64, pos func(int) int) {
+	d, width := l.HeadDim, v.count*l.HeadDim
 	together := l.together(norm)
 	spread(v.n, func(begin, end int) {
-		for g := range count {
-			for i := begin; i < end; i++ {
-				x := dturned[(g*v.n+i)*d:][:d]
+		for i := begin; i < end; i++ {
+			row, pre := derivatives[i*width:(i+1)*width], v.pre[i*width:(i+1)*width]
+			for g := range v.count {
+				x := row[g*d : (g+1)*d]
 				cos, sin := l.table.row(g/share, pos(i))
 				times(x, factor, pos(i))
 				rotateBack(l.Shape, x, cos, sin)
 				if norm != nil && !together {
-					back(norm, x, v.pre[(i*count+g)*d:][:d])
+					back(norm, x, pre[g*d:(g+1)*d])
 				}
 			}
-		}
-		if together {
-			backTogether(norm, dturned, v.pre, begin, end, count, v.n, d)
-		}
-		for g := range count {
-			for i := begin; i < end; i++ {
-				l.clipBack(dturned[(g*v.n+i)*d:][:d], v.pre[(i*count+g)*d:])
+			if together {
+				back(norm, row, pre)
 			}
-			transpose(out[g*d*v.n+begin:], v.n, dturned[(g*v.n+begin)*d:], d, end-begin, d)
+			l.clipBack(row, pre)
 		}
 	})
 }
@@ -131,21 +132,6 @@ func (l *Layer[F]) clipBack(dx, x []F) {
 			if x[i] <= -c || x[i] >= c {
 				dx[i] = 0
 			}
-		}
-	}
-}
-
-// backTogether is back for rows [begin, end) of a norm over all heads: dturned is
-// (heads, n, d), pre (n, heads·d).
-func backTogether[F Float](norm *HeadNorm, dturned, pre []F, begin, end, heads, n, d int) {
-	all := make([]F, heads*d)
-	for i := begin; i < end; i++ {
-		for g := range heads {
-			copy(all[g*d:], dturned[(g*n+i)*d:][:d])
-		}
-		back(norm, all, pre[i*heads*d:][:heads*d])
-		for g := range heads {
-			copy(dturned[(g*n+i)*d:][:d], all[g*d:])
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/gemm"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
 )
@@ -98,7 +99,7 @@ func (w *testWalk) linear(l *family.Linear, x []float32) []float32 {
 	out, in := int(l.Weight.Shape[0]), int(l.Weight.Shape[1])
 	n := len(x) / in
 	y := make([]float32, n*out)
-	mulT(n, out, in, 1, x, in, w.weight(&l.Weight), in, 0, y, out)
+	gemm.Share(1, gemm.Of(n, in, in, x), gemm.Of(out, in, in, w.weight(&l.Weight)).T(), 0, gemm.Of(n, out, out, y))
 	if l.Bias != nil {
 		b := w.weight(l.Bias)
 		for i := range y {
@@ -133,8 +134,6 @@ func (w *testWalk) Advance(layer int, x []float32) error {
 	l.keys(&k, h, n)
 	v := w.linear(&b.Attn().V, h)
 	kv, width := s.KVHeads*d, s.Heads*d
-	vt := make([]float32, kv*n) // (kv heads · d, n)
-	transpose(vt, n, v, kv, n, kv)
 	mixed := make([]float32, n*width)
 	blocks, _ := divide(rows, s.Window)
 	buffers := make([][]float32, workerCount())
@@ -143,7 +142,7 @@ func (w *testWalk) Advance(layer int, x []float32) error {
 		g := head / s.share()
 		m := b.end - b.begin
 		scores := room(&buffers[worker], m*b.keys)
-		few(m, b.keys, d, float32(s.Scale), q.at(head, b.begin, d), d, k.at(g, b.first, d), d, scores, b.keys)
+		gemm.Mul(float32(s.Scale), q.of(head, b.begin, m, d), k.of(g, b.first, b.keys, d).T(), 0, gemm.Of(m, b.keys, b.keys, scores))
 		for r := range m {
 			first, seen := b.sees(b.begin+r, s.Window)
 			row := scores[r*b.keys : (r+1)*b.keys]
@@ -152,7 +151,7 @@ func (w *testWalk) Advance(layer int, x []float32) error {
 			clear(row[:first])
 			clear(row[first+seen:])
 		}
-		few(m, d, b.keys, 1, scores, b.keys, vt[g*d*n+b.first:], n, mixed[b.begin*width+head*d:], width)
+		gemm.Mul(1, gemm.Of(m, b.keys, b.keys, scores), gemm.Of(b.keys, d, kv, v[b.first*kv+g*d:]), 0, gemm.Of(m, d, width, mixed[b.begin*width+head*d:]))
 	})
 	for i, y := range w.linear(&b.Attn().O, mixed) {
 		x[i] += y

@@ -15,16 +15,14 @@ type Float interface{ float32 | float64 }
 func softmax[F Float](x []F, sink float64) float64 {
 	top := max(x[0], F(sink))
 	for _, v := range x {
-		top = max(top, v)
+		if v > top {
+			top = v
+		}
 	}
 	sum := math.Exp(sink - float64(top))
 	switch x := any(x).(type) {
 	case []float32:
-		for i, v := range x {
-			e := tensor.Exp32(v - float32(top))
-			x[i] = e
-			sum += float64(e)
-		}
+		sum += tensor.Exps32(x, float32(top))
 		scale := float32(1 / sum)
 		for i := range x {
 			x[i] *= scale

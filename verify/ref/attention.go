@@ -139,13 +139,7 @@ func softmaxBeside[T Float](row []T, sink T) {
 // softmax32 is softmax with largest at hand: half of a float32 pass over a long
 // text goes through here, and math.Exp takes ten times what float32 needs.
 func softmax32(row []float32, largest float32) {
-	sum := float32(0)
-	for j, s := range row {
-		e := tensor.Exp32(s - largest)
-		row[j] = e
-		sum += e
-	}
-	inverse := 1 / sum
+	inverse := float32(1 / tensor.Exps32(row, largest))
 	for j := range row {
 		row[j] *= inverse
 	}

@@ -1,0 +1,89 @@
+//go:build !purego
+
+#include "textflag.h"
+
+DATA exp32<>+0(SB)/4, $0xc2ae0000  // -87
+DATA exp32<>+4(SB)/4, $0x3fb8aa3b  // log2 e
+DATA exp32<>+8(SB)/4, $0x4b400000  // 1.5 2^23
+DATA exp32<>+12(SB)/4, $0x3f318000 // 0.693359375
+DATA exp32<>+16(SB)/4, $0xb95e8083 // -2.12194440e-4
+DATA exp32<>+20(SB)/4, $0x39506967 // 1.9875691500e-4
+DATA exp32<>+24(SB)/4, $0x3ab743ce // 1.3981999507e-3
+DATA exp32<>+28(SB)/4, $0x3c088908 // 8.3334519073e-3
+DATA exp32<>+32(SB)/4, $0x3d2aa9c1 // 4.1665795894e-2
+DATA exp32<>+36(SB)/4, $0x3e2aaaaa // 1.6666665459e-1
+DATA exp32<>+40(SB)/4, $0x3f000000 // 5.0000001201e-1
+DATA exp32<>+44(SB)/4, $0x3f800000 // 1
+DATA exp32<>+48(SB)/4, $127
+GLOBL exp32<>(SB), RODATA, $52
+
+#define TERM(at) \
+	VMULPS Y2, Y3, Y3                \
+	VBROADCASTSS exp32<>+at(SB), Y4  \
+	VADDPS Y4, Y3, Y3
+
+// func exps32(n int, x *float32, top float32) float64
+//
+// Exp32's steps, in its order and rounded as they are. n is a multiple of 8.
+TEXT ·exps32(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ x+8(FP), SI
+	VBROADCASTSS top+16(FP), Y15
+	VBROADCASTSS exp32<>+0(SB), Y14
+	VBROADCASTSS exp32<>+4(SB), Y13
+	VBROADCASTSS exp32<>+8(SB), Y12
+	VBROADCASTSS exp32<>+12(SB), Y11
+	VBROADCASTSS exp32<>+16(SB), Y10
+	VBROADCASTSS exp32<>+44(SB), Y9
+	VBROADCASTSS exp32<>+48(SB), Y8
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	SHRQ $3, CX
+	JZ   sum
+
+next:
+	VMOVUPS (SI), Y0
+	VSUBPS Y15, Y0, Y0
+	VMULPS Y13, Y0, Y1
+	VADDPS Y12, Y1, Y1
+	VSUBPS Y12, Y1, Y1               // n
+	VMULPS Y11, Y1, Y2
+	VSUBPS Y2, Y0, Y2
+	VMULPS Y10, Y1, Y3
+	VSUBPS Y3, Y2, Y2                // r
+	VBROADCASTSS exp32<>+20(SB), Y3
+	TERM(24)
+	TERM(28)
+	TERM(32)
+	TERM(36)
+	TERM(40)
+	VMULPS Y2, Y3, Y3
+	VMULPS Y2, Y3, Y3
+	VADDPS Y2, Y3, Y3
+	VADDPS Y9, Y3, Y3
+	VCVTPS2DQ Y1, Y1
+	VPADDD Y8, Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VMULPS Y1, Y3, Y3
+	VCMPPS $0x1e, Y14, Y0, Y4        // x > -87
+	VANDPS Y4, Y3, Y3
+	VCMPPS $3, Y0, Y0, Y4            // NaN
+	VORPS Y4, Y3, Y3
+	VMOVUPS Y3, (SI)
+	VEXTRACTF128 $1, Y3, X4
+	VCVTPS2PD X3, Y3
+	VCVTPS2PD X4, Y4
+	VADDPD Y3, Y6, Y6
+	VADDPD Y4, Y7, Y7
+	ADDQ $32, SI
+	DECQ CX
+	JNZ  next
+
+sum:
+	VADDPD Y7, Y6, Y6
+	VEXTRACTF128 $1, Y6, X7
+	VADDPD X7, X6, X6
+	VHADDPD X6, X6, X6
+	VMOVSD X6, ret+24(FP)
+	VZEROUPPER
+	RET

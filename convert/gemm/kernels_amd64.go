@@ -1,11 +1,11 @@
-//go:build !purego
+//go:build !purego && !(openblas && cgo)
 
 package gemm
 
 import "golang.org/x/sys/cpu"
 
 func init() {
-	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA || native {
+	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
 		return
 	}
 	kernels32 = &kernels[float32]{cols: 16, tile: tile32, dots: dots32, dotStep: 16, turn: turn32, turnRows: 8, turnStep: 4, rows: rows32, sixes: sixes32}

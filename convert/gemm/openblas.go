@@ -16,7 +16,8 @@ import (
 )
 
 // init gives every product of the program to OpenBLAS. Callers divide their work
-// among the processors themselves, so that OpenBLAS is not to do it again.
+// among the processors themselves, so that OpenBLAS is not to do it again. Go
+// has no assembly beside cgo in a package: our own kernels are not built in then.
 func init() {
 	C.openblas_set_num_threads(1)
 	blas32.Use(netlib.Implementation{})
@@ -25,5 +26,5 @@ func init() {
 	if library == "" {
 		library = "OpenBLAS"
 	}
-	native, kernels32, kernels64 = true, nil, nil
+	native = true
 }

@@ -26,6 +26,7 @@ var (
 	connectedParts = parts("vision_model.", "connector.")
 	videoParts     = parts("image_tower.", "video_tower.", "multi_modal_projector.")
 	soundParts     = parts("audio_tower.", "multi_modal_projector.")
+	janusParts     = parts("vision_model.", "aligner.", "vqmodel.", "generation_embeddings.", "generation_aligner.", "generation_head.")
 	omniParts      = parts("visual.", "audio_tower.")
 	gemmaParts     = parts("vision_tower.", "embed_vision.", "audio_tower.", "embed_audio.", "vision_embedder.", "audio_embedder.")
 )
@@ -132,6 +133,7 @@ var wrappers = []family.Wrapper{
 	{ModelType: "deepseek_vl", Architecture: "DeepseekVLForConditionalGeneration", Texts: texts("llama"), Spellings: ownNames, Beside: parts("vision_model.", "aligner."), Tied: true},
 	{ModelType: "exaone4_5", Architecture: "Exaone4_5_ForConditionalGeneration", Texts: texts("exaone4"), Spellings: ownNames, Beside: visualParts},
 	{ModelType: "minicpmv4_6", Architecture: "MiniCPMV4_6ForConditionalGeneration", Texts: texts("qwen3_5_text"), Spellings: ownNames, Beside: parts("vision_tower.", "merger.")},
+	{ModelType: "janus", Architecture: "JanusForConditionalGeneration", Texts: texts("llama"), Spellings: ownNames, Beside: janusParts, Tied: true},
 	{ModelType: "glm4v", Architecture: "Glm4vForConditionalGeneration", Texts: as("glm4v_text", "glm4"), Spellings: ownNames, Beside: visualParts, Ties: family.TiesEither},
 	{ModelType: "glm46v", Architecture: "Glm46VForConditionalGeneration", Texts: as("glm4v_text", "glm4"), Spellings: ownNames, Beside: visualParts},
 	{ModelType: "glm_ocr", Architecture: "GlmOcrForConditionalGeneration", Texts: as("glm_ocr_text", "glm4"), Spellings: ownNames, Beside: visualParts, Ties: family.TiesEither},

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -18,6 +21,7 @@ const workerFlag = "worker"
 func newBench(a *app) *cobra.Command {
 	var c bench.Config
 	var worker bool
+	var picture string
 	cmd := &cobra.Command{
 		Use:   "bench DIR...",
 		Short: "time graphs in ONNX Runtime, in turns",
@@ -43,6 +47,9 @@ the definitions.`,
 			if err := checkBenchFlags(&c); err != nil {
 				return err
 			}
+			if err := checkPicture(cmd, picture); err != nil {
+				return err
+			}
 			self, err := os.Executable()
 			if err != nil {
 				return fmt.Errorf("bench: this program's own file: %w", err)
@@ -57,9 +64,14 @@ the definitions.`,
 				return err
 			}
 			if a.json {
-				return printJSON(cmd, r)
+				err = printJSON(cmd, r)
+			} else {
+				err = r.WriteText(cmd.OutOrStdout())
 			}
-			return r.WriteText(cmd.OutOrStdout())
+			if picture != "" { // after the figures, which a full disk must not cost
+				err = errors.Join(err, writeOutFile(picture, func(w io.Writer) error { return r.Plot(w, filepath.Ext(picture)) }))
+			}
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -71,6 +83,7 @@ the definitions.`,
 	f.StringVar(&c.ORTLibrary, "ort-lib", "", "ONNX Runtime's shared library `FILE`")
 	f.StringVar(&c.ORT.OpsLibrary, "ops-lib", "", "shared library `FILE` of kernels for the operators of ai.pecvt (make ops)")
 	f.StringVar(&c.ORT.Provider, "provider", ort.ProviderCPU, "execution provider: cpu or cuda")
+	f.StringVar(&picture, "picture", "", "draw the rates: `FILE`.png or FILE.svg")
 	f.BoolVar(&worker, workerFlag, false, "be the process of one folder")
 	_ = f.MarkHidden(workerFlag) // it is there
 	complete(cmd, "provider", ort.Providers())
@@ -99,4 +112,15 @@ func checkBenchFlags(c *bench.Config) error {
 		return usagef("--provider %q%s", c.ORT.Provider, posenc.Suggest(c.ORT.Provider, ort.Providers()))
 	}
 	return nil
+}
+
+// checkPicture refuses before any work what cannot be drawn or written.
+func checkPicture(cmd *cobra.Command, path string) error {
+	if !cmd.Flags().Changed("picture") {
+		return nil
+	}
+	if err := checkPlot("picture", path); err != nil {
+		return err
+	}
+	return checkOutFile("picture", path)
 }

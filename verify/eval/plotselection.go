@@ -6,11 +6,11 @@ import (
 	"io"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/pecvt/pecvt/convert/retrofit"
+	"github.com/pecvt/pecvt/verify/chart"
 )
 
 // PlotSelection draws which of a model's planes stop turning where: a row for
@@ -65,17 +65,17 @@ func PlotSelection(w io.Writer, kind string, s *retrofit.Selection, planes int) 
 	p.Legend.Padding = 3
 	width := max(14*vg.Centimeter, vg.Length(planes)*0.42*vg.Centimeter+3*vg.Centimeter)
 	height := max(8*vg.Centimeter, vg.Length(len(s.Costs.Cost))*0.34*vg.Centimeter+3*vg.Centimeter)
-	return writePanels(w, kind, [][]*plot.Plot{{p}}, width, height)
+	return chart.Write(w, kind, [][]*plot.Plot{{p}}, width, height)
 }
 
 // newPlot is an empty panel in the pictures' style.
 func newPlot() *plot.Plot {
 	p := plot.New()
 	p.Title.TextStyle.Font.Size, p.Title.Padding = 11, 8
-	p.Title.TextStyle.Font.Variant, p.Legend.TextStyle.Font.Variant = sans, sans
+	p.Title.TextStyle.Font.Variant, p.Legend.TextStyle.Font.Variant = chart.Sans, chart.Sans
 	p.Legend.TextStyle.Font.Size = 9
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
-		a.Label.TextStyle.Font.Variant, a.Tick.Label.Font.Variant = sans, sans
+		a.Label.TextStyle.Font.Variant, a.Tick.Label.Font.Variant = chart.Sans, chart.Sans
 		a.Label.TextStyle.Font.Size, a.Tick.Label.Font.Size = 10, 8
 		a.Padding = 4
 	}
@@ -133,11 +133,4 @@ func (t wholeTicks) Ticks(_, _ float64) []plot.Tick {
 		list = append(list, plot.Tick{Value: float64(i), Label: fmt.Sprint(i)})
 	}
 	return list
-}
-
-// gridOf is a pale grid.
-func gridOf() *plotter.Grid {
-	g := plotter.NewGrid()
-	g.Vertical.Color, g.Horizontal.Color = color.Gray{0xE0}, color.Gray{0xE0}
-	return g
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/tune"
+	"github.com/pecvt/pecvt/verify/chart"
 )
 
 // pale is for the less important lines of a panel.
@@ -23,15 +24,15 @@ func PlotSweep(w io.Writer, kind string, s *tune.SweepResult) error {
 	rows := [][]*plot.Plot{{planePanel(s)}}
 	if s.Costs != nil {
 		rows[0] = append(rows[0], cutPanel(s, "predicted and measured drift", "nats", []sweepLine{
-			{"predicted: sum of attention KL", palette[0], func(c tune.SweepCut) float64 { return *c.Predicted }},
-			{"measured: KL of the next token", palette[1], func(c tune.SweepCut) float64 { return measuredOf(c).KL }}}))
+			{"predicted: sum of attention KL", chart.Palette[0], func(c tune.SweepCut) float64 { return *c.Predicted }},
+			{"measured: KL of the next token", chart.Palette[1], func(c tune.SweepCut) float64 { return measuredOf(c).KL }}}))
 	}
 	if s.Source > 0 {
 		rows[0] = append(rows[0], cutPanel(s, "perplexity", "perplexity", []sweepLine{
-			{"cut", palette[1], func(c tune.SweepCut) float64 { return measuredOf(c).PPL }},
+			{"cut", chart.Palette[1], func(c tune.SweepCut) float64 { return measuredOf(c).PPL }},
 			{"source", color.Black, func(c tune.SweepCut) float64 { return s.Source }}}))
 	}
-	return writePanels(w, kind, rows, panelWidth, panelHeight)
+	return chart.Write(w, kind, rows, chart.PanelWidth, chart.PanelHeight)
 }
 
 type measuredFig struct{ PPL, KL float64 }
@@ -74,12 +75,12 @@ func addLine(p *plot.Plot, name string, c color.Color, width vg.Length, xy plott
 
 func planePanel(s *tune.SweepResult) *plot.Plot {
 	p := newPlot()
-	p.Add(gridOf())
+	p.Add(chart.Grid())
 	p.X.Label.Text = "plane"
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	if s.Costs == nil {
 		p.Title.Text, p.Y.Label.Text = fmt.Sprintf("largest angle at L = %d", s.TrainLength), "θL in radians"
-		planeLine(s, p, "θL", palette[0], 1.6, func(x tune.SweepPlane) float64 { return x.Angle })
+		planeLine(s, p, "θL", chart.Palette[0], 1.6, func(x tune.SweepPlane) float64 { return x.Angle })
 		planeLine(s, p, "2π: a whole turn", color.Gray{0x80}, 1, func(tune.SweepPlane) float64 { return 2 * math.Pi })
 	} else {
 		p.Title.Text, p.Y.Label.Text = fmt.Sprintf("cost of a plane that stops turning, %d positions", s.Length), "attention KL in nats"
@@ -92,9 +93,9 @@ func planePanel(s *tune.SweepResult) *plot.Plot {
 			}
 		}
 		planeLine(s, p, "greatest over layers and heads", pale, 1, figure(func(c *retrofit.PlaneSummary) float64 { return c.Max }))
-		planeLine(s, p, "75% and 25%", palette[1], 0.9, figure(func(c *retrofit.PlaneSummary) float64 { return c.Q75 }))
-		planeLine(s, p, "", palette[1], 0.9, figure(func(c *retrofit.PlaneSummary) float64 { return c.Q25 }))
-		planeLine(s, p, "mean", palette[0], 1.6, figure(func(c *retrofit.PlaneSummary) float64 { return c.Mean }))
+		planeLine(s, p, "75% and 25%", chart.Palette[1], 0.9, figure(func(c *retrofit.PlaneSummary) float64 { return c.Q75 }))
+		planeLine(s, p, "", chart.Palette[1], 0.9, figure(func(c *retrofit.PlaneSummary) float64 { return c.Q25 }))
+		planeLine(s, p, "mean", chart.Palette[0], 1.6, figure(func(c *retrofit.PlaneSummary) float64 { return c.Mean }))
 	}
 	for _, x := range s.Planes {
 		if x.Dropped && x.Plane > 0 && p.Y.Max > p.Y.Min { // the cut's edge
@@ -126,9 +127,9 @@ type sweepLine struct {
 
 func cutPanel(s *tune.SweepResult, title, y string, lines []sweepLine) *plot.Plot {
 	p := newPlot()
-	p.Add(gridOf())
+	p.Add(chart.Grid())
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, "slowest planes that stop turning", y
-	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades{}
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, chart.Decades{}
 	for _, l := range lines {
 		xy := make(plotter.XYs, len(s.Cuts))
 		for i, c := range s.Cuts {

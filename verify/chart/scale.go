@@ -1,4 +1,4 @@
-package eval
+package chart
 
 import (
 	"fmt"
@@ -14,16 +14,16 @@ const tenfold = 10
 // scale sets a panel's axes: lengths and positions by powers of two, figures by
 // powers of ten where they differ tenfold. The share
 // head of the height above stays free.
-func (p panel) scale(g *plot.Plot, left, right, lo, hi, head float64) {
+func (p Panel) scale(g *plot.Plot, left, right, lo, hi, head float64) {
 	g.X.Scale = plot.LogScale{}
 	g.X.Tick.Marker = powers{2}
 	g.X.Min, g.X.Max = left/1.25, right*1.25
 	if lo > 0 && hi/lo >= tenfold {
-		g.Y.Scale, g.Y.Tick.Marker = plot.LogScale{}, decades{}
+		g.Y.Scale, g.Y.Tick.Marker = plot.LogScale{}, Decades{}
 		g.Y.Min, g.Y.Max = lo/1.3, hi*1.3*math.Pow(hi/lo, head)
 		return
 	}
-	if p.fromZero {
+	if p.FromZero {
 		lo = 0
 	}
 	room := 0.06 * (hi - lo)
@@ -31,7 +31,7 @@ func (p panel) scale(g *plot.Plot, left, right, lo, hi, head float64) {
 		room = 0.06 * max(math.Abs(hi), 1e-9)
 	}
 	g.Y.Min, g.Y.Max = lo-room, hi+room+head*(hi-lo)
-	if p.fromZero {
+	if p.FromZero {
 		g.Y.Min = min(0, lo)
 	}
 }
@@ -57,11 +57,11 @@ func (p powers) Ticks(lo, hi float64) []plot.Tick {
 	return out
 }
 
-// decades marks 1, 2 and 5 times powers of ten, or powers alone where they are
+// Decades marks 1, 2 and 5 times powers of ten, or powers alone where they are
 // many.
-type decades struct{}
+type Decades struct{}
 
-func (decades) Ticks(lo, hi float64) []plot.Tick {
+func (Decades) Ticks(lo, hi float64) []plot.Tick {
 	var out []plot.Tick
 	many := math.Log10(hi/lo) > 3
 	for e := math.Floor(math.Log10(lo)); e <= math.Ceil(math.Log10(hi)); e++ {

@@ -2,7 +2,6 @@ package quant
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
@@ -39,10 +38,6 @@ var (
 		Open: openNVFP4,
 	}
 )
-
-// e2m1 are twice the values of the codes, so that they are whole numbers; the scales
-// of a grid are halved.
-var e2m1 = [16]float32{0, 1, 2, 3, 4, 6, 8, 12, float32(math.Copysign(0, -1)), -1, -2, -3, -4, -6, -8, -12}
 
 // fp4 are codes with scales in rows of theirs.
 type fp4 struct {
@@ -81,7 +76,7 @@ func (f *fp4) read(src Source, dst []float32, begin, end int64) error {
 		return err
 	}
 	for i, b := range raw {
-		dst[2*i], dst[2*i+1] = e2m1[b&15], e2m1[b>>4]
+		dst[2*i], dst[2*i+1] = tensor.E2M1[b&15], tensor.E2M1[b>>4] // twice the values: the scales are halved
 	}
 	return nil
 }

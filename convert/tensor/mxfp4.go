@@ -9,8 +9,10 @@ import "math"
 // the next power.
 const mxfp4Bytes = 1 + 16
 
-// e2m1 are twice the codes' values.
-var e2m1 = [16]float32{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}
+// E2M1 are twice the values of the codes of a float of 1 sign, 2 exponent and 1 mantissa
+// bits (OCP Microscaling Formats 1.0), so that they are whole numbers. Both codes of zero
+// are 0, as in ggml: the sign of a zero weight changes no logit.
+var E2M1 = [16]float32{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}
 
 func decodeMXFP4(dst []float32, src []byte) {
 	for len(dst) >= 32 && len(src) >= mxfp4Bytes {
@@ -21,8 +23,8 @@ func decodeMXFP4(dst []float32, src []byte) {
 		d := math.Float32frombits(bits)
 		lo, hi := dst[:16], dst[16:32]
 		for i, q := range src[1:mxfp4Bytes] {
-			lo[i] = d * e2m1[q&15]
-			hi[i] = d * e2m1[q>>4]
+			lo[i] = d * E2M1[q&15]
+			hi[i] = d * E2M1[q>>4]
 		}
 		dst, src = dst[32:], src[mxfp4Bytes:]
 	}

@@ -3,6 +3,7 @@ package families_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,6 +48,24 @@ func TestDeltaNetRefused(t *testing.T) {
 	}
 	if _, err := golden(t, "qwen3_5_text", func(o *family.Object) { o.Set("linear_num_value_heads", 3) }); err == nil {
 		t.Error("3 value heads share 2 key heads")
+	}
+}
+
+// Stock loaders of OLMo Hybrid turn nothing where the dictionary of the rotation has
+// types of layers and no base beside them, and by the base where there is one.
+func TestOLMoHybridLayerTypes(t *testing.T) {
+	for _, edit := range []map[string]string{
+		{"rope_parameters": `{"full_attention": null}`},
+		{"rope_parameters": `{"full_attention": null}`, "rope_theta": "500"},
+		{"rope_parameters": `{"full_attention": {"rope_theta": 500.0, "rope_type": "default"}}`},
+	} {
+		if _, err := golden(t, "olmo_hybrid", with(edit)); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "rope_parameters has full_attention") {
+			t.Errorf("%v: %v: want a refusal", edit, err)
+		}
+	}
+	m, err := golden(t, "olmo_hybrid", with(map[string]string{"rope_parameters": `{"full_attention": null, "rope_theta": 500.0, "rope_type": "default"}`}))
+	if err != nil || m.Encoding() != "rope" || m.Rope.Theta != 500 {
+		t.Errorf("%v, %v: want base 500", m, err)
 	}
 }
 

@@ -11,7 +11,8 @@ var miniMax = family.Spec{
 		const at = "model.layers.{i}.self_attn."
 		n.LightningIn, n.LightningNorm, n.LightningGate, n.LightningOut = at+"qkv_proj", at+"norm", at+"output_gate", at+"out_proj"
 		n.LightningSlopes = at + "slope_rate"
-		n.Ignore = append([]string{at + "query_decay", at + "key_decay", at + "diagonal_decay"}, n.Ignore...)
+		n.LightningDecays = [3]string{at + "query_decay", at + "key_decay", at + "diagonal_decay"}
+		n.Ignore = append(n.LightningDecays[:], n.Ignore...)
 	}),
 	Norm: family.RMS, EpsKey: "rms_norm_eps", Eps: 1e-5, Act: "silu", MaxPositions: 131072,
 	Experts:   &family.ExpertsRule{Count: expertCount, TopK: expertsTopK, Inner: wholeInner, Score: "softmax", Normalise: family.Rule{Always: true}},

@@ -49,6 +49,11 @@ var olmoHybrid = family.Spec{
 	Reads: []string{"layer_types",
 		"linear_a_log_max", "linear_a_log_min", "linear_dt_max", "linear_dt_min", "linear_dt_init_floor"}, // of training
 	Variant: func(r *family.Reader, s family.Spec) family.Spec {
+		for _, key := range []string{"rope_parameters", "rope_scaling"} {
+			if r.C.Raw(key+".full_attention") != nil && r.C.Raw(key+".rope_theta") == nil {
+				r.Fail(family.Unsupported("%s has full_attention, which stock loaders of this family take for a rotation by layer type and then turn nothing; write rope_theta: null in its place if nothing turns, else rope_theta and rope_type", key))
+			}
+		}
 		if nullBase(r) {
 			s.Position = func(_ *family.Reader, _ *family.Model, _, headDim int) family.Position {
 				return family.Position{Rotary: family.Still(headDim)}

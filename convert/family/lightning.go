@@ -1,11 +1,6 @@
 package family
 
-import (
-	"math"
-
-	"github.com/pecvt/pecvt/convert/store"
-	"github.com/pecvt/pecvt/convert/tensor"
-)
+import "math"
 
 // Places of lightning attention.
 const (
@@ -31,6 +26,9 @@ type Lightning struct {
 	// Slopes are s, which Stored, (Heads, 1, 1), holds where it is not nil.
 	Slopes []float64
 	Stored *Weight
+	// decays are the names of tables made of the slopes, which stock loaders compute a
+	// prompt with where they are stored: of queries, of keys, of both.
+	decays [3]string
 }
 
 // LightningEps is ε of the norm, whatever the configuration says of others.
@@ -95,20 +93,8 @@ func (b *builder) lightning() *Lightning {
 	}
 	w := whole(b.name(b.n.LightningSlopes), int64(b.heads), 1, 1)
 	l.Stored = &w
-	return l
-}
-
-// warnOfDecays tells of decays that are stored rounded: stock loaders compute a prompt
-// with some of them and the tokens that follow with others.
-func (m *Model) warnOfDecays(s store.Store) {
-	for i := range m.Blocks {
-		l, ok := m.Blocks[i].Mixer.(*Lightning)
-		if !ok || l.Stored == nil {
-			continue
-		}
-		if info, ok := s.Lookup(l.Stored.Tensor); ok && info.DType != tensor.F32 {
-			m.Warn("%s is stored as %s: stock loaders compute a prompt with other decays beside it, each rounded, and the tokens that follow with it alone, as pecvt does all of them", l.Stored.Tensor, info.DType)
-			return
-		}
+	for k, template := range b.n.LightningDecays {
+		l.decays[k] = b.name(template)
 	}
+	return l
 }

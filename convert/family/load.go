@@ -40,7 +40,9 @@ func (t Table) Load(s store.Store, ignore []string) (*Model, error) {
 		return nil, err
 	}
 	m.deltaPieces(s)
-	m.warnOfDecays(s)
+	if err := m.checkDecays(s); err != nil {
+		return nil, err
+	}
 	if err := m.checkSinusoids(s); err != nil {
 		return nil, err
 	}

@@ -261,6 +261,9 @@ func (n *Names) each(f func(template *string)) {
 	f(&n.ExpertScales)
 	f(&n.Sinks)
 	f(&n.LightningSlopes)
+	for k := range n.LightningDecays {
+		f(&n.LightningDecays[k])
+	}
 	f(&n.RGLRU)
 	f(&n.Scalar)
 	f(&n.OutGateBias)

@@ -69,8 +69,15 @@ func (m *Model) resolve(has func(tensor string) bool, spelled []Rename) {
 		}
 	}
 	for i := range m.Blocks {
-		if l, ok := m.Blocks[i].Mixer.(*Lightning); ok && !has(find(l.Stored.Tensor)) {
+		l, ok := m.Blocks[i].Mixer.(*Lightning)
+		if !ok {
+			continue
+		}
+		if !has(find(l.Stored.Tensor)) {
 			l.Stored = nil // what stock loaders make of the configuration
+		}
+		for k, name := range l.decays {
+			l.decays[k] = find(name)
 		}
 	}
 	for _, p := range m.Parts() {

@@ -194,8 +194,10 @@ type Names struct {
 	Sinks, OutGateBias, Scalar string
 	// RGLRU is what the names of its numbers begin with.
 	RGLRU, RGLRUGate, RGLRUIn, RGLRUConv, RGLRUOut string
-	// LightningSlopes is a whole tensor name.
+	// LightningSlopes is a whole tensor name; LightningDecays are those of tables made of
+	// them, of queries, of keys and of both.
 	LightningIn, LightningNorm, LightningGate, LightningOut, LightningSlopes string
+	LightningDecays                                                          [3]string
 	// Of gated delta nets: DeltaIn holds queries, keys and values, DeltaConv the
 	// taps of all three unless DeltaConvK and DeltaConvV hold some. DeltaQKVZ holds
 	// for each key head its query, key, values and gates, and DeltaBA then its rates

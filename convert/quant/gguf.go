@@ -95,7 +95,7 @@ var affine = map[tensor.DType]affineBlock{
 	tensor.Q4_1: {low: 0, high: 15, offset: true, codes: halves(4, 0)},
 	tensor.MXFP4: {low: -12, high: 12, exponent: true, codes: func(dst []float32, block []byte) {
 		for i, q := range block[1:] {
-			dst[i], dst[i+16] = e2m1[q&15], e2m1[q>>4]
+			dst[i], dst[i+16] = tensor.E2M1[q&15], tensor.E2M1[q>>4]
 		}
 	}},
 }

@@ -20,7 +20,7 @@ DEMO_MODEL := testdata/models/stories260K
 DEMO := build/demo
 
 .DEFAULT_GOAL := build
-.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench demo interop interop-quick families ort clean
+.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench demo interop interop-quick families ort ops ops-sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,11 +31,17 @@ build: ## bin/pecvt, the version from git
 ort: ## fetch ONNX Runtime's CPU library into the cache (pinned, checksummed)
 	@.ci/fetch-ort.sh
 
+ops: ## build/libpecvt_ops.so, kernels of ai.pecvt's operators for ONNX Runtime (needs a C++17 compiler): docs/serving.md
+	@GO='$(GO)' onnxops/native/build.sh
+
+ops-sanitize: ort ## the kernels' tests with the address and undefined behaviour sanitizers
+	@GO='$(GO)' onnxops/native/sanitize.sh
+
 test: ort ## every test; without the ONNX Runtime library is a failure
 	PECVT_REQUIRE_ORT=1 RAPID_SEED=$(SEED) $(GO) test -timeout 40m ./...
 
 test-long: SEED := $(if $(filter file,$(origin SEED)),$(shell date +%s),$(SEED))
-test-long: ort ## the slow tests too, and cases that no run had before (SEED=... repeats one)
+test-long: ort ops-sanitize ## the slow tests too, and cases that no run had before (SEED=... repeats one)
 	@echo "seed $(SEED)"
 	PECVT_REQUIRE_ORT=1 PECVT_LONG=1 RAPID_SEED=$(SEED) PECVT_SEED=$(SEED) $(GO) test -timeout 60m ./... || { echo "seed $(SEED)"; exit 1; }
 

@@ -56,6 +56,9 @@ func (e *emitter) standardAttention(i int, a *family.Attention, x, residual *gra
 		y := g.Op("Attention", name, []*graph.Value{q, kv[0], kv[1], e.scoreMask(a.Window)}, scoreAttrs(a)...)
 		return e.attended(l, y, residual)
 	}
+	if e.opts.Bias == BiasFused && a.Bias != nil {
+		return e.attended(l, e.fusedAttention(l, q, k, v), residual)
+	}
 	add := e.bias(l)
 	q, k = e.widened(at(names.Q.Heads()), q, add.query), e.widened(at(names.K.Heads()), k, add.key)
 	mask := e.maskOf(a)

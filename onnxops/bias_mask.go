@@ -29,11 +29,20 @@ func (e *emitter) maskedBias(l *layer) *graph.Value {
 
 // relative is rate times distance. Gates of keys are cached.
 func (e *emitter) relative(l *layer) *graph.Value {
-	a, g, prefix := l.attn, e.g, l.at(family.AtBias)
+	prefix := l.at(family.AtBias)
+	query, key := e.relativeRates(l, prefix)
+	return e.g.Add(graph.Node{
+		Domain: ops.Domain, Op: "RelativeBias", Name: prefix + "/RelativeBias",
+		In: []*graph.Value{e.floatPositions(), e.floatKeyPositions(), query, key},
+	})[0]
+}
+
+// relativeRates are what RelativeBias takes of queries and keys.
+func (e *emitter) relativeRates(l *layer, prefix string) (query, key *graph.Value) {
+	a, g := l.attn, e.g
 	none := func(heads int) *graph.Value {
 		return e.floats(fmt.Sprintf("no_rate%d", heads), []int64{1, int64(heads), 1, 1}, make([]float64, heads))
 	}
-	var query, key *graph.Value
 	switch {
 	case a.Bias.Kind == family.ALiBi:
 		query = e.floats(prefix+"/slopes", []int64{1, int64(a.Heads), 1, 1}, slopes(a))
@@ -51,10 +60,7 @@ func (e *emitter) relative(l *layer) *graph.Value {
 	} else {
 		key = none(1)
 	}
-	return g.Add(graph.Node{
-		Domain: ops.Domain, Op: "RelativeBias", Name: prefix + "/RelativeBias",
-		In: []*graph.Value{e.floatPositions(), e.floatKeyPositions(), query, key},
-	})[0]
+	return query, key
 }
 
 // maskedForget is F_i − F_j, whose parts are cached.
@@ -91,8 +97,28 @@ func (e *emitter) roundedALiBi(l *layer) *graph.Value {
 	})
 }
 
-// pathIntegral is GRAPE-AP, whose turned path vectors are cached.
+// pathIntegral is GRAPE-AP.
 func (e *emitter) pathIntegral(l *layer) *graph.Value {
+	prefix := l.at(names.PathNorm)
+	query, key := e.pathVectors(l)
+	seen := e.once("/mask/seen", func() *graph.Value {
+		base := e.maskBase()
+		return e.g.Op("And", names.MaskSeen, []*graph.Value{base.causal, base.real})
+	})
+	return e.g.Add(graph.Node{
+		Domain: ops.Domain, Op: "PathIntegralBias", Name: prefix + "/PathIntegralBias",
+		In: []*graph.Value{query, key, e.pathRates(l), seen},
+	})[0]
+}
+
+// pathRates are β of each head, (1, heads, 1, 1).
+func (e *emitter) pathRates(l *layer) *graph.Value {
+	return e.floats(l.at(names.PathNorm)+"/beta", []int64{1, int64(l.attn.Heads), 1, 1}, l.attn.Bias.Slopes)
+}
+
+// pathVectors are GRAPE-AP's of the queries and of all keys, whose turned ones are
+// cached.
+func (e *emitter) pathVectors(l *layer) (query, key *graph.Value) {
 	a, b, g, prefix := l.attn, l.attn.Bias, e.g, l.at(names.PathNorm)
 	var p *graph.Value
 	if b.P != nil {
@@ -106,22 +132,14 @@ func (e *emitter) pathIntegral(l *layer) *graph.Value {
 	for i := range one {
 		one[i] = 1
 	}
-	key := g.Op("RMSNormalization", prefix+"/RMSNormalization", []*graph.Value{p, e.floats(fmt.Sprintf("ones%d", b.PDim), []int64{int64(b.PDim)}, one)},
+	key = g.Op("RMSNormalization", prefix+"/RMSNormalization", []*graph.Value{p, e.floats(fmt.Sprintf("ones%d", b.PDim), []int64{int64(b.PDim)}, one)},
 		graph.IntAttr("axis", -1), graph.FloatAttr("epsilon", b.Eps))
 	t := e.pathTurning(b.PDim / 2)
 	key = g.Add(graph.Node{
 		Domain: ops.Domain, Op: "Rotation", Name: prefix + "/Rotation", In: []*graph.Value{key, t.cos, t.sin},
 		Attrs: []graph.Attr{graph.IntAttr("interleaved", 0), graph.IntAttr("rotary_embedding_dim", rotaryDim(b.PDim, b.PDim))},
 	})[0]
-	key = e.grown(l, "path", key)
-	seen := e.once("/mask/seen", func() *graph.Value {
-		base := e.maskBase()
-		return g.Op("And", names.MaskSeen, []*graph.Value{base.causal, base.real})
-	})
-	return g.Add(graph.Node{
-		Domain: ops.Domain, Op: "PathIntegralBias", Name: prefix + "/PathIntegralBias",
-		In: []*graph.Value{p, key, e.floats(prefix+"/beta", []int64{1, int64(a.Heads), 1, 1}, b.Slopes), seen},
-	})[0]
+	return p, e.grown(l, "path", key)
 }
 
 // pathTurning turns every one of planes planes by −1 radian per position.

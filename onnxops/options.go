@@ -31,6 +31,10 @@ const (
 	BiasLowered = "lowered"
 	// BiasMask adds a bias to the mask, (batch, heads, sequence, total) in float32.
 	BiasMask = "mask"
+	// BiasFused leaves bias and mask to an operator that is the attention too
+	// (RelativeAttention, PathAttention, PathIntegralAttention): for a library of
+	// kernels. Elsewhere its body runs, which makes what BiasMask does.
+	BiasFused = "fused"
 )
 
 // Forms of the linear maps.
@@ -84,7 +88,7 @@ const (
 // form with zero-copy weights, over tables that are long enough for most uses.
 type Options struct {
 	Attention string // AttentionStandard ("") or AttentionORT
-	Bias      string // BiasAuto (""), BiasLowered or BiasMask
+	Bias      string // BiasAuto (""), BiasLowered, BiasMask or BiasFused
 	Linear    string // LinearGemm ("") or LinearMatMul
 	Cache     string // CacheFull ("") or CacheLatent
 	// Placement is PlaceExternal, PlaceExternalCopy or PlaceEmbed; "" is the
@@ -209,7 +213,7 @@ func (o Options) checkForm() error {
 	}
 	if err := cmp.Or(
 		known("attention form", o.Attention, AttentionStandard, AttentionORT),
-		known("bias form", o.Bias, BiasAuto, BiasLowered, BiasMask),
+		known("bias form", o.Bias, BiasAuto, BiasLowered, BiasMask, BiasFused),
 		known("linear form", o.Linear, LinearGemm, LinearMatMul),
 		known("cache", o.Cache, CacheFull, CacheLatent),
 		known("placement", o.Placement, PlaceExternal, PlaceExternalCopy, PlaceEmbed),
@@ -225,6 +229,10 @@ func (o Options) checkForm() error {
 		return hint.Errorf("onnx: " + hint.Linear + " matmul with " + hint.Placement + " external: transposed weights are copies, which the checkpoint's files do not hold; use " + hint.Placement + " external-copy or embed")
 	case o.Cache == CacheLatent && o.Attention == AttentionORT:
 		return hint.Errorf("onnx: " + hint.Cache + " latent with " + hint.Attention + " ort: GroupQueryAttention caches keys and values of one size; use " + hint.Attention + " standard")
+	case o.Bias == BiasFused && o.Cache == CacheLatent:
+		return hint.Errorf("onnx: " + hint.Bias + " fused with " + hint.Cache + " latent: a fused operator's cache is keys and values; use " + hint.Cache + " full")
+	case o.Bias == BiasFused && o.inlined():
+		return hint.Errorf("onnx: "+hint.Bias+" fused with "+hint.Portable+" or "+hint.Opset+" below %d: a fused operator is a function of the model; use "+hint.Bias+" auto", lower.Current)
 	case o.Portable && o.Attention == AttentionORT:
 		return hint.Errorf("onnx: " + hint.Portable + " with " + hint.Attention + " ort: GroupQueryAttention is ONNX Runtime's own operator; use " + hint.Attention + " standard")
 	}

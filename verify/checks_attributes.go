@@ -33,6 +33,11 @@ func (s *session) attributes() {
 		c.Verdict, c.Detail = report.Fail, why
 	}
 	weights := run.NewPlan(s.info.Model).Weights
+	for _, f := range s.info.Model.GetFunctions() {
+		if found := unmaskedInside(f); c.Verdict == report.Pass && found != "" {
+			c.Verdict, c.Detail = report.Fail, found
+		}
+	}
 	for _, n := range s.info.Written.Nodes {
 		there[n.GetName()] = true
 		if found := unmasked(n, weights); c.Verdict == report.Pass && found != "" {
@@ -85,13 +90,16 @@ func (e either) String() string { return fmt.Sprintf("%v or %v", e[0], e[1]) }
 // neutral are the operators whose attributes are judged, with the values that
 // an attribute has where it is left out or may as well be.
 var neutral = map[string]numbers{
-	"RMSNormalization":    {"axis": int64(-1), "epsilon": float32(1e-5), "stash_type": int64(1)},
-	"LayerNormalization":  {"axis": int64(-1), "epsilon": float32(1e-5), "stash_type": int64(1)},
-	"Gemm":                {"alpha": float32(1), "beta": float32(1), "transA": int64(0), "transB": int64(1)},
-	"Gelu":                {"approximate": "none"},
-	"Attention":           {"is_causal": int64(0), "softcap": float32(0), "qk_matmul_output_mode": int64(0)},
-	"GroupQueryAttention": {"do_rotary": int64(1), "rotary_interleaved": int64(0), "local_window_size": int64(-1), "softcap": float32(0), "smooth_softmax": int64(0)},
-	"Rotation":            {},
+	"RMSNormalization":      {"axis": int64(-1), "epsilon": float32(1e-5), "stash_type": int64(1)},
+	"LayerNormalization":    {"axis": int64(-1), "epsilon": float32(1e-5), "stash_type": int64(1)},
+	"Gemm":                  {"alpha": float32(1), "beta": float32(1), "transA": int64(0), "transB": int64(1)},
+	"Gelu":                  {"approximate": "none"},
+	"Attention":             {"is_causal": int64(0), "softcap": float32(0), "qk_matmul_output_mode": int64(0)},
+	"GroupQueryAttention":   {"do_rotary": int64(1), "rotary_interleaved": int64(0), "local_window_size": int64(-1), "softcap": float32(0), "smooth_softmax": int64(0)},
+	"Rotation":              {},
+	"RelativeAttention":     {"softcap": float32(0)}, // these have no cap
+	"PathAttention":         {"softcap": float32(0)},
+	"PathIntegralAttention": {"softcap": float32(0)},
 }
 
 // wantedAttributes are the attributes that follow from config.json, by node, and

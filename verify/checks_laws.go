@@ -114,6 +114,9 @@ func (s *session) meetings() map[int]meeting {
 		switch place {
 		case names.Attention:
 			m.query, m.key = n.GetInput()[0], n.GetInput()[1]
+			if n.GetDomain() == pecvtDomain { // the bias is inside
+				m.bias = n.GetName() + "/bias"
+			}
 		case names.BiasMasked:
 			m.bias = n.GetInput()[1]
 		}

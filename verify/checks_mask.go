@@ -20,12 +20,32 @@ func unmasked(n *onnxpb.NodeProto, weights map[string]*onnxpb.TensorProto) strin
 	if !ok || node != names.MaskScore || n.GetOpType() != "Where" || len(n.GetInput()) != 3 {
 		return ""
 	}
-	raw := weights[n.GetInput()[2]].GetRawData()
+	return unseen(n.GetName(), weights[n.GetInput()[2]])
+}
+
+// unmaskedInside tells the same of the body of an operator that makes its mask
+// itself.
+func unmaskedInside(f *onnxpb.FunctionProto) string {
+	constants := map[string]*onnxpb.TensorProto{}
+	for _, n := range f.GetNode() {
+		if n.GetOpType() == "Constant" && len(n.GetAttribute()) == 1 && len(n.GetOutput()) == 1 {
+			constants[n.GetOutput()[0]] = n.GetAttribute()[0].GetT()
+		}
+		if n.GetOpType() == "Where" && len(n.GetInput()) == 3 && len(n.GetOutput()) == 1 && n.GetOutput()[0] == "mask" {
+			return unseen("function "+f.GetName(), constants[n.GetInput()[2]])
+		}
+	}
+	return ""
+}
+
+// unseen holds the number that a key that is not seen has added to its score.
+func unseen(name string, t *onnxpb.TensorProto) string {
+	raw := t.GetRawData()
 	if len(raw) != 4 {
-		return fmt.Sprintf("%s takes no float32 constant for a key that is not seen: expected %g", n.GetName(), -math.MaxFloat32)
+		return fmt.Sprintf("%s takes no float32 constant for a key that is not seen: expected %g", name, -math.MaxFloat32)
 	}
 	if v := math.Float32frombits(binary.LittleEndian.Uint32(raw)); !(v <= -math.MaxFloat32) {
-		return fmt.Sprintf("%s adds %g to the score of a key that is not seen: expected %g", n.GetName(), v, -math.MaxFloat32)
+		return fmt.Sprintf("%s adds %g to the score of a key that is not seen: expected %g", name, v, -math.MaxFloat32)
 	}
 	return ""
 }

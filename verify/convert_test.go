@@ -28,6 +28,7 @@ type conversion struct {
 	placement string
 	linear    string
 	cache     string
+	bias      string
 	portable  bool
 	opset     int
 	maxLength int
@@ -69,7 +70,7 @@ func (c conversion) emit(dir string) error {
 	if c.maxLength == 0 {
 		c.maxLength = 600 // some rows past the longest prompt
 	}
-	_, err := onnxops.Emit(dir, onnxops.Options{Attention: c.attention, Placement: c.placement, Linear: c.linear, Cache: c.cache, Portable: c.portable, Opset: c.opset, MaxLength: c.maxLength, Version: "test"})
+	_, err := onnxops.Emit(dir, onnxops.Options{Attention: c.attention, Placement: c.placement, Linear: c.linear, Cache: c.cache, Bias: c.bias, Portable: c.portable, Opset: c.opset, MaxLength: c.maxLength, Version: "test"})
 	return err
 }
 

@@ -169,6 +169,10 @@ func (s *session) graphWindow(nodes map[string]*onnxpb.NodeProto, layer int) (si
 		return seen{}, true
 	}
 	n := nodes[names.Layer(layer, names.Attention)]
+	if n.GetDomain() == pecvtDomain { // which takes the window's size
+		size.window, found = s.number(n, 6)
+		return size, found
+	}
 	if n == nil || len(n.GetInput()) < 4 {
 		return seen{}, false
 	}
@@ -181,24 +185,24 @@ func (s *session) graphWindow(nodes map[string]*onnxpb.NodeProto, layer int) (si
 	}
 	// the name says a number, the node has one
 	if chunk, _, ok := names.ChunkOf(mask); ok {
-		size.chunk, found = s.number(nodes[names.MaskOfChunk(chunk)+names.MaskKeyChunk])
+		size.chunk, found = s.number(nodes[names.MaskOfChunk(chunk)+names.MaskKeyChunk], 1)
 		return size, found
 	}
 	window, _, ok := names.WindowOf(mask)
 	if !ok || window == 0 {
 		return seen{}, ok
 	}
-	size.window, found = s.number(nodes[names.MaskOf(window)+names.MaskFirst])
+	size.window, found = s.number(nodes[names.MaskOf(window)+names.MaskFirst], 1)
 	return size, found
 }
 
-// number is the constant that a node takes second.
-func (s *session) number(n *onnxpb.NodeProto) (int, bool) {
-	if n == nil || len(n.GetInput()) < 2 {
+// number is the constant that a node takes at an input.
+func (s *session) number(n *onnxpb.NodeProto, input int) (int, bool) {
+	if n == nil || len(n.GetInput()) <= input {
 		return 0, false
 	}
 	for _, t := range s.info.Model.GetGraph().GetInitializer() {
-		if t.GetName() != n.GetInput()[1] {
+		if t.GetName() != n.GetInput()[input] {
 			continue
 		}
 		if raw := t.GetRawData(); len(raw) == 8 {

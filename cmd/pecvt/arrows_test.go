@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"convert/tune":        {"posenc/hint", "posenc", "convert", "convert/fsio", "convert/family", "convert/rewrite", "convert/retrofit", "convert/store", "convert/families"},
 	"onnxops/onnxpb":      {},
 	"onnxops/graph":       {"onnxops/onnxpb", "convert/tensor"},
+	"onnxops/native":      {},
 	"onnxops/ops":         {"onnxops/onnxpb", "onnxops/graph"},
 	"onnxops/names":       {"convert/family"},
 	"onnxops/lower":       {"onnxops/graph"},

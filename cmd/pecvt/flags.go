@@ -151,7 +151,7 @@ var (
 	linearForms    = []string{onnxops.LinearGemm, onnxops.LinearMatMul}
 	cacheForms     = []string{onnxops.CacheFull, onnxops.CacheLatent}
 	weightKinds    = []string{onnxops.WeightsStored, onnxops.WeightsFloat32}
-	biasForms      = []string{onnxops.BiasAuto, onnxops.BiasLowered, onnxops.BiasMask}
+	biasForms      = []string{onnxops.BiasAuto, onnxops.BiasLowered, onnxops.BiasMask, onnxops.BiasFused}
 )
 
 func (f *graphFlags) register(cmd *cobra.Command) {
@@ -159,7 +159,7 @@ func (f *graphFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.attention, "attention", onnxops.AttentionStandard, "standard (opset-23 Attention, any runtime) or ort (GroupQueryAttention, with genai_config.json)")
 	flags.StringVar(&f.placement, "placement", "", "where the weights lie: external (point into the safetensors file; the default), external-copy (the default of --linear matmul) or embed")
 	flags.StringVar(&f.linear, "linear", onnxops.LinearGemm, "linear maps: gemm on the weights as they are stored, or matmul on transposed float32 copies, which quantisers look for")
-	flags.StringVar(&f.bias, "bias", onnxops.BiasAuto, "additive biases: lowered (extra head coordinates), mask (S × T), or auto (lowered where that form exists)")
+	flags.StringVar(&f.bias, "bias", onnxops.BiasAuto, "additive biases: lowered (extra head coordinates), mask (S × T), fused (an operator of ai.pecvt that is the attention too: for --ops-lib), or auto (lowered where that form exists)")
 	flags.StringVar(&f.cache, "cache", onnxops.CacheFull, "what the graph carries from token to token: full (keys and values of every head) or latent (what they are made of, of latent attention alone)")
 	flags.StringVar(&f.weights, "weights", onnxops.WeightsStored, "what the weights are: stored (as the checkpoint has them, in codes where operators compute with them) or float32 (the numbers that codes mean)")
 	complete(cmd, "weights", weightKinds)

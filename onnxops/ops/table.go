@@ -33,8 +33,11 @@ type Param struct {
 
 var table = []Op{
 	contextPhase,
+	pathAttention,
 	pathBias,
+	pathIntegralAttention,
 	pathIntegralBias,
+	relativeAttention,
 	relativeBias,
 	rotation,
 }

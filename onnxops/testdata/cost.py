@@ -1,10 +1,11 @@
 """Times encodings against RoPE in ONNX Runtime on the same model shape, by hand:
 
     python cost.py PECVT WORKDIR [--rounds 15] [--threads 1] [--bias mask] [--flush]
+        [--length 2048] [--ops-lib build/libpecvt_ops.so] [--only rope alibi …]
 
 Makes random checkpoints of the official GRAPE models (2 layers of 16 heads of 64,
 hidden size 1024) after the names in testdata/golden, exports each with the pecvt
-binary, and times prefill of 512 tokens and decode steps after 512, the graphs
+binary, and times prefill of 512 tokens and decode steps after 512 (--length), the graphs
 taking turns. The ratio is that of the best times; with one thread they are processor time.
 """
 import argparse
@@ -25,6 +26,8 @@ parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--bias", default="")
 parser.add_argument("--flush", action="store_true", help="session.set_denormal_as_zero")
 parser.add_argument("--only", nargs="*")
+parser.add_argument("--length", type=int, default=512)
+parser.add_argument("--ops-lib", default="", help="a library of kernels: make ops")
 args = parser.parse_args()
 # one thread: its own time, which others on the machine disturb least
 clock = time.thread_time if args.threads == 1 else time.perf_counter
@@ -37,7 +40,7 @@ def make(case):
     source, dir = goldens / ("grape-" + case), args.workdir / case
     dir.mkdir(parents=True, exist_ok=True)
     config = json.loads((source / "config.json").read_text())
-    config.update(n_embd=1024, n_head=16, head_dim=64, vocab_size=512, block_size=2048)
+    config.update(n_embd=1024, n_head=16, head_dim=64, vocab_size=512, block_size=max(2048, args.length + 64))
     if "p_head_dim" in config:
         config["p_head_dim"] = 16
     (dir / "config.json").write_text(json.dumps(config))
@@ -58,6 +61,8 @@ def make(case):
     options = ort.SessionOptions()
     options.intra_op_num_threads = args.threads
     options.log_severity_level = 3
+    if args.ops_lib:
+        options.register_custom_ops_library(args.ops_lib)
     if args.flush:
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return ort.InferenceSession(str(out / "model.onnx"), options, providers=["CPUExecutionProvider"])
@@ -93,7 +98,7 @@ def run(session, given):
 
 
 sessions = {case: make(case) for case in args.only or cases}
-prompt = (np.arange(512) * 37 % 500 + 5).astype(np.int64)[None]
+prompt = (np.arange(args.length) * 37 % 500 + 5).astype(np.int64)[None]
 caches = {case: run(s, feeds(s, prompt, None, 0))[1] for case, s in sessions.items()}
 times = {"prefill": {c: [] for c in sessions}, "decode": {c: [] for c in sessions}}
 for r in range(args.rounds):
@@ -101,7 +106,7 @@ for r in range(args.rounds):
         s = sessions[case]
         times["prefill"][case].append(run(s, feeds(s, prompt, None, 0))[0])
         for _ in range(12):
-            times["decode"][case].append(run(s, feeds(s, np.array([[7]], np.int64), caches[case], 512))[0])
+            times["decode"][case].append(run(s, feeds(s, np.array([[7]], np.int64), caches[case], args.length))[0])
 base = list(sessions)[0]
 for what, rows in times.items():
     for case, t in rows.items():

@@ -87,7 +87,7 @@ func (s *search) attributesOf(n node, layer int) []string {
 	}
 	if a := s.attentionOf(layer); a != nil {
 		switch n.GetOpType() {
-		case "Attention", "GroupQueryAttention":
+		case "Attention", "GroupQueryAttention", "RelativeAttention", "PathAttention", "PathIntegralAttention":
 			should["scale"] = float64(float32(a.Scale))
 			should["num_heads"], should["kv_num_heads"] = float64(a.Heads), float64(a.KVHeads)
 			should["local_window_size"] = float64(a.Window)
@@ -145,7 +145,7 @@ func (s *search) wired(n node, input, layer int) string {
 		}
 	case "Attention":
 		return map[int]string{4: names.Past(layer, names.Key), 5: names.Past(layer, names.Value)}[input]
-	case "GroupQueryAttention":
+	case "GroupQueryAttention", "RelativeAttention", "PathAttention", "PathIntegralAttention":
 		return map[int]string{3: names.Past(layer, names.Key), 4: names.Past(layer, names.Value)}[input]
 	}
 	return ""

@@ -55,6 +55,22 @@ func cast(c *call) ([]*Array, error) {
 	}
 }
 
+// castLike converts to the kind of its second input. Among float types it changes
+// nothing, as a Cast; the type that Options.RoundCasts would round to is not kept
+// with a value, so that it is an error there.
+func castLike(c *call) ([]*Array, error) {
+	if err := c.need(0, Float); err != nil {
+		return nil, err
+	}
+	if err := c.need(1, Float); err != nil {
+		return nil, err
+	}
+	if c.options.RoundCasts {
+		return nil, errors.New("rounding to the type of another value is not known here")
+	}
+	return []*Array{c.in[0]}, nil
+}
+
 func castToFloat(a *Array) (*Array, error) {
 	switch a.Kind {
 	case Int:

@@ -73,6 +73,7 @@ var kernels = map[opKey]kernel{
 
 	// types, shapes, movement
 	{"", "Cast"}:      {run: cast, min: 1, max: 1, out: 1, lazy: true, attrs: "to:i saturate:i"},
+	{"", "CastLike"}:  {run: castLike, min: 2, max: 2, out: 1, lazy: true, attrs: "saturate:i"},
 	{"", "Identity"}:  {run: identity, min: 1, max: 1, out: 1, lazy: true},
 	{"", "Shape"}:     {run: shapeOf, min: 1, max: 1, out: 1, lazy: true, attrs: "start:i end:i"},
 	{"", "Reshape"}:   {run: reshape, min: 2, max: 2, out: 1, attrs: "allowzero:i"},

@@ -123,6 +123,9 @@ func Bases() []Base {
 		{Name: "grape-a", Model: "golden/grape-a-querykeygated", To: asIs},
 		{Name: "grape-ap", Model: "golden/grape-ap-v1", To: asIs},
 		{Name: "grape-ap-kvshift", Model: "golden/grape-ap-v1-kvshift", To: asIs},
+		{Name: "grape-a-fused", Model: "golden/grape-a-querykeygated", To: asIs, Bias: onnxops.BiasFused},
+		{Name: "grape-fox-fused", Model: "golden/grape-fox", To: asIs, Bias: onnxops.BiasFused},
+		{Name: "grape-ap-fused", Model: "golden/grape-ap-v1", To: asIs, Bias: onnxops.BiasFused},
 		{Name: "grape-m", Model: "golden/grape-m-nonctx", To: asIs},
 		{Name: "grape-m-ctx", Model: "golden/grape-m-ctx", To: asIs},
 	}

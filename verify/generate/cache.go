@@ -24,7 +24,9 @@ type cache struct {
 	now     int // the half to read
 }
 
-func newCache(v ort.Value, outputs []ort.Value) (*cache, error) {
+// newCache takes headSize for the last dimension where the graph leaves it open, as
+// onnxruntime-genai's do.
+func newCache(v ort.Value, outputs []ort.Value, headSize int) (*cache, error) {
 	present, ok := names.PresentOf(v.Name)
 	if !ok {
 		return nil, fmt.Errorf("input %q: it is not known which output goes on with it", v.Name)
@@ -41,6 +43,9 @@ func newCache(v ort.Value, outputs []ort.Value) (*cache, error) {
 	}
 	c := &cache{past: v.Name, present: present, axis: -1, shape: slices.Clone(v.Shape)}
 	c.shape[0] = 1
+	if last := len(c.shape) - 1; c.shape[last] < 0 && headSize > 0 && slices.Contains(v.Symbols[:last], names.PastLength) {
+		c.shape[last] = int64(headSize)
+	}
 	for d, n := range c.shape {
 		switch {
 		case n >= 0:

@@ -40,7 +40,7 @@ func Open(dir string, opts ort.Options) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGraph(s, info.Model.GetGraph(), info.MaxLength)
+	g, err := newGraph(s, info.Model.GetGraph(), info.MaxLength, 0)
 	if err != nil {
 		s.Close()
 		return nil, fmt.Errorf("%s: %w", info.Path, err)
@@ -48,7 +48,7 @@ func Open(dir string, opts ort.Options) (*Graph, error) {
 	return g, nil
 }
 
-func newGraph(s *ort.Session, nodes *onnxpb.GraphProto, maxLength int) (*Graph, error) {
+func newGraph(s *ort.Session, nodes *onnxpb.GraphProto, maxLength, headSize int) (*Graph, error) {
 	g := &Graph{session: s, maxLength: maxLength}
 	inPlace := writtenInPlace(nodes)
 	known := []string{names.InputIDs, names.AttentionMask, names.PositionIDs}
@@ -63,7 +63,7 @@ func newGraph(s *ort.Session, nodes *onnxpb.GraphProto, maxLength int) (*Graph, 
 		case !strings.HasPrefix(v.Name, "past"):
 			return nil, fmt.Errorf("input %q is not one that a decoder is fed: known are %s and caches (%s)", v.Name, strings.Join(known, ", "), names.PastPattern(names.Key))
 		}
-		c, err := newCache(v, s.Outputs())
+		c, err := newCache(v, s.Outputs(), headSize)
 		if err != nil {
 			return nil, err
 		}

@@ -27,36 +27,36 @@ const skimmed = 64 << 20
 // which present.N.key and .value go on with; logits): pecvt's, onnxruntime-genai's,
 // optimum's, mobius'. An input of another name is an error.
 func OpenAny(dir string, opts ort.Options) (*Graph, error) {
-	path, length, shared, err := findAny(dir)
+	f, err := findAny(dir)
 	if err != nil {
 		return nil, err
 	}
-	st, err := os.Stat(path)
+	st, err := os.Stat(f.path)
 	if err != nil {
 		return nil, err
 	}
 	nodes := &onnxpb.GraphProto{}
 	if st.Size() <= skimmed {
-		raw, err := os.ReadFile(path)
+		raw, err := os.ReadFile(f.path)
 		if err != nil {
 			return nil, err
 		}
 		m := &onnxpb.ModelProto{}
 		if err := proto.Unmarshal(raw, m); err != nil {
-			return nil, fmt.Errorf("%s: not an ONNX model, or a truncated one", path)
+			return nil, fmt.Errorf("%s: not an ONNX model, or a truncated one", f.path)
 		}
 		nodes = m.GetGraph()
 	}
-	s, err := ort.Open(path, opts)
+	s, err := ort.Open(f.path, opts)
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGraph(s, nodes, length)
+	g, err := newGraph(s, nodes, f.length, f.headSize)
 	if err != nil {
 		s.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", f.path, err)
 	}
-	if shared {
+	if f.shared {
 		for _, c := range g.caches {
 			c.inPlace = c.axis >= 0
 		}
@@ -64,28 +64,38 @@ func OpenAny(dir string, opts ort.Options) (*Graph, error) {
 	return g, nil
 }
 
-// findAny finds a folder's graph, how many positions it has where that is told, and
-// whether the folder says that its caches are written in place.
-func findAny(dir string) (path string, length int, shared bool, err error) {
+// found is a folder's graph, and what the folder says of it.
+type found struct {
+	path string
+	// length is how many positions it has, headSize how wide its caches are; 0 where
+	// that is not told.
+	length, headSize int
+	shared           bool // caches are written in place
+}
+
+func findAny(dir string) (f found, err error) {
 	if own, err := run.ReadGraphMeta(dir); err == nil {
-		path, err := run.FindGraph(dir)
-		return path, own.MaxLength, false, err
+		f.length = own.MaxLength
+		f.path, err = run.FindGraph(dir)
+		return f, err
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, configFile))
+	config := filepath.Join(dir, configFile)
+	raw, err := os.ReadFile(config)
 	if errors.Is(err, fs.ErrNotExist) {
-		if path, err = run.FindGraph(dir); errors.Is(err, fs.ErrNotExist) {
+		if f.path, err = run.FindGraph(dir); errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%s: no graph in it: neither %s nor %s is there; make a folder with one, pecvt export MODEL -o DIR", dir, run.GraphFile, configFile)
 		}
-		return path, 0, false, err
+		return f, err
 	}
 	if err != nil {
-		return "", 0, false, err
+		return f, err
 	}
 	var c struct {
 		Model struct {
 			ContextLength int `json:"context_length"`
 			Decoder       struct {
 				Filename string `json:"filename"`
+				HeadSize int    `json:"head_size"`
 			} `json:"decoder"`
 		} `json:"model"`
 		Search struct {
@@ -93,10 +103,10 @@ func findAny(dir string) (path string, length int, shared bool, err error) {
 		} `json:"search"`
 	}
 	if err := json.Unmarshal(raw, &c); err != nil {
-		return "", 0, false, fmt.Errorf("%s: %w", filepath.Join(dir, configFile), err)
+		return f, fmt.Errorf("%s: %w", config, err)
 	}
 	if c.Model.Decoder.Filename == "" {
-		return "", 0, false, fmt.Errorf("%s: model.decoder.filename is missing: the graph is not known", filepath.Join(dir, configFile))
+		return f, fmt.Errorf("%s: model.decoder.filename is missing: the graph is not known", config)
 	}
-	return filepath.Join(dir, c.Model.Decoder.Filename), c.Model.ContextLength, c.Search.Shared, nil
+	return found{filepath.Join(dir, c.Model.Decoder.Filename), c.Model.ContextLength, c.Model.Decoder.HeadSize, c.Search.Shared}, nil
 }

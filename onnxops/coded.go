@@ -97,13 +97,7 @@ const maxBlock = 128
 func (c *coded) across() int64 { return (c.columns + c.block - 1) / c.block }
 
 // part names the rows, as names.CodedWeight has them.
-func (c *coded) part() string {
-	var runs []string
-	for _, r := range mergeRuns(c.w.Rows) {
-		runs = append(runs, fmt.Sprintf("%d:%d", r.Begin, r.End))
-	}
-	return strings.Join(runs, ",")
-}
+func (c *coded) part() string { return partOf(family.Weight{Rows: c.w.Rows}) }
 
 // codeForm is a way in which a graph holds codes.
 type codeForm struct {

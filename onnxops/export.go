@@ -22,6 +22,9 @@ type emitter struct {
 	opts    Options
 	weights *initializers
 
+	roundable map[string]bool     // weights that become codes, by keyOf
+	rounded   map[string]*rounded // those that have
+
 	ids, mask           *graph.Value // inputs
 	positions           *graph.Value // inside the tables; nil with AttentionORT
 	shortcut            *graph.Value // what joins the stream with the next block's output
@@ -75,6 +78,9 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 		return nil, nil, err
 	}
 	e := newEmitter(src, opts)
+	if opts.Rounds() {
+		e.roundable, e.rounded = roundable(m, opts.Scheme(), src), map[string]*rounded{}
+	}
 	for _, a := range m.Attentions() {
 		// ONNX Runtime before 1.29 caps what the mask hides (1.23.2, 1.26.0); and of
 		// latents its kernel makes a product for each head, where all heads together
@@ -83,8 +89,7 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 			e.g.Lower(lower.Always("Attention"))
 		}
 	}
-	table := e.weights.stored(m.Embed)
-	x := e.embed(table)
+	x := e.embed(m.Embed)
 	x = e.scaled(names.EmbedScaled, x, m.EmbedScale)
 	if m.EmbedShift != nil {
 		x = e.g.Op("Add", names.EmbedShifted, []*graph.Value{x, e.weights.float32(*m.EmbedShift)})
@@ -128,6 +133,9 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 	}
 	if opts.Linear != LinearGemm {
 		props = append(props, [2]string{"pecvt.linear", opts.Linear})
+	}
+	if opts.Rounds() {
+		props = append(props, [2]string{"pecvt.coding", opts.Scheme().String()}, [2]string{"pecvt.accuracy", opts.Coding.Accuracy})
 	}
 	if opts.Cache != CacheFull {
 		props = append(props, [2]string{"pecvt.cache", opts.Cache})
@@ -191,9 +199,12 @@ func (e *emitter) finished(x *graph.Value, m *family.Model) *graph.Value {
 // embed looks the tokens up, (batch*sequence, hidden). The rows are gathered in
 // the stored type and cast after, so that no float32 copy of the whole table is
 // kept for it.
-func (e *emitter) embed(table *graph.Value) *graph.Value {
+func (e *emitter) embed(w family.Weight) *graph.Value {
 	ids := e.g.Op("Reshape", names.EmbedIDs, []*graph.Value{e.ids, e.ints("all", -1)})
-	x := e.g.Op("Gather", names.EmbedRows, []*graph.Value{table, ids})
+	if r := e.rounds(w); r != nil {
+		return e.roundedRows(names.EmbedRows, r, ids)
+	}
+	x := e.g.Op("Gather", names.EmbedRows, []*graph.Value{e.weights.stored(w), ids})
 	if x.DType() == graph.Float || e.g.Err() != nil {
 		return x
 	}

@@ -130,6 +130,9 @@ func (e *emitter) product(name string, x *graph.Value, w family.Weight, c *graph
 		y := e.g.Op("MatMul", name+"/MatMul", []*graph.Value{x, e.weights.transposed(w)})
 		return e.g.Op("Add", name, []*graph.Value{y, c})
 	}
+	if r := e.rounds(w); r != nil {
+		return e.roundedProduct(name, x, r, c)
+	}
 	if q := e.byCodes(w); q != nil {
 		if c == nil {
 			return e.nbits(name, x, q)

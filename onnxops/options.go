@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/quant/nearest"
 	"github.com/pecvt/pecvt/onnxops/lower"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/posenc"
@@ -72,7 +73,32 @@ const (
 	WeightsStored = "stored"
 	// WeightsFloat32 is stored floats, and the numbers that stored codes mean.
 	WeightsFloat32 = "float32"
+	// WeightsInt8 and WeightsInt4 are codes of 8 and 4 bits, to which the weights of
+	// linear maps and embeddings are rounded; see [Coding].
+	WeightsInt8 = "int8"
+	WeightsInt4 = "int4"
 )
+
+// What enters a product with codes, Coding.Accuracy.
+const (
+	// AccuracyFloat32 leaves it as it is.
+	AccuracyFloat32 = "float32"
+	// AccuracyInt8 has it rounded to 8 bits by blocks (accuracy_level 4 of
+	// MatMulNBits): a quarter of the time of a token, and off by 5e-3.
+	AccuracyInt8 = "int8"
+)
+
+// Coding says how weights become codes, and how the graph computes with them.
+type Coding struct {
+	// Block is how many columns of a row share a scale: 32 (0), 64 or 128.
+	Block int
+	// ZeroPoints is nearest.ZeroFloat (""), ZeroCode or ZeroNone.
+	ZeroPoints string
+	// Accuracy is AccuracyFloat32 ("") or AccuracyInt8.
+	Accuracy string
+	// Code makes the codes; nil rounds to the nearest.
+	Code RowCoder
+}
 
 // FolderWeb is the folder of transformers.js.
 const FolderWeb = names.WebFolder
@@ -94,8 +120,10 @@ type Options struct {
 	// Placement is PlaceExternal, PlaceExternalCopy or PlaceEmbed; "" is the
 	// first, or the second where LinearMatMul asks for copies.
 	Placement string
-	// Weights is WeightsStored ("") or WeightsFloat32.
+	// Weights is WeightsStored (""), WeightsFloat32, WeightsInt8 or WeightsInt4.
 	Weights string
+	// Coding is for the last two; Accuracy is for stored codes of 4 bits as well.
+	Coding Coding
 	// Folder is where the graph and what lies beside it go in the model's folder: ""
 	// for beside config.json, or FolderWeb, with the names by which transformers.js
 	// finds them: onnx/model.onnx, its weights in onnx/model.onnx_data, …_data_1, ….
@@ -148,12 +176,19 @@ func (o Options) formed() Options {
 	}
 	if o.Placement == "" {
 		o.Placement = PlaceExternal
-		if o.Linear == LinearMatMul {
+		if o.Linear == LinearMatMul || o.Rounds() {
 			o.Placement = PlaceExternalCopy
 		}
 	}
 	if o.Weights == "" {
 		o.Weights = WeightsStored
+	}
+	if o.Coding.Accuracy == "" {
+		o.Coding.Accuracy = AccuracyFloat32
+	}
+	if o.Rounds() {
+		o.Coding.Block = cmp.Or(o.Coding.Block, 32)
+		o.Coding.ZeroPoints = cmp.Or(o.Coding.ZeroPoints, nearest.ZeroFloat)
 	}
 	if o.Opset == 0 {
 		o.Opset = lower.Current
@@ -217,12 +252,24 @@ func (o Options) checkForm() error {
 		known("linear form", o.Linear, LinearGemm, LinearMatMul),
 		known("cache", o.Cache, CacheFull, CacheLatent),
 		known("placement", o.Placement, PlaceExternal, PlaceExternalCopy, PlaceEmbed),
-		known("weights", o.Weights, WeightsStored, WeightsFloat32),
+		known("weights", o.Weights, WeightsStored, WeightsFloat32, WeightsInt8, WeightsInt4),
+		known("accuracy", o.Coding.Accuracy, AccuracyFloat32, AccuracyInt8),
 		known("folder", o.Folder, "", FolderWeb),
 	); err != nil {
 		return err
 	}
+	if o.Rounds() {
+		if err := o.Scheme().Check(); err != nil {
+			return hint.Errorf("onnx: "+hint.Weights+" %s: %w", o.Weights, err)
+		}
+	}
 	switch {
+	case !o.Rounds() && (o.Coding.Block != 0 || o.Coding.ZeroPoints != ""):
+		return hint.Errorf("onnx: " + hint.Block + " and " + hint.ZeroPoints + " are of weights that are rounded; choose " + hint.Weights + " int4 or int8")
+	case o.Rounds() && o.Linear == LinearMatMul:
+		return hint.Errorf("onnx: "+hint.Weights+" %s with "+hint.Linear+" matmul: that form holds floats for other quantisers; leave one out", o.Weights)
+	case o.Coding.Accuracy == AccuracyInt8 && (!o.Rounds() || o.Portable):
+		return hint.Errorf("onnx: " + hint.Accuracy + " int8 is of ONNX Runtime's products with codes: it needs " + hint.Weights + " int4 or int8, and no " + hint.Portable)
 	case o.Opset < lower.Oldest || o.Opset > lower.Current:
 		return hint.Errorf("onnx: "+hint.Opset+" %d: expected %d to %d", o.Opset, lower.Oldest, lower.Current)
 	case o.Linear == LinearMatMul && o.Placement == PlaceExternal:

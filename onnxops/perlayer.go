@@ -20,7 +20,12 @@ func (e *emitter) byLayer(m *family.Model, x *graph.Value) {
 		return g.Op("Reshape", name, []*graph.Value{v, e.ints("by_layer", -1, int64(len(m.Blocks)), int64(b.Size))})
 	}
 	ids := g.Op("Reshape", at(family.AtByLayer)+"/ids/Reshape", []*graph.Value{e.ids, e.ints("all", -1)})
-	rows := g.Op("Gather", names.Node(at(family.AtByLayer), "Gather"), []*graph.Value{e.weights.stored(b.Embed), ids})
+	var rows *graph.Value
+	if r := e.rounds(b.Embed); r != nil {
+		rows = e.roundedRows(names.Node(at(family.AtByLayer), "Gather"), r, ids)
+	} else {
+		rows = g.Op("Gather", names.Node(at(family.AtByLayer), "Gather"), []*graph.Value{e.weights.stored(b.Embed), ids})
+	}
 	if rows.DType() != graph.Float && g.Err() == nil {
 		rows = g.Op("Cast", names.Node(at(family.AtByLayer), "Cast"), []*graph.Value{rows}, graph.IntAttr("to", int(graph.Float)))
 	}

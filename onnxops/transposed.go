@@ -22,6 +22,14 @@ func (s *initializers) transposed(w family.Weight) *graph.Value {
 	if len(w.Shape) != 2 {
 		return s.fail(store.Errorf(s.src, w.Tensor, "a linear map of shape %v: expected (out, in)", w.Shape))
 	}
+	name := names.TransposedWeight(w.Tensor, partOf(w))
+	dims := []int64{w.Shape[1], w.Shape[0]}
+	length := 4 * dims[0] * dims[1]
+	return s.made(name, w.Tensor, graph.Float, dims, length, func(out io.Writer) error { return writeTransposed(out, s.src, w) })
+}
+
+// partOf names the rows and columns of its tensor that a weight is, "" for all.
+func partOf(w family.Weight) string {
 	var runs []string
 	for _, r := range mergeRuns(w.Rows) {
 		runs = append(runs, fmt.Sprintf("%d:%d", r.Begin, r.End))
@@ -33,10 +41,7 @@ func (s *initializers) transposed(w family.Weight) *graph.Value {
 			part += ":across"
 		}
 	}
-	name := names.TransposedWeight(w.Tensor, part)
-	dims := []int64{w.Shape[1], w.Shape[0]}
-	length := 4 * dims[0] * dims[1]
-	return s.made(name, w.Tensor, graph.Float, dims, length, func(out io.Writer) error { return writeTransposed(out, s.src, w) })
+	return part
 }
 
 // transposeBytes bounds what writeTransposed holds beside the stored tensor.

@@ -37,7 +37,7 @@ func (s *session) bisectCase() *bisect.Case {
 	if s.verdictOf(report.CheckReference, run.RefName) == report.Fail {
 		in = run.Input{} // it has no answer
 	}
-	return &bisect.Case{Name: s.report.Model, Dir: s.dir, Info: s.info, Model: s.model, Store: s.ckpt, Ref: s.ref, Runners: s.others,
+	return &bisect.Case{Name: s.report.Model, Dir: s.dir, Info: s.info, Model: s.model, Store: s.meant, Ref: s.ref, Runners: s.others,
 		Input: in, Failures: s.failures, Failed: s.report.Failed(), Extract: s.opts.Extract, Force: s.opts.Force, MaxMem: s.opts.MaxMem, Step: s.step}
 }
 

@@ -71,7 +71,7 @@ func (s *session) measuredOn() []pair {
 			add("source", m, s.sourceCkpt, run.NewRef(m, s.sourceCkpt))
 		}
 	}
-	add("checkpoint", s.model, s.ckpt, s.ref)
+	add("checkpoint", s.model, s.meant, s.ref)
 	return s.pairs
 }
 

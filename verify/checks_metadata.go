@@ -94,7 +94,8 @@ func (s *session) wrongForm() string {
 		if n.GetOpType() != "Gemm" || !strings.HasSuffix(name, "/Gemm") {
 			continue
 		}
-		if _, _, _, codes := names.CodedOf(n.GetInput()[1]); !codes {
+		_, _, _, codes := names.CodedOf(n.GetInput()[1])
+		if _, _, _, rounded := names.RoundedOf(n.GetInput()[1]); !codes && !rounded {
 			linear = "matmul"
 		}
 	}

@@ -40,7 +40,7 @@ func (s *session) curves() error {
 
 // figures is what figures have to know.
 func (s *session) figures() *figures.Case {
-	return &figures.Case{Model: s.model, Store: s.ckpt, Ref: s.ref, Source: s.source, SourceStore: s.sourceCkpt,
+	return &figures.Case{Model: s.model, Store: s.meant, Ref: s.ref, Source: s.source, SourceStore: s.sourceCkpt,
 		Info: s.info, Runners: s.others, Input: s.in, Step: s.step}
 }
 

@@ -93,6 +93,9 @@ func (s *session) close() {
 	if s.profiles != "" {
 		os.RemoveAll(s.profiles)
 	}
+	if s.meant != nil && s.meant != s.ckpt {
+		s.meant.Close()
+	}
 	if s.ckpt != nil {
 		s.ckpt.Close()
 	}

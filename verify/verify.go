@@ -82,6 +82,7 @@ type session struct {
 	model  *family.Model // at the graph's length
 	loaded *family.Model // as the checkpoint declares it
 	ckpt   store.Store
+	meant  store.Store // ckpt, with the numbers that the graph's codes mean
 	ref    *run.Ref
 	others []run.Runner
 	report *report.Report
@@ -243,7 +244,10 @@ func (s *session) open() (err error) {
 		r.InsideOf = w.ModelType
 	}
 	r.Encoding, r.Attention = s.info.Encoding, s.info.Attention
-	s.ref = run.NewRef(s.model, s.ckpt)
+	if s.meant, err = run.Meant(s.info, s.ckpt); err != nil {
+		return err
+	}
+	s.ref = run.NewRef(s.model, s.meant)
 	return nil
 }
 

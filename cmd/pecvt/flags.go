@@ -11,6 +11,7 @@ import (
 
 	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/quant/nearest"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/onnxops/lower"
@@ -141,6 +142,8 @@ func parseSizeOf(flag, s string) (int64, error) {
 // graphFlags are the flags of the ONNX graph.
 type graphFlags struct {
 	attention, placement, weights, bias, linear, cache string
+	zeroPoints, accuracy                               string
+	block                                              int
 	maxLength, opset                                   int
 	portable                                           bool
 }
@@ -150,7 +153,8 @@ var (
 	placements     = []string{onnxops.PlaceExternal, onnxops.PlaceExternalCopy, onnxops.PlaceEmbed}
 	linearForms    = []string{onnxops.LinearGemm, onnxops.LinearMatMul}
 	cacheForms     = []string{onnxops.CacheFull, onnxops.CacheLatent}
-	weightKinds    = []string{onnxops.WeightsStored, onnxops.WeightsFloat32}
+	weightKinds    = []string{onnxops.WeightsStored, onnxops.WeightsFloat32, onnxops.WeightsInt8, onnxops.WeightsInt4}
+	accuracies     = []string{onnxops.AccuracyFloat32, onnxops.AccuracyInt8}
 	biasForms      = []string{onnxops.BiasAuto, onnxops.BiasLowered, onnxops.BiasMask, onnxops.BiasFused}
 )
 
@@ -161,7 +165,13 @@ func (f *graphFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.linear, "linear", onnxops.LinearGemm, "linear maps: gemm on the weights as they are stored, or matmul on transposed float32 copies, which quantisers look for")
 	flags.StringVar(&f.bias, "bias", onnxops.BiasAuto, "additive biases: lowered (extra head coordinates), mask (S × T), fused (an operator of ai.pecvt that is the attention too: for --ops-lib), or auto (lowered where that form exists)")
 	flags.StringVar(&f.cache, "cache", onnxops.CacheFull, "what the graph carries from token to token: full (keys and values of every head) or latent (what they are made of, of latent attention alone)")
-	flags.StringVar(&f.weights, "weights", onnxops.WeightsStored, "what the weights are: stored (as the checkpoint has them, in codes where operators compute with them) or float32 (the numbers that codes mean)")
+	flags.StringVar(&f.weights, "weights", onnxops.WeightsStored, "what the weights are: stored (as the checkpoint has them, in codes where operators compute with them), float32 (the numbers that codes mean), or int8 or int4 (linear maps and embeddings rounded to codes that share a scale in blocks)")
+	flags.IntVar(&f.block, "block", 0, "`COLUMNS` of a row that share a scale with --weights int4 or int8: 32, 64 or 128 (default 32)")
+	flags.StringVar(&f.zeroPoints, "zero-points", "", "what each block of --weights int4 or int8 has beside its scale: float (its least number), uint8 (the code of 0) or none (default float)")
+	flags.StringVar(&f.accuracy, "accuracy", onnxops.AccuracyFloat32, "what enters a product with the codes of --weights int4 or int8: float32 as it is, or int8, rounded by blocks and faster")
+	complete(cmd, "zero-points", nearest.ZeroPoints())
+	complete(cmd, "accuracy", accuracies)
+	complete(cmd, "block", []string{"32", "64", "128"})
 	complete(cmd, "weights", weightKinds)
 	complete(cmd, "attention", attentionForms)
 	complete(cmd, "cache", cacheForms)
@@ -183,7 +193,7 @@ func unusedIn(cmd *cobra.Command, noONNX bool, format string) error {
 	case !noONNX:
 		return nil
 	}
-	for _, name := range []string{"attention", "placement", "weights", "bias", "linear", "cache", "max-length", "portable", "opset"} {
+	for _, name := range []string{"attention", "placement", "weights", "block", "zero-points", "accuracy", "bias", "linear", "cache", "max-length", "portable", "opset"} {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s has no use with %s: no graph is written", name, why)
 		}
@@ -204,6 +214,8 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 		{"cache", f.cache, cacheForms},
 		{"placement", cmp.Or(f.placement, onnxops.PlaceExternal), placements},
 		{"weights", f.weights, weightKinds},
+		{"accuracy", f.accuracy, accuracies},
+		{"zero-points", cmp.Or(f.zeroPoints, nearest.ZeroFloat), nearest.ZeroPoints()},
 		{"bias", f.bias, biasForms},
 	} {
 		if !slices.Contains(v.valid, v.value) {
@@ -213,7 +225,7 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 	if f.maxLength < 0 {
 		return onnxops.Options{}, usagef("--max-length %d: expected a positive number", f.maxLength)
 	}
-	o := onnxops.Options{Attention: f.attention, Placement: f.placement, Weights: f.weights, Bias: f.bias, Linear: f.linear, Cache: f.cache, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
+	o := onnxops.Options{Attention: f.attention, Placement: f.placement, Weights: f.weights, Coding: onnxops.Coding{Block: f.block, ZeroPoints: f.zeroPoints, Accuracy: f.accuracy}, Bias: f.bias, Linear: f.linear, Cache: f.cache, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
 	if f.opset == 0 { // which a program leaves to the library, and nobody types
 		return o, usagef("--opset 0: expected %d to %d", lower.Oldest, lower.Current)
 	}

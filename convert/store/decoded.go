@@ -55,6 +55,16 @@ func Quantised(r Reader) *quant.Storage {
 	return nil
 }
 
+// Makes tells whether rows of a tensor are made one by one as they are read: of a
+// quantised weight, or by a store that says so.
+func Makes(r Reader, name string) bool {
+	if m, ok := r.(interface{ Makes(string) bool }); ok && m.Makes(name) {
+		return true
+	}
+	q := Quantised(r)
+	return q != nil && q.Tensors[name] != nil && q.Tensors[name].Unit <= 1
+}
+
 // Stored gives a store's tensors as they are stored: those of [Decoded] as they were
 // before it.
 func Stored(s Store) Store {

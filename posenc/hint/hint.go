@@ -48,15 +48,18 @@ const (
 	CalibrateTokens = "Job.Calibrate.Tokens"
 	SweepLength     = "Sweep.Length"
 
-	Attention = "Options.Attention"
-	Bias      = "Options.Bias"
-	Placement = "Options.Placement"
-	Weights   = "Options.Weights"
-	MaxLength = "Options.MaxLength"
-	Portable  = "Options.Portable"
-	Opset     = "Options.Opset"
-	Linear    = "Options.Linear"
-	Cache     = "Options.Cache"
+	Attention  = "Options.Attention"
+	Bias       = "Options.Bias"
+	Placement  = "Options.Placement"
+	Weights    = "Options.Weights"
+	Block      = "Coding.Block"
+	ZeroPoints = "Coding.ZeroPoints"
+	Accuracy   = "Coding.Accuracy"
+	MaxLength  = "Options.MaxLength"
+	Portable   = "Options.Portable"
+	Opset      = "Options.Opset"
+	Linear     = "Options.Linear"
+	Cache      = "Options.Cache"
 
 	Against     = "Options.Against"
 	Golden      = "Options.Golden"
@@ -95,7 +98,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, MaxLength, Portable, Opset, Linear, Cache,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, Block, ZeroPoints, Accuracy, MaxLength, Portable, Opset, Linear, Cache,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, OpsLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,

@@ -55,12 +55,7 @@ func (r *RunnerOf[T]) open(w family.Weight) (stored, error) {
 // made tells whether rows of a weight's numbers are made one by one as they are read:
 // those of a quantised weight.
 func (r *RunnerOf[T]) made(w family.Weight) bool {
-	q := store.Quantised(r.src)
-	if q == nil || w.Columns != nil || len(w.Shape) != 2 {
-		return false
-	}
-	t := q.Tensors[w.Tensor]
-	return t != nil && t.Unit <= 1
+	return w.Columns == nil && len(w.Shape) == 2 && store.Makes(r.src, w.Tensor)
 }
 
 // bytes are those of rows [begin, end).

@@ -41,6 +41,9 @@ func (s *placed) strayCopy(t *onnxpb.TensorProto, location string, offset, lengt
 	if _, _, ok := run.CodedWeight(t.GetName()); ok {
 		return "" // strayCoded compares what it amounts to
 	}
+	if _, ok := run.RoundedWeight(t.GetName()); ok {
+		return "" // strayRounded does
+	}
 	o, from, ok := s.behind(t)
 	if !ok {
 		return ""

@@ -28,7 +28,7 @@ type placed struct {
 // declares it.
 func Stray(info *run.GraphInfo, st store.Store, m *family.Model) string {
 	s := &placed{dir: info.Dir(), info: info, ckpt: st, loaded: m}
-	for _, look := range []func() string{s.strayWeight, s.unlikeWeight, s.strayCoded, s.unreadWeight} {
+	for _, look := range []func() string{s.strayWeight, s.unlikeWeight, s.strayCoded, s.strayRounded, s.unreadWeight} {
 		if found := look(); found != "" {
 			return found
 		}
@@ -96,6 +96,13 @@ func (s *placed) unreadWeight() string {
 			read[turned.info.Name] = append(read[turned.info.Name], turned.w.Rows...)
 		}
 		if w, of, ok := run.CodedWeight(t.GetName()); ok && (of == names.Codes || of == names.Nibbles) {
+			rows := w.Rows
+			if info, ok := s.ckpt.Lookup(w.Tensor); ok && rows == nil {
+				rows = []family.Range{{Begin: 0, End: tensor.Matrix(info.Shape)[0]}}
+			}
+			read[w.Tensor] = append(read[w.Tensor], rows...)
+		}
+		if w, ok := run.RoundedWeight(t.GetName()); ok {
 			rows := w.Rows
 			if info, ok := s.ckpt.Lookup(w.Tensor); ok && rows == nil {
 				rows = []family.Range{{Begin: 0, End: tensor.Matrix(info.Shape)[0]}}

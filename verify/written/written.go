@@ -44,6 +44,9 @@ func Nodes(g *onnxpb.GraphProto) *Graph {
 		if isRoot(n) {
 			roots[n.GetName()] = true
 		}
+		if of, ok := strings.CutSuffix(n.GetName(), "/"+nbits); ok && n.GetOpType() == nbits {
+			roots[of] = true // whose last node may be Gemm itself
+		}
 	}
 	if len(roots) == 0 {
 		out.Nodes = g.GetNode()

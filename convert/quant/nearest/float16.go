@@ -52,3 +52,14 @@ func halfUlp(x float32, digits int) float64 {
 
 // Half is the number of float16 next to x; past the type's range an infinity.
 func Half(x float64) float32 { return float32(closest(x)) }
+
+// Float16 gives the bits of a number of float16.
+func Float16(x float32) uint16 {
+	bits := math.Float32bits(x)
+	sign := uint16(bits >> 16 & 0x8000)
+	a := math.Abs(float64(x))
+	if a < leastHalf {
+		return sign | uint16(a/leastStep)
+	}
+	return sign | uint16((bits&0x7fffffff)>>13-(127-15)<<10)
+}

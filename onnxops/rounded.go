@@ -1,0 +1,214 @@
+package onnxops
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/quant/nearest"
+	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
+)
+
+// Rounds tells whether the weights are rounded to codes.
+func (o Options) Rounds() bool { return o.Weights == WeightsInt4 || o.Weights == WeightsInt8 }
+
+// Scheme is how they are.
+func (o Options) Scheme() nearest.Scheme {
+	s := nearest.Scheme{Bits: 4, Block: o.Coding.Block, Zeros: o.Coding.ZeroPoints}
+	if o.Weights == WeightsInt8 {
+		s.Bits = 8
+	}
+	return s
+}
+
+// rounded is a weight that becomes codes in blocks.
+type rounded struct {
+	w                     family.Weight
+	scheme                nearest.Scheme
+	part                  string
+	rows, columns, across int64
+	size                  int64 // bytes of a block
+	code                  RowCoder
+	// made is what a first pass over the rows leaves for the tensors after the codes.
+	scales, lows []uint16
+	zeros        []byte
+}
+
+// roundable lists the weights that are rounded: embeddings and linear maps, experts'
+// among them. What chooses experts or switches them stays as it is (a code's error there
+// changes who computes), what the positional encoding reads too; so do norms, biases,
+// convolutions and recurrences' own numbers, which are few, and maps narrower than a
+// block.
+func roundable(m *family.Model, s nearest.Scheme, src store.Store) map[string]bool {
+	list := map[string]bool{}
+	q := store.Quantised(src)
+	for _, p := range m.Parts() {
+		var w *family.Weight
+		switch of := p.Of.(type) {
+		case *family.Linear:
+			w = &of.Weight
+		case *family.Weight:
+			w = of
+		}
+		switch {
+		case w == nil || p.Kind != family.KindLinear && p.Kind != family.KindEmbedding || p.Encoding || p.Unread:
+		case strings.HasSuffix(p.Place, family.AtRouter) || strings.HasSuffix(p.Place, family.AtSharedGate):
+		case len(w.Shape) != 2 || w.Shape[1] < int64(s.Block):
+		case q != nil && q.Tensors[w.Tensor] != nil:
+		default:
+			list[keyOf(*w)] = true
+		}
+	}
+	return list
+}
+
+// keyOf names a weight: its tensor, and which rows and columns it is.
+func keyOf(w family.Weight) string { return names.RoundedWeight(w.Tensor, partOf(w), "") }
+
+// rounds is a weight as codes, nil where it stays.
+func (e *emitter) rounds(w family.Weight) *rounded {
+	key := keyOf(w)
+	if !e.roundable[key] {
+		return nil
+	}
+	if r := e.rounded[key]; r != nil {
+		return r
+	}
+	s := e.opts.Scheme()
+	r := &rounded{w: w, scheme: s, part: partOf(w), rows: w.Shape[0], columns: w.Shape[1], size: int64(s.Block * s.Bits / 8), code: e.opts.Coding.Code}
+	r.across = int64(s.Across(int(r.columns)))
+	e.rounded[key] = r
+	e.weights.held[key] = s.String()
+	return r
+}
+
+// roundedProduct emits W x + c over rows: the codes' part as MatMulNBits, and that of the
+// blocks' lows as a product with the sums of x over blocks. ONNX Runtime 1.32 takes floats
+// for zero points too, and then decodes the whole map in every call: 11 to 20 times the
+// time of float32, where this takes a tenth more than no zero points at all.
+func (e *emitter) roundedProduct(name string, x *graph.Value, r *rounded, c *graph.Value) *graph.Value {
+	if e.opts.Portable || r.scheme.Bits == 8 && e.opts.Coding.Accuracy == AccuracyFloat32 {
+		in := []*graph.Value{x, e.decodedMap(r)}
+		if c != nil {
+			in = append(in, c)
+		}
+		return e.g.Op("Gemm", name, in, graph.IntAttr("transB", 1))
+	}
+	level := 1
+	if e.opts.Coding.Accuracy == AccuracyInt8 {
+		level = 4
+	}
+	at := func(step string, is bool) string {
+		if is {
+			return name
+		}
+		return name + "/" + step
+	}
+	lows := r.scheme.Zeros == nearest.ZeroFloat
+	in := []*graph.Value{x, e.weights.codesOf(r), e.weights.cast(e.weights.halves(r, names.RoundedScales))}
+	if r.scheme.Zeros == nearest.ZeroCode {
+		in = append(in, e.weights.zerosOf(r))
+	}
+	y := e.g.Add(graph.Node{Domain: graph.Microsoft, Op: "MatMulNBits", Name: at("MatMulNBits", !lows && c == nil), In: in, Attrs: []graph.Attr{
+		graph.IntAttr("K", int(r.columns)), graph.IntAttr("N", int(r.rows)), graph.IntAttr("bits", r.scheme.Bits),
+		graph.IntAttr("block_size", r.scheme.Block), graph.IntAttr("accuracy_level", level),
+	}})[0]
+	if lows {
+		y = e.g.Op("Gemm", at("lows", c == nil), []*graph.Value{e.blockSums(x, r), e.middles(r), y}, graph.IntAttr("transB", 1))
+	}
+	if c == nil {
+		return y
+	}
+	return e.g.Op("Add", name, []*graph.Value{y, c})
+}
+
+// blockSums are the sums of x over blocks of its columns, (tokens, blocks).
+func (e *emitter) blockSums(x *graph.Value, r *rounded) *graph.Value {
+	name := fmt.Sprintf("%s/sums%d", x.Name(), r.scheme.Block)
+	return e.once(name, func() *graph.Value {
+		if over := r.across*int64(r.scheme.Block) - r.columns; over > 0 {
+			x = e.g.Op("Pad", name+"/Pad", []*graph.Value{x, e.ints(fmt.Sprintf("pad%d", over), 0, 0, 0, over), e.scalar("pad_zero", 0)})
+		}
+		x = e.g.Op("Reshape", name+"/Reshape", []*graph.Value{x, e.ints(fmt.Sprintf("blocks%dx%d", r.across, r.scheme.Block), -1, r.across, int64(r.scheme.Block))})
+		return e.g.Op("ReduceSum", name+"/ReduceSum", []*graph.Value{x, e.ints("axis2", 2)}, graph.IntAttr("keepdims", 0))
+	})
+}
+
+// middles are the numbers of the middle codes, which MatMulNBits takes for 0.
+func (e *emitter) middles(r *rounded) *graph.Value {
+	s := e.weights
+	name := "/rounded/" + keyOf(r.w) + "middles"
+	return s.once(name, func(string) *graph.Value {
+		half := s.g.Op("Mul", name+"/Mul", []*graph.Value{s.cast(s.halves(r, names.RoundedScales)), e.scalar(fmt.Sprintf("middle%d", r.scheme.Bits), float64(r.scheme.Middle()))})
+		return s.g.Op("Add", name+"/Add", []*graph.Value{half, s.cast(s.halves(r, names.RoundedLows))})
+	})
+}
+
+// decodedMap is the map as float32, of standard operators over constants, which a runtime
+// computes once, when the session loads.
+func (e *emitter) decodedMap(r *rounded) *graph.Value {
+	s := e.weights
+	name := "/rounded/" + keyOf(r.w) + "map"
+	return s.once(name, func(string) *graph.Value {
+		return e.decodedRows(name, r, func(v *graph.Value) *graph.Value { return v })
+	})
+}
+
+// roundedRows looks up rows of an embedding, (tokens, columns), and decodes them.
+func (e *emitter) roundedRows(name string, r *rounded, ids *graph.Value) *graph.Value {
+	return e.decodedRows(name, r, func(v *graph.Value) *graph.Value {
+		return e.g.Op("Gather", fmt.Sprintf("%s/%s/Gather", name, v.Name()[strings.LastIndex(v.Name(), "~")+1:]), []*graph.Value{v, ids})
+	})
+}
+
+// decodedRows decodes the rows that of picks of codes, scales and what makes up zeros.
+func (e *emitter) decodedRows(name string, r *rounded, of func(*graph.Value) *graph.Value) *graph.Value {
+	s, g := e.weights, e.g
+	op := func(step, op string, in ...*graph.Value) *graph.Value {
+		return g.Op(op, name+"/"+step+"/"+op, in)
+	}
+	float := func(step string, v *graph.Value) *graph.Value {
+		return g.Op("Cast", name+"/"+step+"/Cast", []*graph.Value{of(v)}, graph.IntAttr("to", int(graph.Float)))
+	}
+	spread := func(step string, v *graph.Value) *graph.Value { return op(step+"/each", "Unsqueeze", v, s.ints(2)) }
+	block := int64(r.scheme.Block)
+	v := float("codes", s.codesOf(r))
+	if r.scheme.Bits == 4 {
+		v = e.nibbles(name+"/codes", v)
+	}
+	v = op("blocks", "Reshape", v, s.ints(-1, r.across, block))
+	switch r.scheme.Zeros {
+	case nearest.ZeroNone:
+		v = op("zero", "Sub", v, e.scalar(fmt.Sprintf("middle%d", r.scheme.Bits), float64(r.scheme.Middle())))
+	case nearest.ZeroCode:
+		z := float("zeros", s.zerosOf(r))
+		if r.scheme.Bits == 4 {
+			z = op("zeros/row", "Reshape", e.nibbles(name+"/zeros", z), s.ints(-1, (r.across+1)/2*2))
+			if r.across%2 != 0 {
+				z = op("zeros/cut", "Slice", z, s.ints(0), s.ints(r.across), s.ints(1))
+			}
+		}
+		v = op("zero", "Sub", v, spread("zeros", z))
+	}
+	v = op("scale", "Mul", v, spread("scales", float("scales", s.halves(r, names.RoundedScales))))
+	if r.scheme.Zeros == nearest.ZeroFloat {
+		v = op("low", "Add", v, spread("lows", float("lows", s.halves(r, names.RoundedLows))))
+	}
+	if r.across*block == r.columns {
+		return g.Op("Reshape", name, []*graph.Value{v, s.ints(-1, r.columns)})
+	}
+	v = op("row", "Reshape", v, s.ints(-1, r.across*block))
+	return g.Op("Slice", name, []*graph.Value{v, s.ints(0), s.ints(r.columns), s.ints(1)})
+}
+
+// nibbles are the two codes of each byte, the lower first, along a last axis of their own.
+func (e *emitter) nibbles(name string, v *graph.Value) *graph.Value {
+	g := e.g
+	axis := e.ints("axis-1", -1)
+	high := g.Op("Floor", name+"/high/Floor", []*graph.Value{g.Op("Mul", name+"/high/Mul", []*graph.Value{v, e.scalar("sixteenth", 1.0/16)})})
+	low := g.Op("Sub", name+"/low/Sub", []*graph.Value{v, g.Op("Mul", name+"/low/Mul", []*graph.Value{high, e.scalar("sixteen", 16)})})
+	pair := []*graph.Value{g.Op("Unsqueeze", name+"/low/Unsqueeze", []*graph.Value{low, axis}), g.Op("Unsqueeze", name+"/high/Unsqueeze", []*graph.Value{high, axis})}
+	return g.Op("Concat", name+"/pairs/Concat", pair, graph.IntAttr("axis", -1))
+}

@@ -136,6 +136,9 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 	}
 	if opts.Rounds() {
 		props = append(props, [2]string{"pecvt.coding", opts.Scheme().String()}, [2]string{"pecvt.accuracy", opts.Coding.Accuracy})
+		if opts.Coding.Code != nil {
+			props = append(props, [2]string{"pecvt.rounding", "given"})
+		}
 	}
 	if opts.Cache != CacheFull {
 		props = append(props, [2]string{"pecvt.cache", opts.Cache})

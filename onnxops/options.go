@@ -96,8 +96,9 @@ type Coding struct {
 	ZeroPoints string
 	// Accuracy is AccuracyFloat32 ("") or AccuracyInt8.
 	Accuracy string
-	// Code makes the codes; nil rounds to the nearest.
-	Code RowCoder
+	// Code gives a weight's rows in codes, nil for one that is rounded to the nearest; a
+	// nil Code is nil of all.
+	Code func(w family.Weight) RowCoder
 }
 
 // FolderWeb is the folder of transformers.js.

@@ -77,8 +77,11 @@ func (e *emitter) rounds(w family.Weight) *rounded {
 		return r
 	}
 	s := e.opts.Scheme()
-	r := &rounded{w: w, scheme: s, part: partOf(w), rows: w.Shape[0], columns: w.Shape[1], size: int64(s.Block * s.Bits / 8), code: e.opts.Coding.Code}
+	r := &rounded{w: w, scheme: s, part: partOf(w), rows: w.Shape[0], columns: w.Shape[1], size: int64(s.Block * s.Bits / 8)}
 	r.across = int64(s.Across(int(r.columns)))
+	if e.opts.Coding.Code != nil {
+		r.code = e.opts.Coding.Code(w)
+	}
 	e.rounded[key] = r
 	e.weights.held[key] = s.String()
 	return r

@@ -15,9 +15,9 @@ import (
 	"github.com/pecvt/pecvt/onnxops/names"
 )
 
-// RowCoder gives the codes of a weight's rows [begin, begin + len(lines)), each a line of
-// the scheme. Nil rounds to the nearest.
-type RowCoder func(w family.Weight, s nearest.Scheme, begin int64, lines []*nearest.Line) error
+// RowCoder gives a row of a weight in codes of the scheme, to be read at once. It may be
+// asked from several goroutines.
+type RowCoder func(row int64) (*nearest.Line, error)
 
 // pieceBytes bounds what is read of a weight at a time.
 const pieceBytes = 4 << 20
@@ -134,15 +134,16 @@ func (r *rounded) piece(begin, end int64, numbers []float32, digits int, out []b
 		wait.Go(func() {
 			from, to := begin+(end-begin)*k/workers, begin+(end-begin)*(k+1)/workers
 			line := r.scheme.NewLine(int(r.columns))
-			for row := from; row < to && failed[k] == nil; row++ {
+			for row := from; row < to; row++ {
 				var err error
 				if r.code != nil {
-					err = r.code(r.w, r.scheme, row, []*nearest.Line{line})
+					line, err = r.code(row)
 				} else {
 					err = r.scheme.Round(numbers[(row-begin)*r.columns:][:r.columns], digits, line)
 				}
 				if err != nil {
 					failed[k] = fmt.Errorf("row %d: %w", row, err)
+					return
 				}
 				r.put(row, line, out[(row-begin)*r.across*r.size:][:r.across*r.size])
 			}

@@ -50,6 +50,8 @@ type GraphInfo struct {
 	// Encoding, Attention, MaxLength and Weights (the fingerprint of the tensor
 	// files it was emitted for) come from the graph's metadata.
 	Encoding, Attention, Weights string
+	// Rounding is "given" where the codes of its weights are not the nearest ones.
+	Rounding string
 	// Functions is "inlined" where it says that it has none, Linear the form of its
 	// linear maps, "" for the default.
 	Functions, Linear string
@@ -116,6 +118,8 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 			g.Linear = p.GetValue()
 		case "pecvt.cache":
 			g.Cache = p.GetValue()
+		case "pecvt.rounding":
+			g.Rounding = p.GetValue()
 		case "pecvt.weights":
 			g.Weights = p.GetValue()
 		case "pecvt.max_length":

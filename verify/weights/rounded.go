@@ -11,7 +11,8 @@ import (
 
 // strayRounded makes the numbers that the graph's codes mean and holds each against the
 // checkpoint's: a code is the nearest where they are no farther apart than half of the
-// block's scale. It tells as well of scales and zero points without codes; "" where all
+// block's scale. Codes that were chosen otherwise are held row by row: two scales apart
+// in the mean square is what no such choice makes, and any fault of order. It tells as well of scales and zero points without codes; "" where all
 // is well.
 func (s *placed) strayRounded() string {
 	list, files, err := run.RoundedOf(s.info, s.ckpt)
@@ -62,11 +63,19 @@ func (s *placed) nearest(r *run.Rounded) error {
 			if err := r.Line(i, numbers, scales); err != nil {
 				return err
 			}
+			given := 0.0
 			for j, x := range numbers {
 				w, scale := want[(i-begin)*r.Columns+int64(j)], scales[j/r.Block]
+				if s.info.Rounding == "given" {
+					given += (x - w) * (x - w) / max(scale*scale, 1e-300)
+					continue
+				}
 				if off := math.Abs(x - w); !(off <= math.Abs(scale)/2*(1+1e-6)+math.Abs(w)*math.Exp2(-digits)) {
 					return fmt.Errorf("the graph's codes of tensor %q: row %d, column %d means %v, the checkpoint has %v: farther than half of the block's scale, %v", r.Weight.Tensor, i, j, x, w, scale)
 				}
+			}
+			if rms := math.Sqrt(given / float64(r.Columns)); !(rms <= 2) {
+				return fmt.Errorf("the graph's codes of tensor %q: row %d means numbers that are %.2g scales from the checkpoint's in the mean square: expected 2 at the most", r.Weight.Tensor, i, rms)
 			}
 		}
 		s.ckpt.Release(r.Weight.Tensor)

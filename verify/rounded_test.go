@@ -1,0 +1,74 @@
+package verify_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/quant/nearest"
+	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/verify"
+)
+
+// rounding is how the weights of a test's graph are rounded.
+type rounding struct {
+	weights, zeros, accuracy string
+	portable                 bool
+}
+
+// rounded writes the graph of a bundled model with rounded weights.
+func rounded(t *testing.T, model string, how rounding) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), filepath.Base(model))
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(fixtures, model))); err != nil {
+		t.Fatal(err)
+	}
+	_, err := onnxops.Emit(dir, onnxops.Options{Weights: how.weights, Portable: how.portable, MaxLength: 64, Version: "test",
+		Coding: onnxops.Coding{ZeroPoints: how.zeros, Accuracy: how.accuracy}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestRounded verifies graphs of rounded weights, of every family's golden with
+// PECVT_LONG, else of some: against the reference of what their codes mean, and the
+// reference of the checkpoint against the golden's answers.
+func TestRounded(t *testing.T) {
+	runtimePresent(t)
+	dirs, err := filepath.Glob(filepath.Join(fixtures, "families", "*", "config.json"))
+	if err != nil || len(dirs) < 100 {
+		t.Fatalf("no models: %v, %v", dirs, err)
+	}
+	if os.Getenv("PECVT_LONG") == "" {
+		dirs = slices.DeleteFunc(dirs, func(path string) bool {
+			return !slices.Contains([]string{"gemma3n_text", "gpt_oss", "deepseek_v3", "falcon_h1"}, filepath.Base(filepath.Dir(path)))
+		})
+	}
+	ways := []rounding{
+		{weights: onnxops.WeightsInt4, zeros: nearest.ZeroFloat}, {weights: onnxops.WeightsInt4, zeros: nearest.ZeroCode}, {weights: onnxops.WeightsInt4, zeros: nearest.ZeroNone},
+		{weights: onnxops.WeightsInt8, zeros: nearest.ZeroNone}, {weights: onnxops.WeightsInt8, zeros: nearest.ZeroCode}, {weights: onnxops.WeightsInt4, zeros: nearest.ZeroCode, portable: true},
+	}
+	for i, config := range dirs {
+		name, how := filepath.Base(filepath.Dir(config)), ways[i%len(ways)]
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := rounded(t, filepath.Join("families", name), how)
+			o := verify.Options{OptLevel: oneLevel()}
+			if golden := filepath.Join(fixtures, "families", name, "golden.safetensors"); exists(golden) {
+				o.Golden = golden
+			}
+			r := verified(t, dir, o)
+			sound(t, r)
+			if c, ok := find(r, "golden", "ref"); o.Golden != "" && (!ok || c.Verdict != verify.Pass) {
+				t.Errorf("golden: %s: %s", c.Verdict, c.Detail)
+			}
+		})
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -1,6 +1,6 @@
 """What pecvt makes of every decoder of transformers: docs/families.md.
 
-    make families            all of them (TYPES=a,b some)
+    make families            all of them (TYPES=a,b some, whose rows of the page are made anew)
 
 With transformers installed in the cache that `make interop` has (pinned, with
 hashes), make_families.py makes a tiny model of each type with stock logits, in two
@@ -159,13 +159,35 @@ def cell(text):
     return "ok" if text == "" else re.sub(r"; (use|write|convert|save|remove|drop|--)[^;]*: not supported.*|: not supported.*", "", text)
 
 
-def write(path, version, pecvt, trials, known, weight, others):
-    read = {t for t, list_ in trials.items() if list_ and all(x.right() for x in list_)}
+def old(path, trials):
+    """Of the page that is there: the line that says what made it, the rows of types that
+    are not in trials, by section, those of them that were right, and what was not made."""
+    head, rows, right, section, rest = "", {"Read": {}, "Known and not read": {}}, set(), "", []
+    for line in path.read_text().splitlines():
+        found = re.match(r"\| `(\S+)` \|", line)
+        if line.startswith("## "):
+            section = line[3:]
+        elif line.startswith("Made by"):
+            head = line
+        elif found and found[1] not in trials:
+            rows[section][found[1]] = line
+            cells = [c.strip() for c in line.split("|")]
+            if section == "Read" and cells[4] == "ok" and "wrong:" not in line:
+                right.add(found[1])
+        if section == "Not made":
+            rest.append(line)
+    return head, rows, right, rest
+
+
+def write(path, version, pecvt, trials, known, weight, others, some):
+    head, rows, read, rest = old(path, trials) if some else ("", {"Read": {}, "Known and not read": {}}, set(), [])
+    read |= {t for t, list_ in trials.items() if list_ and all(x.right() for x in list_)}
     total = sum(weight.values())
     share = sum(weight[t] for t in read if t in weight) / total
     counted = [t for t in read if t in weight]
     lines = [
         "# Families: what was run", "",
+        f"{head} Since then made anew, with transformers {version[0]}, {pecvt}: {', '.join(f'`{t}`' for t in trials)}." if head else
         f"Made by `make families` with transformers {version[0]}, torch {version[1]}, {pecvt}. Each type is a tiny model of random weights with the logits of its stock class"
         " (testdata/tools/make_families.py), in two sizes where both can be made: inspected, exported in both forms of attention, verified against the stock logits in the reference, the interpreter and"
         " ONNX Runtime, converted to hope and to grape-m, and those verified too. The folder of hope is loaded by stock transformers,"
@@ -174,17 +196,26 @@ def write(path, version, pecvt, trials, known, weight, others):
         "The error is the largest difference of a logit over the largest logit, in any runner.", "",
         "```sh\npecvt families             # what is read, and what sets each apart\npecvt families --missing   # what is known and not read, and why\n```", "",
         "## Read", "", "| type | weight | error | standard | ort | hope | grape-m |", "| --- | --- | --- | --- | --- | --- | --- |"]
-    for t, list_ in trials.items():
-        if list_ and not all(x.inspect for x in list_):
+    order = sorted({*trials, *rows["Read"], *rows["Known and not read"]}, key=lambda t: (-weight.get(t, 0), t))
+    for t in order:
+        list_ = trials.get(t)
+        if t in rows["Read"]:
+            lines.append(rows["Read"][t])
+        elif list_ and not all(x.inspect for x in list_):
             row = ["; ".join(dict.fromkeys(cell(getattr(x, k, x.inspect)) for x in list_)) for k in ("standard", "ort", "hope", "grape")]
             worst = max((e for x in list_ for e in x.errors.values()), default=None)
             lines.append("| " + " | ".join([f"`{t}`", str(weight.get(t, "")), "" if worst is None else f"{worst:.1e}", *row]) + " |")
     lines += ["", "## Known and not read", "", "| type | weight | why |", "| --- | --- | --- |"]
-    for t, list_ in trials.items():
-        if list_ and all(x.inspect for x in list_):
+    for t in order:
+        list_ = trials.get(t)
+        if t in rows["Known and not read"]:
+            lines.append(rows["Known and not read"][t])
+        elif list_ and all(x.inspect for x in list_):
             lines.append(f"| `{t}` | {weight.get(t, '')} | {known.get(t) or cell(list_[0].inspect)} |")
     if others:
         lines += ["", "## Not made", "", "Model types of this transformers' causal language models that are neither in the list of weights nor made: " + ", ".join(f"`{t}`" for t in others) + "."]
+    if rest:
+        lines += ["", *rest]
     path.write_text("\n".join(lines) + "\n")
     return counted, share
 
@@ -221,7 +252,7 @@ def main():
             print(f"{t:24} {state:16} {worst:8.1e}  " + "; ".join(w for x in list_ for w in x.wrong())[:200], flush=True)
     tool = subprocess.run([pecvt, "version"], capture_output=True, text=True).stdout.splitlines()[0]
     others = [] if a.types else sorted(set(mapping(python)) - set(made) - {"pecvt"})
-    counted, share = write(Path(a.page), version, tool, trials, known, weight, others)
+    counted, share = write(Path(a.page), version, tool, trials, known, weight, others, bool(a.types))
     print(f"{len(counted)} of {len(weight)} types, {share:.0%} by weight")
     return 1 if any(x.wrong() for list_ in trials.values() for x in list_) else 0
 

@@ -20,6 +20,7 @@ race convert/store .
 # rows of a GGUF file, decoded
 race convert/gguf/unpack .
 # layers and sequences of a calibration, and that the order of the workers is of no matter
+race convert/gemm '^(TestSameBits|TestExact)$'
 race convert/retrofit '^(TestCalibrateDeterministic|TestCalibrateTogether|TestWalk)$'
 # rows and heads of the reference's kernels; the first error stops the others
 race verify/ref '^(TestGolden|TestEncodingGoldens|TestFloat32|TestCancelled|TestParallel.*)$'

@@ -19,8 +19,9 @@ race onnxops '^(TestCosSin|TestTablePerRotation|TestWriteFiles)$'
 race convert/store .
 # rows of a GGUF file, decoded
 race convert/gguf/unpack .
-# layers and sequences of a calibration, and that the order of the workers is of no matter
+# shares of a product
 race convert/gemm '^(TestSameBits|TestExact)$'
+# layers and sequences of a calibration, and that the order of the workers is of no matter
 race convert/retrofit '^(TestCalibrateDeterministic|TestCalibrateTogether|TestWalk)$'
 # rows and heads of the reference's kernels; the first error stops the others
 race verify/ref '^(TestGolden|TestEncodingGoldens|TestFloat32|TestCancelled|TestParallel.*)$'

@@ -49,6 +49,7 @@ func TestRounded(t *testing.T) {
 	ways := []rounding{
 		{weights: onnxops.WeightsInt4, zeros: nearest.ZeroFloat}, {weights: onnxops.WeightsInt4, zeros: nearest.ZeroCode}, {weights: onnxops.WeightsInt4, zeros: nearest.ZeroNone},
 		{weights: onnxops.WeightsInt8, zeros: nearest.ZeroNone}, {weights: onnxops.WeightsInt8, zeros: nearest.ZeroCode}, {weights: onnxops.WeightsInt4, zeros: nearest.ZeroCode, portable: true},
+		{weights: onnxops.WeightsInt4, accuracy: onnxops.AccuracyInt8}, {weights: onnxops.WeightsInt8, accuracy: onnxops.AccuracyInt8},
 	}
 	for i, config := range dirs {
 		name, how := filepath.Base(filepath.Dir(config)), ways[i%len(ways)]

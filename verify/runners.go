@@ -90,6 +90,9 @@ func (s *session) close() {
 			r.Close()
 		}
 	}
+	if s.left != "" {
+		os.RemoveAll(s.left)
+	}
 	if s.profiles != "" {
 		os.RemoveAll(s.profiles)
 	}

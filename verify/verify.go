@@ -82,6 +82,7 @@ type session struct {
 	model  *family.Model // at the graph's length
 	loaded *family.Model // as the checkpoint declares it
 	ckpt   store.Store
+	left   string      // the folder of the graph whose products leave their inputs, "" for its own
 	meant  store.Store // ckpt, with the numbers that the graph's codes mean
 	ref    *run.Ref
 	others []run.Runner
@@ -187,6 +188,9 @@ func (s *session) ofAnswers() error {
 			return err
 		}
 	}
+	if err := s.roundedInputs(); err != nil {
+		return err
+	}
 	if err := s.makeAll(atEnd); err != nil {
 		return err
 	}
@@ -244,6 +248,9 @@ func (s *session) open() (err error) {
 		r.InsideOf = w.ModelType
 	}
 	r.Encoding, r.Attention = s.info.Encoding, s.info.Attention
+	if s.left, err = run.LeaveInputs(s.info); err != nil {
+		return err
+	}
 	if s.meant, err = run.Meant(s.info, s.ckpt); err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (e *emitter) byCodes(w family.Weight) *coded {
 
 // inCodes tells whether one of the maps is multiplied so.
 func (e *emitter) inCodes(maps ...family.Linear) bool {
-	return slices.ContainsFunc(maps, func(l family.Linear) bool { return e.byCodes(l.Weight) != nil })
+	return slices.ContainsFunc(maps, func(l family.Linear) bool { return e.rounds(l.Weight) != nil || e.byCodes(l.Weight) != nil })
 }
 
 // nbits emits W x over rows as MatMulNBits in float32: accuracy_level 1 keeps what

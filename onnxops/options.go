@@ -161,6 +161,9 @@ const maxTableBytes = 512 << 20
 // on the model, Export says.
 func (o Options) Check() error { return o.formed().checkForm() }
 
+// Formed fills in the forms that are left to choose; what depends on the model stays.
+func (o Options) Formed() Options { return o.formed() }
+
 // formed fills in the forms that are left to choose.
 func (o Options) formed() Options {
 	if o.Attention == "" {

@@ -12,7 +12,9 @@ import (
 
 	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/loaders"
+	"github.com/pecvt/pecvt/convert/recode"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/tune"
 	"github.com/pecvt/pecvt/onnxops"
@@ -30,7 +32,9 @@ type conversion struct {
 	// thought to take, in seconds.
 	Tuning   *convert.Tuning `json:"retrofit,omitempty"`
 	Expected *tune.Estimate  `json:"expected_seconds,omitempty"`
-	Seconds  float64         `json:"seconds"`
+	// Rounding is what became of weights that are rounded by a text.
+	Rounding *tune.Rounded `json:"rounding,omitempty"`
+	Seconds  float64       `json:"seconds"`
 }
 
 // graphResult describes the emitted graph.
@@ -123,6 +127,14 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	var tuned *tune.Result
 	var plan *convert.Plan
 	var err error
+	var rounding *tune.Rounding
+	if t != nil && graph != nil && graph.Rounds() && t.given() {
+		rounding = t.rounding(model, *graph, u)
+		if err := rounding.Open(cmd.Context(), ""); err != nil {
+			return inFlags(err)
+		}
+		defer rounding.Close()
+	}
 	if t != nil && t.wanted() {
 		if tuned, plan, err = a.tune(cmd.Context(), t.job(model, o, force), graph, u); err != nil {
 			return err
@@ -147,10 +159,26 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	}
 	result := conversion{Plan: plan}
 	run := convert.RunOptions{Force: force, Progress: func(p convert.Progress) { u.bytes(p.File, p.Done, p.Total) }}
-	run.Finish = func(_ context.Context, dir string) error {
+	run.Finish = func(ctx context.Context, dir string) error {
 		if graph != nil {
-			u.step("emit model.onnx")
-			if result.Graph, err = emit(dir, *graph); err != nil {
+			write := func(o onnxops.Options) (err error) {
+				u.step("emit model.onnx")
+				result.Graph, err = emit(dir, o)
+				return err
+			}
+			if rounding != nil {
+				result.Rounding, err = rounding.Write(ctx, dir, func(code func(family.Weight) recode.Row) error {
+					o := *graph
+					o.Coding.Code = func(w family.Weight) onnxops.RowCoder { return onnxops.RowCoder(code(w)) }
+					return write(o)
+				})
+				if err != nil {
+					err = inFlags(err)
+				}
+			} else {
+				err = write(*graph)
+			}
+			if err != nil {
 				return err
 			}
 			if err := stands(o.For, plan, result.Graph.Files, result.Graph.Notes); err != nil {
@@ -232,6 +260,7 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 	if cmd.Name() == "export" {
 		fmt.Fprintf(w, "%s: %s as it stands, attention %s, %s in %.2f s\n", plan.Output, e.SourceFamily, result.Graph.Attention, bytesText(plan.Bytes), result.Seconds)
 		writeInside(w, plan.InsideOf)
+		writeRounding(w, result.Rounding)
 		writeNotes(w, plan, notes)
 		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
 		return nil
@@ -253,6 +282,7 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 	if r != nil {
 		writeTuning(w, r)
 	}
+	writeRounding(w, result.Rounding)
 	writeNotes(w, plan, notes)
 	for _, l := range loaders.Lines(e.Readers) {
 		if l.Outcome == loaders.Wrong || l.Outcome == loaders.Refused {

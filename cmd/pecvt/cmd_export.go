@@ -11,6 +11,7 @@ import (
 func newExport(a *app) *cobra.Command {
 	var f rewriteFlags
 	var g graphFlags
+	var t tuneFlags
 	var who forFlags
 	var force bool
 	cmd := &cobra.Command{
@@ -41,11 +42,15 @@ model.onnx: the encoding stays what it is. The source is never touched.`,
 			if err := who.pick(&o, &graph); err != nil {
 				return err
 			}
-			return a.write(cmd, args[0], o, &graph, nil, who.warnings, force)
+			if err := t.checkExport(cmd, graph); err != nil {
+				return err
+			}
+			return a.write(cmd, args[0], o, &graph, &t, who.warnings, force)
 		},
 	}
 	f.registerOutput(cmd)
 	g.register(cmd)
+	t.registerRounding(cmd)
 	who.register(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "replace an existing target that pecvt wrote")
 	return cmd

@@ -91,6 +91,6 @@ func (f *textFlags) Tokens(ctx context.Context, dir string, vocab int) (*tune.Te
 }
 
 // engine measures as the flags say.
-func (f *textFlags) engine() tune.Engine {
+func (f *textFlags) engine() tune.RoundingEngine {
 	return eval.Engine{Options: eval.Options{Runner: f.runner, ORTLibrary: f.ortLibrary, Provider: f.provider, Version: toolVersion()}}
 }

@@ -88,9 +88,12 @@ func (f *tuneFlags) check(cmd *cobra.Command, o convert.Options, graph onnxops.O
 			return usagef("--%s has no use without --calibrate", name)
 		}
 	}
+	if !f.wanted() && graph.Rounds() && f.given() && !noONNX {
+		return f.checkRounding()
+	}
 	if !f.wanted() {
 		if name := changed(append(f.names(), "budget", "over-budget")...); name != "" {
-			return usagef("--%s has no use without --select or --calibrate", name)
+			return usagef("--%s has no use without --select, --calibrate, or a text with --weights int4 or int8", name)
 		}
 		return nil
 	}
@@ -125,6 +128,11 @@ func (f *tuneFlags) check(cmd *cobra.Command, o convert.Options, graph onnxops.O
 	}
 	if err := f.budgets(o.To); err != nil {
 		return err
+	}
+	if graph.Rounds() && !noONNX {
+		if err := f.checkRounding(); err != nil {
+			return err
+		}
 	}
 	return f.holds(o, graph, noONNX)
 }

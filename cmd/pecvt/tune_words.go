@@ -20,7 +20,10 @@ func inFlags(err error) error {
 	switch {
 	case errors.As(err, &over):
 		hint := "more --steps or --calib-tokens, or fewer planes (--select) may help"
-		if !over.Calibrated {
+		switch {
+		case over.Rounded:
+			hint = "--weights int8, --zero-points float or a smaller --block may help"
+		case !over.Calibrated:
 			hint = "a larger budget or --calibrate may help"
 		}
 		say(over, fmt.Sprintf("%v; %s, and --over-budget writes it all the same", over, hint))

@@ -49,8 +49,8 @@ type BudgetError struct {
 	// Length is the positions that it was measured at.
 	Length int
 	Budget retrofit.Budget
-	// Calibrated says that layers were refitted.
-	Calibrated bool
+	// Calibrated says that layers were refitted, Rounded that the weights are codes.
+	Calibrated, Rounded bool
 }
 
 func (e *BudgetError) Unwrap() error { return retrofit.ErrBudget }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/recode"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/tune"
 	"github.com/pecvt/pecvt/verify/ref"
@@ -17,10 +18,13 @@ type Engine struct {
 	Options Options
 }
 
-var _ tune.Engine = Engine{}
+var _ tune.RoundingEngine = Engine{}
 
 // Walk is ref's.
 func (Engine) Walk(m *family.Model, src family.Source) retrofit.Walk { return ref.NewWalk(m, src) }
+
+// Watch is ref's too.
+func (Engine) Watch(m *family.Model, src family.Source) recode.Walk { return ref.NewWalk(m, src) }
 
 // rememberBytes is how much of the source's logits a series of measurements
 // keeps on disk.

@@ -50,6 +50,8 @@ type GraphInfo struct {
 	// Encoding, Attention, MaxLength and Weights (the fingerprint of the tensor
 	// files it was emitted for) come from the graph's metadata.
 	Encoding, Attention, Weights string
+	// Accuracy is "int8" where its products with codes may round what enters them.
+	Accuracy string
 	// Rounding is "given" where the codes of its weights are not the nearest ones.
 	Rounding string
 	// Functions is "inlined" where it says that it has none, Linear the form of its
@@ -118,6 +120,8 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 			g.Linear = p.GetValue()
 		case "pecvt.cache":
 			g.Cache = p.GetValue()
+		case "pecvt.accuracy":
+			g.Accuracy = p.GetValue()
 		case "pecvt.rounding":
 			g.Rounding = p.GetValue()
 		case "pecvt.weights":

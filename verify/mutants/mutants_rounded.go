@@ -1,0 +1,33 @@
+package mutants
+
+// roundedMutants get what a graph holds of weights that were rounded to codes wrong.
+func roundedMutants() []Mutant {
+	const up, embed = "model.layers.0.mlp.up_proj.weight", "model.embed_tokens.weight"
+	const why = "the reference reads the graph's codes, so that both answer alike; only the checkpoint tells"
+	raw := func(g *Graph, name string) []byte { return g.initializer(name).RawData }
+	return []Mutant{
+		inGraph("rounded-nibbles-exchanged", "int4", "the two codes of every byte of a map change places", func(g *Graph) {
+			for i, x := range raw(g, up+"~codes4") {
+				raw(g, up+"~codes4")[i] = x>>4 | x<<4
+			}
+		}).still(why),
+		inGraph("rounded-code-off", "int4", "one code of the embedding is two off", func(g *Graph) { raw(g, embed+"~codes4")[3] ^= 2 }).still(why),
+		inGraph("rounded-blocks-moved", "int4", "the blocks of a map's rows are one further", func(g *Graph) {
+			b := raw(g, up+"~codes4")
+			copy(b, append(append([]byte{}, b[16:]...), b[:16]...))
+		}).still(why),
+		inGraph("rounded-scales-of-another-row", "int4", "the scales of a map are those of the next row", func(g *Graph) {
+			b, line := raw(g, up+"~scales"), 2*int(g.initializer(up + "~scales").Dims[1])
+			copy(b, append(append([]byte{}, b[line:]...), b[:line]...))
+		}).still(why),
+		inGraph("rounded-scale-doubled", "int4", "the scale of one block is twice as large", func(g *Graph) { raw(g, up+"~scales")[5] += 4 }).still(why),
+		inGraph("rounded-low-turned", "int4", "the least number of one block changes its sign", func(g *Graph) { raw(g, up+"~lows")[7] ^= 0x80 }).still(why),
+		inGraph("rounded-lows-left-out", "int4", "a product goes on without what its blocks' lows add", func(g *Graph) {
+			g.node("/layers.0/mlp/up_proj/Gemm").Input[0] = g.node("/layers.0/attn/q_proj/Gemm").Input[0]
+		}),
+		inGraph("rounded-zero-point", "int4-zeros", "the zero point of one block is another", func(g *Graph) { raw(g, up+"~zeros")[1] ^= 0x30 }).still(why),
+		inGraph("rounded-inputs", "int4", "a product of a graph that says float32 rounds what enters it to 8 bits", func(g *Graph) {
+			attribute(g.node("/layers.0/mlp/up_proj/Gemm/MatMulNBits"), "accuracy_level").I = 4
+		}),
+	}
+}

@@ -118,24 +118,24 @@ func (b *rows) batch(to side, steps int) (run.Input, want) {
 // batched: three rows without padding, and steps after them. (Pieces of a batch
 // after a past are in left-padding-decode: GroupQueryAttention has none.)
 func (s *session) batched(in run.Input, w want) error {
-	return s.padded(report.CheckBatch, in, w, noPadding, 0, func(n int) []int { return cuts(n, n-2, n-1) })
+	return s.padded(report.CheckBatch, in, w, noPadding, 0, func(n, _ int) []int { return cuts(n, n-2, n-1) })
 }
 
 // leftPadding: rows of three lengths that end together, in one call.
 func (s *session) leftPadding(in run.Input, w want) error {
-	return s.padded(report.CheckLeftPadding, in, w, onTheLeft, 0, func(n int) []int { return cuts(n) })
+	return s.padded(report.CheckLeftPadding, in, w, onTheLeft, 0, func(n, _ int) []int { return cuts(n) })
 }
 
 // rightPadding: rows of three lengths that begin together, in one call.
 func (s *session) rightPadding(in run.Input, w want) error {
-	return s.padded(report.CheckRightPadding, in, w, onTheRight, 0, func(n int) []int { return cuts(n) })
+	return s.padded(report.CheckRightPadding, in, w, onTheRight, 0, func(n, _ int) []int { return cuts(n) })
 }
 
 // leftDecode: a batch padded on the left in two pieces, the first of which is
 // nothing but padding in the shortest row, then steps of the whole batch.
 func (s *session) leftDecode(in run.Input, w want) error {
-	return s.padded(report.CheckLeftPaddingDecode, in, w, onTheLeft, decodeSteps, func(n int) []int {
-		return cuts(n, n/3, n-3, n-2, n-1)
+	return s.padded(report.CheckLeftPaddingDecode, in, w, onTheLeft, decodeSteps, func(n, steps int) []int {
+		return cuts(n, append([]int{n / 3}, lasts(n, steps)...)...)
 	})
 }
 
@@ -148,14 +148,24 @@ func (s *session) rightDecode(in run.Input, w want) error {
 		}
 		return nil
 	}
-	return s.padded(report.CheckRightPaddingDecode, in, w, onTheRight, decodeSteps, func(n int) []int {
-		return cuts(n, n-3, n-2, n-1)
+	return s.padded(report.CheckRightPaddingDecode, in, w, onTheRight, decodeSteps, func(n, steps int) []int {
+		return cuts(n, lasts(n, steps)...)
 	})
+}
+
+// lasts are the ends of pieces after which steps columns of n come one at a time: as
+// many as every row has tokens for, so that no step is padding.
+func lasts(n, steps int) []int {
+	var ends []int
+	for end := n - steps; end < n; end++ {
+		ends = append(ends, end)
+	}
+	return ends
 }
 
 // padded runs a batch in the pieces given by ends. Padding must change no logit
 // of a real token, and no row another.
-func (s *session) padded(name string, in run.Input, w want, to side, steps int, ends func(n int) []int) error {
+func (s *session) padded(name string, in run.Input, w want, to side, steps int, ends func(n, steps int) []int) error {
 	if _, n := in.Batch(); n < 2 {
 		s.lack(name, "a prompt of one token has no shorter one")
 		return nil
@@ -169,7 +179,7 @@ func (s *session) padded(name string, in run.Input, w want, to side, steps int, 
 	}
 	batch, wanted := b.batch(to, steps)
 	_, n := batch.Batch()
-	ask := func(r run.Runner) (*report.Logits, error) { return run.InChunks(s.ctx, r, batch, ends(n)) }
+	ask := func(r run.Runner) (*report.Logits, error) { return run.InChunks(s.ctx, r, batch, ends(n, steps)) }
 	if s.verdictOf(name, run.RefName) == "" {
 		if err := s.compare(name, s.ref, wanted, selfLimit, ask); err != nil {
 			return err

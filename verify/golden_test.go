@@ -242,6 +242,25 @@ func TestNegativeTokens(t *testing.T) {
 	}
 }
 
+// TestShortPrompts: prompts whose shortest row of a batch has fewer tokens than
+// steps are judged as longer ones are: GroupQueryAttention takes no step that is
+// padding in one row.
+func TestShortPrompts(t *testing.T) {
+	runtimePresent(t)
+	for _, attention := range []string{"standard", "ort"} {
+		dir := conversion{model: "golden/llama-gqa", to: "rope", attention: attention}.write(t)
+		for _, n := range []int{2, 5, 16} {
+			t.Run(fmt.Sprintf("%s/%d", attention, n), func(t *testing.T) {
+				r := verified(t, dir, verify.Options{Tokens: n, OptLevel: "all"})
+				if c, made := find(r, "right-padding-decode", "interp"); !made || c.Verdict != verify.Pass {
+					t.Errorf("right-padding-decode: %s %s", c.Verdict, c.Detail)
+				}
+				sound(t, r)
+			})
+		}
+	}
+}
+
 // TestOneToken: what a prompt of one token cannot show leaves the report
 // incomplete and says why.
 func TestOneToken(t *testing.T) {

@@ -324,7 +324,7 @@ func TestOptionErrors(t *testing.T) {
 		want string
 	}{
 		{Options{Attention: "flash"}, `attention form "flash" is unknown (valid: ort, standard)`},
-		{Options{Bias: "both"}, `bias form "both" is unknown (valid: auto, lowered, mask)`},
+		{Options{Bias: "both"}, `bias form "both" is unknown (valid: auto, fused, lowered, mask)`},
 		{Options{Placement: "none"}, `placement "none" is unknown (valid: embed, external, external-copy)`},
 		{Options{Linear: "conv"}, `linear form "conv" is unknown (valid: gemm, matmul)`},
 		{Options{Linear: LinearMatMul, Placement: PlaceExternal}, "use Options.Placement external-copy or embed"},

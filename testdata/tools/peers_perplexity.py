@@ -31,6 +31,15 @@ def tokens(model, text, out, shape):
     Path(out).write_text(json.dumps({"ids": ids[: rows * length].reshape(rows, length).tolist(), "words": f"{rows} × {length} tokens of {source}"}))
 
 
+def cache(folder, shape):
+    """An empty cache; onnxruntime-genai's graphs leave its width to genai_config.json."""
+    heads, width = shape[1], shape[3]
+    if not (isinstance(heads, int) and isinstance(width, int)):
+        decoder = json.loads((folder / "genai_config.json").read_text())["model"]["decoder"]
+        heads, width = decoder["num_key_value_heads"], decoder["head_size"]
+    return 1, heads, 0, width
+
+
 def score(folder, given, out):
     import onnxruntime
     options = onnxruntime.SessionOptions()
@@ -49,7 +58,7 @@ def score(folder, given, out):
             elif v.name == "position_ids":
                 feeds[v.name] = np.arange(len(row), dtype=kind)[None]
             elif v.name.startswith("past_key_values."):
-                feeds[v.name] = np.zeros((1, v.shape[1], 0, v.shape[3]), kind)
+                feeds[v.name] = np.zeros(cache(folder, v.shape), kind)
             else:
                 sys.exit(f"{folder.name}: an input {v.name}, which is none of those that are known")
         logits = session.run(["logits"], feeds)[0][0, :-1].astype(np.float64)

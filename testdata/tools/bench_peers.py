@@ -87,6 +87,7 @@ def exporters(pecvt, model, out):
         ("pecvt, ort", "float32", None, own("--attention", "ort")),
         ("onnxruntime-genai builder", "int4", "peer-genai", builder("int4")),
         ("pecvt, ort, `--accuracy int8`", "int4", None, own("--attention", "ort", "--weights", "int4", "--accuracy", "int8")),
+        ("pecvt, ort, `--accuracy int8 --zero-points none`", "int4", None, own("--attention", "ort", "--weights", "int4", "--accuracy", "int8", "--zero-points", "none")),
         ("pecvt, ort, `--accuracy float32`", "int4", None, own("--attention", "ort", "--weights", "int4", "--accuracy", "float32")),
     ]
     usage = subprocess.run([pecvt, "export", "--help"], capture_output=True, text=True, check=True).stdout
@@ -198,7 +199,7 @@ def main():
         "versions": [w for name in ("peer-genai", "peer-mobius", "peer-optimum") for w in envs.PIP[name][:1]],
     }
     (out / "results.json").write_text(json.dumps({"meta": meta, "rows": results}, indent=1) + "\n")
-    page = peers_page.text(meta, results)
+    page = peers_page.text(meta, results).replace(str(model), model.name).replace(f"{ROOT}/", "")
     print(page)
     if not a.quick:
         peers_page.write(ROOT / "docs/performance.md", page)

@@ -51,7 +51,7 @@ def cell(text):
 
 
 def text(meta, rows):
-    threads = "its own choice of threads" if not meta["threads"] else f"{meta['threads']} threads"
+    threads = "its own choice of threads" if not meta["threads"] else f"{meta['threads']} thread{'s' * (meta['threads'] > 1)}"
     lines = [
         f"`make bench-peers` of {meta['model']} on {meta['date']}: {meta['cpu']}, {meta['cores']} cores, load {meta['load']:.1f} when it began; {', '.join(meta['versions'])}; "
         f"ONNX Runtime {meta['runtime']}, {threads}, graphs taking turns, medians of {meta['repeat']} rounds. Speeds are over that of the fastest exporter's graph of the same precision (but pecvt's), "

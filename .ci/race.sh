@@ -21,6 +21,8 @@ race convert/store .
 race convert/gguf/unpack .
 # shares of a product
 race convert/gemm '^(TestSameBits|TestExact)$'
+# rows whose codes are compensated
+race convert/quant/compensate '^(TestBetter|TestOnTheGrid)$'
 # layers and sequences of a calibration, and that the order of the workers is of no matter
 race convert/retrofit '^(TestCalibrateDeterministic|TestCalibrateTogether|TestWalk)$'
 # rows and heads of the reference's kernels; the first error stops the others

@@ -20,11 +20,14 @@ type formula struct {
 
 // formulas has one or more for every row of the table of operators.
 var formulas = map[string]func(rng *rand.Rand) []formula{
-	"Rotation":         rotations,
-	"RelativeBias":     relativeBiases,
-	"ContextPhase":     contextPhases,
-	"PathBias":         pathBiases,
-	"PathIntegralBias": pathIntegrals,
+	"Rotation":              rotations,
+	"RelativeBias":          relativeBiases,
+	"ContextPhase":          contextPhases,
+	"PathBias":              pathBiases,
+	"PathIntegralBias":      pathIntegrals,
+	"RelativeAttention":     func(rng *rand.Rand) []formula { return attentions(rng, relativeBiases(rng)[0]) },
+	"PathAttention":         pathAttentions,
+	"PathIntegralAttention": pathIntegralAttentions,
 }
 
 // TestOperatorsAreTheirFormulas: the body of every operator computes its formula.
@@ -42,8 +45,11 @@ func TestOperatorsAreTheirFormulas(t *testing.T) {
 			for _, p := range op.Inputs {
 				a := f.inputs[p.Name]
 				kind, shape := f32, []any{}
-				if a.Kind == Bool {
+				switch a.Kind {
+				case Bool:
 					kind = onnxpb.TensorProto_BOOL
+				case Int:
+					kind = onnxpb.TensorProto_INT64
 				}
 				for _, d := range a.Shape {
 					shape = append(shape, d)

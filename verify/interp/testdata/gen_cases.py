@@ -481,10 +481,14 @@ def quantised():
         op(f"cast_{T.DataType.Name(kind).lower()}", "Cast", {}, slots=["q"], init=[h.make_tensor("q", kind, codes.shape, codes)], attrs={"to": T.FLOAT})
 
 
+def alike():
+    op("castlike", "CastLike", {"x": f(2, 3), "like": f(1)})
+
+
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
     for old in HERE.iterdir():
         old.unlink()
-    for group in [elementwise, types, shapes, sums, norms, rotary, attention, gqa, functions, weights, choices, lambda: gqa(last=True), loops, quantised]:
+    for group in [elementwise, types, shapes, sums, norms, rotary, attention, gqa, functions, weights, choices, lambda: gqa(last=True), loops, quantised, alike]:
         group()
     print(len(list(HERE.glob("*.onnx"))), "cases")

@@ -182,7 +182,7 @@ func newOf(t *testing.T, set func(b *family.Block), o onnxops.Options) *session 
 		t.Fatal(err)
 	}
 	s := &session{ctx: context.Background(), dir: dir, opts: Options{Provider: ort.ProviderCPU, OptLevel: ort.OptAll, Tokens: 30, Threads: 1},
-		info: info, model: m, ckpt: ckpt, ref: run.NewRef(m, ckpt), report: &report.Report{}}
+		info: info, model: m, ckpt: ckpt, meant: ckpt, ref: run.NewRef(m, ckpt), report: &report.Report{}}
 	if s.ids, err = s.promptIDs(); err != nil {
 		t.Fatal(err)
 	}

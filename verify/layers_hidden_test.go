@@ -37,7 +37,7 @@ func TestLayersOfARightGraph(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := &session{ctx: context.Background(), dir: dir, opts: Options{Tokens: 20, Threads: 1, ORTLibrary: "none"}, info: info, model: m, ckpt: s, ref: run.NewRef(m, s), report: &report.Report{}}
+		v := &session{ctx: context.Background(), dir: dir, opts: Options{Tokens: 20, Threads: 1, ORTLibrary: "none"}, info: info, model: m, ckpt: s, meant: s, ref: run.NewRef(m, s), report: &report.Report{}}
 		if v.ids, err = v.promptIDs(); err != nil {
 			t.Fatal(err)
 		}

@@ -1,9 +1,6 @@
 package names
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Coded are what a graph holds of a weight whose numbers are codes on a grid.
 type Coded string
@@ -26,21 +23,12 @@ const codedMark = "#"
 // CodedWeight is the name of a graph's codes, scales or zeros of a tensor, or of its
 // rows, which are given as of [TransposedWeight].
 func CodedWeight(tensor, rows string, of Coded) string {
-	if rows != "" {
-		rows = "[" + rows + "]"
-	}
-	return tensor + rows + codedMark + string(of)
+	return held(tensor, rows, codedMark, string(of))
 }
 
 // CodedOf reads such a name.
 func CodedOf(name string) (tensor, rows string, of Coded, ok bool) {
-	at := strings.LastIndex(name, codedMark)
-	if at < 0 {
-		return "", "", "", false
-	}
-	tensor, of = name[:at], Coded(name[at+len(codedMark):])
-	if at := strings.LastIndexByte(tensor, '['); at > 0 && strings.HasSuffix(tensor, "]") {
-		tensor, rows = tensor[:at], tensor[at+1:len(tensor)-1]
-	}
-	return tensor, rows, of, slices.Contains([]Coded{Codes, Scales, Zeros, Offsets, Nibbles, NibbleZeros}, of)
+	tensor, rows, piece, ok := heldOf(name, codedMark)
+	of = Coded(piece)
+	return tensor, rows, of, ok && slices.Contains([]Coded{Codes, Scales, Zeros, Offsets, Nibbles, NibbleZeros}, of)
 }

@@ -1,9 +1,6 @@
 package names
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Rounded are what a graph holds of a weight that was rounded to codes in blocks of its
 // columns when the graph was emitted: codes of 4 or 8 bits (rows, blocks, bytes), scales
@@ -26,21 +23,12 @@ const roundedMark = "~"
 // RoundedWeight is the name of what a graph holds of a tensor, or of its rows and
 // columns, which are given as of [TransposedWeight].
 func RoundedWeight(tensor, rows string, of Rounded) string {
-	if rows != "" {
-		rows = "[" + rows + "]"
-	}
-	return tensor + rows + roundedMark + string(of)
+	return held(tensor, rows, roundedMark, string(of))
 }
 
 // RoundedOf reads such a name.
 func RoundedOf(name string) (tensor, rows string, of Rounded, ok bool) {
-	at := strings.LastIndex(name, roundedMark)
-	if at < 0 {
-		return "", "", "", false
-	}
-	tensor, of = name[:at], Rounded(name[at+len(roundedMark):])
-	if at := strings.LastIndexByte(tensor, '['); at > 0 && strings.HasSuffix(tensor, "]") {
-		tensor, rows = tensor[:at], tensor[at+1:len(tensor)-1]
-	}
-	return tensor, rows, of, slices.Contains([]Rounded{RoundedCodes4, RoundedCodes8, RoundedScales, RoundedLows, RoundedZeros}, of)
+	tensor, rows, piece, ok := heldOf(name, roundedMark)
+	of = Rounded(piece)
+	return tensor, rows, of, ok && slices.Contains([]Rounded{RoundedCodes4, RoundedCodes8, RoundedScales, RoundedLows, RoundedZeros}, of)
 }

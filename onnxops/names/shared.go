@@ -148,20 +148,12 @@ const transposedMark = "^T"
 // TransposedWeight is the name of a graph's transposed copy of a tensor, or of the rows
 // that are given as begin:end, several joined by commas; where they are columns of those,
 // a part follows: |begin:step:count, and :across where each is a row of the weight.
-func TransposedWeight(tensor, rows string) string {
-	if rows != "" {
-		rows = "[" + rows + "]"
-	}
-	return tensor + rows + transposedMark
-}
+func TransposedWeight(tensor, rows string) string { return held(tensor, rows, transposedMark, "") }
 
 // TransposeOf reads the name of such a copy.
 func TransposeOf(name string) (tensor, rows string, ok bool) {
-	name, ok = strings.CutSuffix(name, transposedMark)
-	if at := strings.LastIndexByte(name, '['); ok && at > 0 && strings.HasSuffix(name, "]") {
-		return name[:at], name[at+1 : len(name)-1], true
-	}
-	return name, "", ok
+	tensor, rows, piece, ok := heldOf(name, transposedMark)
+	return tensor, rows, ok && piece == ""
 }
 
 // Shapes that a Reshape gives a call's tokens.

@@ -50,7 +50,7 @@ var arrows = map[string][]string{
 	"verify/bisect":       {"posenc/hint", "onnxops/names", "verify/report", "verify/run", "posenc", "convert/fsio", "convert/tensor", "convert/safetensors", "convert/store", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort"},
 	"verify/conversion":   {"posenc/hint", "verify/report", "verify/run", "posenc", "convert/store", "convert/family", "verify/ref"},
 	"verify/special":      {},
-	"verify/chat":         {},
+	"verify/chat":         {"verify/special"},
 	"verify/generate":     {"posenc/hint", "convert/tensor", "onnxops/names", "onnxops/onnxpb", "verify/run", "verify/ort", "verify/chat", "verify/special", "verify/eval/tokens"},
 	"verify/chart":        {},
 	"verify/bench":        {"posenc/hint", "verify/chart", "verify/run", "verify/generate", "verify/ort"},

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/ardanlabs/jinja"
+
+	"github.com/pecvt/pecvt/verify/special"
 )
 
 // Files that hold a template; the first wins.
@@ -39,7 +41,7 @@ type Template struct {
 // Errors: none there (matches [ErrNone]), several without a default, one that is not
 // Jinja as it is known here.
 func Load(dir string) (*Template, error) {
-	config, err := object(filepath.Join(dir, Config))
+	config, err := special.Object(filepath.Join(dir, Config))
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +124,7 @@ var tokenKeys = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pa
 
 // specials are the special tokens that the tokenizer's files name.
 func specials(dir string, config map[string]json.RawMessage) (map[string]jinja.Value, error) {
-	older, err := object(filepath.Join(dir, "special_tokens_map.json"))
+	older, err := special.Object(filepath.Join(dir, "special_tokens_map.json"))
 	if err != nil {
 		return nil, err
 	}
@@ -146,20 +148,4 @@ func specials(dir string, config map[string]json.RawMessage) (map[string]jinja.V
 		out[key] = jinja.NewString(text)
 	}
 	return out, nil
-}
-
-// object reads a JSON object, nil where the file is not there.
-func object(path string) (map[string]json.RawMessage, error) {
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var o map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &o); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return o, nil
 }

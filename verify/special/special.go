@@ -159,9 +159,13 @@ func (f Files) vocabulary(config map[string]json.RawMessage) (map[string]int64, 
 	return all, nil
 }
 
-// sidecar reads a JSON object of the folder, nil where there is none.
 func (f Files) sidecar(name string) (map[string]json.RawMessage, error) {
-	text, err := os.ReadFile(filepath.Join(f.Dir, name))
+	return Object(filepath.Join(f.Dir, name))
+}
+
+// Object reads a file that is a JSON object, nil where there is none.
+func Object(path string) (map[string]json.RawMessage, error) {
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -170,7 +174,7 @@ func (f Files) sidecar(name string) (map[string]json.RawMessage, error) {
 	}
 	var o map[string]json.RawMessage
 	if err := json.Unmarshal(text, &o); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return o, nil
 }

@@ -3,6 +3,7 @@ package interp
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/tensor"
@@ -116,8 +117,32 @@ func (c *call) codesOf(data, scales, zeros, rows, cols, block int) (*codes, erro
 	return w, nil
 }
 
+// roundedBlocks rounds each block of a row of k numbers to whole steps of its largest
+// one's 127th part.
+func roundedBlocks(x []float64, k, block int) []float64 {
+	out := make([]float64, len(x))
+	for row := 0; row < len(x); row += k {
+		for from := row; from < row+k; from += block {
+			to := min(from+block, row+k)
+			largest := 0.0
+			for _, v := range x[from:to] {
+				largest = max(largest, math.Abs(v))
+			}
+			if largest == 0 {
+				continue
+			}
+			step := largest / 127
+			for i := from; i < to; i++ {
+				out[i] = math.RoundToEven(x[i]/step) * step
+			}
+		}
+	}
+	return out
+}
+
 // matMulNBits is A wᵀ (+ bias), w being (N, K) codes in blocks along K. What
-// accuracy_level lets a runtime round is computed in full.
+// accuracy_level lets a runtime round is computed in full, but for
+// [Options.RoundInputs].
 func matMulNBits(c *call) ([]*Array, error) {
 	if c.arg(4) != nil {
 		return nil, errors.New("an order of groups (g_idx) is not supported")
@@ -158,7 +183,11 @@ func matMulNBits(c *call) ([]*Array, error) {
 			out.F[i] = bias.F[i%n]
 		}
 	}
-	err = product(c.ctx, out.F, 1, a.F, a.Len()/k, matrix{rows: n, cols: k, codes: w})
+	x := a.F
+	if c.options.RoundInputs && c.int("accuracy_level", 0) == 4 {
+		x = roundedBlocks(x, k, w.block)
+	}
+	err = product(c.ctx, out.F, 1, x, a.Len()/k, matrix{rows: n, cols: k, codes: w})
 	return []*Array{out}, err
 }
 

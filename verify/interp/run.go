@@ -16,6 +16,11 @@ type Options struct {
 
 	// RoundCasts makes a Cast to a float type round to that type.
 	RoundCasts bool
+
+	// RoundInputs makes a MatMulNBits that declares accuracy_level 4 round what enters
+	// it as ONNX Runtime's kernels do: in each block of a row the largest number is
+	// 127 steps, and every number a whole one, ties to even.
+	RoundInputs bool
 }
 
 // Run computes the graph's outputs. Every input that has no initializer must

@@ -87,7 +87,7 @@ func (c *call) steps(body *Program, states []*Array, along []int, steps int) ([]
 			}
 			in[body.inputs[n+i].name] = one
 		}
-		out, err := body.run(c.ctx, in, Options{RoundCasts: c.options.RoundCasts})
+		out, err := body.run(c.ctx, in, Options{RoundCasts: c.options.RoundCasts, RoundInputs: c.options.RoundInputs})
 		if err != nil {
 			return nil, fmt.Errorf("step %d: %w", k, err)
 		}

@@ -28,6 +28,16 @@ func OpenInterp(info *GraphInfo) (*Interp, error) {
 	return &Interp{graphRunner{info, eng}, eng}, nil
 }
 
+// OpenRounding is [OpenInterp] for products with codes that round what enters them
+// where the graph declares it (accuracy_level 4).
+func OpenRounding(info *GraphInfo) (*Interp, error) {
+	r, err := OpenInterp(info)
+	if err == nil {
+		r.eng.roundInputs = true
+	}
+	return r, err
+}
+
 // Name is "interp".
 func (r *Interp) Name() string { return InterpName }
 
@@ -67,7 +77,8 @@ func (r *Interp) Tap(ctx context.Context, in Input, past State, names []string, 
 type interpEngine struct {
 	program *interp.Program
 	// tap, where not nil, is shown the values between.
-	tap func(value string, a *interp.Array)
+	tap         func(value string, a *interp.Array)
+	roundInputs bool
 }
 
 func (e *interpEngine) floats(shape []int64, data []float64) any {
@@ -86,7 +97,7 @@ func (e *interpEngine) run(ctx context.Context, ints map[string]array[int64], pa
 	for name, a := range past {
 		feeds[name] = a.(*interp.Array)
 	}
-	out, err := e.program.RunWith(ctx, feeds, interp.Options{Tap: e.tap})
+	out, err := e.program.RunWith(ctx, feeds, interp.Options{Tap: e.tap, RoundInputs: e.roundInputs})
 	if err != nil {
 		return array[float64]{}, nil, err
 	}

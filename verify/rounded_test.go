@@ -64,6 +64,9 @@ func TestRounded(t *testing.T) {
 			}
 			r := verified(t, dir, o)
 			sound(t, r)
+			if _, made := find(r, "rounded-inputs", "ort-cpu"); made != (how.accuracy == onnxops.AccuracyInt8) {
+				t.Errorf("rounded-inputs was made: %v", made)
+			}
 			if c, ok := find(r, "golden", "ref"); o.Golden != "" && (!ok || c.Verdict != verify.Pass) {
 				t.Errorf("golden: %s: %s", c.Verdict, c.Detail)
 			}

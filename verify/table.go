@@ -24,6 +24,8 @@ const (
 	// NeedWindow is a layer with a sliding window, NeedNoWindow a model without.
 	NeedWindow   Need = "a sliding window"
 	NeedNoWindow Need = "no sliding window"
+	// NeedRounding is a graph that declares products which round what enters them.
+	NeedRounding Need = "products that round what enters them"
 	// NeedRepro is a folder that a bisection wrote, of which nothing else is made.
 	NeedRepro Need = "a repro"
 )
@@ -102,6 +104,8 @@ func (s *session) has(n Need) bool {
 		return len(s.spans()) > 0
 	case NeedNoWindow:
 		return len(s.spans()) == 0
+	case NeedRounding:
+		return s.left != ""
 	}
 	return false
 }

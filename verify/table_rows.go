@@ -77,6 +77,11 @@ func folderChecks() []Kind {
 // endChecks are those that need more than the folder, and those of the end.
 func endChecks() []Kind {
 	return []Kind{
+		{Name: report.CheckRoundedInputs,
+			Meaning: "a graph that declares products which round what enters them to 8 bits (`" + hint.Accuracy + " int8`), run as it is, gives what the interpreter gives with that rounding: to float32, and where a number lies between two steps within twice what the rounding costs; all other checks of such a graph are made without the rounding",
+			Needs:   []Need{NeedRunners, NeedReference, NeedRounding},
+			Blame:   "ONNX Runtime's products with codes (MatMulNBits, accuracy_level 4) are wrong on this machine, which float32 inputs did not show: emit the graph again with " + hint.Accuracy + " float32",
+			steps:   steps{2, 0}, when: ofOthers, make: (*session).roundedInputs},
 		{Name: report.CheckGolden,
 			Meaning: "every runner against given logits",
 			Needs:   []Need{NeedRunners, NeedReference, NeedGolden},

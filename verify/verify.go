@@ -188,9 +188,6 @@ func (s *session) ofAnswers() error {
 			return err
 		}
 	}
-	if err := s.roundedInputs(); err != nil {
-		return err
-	}
 	if err := s.makeAll(atEnd); err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ const (
 	CheckFarPositions       = "far-positions"
 	CheckPositions          = "positions"
 	CheckTableEnd           = "table-end"
+	CheckRoundedInputs      = "rounded-inputs"
 	CheckLawCausal          = "law-causal"
 	CheckLawShift           = "law-shift"
 	CheckLawDistance        = "law-distance"

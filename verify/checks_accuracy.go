@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -97,7 +98,7 @@ func (s *session) judgeRounded(c *report.Check, got, rounded *report.Logits, cos
 		c.Verdict = report.Pass
 	case mixes(s.model):
 		c.Verdict, c.Detail = report.Ambiguous, fmt.Sprintf("off by %.3g of the largest value (limit %.3g): a number that lies between two steps may have chosen another expert", m.MaxRel, lim)
-		c.Blame = "another prompt (--seed, --ids) tells"
+		c.Blame = "judge by another prompt (" + hint.Seed + ", " + hint.IDs + ")"
 	default:
 		c.Verdict, c.Detail = report.Fail, fmt.Sprintf("off by %.3g of the largest value at row %d, %s (limit %.3g)", m.MaxRel, m.WorstRow, s.answers.position(m.WorstRow, m.WorstPosition), lim)
 	}

@@ -61,7 +61,7 @@ const (
 	smallWork = 1 << 17
 	// panelRun and rowRun are what shares of columns and rows are multiples of, so
 	// that shares are whole tiles.
-	panelRun, rowRun = 16, 2 * tileRows
+	panelRun, rowRun = 32, 12
 )
 
 func check[T Float](a, b, c View[T]) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/blas"
@@ -30,6 +32,24 @@ func (v View[T]) at(i, j int) T {
 		i, j = j, i
 	}
 	return v.data[i*v.stride+j]
+}
+
+// byKind runs a test with all that this machine can multiply with: each kind of our
+// kernels, and what gonum has in use.
+func byKind(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	before := kind{library, kernels32, kernels64}
+	defer before.use()
+	general := kind{name: "gonum"}
+	if native {
+		general.name = library
+	}
+	for _, k := range append(kinds(), general) {
+		k.use()
+		if !t.Run(k.name, test) {
+			return
+		}
+	}
 }
 
 // shape is one product: m × n, k inside.
@@ -70,10 +90,12 @@ func exact[T Float](t rapid.TB, rng *rand.Rand, s shape) {
 }
 
 // TestExact goes through every size around the edges of tiles and of runs.
-func TestExact(t *testing.T) {
+func TestExact(t *testing.T) { byKind(t, testExact) }
+
+func testExact(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	rows := []int{0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 13}
-	cols := []int{0, 1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33}
+	rows := []int{0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 25}
+	cols := []int{0, 1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65}
 	inner := []int{0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33}
 	if testing.Short() {
 		rows = rows[:8]
@@ -100,7 +122,9 @@ func TestExact(t *testing.T) {
 	}
 }
 
-func TestExactOfAnyShape(t *testing.T) {
+func TestExactOfAnyShape(t *testing.T) { byKind(t, exactOfAnyShape) }
+
+func exactOfAnyShape(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := shape{
 			m: rapid.IntRange(0, 210).Draw(t, "m"), n: rapid.IntRange(0, 280).Draw(t, "n"), k: rapid.IntRange(0, 530).Draw(t, "k"),
@@ -125,7 +149,9 @@ func reals[T Float](rng *rand.Rand, n int) []T {
 
 // TestAgainstGonum holds products of real numbers to gonum's within the bound
 // of a sum of k products in any order, k eps Σ|a||b|.
-func TestAgainstGonum(t *testing.T) {
+func TestAgainstGonum(t *testing.T) { byKind(t, againstGonum) }
+
+func againstGonum(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	const m, n, k = 50, 70, 700
 	a, b := reals[float64](rng, m*k), reals[float64](rng, n*k)
@@ -165,11 +191,21 @@ func TestSameBits(t *testing.T) {
 	if kernels32 == nil {
 		t.Skipf("this machine or build has no kernels of ours (they take AVX2 and FMA): products are those of %s", Name())
 	}
-	sameBits[float32](t)
-	sameBits[float64](t)
+	want32, want64 := map[string][]float32{}, map[string][]float64{}
+	for _, k := range kinds() {
+		k.use()
+		want32[k.name], want64[k.name] = sameBits[float32](t), sameBits[float64](t)
+	}
+	kinds()[0].use()
+	// and neither does the processor
+	for _, k := range kinds()[1:] {
+		if !slices.Equal(want32[k.name], want32[library]) || !slices.Equal(want64[k.name], want64[library]) {
+			t.Errorf("%s and %s give other bits", k.name, library)
+		}
+	}
 }
 
-func sameBits[T Float](t *testing.T) {
+func sameBits[T Float](t *testing.T) []T {
 	rng := rand.New(rand.NewPCG(5, 6))
 	const m, n, k = 131, 301, 613
 	a, b := Of(m, k, k, reals[T](rng, m*k)), Of(n, k, k, reals[T](rng, n*k)).T()
@@ -196,11 +232,14 @@ func sameBits[T Float](t *testing.T) {
 			t.Fatalf("%T, element (%d, %d): %v as a whole, %v shared, %v in parts", v, i/n, i%n, v, shared.data[i], parts.data[i])
 		}
 	}
+	return whole.data
 }
 
 // TestNothingSkipped: NaN and infinite numbers reach every element that they
 // belong to and no other one, whatever they are multiplied with.
-func TestNothingSkipped(t *testing.T) {
+func TestNothingSkipped(t *testing.T) { byKind(t, testNothingSkipped) }
+
+func testNothingSkipped(t *testing.T) {
 	nothingSkipped[float32](t)
 	nothingSkipped[float64](t)
 }
@@ -268,17 +307,21 @@ func FuzzMul(f *testing.F) {
 
 // BenchmarkMul is x Wᵀ, one processor.
 func BenchmarkMul(b *testing.B) {
-	b.Log(Name())
-	for _, s := range [][3]int{{256, 576, 576}, {16, 512, 64}, {48, 1024, 64}, {1, 576, 576}, {256, 1536, 576}} {
-		benchmark[float32](b, s[0], s[1], s[2])
-		benchmark[float64](b, s[0], s[1], s[2])
+	before := kind{library, kernels32, kernels64}
+	defer before.use()
+	for _, s := range [][3]int{{256, 576, 576}, {16, 512, 64}, {72, 8192, 64}, {1, 576, 576}, {256, 1536, 576}} {
+		for _, k := range append(kinds(), kind{name: "gonum"}) {
+			k.use()
+			benchmark[float32](b, s[0], s[1], s[2])
+			benchmark[float64](b, s[0], s[1], s[2])
+		}
 	}
 }
 
 func benchmark[T Float](b *testing.B, m, n, k int) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	x, w, y := Of(m, k, k, reals[T](rng, m*k)), Of(n, k, k, reals[T](rng, n*k)), Of(m, n, n, make([]T, m*n))
-	b.Run(fmt.Sprintf("%T/%dx%dx%d", x.data[0], m, n, k), func(b *testing.B) {
+	b.Run(fmt.Sprintf("%T/%dx%dx%d/%s", x.data[0], m, n, k, strings.TrimPrefix(Name(), "pecvt, ")), func(b *testing.B) {
 		for b.Loop() {
 			Mul(1, x, w.T(), 0, y)
 		}

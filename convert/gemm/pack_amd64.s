@@ -42,19 +42,19 @@ copied:
 	VZEROUPPER
 	RET
 
-// func sixes32(k int, src *float32, ld int, dst *float32)
+// func columns32(k int, src *float32, ld int, dst *float32)
 //
 // k runs of six numbers, ld apart, one after the other.
-TEXT ·sixes32(SB), NOSPLIT, $0-32
+TEXT ·columns32(SB), NOSPLIT, $0-32
 	MOVQ k+0(FP), CX
 	MOVQ src+8(FP), SI
 	MOVQ ld+16(FP), R8
 	MOVQ dst+24(FP), DI
 	SHLQ $2, R8
 	TESTQ CX, CX
-	JZ   sixes32done
+	JZ   columns32done
 
-sixes32next:
+columns32next:
 	VMOVUPS (SI), X0
 	VMOVSD 16(SI), X1
 	VMOVUPS X0, (DI)
@@ -62,24 +62,24 @@ sixes32next:
 	ADDQ R8, SI
 	ADDQ $24, DI
 	DECQ CX
-	JNZ  sixes32next
+	JNZ  columns32next
 
-sixes32done:
+columns32done:
 	RET
 
-// func sixes64(k int, src *float64, ld int, dst *float64)
+// func columns64(k int, src *float64, ld int, dst *float64)
 //
 // k runs of six numbers, ld apart, one after the other.
-TEXT ·sixes64(SB), NOSPLIT, $0-32
+TEXT ·columns64(SB), NOSPLIT, $0-32
 	MOVQ k+0(FP), CX
 	MOVQ src+8(FP), SI
 	MOVQ ld+16(FP), R8
 	MOVQ dst+24(FP), DI
 	SHLQ $3, R8
 	TESTQ CX, CX
-	JZ   sixes64done
+	JZ   columns64done
 
-sixes64next:
+columns64next:
 	VMOVUPD (SI), Y0
 	VMOVUPD 32(SI), X1
 	VMOVUPD Y0, (DI)
@@ -87,8 +87,8 @@ sixes64next:
 	ADDQ R8, SI
 	ADDQ $48, DI
 	DECQ CX
-	JNZ  sixes64next
+	JNZ  columns64next
 
-sixes64done:
+columns64done:
 	VZEROUPPER
 	RET

@@ -22,12 +22,13 @@ func (k *kernels[T]) tiles(alpha T, a, b, c View[T]) {
 // c.
 func (k *kernels[T]) block(r *room[T], alpha T, a View[T], panels []T, c View[T]) {
 	d, w := a.cols, c.cols
-	whole := a.rows - a.rows%tileRows
+	height := k.height
+	whole := a.rows - a.rows%height
 	switch {
 	case a.turned:
-		k.packColumns(grown(&r.a, (a.rows+tileRows-1)/tileRows*tileRows*d), a)
+		k.packColumns(grown(&r.a, (a.rows+height-1)/height*height*d), a)
 	case whole < a.rows:
-		clear(grown(&r.edge, tileRows*d))
+		clear(grown(&r.edge, height*d))
 		for i := whole; i < a.rows; i++ {
 			copy(r.edge[(i-whole)*d:][:d], a.data[i*a.stride:])
 		}
@@ -35,12 +36,12 @@ func (k *kernels[T]) block(r *room[T], alpha T, a View[T], panels []T, c View[T]
 	for j := 0; j < w; j += k.cols {
 		n := min(k.cols, w-j)
 		panel := &panels[j*d]
-		for i := 0; i < a.rows; i += tileRows {
+		for i := 0; i < a.rows; i += height {
 			var rows *T
 			stride, step := a.stride, 1
 			switch {
 			case a.turned:
-				rows, stride, step = &r.a[i*d], 1, tileRows
+				rows, stride, step = &r.a[i*d], 1, height
 			case i == whole:
 				rows, stride = &r.edge[0], d
 			default:
@@ -52,7 +53,7 @@ func (k *kernels[T]) block(r *room[T], alpha T, a View[T], panels []T, c View[T]
 			}
 			// by way of a whole tile, which starts as the part of C is, so that an
 			// element at an edge is rounded as any other
-			m := min(tileRows, a.rows-i)
+			m := min(height, a.rows-i)
 			for l := range m {
 				copy(r.tile[l*k.cols:][:n], c.data[(i+l)*c.stride+j:])
 			}
@@ -104,19 +105,19 @@ func (k *kernels[T]) packTurned(panel []T, src []T, ld, n, depth int) {
 	}
 }
 
-// packColumns writes a, by columns, as tileRows rows after tileRows, the last ones
+// packColumns writes a, by columns, as k.height rows after as many, the last ones
 // filled with zeros, each column by column.
 func (k *kernels[T]) packColumns(dst []T, a View[T]) {
-	for i := 0; i < a.rows; i += tileRows {
-		n := min(tileRows, a.rows-i)
-		rows := dst[i*a.cols:][:tileRows*a.cols]
-		if n == tileRows {
-			k.sixes(a.cols, &a.data[i], a.stride, &rows[0])
+	for i := 0; i < a.rows; i += k.height {
+		n := min(k.height, a.rows-i)
+		rows := dst[i*a.cols:][:k.height*a.cols]
+		if n == k.height {
+			k.columns(a.cols, &a.data[i], a.stride, &rows[0])
 			continue
 		}
 		clear(rows)
 		for p := range a.cols {
-			copy(rows[p*tileRows:][:n], a.data[p*a.stride+i:])
+			copy(rows[p*k.height:][:n], a.data[p*a.stride+i:])
 		}
 	}
 }

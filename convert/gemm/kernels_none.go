@@ -1,0 +1,6 @@
+//go:build !amd64 || purego || (openblas && cgo)
+
+package gemm
+
+// kinds are none: products are those of gonum or of OpenBLAS.
+func kinds() []kind { return nil }

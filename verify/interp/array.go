@@ -3,6 +3,8 @@ package interp
 import (
 	"fmt"
 	"math"
+
+	"github.com/pecvt/pecvt/convert/tensor"
 )
 
 // Kind says which of an Array's slices holds its elements.
@@ -38,7 +40,9 @@ type Array struct {
 	I     []int64
 	B     []bool
 
-	weight *weight // set instead of a slice: decoded on use
+	of     floatType // of the graph's value, for floats
+	exact  bool      // every number is one of that type
+	weight *weight   // set instead of a slice: decoded on use
 }
 
 // Floats is an Array over data, which it does not copy. It panics when data
@@ -74,7 +78,12 @@ func (a *Array) mustFill(n int) {
 // Len is the number of elements.
 func (a *Array) Len() int { return count(a.Shape) }
 
-func (a *Array) String() string { return fmt.Sprintf("%v%v", a.Kind, a.Shape) }
+func (a *Array) String() string {
+	if d, ok := a.Type(); ok && d != tensor.F32 {
+		return fmt.Sprintf("%v%v", d, a.Shape)
+	}
+	return fmt.Sprintf("%v%v", a.Kind, a.Shape)
+}
 
 // check reports an Array whose slice does not fill its shape, as a caller of
 // Run may hand one in.

@@ -22,7 +22,7 @@ var integerTypes = map[tensor.DType][2]int64{
 }
 
 // cast converts among kinds; see the package comment for what rounds. An
-// undecoded weight that stays a float passes through.
+// undecoded weight that stays a float stays undecoded.
 func cast(c *call) ([]*Array, error) {
 	if !c.has("to") {
 		return nil, errors.New(`attribute "to" is missing`)
@@ -35,8 +35,8 @@ func cast(c *call) ([]*Array, error) {
 		return nil, err
 	}
 	in := c.in[0]
-	if in.Kind == Float && d.IsFloat() && !c.options.RoundCasts {
-		return []*Array{in}, nil
+	if in.Kind == Float && d.IsFloat() {
+		return []*Array{in.typed(typeOf(d))}, nil
 	}
 	if in, err = in.dense(); err != nil {
 		return nil, err
@@ -44,10 +44,7 @@ func cast(c *call) ([]*Array, error) {
 	switch {
 	case d.IsFloat():
 		out, err := castToFloat(in)
-		if err == nil && c.options.RoundCasts {
-			out, err = round(out, d)
-		}
-		return one(out, err)
+		return one(out.typed(typeOf(d)), err)
 	case d == tensor.Bool:
 		return one(castToBool(in))
 	default:
@@ -55,9 +52,7 @@ func cast(c *call) ([]*Array, error) {
 	}
 }
 
-// castLike converts to the kind of its second input. Among float types it changes
-// nothing, as a Cast; the type that Options.RoundCasts would round to is not kept
-// with a value, so that it is an error there.
+// castLike converts floats to the type of its second input, as a Cast.
 func castLike(c *call) ([]*Array, error) {
 	if err := c.need(0, Float); err != nil {
 		return nil, err
@@ -65,10 +60,10 @@ func castLike(c *call) ([]*Array, error) {
 	if err := c.need(1, Float); err != nil {
 		return nil, err
 	}
-	if c.options.RoundCasts {
-		return nil, errors.New("rounding to the type of another value is not known here")
+	if c.in[1].of == 0 {
+		return nil, errors.New("the type of input 1 is not known")
 	}
-	return []*Array{c.in[0]}, nil
+	return []*Array{c.in[0].typed(c.in[1].of)}, nil
 }
 
 func castToFloat(a *Array) (*Array, error) {
@@ -121,17 +116,4 @@ func castToInt(a *Array, bounds [2]int64) (*Array, error) {
 	}
 	span := hi - lo + 1 // a power of two: keep that many low bits
 	return apply(a, Int, func(x int64) int64 { return (x-lo)&(span-1) + lo })
-}
-
-// round brings every element to the nearest of type d, ties to even.
-func round(a *Array, d tensor.DType) (*Array, error) {
-	raw := make([]byte, len(a.F)*d.Size())
-	if err := tensor.Encode64(raw, a.F, d); err != nil {
-		return nil, err
-	}
-	out := make([]float64, len(a.F))
-	if err := tensor.Decode64(out, raw, d); err != nil {
-		return nil, err
-	}
-	return Floats(out, a.Shape...), nil
 }

@@ -25,11 +25,15 @@
 //
 // All float types are computed in float64 and all integer types in int64. A
 // Cast among float types is ideal: it changes nothing, so the result is what
-// the graph means rather than what a format rounds it to. Options.RoundCasts
-// rounds them to nearest even instead. A Cast from float to an integer
-// truncates toward zero and refuses what the target type cannot hold; one
-// among integers keeps the low bits, as ONNX says. Integer sums and products
-// wrap at 64 bits, whatever the declared width.
+// the graph means rather than what a format rounds it to. With
+// Options.RoundTypes every value is instead rounded to its own element type,
+// float16, bfloat16, float32 or another, once, to nearest even, from what
+// float64 gives of the node's inputs; sums and what else lies inside of a node
+// are not rounded on their way. Types of floats are known and held either way:
+// a node that mixes them is an error. A Cast from float to an integer truncates
+// toward zero and refuses what the target type cannot hold; one among integers
+// keeps the low bits, as ONNX says. Integer sums and products wrap at 64 bits,
+// whatever the declared width.
 //
 // Weights are decoded where they are used, in blocks of rows, and dropped
 // again; an intermediate value is dropped after its last use. Matrix products

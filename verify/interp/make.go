@@ -55,7 +55,8 @@ func constantOfShape(c *call) ([]*Array, error) {
 	if fill.Len() != 1 {
 		return nil, fmt.Errorf(`attribute "value" is %v; want one element`, fill)
 	}
-	return one(gathered(fill, view{strides: make([]int, len(shape))}, shape))
+	out, err := gathered(fill, view{strides: make([]int, len(shape))}, shape)
+	return one(out.typed(fill.of), err)
 }
 
 // rangeOf is start, start+delta, … short of limit.

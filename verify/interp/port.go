@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
@@ -12,6 +13,7 @@ type port struct {
 	name  string
 	typed bool
 	kind  Kind
+	of    floatType
 	shape []dimension // nil when no shape is declared
 	known bool        // a shape is declared
 }
@@ -33,7 +35,7 @@ func newPort(v *onnxpb.ValueInfoProto) (port, error) {
 	if err != nil {
 		return p, err
 	}
-	p.typed, p.kind = true, kindOf(d)
+	p.typed, p.kind, p.of = true, kindOf(d), typeOf(d)
 	if t.GetShape() == nil {
 		return p, nil
 	}
@@ -60,8 +62,12 @@ func portNames(ports []port) []string {
 }
 
 func (p port) String() string {
+	kind := p.kind.String()
+	if p.of != 0 && p.of != typeOf(tensor.F32) {
+		kind = tensor.DType(p.of - 1).String()
+	}
 	if !p.known {
-		return p.kind.String()
+		return kind
 	}
 	dims := make([]string, len(p.shape))
 	for i, d := range p.shape {
@@ -74,13 +80,13 @@ func (p port) String() string {
 			dims[i] = "?"
 		}
 	}
-	return fmt.Sprintf("%v[%s]", p.kind, strings.Join(dims, " "))
+	return fmt.Sprintf("%s[%s]", kind, strings.Join(dims, " "))
 }
 
 // match checks a against the declared type. A named dimension has one length
 // throughout a run: bound collects them.
 func (p port) match(a *Array, bound map[string]int) error {
-	if p.typed && a.Kind != p.kind {
+	if p.typed && (a.Kind != p.kind || a.of != 0 && p.of != 0 && a.of != p.of) {
 		return fmt.Errorf("is declared %v, is %v", p, a)
 	}
 	if !p.known {

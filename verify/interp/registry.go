@@ -25,6 +25,7 @@ type kernel struct {
 	since    int64  // operator set that introduced it, where later than oldestOpset
 	lazy     bool   // takes undecoded weights
 	gaps     bool   // some of the first min inputs may be left out too
+	types    string // of floats: see types.go; "" is one type throughout
 }
 
 const unlimited = 1 << 30
@@ -38,7 +39,7 @@ var kernels = map[opKey]kernel{
 	{"", "Sub"}:        {run: sub, min: 2, max: 2, out: 1},
 	{"", "Mul"}:        {run: mul, min: 2, max: 2, out: 1},
 	{"", "Div"}:        {run: div, min: 2, max: 2, out: 1},
-	{"", "Pow"}:        {run: pow, min: 2, max: 2, out: 1},
+	{"", "Pow"}:        {run: pow, min: 2, max: 2, out: 1, types: "T*:T"},
 	{"", "Min"}:        {run: minimum, min: 1, max: unlimited, out: 1},
 	{"", "Max"}:        {run: maximum, min: 1, max: unlimited, out: 1},
 	{"", "Sqrt"}:       {run: unary(sqrt), min: 1, max: 1, out: 1},
@@ -72,8 +73,8 @@ var kernels = map[opKey]kernel{
 	{"", "Where"}:          {run: where, min: 3, max: 3, out: 1},
 
 	// types, shapes, movement
-	{"", "Cast"}:      {run: cast, min: 1, max: 1, out: 1, lazy: true, attrs: "to:i saturate:i"},
-	{"", "CastLike"}:  {run: castLike, min: 2, max: 2, out: 1, lazy: true, attrs: "saturate:i"},
+	{"", "Cast"}:      {run: cast, min: 1, max: 1, out: 1, types: itself, lazy: true, attrs: "to:i saturate:i"},
+	{"", "CastLike"}:  {run: castLike, min: 2, max: 2, out: 1, types: itself, lazy: true, attrs: "saturate:i"},
 	{"", "Identity"}:  {run: identity, min: 1, max: 1, out: 1, lazy: true},
 	{"", "Shape"}:     {run: shapeOf, min: 1, max: 1, out: 1, lazy: true, attrs: "start:i end:i"},
 	{"", "Reshape"}:   {run: reshape, min: 2, max: 2, out: 1, attrs: "allowzero:i"},
@@ -93,7 +94,7 @@ var kernels = map[opKey]kernel{
 	{"", "TopK"}:            {run: topK, min: 2, max: 2, out: 2, attrs: "axis:i largest:i sorted:i"},
 	{"", "Trilu"}:           {run: trilu, min: 1, max: 2, out: 1, attrs: "upper:i"},
 	{"", "Range"}:           {run: rangeOf, min: 3, max: 3, out: 1},
-	{"", "ConstantOfShape"}: {run: constantOfShape, min: 1, max: 1, out: 1, attrs: "value:t"},
+	{"", "ConstantOfShape"}: {run: constantOfShape, min: 1, max: 1, out: 1, types: itself, attrs: "value:t"},
 
 	// sums and products
 	{"", "CumSum"}:     {run: cumSum, min: 2, max: 2, out: 1, attrs: "exclusive:i reverse:i"},
@@ -103,22 +104,22 @@ var kernels = map[opKey]kernel{
 	{"", "ReduceMin"}:  {run: reduce(minOf), min: 1, max: 2, out: 1, attrs: "axes:is keepdims:i noop_with_empty_axes:i"},
 	{"", "MatMul"}:     {run: matMul, min: 2, max: 2, out: 1, lazy: true},
 	{"", "Gemm"}:       {run: gemmOp, min: 2, max: 3, out: 1, lazy: true, attrs: "alpha:f beta:f transA:i transB:i"},
-	{microsoft, "MatMulNBits"}: {run: matMulNBits, min: 3, max: 6, out: 1, lazy: true,
+	{microsoft, "MatMulNBits"}: {run: matMulNBits, min: 3, max: 6, out: 1, types: "T*T**T:T", lazy: true,
 		attrs: "K:i N:i bits:i block_size:i accuracy_level:i weight_prepacked:i"},
-	{"", "Scan"}: {run: scan, min: 1, max: unlimited, out: unlimited,
+	{"", "Scan"}: {run: scan, min: 1, max: unlimited, out: unlimited, types: itself,
 		attrs: "body:g num_scan_inputs:i scan_input_axes:is scan_input_directions:is scan_output_axes:is scan_output_directions:is"},
 	{"", "Softmax"}: {run: softmax, min: 1, max: 1, out: 1, attrs: "axis:i"},
 
 	// norms
-	{"", "RMSNormalization"}:                        {run: rmsNorm, min: 2, max: 2, out: 1, since: 23, attrs: "axis:i epsilon:f stash_type:i"},
-	{"", "LayerNormalization"}:                      {run: layerNorm, min: 2, max: 3, out: 3, attrs: "axis:i epsilon:f stash_type:i"},
-	{"", "SimplifiedLayerNormalization"}:            {run: rmsNorm, min: 2, max: 2, out: 2, attrs: "axis:i epsilon:f stash_type:i"},
-	{microsoft, "SkipSimplifiedLayerNormalization"}: {run: skipRMSNorm, min: 3, max: 4, out: 4, attrs: "epsilon:f"},
+	{"", "RMSNormalization"}:                        {run: rmsNorm, min: 2, max: 2, out: 1, types: "*V:V", since: 23, attrs: "axis:i epsilon:f stash_type:i"},
+	{"", "LayerNormalization"}:                      {run: layerNorm, min: 2, max: 3, out: 3, types: "T:Tf", attrs: "axis:i epsilon:f stash_type:i"},
+	{"", "SimplifiedLayerNormalization"}:            {run: rmsNorm, min: 2, max: 2, out: 2, types: "*V:Vf", attrs: "axis:i epsilon:f stash_type:i"},
+	{microsoft, "SkipSimplifiedLayerNormalization"}: {run: skipRMSNorm, min: 3, max: 4, out: 4, types: "T:TffT", attrs: "epsilon:f"},
 
 	// attention
 	{"", "RotaryEmbedding"}: {run: rotaryEmbedding, min: 3, max: 4, out: 1, since: 23,
 		attrs: "interleaved:i num_heads:i rotary_embedding_dim:i"},
-	{"", "Attention"}: {run: attention, min: 3, max: 6, out: 4, since: 23,
+	{"", "Attention"}: {run: attention, min: 3, max: 6, out: 4, types: "TTV*TV:TTVT", since: 23,
 		attrs: "is_causal:i kv_num_heads:i q_num_heads:i qk_matmul_output_mode:i scale:f softcap:f softmax_precision:i"},
 	{microsoft, "GroupQueryAttention"}: {run: groupQueryAttention, min: 7, max: 12, out: 3, gaps: true,
 		attrs: "num_heads:i kv_num_heads:i scale:f softcap:f do_rotary:i rotary_interleaved:i local_window_size:i " +

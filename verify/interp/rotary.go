@@ -83,7 +83,7 @@ func rotaryLayout(x *Array, heads int) (headLayout, error) {
 		return headLayout{s[0], s[1], s[2], s[3], false}, nil
 	case len(s) != 3:
 		return headLayout{}, errors.New("input X must have 3 or 4 axes")
-	case heads <= 0 || s[2]%heads != 0:
+	case heads <= 0 || heads > s[2] || s[2]%heads != 0: // of an empty axis any number would be a part
 		return headLayout{}, fmt.Errorf("num_heads is %d for a last axis of %d", heads, s[2])
 	}
 	return headLayout{s[0], heads, s[1], s[2] / heads, true}, nil

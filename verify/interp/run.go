@@ -14,8 +14,10 @@ type Options struct {
 	// a cast one, are not shown: nothing has been computed yet.
 	Tap func(value string, a *Array)
 
-	// RoundCasts makes a Cast to a float type round to that type.
-	RoundCasts bool
+	// RoundTypes makes a value what its own type can hold: every float that a node
+	// computes, and every input, is rounded once, to nearest even, to the element type that the graph
+	// gives it, float32 included. What a node sums on its way is kept in float64.
+	RoundTypes bool
 
 	// RoundInputs makes a MatMulNBits that declares accuracy_level 4 round what enters
 	// it as ONNX Runtime's kernels do: in each block of a row the largest number is
@@ -60,6 +62,12 @@ func (p *Program) run(ctx context.Context, inputs map[string]*Array, o Options) 
 		}
 		if err != nil {
 			return nil, fmt.Errorf("input %q: %w", port.name, err)
+		}
+		a = a.typed(port.of)
+		if o.RoundTypes {
+			if a, err = a.rounded(); err != nil {
+				return nil, fmt.Errorf("input %q: %w", port.name, err)
+			}
 		}
 		values[p.inputID[port.name]] = a
 	}
@@ -107,6 +115,9 @@ func (p *Program) do(ctx context.Context, s *step, values map[int64]*Array, o Op
 		c.in[i] = a
 	}
 	out, err := s.kernel.run(c)
+	if err == nil {
+		out, err = c.settle(out)
+	}
 	if err != nil {
 		return fmt.Errorf("%w (inputs %s)", err, c.inputs())
 	}

@@ -88,7 +88,7 @@ func TestTap(t *testing.T) {
 	}
 }
 
-// A Cast among floats changes nothing unless RoundCasts asks for rounding, to
+// A Cast among floats changes nothing unless RoundTypes asks for rounding, to
 // nearest, ties to even.
 func TestCastIdealOrRounded(t *testing.T) {
 	b := newGraph()
@@ -112,7 +112,7 @@ func TestCastIdealOrRounded(t *testing.T) {
 			t.Errorf("%s: an ideal cast changed %v to %v", name, in, out[name].F)
 		}
 	}
-	if out, err = p.RunWith(context.Background(), x, Options{RoundCasts: true}); err != nil {
+	if out, err = p.RunWith(context.Background(), x, Options{RoundTypes: true}); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string][]float64{

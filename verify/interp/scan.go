@@ -73,6 +73,8 @@ func scan(c *call) ([]*Array, error) {
 func (c *call) steps(body *Program, states []*Array, along []int, steps int) ([]*Array, error) {
 	n := len(states)
 	joined := make([]*Array, len(body.outputs)-n)
+	inside := c.options
+	inside.Tap = nil
 	for k := range steps {
 		in := map[string]*Array{}
 		for i, a := range states {
@@ -85,9 +87,9 @@ func (c *call) steps(body *Program, states []*Array, along []int, steps int) ([]
 			if err != nil {
 				return nil, err
 			}
-			in[body.inputs[n+i].name] = one
+			in[body.inputs[n+i].name] = one.typed(a.of)
 		}
-		out, err := body.run(c.ctx, in, Options{RoundCasts: c.options.RoundCasts, RoundInputs: c.options.RoundInputs})
+		out, err := body.run(c.ctx, in, inside)
 		if err != nil {
 			return nil, fmt.Errorf("step %d: %w", k, err)
 		}
@@ -113,9 +115,10 @@ func (c *call) join(all **Array, one *Array, i, k, steps int) error {
 		if *all, err = newArray(one.Kind, slices.Insert(slices.Clone(one.Shape), ax, steps)...); err != nil {
 			return err
 		}
+		(*all).of = one.of
 	}
 	a := *all
-	if !equalShape(slices.Delete(slices.Clone(a.Shape), ax, ax+1), one.Shape) || a.Kind != one.Kind {
+	if !equalShape(slices.Delete(slices.Clone(a.Shape), ax, ax+1), one.Shape) || a.Kind != one.Kind || a.of != one.of {
 		return fmt.Errorf("step %d gives %v, the one before %v", k, one, a)
 	}
 	own := strides(a.Shape)

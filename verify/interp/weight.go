@@ -15,6 +15,7 @@ type weight struct {
 	dtype  tensor.DType
 	shape  []int
 	half   bool        // elements are 4 bits of a byte, the first one low
+	as     floatType   // of floats, where not 0: rounded to it when decoded
 	raw    []byte      // inline data, or
 	file   io.ReaderAt // external data
 	offset int64
@@ -34,7 +35,9 @@ func kindOf(d tensor.DType) Kind {
 }
 
 // lazy is an Array whose elements are still those of w.
-func (w *weight) lazy() *Array { return &Array{Shape: w.shape, Kind: w.kind(), weight: w} }
+func (w *weight) lazy() *Array {
+	return &Array{Shape: w.shape, Kind: w.kind(), of: typeOf(w.dtype), exact: true, weight: w}
+}
 
 // chunk is how many elements are read from a file at a time.
 const chunk = 1 << 16
@@ -68,7 +71,11 @@ func (w *weight) decodeInto(from, n int, to func(at int, raw []byte) error) erro
 // floats decodes the elements [from, from+len(dst)) of a float weight.
 func (w *weight) floats(dst []float64, from int) error {
 	return w.decodeInto(from, len(dst), func(at int, raw []byte) error {
-		return tensor.Decode64(dst[at:at+len(raw)/w.dtype.Size()], raw, w.dtype)
+		to := dst[at : at+len(raw)/w.dtype.Size()]
+		if err := tensor.Decode64(to, raw, w.dtype); err != nil || w.as == 0 {
+			return err
+		}
+		return roundInto(to, to, tensor.DType(w.as-1))
 	})
 }
 
@@ -105,6 +112,7 @@ func (w *weight) decode() (*Array, error) {
 	if err != nil {
 		return nil, fmt.Errorf("initializer %q: %w", w.name, err)
 	}
+	a.of, a.exact = typeOf(w.dtype), w.as == 0
 	if a.Kind == Float {
 		return a, w.floats(a.F, 0)
 	}
@@ -130,7 +138,8 @@ func (a *Array) dense() (*Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.reshaped(a.Shape), nil
+	d.Shape, d.of, d.exact = a.Shape, a.of, a.exact
+	return d, nil
 }
 
 // rows decodes the elements [from, from+len(dst)) of a float Array, or points

@@ -31,7 +31,7 @@ func (e *emitter) cache(i int, a *family.Attention, keyWidth int64) (past []*gra
 			width = keyWidth
 		}
 		shape := graph.Of(names.BatchSize, a.KVHeads, names.PastLength, width)
-		past = append(past, e.g.Input(names.Past(i, kind), graph.Float, shape))
+		past = append(past, e.g.Input(names.Past(i, kind), e.g.Computes(), shape))
 		present = append(present, names.Present(i, kind))
 	}
 	return past, present

@@ -24,6 +24,7 @@ func (e *emitter) bias(l *layer) added {
 	if b == nil || e.g.Err() != nil {
 		return added{}
 	}
+	defer e.g.Wide()()
 	if err := checkBias(l.attn, b); err != nil {
 		e.g.Fail(fmt.Errorf("layer %d: %w", l.i, err))
 		return added{}

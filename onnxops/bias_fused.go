@@ -37,7 +37,9 @@ func (e *emitter) fusedAttention(l *layer, q, k, v *graph.Value) *graph.Value {
 	}
 	e.biasForm = BiasFused
 	past, present := e.cache(l.i, a, int64(a.QKDim))
-	in := []*graph.Value{q, k, e.marked(l, v, past[1]), past[0], past[1], e.mask, e.int64Scalar(fmt.Sprint("window", a.Window), int64(a.Window))}
+	v = e.marked(l, v, past[1])
+	defer g.Wide()()
+	in := []*graph.Value{q, k, v, past[0], past[1], e.mask, e.int64Scalar(fmt.Sprint("window", a.Window), int64(a.Window))}
 	op := "RelativeAttention"
 	switch a.Bias.Kind {
 	case family.Forget:
@@ -53,6 +55,7 @@ func (e *emitter) fusedAttention(l *layer, q, k, v *graph.Value) *graph.Value {
 		in = append(in, e.floatPositions(), e.floatKeyPositions(), query, key)
 	}
 	name := l.at(names.Attention)
+	defer g.AsTheyAre()()
 	made := g.Add(graph.Node{
 		Domain: ops.Domain, Op: op, Name: name, In: in,
 		Out: []string{name + "_output_0", present[0], present[1]}, Attrs: []graph.Attr{graph.FloatAttr("scale", a.Scale)},

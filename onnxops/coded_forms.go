@@ -20,6 +20,7 @@ func (s *initializers) scaled(c *coded) *graph.Value {
 		at += "[" + p + "]"
 	}
 	s.hold(c, FormScaled)
+	defer s.g.Wide()()
 	return s.once(at, func(string) *graph.Value {
 		op := func(name, op string, in ...*graph.Value) *graph.Value {
 			return s.g.Op(op, at+"/"+name+"/"+op, in)
@@ -97,6 +98,7 @@ func (e *emitter) inCodes(maps ...family.Linear) bool {
 // enters it as it is, where 4 would round it to 8 bits.
 func (e *emitter) nbits(name string, x *graph.Value, c *coded) *graph.Value {
 	e.weights.hold(c, FormNBits)
+	defer e.g.Wide()()
 	in := []*graph.Value{x, e.weights.packed(c), e.weights.scales(c)}
 	if c.grid.HasZeros() || c.grid.Low != -8 {
 		in = append(in, e.weights.packedZeros(c))

@@ -18,6 +18,7 @@ func (e *emitter) deltaNet(i int, d *family.DeltaNet, x, residual *graph.Value) 
 		return g.Op(op, names.Node(at(place), op), in)
 	}
 	mixed := e.deltaMixed(i, d, x)
+	narrow := g.Wide()
 	q, k := d.KHeads*d.KDim, d.KHeads*d.KDim
 	heads := func(name string, begin, end, n, size int) *graph.Value {
 		v := e.slice(at(family.AtDelta)+"/"+name+"/Slice", mixed, 2, int64(begin), int64(end))
@@ -55,6 +56,7 @@ func (e *emitter) deltaNet(i int, d *family.DeltaNet, x, residual *graph.Value) 
 		}})
 	e.presents = append(e.presents, out[0])
 	o := op(names.DeltaContext, "Squeeze", out[1], e.ints("axis3", 3))
+	narrow()
 	o = e.norm(at(family.AtDeltaNorm), o, &d.Norm)
 	width := d.Heads * d.VDim
 	o = g.Op("Reshape", at(family.AtDeltaNorm)+names.Reshape, []*graph.Value{o, e.rows(width)})

@@ -25,6 +25,9 @@
 // Outputs: logits float32 [batch, sequence, vocabulary]; present.N.key and
 // present.N.value with total positions. Keys are cached after their rotation.
 //
+// With Options.DType float16 or bfloat16 keys, values, latents, and what a convolution
+// or a shift carries are of that type; all else, logits among it, stays as it is here.
+//
 // An encoding may carry more, as its stamped shapes say. Extra coordinates of a
 // lowered bias stand before each key's own: its cache is wider than head size.
 // Features of keys that a bias in the mask's form reads are caches of their own:

@@ -111,6 +111,7 @@ func (e *emitter) shared(at func(place string) string, m *family.Experts, x *gra
 // route emits the weights of the experts that each token chooses and their numbers,
 // both (tokens, k).
 func (e *emitter) route(at func(place string) string, r *family.Router, x *graph.Value) (weights, chosen *graph.Value) {
+	defer e.g.Wide()()
 	op := func(name, op string, in ...*graph.Value) *graph.Value {
 		return e.g.Op(op, names.Node(at(family.AtRouter)+name, op), in)
 	}

@@ -107,7 +107,13 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 		x = e.norm(names.Outside(family.AtHeadDenseNorm), x, &d.Norm)
 	}
 	x = e.linear(names.Outside(family.AtHead), x, m.Head)
-	x = e.finished(x, m)
+	e.g.Wide()
+	x = e.finished(e.g.Typed(x, graph.Float), m)
+	if e.g.Err() == nil && !opts.Sketch {
+		if err := e.weights.fits(opts); err != nil {
+			return nil, nil, err
+		}
+	}
 	logits := e.g.Add(graph.Node{
 		Op: "Reshape", Name: names.HeadOut, Out: []string{names.Logits},
 		In: []*graph.Value{x, e.shape(names.LogitsShape, int64(m.Vocab))},
@@ -134,6 +140,9 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 	if opts.Linear != LinearGemm {
 		props = append(props, [2]string{"pecvt.linear", opts.Linear})
 	}
+	if opts.narrow() {
+		props = append(props, [2]string{"pecvt.dtype", opts.DType})
+	}
 	if opts.Rounds() {
 		props = append(props, [2]string{"pecvt.coding", opts.Scheme().String()}, [2]string{"pecvt.accuracy", opts.Coding.Accuracy})
 		if opts.Coding.Code != nil {
@@ -157,6 +166,7 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 func newEmitter(src store.Store, opts Options) *emitter {
 	g := graph.New("pecvt", opts.Opset, ops.Functions()...)
 	g.Lower(lower.Table()...)
+	g.Compute(computing[opts.DType])
 	if opts.inlined() {
 		for _, f := range ops.Functions() {
 			g.Lower(f.Inline())
@@ -207,9 +217,15 @@ func (e *emitter) embed(w family.Weight) *graph.Value {
 	if r := e.rounds(w); r != nil {
 		return e.roundedRows(names.EmbedRows, r, ids)
 	}
-	x := e.g.Op("Gather", names.EmbedRows, []*graph.Value{e.weights.stored(w), ids})
-	if x.DType() == graph.Float || e.g.Err() != nil {
+	return e.rowsOf(names.EmbedRows, names.EmbedCast, w, ids)
+}
+
+// rowsOf looks rows of a weight up, by a node of that name, and casts them by another.
+func (e *emitter) rowsOf(name, cast string, w family.Weight, ids *graph.Value) *graph.Value {
+	x := e.g.Op("Gather", name, []*graph.Value{e.weights.stored(w), ids})
+	if e.g.Err() != nil || x.DType() == graph.Float && e.g.Computes() == graph.Float {
 		return x
 	}
-	return e.g.Op("Cast", names.EmbedCast, []*graph.Value{x}, graph.IntAttr("to", int(graph.Float)))
+	e.weights.narrows(w)
+	return e.g.Op("Cast", cast, []*graph.Value{x}, graph.IntAttr("to", int(e.g.Computes())))
 }

@@ -63,7 +63,7 @@ func (e *emitter) latentAttention(l *layer, residual *graph.Value) *graph.Value 
 	kv = g.Op("Reshape", at(names.KVJoined)+names.Reshape, []*graph.Value{kv, e.headShape(1, rank)})
 	kv = g.Op("Transpose", at(names.KVJoined)+names.Transposed, []*graph.Value{kv}, graph.IntsAttr("perm", 0, 2, 1, 3))
 	width := int64(rank + m.Turned)
-	past := g.Input(names.Past(l.i, names.Latent), graph.Float, graph.Of(names.BatchSize, 1, names.PastLength, width))
+	past := g.Input(names.Past(l.i, names.Latent), g.Computes(), graph.Of(names.BatchSize, 1, names.PastLength, width))
 	slice := e.sharedSlice(l)
 	if t.cos != nil {
 		alone := *a

@@ -186,10 +186,11 @@ func (e *emitter) factors(prefix string, n *family.Norm) *graph.Value {
 		}
 		return e.floats(fmt.Sprintf("ones%d", n.Size), []int64{int64(n.Size)}, ones)
 	}
-	w := e.weights.float32(n.Weight)
 	if n.Offset == 0 {
-		return w
+		return e.weights.float32(n.Weight)
 	}
+	defer e.g.Wide()()
+	w := e.weights.float32(n.Weight)
 	return e.once("/offset/"+n.Weight.Tensor, func() *graph.Value {
 		return e.g.Op("Add", prefix+"/weight/Add", []*graph.Value{w, e.scalar("norm_offset", n.Offset)})
 	})
@@ -258,6 +259,7 @@ func (e *emitter) activation(prefix string, m *family.MLP, x *graph.Value) *grap
 
 // xielu emits the activation of [family.XIELU] from its stored numbers.
 func (e *emitter) xielu(prefix string, n *family.XIELU, x *graph.Value) *graph.Value {
+	defer e.g.Wide()()
 	op := func(op, name string, in ...*graph.Value) *graph.Value {
 		return e.g.Op(op, prefix+"/"+name+"/"+op, in)
 	}

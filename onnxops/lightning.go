@@ -27,8 +27,10 @@ func (e *emitter) lightning(i int, l *family.Lightning, x, residual *graph.Value
 		return op("/"+name, "Reshape", v, e.shape(names.FlatShape(width), int64(width)))
 	}
 	q, k, v := third("q", 0), third("k", 1), third("v", 2)
+	narrow := g.Wide()
 	all := g.Op("Concat", names.Node(at(family.AtLightning)+"/all", "Concat"), []*graph.Value{v, k, q, e.lightningDecays(i, l)}, graph.IntAttr("axis", 2))
 	y := e.selective(i, family.AtLightning, &family.Mamba{Heads: l.Heads, HeadDim: d, Groups: l.Heads, StateSize: d}, all)
+	narrow()
 	y = g.Op("Reshape", names.Node(at(names.LightningMixed), "Reshape"), []*graph.Value{y, e.rows(width)})
 	y = e.norm(at(family.AtLightningNorm), y, &l.Norm)
 	gate := op("/gate", "Sigmoid", e.linear(at(family.AtLightningGate), x, l.Gate))

@@ -27,6 +27,7 @@ func (e *emitter) mamba(i int, m *family.Mamba, x, residual *graph.Value) *graph
 	u := e.causal(i, at(family.AtMambaConv), names.Window, &m.Conv, parts[1])
 	u = op("/silu", "Mul", u, op("/silu", "Sigmoid", u))
 	heads := e.ints(fmt.Sprintf("heads0_0_%d_%d", m.Heads, m.HeadDim), 0, 0, int64(m.Heads), int64(m.HeadDim))
+	narrow := g.Wide()
 	xbc := e.splitLast(at(family.AtMamba)+"/xbc", u, inner, 2*shared)
 	xh := op("/x", "Reshape", xbc[0], heads)
 	dt := op("/dt", "Softplus", op("/dt", "Add", parts[2], e.weights.float32(m.DtBias)))
@@ -39,6 +40,7 @@ func (e *emitter) mamba(i int, m *family.Mamba, x, residual *graph.Value) *graph
 	y = op("/y", "Reshape", y, heads)
 	skip := op("/skip", "Mul", xh, op("/skip", "Unsqueeze", e.weights.float32(m.D), e.ints("axis1", 1)))
 	y = g.Op("Add", names.Node(at(names.MambaMixed), "Add"), []*graph.Value{y, skip})
+	narrow()
 	y = op("/rows", "Reshape", y, e.rows(inner))
 	y = e.mambaGate(at, m, y, op("/z", "Reshape", parts[0], e.rows(inner)))
 	if m.Scale == 0 {

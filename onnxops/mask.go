@@ -49,12 +49,16 @@ func (e *emitter) maskScore(prefix string, visible *graph.Value) *graph.Value {
 	g, base := e.g, e.maskBase()
 	visible = g.Op("And", prefix+names.MaskVisible, []*graph.Value{visible, base.real})
 	visible = g.Op("Or", prefix+names.MaskOrItself, []*graph.Value{visible, base.self})
-	return g.Op("Where", prefix+names.MaskScore, []*graph.Value{visible, e.scalar("seen", 0), e.scalar("unseen", -math.MaxFloat32)})
+	return g.Op("Where", prefix+names.MaskScore, []*graph.Value{visible, e.scalar("seen", 0), e.scalar("unseen", unseen[g.Computes()])})
 }
+
+// unseen is what hides a key, a number of the type that scores have: a lower one would
+// be rounded to −∞, and a row that adds two of them would be NaN.
+var unseen = map[graph.DType]float64{graph.Float: -math.MaxFloat32, graph.Float16: -65504, graph.BFloat16: -0x1.fep127}
 
 // scoreMask returns the additive mask of (batch, 1, sequence, total) for a
 // window (0: none), made once for each: 0 where query i = past + s sees key j,
-// the lowest float32 elsewhere. i sees j where attention_mask[j] is 1,
+// the lowest number of the scores' type elsewhere. i sees j where attention_mask[j] is 1,
 // j <= i and i − j < window, and always itself, so no row is without a key.
 func (e *emitter) scoreMask(window int) *graph.Value {
 	if m := e.masks[window]; m != nil {

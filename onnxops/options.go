@@ -8,6 +8,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/quant/nearest"
+	"github.com/pecvt/pecvt/onnxops/graph"
 	"github.com/pecvt/pecvt/onnxops/lower"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/posenc"
@@ -88,6 +89,16 @@ const (
 	AccuracyInt8 = "int8"
 )
 
+// What a graph computes in, Options.DType.
+const (
+	DTypeFloat32  = "float32"
+	DTypeFloat16  = "float16"
+	DTypeBFloat16 = "bfloat16"
+)
+
+// computing is the type of a DType.
+var computing = map[string]graph.DType{DTypeFloat32: graph.Float, DTypeFloat16: graph.Float16, DTypeBFloat16: graph.BFloat16}
+
 // Coding says how weights become codes, and how the graph computes with them.
 type Coding struct {
 	// Block is how many columns of a row share a scale: 32 (0), 64 or 128.
@@ -118,6 +129,10 @@ type Options struct {
 	Bias      string // BiasAuto (""), BiasLowered, BiasMask or BiasFused
 	Linear    string // LinearGemm ("") or LinearMatMul
 	Cache     string // CacheFull ("") or CacheLatent
+	// DType is what the graph computes in, and keeps keys and values in: DTypeFloat32
+	// (""), DTypeFloat16 or DTypeBFloat16. Positions, biases, routers and recurrences
+	// stay float32, and so do the logits.
+	DType string
 	// Placement is PlaceExternal, PlaceExternalCopy or PlaceEmbed; "" is the
 	// first, or the second where LinearMatMul asks for copies.
 	Placement string
@@ -178,6 +193,9 @@ func (o Options) formed() Options {
 	if o.Cache == "" {
 		o.Cache = CacheFull
 	}
+	if o.DType == "" {
+		o.DType = DTypeFloat32
+	}
 	if o.Placement == "" {
 		o.Placement = PlaceExternal
 		if o.Linear == LinearMatMul || o.Rounds() {
@@ -196,6 +214,9 @@ func (o Options) formed() Options {
 	}
 	if o.Opset == 0 {
 		o.Opset = lower.Current
+	}
+	if o.narrow() && o.Bias == BiasAuto {
+		o.Bias = BiasMask
 	}
 	return o
 }
@@ -255,6 +276,7 @@ func (o Options) checkForm() error {
 		known("bias form", o.Bias, BiasAuto, BiasLowered, BiasMask, BiasFused),
 		known("linear form", o.Linear, LinearGemm, LinearMatMul),
 		known("cache", o.Cache, CacheFull, CacheLatent),
+		known("type", o.DType, DTypeFloat32, DTypeFloat16, DTypeBFloat16),
 		known("placement", o.Placement, PlaceExternal, PlaceExternalCopy, PlaceEmbed),
 		known("weights", o.Weights, WeightsStored, WeightsFloat32, WeightsInt8, WeightsInt4),
 		known("accuracy", o.Coding.Accuracy, AccuracyFloat32, AccuracyInt8),
@@ -276,6 +298,12 @@ func (o Options) checkForm() error {
 		return hint.Errorf("onnx: " + hint.Accuracy + " int8 is of ONNX Runtime's products with codes: it needs " + hint.Weights + " int4 or int8, and no " + hint.Portable)
 	case o.Opset < lower.Oldest || o.Opset > lower.Current:
 		return hint.Errorf("onnx: "+hint.Opset+" %d: expected %d to %d", o.Opset, lower.Oldest, lower.Current)
+	case o.narrow() && o.Opset < lower.Current:
+		return hint.Errorf("onnx: "+hint.DType+" %s with "+hint.Opset+" %d: operators that it lacks are written out in float32's; use %d", o.DType, o.Opset, lower.Current)
+	case o.DType == DTypeBFloat16 && o.Bias == BiasFused:
+		return hint.Errorf("onnx: " + hint.DType + " bfloat16 with " + hint.Bias + " fused: fused operators are defined for float32 and float16; use " + hint.Bias + " mask")
+	case o.narrow() && o.Bias == BiasLowered:
+		return hint.Errorf("onnx: "+hint.DType+" %s with "+hint.Bias+" lowered: 16 bits hold no coordinate of a position beside a key's; use "+hint.Bias+" mask", o.DType)
 	case o.Linear == LinearMatMul && o.Placement == PlaceExternal:
 		return hint.Errorf("onnx: " + hint.Linear + " matmul with " + hint.Placement + " external: transposed weights are copies, which the checkpoint's files do not hold; use " + hint.Placement + " external-copy or embed")
 	case o.Cache == CacheLatent && o.Attention == AttentionORT:
@@ -289,6 +317,9 @@ func (o Options) checkForm() error {
 	}
 	return nil
 }
+
+// narrow tells whether it computes in 16 bits.
+func (o Options) narrow() bool { return o.DType != DTypeFloat32 && o.DType != "" }
 
 // inlined tells whether the graph has no functions. An older operator set is for
 // runtimes that know none, and lacks what their bodies are made of.

@@ -24,10 +24,7 @@ func (e *emitter) byLayer(m *family.Model, x *graph.Value) {
 	if r := e.rounds(b.Embed); r != nil {
 		rows = e.roundedRows(names.Node(at(family.AtByLayer), "Gather"), r, ids)
 	} else {
-		rows = g.Op("Gather", names.Node(at(family.AtByLayer), "Gather"), []*graph.Value{e.weights.stored(b.Embed), ids})
-	}
-	if rows.DType() != graph.Float && g.Err() == nil {
-		rows = g.Op("Cast", names.Node(at(family.AtByLayer), "Cast"), []*graph.Value{rows}, graph.IntAttr("to", int(graph.Float)))
+		rows = e.rowsOf(names.Node(at(family.AtByLayer), "Gather"), names.Node(at(family.AtByLayer), "Cast"), b.Embed, ids)
 	}
 	rows = e.scaled(at(family.AtByLayer)+"/scaled/Mul", each(at(family.AtByLayer)+names.Reshape, rows), b.EmbedScale)
 	y := e.scaled(at(family.AtByLayerProj)+"/scaled/Mul", e.linear(at(family.AtByLayerProj), x, b.Project), b.ProjectScale)

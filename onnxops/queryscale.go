@@ -18,6 +18,7 @@ func (e *emitter) queryScale(s family.QueryScale) *graph.Value {
 	if v := e.consts[key]; v != nil {
 		return v
 	}
+	defer e.g.Wide()()
 	path := names.Nth(names.QueryScale, e.named[names.QueryScale])
 	e.named[names.QueryScale]++
 	raw := make([]byte, 4*e.opts.MaxLength)

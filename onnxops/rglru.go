@@ -19,6 +19,7 @@ func (e *emitter) rglru(i int, l *family.RGLRU, x, residual *graph.Value) *graph
 	tokens := e.shape(names.FlatShape(l.Width), int64(l.Width))
 	u := op("/in", "Reshape", e.linear(at(family.AtRGLRUIn), x, l.In), tokens)
 	u = e.causal(i, at(family.AtRGLRUConv), names.Window, &l.Conv, u)
+	narrow := g.Wide()
 	gate := func(name string, w, bias family.Weight) *graph.Value {
 		size := l.Width / l.Heads
 		v := op("/"+name+"/heads", "Reshape", u, e.ints(fmt.Sprintf("rows%dx%d", l.Heads, size), -1, int64(l.Heads), int64(size)))
@@ -50,6 +51,7 @@ func (e *emitter) rglru(i int, l *family.RGLRU, x, residual *graph.Value) *graph
 		return x
 	}
 	e.presents = append(e.presents, out[0])
+	narrow()
 	y := op("/rows", "Reshape", out[1], e.rows(l.Width))
 	z := e.activation(at(names.RGLRUGated), &family.MLP{Act: l.Act}, e.linear(at(family.AtRGLRUGate), x, l.Gate))
 	y = g.Op("Mul", names.Node(at(names.RGLRUGated), "Mul"), []*graph.Value{y, z})

@@ -21,6 +21,7 @@ type turning struct {
 
 // turning makes the layer's cosines and sines.
 func (e *emitter) turning(l *layer) turning {
+	defer e.g.Wide()()
 	a := l.attn
 	if a.Phase != nil {
 		return e.phaseTurning(l)

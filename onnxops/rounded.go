@@ -143,6 +143,7 @@ func (e *emitter) blockSums(x *graph.Value, r *rounded) *graph.Value {
 func (e *emitter) middles(r *rounded) *graph.Value {
 	s := e.weights
 	name := "/rounded/" + keyOf(r.w) + "middles"
+	defer s.g.Wide()()
 	return s.once(name, func(string) *graph.Value {
 		half := s.g.Op("Mul", name+"/Mul", []*graph.Value{s.cast(s.halves(r, names.RoundedScales)), e.scalar(fmt.Sprintf("middle%d", r.scheme.Bits), float64(r.scheme.Middle()))})
 		return s.g.Op("Add", name+"/Add", []*graph.Value{half, s.cast(s.halves(r, names.RoundedLows))})
@@ -169,6 +170,7 @@ func (e *emitter) roundedRows(name string, r *rounded, ids *graph.Value) *graph.
 // decodedRows decodes the rows that of picks of codes, scales and what makes up zeros.
 func (e *emitter) decodedRows(name string, r *rounded, of func(*graph.Value) *graph.Value) *graph.Value {
 	s, g := e.weights, e.g
+	defer g.Wide()()
 	op := func(step, op string, in ...*graph.Value) *graph.Value {
 		return g.Op(op, name+"/"+step+"/"+op, in)
 	}

@@ -17,7 +17,7 @@ func (e *emitter) state(i int, name string, dims ...int) (past *graph.Value, pre
 	for _, d := range dims {
 		shape = append(shape, graph.Fixed(d))
 	}
-	past = e.g.Input(names.PastState(i, name), graph.Float, shape)
+	past = e.g.Input(names.PastState(i, name), e.g.Takes(), shape)
 	return past, names.PresentState(i, name)
 }
 
@@ -28,7 +28,7 @@ func (e *emitter) grown(l *layer, name string, v *graph.Value) *graph.Value {
 		return v
 	}
 	s := v.Shape()
-	past := e.g.Input(names.Past(l.i, name), graph.Float, graph.Shape{s[0], s[1], graph.Sym(names.PastLength), s[3]})
+	past := e.g.Input(names.Past(l.i, name), v.DType(), graph.Shape{s[0], s[1], graph.Sym(names.PastLength), s[3]})
 	out := e.g.Add(graph.Node{
 		Op: "Concat", Name: l.prefix + "/bias/" + name + "/Concat", In: []*graph.Value{past, v},
 		Out: []string{names.Present(l.i, name)}, Attrs: []graph.Attr{graph.IntAttr("axis", 2)},

@@ -24,6 +24,7 @@ func (e *emitter) tables(r posenc.Rotary) table { return e.tablesOf(&e.rotaries,
 
 // tablesOf is tables for a list of its own, named by prefix.
 func (e *emitter) tablesOf(list *[]table, prefix string, r posenc.Rotary) table {
+	defer e.g.Wide()()
 	for _, t := range *list {
 		if reflect.DeepEqual(t.rotary, r) {
 			return t

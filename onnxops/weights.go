@@ -26,6 +26,8 @@ type initializers struct {
 	cache  map[string]*graph.Value
 	data   []chunk // for model.onnx.data, in order
 	end    int64   // its length so far
+	// narrowed are the weights that the graph reads in 16 bits.
+	narrowed map[string]family.Weight
 }
 
 // chunk is one piece of model.onnx.data.
@@ -44,27 +46,42 @@ var onnxTypes = map[tensor.DType]graph.DType{
 	tensor.BF16: graph.BFloat16, tensor.F16: graph.Float16, tensor.F32: graph.Float, tensor.F64: graph.Double,
 }
 
-// float32 returns the weight as float32, cast once where it is stored otherwise.
+// float32 returns the weight in the type that nodes take now, which is float32 but in
+// graphs of 16 bits, cast once where it is stored otherwise.
 func (s *initializers) float32(w family.Weight) *graph.Value {
 	v := s.cast(s.stored(w))
+	if s.g.Takes() != graph.Float {
+		s.narrows(w)
+	}
 	if w.Columns == nil || s.g.Err() != nil {
 		return v
 	}
 	return s.columns(w, v)
 }
 
-// cast returns a value as float32.
+// cast returns a value in the type that nodes take now. A value of that type is cast
+// too where that is not float32, which a runtime drops: then the graph in float32 is
+// this one with other casts.
 func (s *initializers) cast(v *graph.Value) *graph.Value {
+	to := s.g.Takes()
 	if v.DType() == graph.Float || s.g.Err() != nil {
-		return v
+		return v // and what reads it casts it
 	}
 	name := "/cast/" + v.Name()
 	if c := s.cache[name]; c != nil {
-		return c
+		return s.g.Typed(c, to)
 	}
-	c := s.g.Op("Cast", name, []*graph.Value{v}, graph.IntAttr("to", int(graph.Float)))
+	c := s.g.Op("Cast", name, []*graph.Value{v}, graph.IntAttr("to", int(to)))
 	s.cache[name] = c
 	return c
+}
+
+// narrows notes that a weight is read in 16 bits.
+func (s *initializers) narrows(w family.Weight) {
+	if s.narrowed == nil {
+		s.narrowed = map[string]family.Weight{}
+	}
+	s.narrowed[keyOf(w)] = w
 }
 
 // optional is float32 for a weight that may be absent.
@@ -88,6 +105,7 @@ func (s *initializers) stored(w family.Weight) *graph.Value {
 	if !ok {
 		return &graph.Value{}
 	}
+	defer s.g.AsTheyAre()()
 	return s.raw(s.src, w, info)
 }
 

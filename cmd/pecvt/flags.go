@@ -142,6 +142,7 @@ func parseSizeOf(flag, s string) (int64, error) {
 // graphFlags are the flags of the ONNX graph.
 type graphFlags struct {
 	attention, placement, weights, bias, linear, cache string
+	dtype                                              string
 	zeroPoints, accuracy                               string
 	block                                              int
 	maxLength, opset                                   int
@@ -154,6 +155,7 @@ var (
 	linearForms    = []string{onnxops.LinearGemm, onnxops.LinearMatMul}
 	cacheForms     = []string{onnxops.CacheFull, onnxops.CacheLatent}
 	weightKinds    = []string{onnxops.WeightsStored, onnxops.WeightsFloat32, onnxops.WeightsInt8, onnxops.WeightsInt4}
+	dtypes         = []string{onnxops.DTypeFloat32, onnxops.DTypeFloat16, onnxops.DTypeBFloat16}
 	accuracies     = []string{onnxops.AccuracyFloat32, onnxops.AccuracyInt8}
 	biasForms      = []string{onnxops.BiasAuto, onnxops.BiasLowered, onnxops.BiasMask, onnxops.BiasFused}
 )
@@ -169,6 +171,8 @@ func (f *graphFlags) register(cmd *cobra.Command) {
 	flags.IntVar(&f.block, "block", 0, "`COLUMNS` of a row that share a scale with --weights int4 or int8: 32, 64 or 128 (default 32)")
 	flags.StringVar(&f.zeroPoints, "zero-points", "", "what each block of --weights int4 or int8 has beside its scale: float (its least number), uint8 (the code of 0) or none (default float)")
 	flags.StringVar(&f.accuracy, "accuracy", onnxops.AccuracyFloat32, "what enters a product with the codes of --weights int4 or int8: float32 as it is, or int8, rounded by blocks and faster")
+	flags.StringVar(&f.dtype, "dtype", onnxops.DTypeFloat32, "what the graph computes in and keeps keys and values in: float32, float16 or bfloat16; positions, biases, routers and recurrences stay float32")
+	complete(cmd, "dtype", dtypes)
 	complete(cmd, "zero-points", nearest.ZeroPoints())
 	complete(cmd, "accuracy", accuracies)
 	complete(cmd, "block", []string{"32", "64", "128"})
@@ -193,7 +197,7 @@ func unusedIn(cmd *cobra.Command, noONNX bool, format string) error {
 	case !noONNX:
 		return nil
 	}
-	for _, name := range []string{"attention", "placement", "weights", "block", "zero-points", "accuracy", "bias", "linear", "cache", "max-length", "portable", "opset"} {
+	for _, name := range []string{"attention", "placement", "weights", "block", "zero-points", "accuracy", "dtype", "bias", "linear", "cache", "max-length", "portable", "opset"} {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s has no use with %s: no graph is written", name, why)
 		}
@@ -215,6 +219,7 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 		{"placement", cmp.Or(f.placement, onnxops.PlaceExternal), placements},
 		{"weights", f.weights, weightKinds},
 		{"accuracy", f.accuracy, accuracies},
+		{"dtype", f.dtype, dtypes},
 		{"zero-points", cmp.Or(f.zeroPoints, nearest.ZeroFloat), nearest.ZeroPoints()},
 		{"bias", f.bias, biasForms},
 	} {
@@ -225,7 +230,7 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 	if f.maxLength < 0 {
 		return onnxops.Options{}, usagef("--max-length %d: expected a positive number", f.maxLength)
 	}
-	o := onnxops.Options{Attention: f.attention, Placement: f.placement, Weights: f.weights, Coding: onnxops.Coding{Block: f.block, ZeroPoints: f.zeroPoints, Accuracy: f.accuracy}, Bias: f.bias, Linear: f.linear, Cache: f.cache, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
+	o := onnxops.Options{Attention: f.attention, Placement: f.placement, Weights: f.weights, Coding: onnxops.Coding{Block: f.block, ZeroPoints: f.zeroPoints, Accuracy: f.accuracy}, Bias: f.bias, Linear: f.linear, Cache: f.cache, DType: f.dtype, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
 	if f.opset == 0 { // which a program leaves to the library, and nobody types
 		return o, usagef("--opset 0: expected %d to %d", lower.Oldest, lower.Current)
 	}

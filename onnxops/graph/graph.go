@@ -29,6 +29,8 @@ type Graph struct {
 	shared       map[string]*Value // constants of what is written out
 	spared       map[string]bool   // inputs that a node was spelled without
 	within       string            // the node whose body it is; "" is the model's graph
+	computes     DType             // see Compute; 0 is Float, with no cast anywhere
+	scope        DType             // what nodes added now take; 0: what they are given
 	err          error
 }
 

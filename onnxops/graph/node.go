@@ -24,6 +24,9 @@ func (g *Graph) Add(n Node) []*Value {
 	if outs == nil {
 		outs = []string{n.Name + "_output_0"}
 	}
+	if g.err == nil {
+		n.In = g.typed(n)
+	}
 	types, err := g.infer(n)
 	if err == nil && len(types) < len(outs) {
 		err = fmt.Errorf("has %d outputs, %d are named", len(types), len(outs))

@@ -27,6 +27,15 @@ type Scan struct {
 // Scan adds the loop and returns the last states, then what the steps gave. The
 // states keep their types and shapes.
 func (g *Graph) Scan(s Scan) []*Value {
+	if g.computes != 0 && g.scope != 0 { // what the body is given has the type of what it holds
+		for _, list := range [][]*Value{s.States, s.Inputs} {
+			for i, v := range list {
+				if v != nil && isFloat(v.DType()) {
+					list[i] = g.Typed(v, g.scope)
+				}
+			}
+		}
+	}
 	b := g.inner(s.Name)
 	states, cut := make([]*Value, len(s.States)), make([]*Value, len(s.Inputs))
 	for i, v := range s.States {

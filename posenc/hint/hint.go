@@ -60,6 +60,7 @@ const (
 	Opset      = "Options.Opset"
 	Linear     = "Options.Linear"
 	Cache      = "Options.Cache"
+	DType      = "Options.DType"
 
 	Against     = "Options.Against"
 	Golden      = "Options.Golden"
@@ -98,7 +99,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, Block, ZeroPoints, Accuracy, MaxLength, Portable, Opset, Linear, Cache,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, Block, ZeroPoints, Accuracy, MaxLength, Portable, Opset, Linear, Cache, DType,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, OpsLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,

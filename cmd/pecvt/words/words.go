@@ -44,6 +44,7 @@ var Flags = map[hint.Field]string{
 	hint.Opset:      "opset",
 	hint.Linear:     "linear",
 	hint.Cache:      "cache",
+	hint.DType:      "dtype",
 
 	hint.Against:     "against",
 	hint.Golden:      "golden",

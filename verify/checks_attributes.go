@@ -40,7 +40,7 @@ func (s *session) attributes() {
 	}
 	for _, n := range s.info.Written.Nodes {
 		there[n.GetName()] = true
-		if found := unmasked(n, weights); c.Verdict == report.Pass && found != "" {
+		if found := unmasked(n, weights, run.Lowest(s.computes)); c.Verdict == report.Pass && found != "" {
 			c.Verdict, c.Detail = report.Fail, found
 			break
 		}

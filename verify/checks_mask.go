@@ -10,9 +10,9 @@ import (
 )
 
 // unmasked tells of a node that makes a mask of scores with another number for a
-// key that is not seen than float32's lowest, or −∞. With −1e4, which is common, no
+// key that is not seen than the lowest of the type that the graph computes in, or −∞. With −1e4, which is common, no
 // prompt of small scores shows a difference; scores that far apart do.
-func unmasked(n *onnxpb.NodeProto, weights map[string]*onnxpb.TensorProto) string {
+func unmasked(n *onnxpb.NodeProto, weights map[string]*onnxpb.TensorProto, lowest float64) string {
 	_, node, ok := names.WindowOf(n.GetName())
 	if _, below, chunk := names.ChunkOf(n.GetName()); chunk {
 		node, ok = below, true
@@ -20,7 +20,7 @@ func unmasked(n *onnxpb.NodeProto, weights map[string]*onnxpb.TensorProto) strin
 	if !ok || node != names.MaskScore || n.GetOpType() != "Where" || len(n.GetInput()) != 3 {
 		return ""
 	}
-	return unseen(n.GetName(), weights[n.GetInput()[2]])
+	return unseen(n.GetName(), weights[n.GetInput()[2]], lowest)
 }
 
 // unmaskedInside tells the same of the body of an operator that makes its mask
@@ -32,20 +32,20 @@ func unmaskedInside(f *onnxpb.FunctionProto) string {
 			constants[n.GetOutput()[0]] = n.GetAttribute()[0].GetT()
 		}
 		if n.GetOpType() == "Where" && len(n.GetInput()) == 3 && len(n.GetOutput()) == 1 && n.GetOutput()[0] == "mask" {
-			return unseen("function "+f.GetName(), constants[n.GetInput()[2]])
+			return unseen("function "+f.GetName(), constants[n.GetInput()[2]], -math.MaxFloat32)
 		}
 	}
 	return ""
 }
 
 // unseen holds the number that a key that is not seen has added to its score.
-func unseen(name string, t *onnxpb.TensorProto) string {
+func unseen(name string, t *onnxpb.TensorProto, lowest float64) string {
 	raw := t.GetRawData()
 	if len(raw) != 4 {
-		return fmt.Sprintf("%s takes no float32 constant for a key that is not seen: expected %g", name, -math.MaxFloat32)
+		return fmt.Sprintf("%s takes no float32 constant for a key that is not seen: expected %g", name, lowest)
 	}
-	if v := math.Float32frombits(binary.LittleEndian.Uint32(raw)); !(v <= -math.MaxFloat32) {
-		return fmt.Sprintf("%s adds %g to the score of a key that is not seen: expected %g", name, v, -math.MaxFloat32)
+	if v := float64(math.Float32frombits(binary.LittleEndian.Uint32(raw))); !(v <= lowest) {
+		return fmt.Sprintf("%s adds %g to the score of a key that is not seen: expected %g", name, v, lowest)
 	}
 	return ""
 }

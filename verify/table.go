@@ -26,6 +26,8 @@ const (
 	NeedNoWindow Need = "no sliding window"
 	// NeedRounding is a graph that declares products which round what enters them.
 	NeedRounding Need = "products that round what enters them"
+	// NeedHalf is a graph that computes in 16 bits, or says so.
+	NeedHalf Need = "a graph of 16 bits"
 	// NeedRepro is a folder that a bisection wrote, of which nothing else is made.
 	NeedRepro Need = "a repro"
 )
@@ -104,8 +106,10 @@ func (s *session) has(n Need) bool {
 		return len(s.spans()) > 0
 	case NeedNoWindow:
 		return len(s.spans()) == 0
+	case NeedHalf:
+		return s.half()
 	case NeedRounding:
-		return s.left != ""
+		return s.left != "" && s.info.Accuracy == "int8"
 	}
 	return false
 }

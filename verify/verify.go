@@ -13,6 +13,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/bisect"
 	"github.com/pecvt/pecvt/verify/figures"
@@ -82,11 +83,14 @@ type session struct {
 	model  *family.Model // at the graph's length
 	loaded *family.Model // as the checkpoint declares it
 	ckpt   store.Store
-	left   string      // the folder of the graph whose products leave their inputs, "" for its own
-	meant  store.Store // ckpt, with the numbers that the graph's codes mean
-	ref    *run.Ref
-	others []run.Runner
-	report *report.Report
+	left   string // the folder of the graph in float32 (run.InFloat32), "" for its own
+	// computes is what the graph as it is computes in, wrongTypes what is wrong with that.
+	computes   onnxpb.TensorProto_DataType
+	wrongTypes string
+	meant      store.Store // ckpt, with the numbers that the graph's codes mean
+	ref        *run.Ref
+	others     []run.Runner
+	report     *report.Report
 
 	ids     [][]int64   // one row
 	in      run.Input   // of ids
@@ -245,7 +249,11 @@ func (s *session) open() (err error) {
 		r.InsideOf = w.ModelType
 	}
 	r.Encoding, r.Attention = s.info.Encoding, s.info.Attention
-	if s.left, err = run.LeaveInputs(s.info); err != nil {
+	if s.computes, err = run.Computes(s.info.Model); err != nil {
+		return fmt.Errorf("%s: %w", s.info.Path, err)
+	}
+	s.wrongTypes = run.WrongTypes(s.info.Model, s.computes)
+	if s.left, err = run.InFloat32(s.info); err != nil {
 		return err
 	}
 	if s.meant, err = run.Meant(s.info, s.ckpt); err != nil {

@@ -12,6 +12,7 @@ const (
 	CheckFiles              = "files"
 	CheckGenAI              = "genai"
 	CheckInterface          = "interface"
+	CheckTypes              = "types"
 	CheckRotation           = "rotation"
 	CheckLoad               = "load"
 	CheckReference          = "reference"

@@ -6,23 +6,25 @@ import (
 	"path/filepath"
 
 	"google.golang.org/protobuf/proto"
+
+	"github.com/pecvt/pecvt/verify/written"
 )
 
-// LeaveInputs has products with codes leave what enters them as it is: every
-// MatMulNBits that declares accuracy_level 4, which rounds it to 8 bits, gets level 1 in
-// g, and in a copy of the graph in a folder beside it, with links to its weights, which
-// the caller removes. "" is a graph that has none.
-func LeaveInputs(g *GraphInfo) (dir string, err error) {
-	if g.Accuracy != "int8" {
-		return "", nil // where one rounds all the same, the checks find it
+// InFloat32 has a graph compute in float32: what of it computes in 16 bits does not (see
+// [Widen]), and every MatMulNBits that declares accuracy_level 4, which rounds what
+// enters it to 8 bits, gets level 1, in g and in a copy of the graph in a folder beside
+// it, with links to its weights, which the caller removes. "" is a graph that has
+// neither.
+func InFloat32(g *GraphInfo) (dir string, err error) {
+	found, err := Widen(g.Model)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", g.Path, err)
 	}
-	found := false
-	for _, n := range g.Model.GetGraph().GetNode() {
-		for _, a := range n.GetAttribute() {
-			if n.GetOpType() == "MatMulNBits" && a.GetName() == "accuracy_level" && a.GetI() == 4 {
-				a.I, found = 1, true
-			}
-		}
+	if found {
+		g.Written = written.Nodes(g.Model.GetGraph())
+	}
+	if leaveInputs(g) {
+		found = true
 	}
 	if !found {
 		return "", nil
@@ -36,7 +38,22 @@ func LeaveInputs(g *GraphInfo) (dir string, err error) {
 	}
 	if err != nil {
 		os.RemoveAll(dir)
-		return "", fmt.Errorf("graph: a copy that leaves inputs as they are: %w", err)
+		return "", fmt.Errorf("graph: a copy that computes in float32: %w", err)
 	}
 	return dir, nil
+}
+
+// leaveInputs has products with codes leave what enters them as it is.
+func leaveInputs(g *GraphInfo) (found bool) {
+	if g.Accuracy != "int8" {
+		return false // where one rounds all the same, the checks find it
+	}
+	for _, n := range g.Model.GetGraph().GetNode() {
+		for _, a := range n.GetAttribute() {
+			if n.GetOpType() == "MatMulNBits" && a.GetName() == "accuracy_level" && a.GetI() == 4 {
+				a.I, found = 1, true
+			}
+		}
+	}
+	return found
 }

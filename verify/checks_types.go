@@ -1,0 +1,54 @@
+package verify
+
+import (
+	"fmt"
+
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/report"
+	"github.com/pecvt/pecvt/verify/run"
+)
+
+// spelled are the types that graphs compute in as their metadata has them.
+var spelled = map[onnxpb.TensorProto_DataType]string{
+	onnxpb.TensorProto_FLOAT: "", onnxpb.TensorProto_FLOAT16: "float16", onnxpb.TensorProto_BFLOAT16: "bfloat16",
+}
+
+// declaredType is what the graph says that it computes in, "" for float32.
+func (s *session) declaredType() string {
+	for _, p := range s.info.Model.GetMetadataProps() {
+		if p.GetKey() == "pecvt.dtype" {
+			return p.GetValue()
+		}
+	}
+	return ""
+}
+
+// half tells whether the graph computes in 16 bits, or says so.
+func (s *session) half() bool {
+	return s.computes != onnxpb.TensorProto_FLOAT || s.declaredType() != ""
+}
+
+// types is the check of what a graph in float32 has no counterpart of: the types of one
+// that computes in 16 bits.
+func (s *session) types() error {
+	c := report.Check{Name: report.CheckTypes, Runner: run.InterpName, Against: "metadata", Verdict: report.Pass}
+	switch is := spelled[s.computes]; {
+	case s.declaredType() != is:
+		c.Detail = fmt.Sprintf("%s says that it computes in %s, its nodes compute in %s", run.GraphFile, orFloat32(s.declaredType()), orFloat32(is))
+	case s.wrongTypes != "":
+		c.Detail = s.wrongTypes
+	}
+	if c.Detail != "" {
+		c.Verdict = report.Fail
+	}
+	s.add(c)
+	s.warn("the graph computes in %s: the same graph in float32, without its casts to that, is what is held to the reference; what they cost is not measured", orFloat32(s.declaredType()))
+	return nil
+}
+
+func orFloat32(name string) string {
+	if name == "" {
+		return "float32"
+	}
+	return name
+}

@@ -1,0 +1,187 @@
+package verify_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/run"
+)
+
+// halfModels are bundled models, of families and of encodings: all of them with
+// PECVT_LONG, else a share that has one of each kind of layer with something wide, and
+// plain ones.
+func halfModels(t *testing.T) []string {
+	t.Helper()
+	share := []string{
+		"families/bamba", "families/deepseek_v3", "families/gemma", "families/gemma2", "families/gpt_oss", "families/lfm2", "families/minimax", "families/mixtral",
+		"families/phi", "families/qwen3_next", "families/recurrent_gemma",
+		"golden/bloom", "golden/grape-a-querykeygated", "golden/grape-ap-v1-kvshift", "golden/grape-fox-rope", "golden/grape-m-ctx-heads", "golden/grape-m-nonctx", "golden/llama-sharded-f16", "golden/llama-tied-bf16",
+	}
+	var all []string
+	for _, of := range []string{"families", "golden"} {
+		found, err := filepath.Glob(filepath.Join(fixtures, of, "*", "config.json"))
+		if err != nil || len(found) < 30 {
+			t.Fatalf("no models: %v, %v", found, err)
+		}
+		for _, path := range found {
+			all = append(all, of+"/"+filepath.Base(filepath.Dir(path)))
+		}
+	}
+	if os.Getenv("PECVT_LONG") != "" {
+		return all
+	}
+	for _, name := range share {
+		if !slices.Contains(all, name) {
+			t.Fatalf("no model %s", name)
+		}
+	}
+	return share
+}
+
+// emittedAs writes the graph of a bundled model in a type.
+func emittedAs(t *testing.T, model, dtype string, o onnxops.Options) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), filepath.Base(model))
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(fixtures, model))); err != nil {
+		t.Fatal(err)
+	}
+	o.DType, o.Version = dtype, "test"
+	if _, err := onnxops.Emit(dir, o); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestWidened: without its casts a graph of 16 bits is the graph that float32 is emitted
+// as, byte for byte but for the number that hides a key.
+func TestWidened(t *testing.T) {
+	for _, name := range halfModels(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := onnxops.Options{Bias: onnxops.BiasMask}
+			want := readModel(t, emittedAs(t, name, onnxops.DTypeFloat32, o))
+			for _, dtype := range []string{onnxops.DTypeFloat16, onnxops.DTypeBFloat16} {
+				got := readModel(t, emittedAs(t, name, dtype, o))
+				if half, err := run.Widen(got); err != nil || !half {
+					t.Fatalf("%s: widened %v: %v", dtype, half, err)
+				}
+				unlikeGraphs(t, dtype, got.GetGraph(), want.GetGraph())
+			}
+		})
+	}
+}
+
+func readModel(t *testing.T, dir string) *onnxpb.ModelProto {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, "model.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(raw, m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// unlikeGraphs compares two graphs whose nodes stand in another order where a constant
+// was cast first.
+func unlikeGraphs(t *testing.T, dtype string, got, want *onnxpb.GraphProto) {
+	t.Helper()
+	seen := map[string]proto.Message{}
+	for _, n := range want.GetNode() {
+		seen["node "+n.GetName()] = n
+	}
+	for _, x := range want.GetInitializer() {
+		seen["initializer "+x.GetName()] = x
+	}
+	for _, v := range slices.Concat(want.GetInput(), want.GetOutput(), want.GetValueInfo()) {
+		seen["value "+v.GetName()] = v
+	}
+	hidden := 0
+	compare := func(kind, name string, m proto.Message) {
+		w := seen[kind+name]
+		delete(seen, kind+name)
+		switch {
+		case w == nil:
+			t.Errorf("%s: %s%s is not in the graph of float32", dtype, kind, name)
+		case name == "/const/unseen":
+			hidden++
+		case !proto.Equal(m, w):
+			t.Errorf("%s: %s%s\n%v\nfloat32\n%v", dtype, kind, name, m, w)
+		}
+	}
+	for _, n := range got.GetNode() {
+		compare("node ", n.GetName(), n)
+	}
+	for _, x := range got.GetInitializer() {
+		compare("initializer ", x.GetName(), x)
+	}
+	for _, v := range slices.Concat(got.GetInput(), got.GetOutput(), got.GetValueInfo()) {
+		compare("value ", v.GetName(), v)
+	}
+	for name := range seen {
+		t.Errorf("%s: %s of float32's graph is not there", dtype, name)
+	}
+	if hidden > 1 {
+		t.Errorf("%s: %d numbers hide keys", dtype, hidden)
+	}
+}
+
+// TestHalf verifies graphs of 16 bits, of every family's golden with PECVT_LONG, else of
+// a share.
+func TestHalf(t *testing.T) {
+	runtimePresent(t)
+	for i, name := range halfModels(t) {
+		dtype := []string{onnxops.DTypeFloat16, onnxops.DTypeBFloat16}[i%2]
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := emittedAs(t, name, dtype, onnxops.Options{MaxLength: 64})
+			o := verify.Options{OptLevel: oneLevel()}
+			if golden := filepath.Join(fixtures, name, "golden.safetensors"); exists(golden) {
+				o.Golden = golden
+			}
+			r := verified(t, dir, o)
+			sound(t, r)
+			if c, ok := find(r, "types", "interp"); !ok || c.Verdict != verify.Pass {
+				t.Errorf("types: %v %s", ok, c.Detail)
+			}
+		})
+	}
+}
+
+// TestHalfFaults: what a graph in float32 would not show is found by the check types.
+func TestHalfFaults(t *testing.T) {
+	for name, plant := range map[string]func(t *testing.T, g *graphOf){
+		"metadata": func(t *testing.T, g *graphOf) {
+			for _, p := range g.model.GetMetadataProps() {
+				if p.GetKey() == "pecvt.dtype" {
+					p.Value = "bfloat16"
+				}
+			}
+		},
+		"a mask of float32": func(t *testing.T, g *graphOf) {
+			for _, x := range g.model.GetGraph().GetInitializer() {
+				if x.GetName() == "/const/unseen" {
+					copy(x.RawData, []byte{0xff, 0xff, 0x7f, 0xff})
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := emittedAs(t, "golden/llama-gqa", onnxops.DTypeFloat16, onnxops.Options{MaxLength: 64})
+			graphFault(plant)(t, dir)
+			r := verified(t, dir, verify.Options{ORTLibrary: noLibrary})
+			if c, ok := find(r, "types", "interp"); !ok || c.Verdict != verify.Fail {
+				t.Errorf("types: made %v, %s: %s", ok, c.Verdict, c.Detail)
+			}
+		})
+	}
+}

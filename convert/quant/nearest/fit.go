@@ -93,7 +93,11 @@ func (s Scheme) centred(w []float32, lo, hi float64, digits int) Step {
 		if n < middle {
 			sign = math.Copysign(1, largest)
 		}
-		if g, ok := onMultiples(w, sign*largest/float64(n), digits, middle); ok && (n < middle || math.Abs(other) <= (float64(middle)-0.5)*math.Abs(float64(g.Scale))) {
+		on := onMultiples
+		if s.Bits == 8 && digits < 11 {
+			on = onScales
+		}
+		if g, ok := on(w, sign*largest/float64(n), digits, middle); ok && (n < middle || math.Abs(other) <= (float64(middle)-0.5)*math.Abs(float64(g.Scale))) {
 			g.Zero = middle
 			return g
 		}
@@ -186,4 +190,30 @@ func onMultiples(w []float32, d float64, digits, n int) (Step, bool) {
 		return Step{}, false
 	}
 	return Step{Scale: float32(math.Copysign(scale, d)), Exact: true}, true
+}
+
+// onScales is onMultiples for numbers that are stored with hardly more digits than the
+// codes have: the largest then lies up to a half of a step off its code, so that each of
+// the float16s that the scale can be is tried.
+func onScales(w []float32, d float64, digits, n int) (Step, bool) {
+	size := math.Abs(d)
+	room := math.Ldexp(size, -digits)
+	best, least := Step{}, math.Inf(1)
+	for scale := up(size - room); scale > 0 && scale <= size+room; scale = up(math.Nextafter(scale, math.Inf(1))) {
+		inverse, sum := 1/scale, 0.0
+		for _, x := range w {
+			a := math.Abs(float64(x))
+			k := float64(int(a*inverse + 0.5))
+			off := math.Abs(a - k*scale)
+			if off > halfUlp(x, digits) || k > float64(n) {
+				sum = math.Inf(1)
+				break
+			}
+			sum += off * off
+		}
+		if sum < least {
+			best, least = Step{Scale: float32(math.Copysign(scale, d)), Exact: true}, sum
+		}
+	}
+	return best, !math.IsInf(least, 1)
 }

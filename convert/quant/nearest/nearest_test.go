@@ -55,7 +55,7 @@ func TestHalfAStep(t *testing.T) {
 	})
 }
 
-// TestFoundAgain: what ggml's Q4_0, Q4_1 and Q8_0 mean, rounded to bfloat16 (4 bits),
+// TestFoundAgain: what ggml's Q4_0, Q4_1 and Q8_0 mean, rounded to bfloat16,
 // float16 or not, lies on the grid that is found, to half a unit in the last place.
 func TestFoundAgain(t *testing.T) {
 	half := func(x float64) float64 { return closest(x) }
@@ -63,9 +63,6 @@ func TestFoundAgain(t *testing.T) {
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 2))
 		digits := rapid.SampledFrom([]int{8, 11, 24}).Draw(t, "digits")
 		kind := rapid.SampledFrom([]string{"Q4_0", "Q4_1", "Q8_0"}).Draw(t, "kind")
-		if kind == "Q8_0" && digits < 11 {
-			digits = 11 // bfloat16 has no more digits than the codes
-		}
 		size := rapid.SampledFrom([]float64{0.003, 0.05, 2}).Draw(t, "size")
 		x := make([]float64, 32)
 		lo, hi, largest := math.Inf(1), math.Inf(-1), 0.0
@@ -108,6 +105,22 @@ func TestFoundAgain(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNotFound: numbers that were never on a grid are on none, of bfloat16's digits neither.
+func TestNotFound(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	for _, s := range []Scheme{{4, 32, ZeroNone}, {4, 32, ZeroFloat}, {4, 32, ZeroCode}, {8, 32, ZeroNone}, {8, 32, ZeroFloat}, {8, 32, ZeroCode}} {
+		for range 20000 {
+			w := make([]float32, 32)
+			for j := range w {
+				w[j] = digitsOf(rng.NormFloat64()*0.05, 8)
+			}
+			if g, err := s.Fit(w, 8); err != nil || g.Exact {
+				t.Fatalf("%v: %+v, %v of %v", s, g, err, w)
+			}
+		}
+	}
 }
 
 // TestRefused: what no code stands for is an error that names the columns.

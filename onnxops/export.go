@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/quant/nearest"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/graph"
 	"github.com/pecvt/pecvt/onnxops/lower"
@@ -22,8 +23,8 @@ type emitter struct {
 	opts    Options
 	weights *initializers
 
-	roundable map[string]bool     // weights that become codes, by keyOf
-	rounded   map[string]*rounded // those that have
+	roundable map[string]nearest.Scheme // weights that become codes, by keyOf
+	rounded   map[string]*rounded       // those that have
 
 	ids, mask           *graph.Value // inputs
 	positions           *graph.Value // inside the tables; nil with AttentionORT
@@ -78,8 +79,13 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 		return nil, nil, err
 	}
 	e := newEmitter(src, opts)
+	head := ""
 	if opts.Rounds() {
-		e.roundable, e.rounded = roundable(m, opts.Scheme(), src), map[string]*rounded{}
+		of, err := schemesOf(m, src, opts)
+		if err != nil {
+			return nil, nil, fmt.Errorf("onnx: %w", err)
+		}
+		e.roundable, e.rounded, head = roundable(m, of, src), map[string]*rounded{}, of.Head(m)
 	}
 	for _, a := range m.Attentions() {
 		// ONNX Runtime before 1.29 caps what the mask hides (1.23.2, 1.26.0); and of
@@ -145,6 +151,9 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 	}
 	if opts.Rounds() {
 		props = append(props, [2]string{"pecvt.coding", opts.Scheme().String()}, [2]string{"pecvt.accuracy", opts.Coding.Accuracy})
+		if head != "" {
+			props = append(props, [2]string{"pecvt.head", head})
+		}
 		if opts.Coding.Code != nil {
 			props = append(props, [2]string{"pecvt.rounding", "given"})
 		}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/quant/nearest"
+	"github.com/pecvt/pecvt/convert/quant/widths"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/graph"
 	"github.com/pecvt/pecvt/onnxops/lower"
 	"github.com/pecvt/pecvt/onnxops/names"
@@ -105,6 +107,11 @@ type Coding struct {
 	Block int
 	// ZeroPoints is nearest.ZeroFloat (""), ZeroCode or ZeroNone.
 	ZeroPoints string
+	// Head is what the embedding and the head are: widths.Auto (""), Stored, Int8 or Int4.
+	Head string
+	// Like, where not nil, has the numbers at which Auto looks, in the place of the
+	// model's own: for a Sketch of what is not written yet.
+	Like store.Store
 	// Accuracy is AccuracyFloat32 ("") or AccuracyInt8.
 	Accuracy string
 	// Code gives a weight's rows in codes, nil for one that is rounded to the nearest; a
@@ -211,6 +218,7 @@ func (o Options) formed() Options {
 	if o.Rounds() {
 		o.Coding.Block = cmp.Or(o.Coding.Block, 32)
 		o.Coding.ZeroPoints = cmp.Or(o.Coding.ZeroPoints, nearest.ZeroFloat)
+		o.Coding.Head = cmp.Or(o.Coding.Head, widths.Auto)
 	}
 	if o.Opset == 0 {
 		o.Opset = lower.Current
@@ -288,10 +296,13 @@ func (o Options) checkForm() error {
 		if err := o.Scheme().Check(); err != nil {
 			return hint.Errorf("onnx: "+hint.Weights+" %s: %w", o.Weights, err)
 		}
+		if err := known("head", o.Coding.Head, widths.Heads()...); err != nil {
+			return err
+		}
 	}
 	switch {
-	case !o.Rounds() && (o.Coding.Block != 0 || o.Coding.ZeroPoints != ""):
-		return hint.Errorf("onnx: " + hint.Block + " and " + hint.ZeroPoints + " are of weights that are rounded; choose " + hint.Weights + " int4 or int8")
+	case !o.Rounds() && (o.Coding.Block != 0 || o.Coding.ZeroPoints != "" || o.Coding.Head != ""):
+		return hint.Errorf("onnx: " + hint.Block + ", " + hint.ZeroPoints + " and " + hint.Head + " are of weights that are rounded; choose " + hint.Weights + " int4 or int8")
 	case o.Rounds() && o.Linear == LinearMatMul:
 		return hint.Errorf("onnx: "+hint.Weights+" %s with "+hint.Linear+" matmul: that form holds floats for other quantisers; leave one out", o.Weights)
 	case o.Coding.Accuracy == AccuracyInt8 && (!o.Rounds() || o.Portable):

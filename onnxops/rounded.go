@@ -6,6 +6,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/quant/nearest"
+	"github.com/pecvt/pecvt/convert/quant/widths"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/graph"
 	"github.com/pecvt/pecvt/onnxops/names"
@@ -14,13 +15,21 @@ import (
 // Rounds tells whether the weights are rounded to codes.
 func (o Options) Rounds() bool { return o.Weights == WeightsInt4 || o.Weights == WeightsInt8 }
 
-// Scheme is how they are.
+// Scheme is how linear maps are.
 func (o Options) Scheme() nearest.Scheme {
 	s := nearest.Scheme{Bits: 4, Block: o.Coding.Block, Zeros: o.Coding.ZeroPoints}
 	if o.Weights == WeightsInt8 {
 		s.Bits = 8
 	}
 	return s
+}
+
+// schemesOf are those of a model's weights.
+func schemesOf(m *family.Model, src store.Store, o Options) (widths.Schemes, error) {
+	if o.Coding.Like != nil {
+		src = o.Coding.Like
+	}
+	return widths.New(m, src, o.Scheme(), o.Coding.Head)
 }
 
 // rounded is a weight that becomes codes in blocks.
@@ -41,8 +50,8 @@ type rounded struct {
 // changes who computes), what the positional encoding reads too; so do norms, biases,
 // convolutions and recurrences' own numbers, which are few, and maps narrower than a
 // block.
-func roundable(m *family.Model, s nearest.Scheme, src store.Store) map[string]bool {
-	list := map[string]bool{}
+func roundable(m *family.Model, of widths.Schemes, src store.Store) map[string]nearest.Scheme {
+	list := map[string]nearest.Scheme{}
 	q := store.Quantised(src)
 	for _, p := range m.Parts() {
 		var w *family.Weight
@@ -52,13 +61,18 @@ func roundable(m *family.Model, s nearest.Scheme, src store.Store) map[string]bo
 		case *family.Weight:
 			w = of
 		}
+		var s nearest.Scheme
+		codes := false
+		if w != nil {
+			s, codes = of.Of(*w)
+		}
 		switch {
-		case w == nil || p.Kind != family.KindLinear && p.Kind != family.KindEmbedding || p.Encoding || p.Unread:
+		case !codes || p.Kind != family.KindLinear && p.Kind != family.KindEmbedding || p.Encoding || p.Unread:
 		case strings.HasSuffix(p.Place, family.AtRouter) || strings.HasSuffix(p.Place, family.AtSharedGate):
 		case len(w.Shape) != 2 || w.Shape[1] < int64(s.Block):
 		case q != nil && q.Tensors[w.Tensor] != nil:
 		default:
-			list[keyOf(*w)] = true
+			list[keyOf(*w)] = s
 		}
 	}
 	return list
@@ -70,13 +84,13 @@ func keyOf(w family.Weight) string { return names.RoundedWeight(w.Tensor, partOf
 // rounds is a weight as codes, nil where it stays.
 func (e *emitter) rounds(w family.Weight) *rounded {
 	key := keyOf(w)
-	if !e.roundable[key] {
+	s, codes := e.roundable[key]
+	if !codes {
 		return nil
 	}
 	if r := e.rounded[key]; r != nil {
 		return r
 	}
-	s := e.opts.Scheme()
 	r := &rounded{w: w, scheme: s, part: partOf(w), rows: w.Shape[0], columns: w.Shape[1], size: int64(s.Block * s.Bits / 8)}
 	r.across = int64(s.Across(int(r.columns)))
 	if e.opts.Coding.Code != nil {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/quant/nearest"
+	"github.com/pecvt/pecvt/convert/quant/widths"
 	"github.com/pecvt/pecvt/convert/store"
-	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/graph"
 	"github.com/pecvt/pecvt/onnxops/names"
 )
@@ -114,15 +114,8 @@ func (r *rounded) write(w io.Writer, src store.Store) error {
 // numbersOf reads a weight, with the binary digits that its numbers are stored with.
 func numbersOf(w family.Weight, src store.Store) ([]float32, int, error) {
 	info, _ := src.Lookup(w.Tensor)
-	digits := 24
-	switch info.DType {
-	case tensor.BF16:
-		digits = 8
-	case tensor.F16:
-		digits = 11
-	}
 	list, err := w.Float32(src)
-	return list, digits, err
+	return list, widths.Digits(info.DType), err
 }
 
 // piece makes codes of rows, on all processors.

@@ -8,14 +8,15 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/quant/nearest"
+	"github.com/pecvt/pecvt/convert/quant/widths"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify"
 )
 
 // rounding is how the weights of a test's graph are rounded.
 type rounding struct {
-	weights, zeros, accuracy string
-	portable                 bool
+	weights, zeros, accuracy, head string
+	portable                       bool
 }
 
 // rounded writes the graph of a bundled model with rounded weights.
@@ -26,7 +27,7 @@ func rounded(t *testing.T, model string, how rounding) string {
 		t.Fatal(err)
 	}
 	_, err := onnxops.Emit(dir, onnxops.Options{Weights: how.weights, Portable: how.portable, MaxLength: 64, Version: "test",
-		Coding: onnxops.Coding{ZeroPoints: how.zeros, Accuracy: how.accuracy}})
+		Coding: onnxops.Coding{ZeroPoints: how.zeros, Head: how.head, Accuracy: how.accuracy}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,7 @@ func TestRounded(t *testing.T) {
 		t.Fatalf("no models: %v, %v", dirs, err)
 	}
 	if os.Getenv("PECVT_LONG") == "" { // as many as there are ways: each is gone once
-		share := []string{"dbrx", "deepseek_v3", "falcon_h1", "gemma", "gpt_oss", "granite", "lfm2", "phi"}
+		share := []string{"dbrx", "deepseek_v3", "falcon_h1", "gemma", "glm4", "gpt_oss", "granite", "lfm2", "olmo", "phi", "vaultgemma", "youtu"}
 		dirs = slices.DeleteFunc(dirs, func(path string) bool { return !slices.Contains(share, filepath.Base(filepath.Dir(path))) })
 		if len(dirs) != len(share) {
 			t.Fatalf("%d models of %d: %v", len(dirs), len(share), dirs)
@@ -53,6 +54,8 @@ func TestRounded(t *testing.T) {
 		{weights: onnxops.WeightsInt4, zeros: nearest.ZeroFloat}, {weights: onnxops.WeightsInt4, zeros: nearest.ZeroCode}, {weights: onnxops.WeightsInt4, zeros: nearest.ZeroNone},
 		{weights: onnxops.WeightsInt8, zeros: nearest.ZeroNone}, {weights: onnxops.WeightsInt8, zeros: nearest.ZeroCode}, {weights: onnxops.WeightsInt4, zeros: nearest.ZeroCode, portable: true},
 		{weights: onnxops.WeightsInt4, accuracy: onnxops.AccuracyInt8}, {weights: onnxops.WeightsInt8, accuracy: onnxops.AccuracyInt8},
+		{weights: onnxops.WeightsInt4, head: widths.Int8}, {weights: onnxops.WeightsInt4, head: widths.Int8, accuracy: onnxops.AccuracyInt8},
+		{weights: onnxops.WeightsInt4, head: widths.Stored}, {weights: onnxops.WeightsInt8, zeros: nearest.ZeroFloat, head: widths.Int4, portable: true},
 	}
 	for i, config := range dirs {
 		name, how := filepath.Base(filepath.Dir(config)), ways[i%len(ways)]

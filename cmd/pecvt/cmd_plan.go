@@ -13,6 +13,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/loaders"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify/eval"
 )
@@ -71,6 +72,14 @@ definitions.`,
 			planned := planned{Plan: p}
 			if !noONNX && p.Format != convert.GGUF {
 				planned.GraphReaders = loaders.JudgeFolder(graphForm(graph), p.Encoding.Family, p.BesideGraph()...)
+				if graph.Rounds() { // the skeleton has no numbers
+					src, err := store.Open(args[0])
+					if err != nil {
+						return err
+					}
+					defer src.Close()
+					graph.Coding.Like = src
+				}
 				if err := planGraph(p, graph); err != nil {
 					return err
 				}

@@ -12,6 +12,7 @@ import (
 	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/quant/nearest"
+	"github.com/pecvt/pecvt/convert/quant/widths"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/onnxops/lower"
@@ -143,7 +144,7 @@ func parseSizeOf(flag, s string) (int64, error) {
 type graphFlags struct {
 	attention, placement, weights, bias, linear, cache string
 	dtype                                              string
-	zeroPoints, accuracy                               string
+	zeroPoints, accuracy, head                         string
 	block                                              int
 	maxLength, opset                                   int
 	portable                                           bool
@@ -170,10 +171,12 @@ func (f *graphFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.weights, "weights", onnxops.WeightsStored, "what the weights are: stored (as the checkpoint has them, in codes where operators compute with them), float32 (the numbers that codes mean), or int8 or int4 (linear maps and embeddings rounded to codes that share a scale in blocks)")
 	flags.IntVar(&f.block, "block", 0, "`COLUMNS` of a row that share a scale with --weights int4 or int8: 32, 64 or 128 (default 32)")
 	flags.StringVar(&f.zeroPoints, "zero-points", "", "what each block of --weights int4 or int8 has beside its scale: float (its least number), uint8 (the code of 0) or none (default float)")
+	flags.StringVar(&f.head, "head", "", "what embedding and head are with --weights int4 or int8: stored, int8, int4, or auto (a grid of 4 or 8 bits on which their numbers lie already, else as the maps; the default)")
 	flags.StringVar(&f.accuracy, "accuracy", onnxops.AccuracyFloat32, "what enters a product with the codes of --weights int4 or int8: float32 as it is, or int8, rounded by blocks and faster")
 	flags.StringVar(&f.dtype, "dtype", onnxops.DTypeFloat32, "what the graph computes in and keeps keys and values in: float32, float16 or bfloat16; positions, biases, routers and recurrences stay float32")
 	complete(cmd, "dtype", dtypes)
 	complete(cmd, "zero-points", nearest.ZeroPoints())
+	complete(cmd, "head", widths.Heads())
 	complete(cmd, "accuracy", accuracies)
 	complete(cmd, "block", []string{"32", "64", "128"})
 	complete(cmd, "weights", weightKinds)
@@ -197,7 +200,7 @@ func unusedIn(cmd *cobra.Command, noONNX bool, format string) error {
 	case !noONNX:
 		return nil
 	}
-	for _, name := range []string{"attention", "placement", "weights", "block", "zero-points", "accuracy", "dtype", "bias", "linear", "cache", "max-length", "portable", "opset"} {
+	for _, name := range []string{"attention", "placement", "weights", "block", "zero-points", "head", "accuracy", "dtype", "bias", "linear", "cache", "max-length", "portable", "opset"} {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s has no use with %s: no graph is written", name, why)
 		}
@@ -221,6 +224,7 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 		{"accuracy", f.accuracy, accuracies},
 		{"dtype", f.dtype, dtypes},
 		{"zero-points", cmp.Or(f.zeroPoints, nearest.ZeroFloat), nearest.ZeroPoints()},
+		{"head", cmp.Or(f.head, widths.Auto), widths.Heads()},
 		{"bias", f.bias, biasForms},
 	} {
 		if !slices.Contains(v.valid, v.value) {
@@ -230,7 +234,7 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 	if f.maxLength < 0 {
 		return onnxops.Options{}, usagef("--max-length %d: expected a positive number", f.maxLength)
 	}
-	o := onnxops.Options{Attention: f.attention, Placement: f.placement, Weights: f.weights, Coding: onnxops.Coding{Block: f.block, ZeroPoints: f.zeroPoints, Accuracy: f.accuracy}, Bias: f.bias, Linear: f.linear, Cache: f.cache, DType: f.dtype, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
+	o := onnxops.Options{Attention: f.attention, Placement: f.placement, Weights: f.weights, Coding: onnxops.Coding{Block: f.block, ZeroPoints: f.zeroPoints, Head: f.head, Accuracy: f.accuracy}, Bias: f.bias, Linear: f.linear, Cache: f.cache, DType: f.dtype, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
 	if f.opset == 0 { // which a program leaves to the library, and nobody types
 		return o, usagef("--opset 0: expected %d to %d", lower.Oldest, lower.Current)
 	}

@@ -50,7 +50,7 @@ func (f *tuneFlags) checkRounding() error {
 
 // rounding is what the flags ask for.
 func (f *tuneFlags) rounding(model string, graph onnxops.Options, u *ui) *tune.Rounding {
-	return &tune.Rounding{Model: model, Scheme: graph.Formed().Scheme(), Text: &f.textFlags, MeasureTokens: f.measureTokens, Budget: f.limit, OverBudget: f.overBudget,
+	return &tune.Rounding{Model: model, Scheme: graph.Formed().Scheme(), Head: graph.Formed().Coding.Head, Text: &f.textFlags, MeasureTokens: f.measureTokens, Budget: f.limit, OverBudget: f.overBudget,
 		Engine: f.engine(), Progress: u.stage}
 }
 

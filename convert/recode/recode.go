@@ -9,8 +9,8 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/quant/compensate"
 	"github.com/pecvt/pecvt/convert/quant/nearest"
+	"github.com/pecvt/pecvt/convert/quant/widths"
 	"github.com/pecvt/pecvt/convert/store"
-	"github.com/pecvt/pecvt/convert/tensor"
 )
 
 // Walk is a float32 forward pass of the source, layer by layer, over one sequence, that
@@ -29,7 +29,7 @@ type Walk interface {
 
 // Options say how.
 type Options struct {
-	Scheme nearest.Scheme
+	Schemes widths.Schemes
 	// Sequences are what the maps' inputs come from.
 	Sequences [][]int64
 	// Folder is where the spool goes, a temporary file; "" is the system's own.
@@ -45,12 +45,12 @@ type Codes struct {
 	Maps   int
 	Errors compensate.Errors
 
-	m      *family.Model
-	src    store.Store
-	scheme nearest.Scheme
-	file   *os.File
-	end    int64
-	at     map[string]int64
+	m       *family.Model
+	src     store.Store
+	schemes widths.Schemes
+	file    *os.File
+	end     int64
+	at      map[string]int64
 }
 
 // Close removes the spool.
@@ -71,7 +71,7 @@ func Make(ctx context.Context, m *family.Model, src store.Store, walk Walk, o Op
 		return nil, fmt.Errorf("recode: %w", err)
 	}
 	os.Remove(f.Name()) // it lives until it is closed, where the system has that
-	c := &Codes{m: m, src: src, scheme: o.Scheme, file: f, at: map[string]int64{}}
+	c := &Codes{m: m, src: src, schemes: o.Schemes, file: f, at: map[string]int64{}}
 	if err := c.make(ctx, walk, o); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("recode: %w", err)
@@ -124,12 +124,13 @@ func (c *Codes) solve(ctx context.Context, in *inputs) error {
 	for _, group := range in.groups {
 		var r *compensate.Rounder
 		for _, l := range group.maps {
-			if _, done := c.at[keyOf(l.Weight)]; done || group.moments.Size() < c.scheme.Block {
+			s, codes := c.schemes.Of(l.Weight)
+			if _, done := c.at[keyOf(l.Weight)]; done || !codes || group.moments.Size() < s.Block {
 				continue
 			}
-			if r == nil {
+			if r == nil || r.Scheme != s {
 				var err error
-				if r, err = compensate.NewRounder(c.scheme, group.moments, c.damping(l.Weight)); err != nil {
+				if r, err = compensate.NewRounder(s, group.moments, c.damping(l.Weight)); err != nil {
 					return store.Errorf(c.src, l.Weight.Tensor, "%w", err)
 				}
 			}
@@ -143,7 +144,7 @@ func (c *Codes) solve(ctx context.Context, in *inputs) error {
 
 func (c *Codes) round(ctx context.Context, r *compensate.Rounder, w family.Weight) error {
 	rows, columns := int(w.Shape[0]), int(w.Shape[1])
-	size := recordSize(c.scheme, columns)
+	size := recordSize(r.Scheme, columns)
 	at := c.end
 	var all []float32
 	if w.Columns != nil { // columns of rows are taken at once
@@ -161,7 +162,9 @@ func (c *Codes) round(ctx context.Context, r *compensate.Rounder, w family.Weigh
 		copy(dst, part)
 		return err
 	}
-	e, err := r.Each(rows, runtime.GOMAXPROCS(0), digitsOf(c.src, w), read, func(begin int, lines []*nearest.Line) error {
+	info, _ := c.src.Lookup(w.Tensor)
+	digits := widths.Digits(info.DType)
+	e, err := r.Each(rows, runtime.GOMAXPROCS(0), digits, read, func(begin int, lines []*nearest.Line) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -192,9 +195,10 @@ func (c *Codes) Code(w family.Weight) Row {
 		return nil
 	}
 	columns := int(w.Shape[1])
-	size := recordSize(c.scheme, columns)
+	s, _ := c.schemes.Of(w)
+	size := recordSize(s, columns)
 	return func(row int64) (*nearest.Line, error) {
-		buf, l := make([]byte, size), c.scheme.NewLine(columns)
+		buf, l := make([]byte, size), s.NewLine(columns)
 		if _, err := c.file.ReadAt(buf, at+row*int64(size)); err != nil {
 			return nil, fmt.Errorf("the spool of codes: %w", err)
 		}
@@ -223,15 +227,4 @@ func keyOf(w family.Weight) string {
 		key += fmt.Sprint(*w.Columns)
 	}
 	return key
-}
-
-// digitsOf are the binary digits that a weight's numbers are stored with.
-func digitsOf(src store.Store, w family.Weight) int {
-	switch info, _ := src.Lookup(w.Tensor); info.DType {
-	case tensor.BF16:
-		return 8
-	case tensor.F16:
-		return 11
-	}
-	return 24
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/quant/nearest"
+	"github.com/pecvt/pecvt/convert/quant/widths"
 	"github.com/pecvt/pecvt/convert/recode"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/verify/ref"
@@ -48,7 +49,7 @@ func TestErrors(t *testing.T) {
 		sequences := draw(m, 3, 48)
 		s := nearest.Scheme{Bits: 4, Block: 32, Zeros: nearest.ZeroCode}
 		layers := 0
-		c, err := recode.Make(t.Context(), m, src, ref.NewWalk(m, src), recode.Options{Scheme: s, Sequences: sequences, Folder: t.TempDir(), Progress: func(done, _ int) { layers = done }})
+		c, err := recode.Make(t.Context(), m, src, ref.NewWalk(m, src), recode.Options{Schemes: widths.Schemes{Maps: s}, Sequences: sequences, Folder: t.TempDir(), Progress: func(done, _ int) { layers = done }})
 		if err != nil {
 			t.Fatalf("%v: %v", path, err)
 		}
@@ -129,7 +130,7 @@ func TestNotSeen(t *testing.T) {
 	s := nearest.Scheme{Bits: 4, Block: 32, Zeros: nearest.ZeroNone}
 	for path, tied := range map[string]bool{"golden/gpt-neox": false, "models/stories260K": true} {
 		m, src := open(t, path)
-		c, err := recode.Make(t.Context(), m, src, ref.NewWalk(m, src), recode.Options{Scheme: s, Sequences: draw(m, 1, 32)})
+		c, err := recode.Make(t.Context(), m, src, ref.NewWalk(m, src), recode.Options{Schemes: widths.Schemes{Maps: s}, Sequences: draw(m, 1, 32)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,12 +140,12 @@ func TestNotSeen(t *testing.T) {
 		}
 	}
 	m, src := open(t, "golden/gpt-neox")
-	if _, err := recode.Make(t.Context(), m, src, ref.NewWalk(m, src), recode.Options{Scheme: s}); err == nil {
+	if _, err := recode.Make(t.Context(), m, src, ref.NewWalk(m, src), recode.Options{Schemes: widths.Schemes{Maps: s}}); err == nil {
 		t.Error("no sequences: no error")
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()
-	if _, err := recode.Make(ended, m, src, ref.NewWalk(m, src), recode.Options{Scheme: s, Sequences: draw(m, 1, 32)}); err == nil {
+	if _, err := recode.Make(ended, m, src, ref.NewWalk(m, src), recode.Options{Schemes: widths.Schemes{Maps: s}, Sequences: draw(m, 1, 32)}); err == nil {
 		t.Error("an ended context: no error")
 	}
 }

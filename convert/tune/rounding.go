@@ -9,6 +9,7 @@ import (
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/quant/nearest"
+	"github.com/pecvt/pecvt/convert/quant/widths"
 	"github.com/pecvt/pecvt/convert/recode"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/store"
@@ -35,8 +36,11 @@ type RoundingEngine interface {
 // that has them against the source, on the end of the text, which serves nothing else.
 type Rounding struct {
 	// Model is the one that the result is measured against.
-	Model  string
+	Model string
+	// Scheme is that of linear maps, Head what embedding and head are
+	// ([widths.Heads]).
 	Scheme nearest.Scheme
+	Head   string
 	Text   Source
 	// MeasureTokens are about how many tokens at the end are measured on; 0 is
 	// DefaultMeasureTokens.
@@ -125,7 +129,11 @@ func (r *Rounding) Write(ctx context.Context, dir string, emit func(code func(w 
 	}
 	length := len(r.parts.Measured[0])
 	sequences := r.text.begun(chunks(r.parts.Fit, length, max(1, roundingTokens/length)))
-	codes, err := recode.Make(ctx, m, src, r.Engine.Watch(m, src), recode.Options{Scheme: r.Scheme, Sequences: sequences, Folder: filepath.Dir(dir), Progress: func(done, layers int) {
+	schemes, err := widths.New(m, src, r.Scheme, r.Head)
+	if err != nil {
+		return nil, err
+	}
+	codes, err := recode.Make(ctx, m, src, r.Engine.Watch(m, src), recode.Options{Schemes: schemes, Sequences: sequences, Folder: filepath.Dir(dir), Progress: func(done, layers int) {
 		r.tell(retrofit.Progress{Stage: StageRound, Layer: done, Layers: layers, Seconds: left(begin, done, layers)})
 	}})
 	if err != nil {

@@ -54,6 +54,7 @@ const (
 	Weights    = "Options.Weights"
 	Block      = "Coding.Block"
 	ZeroPoints = "Coding.ZeroPoints"
+	Head       = "Coding.Head"
 	Accuracy   = "Coding.Accuracy"
 	MaxLength  = "Options.MaxLength"
 	Portable   = "Options.Portable"
@@ -99,7 +100,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, Block, ZeroPoints, Accuracy, MaxLength, Portable, Opset, Linear, Cache, DType,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, Block, ZeroPoints, Head, Accuracy, MaxLength, Portable, Opset, Linear, Cache, DType,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, OpsLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,

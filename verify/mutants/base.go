@@ -21,10 +21,10 @@ type Base struct {
 	// Attention, Bias, Placement, Linear and Cache are the forms of the graph; empty is
 	// the default, as 0 is of Opset.
 	Attention, Bias, Placement, Linear, Cache string
-	// Weights and ZeroPoints say how the weights are rounded.
-	Weights, ZeroPoints string
-	Portable            bool
-	Opset               int
+	// Weights, ZeroPoints and Head say how the weights are rounded.
+	Weights, ZeroPoints, Head string
+	Portable                  bool
+	Opset                     int
 	// MaxLength is the length of the tables, 0 for defaultMaxLength.
 	MaxLength int
 }
@@ -115,6 +115,7 @@ func Bases() []Base {
 		{Name: "gptq4", Model: "quantised/llama-gptq4", To: "rope", Placement: onnxops.PlaceEmbed},
 		{Name: "int4", Model: "golden/llama-tied-bf16", To: "rope", Placement: onnxops.PlaceEmbed, Weights: onnxops.WeightsInt4},
 		{Name: "int4-zeros", Model: "golden/llama-gqa", To: "rope", Placement: onnxops.PlaceEmbed, Weights: onnxops.WeightsInt4, ZeroPoints: "uint8"},
+		{Name: "int4-head8", Model: "golden/llama-tied-bf16", To: "rope", Placement: onnxops.PlaceEmbed, Weights: onnxops.WeightsInt4, Head: "int8"},
 		{Name: "gguf", Model: "quantised/llama-gguf", To: "hope", Placement: onnxops.PlaceEmbed},
 		{Name: "bloom", Model: "golden/bloom", To: "alibi"},
 		{Name: "bloom-mask", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask},
@@ -183,6 +184,6 @@ func (b Base) length() int {
 
 // Emit writes the graph of the checkpoint in dir.
 func (b Base) Emit(dir string) error {
-	_, err := onnxops.Emit(dir, onnxops.Options{Attention: b.Attention, Bias: b.Bias, Placement: b.Placement, Weights: b.Weights, Coding: onnxops.Coding{ZeroPoints: b.ZeroPoints}, Linear: b.Linear, Cache: b.Cache, Portable: b.Portable, Opset: b.Opset, MaxLength: b.length(), Version: "mutants"})
+	_, err := onnxops.Emit(dir, onnxops.Options{Attention: b.Attention, Bias: b.Bias, Placement: b.Placement, Weights: b.Weights, Coding: onnxops.Coding{ZeroPoints: b.ZeroPoints, Head: b.Head}, Linear: b.Linear, Cache: b.Cache, Portable: b.Portable, Opset: b.Opset, MaxLength: b.length(), Version: "mutants"})
 	return err
 }

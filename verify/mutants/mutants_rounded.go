@@ -26,6 +26,15 @@ func roundedMutants() []Mutant {
 			g.node("/layers.0/mlp/up_proj/Gemm").Input[0] = g.node("/layers.0/attn/q_proj/Gemm").Input[0]
 		}),
 		inGraph("rounded-zero-point", "int4-zeros", "the zero point of one block is another", func(g *Graph) { raw(g, up+"~zeros")[1] ^= 0x30 }).still(why),
+		inGraph("rounded-head-code-off", "int4-head8", "one code of the embedding, of 8 bits, is two off", func(g *Graph) { raw(g, embed+"~codes8")[3] ^= 2 }).still(why),
+		inGraph("rounded-head-scales-exchanged", "int4-head8", "the scales of two blocks of the head change places", func(g *Graph) {
+			b := raw(g, embed+"~scales")
+			b[0], b[1], b[2], b[3] = b[2], b[3], b[0], b[1]
+		}).still(why),
+		inGraph("rounded-head-in-metadata", "int4-head8", "the metadata say that the head stays as it is stored", func(g *Graph) { g.metadata("pecvt.head", "stored") }).
+			still("the numbers are those of the codes, whatever they are called"),
+		inGraph("rounded-coding-in-metadata", "int4", "the metadata say that blocks are of 64", func(g *Graph) { g.metadata("pecvt.coding", "int4, blocks of 64, zero points float") }).
+			still("the numbers are those of the codes, whatever they are called"),
 		inGraph("rounded-inputs", "int4", "a product of a graph that says float32 rounds what enters it to 8 bits", func(g *Graph) {
 			attribute(g.node("/layers.0/mlp/up_proj/Gemm/MatMulNBits"), "accuracy_level").I = 4
 		}),

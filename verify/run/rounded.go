@@ -179,6 +179,18 @@ func (r *Rounded) Line(i int64, numbers, scales []float64) error {
 	return nil
 }
 
+// Scheme names what the codes are: "int4, blocks of 32, zero points float".
+func (r *Rounded) Scheme() string {
+	zeros := "none"
+	switch {
+	case r.lows != nil:
+		zeros = "float"
+	case r.zeros != nil:
+		zeros = "uint8"
+	}
+	return fmt.Sprintf("int%d, blocks of %d, zero points %s", r.Bits, r.Block, zeros)
+}
+
 // Across is how many blocks a row has.
 func (r *Rounded) Across() int64 { return r.across }
 

@@ -27,6 +27,9 @@ func (s *placed) strayRounded() string {
 			return fmt.Sprintf("the graph has %q and no codes of it", t.GetName())
 		}
 	}
+	if found := s.unlikeScheme(list); found != "" {
+		return found
+	}
 	for _, r := range list {
 		if err := s.nearest(r); err != nil {
 			return err.Error()

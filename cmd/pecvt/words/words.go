@@ -38,6 +38,7 @@ var Flags = map[hint.Field]string{
 	hint.Weights:    "weights",
 	hint.Block:      "block",
 	hint.ZeroPoints: "zero-points",
+	hint.Head:       "head",
 	hint.Accuracy:   "accuracy",
 	hint.MaxLength:  "max-length",
 	hint.Portable:   "portable",

@@ -31,6 +31,10 @@ var elementTypes = map[onnxpb.TensorProto_DataType]tensor.DType{
 	onnxpb.TensorProto_UINT4:        tensor.U8,
 }
 
+// ElementType gives the type of ONNX's number of an element type (4-bit integers are
+// of the 8-bit type that holds them); one that cannot be computed with is an error.
+func ElementType(code int32) (tensor.DType, error) { return elementType(code) }
+
 func elementType(code int32) (tensor.DType, error) {
 	t := onnxpb.TensorProto_DataType(code)
 	d, ok := elementTypes[t]

@@ -127,7 +127,7 @@ func (a *Array) rounded() (*Array, error) {
 	b.exact = true
 	if a.weight == nil {
 		b.F = make([]float64, len(a.F))
-		return &b, roundInto(b.F, a.F, d)
+		return &b, tensor.Round64(b.F, a.F, d)
 	}
 	if a.weight.as == 0 && (a.weight.dtype == d || d == tensor.F32 && a.weight.dtype.Size() < d.Size()) {
 		return &b, nil // it holds every number of the type that is stored
@@ -143,28 +143,4 @@ func (a *Array) rounded() (*Array, error) {
 	w.as = a.of
 	b.weight = &w
 	return &b, nil
-}
-
-// roundInto rounds from to the nearest numbers of d, ties to even, in one rounding
-// from all that a float64 has.
-func roundInto(to, from []float64, d tensor.DType) error {
-	if d == tensor.F32 {
-		for i, x := range from {
-			to[i] = float64(float32(x))
-		}
-		return nil
-	}
-	buf := buffers.Get().(*[8 * chunk]byte)
-	defer buffers.Put(buf)
-	for at := 0; at < len(from); at += chunk {
-		n := min(chunk, len(from)-at)
-		raw := buf[:n*d.Size()]
-		if err := tensor.Encode64(raw, from[at:at+n], d); err != nil {
-			return err
-		}
-		if err := tensor.Decode64(to[at:at+n], raw, d); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -75,7 +75,7 @@ func (w *weight) floats(dst []float64, from int) error {
 		if err := tensor.Decode64(to, raw, w.dtype); err != nil || w.as == 0 {
 			return err
 		}
-		return roundInto(to, to, tensor.DType(w.as-1))
+		return tensor.Round64(to, to, tensor.DType(w.as-1))
 	})
 }
 

@@ -12,8 +12,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/written"
 )
 
@@ -59,7 +61,10 @@ type GraphInfo struct {
 	Functions, Linear string
 	// Cache is "latent" where it carries latents in the place of keys and values, ""
 	// for the default.
-	Cache     string
+	Cache string
+	// DType is the element type that it computes in, "float16" or "bfloat16", "" for
+	// float32.
+	DType     string
 	MaxLength int
 	// Layers is how many layers have a cache of keys, or latents, among its inputs.
 	Layers int
@@ -122,6 +127,8 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 			g.Cache = p.GetValue()
 		case "pecvt.accuracy":
 			g.Accuracy = p.GetValue()
+		case "pecvt.dtype":
+			g.DType = p.GetValue()
 		case "pecvt.rounding":
 			g.Rounding = p.GetValue()
 		case "pecvt.weights":
@@ -159,6 +166,7 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 // cacheInfo is one input that takes an output of the call before.
 type cacheInfo struct {
 	Past, Present string
+	DType         tensor.DType
 	// Dims is its shape: the batch first, 0 where it grows with the positions.
 	Dims []int64
 }
@@ -170,6 +178,13 @@ func newCacheInfo(in *onnxpb.ValueInfoProto) (cacheInfo, error) {
 		c.Present = present
 	} else {
 		c.Present = "present of " + name // which no graph has: the interface check tells
+	}
+	var err error
+	if c.DType, err = interp.ElementType(in.GetType().GetTensorType().GetElemType()); err == nil && !c.DType.IsFloat() {
+		err = fmt.Errorf("it is %s: expected floats", c.DType)
+	}
+	if err != nil {
+		return c, fmt.Errorf("input %q: %w", name, err)
 	}
 	dims := in.GetType().GetTensorType().GetShape().GetDim()
 	for i, d := range dims {

@@ -3,7 +3,9 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/report"
@@ -13,8 +15,8 @@ import (
 // outputs by name.
 type engine interface {
 	run(ctx context.Context, ints map[string]array[int64], past map[string]any) (logits array[float64], present map[string]any, err error)
-	// floats makes a past of the given numbers; one dimension may be 0.
-	floats(shape []int64, data []float64) any
+	// floats makes a past of the given numbers, rounded to a type; one dimension may be 0.
+	floats(d tensor.DType, shape []int64, data []float64) (any, error)
 	// array is a value as the interpreter has values.
 	array(v any) (*interp.Array, error)
 	close() error
@@ -55,7 +57,12 @@ func (g *graphRunner) Run(ctx context.Context, in Input, past State) (*report.Lo
 			feeds[c.Past] = caches[c.Present]
 			continue
 		}
-		feeds[c.Past] = zeros(g.eng, append([]int64{int64(b)}, c.Dims[1:]...))
+		shape := append([]int64{int64(b)}, c.Dims[1:]...)
+		empty, err := g.eng.floats(c.DType, shape, make([]float64, Elements(shape)))
+		if err != nil {
+			return nil, nil, fmt.Errorf("input %q: %w", c.Past, err)
+		}
+		feeds[c.Past] = empty
 	}
 	logits, present, err := g.eng.run(ctx, ints, feeds)
 	if err != nil {
@@ -71,9 +78,6 @@ func (g *graphRunner) Run(ctx context.Context, in Input, past State) (*report.Lo
 	}
 	return &report.Logits{B: b, S: s, V: int(logits.Shape[2]), Data: logits.Data}, present, nil
 }
-
-// zeros makes a past of zeros.
-func zeros(e engine, shape []int64) any { return e.floats(shape, make([]float64, Elements(shape))) }
 
 // Flatten joins rows of equal length into (rows, columns).
 func Flatten(rows [][]int64) array[int64] {
@@ -108,7 +112,8 @@ func (g *graphRunner) TakePast(p *Past) State {
 	return g.State(values)
 }
 
-// State is a state that holds given values, by the names that Caches has.
+// State is a state that holds given values, by the names that Caches has, rounded to
+// the types that the graph has for them.
 func (g *graphRunner) State(values map[string]*interp.Array) State {
 	caches := map[string]any{}
 	for name, a := range values {
@@ -116,7 +121,15 @@ func (g *graphRunner) State(values map[string]*interp.Array) State {
 		for i, n := range a.Shape {
 			shape[i] = int64(n)
 		}
-		caches[name] = g.eng.floats(shape, a.F)
+		d := tensor.F32
+		if i := slices.IndexFunc(g.info.Caches, func(c cacheInfo) bool { return c.Present == name }); i >= 0 {
+			d = g.info.Caches[i].DType
+		}
+		v, err := g.eng.floats(d, shape, a.F)
+		if err != nil { // floats round to every type of floats, and a graph has no other caches
+			panic(err)
+		}
+		caches[name] = v
 	}
 	return caches
 }

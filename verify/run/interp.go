@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/report"
@@ -33,7 +34,17 @@ func OpenInterp(info *GraphInfo) (*Interp, error) {
 func OpenRounding(info *GraphInfo) (*Interp, error) {
 	r, err := OpenInterp(info)
 	if err == nil {
-		r.eng.roundInputs = true
+		r.eng.options.RoundInputs = true
+	}
+	return r, err
+}
+
+// OpenTyped is [OpenInterp] for a graph whose values are what their own types hold:
+// float16 and bfloat16 round, once for each node.
+func OpenTyped(info *GraphInfo) (*Interp, error) {
+	r, err := OpenInterp(info)
+	if err == nil {
+		r.eng.options.RoundTypes = true
 	}
 	return r, err
 }
@@ -77,12 +88,13 @@ func (r *Interp) Tap(ctx context.Context, in Input, past State, names []string, 
 type interpEngine struct {
 	program *interp.Program
 	// tap, where not nil, is shown the values between.
-	tap         func(value string, a *interp.Array)
-	roundInputs bool
+	tap     func(value string, a *interp.Array)
+	options interp.Options // but for the tap
 }
 
-func (e *interpEngine) floats(shape []int64, data []float64) any {
-	return interp.Floats(data, Dims(shape)...)
+// floats leaves rounding to the program, which knows whether to.
+func (e *interpEngine) floats(_ tensor.DType, shape []int64, data []float64) (any, error) {
+	return interp.Floats(data, Dims(shape)...), nil
 }
 
 func (e *interpEngine) array(v any) (*interp.Array, error) { return v.(*interp.Array), nil }
@@ -97,7 +109,9 @@ func (e *interpEngine) run(ctx context.Context, ints map[string]array[int64], pa
 	for name, a := range past {
 		feeds[name] = a.(*interp.Array)
 	}
-	out, err := e.program.RunWith(ctx, feeds, interp.Options{Tap: e.tap, RoundInputs: e.roundInputs})
+	o := e.options
+	o.Tap = e.tap
+	out, err := e.program.RunWith(ctx, feeds, o)
 	if err != nil {
 		return array[float64]{}, nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ort"
@@ -104,12 +105,8 @@ type ortEngine struct{ session *ort.Session }
 
 func (e ortEngine) array(v any) (*interp.Array, error) { return ArrayOf(v.(ort.Tensor)) }
 
-func (e ortEngine) floats(shape []int64, data []float64) any {
-	short := make([]float32, len(data))
-	for i, x := range data {
-		short[i] = float32(x)
-	}
-	return ort.Float32(short, shape...)
+func (e ortEngine) floats(d tensor.DType, shape []int64, data []float64) (any, error) {
+	return TensorOf(interp.Floats(data, Dims(shape)...), d)
 }
 
 func (e ortEngine) close() error { return e.session.Close() }

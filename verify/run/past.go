@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/verify/report"
 )
@@ -14,8 +15,8 @@ import (
 const maxPastBytes = 256 << 20
 
 // Past is a cache of random keys and values that no runner computed: it brings
-// a model to far positions at the cost of a few tokens. Every number is one of
-// float32, so that all runners have the same.
+// a model to far positions at the cost of a few tokens. Every number is one of the
+// cache's type, so that all runners have the same.
 type Past struct {
 	length int
 	latent bool       // keys are latents, and there are no values
@@ -31,9 +32,9 @@ type pastDims struct{ heads, key, value int }
 // gives, or says why there is none.
 func NewPast(m *family.Model, g *GraphInfo, seed int64, n int) (*Past, string) {
 	p := &Past{length: n, latent: g.Cache == names.Latent}
-	shapes := map[string][]int64{}
+	shapes, types := map[string][]int64{}, map[string]tensor.DType{}
 	for _, c := range g.Caches {
-		shapes[c.Past] = c.Dims
+		shapes[c.Past], types[c.Past] = c.Dims, c.DType
 	}
 	bytes := 0
 	for i, a := range m.Attentions() {
@@ -70,16 +71,25 @@ func NewPast(m *family.Model, g *GraphInfo, seed int64, n int) (*Past, string) {
 		return nil, fmt.Sprintf("a past of %d positions takes %d MiB in float64 (at most %d are spent on it)", n, bytes>>20, maxPastBytes>>20)
 	}
 	rng := rand.New(rand.NewPCG(uint64(seed), uint64(n)))
-	fill := func(n int) []float64 {
+	fill := func(n int, cache string) []float64 {
 		x := make([]float64, n)
 		for i := range x {
 			x[i] = float64(float32(rng.NormFloat64()))
 		}
+		if d, ok := types[cache]; ok && d != tensor.F32 {
+			if err := tensor.Round64(x, x, d); err != nil { // floats round to every type of floats
+				panic(err)
+			}
+		}
 		return x
 	}
-	for _, d := range p.dims {
-		p.keys = append(p.keys, fill(d.heads*d.key*n))
-		p.values = append(p.values, fill(d.heads*d.value*n))
+	kind := names.Key
+	if p.latent {
+		kind = names.Latent
+	}
+	for i, d := range p.dims {
+		p.keys = append(p.keys, fill(d.heads*d.key*n, names.Past(i, kind)))
+		p.values = append(p.values, fill(d.heads*d.value*n, names.Past(i, names.Value)))
 	}
 	return p, ""
 }

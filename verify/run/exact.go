@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/verify/written"
 )
 
@@ -22,6 +23,9 @@ func InFloat32(g *GraphInfo) (dir string, err error) {
 	}
 	if found {
 		g.Written = written.Nodes(g.Model.GetGraph())
+		for i := range g.Caches {
+			g.Caches[i].DType = tensor.F32
+		}
 	}
 	if leaveInputs(g) {
 		found = true

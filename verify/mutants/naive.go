@@ -11,6 +11,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/ref"
 )
@@ -126,6 +127,9 @@ func naiveRun(dir string, vocab int) ([]float32, error) {
 				return nil, fmt.Errorf("input %q is unknown", in.Name)
 			}
 			feeds[in.Name] = ort.Float32(make([]float32, size), shape...)
+			if in.DType != tensor.F32 {
+				feeds[in.Name] = ort.Raw(in.DType, make([]byte, int64(in.DType.Size())*size), shape...)
+			}
 			continue
 		}
 		feeds[in.Name] = ort.Int64(row, 1, naiveTokens)

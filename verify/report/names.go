@@ -31,6 +31,7 @@ const (
 	CheckPositions          = "positions"
 	CheckTableEnd           = "table-end"
 	CheckRoundedInputs      = "rounded-inputs"
+	CheckSixteenBits        = "sixteen-bits"
 	CheckLawCausal          = "law-causal"
 	CheckLawShift           = "law-shift"
 	CheckLawDistance        = "law-distance"

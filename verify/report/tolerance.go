@@ -13,12 +13,17 @@ type Arithmetic string
 const (
 	Float64 Arithmetic = "float64"
 	Float32 Arithmetic = "float32"
+	// Float16 and BFloat16 are of graphs whose values are rounded to them; sums inside of
+	// an operator are not.
+	Float16  Arithmetic = "float16"
+	BFloat16 Arithmetic = "bfloat16"
 )
 
 // roundoffs are the unit roundoffs: half the distance from 1 to the next number.
 var roundoffs = map[Arithmetic]float64{
 	Float64: math.Pow(2, -53),
 	Float32: math.Pow(2, -24),
+	Float16: math.Pow(2, -11), BFloat16: math.Pow(2, -8),
 }
 
 // Roundoff is u, the largest relative error of rounding a number to a. It
@@ -147,4 +152,21 @@ func (a Arithmetic) Limit() float64 {
 		return float64(t.Floor)
 	}
 	return float64(t.Limit)
+}
+
+// HalfC is c of [HalfLimit]: 6. What 16 bits cost a model is the largest of many
+// roundings too, so that it is in proportion to what float32 costs it: over the 160
+// bundled models (TestHalfBudget, with PECVT_LONG=1) it is e u/2^-24 times 0.39 in the
+// median, 0.63 at 90% and 1.5 at the most in float16 of the interpreter, which rounds
+// every value once, 0.31, 0.48 and 1.4 of ONNX Runtime's CPU provider, 0.36, 0.55 and 2.3
+// in bfloat16 of the interpreter. Under 1, because sums inside of an operator round once,
+// and in a plain float32 run at every term. 6 is as far from the largest seen as 8 is for
+// float32.
+const HalfC = 6
+
+// HalfLimit bounds what an answer in 16 bits may be off by, in parts of the largest
+// logit: c e u/2^-24, where e is what a plain float32 run of the source on the prompts is
+// off by (see Tolerances).
+func HalfLimit(a Arithmetic, e float64) float64 {
+	return HalfC * e * a.Roundoff() / Float32.Roundoff()
 }

@@ -1,6 +1,7 @@
 package onnxops
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -18,7 +19,7 @@ import (
 func (s *initializers) made(name, tensor string, t graph.DType, dims []int64, length int64, write func(io.Writer) error) *graph.Value {
 	return s.once(name, func(name string) *graph.Value {
 		if s.mode != PlaceEmbed {
-			return s.g.External(name, t, dims, s.dataFile(), s.place(chunk{tensor: tensor, end: length, write: write}), length)
+			return s.g.External(name, t, dims, s.dataFile(), s.place(chunk{tensor: tensor, end: length, name: name, write: write}), length)
 		}
 		var raw strings.Builder
 		raw.Grow(int(length))
@@ -26,6 +27,7 @@ func (s *initializers) made(name, tensor string, t graph.DType, dims []int64, le
 			return s.fail(err)
 		}
 		s.src.Release(tensor)
+		s.digests[name] = names.DigestOf(sha256.Sum256([]byte(raw.String())))
 		return s.g.Tensor(name, t, dims, []byte(raw.String()))
 	})
 }

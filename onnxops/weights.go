@@ -28,6 +28,8 @@ type initializers struct {
 	end    int64   // its length so far
 	// narrowed are the weights that the graph reads in 16 bits.
 	narrowed map[string]family.Weight
+	// digests are those of what was made, by initializer, once it is written.
+	digests map[string]string
 }
 
 // chunk is one piece of model.onnx.data.
@@ -37,8 +39,9 @@ type chunk struct {
 	begin, end int64 // bytes of the stored tensor
 	offset     int64 // in model.onnx.data
 	// write, where not nil, makes the piece's bytes of what is stored; begin and end
-	// then are those of what it writes.
+	// then are those of what it writes, which is initializer name.
 	write func(io.Writer) error
+	name  string
 }
 
 // onnxTypes maps what ONNX Runtime can cast to float32.

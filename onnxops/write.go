@@ -2,6 +2,7 @@ package onnxops
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
@@ -58,19 +60,6 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (files, n
 		files = append(files, path.Join(opts.Folder, name))
 		return writeFile(filepath.Join(dir, opts.Folder, name), fill)
 	}
-	if err = put(ModelFile, func(w io.Writer) error { return WriteModel(w, model) }); err != nil {
-		return nil, nil, err
-	}
-	if config != nil {
-		files = append(files, GenAIFile)
-		err = writeFile(filepath.Join(dir, GenAIFile), func(w io.Writer) error {
-			_, err := w.Write(config)
-			return err
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-	}
 	switch {
 	case opts.Sketch && len(weights.data) > 0:
 		name := path.Join(opts.Folder, weights.dataFile())
@@ -84,6 +73,17 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (files, n
 		var placed, said []string
 		placed, said, err = placeTensors(dir, src, opts.Folder)
 		files, notes = append(files, placed...), append(notes, said...)
+	}
+	if err == nil { // after the data, whose digests it has
+		weights.digest(model)
+		err = put(ModelFile, func(w io.Writer) error { return WriteModel(w, model) })
+	}
+	if err == nil && config != nil {
+		files = append(files, GenAIFile)
+		err = writeFile(filepath.Join(dir, GenAIFile), func(w io.Writer) error {
+			_, err := w.Write(config)
+			return err
+		})
 	}
 	if err != nil {
 		return nil, nil, err
@@ -153,7 +153,10 @@ func (s *initializers) writeData(w io.Writer) error {
 
 func (s *initializers) writeChunk(w io.Writer, c chunk) error {
 	if c.write != nil {
-		return c.write(w)
+		sum := sha256.New()
+		err := c.write(io.MultiWriter(w, sum))
+		s.digests[c.name] = names.DigestOf([sha256.Size]byte(sum.Sum(nil)))
+		return err
 	}
 	step := c.end - c.begin
 	if s.decodes(c.tensor) { // what is read is made
@@ -169,6 +172,15 @@ func (s *initializers) writeChunk(w io.Writer, c chunk) error {
 		}
 	}
 	return nil
+}
+
+// digest notes the digests of what was made: damage to it can look like any other codes.
+func (s *initializers) digest(model *onnxpb.ModelProto) {
+	for _, t := range model.GetGraph().GetInitializer() {
+		if sum := s.digests[t.GetName()]; sum != "" {
+			t.MetadataProps = append(t.MetadataProps, &onnxpb.StringStringEntryProto{Key: names.Digest, Value: sum})
+		}
+	}
 }
 
 // maxModelBytes is the most that a protobuf message, so a model.onnx, may take.
@@ -238,6 +250,7 @@ func initializerHead(t *onnxpb.TensorProto) ([]byte, error) {
 	raw := t.GetRawData()
 	head := &onnxpb.TensorProto{
 		Name: t.Name, DataType: t.DataType, Dims: t.Dims, ExternalData: t.ExternalData, DataLocation: t.DataLocation,
+		MetadataProps: t.MetadataProps,
 	}
 	inner, err := proto.MarshalOptions{Deterministic: true}.Marshal(head)
 	if err != nil {

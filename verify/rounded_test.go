@@ -5,12 +5,17 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/quant/nearest"
 	"github.com/pecvt/pecvt/convert/quant/widths"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify"
+	"github.com/pecvt/pecvt/verify/run"
 )
 
 // rounding is how the weights of a test's graph are rounded.
@@ -81,6 +86,96 @@ func TestRounded(t *testing.T) {
 				t.Errorf("golden: %s: %s", c.Verdict, c.Detail)
 			}
 		})
+	}
+}
+
+// suited has every weight of a small model rounded by a coder of the caller's, as
+// codes that suit a text are, which here gives the nearest ones.
+func suited(t *testing.T, placement string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "suited")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(fixtures, "families", "phi"))); err != nil {
+		t.Fatal(err)
+	}
+	ckpt, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ckpt.Close()
+	scheme := nearest.Scheme{Bits: 4, Block: 32, Zeros: nearest.ZeroFloat}
+	_, err = onnxops.Emit(dir, onnxops.Options{Weights: onnxops.WeightsInt4, Placement: placement, MaxLength: 64, Version: "test",
+		Coding: onnxops.Coding{Code: func(w family.Weight) onnxops.RowCoder {
+			all, err := w.Float32(ckpt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			columns := int(w.Shape[1])
+			return func(row int64) (*nearest.Line, error) {
+				line := scheme.NewLine(columns)
+				return line, scheme.Round(all[int(row)*columns:][:columns], 24, line)
+			}
+		}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestDamagedCodes changes a byte of a code, a scale and a least number of a graph whose
+// codes suit a text. No number of the checkpoint says what they were, and the reference
+// computes with what they mean now: the digest of what was written tells.
+func TestDamagedCodes(t *testing.T) {
+	runtimePresent(t)
+	for _, placement := range []string{onnxops.PlaceExternal, onnxops.PlaceEmbed} {
+		dir := suited(t, placement)
+		o := verify.Options{OptLevel: oneLevel()}
+		sound(t, verified(t, dir, o))
+		for _, part := range []string{"~codes4", "~scales", "~lows"} {
+			name := "model.layers.0.mlp.fc1.weight" + part
+			whole := changed(t, dir, name, func(b []byte) { b[6] ^= 1 })
+			c, _ := find(verified(t, dir, o), "weights", "ref")
+			if c.Verdict != verify.Fail || !strings.Contains(c.Detail, strconv.Quote(name)) || !strings.Contains(c.Detail, "SHA-256") {
+				t.Errorf("%s, %s: %s: %q: want a failure that names it", placement, part, c.Verdict, c.Detail)
+			}
+			whole()
+		}
+	}
+}
+
+// changed changes an initializer's bytes, wherever they lie, and returns what puts the
+// folder's file back.
+func changed(t *testing.T, dir, name string, change func([]byte)) (restore func()) {
+	t.Helper()
+	info, err := run.ReadGraph(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, bytes := info.Path, info.Initializers()[name].GetRawData()
+	if location, offset, length := run.External(info.Initializers()[name]); location != "" {
+		path = filepath.Join(dir, location)
+		all, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes = all[offset : offset+length]
+	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := slices.Clone(before)
+	at := strings.Index(string(after), string(bytes))
+	if at < 0 || len(bytes) == 0 {
+		t.Fatalf("%s: no bytes of %q", path, name)
+	}
+	change(after[at:][:len(bytes)])
+	if err := os.WriteFile(path, after, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.WriteFile(path, before, 0o666); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

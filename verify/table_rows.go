@@ -28,7 +28,7 @@ func always(check func(*session)) func(*session) error {
 func folderChecks() []Kind {
 	return []Kind{
 		{Name: report.CheckWeights,
-			Meaning: "the tensor files are those the graph was emitted for, by their headers and the first 64 bytes of each tensor; it reads every tensor of the model, in its type and shape, where the header has it, or holds the same bytes; all numbers are finite",
+			Meaning: "the tensor files are those the graph was emitted for, by their headers and the first 64 bytes of each tensor; it reads every tensor of the model, in its type and shape, where the header has it, or holds the same bytes, or codes near them, by the digests of what was written; all numbers are finite",
 			steps:   steps{1, 0}, when: ofFolder, make: (*session).weights},
 		{Name: report.CheckSourceWeights,
 			Meaning: "the tensor files are the source's, byte for byte, where " + hint.Hash + " recorded them and the conversion leaves them",

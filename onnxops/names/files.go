@@ -1,12 +1,22 @@
 package names
 
-import "fmt"
+import (
+	"encoding/hex"
+	"fmt"
+)
 
 // The graph's file, and that of its own copies of weights, which lies beside it.
 const (
 	GraphFile = "model.onnx"
 	DataFile  = "model.onnx.data"
 )
+
+// Digest is the metadata of an initializer that was made of stored weights: [DigestOf]
+// its bytes.
+const Digest = "pecvt.sha256"
+
+// DigestOf is how a SHA-256 is written there.
+func DigestOf(sum [32]byte) string { return hex.EncodeToString(sum[:]) }
 
 // WebFolder is where transformers.js looks for a graph in a model's folder, if it is
 // told nothing else.

@@ -1,6 +1,7 @@
 package mutants
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"math"
 	"os"
@@ -9,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
@@ -26,6 +28,18 @@ func readGraph(path string) *Graph {
 	g := &Graph{path: path, model: &onnxpb.ModelProto{}}
 	check(proto.Unmarshal(data, g.model))
 	return g
+}
+
+// digests writes the digests of what the graph holds anew, as an emitter that was wrong
+// would have written them.
+func (g *Graph) digests() {
+	for _, t := range g.model.Graph.Initializer {
+		for _, p := range t.MetadataProps {
+			if p.GetKey() == names.Digest && len(t.RawData) > 0 {
+				p.Value = names.DigestOf(sha256.Sum256(t.RawData))
+			}
+		}
+	}
 }
 
 func (g *Graph) save() {

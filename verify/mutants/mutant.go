@@ -43,7 +43,12 @@ func Mutants() []Mutant {
 var order = []Where{Rewriter, Emitter, Files}
 
 func inGraph(name, base, change string, apply func(*Graph)) Mutant {
-	return Mutant{Name: name, Base: base, Where: Emitter, Change: change, apply: func(f *Folder) { f.graph(apply) }}
+	return Mutant{Name: name, Base: base, Where: Emitter, Change: change, apply: func(f *Folder) {
+		f.graph(func(g *Graph) {
+			apply(g)
+			g.digests()
+		})
+	}}
 }
 
 func inResult(name, base, change string, apply func(*Folder)) Mutant {

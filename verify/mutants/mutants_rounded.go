@@ -22,6 +22,9 @@ func roundedMutants() []Mutant {
 		}).still(why),
 		inGraph("rounded-scale-doubled", "int4", "the scale of one block is twice as large", func(g *Graph) { raw(g, up+"~scales")[5] += 4 }).still(why),
 		inGraph("rounded-low-turned", "int4", "the least number of one block changes its sign", func(g *Graph) { raw(g, up+"~lows")[7] ^= 0x80 }).still(why),
+		inFiles("rounded-scale-damaged", "int4", "the last bit of one scale is another, after the graph was written", func(f *Folder) {
+			f.graph(func(g *Graph) { raw(g, up+"~scales")[8] ^= 1 })
+		}).still(why),
 		inGraph("rounded-lows-left-out", "int4", "a product goes on without what its blocks' lows add", func(g *Graph) {
 			g.node("/layers.0/mlp/up_proj/Gemm").Input[0] = g.node("/layers.0/attn/q_proj/Gemm").Input[0]
 		}),

@@ -28,7 +28,7 @@ type placed struct {
 // declares it.
 func Stray(info *run.GraphInfo, st store.Store, m *family.Model) string {
 	s := &placed{dir: info.Dir(), info: info, ckpt: st, loaded: m}
-	for _, look := range []func() string{s.strayWeight, s.unlikeWeight, s.strayCoded, s.strayRounded, s.unreadWeight} {
+	for _, look := range []func() string{s.strayWeight, s.unlikeWeight, s.strayCoded, s.strayRounded, s.strayDigest, s.unreadWeight} {
 		if found := look(); found != "" {
 			return found
 		}

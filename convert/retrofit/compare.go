@@ -149,9 +149,7 @@ func (p *Pair[F]) task(worker, g, nth, size int, rows []int, grad bool) {
 		if !grad {
 			continue
 		}
-		for j, v := range y {
-			y[j] = c * (v - x[j])
-		}
+		between(y, y, x, c)
 		for j, v := range bend {
 			y[j] *= v
 		}
@@ -190,15 +188,9 @@ func slope[F Float](x []F, beta float64) {
 // numbers. A sink, −∞ for none, is one more score of both.
 func divergence[F Float](x, y, diff []F, sink float64) float64 {
 	// Σ a (s_a − s_b) needs a and the scores: b's stay in y until then
-	for j, v := range x {
-		diff[j] = v - y[j]
-	}
+	between(diff, x, y, 1)
 	za, zb := softmax(x, sink), softmax(y, sink)
-	var sum float64
-	for j, a := range x {
-		sum += float64(a) * float64(diff[j])
-	}
-	return max(sum-za+zb, 0)
+	return max(dot(x, diff)-za+zb, 0)
 }
 
 // gradient takes the derivatives back to the weights.

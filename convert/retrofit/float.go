@@ -2,6 +2,7 @@ package retrofit
 
 import (
 	"math"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert/tensor"
 )
@@ -13,23 +14,17 @@ type Float interface{ float32 | float64 }
 // softmax replaces scores by their softmax beside one more score, −∞ for none, and
 // returns log Σ exp(score), that one's included.
 func softmax[F Float](x []F, sink float64) float64 {
-	top := max(x[0], F(sink))
-	for _, v := range x {
-		if v > top {
-			top = v
-		}
-	}
-	sum := math.Exp(sink - float64(top))
+	var top, sum float64
 	switch x := any(x).(type) {
 	case []float32:
-		sum += tensor.Exps32(x, float32(top))
-		scale := float32(1 / sum)
-		for i := range x {
-			x[i] *= scale
-		}
+		top = float64(max(tensor.Max32(x), float32(sink)))
+		sum = math.Exp(sink-top) + tensor.Exps32(x, float32(top))
+		tensor.Scale32(x, float32(1/sum))
 	case []float64:
+		top = max(slices.Max(x), sink)
+		sum = math.Exp(sink - top)
 		for i, v := range x {
-			e := math.Exp(v - float64(top))
+			e := math.Exp(v - top)
 			x[i] = e
 			sum += e
 		}
@@ -37,5 +32,28 @@ func softmax[F Float](x []F, sink float64) float64 {
 			x[i] /= sum
 		}
 	}
-	return float64(top) + math.Log(sum)
+	return top + math.Log(sum)
+}
+
+// between writes f·(x − y) to dst, which may be either.
+func between[F Float](dst, x, y []F, f F) {
+	if dst, ok := any(dst).([]float32); ok {
+		tensor.Between32(dst, any(x).([]float32), any(y).([]float32), float32(f))
+		return
+	}
+	for j, v := range x {
+		dst[j] = f * (v - y[j])
+	}
+}
+
+// dot is Σ x y, in float64.
+func dot[F Float](x, y []F) float64 {
+	if x, ok := any(x).([]float32); ok {
+		return tensor.Dot32(x, any(y).([]float32))
+	}
+	var sum float64
+	for j, v := range x {
+		sum += float64(v) * float64(y[j])
+	}
+	return sum
 }

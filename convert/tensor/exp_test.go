@@ -20,6 +20,11 @@ func TestExp32(t *testing.T) {
 
 // TestExps32: the vector code's bits are Exp32's, at every length.
 func TestExps32(t *testing.T) {
+	byCode(func(string) { testExps32(t) })
+}
+
+func testExps32(t *testing.T) {
+	t.Helper()
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	special := []float32{0, -87, -86.99999, -87.00001, -88, -1e30, -inf, nan, -1e-40, -0.34657359, -1, -50.5}
 	for n := range 70 {

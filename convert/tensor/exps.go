@@ -5,7 +5,11 @@ package tensor
 func Exps32(x []float32, top float32) float64 {
 	var sum float64
 	if n := len(x) &^ 7; vectors && n > 0 {
-		sum = exps32(n, &x[0], top)
+		if wide {
+			sum = expsWide32(n, &x[0], top)
+		} else {
+			sum = exps32(n, &x[0], top)
+		}
 		x = x[n:]
 	}
 	for i, v := range x {

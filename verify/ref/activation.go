@@ -12,7 +12,7 @@ import (
 func (r *RunnerOf[T]) activation(f *family.MLP) (func(T) T, error) {
 	switch f.Act {
 	case "silu":
-		if f, ok := any(silu32).(func(T) T); ok {
+		if f, ok := any(tensor.SiLU32).(func(T) T); ok {
 			return f, nil
 		}
 		return silu[T], nil
@@ -37,15 +37,6 @@ func relu[T Float](x T) T { return max(x, 0) }
 
 // silu is x σ(x) (arXiv 1702.03118).
 func silu[T Float](x T) T { return x / (1 + exp(-x)) }
-
-// silu32 is silu by the exponential that softmax32 takes, of −|x| alone.
-func silu32(x float32) float32 {
-	if x >= 0 {
-		return x / (1 + tensor.Exp32(-x))
-	}
-	e := tensor.Exp32(x)
-	return x * e / (1 + e)
-}
 
 // sigmoid is 1 / (1 + e^−x).
 func sigmoid[T Float](x T) T { return 1 / (1 + exp(-x)) }

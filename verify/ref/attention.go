@@ -93,6 +93,10 @@ func (b *batch) firstKey(a *family.Attention, row, query int) int {
 // softmax replaces scores by exp(s − max) / Σ. A row without a visible key
 // becomes zeros: the query is padding and reads nothing.
 func softmax[T Float](row []T) {
+	if row, ok := any(row).([]float32); ok {
+		softmax32(row)
+		return
+	}
 	largest := T(math.Inf(-1))
 	for _, s := range row {
 		if s > largest || s != s {
@@ -101,10 +105,6 @@ func softmax[T Float](row []T) {
 	}
 	if math.IsInf(float64(largest), -1) {
 		clear(row)
-		return
-	}
-	if row, ok := any(row).([]float32); ok {
-		softmax32(row, float32(largest))
 		return
 	}
 	sum := T(0)
@@ -136,11 +136,16 @@ func softmaxBeside[T Float](row []T, sink T) {
 	}
 }
 
-// softmax32 is softmax with largest at hand: half of a float32 pass over a long
-// text goes through here, and math.Exp takes ten times what float32 needs.
-func softmax32(row []float32, largest float32) {
-	inverse := float32(1 / tensor.Exps32(row, largest))
-	for j := range row {
-		row[j] *= inverse
+// softmax32 is softmax by vectors: half of a float32 pass over a long text goes
+// through here, and math.Exp takes ten times what float32 needs.
+func softmax32(row []float32) {
+	if len(row) == 0 {
+		return
 	}
+	largest := tensor.Max32(row)
+	if math.IsInf(float64(largest), -1) {
+		clear(row)
+		return
+	}
+	tensor.Scale32(row, float32(1/tensor.Exps32(row, largest)))
 }

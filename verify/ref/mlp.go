@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/names"
 )
 
@@ -49,7 +50,14 @@ func (p *pass[T]) mlp(ctx context.Context, f *family.MLP, x, y []T, tokens int, 
 		return err
 	}
 	tap(family.AtUp, up, inner)
+	up32, wide := any(up).([]float32)
+	gate32, _ := any(gate).([]float32)
+	byVectors := wide && f.Gated && f.Act == "silu" && f.Clamp == nil && f.GateScale == 0
 	err = parallel(ctx, tokens, tokens*inner < 1<<12, func(_, t int) error {
+		if byVectors { // the same bits
+			tensor.Gate32(up32[t*inner:(t+1)*inner], gate32[t*inner:])
+			return nil
+		}
 		for i := t * inner; i < (t+1)*inner; i++ {
 			if f.Gated {
 				up[i] = gated(gate[i], up[i])

@@ -1,0 +1,98 @@
+//go:build !purego
+
+#include "textflag.h"
+
+DATA exp512<>+0(SB)/4, $0xc2ae0000  // -87
+DATA exp512<>+4(SB)/4, $0x3fb8aa3b  // log2 e
+DATA exp512<>+8(SB)/4, $0x4b400000  // 1.5 2^23
+DATA exp512<>+12(SB)/4, $0x3f318000 // 0.693359375
+DATA exp512<>+16(SB)/4, $0xb95e8083 // -2.12194440e-4
+DATA exp512<>+20(SB)/4, $0x39506967 // 1.9875691500e-4
+DATA exp512<>+24(SB)/4, $0x3ab743ce // 1.3981999507e-3
+DATA exp512<>+28(SB)/4, $0x3c088908 // 8.3334519073e-3
+DATA exp512<>+32(SB)/4, $0x3d2aa9c1 // 4.1665795894e-2
+DATA exp512<>+36(SB)/4, $0x3e2aaaaa // 1.6666665459e-1
+DATA exp512<>+40(SB)/4, $0x3f000000 // 5.0000001201e-1
+DATA exp512<>+44(SB)/4, $0x3f800000 // 1
+DATA exp512<>+48(SB)/4, $127
+GLOBL exp512<>(SB), RODATA, $52
+
+#define TERM512(z) \
+	VMULPS Z2, Z3, Z3  \
+	VADDPS z, Z3, Z3
+
+// func expsWide32(n int, x *float32, top float32) float64
+//
+// exps32 with its bits: n is a multiple of 8, and the sum has the same lanes.
+TEXT ·expsWide32(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ x+8(FP), SI
+	VBROADCASTSS top+16(FP), Z15
+	VBROADCASTSS exp512<>+0(SB), Z14
+	VBROADCASTSS exp512<>+4(SB), Z13
+	VBROADCASTSS exp512<>+8(SB), Z12
+	VBROADCASTSS exp512<>+12(SB), Z11
+	VBROADCASTSS exp512<>+16(SB), Z10
+	VBROADCASTSS exp512<>+20(SB), Z16
+	VBROADCASTSS exp512<>+24(SB), Z17
+	VBROADCASTSS exp512<>+28(SB), Z18
+	VBROADCASTSS exp512<>+32(SB), Z19
+	VBROADCASTSS exp512<>+36(SB), Z20
+	VBROADCASTSS exp512<>+40(SB), Z21
+	VBROADCASTSS exp512<>+44(SB), Z9
+	VBROADCASTSS exp512<>+48(SB), Z8
+	VPXORQ Z6, Z6, Z6
+	MOVL $0xffff, AX
+
+next:
+	CMPQ CX, $0
+	JLE  sum
+	CMPQ CX, $8
+	JNE  full
+	MOVL $0x00ff, AX  // the last eight
+
+full:
+	KMOVW AX, K1
+	VMOVUPS.Z (SI), K1, Z0
+	VSUBPS Z15, Z0, Z0
+	VMULPS Z13, Z0, Z1
+	VADDPS Z12, Z1, Z1
+	VSUBPS Z12, Z1, Z1               // n
+	VMULPS Z11, Z1, Z2
+	VSUBPS Z2, Z0, Z2
+	VMULPS Z10, Z1, Z3
+	VSUBPS Z3, Z2, Z2                // r
+	VMOVAPS Z16, Z3
+	TERM512(Z17)
+	TERM512(Z18)
+	TERM512(Z19)
+	TERM512(Z20)
+	TERM512(Z21)
+	VMULPS Z2, Z3, Z3
+	VMULPS Z2, Z3, Z3
+	VADDPS Z2, Z3, Z3
+	VADDPS Z9, Z3, Z3
+	VCVTPS2DQ Z1, Z1
+	VPADDD Z8, Z1, Z1
+	VPSLLD $23, Z1, Z1
+	VCMPPS $6, Z14, Z0, K1, K2       // not x <= -87
+	VMULPS.Z Z1, Z3, K2, Z3
+	VMOVUPS Z3, K1, (SI)
+	VEXTRACTF64X4 $1, Z3, Y4
+	VCVTPS2PD Y3, Z3
+	VCVTPS2PD Y4, Z4
+	VADDPD Z3, Z6, Z6
+	VADDPD Z4, Z6, Z6                // zeros where n ended
+	ADDQ $64, SI
+	SUBQ $16, CX
+	JMP  next
+
+sum:
+	VEXTRACTF64X4 $1, Z6, Y7
+	VADDPD Y7, Y6, Y6
+	VEXTRACTF128 $1, Y6, X7
+	VADDPD X7, X6, X6
+	VHADDPD X6, X6, X6
+	VMOVSD X6, ret+24(FP)
+	VZEROUPPER
+	RET

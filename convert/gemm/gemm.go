@@ -86,10 +86,13 @@ func multiply[T Float](alpha T, a, b View[T], beta T, c View[T], short bool) {
 		c.scale(beta)
 		return
 	}
-	c.scale(beta)
 	if short && !a.turned && b.turned {
+		c.scale(beta)
 		k.vectors(alpha, a, b, c)
 		return
 	}
-	k.tiles(alpha, a, b, c)
+	if beta != 0 {
+		c.scale(beta)
+	}
+	k.tiles(alpha, a, b, c, beta != 0)
 }

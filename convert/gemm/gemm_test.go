@@ -64,7 +64,7 @@ func exact[T Float](t rapid.TB, rng *rand.Rand, s shape) {
 	t.Helper()
 	a := matrix[T](rng, s.m, s.k, s.slack, s.turnedA, s.bound)
 	b := matrix[T](rng, s.k, s.n, s.slack, s.turnedB, s.bound)
-	for name, mul := range map[string]func(T, View[T], View[T], T, View[T]){"Mul": Mul[T], "Share": Share[T]} {
+	for name, mul := range map[string]func(T, View[T], View[T], T, View[T]){"Mul": Mul[T], "Share": Share[T], "MulPacked": byPacked[T]} {
 		c := matrix[T](rng, s.m, s.n, s.slack, false, s.bound)
 		before := append([]T(nil), c.data[:cap(c.data)]...)
 		mul(T(s.alpha), a, b, T(s.beta), c)
@@ -87,6 +87,28 @@ func exact[T Float](t rapid.TB, rng *rand.Rand, s shape) {
 			}
 		}
 	}
+}
+
+// byPacked is Mul by way of a Packed that has rows and columns beyond b's, not numbers.
+func byPacked[T Float](alpha T, a, b View[T], beta T, c View[T]) {
+	more := View[T]{rows: b.rows + 3, cols: b.cols + 2, turned: b.turned}
+	lines := more.rows
+	if more.stride = more.cols; more.turned {
+		more.stride, lines = more.rows, more.cols
+	}
+	more.data = make([]T, lines*more.stride)
+	for i := range more.data {
+		more.data[i] = T(math.NaN())
+	}
+	for i := range b.rows {
+		for j := range b.cols {
+			set(more, i, j, b.at(i, j))
+		}
+	}
+	var p Packed[T]
+	p.Pack(Of(40, 30, 30, make([]T, 1200))) // whose room is used again
+	p.Pack(more)
+	MulPacked(alpha, a, &p, beta, c)
 }
 
 // TestExact goes through every size around the edges of tiles and of runs.
@@ -214,6 +236,8 @@ func sameBits[T Float](t *testing.T) []T {
 	Mul(1, a, b, 1, whole)
 	shared := Of(m, n, n, append([]T(nil), start...))
 	Share(1, a, b, 1, shared)
+	packed := Of(m, n, n, append([]T(nil), start...))
+	byPacked(1, a, b, 1, packed)
 	parts := Of(m, n, n, append([]T(nil), start...))
 	for i := 0; i < m; {
 		h := min(few+rng.IntN(40), m-i)
@@ -228,8 +252,8 @@ func sameBits[T Float](t *testing.T) []T {
 		i += h
 	}
 	for i, v := range whole.data {
-		if shared.data[i] != v || parts.data[i] != v {
-			t.Fatalf("%T, element (%d, %d): %v as a whole, %v shared, %v in parts", v, i/n, i%n, v, shared.data[i], parts.data[i])
+		if shared.data[i] != v || parts.data[i] != v || packed.data[i] != v {
+			t.Fatalf("%T, element (%d, %d): %v as a whole, %v shared, %v in parts, %v packed", v, i/n, i%n, v, shared.data[i], parts.data[i], packed.data[i])
 		}
 	}
 	return whole.data

@@ -20,8 +20,9 @@ type kernels[T Float] struct {
 	// height and cols are how many rows and columns a tile has, and so a panel columns.
 	height, cols int
 	// tile adds alpha times the product of height rows of a, row apart and their
-	// numbers step, and the panel b, (k, cols), to as many rows of c, ldc apart.
-	tile func(k int, a *T, row, step int, b, c *T, ldc int, alpha T)
+	// numbers step, and the panel b, (k, cols), to as many rows of c, ldc apart,
+	// or with add 0 writes it there.
+	tile func(k int, a *T, row, step int, b, c *T, ldc, add int, alpha T)
 	// dots writes the products of x with four rows of w, ldw apart; k is a multiple
 	// of dotStep.
 	dots    func(k int, x, w *T, ldw int, y *[dotRows]T)

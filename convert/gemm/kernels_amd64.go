@@ -28,16 +28,16 @@ func kinds() (list []kind) {
 }
 
 //go:noescape
-func tile32(k int, a *float32, row, step int, b, c *float32, ldc int, alpha float32)
+func tile32(k int, a *float32, row, step int, b, c *float32, ldc, add int, alpha float32)
 
 //go:noescape
-func tile64(k int, a *float64, row, step int, b, c *float64, ldc int, alpha float64)
+func tile64(k int, a *float64, row, step int, b, c *float64, ldc, add int, alpha float64)
 
 //go:noescape
-func tileWide32(k int, a *float32, row, step int, b, c *float32, ldc int, alpha float32)
+func tileWide32(k int, a *float32, row, step int, b, c *float32, ldc, add int, alpha float32)
 
 //go:noescape
-func tileWide64(k int, a *float64, row, step int, b, c *float64, ldc int, alpha float64)
+func tileWide64(k int, a *float64, row, step int, b, c *float64, ldc, add int, alpha float64)
 
 //go:noescape
 func dots32(k int, x, w *float32, ldw int, y *[dotRows]float32)

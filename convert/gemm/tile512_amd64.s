@@ -74,6 +74,26 @@
 	VMOVUPD Z27, 64(DX)         \
 	ADDQ R9, DX
 
+// A row of a tile that overwrites C, from Z24, zero.
+#define NEW32(lo, hi) \
+	VMOVAPS Z24, Z26            \
+	VMOVAPS Z24, Z27            \
+	VFMADD231PS lo, Z25, Z26    \
+	VFMADD231PS hi, Z25, Z27    \
+	VMOVUPS Z26, (DX)           \
+	VMOVUPS Z27, 64(DX)         \
+	ADDQ R9, DX
+
+// A row of a tile that overwrites C, from Z24, zero.
+#define NEW64(lo, hi) \
+	VMOVAPS Z24, Z26            \
+	VMOVAPS Z24, Z27            \
+	VFMADD231PD lo, Z25, Z26    \
+	VFMADD231PD hi, Z25, Z27    \
+	VMOVUPD Z26, (DX)           \
+	VMOVUPD Z27, 64(DX)         \
+	ADDQ R9, DX
+
 #define OUT512(OUT) \
 	OUT(Z0, Z1)   \
 	OUT(Z2, Z3)   \
@@ -100,8 +120,8 @@
 	LEAQ (R12)(R8*2), R13 \
 	ADDQ R8, R13
 
-// func tileWide32(k int, a *float32, row, step int, b, c *float32, ldc int, alpha float32)
-TEXT ·tileWide32(SB), NOSPLIT, $0-60
+// func tileWide32(k int, a *float32, row, step int, b, c *float32, ldc, add int, alpha float32)
+TEXT ·tileWide32(SB), NOSPLIT, $0-68
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), SI
 	MOVQ row+16(FP), R8
@@ -128,13 +148,21 @@ rest32:
 	STEP512(0, ROWS32)
 
 store32:
-	VBROADCASTSS alpha+56(FP), Z25
+	VBROADCASTSS alpha+64(FP), Z25
+	CMPQ add+56(FP), $0
+	JE   new32
 	OUT512(OUT32)
 	VZEROUPPER
 	RET
 
-// func tileWide64(k int, a *float64, row, step int, b, c *float64, ldc int, alpha float64)
-TEXT ·tileWide64(SB), NOSPLIT, $0-64
+new32:
+	VPXORQ Z24, Z24, Z24
+	OUT512(NEW32)
+	VZEROUPPER
+	RET
+
+// func tileWide64(k int, a *float64, row, step int, b, c *float64, ldc, add int, alpha float64)
+TEXT ·tileWide64(SB), NOSPLIT, $0-72
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), SI
 	MOVQ row+16(FP), R8
@@ -161,7 +189,15 @@ rest64:
 	STEP512(0, ROWS64)
 
 store64:
-	VBROADCASTSD alpha+56(FP), Z25
+	VBROADCASTSD alpha+64(FP), Z25
+	CMPQ add+56(FP), $0
+	JE   new64
 	OUT512(OUT64)
+	VZEROUPPER
+	RET
+
+new64:
+	VPXORQ Z24, Z24, Z24
+	OUT512(NEW64)
 	VZEROUPPER
 	RET

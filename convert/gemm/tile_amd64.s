@@ -85,8 +85,28 @@
 	VMOVUPD Y15, 32(DX)         \
 	ADDQ R9, DX
 
-// func tile32(k int, a *float32, row, step int, b, c *float32, ldc int, alpha float32)
-TEXT ·tile32(SB), NOSPLIT, $0-60
+// A row of a tile that overwrites C, from Y12, zero.
+#define NEW32(lo, hi) \
+	VMOVUPS Y12, Y14              \
+	VMOVUPS Y12, Y15              \
+	VFMADD231PS lo, Y13, Y14    \
+	VFMADD231PS hi, Y13, Y15    \
+	VMOVUPS Y14, (DX)           \
+	VMOVUPS Y15, 32(DX)         \
+	ADDQ R9, DX
+
+// A row of a tile that overwrites C, from Y12, zero.
+#define NEW64(lo, hi) \
+	VMOVUPD Y12, Y14              \
+	VMOVUPD Y12, Y15              \
+	VFMADD231PD lo, Y13, Y14    \
+	VFMADD231PD hi, Y13, Y15    \
+	VMOVUPD Y14, (DX)           \
+	VMOVUPD Y15, 32(DX)         \
+	ADDQ R9, DX
+
+// func tile32(k int, a *float32, row, step int, b, c *float32, ldc, add int, alpha float32)
+TEXT ·tile32(SB), NOSPLIT, $0-68
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), SI
 	MOVQ row+16(FP), R8
@@ -124,7 +144,9 @@ one32:
 	JNZ  one32
 
 store32:
-	VBROADCASTSS alpha+56(FP), Y13
+	VBROADCASTSS alpha+64(FP), Y13
+	CMPQ add+56(FP), $0
+	JE   new32
 	ROW32(Y0, Y1)
 	ROW32(Y2, Y3)
 	ROW32(Y4, Y5)
@@ -134,8 +156,19 @@ store32:
 	VZEROUPPER
 	RET
 
-// func tile64(k int, a *float64, row, step int, b, c *float64, ldc int, alpha float64)
-TEXT ·tile64(SB), NOSPLIT, $0-64
+new32:
+	VXORPS Y12, Y12, Y12
+	NEW32(Y0, Y1)
+	NEW32(Y2, Y3)
+	NEW32(Y4, Y5)
+	NEW32(Y6, Y7)
+	NEW32(Y8, Y9)
+	NEW32(Y10, Y11)
+	VZEROUPPER
+	RET
+
+// func tile64(k int, a *float64, row, step int, b, c *float64, ldc, add int, alpha float64)
+TEXT ·tile64(SB), NOSPLIT, $0-72
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), SI
 	MOVQ row+16(FP), R8
@@ -173,12 +206,25 @@ one64:
 	JNZ  one64
 
 store64:
-	VBROADCASTSD alpha+56(FP), Y13
+	VBROADCASTSD alpha+64(FP), Y13
+	CMPQ add+56(FP), $0
+	JE   new64
 	ROW64(Y0, Y1)
 	ROW64(Y2, Y3)
 	ROW64(Y4, Y5)
 	ROW64(Y6, Y7)
 	ROW64(Y8, Y9)
 	ROW64(Y10, Y11)
+	VZEROUPPER
+	RET
+
+new64:
+	VXORPS Y12, Y12, Y12
+	NEW64(Y0, Y1)
+	NEW64(Y2, Y3)
+	NEW64(Y4, Y5)
+	NEW64(Y6, Y7)
+	NEW64(Y8, Y9)
+	NEW64(Y10, Y11)
 	VZEROUPPER
 	RET

@@ -1,7 +1,7 @@
 package gemm
 
-// tiles adds alpha a b to c.
-func (k *kernels[T]) tiles(alpha T, a, b, c View[T]) {
+// tiles adds alpha a b to c, or without add writes it there.
+func (k *kernels[T]) tiles(alpha T, a, b, c View[T], add bool) {
 	r := k.room()
 	defer k.rooms.Put(r)
 	for j := 0; j < c.cols; j += width {
@@ -12,15 +12,19 @@ func (k *kernels[T]) tiles(alpha T, a, b, c View[T]) {
 			k.pack(panels, b.part(p, j, d, w))
 			for i := 0; i < c.rows; i += blockRows {
 				h := min(blockRows, c.rows-i)
-				k.block(r, alpha, a.part(i, p, h, d), panels, c.part(i, j, h, w))
+				k.block(r, alpha, a.part(i, p, h, d), panels, d, c.part(i, j, h, w), add || p > 0)
 			}
 		}
 	}
 }
 
-// block adds the product of a, of at most blockRows rows, and the packed panels to
-// c.
-func (k *kernels[T]) block(r *room[T], alpha T, a View[T], panels []T, c View[T]) {
+// block adds the product of a, of at most blockRows rows, and the packed panels, each
+// of stored rows, of which it takes a.cols, to c, or without add writes it there.
+func (k *kernels[T]) block(r *room[T], alpha T, a View[T], panels []T, stored int, c View[T], add bool) {
+	onto := 0
+	if add {
+		onto = 1
+	}
 	d, w := a.cols, c.cols
 	height := k.height
 	whole := a.rows - a.rows%height
@@ -35,7 +39,7 @@ func (k *kernels[T]) block(r *room[T], alpha T, a View[T], panels []T, c View[T]
 	}
 	for j := 0; j < w; j += k.cols {
 		n := min(k.cols, w-j)
-		panel := &panels[j*d]
+		panel := &panels[j*stored]
 		for i := 0; i < a.rows; i += height {
 			var rows *T
 			stride, step := a.stride, 1
@@ -48,16 +52,16 @@ func (k *kernels[T]) block(r *room[T], alpha T, a View[T], panels []T, c View[T]
 				rows = &a.data[i*a.stride]
 			}
 			if n == k.cols && i < whole {
-				k.tile(d, rows, stride, step, panel, &c.data[i*c.stride+j], c.stride, alpha)
+				k.tile(d, rows, stride, step, panel, &c.data[i*c.stride+j], c.stride, onto, alpha)
 				continue
 			}
 			// by way of a whole tile, which starts as the part of C is, so that an
 			// element at an edge is rounded as any other
 			m := min(height, a.rows-i)
-			for l := range m {
+			for l := 0; add && l < m; l++ {
 				copy(r.tile[l*k.cols:][:n], c.data[(i+l)*c.stride+j:])
 			}
-			k.tile(d, rows, stride, step, panel, &r.tile[0], k.cols, alpha)
+			k.tile(d, rows, stride, step, panel, &r.tile[0], k.cols, onto, alpha)
 			for l := range m {
 				copy(c.data[(i+l)*c.stride+j:][:n], r.tile[l*k.cols:])
 			}

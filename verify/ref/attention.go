@@ -22,17 +22,20 @@ func attend[T Float](ctx context.Context, a *family.Attention, in *batch, q, key
 	blocks := (in.seq + queryBlock - 1) / queryBlock
 	units := in.rows * a.Heads * blocks
 	small := in.tokens()*a.Heads*in.total()*a.QKDim < smallWork
+	if err := pack(ctx, a, in, keys, values, small, work); err != nil {
+		return err
+	}
 	return parallel(ctx, units, small, func(worker, i int) error {
 		// Late blocks see the most keys: starting with them keeps the workers even.
 		block, h, b := blocks-1-i/(in.rows*a.Heads), i/in.rows%a.Heads, i%in.rows
 		begin, end := block*queryBlock, min((block+1)*queryBlock, in.seq)
-		attendBlock(a, in, b, h, begin, end, q, keys, values, sinks, extra, out, &work.scores, worker)
+		attendBlock(a, in, b, h, begin, end, q, keys, values, sinks, extra, out, work, worker)
 		return nil
 	})
 }
 
 // attendBlock does queries [begin, end) of one row and one head.
-func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, q, keys, values, sinks []T, extra *added, out []T, bufs *buffers[T], worker int) {
+func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, q, keys, values, sinks []T, extra *added, out []T, work *scratch[T], worker int) {
 	d, rows, total := a.QKDim, end-begin, in.total()
 	first, last := in.firstKey(a, b, in.past+begin), in.past+end
 	n := last - first
@@ -40,8 +43,14 @@ func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, 
 	at := (head*total + first) * d
 	width := a.Heads * d
 	from := (b*in.seq+begin)*width + h*d
-	scores := bufs.get(worker, rows*n)
-	gemm.Mul(T(a.Scale), gemm.Of(rows, d, width, q[from:]), gemm.Of(n, d, d, keys[at:]).T(), 0, gemm.Of(rows, n, n, scores))
+	scores := work.scores.get(worker, rows*n)
+	queries, into := gemm.Of(rows, d, width, q[from:]), gemm.Of(rows, n, n, scores)
+	packed := first == 0 && manyQueries(a, in)
+	if packed {
+		gemm.MulPacked(T(a.Scale), queries, &work.packed[head].keys, 0, into)
+	} else {
+		gemm.Mul(T(a.Scale), queries, gemm.Of(n, d, d, keys[at:]).T(), 0, into)
+	}
 	if c := T(a.Cap); c > 0 {
 		for i, s := range scores {
 			scores[i] = c * T(math.Tanh(float64(s/c)))
@@ -72,8 +81,37 @@ func attendBlock[T Float](a *family.Attention, in *batch, b, h, begin, end int, 
 	}
 	v := a.VDim
 	at = (head*total + first) * v
-	gemm.Mul(1, gemm.Of(rows, n, n, scores), gemm.Of(n, v, v, values[at:]), 0,
-		gemm.Of(rows, v, a.Heads*v, out[(b*in.seq+begin)*a.Heads*v+h*v:]))
+	mixed := gemm.Of(rows, v, a.Heads*v, out[(b*in.seq+begin)*a.Heads*v+h*v:])
+	if packed {
+		gemm.MulPacked(1, into, &work.packed[head].values, 0, mixed)
+	} else {
+		gemm.Mul(1, into, gemm.Of(n, v, v, values[at:]), 0, mixed)
+	}
+}
+
+// packedHead is a key/value head as the products of all its queries read it.
+type packedHead[T Float] struct{ keys, values gemm.Packed[T] }
+
+// manyQueries reports whether so many read a key/value head that it is worth packing.
+func manyQueries(a *family.Attention, in *batch) bool {
+	return in.seq*(a.Heads/a.KVHeads) >= 2*queryBlock
+}
+
+// pack fills work.packed for every row and key/value head.
+func pack[T Float](ctx context.Context, a *family.Attention, in *batch, keys, values []T, small bool, work *scratch[T]) error {
+	heads := in.rows * a.KVHeads
+	if !manyQueries(a, in) {
+		return nil
+	}
+	for len(work.packed) < heads {
+		work.packed = append(work.packed, packedHead[T]{})
+	}
+	return parallel(ctx, heads, small, func(_, head int) error {
+		d, v, total := a.QKDim, a.VDim, in.total()
+		work.packed[head].keys.Pack(gemm.Of(total, d, d, keys[head*total*d:]).T())
+		work.packed[head].values.Pack(gemm.Of(total, v, v, values[head*total*v:]))
+		return nil
+	})
 }
 
 // firstKey is the first key that a query of row b sees: that of its window, or of its

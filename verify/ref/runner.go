@@ -96,6 +96,7 @@ type scratch[T Float] struct {
 	normed, q, k, v, context, attn, gate, up []T
 	gathered, expert, mixed                  []T
 	decoded, scores                          buffers[T]
+	packed                                   []packedHead[T]
 }
 
 func newScratch[T Float]() *scratch[T] {

@@ -113,6 +113,9 @@ func (e *emitter) roundedProduct(name string, x *graph.Value, r *rounded, c *gra
 		}
 		return e.g.Op("Gemm", name, in, graph.IntAttr("transB", 1))
 	}
+	if e.opts.DType == DTypeBFloat16 { // ONNX Runtime 1.32 has MatMulNBits of float32 and float16
+		defer e.g.Wide()()
+	}
 	level := 1
 	if e.opts.Coding.Accuracy == AccuracyInt8 {
 		level = 4

@@ -16,9 +16,6 @@ import (
 	"github.com/pecvt/pecvt/verify/run"
 )
 
-// inTypes names the interpreter that rounds every value to its own type.
-const inTypes = "interp, in its types"
-
 // largestHalf is float16's largest number, nearHalf the share of it past which a warning
 // is due: other tokens than the prompt's may be three powers of two larger.
 const (
@@ -26,7 +23,7 @@ const (
 	nearHalf    = 1.0 / 8
 )
 
-// halfAsked is what a graph of 16 bits is halfAsked.
+// halfAsked is what a graph of 16 bits is asked.
 type halfAsked struct {
 	in   run.Input
 	want want
@@ -34,6 +31,8 @@ type halfAsked struct {
 	lim  float64
 	// undecided says that a near tie of experts reaches every position.
 	undecided bool
+	// once is how far off the interpreter is, which rounds once; nil where it failed.
+	once *report.Metrics
 }
 
 // sixteenBits runs a graph that computes in 16 bits as it is. Every other check was made
@@ -52,7 +51,7 @@ func (s *session) sixteenBits() error {
 	if err != nil {
 		return err
 	}
-	if err := s.typedInterp(a, info); err != nil {
+	if err := s.typedInterp(&a, info); err != nil {
 		return err
 	}
 	if s.opts.Runners != nil || s.report.Runtime == "" {
@@ -150,7 +149,7 @@ func (s *session) untied(a *halfAsked, u float64) error {
 
 // typedInterp makes the check of the interpreter, and looks for what comes near the
 // largest number of float16.
-func (s *session) typedInterp(a halfAsked, info *run.GraphInfo) error {
+func (s *session) typedInterp(a *halfAsked, info *run.GraphInfo) error {
 	s.step("interp: %s", report.CheckSixteenBits)
 	begin := time.Now()
 	c := report.Check{Name: report.CheckSixteenBits, Runner: run.InterpName, Against: a.want.from, Limit: report.Number(a.lim)}
@@ -181,7 +180,9 @@ func (s *session) typedInterp(a halfAsked, info *run.GraphInfo) error {
 		return s.ctx.Err()
 	}
 	c.Seconds = report.Number(time.Since(begin).Seconds())
-	s.judgeHalf(&c, a, got, err)
+	if m := s.judgeHalf(&c, *a, got, err); c.Verdict == report.Pass {
+		a.once = &m
+	}
 	s.add(c)
 	if largest > nearHalf*largestHalf {
 		s.warn("%s is up to %.4g on the prompt: float16 ends at %g, and other tokens may pass that; use "+hint.DType+" bfloat16 or float32", where, largest, largestHalf)
@@ -224,13 +225,13 @@ func (s *session) typedORT(a halfAsked, info *run.GraphInfo, provider string) er
 // notImplemented is what ONNX Runtime says of a node that a provider has no kernel for.
 const notImplemented = "Could not find an implementation"
 
-// judgeHalf fills in a check of an answer, or of what kept it from being given.
-func (s *session) judgeHalf(c *report.Check, a halfAsked, got *report.Logits, err error) {
-	var m report.Metrics
+// judgeHalf fills in a check of an answer, or of what kept it from being given, and
+// returns what it is off by. An answer after the interpreter's is held to that too.
+func (s *session) judgeHalf(c *report.Check, a halfAsked, got *report.Logits, err error) (m report.Metrics) {
 	if err == nil && a.undecided {
 		c.Verdict, c.Limit, c.Detail = report.Ambiguous, 0, "a near tie of experts reaches every position of every prompt: rounding decides who computes"
 		c.Blame = "judge by other tokens (" + hint.Seed + "), or by what is generated"
-		return
+		return m
 	}
 	if err == nil {
 		m, err = report.Compare(got, a.want.logits, a.want.keep)
@@ -240,15 +241,25 @@ func (s *session) judgeHalf(c *report.Check, a halfAsked, got *report.Logits, er
 		if s.computes == onnxpb.TensorProto_FLOAT16 {
 			c.Blame = "a number of the model passes what float16 holds, 65504: use " + hint.DType + " bfloat16 or float32"
 		}
-		return
+		return m
 	}
 	c.MaxAbs, c.MaxRel, c.NMSE, c.Cosine = report.Number(m.MaxAbs), report.Number(m.MaxRel), report.Number(m.NMSE), report.Number(m.Cosine)
 	c.KL, c.Top1, c.Positions = report.Number(m.KL), report.Number(m.Top1), m.Positions
-	switch {
-	case m.MaxRel <= a.lim:
-		c.Verdict = report.Pass
-	default:
-		c.Verdict = report.Fail
-		c.Detail = fmt.Sprintf("off by %.3g of the largest value at row %d, %s (limit %.3g)", m.MaxRel, m.WorstRow, a.want.position(m.WorstRow, m.WorstPosition), a.lim)
+	lim, spread := a.lim, 1.0
+	if a.once != nil {
+		lim = min(lim, report.HalfAgain*a.once.MaxRel)
+		spread = math.Sqrt(m.NMSE / a.once.NMSE)
 	}
+	c.Limit = report.Number(lim)
+	switch {
+	case !(m.MaxRel <= lim):
+		c.Verdict = report.Fail
+		c.Detail = fmt.Sprintf("off by %.3g of the largest value at row %d, %s (limit %.3g)", m.MaxRel, m.WorstRow, a.want.position(m.WorstRow, m.WorstPosition), lim)
+	case spread > report.HalfSpread:
+		c.Verdict = report.Fail
+		c.Detail = fmt.Sprintf("off by %.3g times what rounding once costs, in root mean square (limit %v)", spread, report.HalfSpread)
+	default:
+		c.Verdict = report.Pass
+	}
+	return m
 }

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -158,6 +159,41 @@ func TestHalf(t *testing.T) {
 				t.Errorf("types: %v %s", ok, c.Detail)
 			}
 		})
+	}
+}
+
+// TestHalfForms verifies graphs of 16 bits in the other forms of graphs.
+func TestHalfForms(t *testing.T) {
+	runtimePresent(t)
+	for i, form := range []struct {
+		model string
+		o     onnxops.Options
+	}{
+		{"golden/qwen3", onnxops.Options{Attention: onnxops.AttentionORT}},
+		{"golden/llama-tied-bf16", onnxops.Options{Attention: onnxops.AttentionORT, Weights: onnxops.WeightsInt4}},
+		{"golden/llama-tied-bf16", onnxops.Options{Weights: onnxops.WeightsInt4, Coding: onnxops.Coding{ZeroPoints: "uint8"}}},
+		{"golden/llama-tied-bf16", onnxops.Options{Weights: onnxops.WeightsInt8, Coding: onnxops.Coding{ZeroPoints: "none"}}},
+		{"golden/llama-tied-bf16", onnxops.Options{Weights: onnxops.WeightsInt4, Portable: true}},
+		{"golden/llama-tied-bf16", onnxops.Options{Linear: onnxops.LinearMatMul}},
+		{"golden/grape-fox", onnxops.Options{Portable: true, Placement: onnxops.PlaceEmbed}},
+		{"golden/grape-fox", onnxops.Options{Bias: onnxops.BiasFused}},
+		{"families/deepseek_v3", onnxops.Options{Cache: onnxops.CacheLatent}},
+		{"quantised/llama-gptq4", onnxops.Options{}},
+		{"quantised/deepseek_v3-fp8", onnxops.Options{}},
+	} {
+		for _, dtype := range []string{onnxops.DTypeFloat16, onnxops.DTypeBFloat16} {
+			if dtype == onnxops.DTypeBFloat16 && form.o.Bias == onnxops.BiasFused {
+				continue
+			}
+			t.Run(fmt.Sprint(i, " ", dtype), func(t *testing.T) {
+				t.Parallel()
+				form.o.MaxLength = 64
+				r := verified(t, emittedAs(t, form.model, dtype, form.o), verify.Options{OptLevel: oneLevel()})
+				if c, ok := find(r, "sixteen-bits", "interp"); !ok || c.Verdict != verify.Ambiguous {
+					sound(t, r)
+				}
+			})
+		}
 	}
 }
 

@@ -19,6 +19,9 @@ func matMulNBits(c *Call) ([]Type, error) {
 	if err := c.blocks(1, n, k, bits, block, false); err != nil {
 		return nil, err
 	}
+	if err := c.Want(2, c.In[0].DType()); err != nil {
+		return nil, err
+	}
 	out := append(Shape{}, a...)
 	out[len(out)-1] = Dim{N: n}
 	return []Type{{DType: c.In[0].DType(), Shape: out}}, nil
@@ -65,7 +68,7 @@ func (c *Call) blocks(codes int, n, k, bits, block int64, flat bool) error {
 	if err := c.WantShape(codes, want); err != nil {
 		return err
 	}
-	if err := c.Want(2, Float); err != nil {
+	if err := c.Want(2, Float, Float16); err != nil {
 		return err
 	}
 	if err := c.WantShape(2, Shape{{N: n}, {N: across}}); err != nil {

@@ -170,3 +170,13 @@ const HalfC = 6
 func HalfLimit(a Arithmetic, e float64) float64 {
 	return HalfC * e * a.Roundoff() / Float32.Roundoff()
 }
+
+// HalfAgain and HalfSpread bound what ONNX Runtime is off by in 16 bits, in parts of what
+// the interpreter is, which rounds every value once: at the most, and in root mean
+// square. Measured on 198 graphs of the bundled models, three prompts each, in float16 on
+// a CPU: at the most 0.83 in the median, 1.48 at 99% and 2.11; in root mean square 0.81,
+// 0.97 at 95% and 1.24.
+const (
+	HalfAgain  = 4
+	HalfSpread = 2
+)

@@ -2,7 +2,9 @@ package verify_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -10,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/quant/nearest"
 	"github.com/pecvt/pecvt/convert/quant/widths"
 	"github.com/pecvt/pecvt/convert/store"
@@ -182,4 +185,28 @@ func changed(t *testing.T, dir, name string, change func([]byte)) (restore func(
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
+}
+
+// TestKilledRunsLeftovers: what a run that was killed made beside a graph is gone after
+// the next.
+func TestKilledRunsLeftovers(t *testing.T) {
+	runtimePresent(t)
+	dir := rounded(t, filepath.Join("families", "phi"), rounding{weights: onnxops.WeightsInt4, accuracy: onnxops.AccuracyInt8})
+	own, err := fsio.Own(dir, "float32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As if it were that of a process with another number, which ended.
+	ended := exec.Command(os.Args[0], "-test.run=^$")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	left := strings.Replace(own, fmt.Sprint("-", os.Getpid(), "-"), fmt.Sprint("-", ended.Process.Pid, "-"), 1)
+	if err := os.Rename(own, left); err != nil {
+		t.Fatal(err)
+	}
+	sound(t, verified(t, dir, verify.Options{OptLevel: oneLevel()}))
+	if found, err := filepath.Glob(filepath.Join(dir, ".pecvt-*")); err != nil || len(found) > 0 {
+		t.Errorf("left behind: %v (%v)", found, err)
+	}
 }

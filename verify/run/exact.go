@@ -33,7 +33,7 @@ func InFloat32(g *GraphInfo) (dir string, err error) {
 	if !found {
 		return "", nil
 	}
-	if dir, err = beside(g.Dir(), g.Model); err != nil {
+	if dir, err = beside(g.Dir(), "float32", g.Model); err != nil {
 		return "", err
 	}
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(g.Model)

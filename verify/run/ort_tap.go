@@ -137,7 +137,7 @@ func (t *shownGraph) open(names []string) error {
 		return fmt.Errorf("%w: %s: %w", ErrTap, t.session.Path(), err)
 	}
 	if t.dir == "" {
-		if t.dir, err = beside(filepath.Dir(t.session.Path()), model); err != nil {
+		if t.dir, err = beside(filepath.Dir(t.session.Path()), "bisect", model); err != nil {
 			return err
 		}
 	}
@@ -202,10 +202,11 @@ func shownAs(v *onnxpb.ValueInfoProto) onnxpb.TensorProto_DataType {
 // beside makes a folder with links to the tensor files that a graph reads: next
 // to them where that can be, so that hard links suffice, else in the system's
 // place for temporary files.
-func beside(source string, m *onnxpb.ModelProto) (string, error) {
-	dir, err := os.MkdirTemp(source, ".pecvt-bisect-")
+// It is called after its purpose; what killed runs left goes.
+func beside(source, purpose string, m *onnxpb.ModelProto) (string, error) {
+	dir, err := fsio.Own(source, purpose)
 	if err != nil {
-		if dir, err = os.MkdirTemp("", "pecvt-bisect-"); err != nil {
+		if dir, err = fsio.Own(os.TempDir(), purpose); err != nil {
 			return "", fmt.Errorf("%w: %w", ErrTap, err)
 		}
 	}

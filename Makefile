@@ -20,7 +20,7 @@ DEMO_MODEL := testdata/models/stories260K
 DEMO := build/demo
 
 .DEFAULT_GOAL := build
-.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench bench-peers demo interop interop-quick families ort ops ops-sanitize clean
+.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench bench-peers demo interop interop-quick families ort ops ops-cuda ops-sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ ort: ## fetch ONNX Runtime's CPU library into the cache (pinned, checksummed)
 
 ops: ## build/libpecvt_ops.so, kernels of ai.pecvt's operators for ONNX Runtime (needs a C++17 compiler): docs/serving.md
 	@GO='$(GO)' onnxops/native/build.sh
+
+ops-cuda: ort ## build/libpecvt_ops_cuda.so, those and CUDA's kernels (NVCC, nvcc on the path, or 101 MB fetched, pinned), and what is in it checked
+	@GO='$(GO)' KIND=cuda onnxops/native/build.sh
+	$(GO) test -count=1 -run CUDA ./onnxops/native
 
 ops-sanitize: ort ## the kernels' tests with the address and undefined behaviour sanitizers
 	@GO='$(GO)' onnxops/native/sanitize.sh

@@ -70,6 +70,12 @@ void* Call::out(size_t index, const Shape& shape) const {
   return data;
 }
 
+void* Call::stream() const {
+  void* stream = nullptr;
+  check(api->KernelContext_GetGPUComputeStream(context_, &stream));
+  return stream;
+}
+
 int64_t Attributes::integer(const char* name, int64_t otherwise) const {
   int64_t v = 0;
   OrtStatus* status = api->KernelInfoGetAttribute_int64(info_, name, &v);
@@ -119,14 +125,14 @@ Op::Op(const char* n, std::vector<ONNXTensorElementDataType> ins, std::vector<ON
     : OrtCustomOp(), name(n), inputs(std::move(ins)), outputs(std::move(outs)), make(maker) {
   version = kApi;
   GetName = [](const OrtCustomOp* op) { return of(op)->name; };
-  GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };
+  GetExecutionProviderType = [](const OrtCustomOp* op) { return of(op)->provider; };
   GetInputTypeCount = [](const OrtCustomOp* op) { return of(op)->inputs.size(); };
   GetInputType = [](const OrtCustomOp* op, size_t i) { return of(op)->inputs[i]; };
   GetOutputTypeCount = [](const OrtCustomOp* op) { return of(op)->outputs.size(); };
   GetOutputType = [](const OrtCustomOp* op, size_t i) { return of(op)->outputs[i]; };
   GetInputCharacteristic = [](const OrtCustomOp*, size_t) { return INPUT_OUTPUT_REQUIRED; };
   GetOutputCharacteristic = [](const OrtCustomOp*, size_t) { return INPUT_OUTPUT_REQUIRED; };
-  GetInputMemoryType = [](const OrtCustomOp*, size_t) { return OrtMemTypeDefault; };
+  GetInputMemoryType = [](const OrtCustomOp* op, size_t i) { return int64_t(i) == of(op)->onProcessor ? OrtMemTypeCPUInput : OrtMemTypeDefault; };
   GetVariadicInputMinArity = [](const OrtCustomOp*) { return 1; };
   GetVariadicInputHomogeneity = [](const OrtCustomOp*) { return 1; };
   GetVariadicOutputMinArity = [](const OrtCustomOp*) { return 1; };

@@ -55,6 +55,8 @@ class Call {
   explicit Call(OrtKernelContext* context) : context_(context) {}
   Tensor in(size_t index, const char* name) const;
   void* out(size_t index, const Shape& shape) const;
+  // stream is the one of the device that the call is to run on.
+  void* stream() const;
 
   // parallel runs body(0) to body(total - 1) on the session's threads. body must
   // not throw.
@@ -90,6 +92,8 @@ struct Op : OrtCustomOp {
   const char* name;
   std::vector<ONNXTensorElementDataType> inputs, outputs;
   std::unique_ptr<Kernel> (*make)(const Attributes&);
+  const char* provider = nullptr;  // null: the processor's
+  int64_t onProcessor = -1;        // the input that lies in the processor's memory whatever the provider
 
   Op(const char* name, std::vector<ONNXTensorElementDataType> inputs, std::vector<ONNXTensorElementDataType> outputs,
      std::unique_ptr<Kernel> (*make)(const Attributes&));
@@ -100,5 +104,6 @@ void addRotation(std::vector<std::unique_ptr<Op>>& ops);
 void addSums(std::vector<std::unique_ptr<Op>>& ops);
 void addBiases(std::vector<std::unique_ptr<Op>>& ops);
 void addAttention(std::vector<std::unique_ptr<Op>>& ops);
+void addDevice(std::vector<std::unique_ptr<Op>>& ops);  // of ../cuda
 
 }  // namespace pecvt

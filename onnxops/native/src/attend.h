@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-namespace pecvt {
+#include "bias.h"
 
-enum class Bias { Relative, Path, Integral };
+namespace pecvt {
 
 // Head is one head of one row of the batch. Times of keys are their places in the
 // cache: query i stands at past + i.

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <new>
 
-#include "api.h"
 #include "attend.h"
 #include "half.h"
+#include "shapes.h"
 
 namespace pecvt {
 namespace {
@@ -54,61 +54,25 @@ struct Biased : Kernel {
   Bias bias;
   float scale;
 
-  Biased(Bias b, const Attributes& a) : bias(b), scale(a.number("scale", 0)) {
-    if (!(scale > 0)) throw Failure("scale is " + std::to_string(scale) + ": expected a positive number");
-  }
+  Biased(Bias b, const Attributes& attributes) : bias(b), scale(scaleOf(attributes)) {}
 
   void compute(const Call& call) const override {
-    const Tensor query = call.in(0, "query").rank(4), key = call.in(1, "key").rank(4), value = call.in(2, "value").rank(4);
-    const Tensor pastKey = call.in(3, "past_key").rank(4), pastValue = call.in(4, "past_value").rank(4), real = call.in(5, "attention_mask").rank(2);
-    const Tensor window = call.in(6, "window").rank(0);
-    const int64_t batch = query.shape[0], heads = query.shape[1], length = query.shape[2], size = query.shape[3];
-    const int64_t groups = key.shape[1], past = pastKey.shape[2], vsize = value.shape[3], total = past + length;
-    if (groups < 1 || heads % groups != 0) throw Failure("query has " + std::to_string(heads) + " heads and key " + std::to_string(groups) + ": expected a multiple");
-    if (size < 1 || vsize < 1 || total > INT32_MAX / 2) throw Failure("query has shape " + text(query.shape) + " over " + std::to_string(past) + " past keys: expected heads of 1 or more, and fewer than 2^30 keys");
-    key.is({batch, groups, length, size});
-    value.is({batch, groups, length, vsize});
-    pastKey.is({batch, groups, past, size});
-    pastValue.is({batch, groups, past, vsize});
-    real.is({batch, total});
+    const AttentionInputs in(call, bias);
+    const int64_t batch = in.batch, heads = in.heads, groups = in.groups, length = in.length, size = in.size, vsize = in.vsize, total = in.total;
+    const Tensor &a = in.a, &b = in.b, &c = in.c, &d = in.d;
     Head shared{};
-    shared.past = past, shared.length = length, shared.total = total, shared.size = size, shared.vsize = vsize;
-    shared.scale = scale, shared.window = *window.as<int64_t>(), shared.bias = bias;
-    if (shared.window < 0) throw Failure("window is " + std::to_string(shared.window) + ": expected 0 or more");
-    Tensor a = call.in(7, "bias"), b = call.in(8, "bias"), c = call.in(9, "bias"), d{};
-    if (bias != Bias::Integral) d = call.in(10, "bias");
-    int64_t cb = 0, ds = 0, db = 0, dh = 0;
-    switch (bias) {
-      case Bias::Relative:
-        a.name = "query_position", b.name = "key_position", c.name = "query_rate", d.name = "key_rate";
-        a.is({batch, length}), b.is({batch, total}), c.rank(4), d.rank(4);
-        shared.queryStep = c.shape[2] == length && length != 1 ? 1 : 0, shared.keyStep = d.shape[3] == total && total != 1 ? 1 : 0;
-        cb = c.shape[0] == batch ? 1 : 0, db = d.shape[0] == batch ? 1 : 0, dh = d.shape[1] == heads ? 1 : 0;
-        ds = d.shape[3];
-        c.is({cb ? batch : 1, heads, shared.queryStep ? length : 1, 1});
-        d.is({db ? batch : 1, dh ? heads : 1, 1, shared.keyStep ? total : 1});
-        break;
-      case Bias::Path:
-        a.name = "query_whole", b.name = "query_fraction", c.name = "key_whole", d.name = "key_fraction";
-        a.is({batch, heads, length, 1}), b.is({batch, heads, length, 1}), c.is({batch, heads, total, 1}), d.is({batch, heads, total, 1});
-        break;
-      case Bias::Integral:
-        a.name = "path_query", b.name = "path_key", c.name = "beta";
-        a.rank(4);
-        shared.pathSize = a.shape[3];
-        if (shared.pathSize < 1) throw Failure("path_query has shape " + text(a.shape) + ": expected a width of 1 or more");
-        a.is({batch, heads, length, shared.pathSize}), b.is({batch, heads, total, shared.pathSize}), c.is({1, heads, 1, 1});
-        break;
-    }
+    shared.past = in.past, shared.length = length, shared.total = total, shared.size = size, shared.vsize = vsize;
+    shared.scale = scale, shared.window = in.window, shared.bias = bias, shared.pathSize = in.pathSize;
+    shared.queryStep = in.steps.query, shared.keyStep = in.steps.key;
     T* out = static_cast<T*>(call.out(0, {batch, heads, length, vsize}));
     T* presentKey = static_cast<T*>(call.out(1, {batch, groups, total, size}));
     T* presentValue = static_cast<T*>(call.out(2, {batch, groups, total, vsize}));
     if (batch * groups * total == 0) return;
     std::vector<float> queries, keys, values, results;
-    const float* k = joined<T>(call, pastKey, key, presentKey, keys);
-    const float* v = joined<T>(call, pastValue, value, presentValue, values);
+    const float* k = joined<T>(call, in.pastKey, in.key, presentKey, keys);
+    const float* v = joined<T>(call, in.pastValue, in.value, presentValue, values);
     if (out == nullptr || batch * heads * length == 0) return;
-    const float* q = widened<T>(query, queries);
+    const float* q = widened<T>(in.query, queries);
     float* y = reinterpret_cast<float*>(out);
     if (sizeof(T) != sizeof(float)) {
       results.resize(size_t(batch * heads * length * vsize));
@@ -125,12 +89,12 @@ struct Biased : Kernel {
       head.query = q + row * length * size;
       head.key = k + group * total * size;
       head.value = v + group * total * vsize;
-      head.real = real.as<int64_t>() + n * total;
+      head.real = in.real.as<int64_t>() + n * total;
       switch (bias) {
         case Bias::Relative:
           head.queryPlace = a.as<float>() + n * length, head.keyPlace = b.as<float>() + n * total;
-          head.queryRate = c.as<float>() + (n * cb * heads + h) * c.shape[2];
-          head.keyRate = d.as<float>() + (n * db * d.shape[1] + h * dh) * ds;
+          head.queryRate = c.as<float>() + n * in.steps.queryBatch + h * in.steps.queryHead;
+          head.keyRate = d.as<float>() + n * in.steps.keyBatch + h * in.steps.keyHead;
           break;
         case Bias::Path:
           head.queryWhole = a.as<float>() + row * length, head.queryPart = b.as<float>() + row * length;

@@ -5,6 +5,12 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__CUDACC__)
+#define PECVT_BOTH __host__ __device__
+#else
+#define PECVT_BOTH
+#endif
+
 namespace pecvt {
 
 struct Half {
@@ -14,33 +20,39 @@ struct BFloat {
   uint16_t bits;
 };
 
-inline float fromBits(uint32_t u) {
+PECVT_BOTH inline float fromBits(uint32_t u) {
   float f;
   std::memcpy(&f, &u, 4);
   return f;
 }
 
-inline uint32_t bitsOf(float f) {
+PECVT_BOTH inline uint32_t bitsOf(float f) {
   uint32_t u;
   std::memcpy(&u, &f, 4);
   return u;
 }
 
-inline float widen(float x) { return x; }
+PECVT_BOTH inline float widen(float x) { return x; }
 
-inline float widen(BFloat x) { return fromBits(uint32_t{x.bits} << 16); }
+PECVT_BOTH inline float widen(BFloat x) { return fromBits(uint32_t{x.bits} << 16); }
 
-inline float widen(Half x) {
+PECVT_BOTH inline float widen(Half x) {
+#if defined(__CUDA_ARCH__)
+  float wide;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(wide) : "h"(x.bits));
+  return wide;
+#else
   uint32_t sign = uint32_t(x.bits & 0x8000) << 16, exponent = (x.bits >> 10) & 31, fraction = x.bits & 1023;
   if (exponent == 31) return fromBits(sign | 0x7f800000 | fraction << 13);
   if (exponent != 0) return fromBits(sign | (exponent + 112) << 23 | fraction << 13);
   float f = float(fraction) * 0x1p-24f;
   return sign ? -f : f;
+#endif
 }
 
-inline void narrow(float x, float& to) { to = x; }
+PECVT_BOTH inline void narrow(float x, float& to) { to = x; }
 
-inline void narrow(float x, BFloat& to) {
+PECVT_BOTH inline void narrow(float x, BFloat& to) {
   uint32_t u = bitsOf(x);
   if ((u & 0x7fffffff) > 0x7f800000) {
     to.bits = uint16_t(u >> 16 | 0x40);
@@ -49,7 +61,10 @@ inline void narrow(float x, BFloat& to) {
   to.bits = uint16_t((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
-inline void narrow(float x, Half& to) {
+PECVT_BOTH inline void narrow(float x, Half& to) {
+#if defined(__CUDA_ARCH__)
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(to.bits) : "f"(x));
+#else
   uint32_t u = bitsOf(x), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
   if (a > 0x7f800000) {
     to.bits = uint16_t(sign | 0x7e00);
@@ -62,6 +77,7 @@ inline void narrow(float x, Half& to) {
     uint32_t r = a - 0x38000000 + 0xfff + (a >> 13 & 1);
     to.bits = uint16_t(sign | r >> 13);
   }
+#endif
 }
 
 }  // namespace pecvt

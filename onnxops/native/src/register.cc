@@ -19,10 +19,15 @@ OrtStatus* failed = nullptr;
 void fill() {
   using namespace pecvt;
   static std::vector<std::unique_ptr<Op>> ops;
+#if !defined(PECVT_EMULATED)
   addRotation(ops);
   addSums(ops);
   addBiases(ops);
   addAttention(ops);
+#endif
+#if defined(PECVT_DEVICE_OPS)
+  addDevice(ops);
+#endif
   OrtCustomOpDomain* made = nullptr;
   failed = api->CreateCustomOpDomain("ai.pecvt", &made);
   for (size_t i = 0; i < ops.size() && failed == nullptr; i++) failed = api->CustomOpDomain_Add(made, ops[i].get());

@@ -1,6 +1,6 @@
 // Rotation: heads turned by given cosines and sines.
-#include "api.h"
 #include "half.h"
+#include "shapes.h"
 
 namespace pecvt {
 namespace {
@@ -25,14 +25,9 @@ struct Rotation : Kernel {
   explicit Rotation(const Attributes& a) : interleaved(a.integer("interleaved", 0) != 0), dim(a.integer("rotary_embedding_dim", 0)) {}
 
   void compute(const Call& call) const override {
-    const Tensor x = call.in(0, "X").rank(4), cos = call.in(1, "cos").rank(3), sin = call.in(2, "sin").rank(3);
-    const int64_t batch = x.shape[0], heads = x.shape[1], length = x.shape[2], size = x.shape[3];
-    const int64_t turned = dim == 0 ? size : dim;
-    if (turned < 2 || turned % 2 != 0 || turned > size)
-      throw Failure("rotary_embedding_dim is " + std::to_string(turned) + " and heads have " + std::to_string(size) + " coordinates: expected an even number, from 2 to the latter");
-    const int64_t planes = turned / 2;
-    cos.is({batch, length, planes});
-    sin.is({batch, length, planes});
+    const RotationInputs in(call, dim);
+    const Tensor &x = in.x, &cos = in.cos, &sin = in.sin;
+    const int64_t batch = in.batch, heads = in.heads, length = in.length, size = in.size, planes = in.planes;
     T* y = static_cast<T*>(call.out(0, x.shape));
     if (y == nullptr || product(x.shape) == 0) return;
     constexpr int64_t kRows = 64;  // positions of one task

@@ -1,21 +1,14 @@
 // ContextPhase and PathBias: running sums in float64, with their state.
 #include <cmath>
 
-#include "api.h"
+#include "shapes.h"
 
 namespace pecvt {
 namespace {
 
 // Running is the sum of terms up to each token: exclusive without its own.
-struct Running {
-  Tensor terms, real, past;
-  int64_t batch, rows, length;
-
-  Running(const Call& call, const char* name)
-      : terms(call.in(0, name).rank(3)), real(call.in(1, "real")), past(call.in(2, "past")), batch(terms.shape[0]), rows(terms.shape[1]), length(terms.shape[2]) {
-    real.is({batch, 1, length});
-    past.is({batch, rows, 2});
-  }
+struct Running : RunningInputs {
+  using RunningInputs::RunningInputs;
 
   // each calls visit(index, sum before the token, sum after it) and writes present.
   template <class Term, class Visit>

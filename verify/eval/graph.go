@@ -13,22 +13,31 @@ import (
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/generate"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/run"
 )
 
 // openGraph opens the folder's own graph where it holds n positions of this
-// checkpoint and spectrum, else one made for the length in a temporary folder.
+// checkpoint and spectrum, else one made for the length in a temporary folder, which
+// computes in the same type. Numbers that were rounded when the folder's graph was made
+// are in that alone: then one that does not fit is an error.
 func openGraph(ctx context.Context, m *Model, at *family.Model, n, length int) (runner, error) {
 	opts := ort.Options{Provider: m.opts.Provider, Threads: m.opts.Threads, OpsLibrary: m.opts.OpsLibrary}
-	fits, err := ownGraphFits(m, n)
+	own, fits, err := ownGraph(m, n)
 	if err != nil {
 		return nil, err
 	}
 	dir, clean := m.Dir, func() {}
 	if !fits {
-		if dir, err = temporaryGraph(ctx, m, at, length); err != nil {
+		dtype := ""
+		if own != nil {
+			if dtype = own.DType; own.Accuracy != "" {
+				return nil, hint.Errorf("%s: a graph with rounded weights, of %d positions, that does not run sequences of %d tokens of this folder's files: emit it again, with "+hint.MaxLength+" where it is too short", own.Path, own.MaxLength, n)
+			}
+		}
+		if dir, err = temporaryGraph(ctx, m, at, length, dtype); err != nil {
 			return nil, err
 		}
 		clean = func() { os.RemoveAll(dir) }
@@ -46,33 +55,30 @@ func openGraph(ctx context.Context, m *Model, at *family.Model, n, length int) (
 	return &graphRunner{graph: g, clean: clean}, nil
 }
 
-// ownGraphFits tells whether the folder's graph belongs to its tensor files and
-// turns sequences of n tokens as the configuration says.
-func ownGraphFits(m *Model, n int) (bool, error) {
+// ownGraph reads the folder's graph, nil where it has none, and tells whether it belongs
+// to its tensor files and turns sequences of n tokens as the configuration says.
+func ownGraph(m *Model, n int) (own *run.GraphInfo, fits bool, err error) {
 	if _, err := run.FindGraph(m.Dir); errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return nil, false, nil
 	}
-	meta, err := run.ReadGraphMeta(m.Dir)
-	if err != nil {
-		return false, err
+	if own, err = run.ReadGraph(m.Dir); err != nil {
+		return nil, false, err
 	}
 	weights, err := m.ckpt.Fingerprint()
-	if err != nil {
-		return false, err
+	if err != nil || own.Weights != weights || own.MaxLength < n {
+		return own, false, err
 	}
-	if meta.Weights != weights || meta.MaxLength < n {
-		return false, nil
-	}
-	return m.sameSpectra(meta.MaxLength, n)
+	fits, err = m.sameSpectra(own.MaxLength, n)
+	return own, fits, err
 }
 
 // temporaryGraph makes a folder with the checkpoint's files, linked, and a graph
 // of them. The caller removes it.
-func temporaryGraph(ctx context.Context, m *Model, at *family.Model, length int) (dir string, err error) {
+func temporaryGraph(ctx context.Context, m *Model, at *family.Model, length int, dtype string) (dir string, err error) {
 	if dir, err = placeWeights(ctx, m.ckpt, m.opts.TempDir); err != nil {
 		return "", err
 	}
-	_, err = onnxops.Write(dir, at, m.ckpt, onnxops.Options{MaxLength: length, Version: m.opts.Version})
+	_, err = onnxops.Write(dir, at, m.ckpt, onnxops.Options{MaxLength: length, DType: dtype, Version: m.opts.Version})
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -36,7 +36,7 @@ func Open(dir string, opts ort.Options) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := ort.Open(info.Path, opts)
+	s, err := info.Session(info.Path, opts)
 	if err != nil {
 		return nil, err
 	}

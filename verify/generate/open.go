@@ -47,7 +47,7 @@ func OpenAny(dir string, opts ort.Options) (*Graph, error) {
 		}
 		nodes = m.GetGraph()
 	}
-	s, err := ort.Open(f.path, opts)
+	s, err := f.own.Session(f.path, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +67,7 @@ func OpenAny(dir string, opts ort.Options) (*Graph, error) {
 // found is a folder's graph, and what the folder says of it.
 type found struct {
 	path string
+	own  *run.GraphInfo // empty where pecvt did not write it
 	// length is how many positions it has, headSize how wide its caches are; 0 where
 	// that is not told.
 	length, headSize int
@@ -74,11 +75,10 @@ type found struct {
 }
 
 func findAny(dir string) (f found, err error) {
-	if own, err := run.ReadGraphMeta(dir); err == nil {
-		f.length = own.MaxLength
-		f.path, err = run.FindGraph(dir)
-		return f, err
+	if own, err := run.ReadGraph(dir); err == nil {
+		return found{path: own.Path, own: own, length: own.MaxLength}, nil
 	}
+	f.own = &run.GraphInfo{}
 	config := filepath.Join(dir, configFile)
 	raw, err := os.ReadFile(config)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -108,5 +108,6 @@ func findAny(dir string) (f found, err error) {
 	if c.Model.Decoder.Filename == "" {
 		return f, fmt.Errorf("%s: model.decoder.filename is missing: the graph is not known", config)
 	}
-	return found{filepath.Join(dir, c.Model.Decoder.Filename), c.Model.ContextLength, c.Model.Decoder.HeadSize, c.Search.Shared}, nil
+	f.path, f.length, f.headSize, f.shared = filepath.Join(dir, c.Model.Decoder.Filename), c.Model.ContextLength, c.Model.Decoder.HeadSize, c.Search.Shared
+	return f, nil
 }

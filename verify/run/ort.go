@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/names"
+	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/interp"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
@@ -23,12 +25,25 @@ type ORT struct {
 // OpenORT opens a graph (GraphFile, but for one that lies beside it) of a folder
 // in ONNX Runtime. The library must be loaded ([ort.Load]).
 func OpenORT(dir, graph string, info *GraphInfo, opts ort.Options) (*ORT, error) {
-	s, err := ort.Open(filepath.Join(dir, graph), opts)
+	s, err := info.Session(filepath.Join(dir, graph), opts)
 	if err != nil {
 		return nil, err
 	}
 	return &ORT{graphRunner: graphRunner{info, ortEngine{s}}, session: s}, nil
 }
+
+// Session opens a graph that info was read of in ONNX Runtime. Where the provider has no
+// kernels of the type that it computes in, the error says so.
+func (g *GraphInfo) Session(path string, opts ort.Options) (*ort.Session, error) {
+	s, err := ort.Open(path, opts)
+	if err != nil && g.DType != "" && strings.Contains(err.Error(), NotImplemented) {
+		err = hint.Errorf("%w: the graph computes in %s, of which this provider lacks kernels: emit it with another "+hint.DType+", float32 runs everywhere", err, g.DType)
+	}
+	return s, err
+}
+
+// NotImplemented is what ONNX Runtime says of a node that a provider has no kernel for.
+const NotImplemented = "Could not find an implementation"
 
 // Name is "ort-" and the provider, and "+ops" with a library of operators.
 func (r *ORT) Name() string { return ORTNameWith(r.session.Options()) }

@@ -311,6 +311,8 @@ func (o Options) checkForm() error {
 		return hint.Errorf("onnx: "+hint.Opset+" %d: expected %d to %d", o.Opset, lower.Oldest, lower.Current)
 	case o.narrow() && o.Opset < lower.Current:
 		return hint.Errorf("onnx: "+hint.DType+" %s with "+hint.Opset+" %d: operators that it lacks are written out in float32's; use %d", o.DType, o.Opset, lower.Current)
+	case o.narrow() && o.Folder == FolderWeb:
+		return unsupported("onnx: "+hint.DType+" %s in the folder of transformers.js, which gives the graph caches of float32 under the name that it has there: write it beside config.json", o.DType)
 	case o.narrow() && o.Coding.Accuracy == AccuracyInt8:
 		return hint.Errorf("onnx: "+hint.DType+" %s with "+hint.Accuracy+" int8: a product that rounds what enters it to 8 bits computes in float32 around that; leave one out", o.DType)
 	case o.DType == DTypeBFloat16 && o.Bias == BiasFused:

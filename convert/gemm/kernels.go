@@ -27,7 +27,8 @@ type kernels[T Float] struct {
 	// of dotStep.
 	dots    func(k int, x, w *T, ldw int, y *[dotRows]T)
 	dotStep int
-	// rows copies k runs of cols numbers, ld apart, columns k runs of height.
+	// rows copies k runs of cols numbers, ld apart, columns k runs of height. They and
+	// turn may be nil.
 	rows, columns func(k int, src *T, ld int, dst *T)
 	// turn writes turnRows rows of src, ld apart, as columns of a panel; k is a
 	// multiple of turnStep.

@@ -81,7 +81,7 @@ func (k *kernels[T]) pack(dst []T, b View[T]) {
 			k.packTurned(panel, b.data[j*b.stride:], b.stride, n, b.rows)
 			continue
 		}
-		if n == k.cols {
+		if n == k.cols && k.rows != nil {
 			k.rows(b.rows, &b.data[j], b.stride, &panel[0])
 			continue
 		}
@@ -93,7 +93,10 @@ func (k *kernels[T]) pack(dst []T, b View[T]) {
 
 // packTurned writes n rows of src, depth long, as the columns of panel.
 func (k *kernels[T]) packTurned(panel []T, src []T, ld, n, depth int) {
-	j, done := 0, depth-depth%k.turnStep
+	j, done := 0, 0
+	if k.turn != nil {
+		done = depth - depth%k.turnStep
+	}
 	for ; done > 0 && j+k.turnRows <= n; j += k.turnRows {
 		k.turn(done, &src[j*ld], ld, &panel[j])
 		for l := j; l < j+k.turnRows; l++ {
@@ -115,7 +118,7 @@ func (k *kernels[T]) packColumns(dst []T, a View[T]) {
 	for i := 0; i < a.rows; i += k.height {
 		n := min(k.height, a.rows-i)
 		rows := dst[i*a.cols:][:k.height*a.cols]
-		if n == k.height {
+		if n == k.height && k.columns != nil {
 			k.columns(a.cols, &a.data[i], a.stride, &rows[0])
 			continue
 		}
@@ -158,9 +161,9 @@ func (k *kernels[T]) vectors(alpha T, a, b, c View[T]) {
 			for l := range n {
 				sum := sums[l]
 				for p, v := range b.data[(j+l)*b.stride:][done:inner] {
-					sum += x[done+p] * v
+					sum += T(x[done+p] * v) // rounded, on every processor
 				}
-				y[j+l] += alpha * sum
+				y[j+l] += T(alpha * sum)
 			}
 			j += n
 		}

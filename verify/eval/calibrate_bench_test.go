@@ -110,8 +110,11 @@ func benchText(b *testing.B, dir string, vocab, at, n int) []int64 {
 		return ids
 	}
 	text, err := Texts{Files: []string{file}}.Tokens(b.Context(), dir, vocab)
-	if err != nil || len(text.IDs) < at+n {
-		b.Fatalf("%d tokens of text, wanted %d: %v", len(text.IDs), at+n, err)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if len(text.IDs) < at+n {
+		b.Fatalf("%s has %d tokens: %d are needed", file, len(text.IDs), at+n)
 	}
 	return text.IDs[at : at+n]
 }

@@ -41,16 +41,20 @@ func byKind(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	before := kind{library, kernels32, kernels64}
 	defer before.use()
-	general := kind{name: "gonum"}
-	if native {
-		general.name = library
-	}
-	for _, k := range append(kinds(), general) {
+	for _, k := range append(kinds(), general()) {
 		k.use()
 		if !t.Run(k.name, test) {
 			return
 		}
 	}
+}
+
+// general is what gonum has in use.
+func general() kind {
+	if native {
+		return kind{name: library}
+	}
+	return kind{name: "gonum"}
 }
 
 // shape is one product: m × n, k inside.
@@ -371,7 +375,7 @@ func BenchmarkMul(b *testing.B) {
 	before := kind{library, kernels32, kernels64}
 	defer before.use()
 	for _, s := range [][3]int{{256, 576, 576}, {16, 512, 64}, {72, 8192, 64}, {1, 576, 576}, {256, 1536, 576}} {
-		for _, k := range append(kinds(), kind{name: "gonum"}) {
+		for _, k := range append(kinds(), general()) {
 			k.use()
 			benchmark[float32](b, s[0], s[1], s[2])
 			benchmark[float64](b, s[0], s[1], s[2])

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/pecvt/pecvt/onnxops"
@@ -30,5 +31,40 @@ func TestNativeOps(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestNativeOpsFaults: a mistake in a kernel is found by verify with the library, by the
+// checks that are named here.
+func TestNativeOpsFaults(t *testing.T) {
+	for _, c := range []struct {
+		what, model string
+		fault       orttest.Fault
+		checks      []string
+	}{
+		{"the relative bias's sign in a block", "grape-a-querykeygated", orttest.Fault{File: "src/attend.cc", Old: "s += (h.keyPlace[begin + j] - queryPlace)", New: "s -= (h.keyPlace[begin + j] - queryPlace)"}, []string{report.CheckPrefill}},
+		{"sums of one token", "grape-fox", orttest.Fault{File: "src/attend.cc", Old: "(whole - h.keyWhole[begin + j])", New: "(whole + h.keyWhole[begin + j])"}, []string{report.CheckDecode}},
+		{"padding that a path counts", "grape-ap-v1", orttest.Fault{File: "src/attend.cc", Old: "if (h.real[begin + j] != 0) sum += gate[j];", New: "sum += gate[j];"}, []string{report.CheckRightPaddingDecode}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			library := orttest.Faulty(t, "processor", c.fault)
+			dir := conversion{model: "golden/" + c.model, to: "as-is", bias: onnxops.BiasFused, placement: onnxops.PlaceExternalCopy}.write(t)
+			r := verified(t, dir, verify.Options{OpsLibrary: library, Provider: "cpu", OptLevel: "all"})
+			var failed []string
+			for _, row := range r.Checks {
+				if row.Verdict == report.Fail {
+					failed = append(failed, row.Name)
+					if row.Runner != "ort-cpu+ops" {
+						t.Errorf("%s fails in %s, which has no kernels", row.Name, row.Runner)
+					}
+				}
+			}
+			for _, name := range c.checks {
+				if !slices.Contains(failed, name) {
+					t.Errorf("%s passes; failed are %v", name, failed)
+				}
+			}
+			t.Log("found by", failed)
+		})
 	}
 }

@@ -23,15 +23,17 @@ func newBench(a *app) *cobra.Command {
 	var worker bool
 	var picture string
 	cmd := &cobra.Command{
-		Use:   "bench DIR...",
+		Use:   "bench DIR[@FILE]...",
 		Short: "time graphs in ONNX Runtime, in turns",
 		Long: `bench measures the graphs of folders: loading, a prompt by its length, tokens one
 by one by what was before them, and memory, each folder in a process of its own,
 all in turns. Ratios are of the time of the first folder in the same round.
+DIR@FILE runs the folder with a library of kernels (make ops), DIR@ with none.
 Folders may be pecvt's, or others' with the same inputs and outputs:
 onnxruntime-genai's (genai_config.json), optimum's, mobius'. docs/serving.md has
 the definitions.`,
 		Example: `  pecvt bench model-hope
+  pecvt bench model-fused model-fused@build/libpecvt_ops.so
   pecvt bench peer model-hope --lengths 256 --contexts 512 --threads 1 --json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 && !worker {
@@ -43,7 +45,7 @@ the definitions.`,
 			if worker {
 				return bench.Serve(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
 			}
-			c.Dirs = args
+			c.Dirs, c.Ops = foldersAndOps(args, c.ORT.OpsLibrary)
 			if err := checkBenchFlags(&c); err != nil {
 				return err
 			}
@@ -91,6 +93,29 @@ the definitions.`,
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}
 	return cmd
+}
+
+// foldersAndOps takes DIR@FILE apart where DIR is a folder and the whole is none; a
+// folder alone has the library of the flag.
+func foldersAndOps(args []string, library string) (dirs, ops []string) {
+	isDir := func(path string) bool {
+		info, err := os.Stat(path)
+		return err == nil && info.IsDir()
+	}
+	for _, arg := range args {
+		at := len(arg)
+		for i := range len(arg) {
+			if arg[i] == '@' && isDir(arg[:i]) && !isDir(arg) {
+				at = i
+			}
+		}
+		if at == len(arg) {
+			dirs, ops = append(dirs, arg), append(ops, library)
+			continue
+		}
+		dirs, ops = append(dirs, arg[:at]), append(ops, arg[at+1:])
+	}
+	return dirs, ops
 }
 
 // checkBenchFlags refuses what cannot be meant, before any work.

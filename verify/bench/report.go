@@ -26,6 +26,8 @@ type Report struct {
 type Model struct {
 	Model string `json:"model"`
 	Path  string `json:"path"`
+	// Ops is the library of kernels that it ran with.
+	Ops string `json:"ops_library,omitempty"`
 	// Bytes are those of the folder's files.
 	Bytes int64 `json:"bytes"`
 	// PeakBytes is the largest resident memory of its process, weights that are mapped

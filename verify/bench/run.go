@@ -28,6 +28,9 @@ type Config struct {
 	// ORTLibrary is ONNX Runtime's library, "" the one that is found; ORT the sessions.
 	ORTLibrary string
 	ORT        ort.Options
+	// Ops has for each folder the library of kernels that it runs with in place of
+	// ORT's, "" none; nil: ORT's everywhere.
+	Ops []string
 	// Progress is told of each piece of work.
 	Progress func(what string, done, total int)
 }
@@ -62,6 +65,8 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	switch {
 	case len(c.Dirs) == 0 || len(c.Worker) == 0:
 		return nil, fmt.Errorf("bench: expected folders, and a command for their processes")
+	case c.Ops != nil && len(c.Ops) != len(c.Dirs):
+		return nil, fmt.Errorf("bench: %d libraries of kernels for %d folders", len(c.Ops), len(c.Dirs))
 	case c.Steps < 1 || c.Repeat < 1:
 		return nil, fmt.Errorf("bench: %d steps in %d rounds: expected 1 or more of both", c.Steps, c.Repeat)
 	case slices.ContainsFunc(append(slices.Clone(c.Lengths), c.Contexts...), func(n int) bool { return n < 1 }):
@@ -111,13 +116,16 @@ func (j *job) end() {
 
 // load opens every folder in turns, each time in a new process; the last ones stay.
 func (j *job) load(rounds int) error {
-	for _, dir := range j.Dirs {
-		m := &Model{Model: filepath.Base(dir), Path: dir}
+	for i, dir := range j.Dirs {
+		m := &Model{Model: filepath.Base(dir), Path: dir, Ops: j.ops(i)}
 		if abs, err := filepath.Abs(dir); err == nil {
 			m.Model = filepath.Base(abs)
 		}
-		if slices.ContainsFunc(j.report.Models, func(o *Model) bool { return o.Model == m.Model }) {
+		if slices.ContainsFunc(j.report.Models, func(o *Model) bool { return o.Model == m.Model && o.Path != dir }) {
 			m.Model = dir
+		}
+		if j.Ops != nil && m.Ops != "" {
+			m.Model += "@" + filepath.Base(m.Ops)
 		}
 		err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() {
@@ -147,7 +155,9 @@ func (j *job) load(rounds int) error {
 		} else {
 			j.processes = append(j.processes, p)
 		}
-		a, err := p.ask(j.ctx, request{Open: j.Dirs[i], ORTLibrary: j.ORTLibrary, ORT: j.ORT})
+		options := j.ORT
+		options.OpsLibrary = j.ops(i)
+		a, err := p.ask(j.ctx, request{Open: j.Dirs[i], ORTLibrary: j.ORTLibrary, ORT: options})
 		if err != nil {
 			return a, err
 		}
@@ -168,6 +178,14 @@ func (j *job) load(rounds int) error {
 		j.report.Models[i].Load = f
 	}
 	return nil
+}
+
+// ops is the library of kernels of a folder.
+func (j *job) ops(i int) string {
+	if j.Ops == nil {
+		return j.ORT.OpsLibrary
+	}
+	return j.Ops[i]
 }
 
 func (j *job) prefill(n int) error {

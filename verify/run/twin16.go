@@ -16,9 +16,11 @@ const single = int32(onnxpb.TensorProto_FLOAT)
 
 // Computes is the type of 16 bits that a graph computes in, by its nodes' own casts
 // and its caches: the one that any of them has, and FLOAT where none has. Two of them are
-// an error.
+// an error. A graph that does not say that it computes in 16 bits, and whose inputs are
+// not, computes in float32: a cast in it is a part of that.
 func Computes(m *onnxpb.ModelProto) (onnxpb.TensorProto_DataType, error) {
 	found := single
+	said := slices.ContainsFunc(m.GetMetadataProps(), func(p *onnxpb.StringStringEntryProto) bool { return p.GetKey() == "pecvt.dtype" })
 	see := func(what string, t int32) error {
 		if !half(t) || t == found {
 			return nil
@@ -33,6 +35,9 @@ func Computes(m *onnxpb.ModelProto) (onnxpb.TensorProto_DataType, error) {
 		if err := see(fmt.Sprintf("input %q", in.GetName()), in.GetType().GetTensorType().GetElemType()); err != nil {
 			return 0, err
 		}
+	}
+	if !said && found == single {
+		return onnxpb.TensorProto_FLOAT, nil
 	}
 	for _, n := range m.GetGraph().GetNode() {
 		if to, ok := castTo(n); ok {

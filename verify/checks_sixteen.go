@@ -29,8 +29,10 @@ type halfAsked struct {
 	want want
 	ask  run.Question // in pieces, through a cache of 16 bits
 	lim  float64
-	// undecided says that a near tie of experts reaches every position.
-	undecided bool
+	// clear tells positions that no near tie of experts reaches, nil for all; first is
+	// the first tie.
+	clear func(b, s int) bool
+	first string
 	// once is how far off the interpreter is, which rounds once; nil where it failed.
 	once *report.Metrics
 }
@@ -68,17 +70,17 @@ func (s *session) sixteenBits() error {
 }
 
 // askHalf is the prompt, or, of a model with mixtures, many short ones: rounding turns
-// a near tie of experts, after which nothing is rounding, and of short prompts most
-// positions are before the first one.
+// a near tie of experts, after which nothing is rounding, and there are few in a short
+// prompt.
 func (s *session) askHalf() (a halfAsked, err error) {
 	a.in, a.want = s.in, s.answers
 	u := report.Arithmetic(spelled[s.computes]).Roundoff()
-	a.ask = s.pieces(a.in)
 	if mixes(s.model) {
-		if err := s.untied(&a, u); err != nil {
+		if err := s.shortPrompts(&a, u); err != nil {
 			return a, err
 		}
 	}
+	a.ask = s.pieces(a.in)
 	t, err := s.tolerance(report.CheckPrefill, report.Float32, s.answers, run.Prefill(s.ctx, s.in))
 	if err != nil {
 		return a, err
@@ -104,47 +106,53 @@ const (
 	tokensOfTied = 8
 )
 
-// untied has a ask for prompts of which only positions are kept that no near tie of
-// experts reaches; none may be left.
-func (s *session) untied(a *halfAsked, u float64) error {
-	for try := range prompts {
-		seed := s.report.Seed + int64(try)
-		rows := make([][]int64, rowsOfTied)
-		for i := range rows {
-			rows[i] = run.RandomIDs(min(tokensOfTied, len(s.ids[0])), s.model.Vocab, seed*rowsOfTied+int64(i))[0]
-		}
-		a.in = run.Prompt(rows, 0)
-		a.ask = s.pieces(a.in)
-		s.step("ref: %d prompts of %d tokens", len(rows), len(rows[0]))
-		t := newRouting(s.model)
-		l, err := run.Prefill(s.ctx, a.in)(t.watch(s.ref, u))
-		if err != nil {
-			return err
-		}
-		a.want = want{logits: l, from: run.RefName}
-		if len(t.nearest) == 0 {
-			return nil
-		}
-		a.want.keep = t.before(l, nil)
-		kept := 0
-		for b := range l.B {
-			for i := range l.S {
-				if a.want.keep(b, i) {
-					kept++
-				}
-			}
-		}
+// shortPrompts has a ask for them, and notes what near ties of experts reach.
+func (s *session) shortPrompts(a *halfAsked, u float64) error {
+	rows := make([][]int64, rowsOfTied)
+	for i := range rows {
+		rows[i] = run.RandomIDs(min(tokensOfTied, len(s.ids[0])), s.model.Vocab, s.report.Seed*rowsOfTied+int64(i))[0]
+	}
+	a.in = run.Prompt(rows, 0)
+	s.step("ref: %d prompts of %d tokens", len(rows), len(rows[0]))
+	t := newRouting(s.model)
+	l, err := run.Prefill(s.ctx, a.in)(t.watch(s.ref, u))
+	if err != nil {
+		return err
+	}
+	a.want = want{logits: l, from: run.RefName}
+	if len(t.nearest) > 0 {
 		c := t.nearest[0]
-		why := fmt.Sprintf("%s: %d of %d positions are before the first near tie of their prompt, such as %s", spelled[s.computes], kept, l.B*l.S, tieText(c, fmt.Sprintf("row %d, position %d", c.Row, c.Column)))
-		if kept > 0 {
-			s.warn("%s", why)
-			return nil
-		}
-		if a.undecided = !s.redraw(report.CheckSixteenBits, seed, try, why); a.undecided {
-			return nil
-		}
+		a.clear, a.first = t.before(l, nil), tieText(c, fmt.Sprintf("row %d, position %d", c.Row, c.Column))
 	}
 	return nil
+}
+
+// kept tells which positions of an answer are judged, and how many they are: all but
+// those of a row from the first on that a near tie of experts reaches and that is off by
+// more than the limit. Another expert was chosen there, or the graph is wrong: so at
+// least half of all must be left for a verdict.
+func (a *halfAsked) kept(got *report.Logits, lim float64) (keep func(b, s int) bool, n int) {
+	w := a.want.logits
+	largest := 0.0
+	for _, x := range w.Data {
+		largest = max(largest, math.Abs(x))
+	}
+	until := make([]int, w.B)
+	for b := range until {
+		for until[b] < w.S {
+			at := (b*w.S + until[b]) * w.V
+			off := 0.0
+			for i, x := range w.Data[at : at+w.V] {
+				off = max(off, math.Abs(got.Data[at+i]-x))
+			}
+			if !a.clear(b, until[b]) && !(off <= lim*largest) {
+				break
+			}
+			until[b]++
+		}
+		n += until[b]
+	}
+	return func(b, s int) bool { return s < until[b] }, n
 }
 
 // typedInterp makes the check of the interpreter, and looks for what comes near the
@@ -228,13 +236,24 @@ const notImplemented = "Could not find an implementation"
 // judgeHalf fills in a check of an answer, or of what kept it from being given, and
 // returns what it is off by. An answer after the interpreter's is held to that too.
 func (s *session) judgeHalf(c *report.Check, a halfAsked, got *report.Logits, err error) (m report.Metrics) {
-	if err == nil && a.undecided {
-		c.Verdict, c.Limit, c.Detail = report.Ambiguous, 0, "a near tie of experts reaches every position of every prompt: rounding decides who computes"
-		c.Blame = "judge by other tokens (" + hint.Seed + "), or by what is generated"
-		return m
+	lim := a.lim
+	if a.once != nil {
+		lim = min(lim, report.HalfAgain*a.once.MaxRel)
+	}
+	c.Limit = report.Number(lim)
+	keep := a.want.keep
+	if w := a.want.logits; err == nil && a.clear != nil && len(got.Data) == len(w.Data) {
+		left := 0
+		if keep, left = a.kept(got, lim); 2*left < w.B*w.S {
+			c.Verdict, c.Blame = report.Ambiguous, "judge by other tokens ("+hint.Seed+"), or by what is generated"
+			c.Detail = fmt.Sprintf("%d of %d positions are within the limit (%.3g), and a near tie of experts reaches the others, such as %s", left, w.B*w.S, lim, a.first)
+			return m
+		} else if left < w.B*w.S {
+			c.Detail = fmt.Sprintf("%d of %d positions; the others come after a near tie of experts, such as %s", left, w.B*w.S, a.first)
+		}
 	}
 	if err == nil {
-		m, err = report.Compare(got, a.want.logits, a.want.keep)
+		m, err = report.Compare(got, a.want.logits, keep)
 	}
 	if err != nil {
 		c.Verdict, c.Detail = report.Fail, run.Reason(c.Runner, err)
@@ -245,12 +264,10 @@ func (s *session) judgeHalf(c *report.Check, a halfAsked, got *report.Logits, er
 	}
 	c.MaxAbs, c.MaxRel, c.NMSE, c.Cosine = report.Number(m.MaxAbs), report.Number(m.MaxRel), report.Number(m.NMSE), report.Number(m.Cosine)
 	c.KL, c.Top1, c.Positions = report.Number(m.KL), report.Number(m.Top1), m.Positions
-	lim, spread := a.lim, 1.0
+	spread := 1.0
 	if a.once != nil {
-		lim = min(lim, report.HalfAgain*a.once.MaxRel)
 		spread = math.Sqrt(m.NMSE / a.once.NMSE)
 	}
-	c.Limit = report.Number(lim)
 	switch {
 	case !(m.MaxRel <= lim):
 		c.Verdict = report.Fail

@@ -152,9 +152,7 @@ func TestHalf(t *testing.T) {
 				o.Golden = golden
 			}
 			r := verified(t, dir, o)
-			if c, ok := find(r, "sixteen-bits", "interp"); !ok || c.Verdict != verify.Ambiguous {
-				sound(t, r)
-			}
+			sound(t, r)
 			if c, ok := find(r, "types", "interp"); !ok || c.Verdict != verify.Pass {
 				t.Errorf("types: %v %s", ok, c.Detail)
 			}
@@ -189,9 +187,7 @@ func TestHalfForms(t *testing.T) {
 				t.Parallel()
 				form.o.MaxLength = 64
 				r := verified(t, emittedAs(t, form.model, dtype, form.o), verify.Options{OptLevel: oneLevel()})
-				if c, ok := find(r, "sixteen-bits", "interp"); !ok || c.Verdict != verify.Ambiguous {
-					sound(t, r)
-				}
+				sound(t, r)
 			})
 		}
 	}

@@ -192,9 +192,39 @@ func (s *session) typedInterp(a *halfAsked, info *run.GraphInfo) error {
 		a.once = &m
 	}
 	s.add(c)
+	if err := s.typedFar(*a, r); err != nil {
+		return err
+	}
 	if largest > nearHalf*largestHalf {
 		s.warn("%s is up to %.4g on the prompt: float16 ends at %g, and other tokens may pass that; use "+hint.DType+" bfloat16 or float32", where, largest, largestHalf)
 	}
+	return nil
+}
+
+// typedFar makes the check of the interpreter on the same tokens at the last rows of the
+// tables: what positions cost in 16 bits must not grow with them.
+func (s *session) typedFar(a halfAsked, r *run.Interp) error {
+	_, n := a.in.Batch()
+	start := int64(s.info.MaxLength - n)
+	if !s.info.Positions || a.clear != nil || start <= 0 {
+		return nil
+	}
+	ask := run.Prefill(s.ctx, run.Prompt(a.in.IDs, start))
+	s.step("interp: %s.far", report.CheckSixteenBits)
+	begin := time.Now()
+	l, err := ask(s.ref)
+	if err != nil {
+		return err
+	}
+	a.want = want{logits: l, from: run.RefName, first: int(start)}
+	got, err := ask(r)
+	if s.ctx.Err() != nil {
+		return s.ctx.Err()
+	}
+	c := report.Check{Name: report.CheckSixteenBits + ".far", Runner: run.InterpName, Against: run.RefName, Seconds: report.Number(time.Since(begin).Seconds())}
+	a.once = nil
+	s.judgeHalf(&c, a, got, err)
+	s.add(c)
 	return nil
 }
 

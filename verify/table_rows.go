@@ -88,7 +88,7 @@ func endChecks() []Kind {
 			Blame:   "ONNX Runtime's products with codes (MatMulNBits, accuracy_level 4) are wrong on this machine, which float32 inputs did not show: emit the graph again with " + hint.Accuracy + " float32",
 			steps:   steps{2, 0}, when: ofOthers, make: (*session).roundedInputs},
 		{Name: report.CheckSixteenBits,
-			Meaning: "a graph that computes in float16 or bfloat16, run as it is, in a prefill and on through its own cache, is off from the reference by what rounding to that type costs: of the interpreter, which rounds every value to its type once, and of ONNX Runtime, where it has kernels of the type; of a mixture, at least at half of the positions of 16 short prompts, and at all that no near tie of experts reaches",
+			Meaning: "a graph that computes in float16 or bfloat16, run as it is, in a prefill and on through its own cache, is off from the reference by what rounding to that type costs: of the interpreter, which rounds every value to its type once, and of ONNX Runtime, where it has kernels of the type; of a mixture, at least at half of the positions of 16 short prompts, and at all that no near tie of experts reaches; and of the interpreter at the last rows of the tables (`.far`)",
 			Needs:   []Need{NeedRunners, NeedReference, NeedHalf},
 			Blame:   "a number is rounded where it must not be, or one kernel of the type is wrong: see whether interp passes; emit the graph again, or in another type (" + hint.DType + ")",
 			steps:   steps{2, 0}, when: ofOthers, make: (*session).sixteenBits},

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,7 +14,6 @@ import (
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/generate"
 	"github.com/pecvt/pecvt/verify/ort"
-	"slices"
 )
 
 func newRun(a *app) *cobra.Command {
@@ -93,8 +94,13 @@ func parseIDs(text string) ([]int64, error) {
 	if text == "" {
 		return nil, nil
 	}
+	parts := strings.Fields(text)
+	if strings.Contains(text, ",") { // 1,,3 is a list that lost a number
+		parts = strings.Split(text, ",")
+	}
 	var ids []int64
-	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+	for _, part := range parts {
+		part = strings.TrimSpace(part)
 		id, err := strconv.ParseInt(part, 10, 64)
 		if err != nil || id < 0 {
 			return nil, usagef("--ids: %q is no token id: expected whole numbers with commas between them", part)
@@ -120,11 +126,11 @@ func checkRunFlags(cmd *cobra.Command, j *generate.Job) error {
 		return usagef("run: --system has no use without --chat")
 	case j.MaxTokens < 0 || given("max-tokens") && j.MaxTokens == 0:
 		return usagef("--max-tokens %d: expected 1 or more", j.MaxTokens)
-	case j.Temperature < 0:
+	case !(j.Temperature >= 0) || math.IsInf(j.Temperature, 1):
 		return usagef("--temperature %v: expected 0 (the likeliest token) or more", j.Temperature)
 	case j.TopK < 0:
 		return usagef("--top-k %d: expected 1 or more, or 0 for all tokens", j.TopK)
-	case j.TopP < 0 || j.TopP > 1:
+	case !(j.TopP >= 0 && j.TopP <= 1):
 		return usagef("--top-p %v: expected a probability", j.TopP)
 	case j.Temperature == 0 && (j.TopK > 0 || j.TopP > 0 || given("seed")):
 		return usagef("run: --top-k, --top-p and --seed have no use without --temperature: the likeliest token is taken")

@@ -86,7 +86,7 @@ func (r *Report) WriteText(w io.Writer) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%d rounds in turns, onnx runtime %s on %s; ratios are of time: under 1 is faster than the first\n", r.Repeat, r.Runtime, r.Provider)
+	_, err := fmt.Fprintf(w, "\nrounds in turns: %d; onnx runtime %s on %s; ratios are of time: under 1 is faster than the first\n", r.Repeat, r.Runtime, r.Provider)
 	return err
 }
 

@@ -43,7 +43,7 @@ func OpenAny(dir string, opts ort.Options) (*Graph, error) {
 		}
 		m := &onnxpb.ModelProto{}
 		if err := proto.Unmarshal(raw, m); err != nil {
-			return nil, fmt.Errorf("%s: not an ONNX model, or a truncated one", f.path)
+			return nil, fmt.Errorf("%s: not an ONNX model, or one that is truncated or damaged (%d bytes): export it again", f.path, len(raw))
 		}
 		nodes = m.GetGraph()
 	}

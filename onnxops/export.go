@@ -156,6 +156,9 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 		}
 		if opts.Coding.Code != nil {
 			props = append(props, [2]string{"pecvt.rounding", "given"})
+			if opts.Coding.Texts != "" {
+				props = append(props, [2]string{"pecvt.rounding_texts", opts.Coding.Texts})
+			}
 		}
 	}
 	if opts.Cache != CacheFull {

@@ -117,6 +117,8 @@ type Coding struct {
 	// Code gives a weight's rows in codes, nil for one that is rounded to the nearest; a
 	// nil Code is nil of all.
 	Code func(w family.Weight) RowCoder
+	// Texts says what text Code was made by, for the graph's metadata.
+	Texts string
 }
 
 // FolderWeb is the folder of transformers.js.

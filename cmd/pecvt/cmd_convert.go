@@ -169,6 +169,9 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 			if rounding != nil {
 				result.Rounding, err = rounding.Write(ctx, dir, func(code func(family.Weight) recode.Row) error {
 					o := *graph
+					if o.Coding.Texts, err = rounding.Texts(); err != nil {
+						return err
+					}
 					o.Coding.Code = func(w family.Weight) onnxops.RowCoder { return onnxops.RowCoder(code(w)) }
 					return write(o)
 				})

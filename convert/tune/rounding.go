@@ -2,6 +2,7 @@ package tune
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -107,6 +108,22 @@ func (r *Rounding) Open(ctx context.Context, folder string) error {
 	return nil
 }
 
+// Texts says, as JSON, which tokens of which files an opened rounding reads: what a graph
+// of its codes records.
+func (r *Rounding) Texts() (string, error) {
+	text, err := json.Marshal(r.text.uses(0, tokenCount(r.sequences()), "rounding"))
+	if err != nil {
+		return "", fmt.Errorf("the texts of a rounding: %w", err)
+	}
+	return string(text), nil
+}
+
+// sequences are what the maps' inputs are taken from.
+func (r *Rounding) sequences() [][]int64 {
+	length := len(r.parts.Measured[0])
+	return chunks(r.parts.Fit, length, max(1, roundingTokens/length))
+}
+
 // Close ends what measures.
 func (r *Rounding) Close() {
 	if r.meter != nil {
@@ -128,7 +145,7 @@ func (r *Rounding) Write(ctx context.Context, dir string, emit func(code func(w 
 		return nil, err
 	}
 	length := len(r.parts.Measured[0])
-	sequences := r.text.begun(chunks(r.parts.Fit, length, max(1, roundingTokens/length)))
+	sequences := r.text.begun(r.sequences())
 	schemes, err := widths.New(m, src, r.Scheme, r.Head)
 	if err != nil {
 		return nil, err

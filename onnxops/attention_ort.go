@@ -46,13 +46,13 @@ func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *g
 // flatHeads projects x to queries, keys and values of (batch, sequence, heads *
 // head size), or to all three side by side as the first, the others nil: one
 // Gemm on the joined weights, which are joined when the session loads. Norms of
-// queries and keys need them apart, and so do tools that look for weights and products
-// with codes.
+// queries and keys need them apart, and so do tools that look for weights; products with
+// codes are joined where all three are MatMulNBits of one scheme.
 func (e *emitter) flatHeads(layer int, a *family.Attention, x *graph.Value) (q, k, v *graph.Value) {
 	flat := func(width int) *graph.Value {
 		return e.shape(names.FlatShape(width), int64(width))
 	}
-	apart := e.opts.Linear == LinearMatMul || e.inCodes(a.Q, a.K, a.V) || a.QNorm != nil || a.KNorm != nil || a.VNorm != nil || a.Clip != 0 || a.ValueScale != 0 || a.QueryScale != nil || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
+	apart := e.opts.Linear == LinearMatMul || e.inCodes(a.Q, a.K, a.V) && e.joinable(a.Q, a.K, a.V) == nil || a.QNorm != nil || a.KNorm != nil || a.VNorm != nil || a.Clip != 0 || a.ValueScale != 0 || a.QueryScale != nil || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
 	if !apart {
 		return e.packedHeads(layer, a, x, flat), nil, nil
 	}
@@ -77,21 +77,49 @@ func (e *emitter) flatHeads(layer int, a *family.Attention, x *graph.Value) (q, 
 	return heads(names.Q, a.Heads, a.Q, a.QNorm), heads(names.K, a.KVHeads, a.K, a.KNorm), heads(names.V, a.KVHeads, a.V, a.VNorm)
 }
 
-// packedHeads is the form of flatHeads with one Gemm.
+// joinable are maps over the same input in codes that one MatMulNBits can multiply, nil
+// where it cannot.
+func (e *emitter) joinable(maps ...family.Linear) []*rounded {
+	var list []*rounded
+	for _, l := range maps {
+		r := e.rounds(l.Weight)
+		if r == nil || !e.byNBits(r) || r.scheme != e.rounds(maps[0].Weight).scheme {
+			return nil
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// packedHeads is the form of flatHeads with one product.
 func (e *emitter) packedHeads(layer int, a *family.Attention, x *graph.Value, flat func(int) *graph.Value) *graph.Value {
 	proj := names.Layer(layer, names.PackedProj)
-	var weights, biases []*graph.Value
+	var biases []*graph.Value
 	for _, l := range []family.Linear{a.Q, a.K, a.V} {
-		weights = append(weights, e.weights.float32(l.Weight))
 		if b := e.weights.optional(l.Bias); b != nil {
 			biases = append(biases, b)
 		}
 	}
-	in := []*graph.Value{x, e.g.Op("Concat", proj+"/weight/Concat", weights, graph.IntAttr("axis", 0))}
-	if biases != nil {
-		in = append(in, e.g.Op("Concat", proj+"/bias/Concat", biases, graph.IntAttr("axis", 0)))
+	join := func(of string, list []*graph.Value) *graph.Value {
+		if list == nil {
+			return nil
+		}
+		return e.g.Op("Concat", proj+"/"+of+"/Concat", list, graph.IntAttr("axis", 0))
 	}
-	y := e.g.Op("Gemm", names.Node(proj, "Gemm"), in, graph.IntAttr("transB", 1))
+	var y *graph.Value
+	if codes := e.joinable(a.Q, a.K, a.V); codes != nil {
+		y = e.roundedProduct(names.Node(proj, "Gemm"), x, join("bias", biases), codes...)
+	} else {
+		var weights []*graph.Value
+		for _, l := range []family.Linear{a.Q, a.K, a.V} {
+			weights = append(weights, e.weights.float32(l.Weight))
+		}
+		in := []*graph.Value{x, join("weight", weights)}
+		if biases != nil {
+			in = append(in, join("bias", biases))
+		}
+		y = e.g.Op("Gemm", names.Node(proj, "Gemm"), in, graph.IntAttr("transB", 1))
+	}
 	return e.g.Op("Reshape", names.Layer(layer, names.Packed)+names.Reshape, []*graph.Value{y, flat((a.Heads + 2*a.KVHeads) * a.QKDim)})
 }
 

@@ -131,7 +131,7 @@ func (e *emitter) product(name string, x *graph.Value, w family.Weight, c *graph
 		return e.g.Op("Add", name, []*graph.Value{y, c})
 	}
 	if r := e.rounds(w); r != nil {
-		return e.roundedProduct(name, x, r, c)
+		return e.roundedProduct(name, x, c, r)
 	}
 	if q := e.byCodes(w); q != nil {
 		if c == nil {

@@ -101,12 +101,21 @@ func (e *emitter) rounds(w family.Weight) *rounded {
 	return r
 }
 
-// roundedProduct emits W x + c over rows: the codes' part as MatMulNBits, and that of the
-// blocks' lows as a product with the sums of x over blocks. ONNX Runtime 1.32 takes floats
-// for zero points too, and then decodes the whole map in every call: 11 to 20 times the
-// time of float32, where this takes a tenth more than no zero points at all.
-func (e *emitter) roundedProduct(name string, x *graph.Value, r *rounded, c *graph.Value) *graph.Value {
-	if e.opts.Portable || r.scheme.Bits == 8 && e.opts.Coding.Accuracy == AccuracyFloat32 {
+// byNBits tells whether products with a weight are MatMulNBits: not where standard
+// operators decode it.
+func (e *emitter) byNBits(r *rounded) bool {
+	return !e.opts.Portable && (r.scheme.Bits != 8 || e.opts.Coding.Accuracy != AccuracyFloat32)
+}
+
+// roundedProduct emits W x + c over rows, those of several weights of the same columns one
+// after another: the codes' part as MatMulNBits, and that of the blocks' lows as a product
+// with the sums of x over blocks. ONNX Runtime 1.32 takes floats for zero points too, and
+// then decodes the whole map in every call: 11 to 20 times the time of float32, where this
+// takes a tenth more than no zero points at all. Several weights are joined by rows, of
+// constants, which a runtime does once, when the session loads.
+func (e *emitter) roundedProduct(name string, x *graph.Value, c *graph.Value, list ...*rounded) *graph.Value {
+	r := list[0]
+	if !e.byNBits(r) {
 		in := []*graph.Value{x, e.decodedMap(r)}
 		if c != nil {
 			in = append(in, c)
@@ -126,22 +135,41 @@ func (e *emitter) roundedProduct(name string, x *graph.Value, r *rounded, c *gra
 		}
 		return name + "/" + step
 	}
+	rows := int64(0)
+	for _, r := range list {
+		rows += r.rows
+	}
+	s := e.weights
 	lows := r.scheme.Zeros == nearest.ZeroFloat
-	in := []*graph.Value{x, e.weights.codesOf(r), e.weights.cast(e.weights.halves(r, names.RoundedScales))}
+	in := []*graph.Value{x,
+		e.joinedRows(name, "codes", list, s.codesOf),
+		e.joinedRows(name, "scales", list, func(r *rounded) *graph.Value { return s.cast(s.halves(r, names.RoundedScales)) })}
 	if r.scheme.Zeros == nearest.ZeroCode {
-		in = append(in, e.weights.zerosOf(r))
+		in = append(in, e.joinedRows(name, "zeros", list, s.zerosOf))
 	}
 	y := e.g.Add(graph.Node{Domain: graph.Microsoft, Op: "MatMulNBits", Name: at("MatMulNBits", !lows && c == nil), In: in, Attrs: []graph.Attr{
-		graph.IntAttr("K", int(r.columns)), graph.IntAttr("N", int(r.rows)), graph.IntAttr("bits", r.scheme.Bits),
+		graph.IntAttr("K", int(r.columns)), graph.IntAttr("N", int(rows)), graph.IntAttr("bits", r.scheme.Bits),
 		graph.IntAttr("block_size", r.scheme.Block), graph.IntAttr("accuracy_level", level),
 	}})[0]
 	if lows {
-		y = e.g.Op("Gemm", at("lows", c == nil), []*graph.Value{e.blockSums(x, r), e.middles(r), y}, graph.IntAttr("transB", 1))
+		y = e.g.Op("Gemm", at("lows", c == nil), []*graph.Value{e.blockSums(x, r), e.joinedRows(name, "middles", list, e.middles), y}, graph.IntAttr("transB", 1))
 	}
 	if c == nil {
 		return y
 	}
 	return e.g.Op("Add", name, []*graph.Value{y, c})
+}
+
+// joinedRows are what a product reads of each weight, one after another.
+func (e *emitter) joinedRows(name, step string, list []*rounded, of func(*rounded) *graph.Value) *graph.Value {
+	var all []*graph.Value
+	for _, r := range list {
+		all = append(all, of(r))
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return e.g.Op("Concat", name+"/"+step+"/Concat", all, graph.IntAttr("axis", 0))
 }
 
 // blockSums are the sums of x over blocks of its columns, (tokens, blocks).

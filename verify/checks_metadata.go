@@ -94,8 +94,7 @@ func (s *session) wrongForm() string {
 		if n.GetOpType() != "Gemm" || !strings.HasSuffix(name, "/Gemm") {
 			continue
 		}
-		_, _, _, codes := names.CodedOf(n.GetInput()[1])
-		if _, _, _, rounded := names.RoundedOf(n.GetInput()[1]); !codes && !rounded {
+		if !s.info.Written.Coded[name] {
 			linear = "matmul"
 		}
 	}

@@ -23,8 +23,8 @@ import (
 
 // rounding is how the weights of a test's graph are rounded.
 type rounding struct {
-	weights, zeros, accuracy, head string
-	portable                       bool
+	weights, zeros, accuracy, head, attention string
+	portable                                  bool
 }
 
 // rounded writes the graph of a bundled model with rounded weights.
@@ -34,7 +34,7 @@ func rounded(t *testing.T, model string, how rounding) string {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(fixtures, model))); err != nil {
 		t.Fatal(err)
 	}
-	_, err := onnxops.Emit(dir, onnxops.Options{Weights: how.weights, Portable: how.portable, MaxLength: 64, Version: "test",
+	_, err := onnxops.Emit(dir, onnxops.Options{Weights: how.weights, Attention: how.attention, Portable: how.portable, MaxLength: 64, Version: "test",
 		Coding: onnxops.Coding{ZeroPoints: how.zeros, Head: how.head, Accuracy: how.accuracy}})
 	if err != nil {
 		t.Fatal(err)

@@ -117,6 +117,7 @@ func Bases() []Base {
 		{Name: "gptq4", Model: "quantised/llama-gptq4", To: "rope", Placement: onnxops.PlaceEmbed},
 		{Name: "int4", Model: "golden/llama-tied-bf16", To: "rope", Placement: onnxops.PlaceEmbed, Weights: onnxops.WeightsInt4},
 		{Name: "int4-zeros", Model: "golden/llama-gqa", To: "rope", Placement: onnxops.PlaceEmbed, Weights: onnxops.WeightsInt4, ZeroPoints: "uint8"},
+		{Name: "int4-ort", Model: "golden/llama-gqa", To: "rope", Attention: onnxops.AttentionORT, Weights: onnxops.WeightsInt4},
 		{Name: "int4-head8", Model: "golden/llama-tied-bf16", To: "rope", Placement: onnxops.PlaceEmbed, Weights: onnxops.WeightsInt4, Head: "int8"},
 		{Name: "half", Model: "golden/llama-gqa", To: "hope", DType: onnxops.DTypeFloat16},
 		{Name: "half-alibi", Model: "golden/bloom", To: "alibi", DType: onnxops.DTypeFloat16},

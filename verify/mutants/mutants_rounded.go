@@ -4,6 +4,7 @@ package mutants
 func roundedMutants() []Mutant {
 	const up, embed = "model.layers.0.mlp.up_proj.weight", "model.embed_tokens.weight"
 	const why = "the reference reads the graph's codes, so that both answer alike; only the checkpoint tells"
+	const joined = "/layers.0/attn/qkv_proj/Gemm"
 	raw := func(g *Graph, name string) []byte { return g.initializer(name).RawData }
 	return []Mutant{
 		inGraph("rounded-nibbles-exchanged", "int4", "the two codes of every byte of a map change places", func(g *Graph) {
@@ -40,6 +41,20 @@ func roundedMutants() []Mutant {
 			still("the numbers are those of the codes, whatever they are called"),
 		inGraph("rounded-inputs", "int4", "a product of a graph that says float32 rounds what enters it to 8 bits", func(g *Graph) {
 			attribute(g.node("/layers.0/mlp/up_proj/Gemm/MatMulNBits"), "accuracy_level").I = 4
+		}),
+		inGraph("joined-rows-exchanged", "int4-ort", "one product has the rows of keys before those of queries", func(g *Graph) {
+			for _, step := range []string{"codes", "scales", "middles"} {
+				g.swap(joined+"/"+step+"/Concat", 0, 1)
+			}
+		}),
+		inGraph("joined-codes-exchanged", "int4-ort", "one product has the codes of values for keys, and their own scales", func(g *Graph) {
+			g.swap(joined+"/codes/Concat", 1, 2)
+		}),
+		inGraph("joined-scales-of-another-layer", "int4-ort", "one product has the scales of the next layer's keys", func(g *Graph) {
+			g.node(joined + "/scales/Concat").Input[1] = g.node("/layers.1/attn/qkv_proj/Gemm/scales/Concat").Input[1]
+		}),
+		inGraph("joined-lows-exchanged", "int4-ort", "one product has the lows of values for keys", func(g *Graph) {
+			g.swap(joined+"/middles/Concat", 1, 2)
 		}),
 	}
 }

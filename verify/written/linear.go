@@ -2,7 +2,6 @@ package written
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -42,6 +41,7 @@ func (g *group) withLows(attrs []*onnxpb.AttributeProto) node {
 	}
 	lows := g.take(step, "Gemm", 3, attrs...)
 	g.reads(lows, 2, out(product))
+	g.middles(product, lows)
 	one := &onnxpb.NodeProto{OpType: "Gemm", Input: product.GetInput()[:2:2], Output: lows.GetOutput(), Attribute: attrs}
 	if step != "" {
 		last := g.take("", "Add", 2)
@@ -51,21 +51,47 @@ func (g *group) withLows(attrs []*onnxpb.AttributeProto) node {
 	return one
 }
 
+// middles holds that the lows' product is with what its blocks have beside their codes:
+// scales times the middle code, and lows, of the weights of the codes in their order.
+func (g *group) middles(product, lows node) {
+	codes := g.joinedOf("codes", product.GetInput()[1])
+	list := g.joined("middles", lows.GetInput()[1])
+	if len(list) != len(codes) {
+		g.fail("%s reads the lows of %d weights, and the codes of %d", lows.GetName(), len(list), len(codes))
+		return
+	}
+	for i, value := range list {
+		tensor, part, _, _ := names.RoundedOf(codes[i])
+		sum := g.makers[value]
+		if sum.GetOpType() != "Add" || len(sum.GetInput()) != 2 || g.held(sum.GetInput()[1]) != names.RoundedWeight(tensor, part, names.RoundedLows) {
+			g.fail("%s reads %s: expected the lows of %s", lows.GetName(), value, codes[i])
+			return
+		}
+		half := g.makers[sum.GetInput()[0]]
+		if half.GetOpType() != "Mul" || len(half.GetInput()) != 2 || g.held(half.GetInput()[0]) != names.RoundedWeight(tensor, part, names.RoundedScales) {
+			g.fail("%s reads %s: expected scales of %s times their middle code, and lows", lows.GetName(), value, codes[i])
+			return
+		}
+	}
+}
+
 const nbits = "MatMulNBits"
 
-// codes is a node of MatMulNBits: all that it reads beside x must be of one weight, and
-// what enters it must stay float32.
+// codes is a node of MatMulNBits: all that it reads beside x must be of one weight, or of
+// several joined by rows in one order, and what enters it must stay float32.
 func (g *group) codes(step string) node {
 	n := g.nodes[step]
 	g.taken++
+	g.coded = true
 	none := &onnxpb.NodeProto{Input: make([]string, 2), Output: make([]string, 1)}
 	in := n.GetInput()
 	if n.GetOpType() != nbits || n.GetDomain() != "com.microsoft" || len(in) < 3 || len(in) > 4 || len(n.GetOutput()) != 1 {
 		g.fail("%s (%s) is no %s with codes, scales and zero points", n.GetName(), n.GetOpType(), nbits)
 		return none
 	}
-	if _, _, _, ok := names.RoundedOf(in[1]); ok {
-		return g.rounded(n, none)
+	list := g.joined("codes", in[1])
+	if _, _, _, ok := names.RoundedOf(list[0]); ok {
+		return g.rounded(n, none, list)
 	}
 	tensor, part, of, ok := names.CodedOf(in[1])
 	want := []string{names.CodedWeight(tensor, part, names.Nibbles), names.CodedWeight(tensor, part, names.Scales), names.CodedWeight(tensor, part, names.NibbleZeros)}
@@ -87,15 +113,47 @@ func (g *group) codes(step string) node {
 	return n
 }
 
-// rounded is a node of MatMulNBits on a weight that was rounded.
-func (g *group) rounded(n, none node) node {
+// joinedOf is joined where the step was taken already.
+func (g *group) joinedOf(step, value string) []string {
+	if n := g.nodes[step+"/Concat"]; n != nil && out(n) == value {
+		return n.GetInput()
+	}
+	return []string{value}
+}
+
+// joined are the values of which the step joins the given one by rows, or that one.
+func (g *group) joined(step, value string) []string {
+	list := g.joinedOf(step, value)
+	if len(list) > 1 || list[0] != value {
+		list = g.take(step+"/Concat", "Concat", len(list), integer("axis", 0)).GetInput()
+	}
+	return list
+}
+
+// held is the initializer that a value is, as it lies or cast to float32.
+func (g *group) held(value string) string {
+	if n := g.makers[value]; n.GetOpType() == "Cast" && n.GetDomain() == "" && len(n.GetInput()) == 1 {
+		value = n.GetInput()[0]
+	}
+	return value
+}
+
+// rounded is a node of MatMulNBits on weights that were rounded, by the names of their codes.
+func (g *group) rounded(n, none node, list []string) node {
 	in := n.GetInput()
-	tensor, part, _, _ := names.RoundedOf(in[1])
-	want := []names.Rounded{names.RoundedScales, names.RoundedZeros}
-	for i, name := range in[2:] {
-		if !strings.Contains(name, names.RoundedWeight(tensor, part, want[i])) {
-			g.fail("%s reads %s as input %d: expected what belongs to %s", n.GetName(), name, i+2, in[1])
+	steps, want := []string{"scales", "zeros"}, []names.Rounded{names.RoundedScales, names.RoundedZeros}
+	for i, value := range in[2:] {
+		beside := g.joined(steps[i], value)
+		if len(beside) != len(list) {
+			g.fail("%s reads the codes of %d weights, and %s of %d", n.GetName(), len(list), steps[i], len(beside))
 			return none
+		}
+		for k, name := range beside {
+			tensor, part, _, _ := names.RoundedOf(list[k])
+			if g.held(name) != names.RoundedWeight(tensor, part, want[i]) {
+				g.fail("%s reads %s as input %d: expected what belongs to %s", n.GetName(), name, i+2, list[k])
+				return none
+			}
 		}
 	}
 	for _, a := range n.GetAttribute() {

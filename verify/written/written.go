@@ -32,13 +32,15 @@ type Graph struct {
 	Groups map[string]*onnxpb.NodeProto
 	// Steps are the groups' nodes, but for the last, by name: the name of the group.
 	Steps map[string]string
+	// Coded are the groups that are products with codes.
+	Coded map[string]bool
 	// Wrong says of groups, by name, what is not as the operator is written out.
 	Wrong map[string]string
 }
 
 // Nodes reads a graph.
 func Nodes(g *onnxpb.GraphProto) *Graph {
-	out := &Graph{Groups: map[string]*onnxpb.NodeProto{}, Steps: map[string]string{}, Wrong: map[string]string{}}
+	out := &Graph{Groups: map[string]*onnxpb.NodeProto{}, Steps: map[string]string{}, Coded: map[string]bool{}, Wrong: map[string]string{}}
 	roots := map[string]bool{}
 	for _, n := range g.GetNode() {
 		if isRoot(n) {
@@ -53,14 +55,14 @@ func Nodes(g *onnxpb.GraphProto) *Graph {
 		return out
 	}
 	groups := map[string]*group{}
-	c := constantsOf(g)
+	c, makers := constantsOf(g), makersOf(g)
 	of := func(n node) (*group, string) {
 		root, step := rootOf(n.GetName(), roots)
 		if root == "" {
 			return nil, ""
 		}
 		if groups[root] == nil {
-			groups[root] = &group{name: root, nodes: map[string]node{}, constants: c}
+			groups[root] = &group{name: root, nodes: map[string]node{}, constants: c, makers: makers}
 		}
 		return groups[root], step
 	}
@@ -85,7 +87,7 @@ func Nodes(g *onnxpb.GraphProto) *Graph {
 				out.Wrong[g.name] = g.wrong
 			} else {
 				out.Nodes = append(out.Nodes, one)
-				out.Groups[g.name] = one
+				out.Groups[g.name], out.Coded[g.name] = one, g.coded
 			}
 		}
 	}
@@ -109,7 +111,24 @@ func rootOf(name string, roots map[string]bool) (root, step string) {
 	if at > 0 && roots[name[:at]] {
 		return name[:at], name[at+1:]
 	}
+	if of, join := strings.CutSuffix(name, "/Concat"); join { // of what several weights have
+		at = strings.LastIndexByte(of, '/')
+		if at > 0 && roots[of[:at]] {
+			return of[:at], name[at+1:]
+		}
+	}
 	return "", ""
+}
+
+// makersOf are a graph's nodes by what they make.
+func makersOf(g *onnxpb.GraphProto) map[string]node {
+	makers := map[string]node{}
+	for _, n := range g.GetNode() {
+		for _, value := range n.GetOutput() {
+			makers[value] = n
+		}
+	}
+	return makers
 }
 
 // group is one operator that is written out.
@@ -118,6 +137,8 @@ type group struct {
 	nodes     map[string]node // by step, "" the last
 	taken     int
 	constants constants
+	makers    map[string]node // of the graph's values
+	coded     bool            // it is a product with codes
 	wrong     string
 }
 

@@ -147,7 +147,7 @@ type Options struct {
 	Placement string
 	// Weights is WeightsStored (""), WeightsFloat32, WeightsInt8 or WeightsInt4.
 	Weights string
-	// Coding is for the last two; Accuracy is for stored codes of 4 bits as well.
+	// Coding is for the last two.
 	Coding Coding
 	// Folder is where the graph and what lies beside it go in the model's folder: ""
 	// for beside config.json, or FolderWeb, with the names by which transformers.js

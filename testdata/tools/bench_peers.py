@@ -88,6 +88,7 @@ def exporters(pecvt, model, out):
         ("onnxruntime-genai builder", "int4", "peer-genai", builder("int4")),
         ("pecvt, ort, `--accuracy int8`", "int4", None, own("--attention", "ort", "--weights", "int4", "--accuracy", "int8")),
         ("pecvt, ort, `--accuracy int8 --zero-points none`", "int4", None, own("--attention", "ort", "--weights", "int4", "--accuracy", "int8", "--zero-points", "none")),
+        ("pecvt, ort, `--accuracy int8 --zero-points none --head int4`", "int4", None, own("--attention", "ort", "--weights", "int4", "--accuracy", "int8", "--zero-points", "none", "--head", "int4")),
         ("pecvt, ort, `--accuracy float32`", "int4", None, own("--attention", "ort", "--weights", "int4", "--accuracy", "float32")),
     ]
     usage = subprocess.run([pecvt, "export", "--help"], capture_output=True, text=True, check=True).stdout

@@ -63,8 +63,8 @@ func (f *forFlags) pick(o *convert.Options, g *onnxops.Options) error {
 	if len(f.graphs) == 0 {
 		return nil
 	}
-	if others := slices.DeleteFunc(slices.Clone(f.graphs), func(name string) bool { return name == "onnxruntime" }); g.DType == onnxops.DTypeBFloat16 || g.DType == onnxops.DTypeFloat16 && len(others) > 0 {
-		return fmt.Errorf("--for %s with --dtype %s: what runs graphs of 16 bits is known of ONNX Runtime alone, which runs float16 on a CPU: %w; leave --for out", strings.Join(f.graphs, ","), g.DType, posenc.ErrUnsupported)
+	if others := slices.DeleteFunc(slices.Clone(f.graphs), func(name string) bool { return name == "onnxruntime" || name == "genai" }); g.DType == onnxops.DTypeBFloat16 || g.DType == onnxops.DTypeFloat16 && len(others) > 0 {
+		return fmt.Errorf("--for %s with --dtype %s: of graphs of 16 bits it is known that ONNX Runtime and onnxruntime-genai run float16 on a CPU, and no more: %w; leave --for out", strings.Join(f.graphs, ","), g.DType, posenc.ErrUnsupported)
 	}
 	if slices.Contains(f.graphs, "transformers.js") {
 		if err := f.web(o, g); err != nil {

@@ -234,7 +234,7 @@ func (s *session) typedORT(a halfAsked, info *run.GraphInfo, provider string) er
 	begin := time.Now()
 	c := report.Check{Name: report.CheckSixteenBits, Runner: s.ortName(provider), Level: s.opts.level(), Against: a.want.from, Limit: report.Number(a.lim)}
 	r, err := run.OpenORT(s.info.Dir(), run.GraphFile, info, ort.Options{Provider: provider, OptLevel: s.opts.level(), Threads: s.opts.Threads, OpsLibrary: s.opts.OpsLibrary})
-	if err != nil && s.computes == onnxpb.TensorProto_BFLOAT16 && strings.Contains(err.Error(), notImplemented) {
+	if err != nil && s.computes == onnxpb.TensorProto_BFLOAT16 && strings.Contains(err.Error(), run.NotImplemented) {
 		c.Verdict, c.Limit = report.Skipped, 0
 		c.Detail = fmt.Sprintf("this provider has no kernels of bfloat16 and does not load the graph (%s): run by the interpreter alone, and by ONNX Runtime without its casts", run.Reason(c.Runner, err))
 		s.add(c)
@@ -259,9 +259,6 @@ func (s *session) typedORT(a halfAsked, info *run.GraphInfo, provider string) er
 	}
 	return nil
 }
-
-// notImplemented is what ONNX Runtime says of a node that a provider has no kernel for.
-const notImplemented = "Could not find an implementation"
 
 // judgeHalf fills in a check of an answer, or of what kept it from being given, and
 // returns what it is off by. An answer after the interpreter's is held to that too.

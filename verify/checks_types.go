@@ -13,19 +13,9 @@ var spelled = map[onnxpb.TensorProto_DataType]string{
 	onnxpb.TensorProto_FLOAT: "", onnxpb.TensorProto_FLOAT16: "float16", onnxpb.TensorProto_BFLOAT16: "bfloat16",
 }
 
-// declaredType is what the graph says that it computes in, "" for float32.
-func (s *session) declaredType() string {
-	for _, p := range s.info.Model.GetMetadataProps() {
-		if p.GetKey() == "pecvt.dtype" {
-			return p.GetValue()
-		}
-	}
-	return ""
-}
-
 // half tells whether the graph computes in 16 bits, or says so.
 func (s *session) half() bool {
-	return s.computes != onnxpb.TensorProto_FLOAT || s.declaredType() != ""
+	return s.computes != onnxpb.TensorProto_FLOAT || s.info.DType != ""
 }
 
 // types is the check of what a graph in float32 has no counterpart of: the types of one
@@ -33,8 +23,8 @@ func (s *session) half() bool {
 func (s *session) types() error {
 	c := report.Check{Name: report.CheckTypes, Runner: run.InterpName, Against: "metadata", Verdict: report.Pass}
 	switch is := spelled[s.computes]; {
-	case s.declaredType() != is:
-		c.Detail = fmt.Sprintf("%s says that it computes in %s, its nodes compute in %s", run.GraphFile, orFloat32(s.declaredType()), orFloat32(is))
+	case s.info.DType != is:
+		c.Detail = fmt.Sprintf("%s says that it computes in %s, its nodes compute in %s", run.GraphFile, orFloat32(s.info.DType), orFloat32(is))
 	case s.wrongTypes != "":
 		c.Detail = s.wrongTypes
 	}

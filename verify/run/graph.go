@@ -54,6 +54,9 @@ type GraphInfo struct {
 	Encoding, Attention, Weights string
 	// Accuracy is "int8" where its products with codes may round what enters them.
 	Accuracy string
+	// Coding is what the codes of linear maps are, of a graph whose weights were rounded;
+	// Head, where it is not "", what those of the embedding and the head are.
+	Coding, Head string
 	// Rounding is "given" where the codes of its weights are not the nearest ones.
 	Rounding string
 	// Functions is "inlined" where it says that it has none, Linear the form of its
@@ -127,8 +130,12 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 			g.Cache = p.GetValue()
 		case "pecvt.accuracy":
 			g.Accuracy = p.GetValue()
-		case "pecvt.dtype":
+		case metaDType:
 			g.DType = p.GetValue()
+		case "pecvt.coding":
+			g.Coding = p.GetValue()
+		case "pecvt.head":
+			g.Head = p.GetValue()
 		case "pecvt.rounding":
 			g.Rounding = p.GetValue()
 		case "pecvt.weights":

@@ -12,6 +12,10 @@ func half(t int32) bool {
 	return t == int32(onnxpb.TensorProto_FLOAT16) || t == int32(onnxpb.TensorProto_BFLOAT16)
 }
 
+// metaDType is the key of a graph's metadata that says what it computes in, where that
+// is not float32.
+const metaDType = "pecvt.dtype"
+
 const single = int32(onnxpb.TensorProto_FLOAT)
 
 // Computes is the type of 16 bits that a graph computes in, by its nodes' own casts
@@ -20,7 +24,7 @@ const single = int32(onnxpb.TensorProto_FLOAT)
 // not, computes in float32: a cast in it is a part of that.
 func Computes(m *onnxpb.ModelProto) (onnxpb.TensorProto_DataType, error) {
 	found := single
-	said := slices.ContainsFunc(m.GetMetadataProps(), func(p *onnxpb.StringStringEntryProto) bool { return p.GetKey() == "pecvt.dtype" })
+	said := slices.ContainsFunc(m.GetMetadataProps(), func(p *onnxpb.StringStringEntryProto) bool { return p.GetKey() == metaDType })
 	see := func(what string, t int32) error {
 		if !half(t) || t == found {
 			return nil

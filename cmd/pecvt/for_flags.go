@@ -57,14 +57,19 @@ func (f *forFlags) check(o *convert.Options, graph bool) error {
 // graphForms are the forms of graphs that --for picks from, the first one first.
 var graphForms = []string{loaders.Standard, loaders.Portable, loaders.ORT, loaders.Older}
 
+// typeForms are the forms of graphs that compute in 16 bits.
+var typeForms = map[string]string{onnxops.DTypeFloat16: loaders.InFloat16, onnxops.DTypeBFloat16: loaders.InBFloat16}
+
 // pick chooses the form of graph that all named loaders run. A form that was
 // asked for stays, with a warning that says who does not run it.
 func (f *forFlags) pick(o *convert.Options, g *onnxops.Options) error {
 	if len(f.graphs) == 0 {
 		return nil
 	}
-	if others := slices.DeleteFunc(slices.Clone(f.graphs), func(name string) bool { return name == "onnxruntime" || name == "genai" }); g.DType == onnxops.DTypeBFloat16 || g.DType == onnxops.DTypeFloat16 && len(others) > 0 {
-		return fmt.Errorf("--for %s with --dtype %s: of graphs of 16 bits it is known that ONNX Runtime and onnxruntime-genai run float16 on a CPU, and no more: %w; leave --for out", strings.Join(f.graphs, ","), g.DType, posenc.ErrUnsupported)
+	if form := typeForms[g.DType]; form != "" {
+		if missing := loaders.Missing(loaders.Judge(form, ""), f.graphs); len(missing) > 0 {
+			return fmt.Errorf("--for %s with --dtype %s: %w: %s; leave it out there, or --for", strings.Join(f.graphs, ","), g.DType, posenc.ErrUnsupported, loaders.Reasons(missing))
+		}
 	}
 	if slices.Contains(f.graphs, "transformers.js") {
 		if err := f.web(o, g); err != nil {

@@ -12,6 +12,8 @@ const noGenAI = "no genai_config.json is made: it has no words for a bias of sco
 func graphRows() []Row {
 	return []Row{
 		{"onnxruntime", []string{Standard, ORT, Portable, Older}, nil, Right, Run, ""},
+		{"onnxruntime", []string{InFloat16}, nil, Right, Run, "on a CPU"},
+		{"onnxruntime", []string{InBFloat16}, nil, Refused, Run, "its CPU provider has no kernels of bfloat16; others were not run"},
 		{"onnx", []string{Standard, Portable, Older}, nil, Right, Run, "weights in a file of one name: hard links are refused from 1.21 on"},
 		{"onnxruntime-web", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "with the weights passed as externalData"},
 		{"transformers.js", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "a graph in onnx/, as is made where it is named, by its defaults; of one beside config.json it must be told: {subfolder: '', dtype: 'fp32'}"},
@@ -20,6 +22,7 @@ func graphRows() []Row {
 		{"genai", []string{Standard, ORT, Portable, Older}, []string{"bloom"}, Refused, Run, noGenAI},
 		{"genai", []string{Standard, ORT, Portable, Older}, []string{"mpt", "lfm2", "qwen3_5_text", "qwen3_5_moe_text", "qwen3_next", "lara_mini", "olmo_hybrid", "bailing_hybrid", "minimax", "recurrent_gemma"}, Refused, Read, noGenAI},
 		{"genai", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "where keys are as wide as values and one configuration can say the model: a note says where not"},
+		{"genai", []string{InFloat16}, nil, Right, Run, "SmolLM2-135M's on a CPU, of both forms of attention"},
 		{"optimum", []string{Standard}, nil, Right, Run, ""},
 		{"openvino", []string{Standard}, nil, Refused, Run, "it does not expand functions of a model"},
 		{"openvino", []string{ORT}, nil, Right, Run, "SmolLM2-135M's; it holds no function"},

@@ -125,6 +125,9 @@ const (
 	Portable = "portable"
 	Older    = "older"
 	BFloat16 = "bfloat16"
+	// InFloat16 and InBFloat16 are graphs that compute in 16 bits, whatever their form.
+	InFloat16  = "in-float16"
+	InBFloat16 = "in-bfloat16"
 )
 
 // Forms returns the table of forms.
@@ -148,6 +151,8 @@ func Forms() []Form {
 		{ORT, Graph, "attention as GroupQueryAttention, for ONNX Runtime"},
 		{Portable, Graph, "as standard, with the functions inlined"},
 		{BFloat16, Graph, "weights in bfloat16, whatever the form of the graph"},
+		{InFloat16, Graph, "computes in float16, whatever the form of the graph"},
+		{InBFloat16, Graph, "computes in bfloat16, whatever the form of the graph"},
 		{Older, Graph, "operator sets 17 to 22: rotation, norms and attention written out, functions inlined"},
 	}
 }

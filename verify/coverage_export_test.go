@@ -9,6 +9,16 @@ import (
 	"github.com/pecvt/pecvt/verify/run"
 )
 
+// Mixes tells whether the model of a folder has mixtures of experts.
+func Mixes(dir string) (bool, error) {
+	s := &session{ctx: context.Background(), dir: dir, report: &report.Report{}}
+	defer s.close()
+	if err := s.open(); err != nil {
+		return false, err
+	}
+	return mixes(s.model), nil
+}
+
 // EveryNode compares every node of every stage, in two calls on a batch with
 // padding on the left: how many nodes there are and how many have a counterpart,
 // by runner, and those that are bad.

@@ -155,13 +155,15 @@ func (a Arithmetic) Limit() float64 {
 }
 
 // HalfC is c of [HalfLimit]: 6. What 16 bits cost a model is the largest of many
-// roundings too, so that it is in proportion to what float32 costs it: over the 160
-// bundled models (TestHalfBudget, with PECVT_LONG=1) it is e u/2^-24 times 0.39 in the
-// median, 0.63 at 90% and 1.5 at the most in float16 of the interpreter, which rounds
-// every value once, 0.31, 0.48 and 1.4 of ONNX Runtime's CPU provider, 0.36, 0.55 and 2.3
-// in bfloat16 of the interpreter. Under 1, because sums inside of an operator round once,
-// and in a plain float32 run at every term. 6 is as far from the largest seen as 8 is for
-// float32.
+// roundings too, so that it is in proportion to what float32 costs it: over the 140
+// bundled models without mixtures (TestHalfBudget, with PECVT_LONG=1, which fails where
+// one passes half of the limit) it is e u/2^-24 times 0.39 in the median, 0.56 at 90% and
+// 1.5 at the most in float16 of the interpreter, which rounds every value once, 0.31,
+// 0.47 and 1.4 of ONNX Runtime's CPU provider, 0.36, 0.59 and 2.3 in bfloat16 of the
+// interpreter. Under 1, because sums inside of an operator round once, and in a plain
+// float32 run at every term. Of 57 with mixtures the medians are 0.42, 0.36 and 1.4, and
+// up to the limit is taken where another expert is chosen. 6 is as far from the largest
+// seen as 8 is for float32.
 const HalfC = 6
 
 // HalfLimit bounds what an answer in 16 bits may be off by, in parts of the largest

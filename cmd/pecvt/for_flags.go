@@ -68,7 +68,7 @@ func (f *forFlags) pick(o *convert.Options, g *onnxops.Options) error {
 	}
 	if form := typeForms[g.DType]; form != "" {
 		if missing := loaders.Missing(loaders.Judge(form, ""), f.graphs); len(missing) > 0 {
-			return fmt.Errorf("--for %s with --dtype %s: %w: %s; leave it out there, or --for", strings.Join(f.graphs, ","), g.DType, posenc.ErrUnsupported, loaders.Reasons(missing))
+			return fmt.Errorf("--for %s with --dtype %s: %w: %s; leave those out of --for, or choose another --dtype", strings.Join(f.graphs, ","), g.DType, posenc.ErrUnsupported, loaders.Reasons(missing))
 		}
 	}
 	if slices.Contains(f.graphs, "transformers.js") {

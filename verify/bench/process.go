@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+
+	"github.com/pecvt/pecvt/verify/ort"
 )
 
 // process is a folder's own.
@@ -58,10 +60,20 @@ func (p *process) ask(ctx context.Context, r request) (answer, error) {
 	case err != nil:
 		return a, fmt.Errorf("bench: the process of %s: %w", p.dir, err)
 	case a.Error != "":
-		return a, errors.New(a.Error)
+		return a, said{a.Error, a.Unavailable}
 	}
 	return a, nil
 }
+
+// said is an error of a folder's process.
+type said struct {
+	text        string
+	unavailable bool
+}
+
+func (e said) Error() string { return e.text }
+
+func (e said) Is(target error) bool { return e.unavailable && target == ort.ErrUnavailable }
 
 // end lets the process end, and returns its peak memory.
 func (p *process) end() int64 {

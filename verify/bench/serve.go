@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -34,6 +35,8 @@ type answer struct {
 	Vocab     int     `json:"vocab,omitempty"`
 	MaxLength int     `json:"max_length,omitempty"`
 	Error     string  `json:"error,omitempty"`
+	// Unavailable says of an error that it matches [ort.ErrUnavailable].
+	Unavailable bool `json:"unavailable,omitempty"`
 }
 
 // chunk is how many tokens are run at once where no time is taken.
@@ -53,7 +56,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		}
 		a, err := w.do(ctx, r)
 		if err != nil {
-			a.Error = err.Error()
+			a.Error, a.Unavailable = err.Error(), errors.Is(err, ort.ErrUnavailable)
 		}
 		if err := enc.Encode(a); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -54,17 +55,17 @@ definitions.`,
 			if last != "" && !strings.HasSuffix(last, "\n") {
 				fmt.Fprintln(out)
 			}
-			if err != nil {
+			if r == nil {
 				return err
 			}
 			words.All(r)
 			if a.json {
-				return printJSON(cmd, r)
+				return errors.Join(err, printJSON(cmd, r))
 			}
 			if !a.quiet {
 				printRun(cmd.ErrOrStderr(), r)
 			}
-			return nil
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -148,8 +149,11 @@ func printRun(w io.Writer, r *generate.Report) {
 		fmt.Fprintf(w, "note  %s\n", n)
 	}
 	stopped := "to --max-tokens or the end of the tables"
-	if r.Stopped == generate.StoppedAtEnd {
+	switch r.Stopped {
+	case generate.StoppedAtEnd:
 		stopped = "to an end token"
+	case generate.StoppedAtContext:
+		stopped = "until it was interrupted"
 	}
 	rate := ""
 	if r.DecodeRate != nil {

@@ -31,6 +31,8 @@ const defaultChunk = 256
 const (
 	StoppedAtEnd    = "end"    // one of Options.Ends, which is the last of the tokens
 	StoppedAtLength = "length" // Options.MaxTokens
+	// StoppedAtContext is a context that was cancelled: the tokens are those before it.
+	StoppedAtContext = "interrupted"
 )
 
 // Result is what was made.
@@ -43,8 +45,9 @@ type Result struct {
 }
 
 // Generate goes on from a prompt, and shows each token as it comes; an error of show
-// ends it and comes back. Errors: an empty prompt, one that does not fit into the
-// graph's tables with MaxTokens, a logit that is not a number.
+// ends it and comes back. Where the context is cancelled, its error comes with what was
+// made until then. Errors: an empty prompt, one that does not fit into the graph's tables
+// with MaxTokens, a logit that is not a number.
 func (g *Graph) Generate(ctx context.Context, prompt []int64, o Options, show func(id int64) error) (*Result, error) {
 	if len(prompt) == 0 {
 		return nil, fmt.Errorf("generate: the prompt has no tokens: there is nothing to go on from")
@@ -61,15 +64,23 @@ func (g *Graph) Generate(ctx context.Context, prompt []int64, o Options, show fu
 		o.Chunk = defaultChunk
 	}
 	g.Begin(len(prompt) + most)
-	begin := time.Now()
+	r := &Result{Stopped: StoppedAtLength, IDs: []int64{}}
+	begin, took := time.Now(), &r.Prefill
+	cut := func(err error) (*Result, error) {
+		if ctx.Err() == nil {
+			return nil, err
+		}
+		r.Stopped, *took = StoppedAtContext, time.Since(begin)
+		return r, ctx.Err()
+	}
 	var logits []float32
 	for piece := range slices.Chunk(prompt, o.Chunk) {
 		if logits, err = g.Next(ctx, piece); err != nil {
-			return nil, err
+			return cut(err)
 		}
 	}
-	r := &Result{Stopped: StoppedAtLength, Prefill: time.Since(begin)}
-	begin = time.Now()
+	r.Prefill = time.Since(begin)
+	begin, took = time.Now(), &r.Decode
 	for {
 		id, err := choose.next(logits[len(logits)-g.vocab:])
 		if err != nil {
@@ -77,7 +88,7 @@ func (g *Graph) Generate(ctx context.Context, prompt []int64, o Options, show fu
 		}
 		r.IDs = append(r.IDs, id)
 		if err := show(id); err != nil {
-			return nil, err
+			return cut(err)
 		}
 		if slices.Contains(o.Ends, id) {
 			r.Stopped = StoppedAtEnd
@@ -87,7 +98,7 @@ func (g *Graph) Generate(ctx context.Context, prompt []int64, o Options, show fu
 			break
 		}
 		if logits, err = g.Next(ctx, []int64{id}); err != nil {
-			return nil, err
+			return cut(err)
 		}
 		r.Steps++
 	}

@@ -192,10 +192,22 @@ func TestGenerate(t *testing.T) {
 	if _, err := g.Generate(t.Context(), []int64{1}, generate.Options{}, func(int64) error { return stop }); !errors.Is(err, stop) {
 		t.Error(err)
 	}
+	// What was made before a context was cancelled comes with its error.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := g.Generate(ctx, []int64{1}, generate.Options{}, show); !errors.Is(err, context.Canceled) {
-		t.Error(err)
+	if r, err := g.Generate(ctx, []int64{1}, generate.Options{}, show); !errors.Is(err, context.Canceled) || r == nil || r.Stopped != generate.StoppedAtContext || len(r.IDs) != 0 || r.IDs == nil {
+		t.Error(r, err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	shown = nil
+	r, err := g.Generate(ctx, []int64{1}, generate.Options{}, func(id int64) error {
+		if shown = append(shown, id); len(shown) == 5 {
+			cancel()
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || r == nil || r.Stopped != generate.StoppedAtContext || !slices.Equal(r.IDs, long.IDs[:5]) || r.Steps != 4 {
+		t.Errorf("%+v, %v, want %v", r, err, long.IDs[:5])
 	}
 }
 

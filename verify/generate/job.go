@@ -50,7 +50,7 @@ type Report struct {
 	// Text is of IDs without special tokens, nil without a tokenizer. It is what follows
 	// the prompt, a space at its beginning included.
 	Text *string `json:"text"`
-	// Stopped is "end" or "length".
+	// Stopped is "end", "length" or "interrupted".
 	Stopped string `json:"stopped"`
 	// Times are in seconds: opening the graph, the prompt, and the tokens after the
 	// first; rates are tokens per second.
@@ -68,7 +68,8 @@ const Schema = 1
 
 // Run does a job. Errors: no graph in the folder, with what makes one; ONNX Runtime
 // that cannot be loaded (matches [ort.ErrUnavailable]); a tokenizer or a template that
-// is not there or not known; those of [Graph.Generate].
+// is not there or not known; those of [Graph.Generate]. That of a context which is
+// cancelled comes with the report of what was made until then, once a graph is open.
 func Run(ctx context.Context, j Job) (*Report, error) {
 	if err := hasGraph(j.Dir); err != nil {
 		return nil, err
@@ -106,19 +107,24 @@ func Run(ctx context.Context, j Job) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := g.Generate(ctx, prompt, j.Options, out.add)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", j.Dir, err)
+	made, cut := g.Generate(ctx, prompt, j.Options, out.add)
+	if made == nil {
+		return nil, fmt.Errorf("%s: %w", j.Dir, cut)
 	}
 	if r.Text, err = out.end(); err != nil {
 		return nil, err
 	}
 	r.PromptIDs, r.IDs, r.Stopped = prompt, made.IDs, made.Stopped
 	r.PrefillSeconds, r.DecodeSeconds = made.Prefill.Seconds(), made.Decode.Seconds()
-	r.PrefillRate = float64(len(prompt)) / r.PrefillSeconds
+	if len(made.IDs) > 0 { // the whole prompt went through
+		r.PrefillRate = float64(len(prompt)) / r.PrefillSeconds
+	}
 	if made.Steps > 0 {
 		rate := float64(made.Steps) / r.DecodeSeconds
 		r.DecodeRate = &rate
+	}
+	if cut != nil {
+		return r, fmt.Errorf("%s: %w", j.Dir, cut)
 	}
 	return r, nil
 }

@@ -16,6 +16,9 @@ type Emitted struct {
 	Options
 	Files []string
 	Notes []string
+	// Bytes is the size of the graph with every file of weights that it reads, the
+	// checkpoint's own where it points into them.
+	Bytes int64
 }
 
 // Emit writes the graph of the checkpoint in dir, a folder, into that folder; see
@@ -35,11 +38,11 @@ func Emit(dir string, o Options) (*Emitted, error) {
 	if o, err = o.withDefaults(m); err != nil {
 		return nil, err
 	}
-	files, notes, err := write(src.Root(), m, src, o)
+	w, err := write(src.Root(), m, src, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Emitted{Options: o, Files: files, Notes: notes}, nil
+	return &Emitted{Options: o, Files: w.files, Notes: w.notes, Bytes: w.bytes}, nil
 }
 
 // Finish gives convert.RunOptions.Finish a function that emits the graph of the

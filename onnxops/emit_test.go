@@ -1,6 +1,8 @@
 package onnxops
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/families"
@@ -66,5 +68,41 @@ func TestZeroOptions(t *testing.T) {
 	a, b := floats(initializer(trained, "/rotary/cos_table").GetRawData()), floats(initializer(long, "/rotary/cos_table").GetRawData())
 	if slow := 2*m.Blocks[0].Attn().Rotary.Planes() - 1; a[slow] >= b[slow] {
 		t.Errorf("dynamic: cos of the slowest plane at 1 is %v at the trained length and %v beyond it: it does not slow down", a[slow], b[slow])
+	}
+}
+
+// TestEmittedBytes: a graph is as large as its file and those of the weights that it
+// reads, wherever they lie.
+func TestEmittedBytes(t *testing.T) {
+	for name, c := range map[string]struct {
+		o    Options
+		read []string
+	}{
+		"external": {Options{}, []string{"model.onnx", "model.safetensors"}},
+		"copies":   {Options{Placement: PlaceExternalCopy}, []string{"model.onnx", "model.onnx.data"}},
+		"embedded": {Options{Placement: PlaceEmbed}, []string{"model.onnx"}},
+		"codes":    {Options{Weights: WeightsInt4}, []string{"model.onnx", "model.onnx.data"}},
+		"a folder": {Options{Folder: FolderWeb}, []string{"onnx/model.onnx", "onnx/model.onnx_data"}},
+	} {
+		dir := filepath.Join(t.TempDir(), "m")
+		if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "testdata", "golden", "llama-gqa"))); err != nil {
+			t.Fatal(err)
+		}
+		c.o.MaxLength = 64
+		e, err := Emit(dir, c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want int64
+		for _, file := range c.read {
+			st, err := os.Stat(filepath.Join(dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want += st.Size()
+		}
+		if e.Bytes != want || want < 10000 {
+			t.Errorf("%s: %d bytes, want %d", name, e.Bytes, want)
+		}
 	}
 }

@@ -114,11 +114,12 @@ func TestGenAIFits(t *testing.T) {
 	} {
 		m, ckpt := load(t, "golden/"+tt.model)
 		dir := t.TempDir()
-		files, notes, err := write(dir, m, ckpt, Options{Bias: tt.bias, MaxLength: 64})
+		w, err := write(dir, m, ckpt, Options{Bias: tt.bias, MaxLength: 64})
 		if err != nil {
 			t.Errorf("%s: %v", tt.model, err)
 			continue
 		}
+		files, notes := w.files, w.notes
 		if has := slices.Contains(files, GenAIFile); has != (tt.why == "") {
 			t.Errorf("%s %s: files %v, notes %q", tt.model, tt.bias, files, notes)
 		}

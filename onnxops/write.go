@@ -33,27 +33,37 @@ import (
 // Weights are streamed from the store; what is held in memory is the graph
 // with its tables.
 func Write(dir string, m *family.Model, src store.Store, opts Options) ([]string, error) {
-	files, _, err := write(dir, m, src, opts)
-	return files, err
+	w, err := write(dir, m, src, opts)
+	if err != nil {
+		return nil, err
+	}
+	return w.files, nil
 }
 
-// write does so, and notes what its reader should know.
-func write(dir string, m *family.Model, src store.Store, opts Options) (files, notes []string, err error) {
-	if opts, err = opts.withDefaults(m); err != nil {
-		return nil, nil, err
+// written is what was: files, what their reader should know, and [Emitted.Bytes].
+type written struct {
+	files, notes []string
+	bytes        int64
+}
+
+func write(dir string, m *family.Model, src store.Store, opts Options) (*written, error) {
+	opts, err := opts.withDefaults(m)
+	if err != nil {
+		return nil, err
 	}
 	model, weights, err := export(m, src, opts)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	config, notes, err := genAIFor(m, model, src.FS(), opts)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	var files []string
 	notes = append(notes, weights.heldNotes()...)
 	if opts.Folder != "" {
 		if err := os.MkdirAll(filepath.Join(dir, opts.Folder), 0o777); err != nil {
-			return nil, nil, fmt.Errorf("onnx: %w", err)
+			return nil, fmt.Errorf("onnx: %w", err)
 		}
 	}
 	put := func(name string, fill func(io.Writer) error) error {
@@ -86,10 +96,38 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (files, n
 		})
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	slices.Sort(files)
-	return files, notes, nil
+	size, err := sizeOf(dir, opts.Folder, model)
+	if err != nil {
+		return nil, err
+	}
+	return &written{files, notes, size}, nil
+}
+
+// sizeOf is the size of a graph in a folder of a model's, with the files that its
+// initializers name.
+func sizeOf(dir, folder string, model *onnxpb.ModelProto) (size int64, err error) {
+	read := map[string]bool{ModelFile: true}
+	for _, t := range model.GetGraph().GetInitializer() {
+		for _, e := range t.GetExternalData() {
+			if e.GetKey() == "location" {
+				read[e.GetValue()] = true
+			}
+		}
+	}
+	for name := range read {
+		st, err := os.Stat(filepath.Join(dir, folder, filepath.FromSlash(name)))
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // of the checkpoint, which lies elsewhere yet
+		case err != nil:
+			return 0, fmt.Errorf("onnx: %w", err)
+		default:
+			size += st.Size()
+		}
+	}
+	return size, nil
 }
 
 // genAIFor is genai_config.json for a graph. Where onnxruntime-genai cannot run

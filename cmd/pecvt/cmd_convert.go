@@ -46,6 +46,8 @@ type graphResult struct {
 	Linear    string   `json:"linear"`
 	Portable  bool     `json:"portable"`
 	Opset     int      `json:"opset"`
+	// Bytes is the size of the graph with the weights that it reads.
+	Bytes int64 `json:"bytes"`
 	// Notes are what whoever serves the graph should know.
 	Notes   []string `json:"notes,omitempty"`
 	Seconds float64  `json:"seconds"`
@@ -261,7 +263,8 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 	e := plan.Encoding
 	w := cmd.OutOrStdout()
 	if cmd.Name() == "export" {
-		fmt.Fprintf(w, "%s: %s as it stands, attention %s, %s in %.2f s\n", plan.Output, e.SourceFamily, result.Graph.Attention, bytesText(plan.Bytes), result.Seconds)
+		fmt.Fprintf(w, "%s: %s as it stands, attention %s, graph %s with its weights (checkpoint %s) in %.2f s\n",
+			plan.Output, e.SourceFamily, result.Graph.Attention, bytesText(result.Graph.Bytes), bytesText(plan.Bytes), result.Seconds)
 		writeInside(w, plan.InsideOf)
 		writeRounding(w, result.Rounding)
 		writeNotes(w, plan, notes)
@@ -340,7 +343,7 @@ func emit(dir string, o onnxops.Options) (*graphResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &graphResult{Files: e.Files, Attention: e.Attention, Placement: e.Placement, Weights: e.Weights, Linear: e.Linear, Portable: e.Portable, Opset: e.Opset, Notes: said(e.Notes), Seconds: time.Since(begin).Seconds()}, nil
+	return &graphResult{Files: e.Files, Attention: e.Attention, Placement: e.Placement, Weights: e.Weights, Linear: e.Linear, Portable: e.Portable, Opset: e.Opset, Bytes: e.Bytes, Notes: said(e.Notes), Seconds: time.Since(begin).Seconds()}, nil
 }
 
 // said says notes of the library with flags.

@@ -16,7 +16,7 @@ type Step struct {
 
 // Number is what a code means, exactly.
 func (g Step) Number(code int) float64 {
-	return float64(code-g.Zero)*float64(g.Scale) + float64(g.Low)
+	return float64(float64(code-g.Zero)*float64(g.Scale)) + float64(g.Low)
 }
 
 // Code is the code of 0 to top whose number is nearest to x.
@@ -36,14 +36,19 @@ func (s Scheme) Fit(w []float32, digits int) (Step, error) {
 	for _, x := range w[1:] {
 		lo, hi = min(lo, x), max(hi, x)
 	}
+	return s.fit(plain{}, w, lo, hi, digits)
+}
+
+// fit is Fit of numbers from lo to hi.
+func (s Scheme) fit(f finder, w []float32, lo, hi float32, digits int) (Step, error) {
 	var g Step
 	switch s.Zeros {
 	case ZeroFloat:
-		g = s.lowered(w, float64(lo), float64(hi), digits)
+		g = s.lowered(f, w, float64(lo), float64(hi), digits)
 	case ZeroCode:
-		g = s.shifted(w, float64(lo), float64(hi), digits)
+		g = s.shifted(f, w, float64(lo), float64(hi), digits)
 	default:
-		g = s.centred(w, float64(lo), float64(hi), digits)
+		g = s.centred(f, w, float64(lo), float64(hi), digits)
 	}
 	if math.IsInf(float64(g.Scale), 0) || math.IsInf(float64(g.Low), 0) || g.Scale != g.Scale {
 		return g, fmt.Errorf("a block of numbers from %v to %v: a scale is a number of float16, which ends at %d", lo, hi, maxHalf)
@@ -51,10 +56,37 @@ func (s Scheme) Fit(w []float32, digits int) (Step, error) {
 	return g, nil
 }
 
+// finder looks for a block's grid. The plain one is [plain]; others find the same, faster.
+type finder interface {
+	// skips tells that numbers are on no grid of n steps between lo and hi, which
+	// [finder.lowered] looks for, or whose multiples [finder.multiples] does.
+	skips(w []float32, lo, hi float64, digits, n int, multiples bool) bool
+	lowered(w []float32, lo, d float64, digits, n int) (Step, bool)
+	multiples(w []float32, d float64, digits, n int) (Step, bool)
+	scales(w []float32, d float64, digits, n int) (Step, bool)
+}
+
+// plain asks one number after the other.
+type plain struct{}
+
+func (plain) skips([]float32, float64, float64, int, int, bool) bool { return false }
+func (plain) lowered(w []float32, lo, d float64, digits, n int) (Step, bool) {
+	return onLowered(w, lo, d, digits, n)
+}
+func (plain) multiples(w []float32, d float64, digits, n int) (Step, bool) {
+	return onMultiples(w, d, digits, n)
+}
+func (plain) scales(w []float32, d float64, digits, n int) (Step, bool) {
+	return onScales(w, d, digits, n)
+}
+
 // lowered is a grid from the least number to the largest.
-func (s Scheme) lowered(w []float32, lo, hi float64, digits int) Step {
+func (s Scheme) lowered(f finder, w []float32, lo, hi float64, digits int) Step {
 	for n := s.Top(); n > 0 && lo < hi && (s.Bits == 4 || n == s.Top()); n-- {
-		if g, ok := onLowered(w, lo, (hi-lo)/float64(n), digits, n); ok {
+		if f.skips(w, lo, hi, digits, n, false) {
+			continue
+		}
+		if g, ok := f.lowered(w, lo, (hi-lo)/float64(n), digits, n); ok {
 			return g
 		}
 	}
@@ -63,10 +95,13 @@ func (s Scheme) lowered(w []float32, lo, hi float64, digits int) Step {
 }
 
 // shifted is a grid that has 0 and both ends.
-func (s Scheme) shifted(w []float32, lo, hi float64, digits int) Step {
+func (s Scheme) shifted(f finder, w []float32, lo, hi float64, digits int) Step {
 	lo, hi = min(lo, 0), max(hi, 0)
 	for n := s.Top(); n > 0 && lo < hi && (s.Bits == 4 || n == s.Top()); n-- {
-		if g, ok := onMultiples(w, (hi-lo)/float64(n), digits, n); ok {
+		if f.skips(w, lo, hi, digits, n, true) {
+			continue
+		}
+		if g, ok := f.multiples(w, (hi-lo)/float64(n), digits, n); ok {
 			if g.Zero = int(math.RoundToEven(-lo / float64(g.Scale))); g.Zero <= s.Top() {
 				return g
 			}
@@ -82,22 +117,28 @@ func (s Scheme) shifted(w []float32, lo, hi float64, digits int) Step {
 
 // centred is a grid of multiples of the scale, which is negative where the largest number
 // is that of the least code.
-func (s Scheme) centred(w []float32, lo, hi float64, digits int) Step {
+func (s Scheme) centred(f finder, w []float32, lo, hi float64, digits int) Step {
 	middle := s.Middle()
 	largest, other := lo, hi
 	if hi > -lo {
 		largest, other = hi, lo
 	}
 	for n := middle; n > 0 && largest != 0 && (s.Bits == 4 || n >= middle-1); n-- {
+		if f.skips(w, 0, math.Abs(largest), digits, n, true) {
+			continue
+		}
 		sign := -1.0
 		if n < middle {
 			sign = math.Copysign(1, largest)
 		}
-		on := onMultiples
-		if s.Bits == 8 && digits < 11 {
-			on = onScales
+		var g Step
+		var ok bool
+		if d := sign * largest / float64(n); s.Bits == 8 && digits < 11 {
+			g, ok = f.scales(w, d, digits, middle)
+		} else {
+			g, ok = f.multiples(w, d, digits, middle)
 		}
-		if g, ok := on(w, sign*largest/float64(n), digits, middle); ok && (n < middle || math.Abs(other) <= (float64(middle)-0.5)*math.Abs(float64(g.Scale))) {
+		if ok && (n < middle || math.Abs(other) <= (float64(middle)-0.5)*math.Abs(float64(g.Scale))) {
 			g.Zero = middle
 			return g
 		}
@@ -117,7 +158,7 @@ const maxBlock = 128
 // onLowered tells whether numbers lie on a grid of n steps of about d from lo on.
 func onLowered(w []float32, lo, d float64, digits, n int) (Step, bool) {
 	room, inverse := halfUlp(float32(lo), digits), 1/d
-	slack := (3*room + 4*halfUlp(float32(lo+d*float64(n)), digits)) * inverse
+	slack := slackOf(lo, d, room, inverse, digits, n)
 	for _, x := range w {
 		t := (float64(x) - lo) * inverse
 		if t -= float64(int(t + 0.5)); t > slack || -t > slack {
@@ -127,12 +168,19 @@ func onLowered(w []float32, lo, d float64, digits, n int) (Step, bool) {
 	return solved(w, lo, room, inverse, digits)
 }
 
+// slackOf is how far from a grid of n steps, in steps, numbers may lie that are tried.
+// Products are rounded before they are added, here as everywhere in this package, so that
+// codes are the same on all processors.
+func slackOf(lo, d, room, inverse float64, digits, n int) float64 {
+	return (float64(3*room) + float64(4*halfUlp(float32(lo+float64(d*float64(n))), digits))) * inverse
+}
+
 // solved finds the float16s of such a grid: all lows near lo, the scales that each
 // leaves free.
 func solved(w []float32, lo, room, inverse float64, digits int) (Step, bool) {
 	var codes, rooms [maxBlock]float64
 	for j, x := range w {
-		codes[j], rooms[j] = float64(int((float64(x)-lo)*inverse+0.5)), halfUlp(x, digits)
+		codes[j], rooms[j] = float64(int(float64((float64(x)-lo)*inverse)+0.5)), halfUlp(x, digits)
 	}
 	for low, tries := up(lo-room), 0; low <= lo+room && tries < 64; low, tries = up(math.Nextafter(low, math.Inf(1))), tries+1 {
 		from, to := 0.0, math.Inf(1)
@@ -153,8 +201,9 @@ func solved(w []float32, lo, room, inverse float64, digits int) (Step, bool) {
 		if from > to || math.IsInf(from, 0) || math.IsInf(to, 0) {
 			continue
 		}
-		if scale := closest((from + to) / 2); scale >= from && scale <= to && scale > 0 {
-			return Step{Scale: float32(scale), Low: float32(low), Exact: true}, true
+		if g, ok := between(from, to, 1); ok {
+			g.Low = float32(low)
+			return g, true
 		}
 	}
 	return Step{}, false
@@ -166,7 +215,7 @@ func onMultiples(w []float32, d float64, digits, n int) (Step, bool) {
 	inverse := 1 / math.Abs(d)
 	for _, x := range w {
 		size := math.Abs(float64(x))
-		k := float64(int(size*inverse + 0.5))
+		k := float64(int(float64(size*inverse) + 0.5))
 		if k == 0 {
 			if x != 0 {
 				return Step{}, false
@@ -174,7 +223,7 @@ func onMultiples(w []float32, d float64, digits, n int) (Step, bool) {
 			continue
 		}
 		h := halfUlp(x, digits)
-		if off := size*inverse - k; off > 0.25 || -off > 0.25 || k > float64(n) {
+		if off := float64(size*inverse) - k; off > 0.25 || -off > 0.25 || k > float64(n) {
 			return Step{}, false
 		}
 		from, to = max(from, (size-h)/k), min(to, (size+h)/k)
@@ -182,6 +231,11 @@ func onMultiples(w []float32, d float64, digits, n int) (Step, bool) {
 			return Step{}, false
 		}
 	}
+	return between(from, to, d)
+}
+
+// between is the grid of a scale from from to to, with the sign of d.
+func between(from, to, d float64) (Step, bool) {
 	if math.IsInf(to, 0) {
 		return Step{}, false
 	}
@@ -203,13 +257,13 @@ func onScales(w []float32, d float64, digits, n int) (Step, bool) {
 		inverse, sum := 1/scale, 0.0
 		for _, x := range w {
 			a := math.Abs(float64(x))
-			k := float64(int(a*inverse + 0.5))
-			off := math.Abs(a - k*scale)
+			k := float64(int(float64(a*inverse) + 0.5))
+			off := math.Abs(a - float64(k*scale))
 			if off > halfUlp(x, digits) || k > float64(n) {
 				sum = math.Inf(1)
 				break
 			}
-			sum += off * off
+			sum += float64(off * off)
 		}
 		if sum < least {
 			best, least = Step{Scale: float32(math.Copysign(scale, d)), Exact: true}, sum

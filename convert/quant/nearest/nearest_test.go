@@ -1,6 +1,7 @@
 package nearest
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -141,24 +142,49 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// BenchmarkRound: bytes are those of bfloat16 that are rounded, on a grid of the scheme and
+// on none, by each kind of kernel and in plain Go.
 func BenchmarkRound(b *testing.B) {
-	for name, exact := range map[string]bool{"rounded": false, "found": true} {
-		b.Run(name, func(b *testing.B) {
-			s := Scheme{4, 32, ZeroFloat}
+	for _, s := range []Scheme{{4, 32, ZeroFloat}, {4, 32, ZeroCode}, {4, 32, ZeroNone}, {8, 32, ZeroNone}} {
+		for _, found := range []bool{true, false} {
 			w := make([]float32, 4096)
 			rng := rand.New(rand.NewPCG(1, 1))
 			for j := range w {
-				if w[j] = digitsOf(rng.NormFloat64(), 8); exact {
-					w[j] = digitsOf(closest(0.3+float64(j/32)/300)*float64(rng.IntN(16))-2, 8)
+				x := rng.NormFloat64()
+				if d := closest((0.3 + float64(j/32)/300) / float64(s.Middle())); found {
+					code := rng.IntN(s.Top()+1) - s.Middle()
+					switch j % 32 { // each code's ends, of Q8_0's less one
+					case 3:
+						code = -s.Middle() + (s.Bits-4)/4
+					case 5:
+						code = s.Middle() - 1
+					}
+					if x = d * float64(code); s.Zeros == ZeroFloat {
+						x -= closest(0.01)
+					}
 				}
+				w[j] = digitsOf(x, 8)
 			}
-			line := s.NewLine(len(w))
-			b.SetBytes(int64(len(w)))
-			for b.Loop() {
-				if err := s.Round(w, 8, line); err != nil {
-					b.Fatal(err)
+			name := fmt.Sprintf("int%d/%s/%s", s.Bits, s.Zeros, map[bool]string{true: "found", false: "rounded"}[found])
+			for _, k := range append(kinds(), nil) {
+				kind := "Go"
+				if k != nil {
+					kind = k.name
 				}
+				b.Run(name+"/"+kind, func(b *testing.B) {
+					line := s.NewLine(len(w))
+					line.vectors.kernels = k
+					b.SetBytes(int64(2 * len(w)))
+					for b.Loop() {
+						if err := s.Round(w, 8, line); err != nil {
+							b.Fatal(err)
+						}
+					}
+					if line.Steps[0].Exact != found {
+						b.Fatalf("a block is %+v, of a grid: %v", line.Steps[0], found)
+					}
+				})
 			}
-		})
+		}
 	}
 }

@@ -1,0 +1,452 @@
+//go:build !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+
+#define FOUR(name, v) \
+	DATA name<>+0(SB)/8, v;  \
+	DATA name<>+8(SB)/8, v;  \
+	DATA name<>+16(SB)/8, v; \
+	DATA name<>+24(SB)/8, v; \
+	GLOBL name<>(SB), RODATA|NOPTR, $32
+
+// of float64
+FOUR(half, $0.5)
+FOUR(one, $1.0)
+FOUR(quarter, $0.25)
+FOUR(infinity, $0x7ff0000000000000)
+FOUR(size, $0x7fffffffffffffff)
+FOUR(power, $0x7ff0000000000000)
+FOUR(smallest, $0x3810000000000000) // 2^-126
+// of float32, two each
+FOUR(one32, $0x3f8000003f800000)
+FOUR(size32, $0x7fffffff7fffffff)
+FOUR(power32, $0x7f8000007f800000)
+FOUR(far32, $0x7f0000007f000000)
+FOUR(near32, $0xff000000ff000000)
+
+// The largest or the least of the lanes, in all of X.
+#define REDUCE(OP, y, x, yt, xt) \
+	VEXTRACTF128 $1, y, xt \
+	OP xt, x, x            \
+	VPSHUFD $0x4e, x, xt   \
+	OP xt, x, x
+
+#define REDUCE32(OP, y, x, yt, xt) \
+	REDUCE(OP, y, x, yt, xt) \
+	VPSHUFD $0xb1, x, xt     \
+	OP xt, x, x
+
+// Half of a unit in the last place of four numbers x: UNIT and NONE are a work's.
+#define ROOM(x, to, t, UNIT, NONE) \
+	VANDPD power<>(SB), x, to    \
+	VMAXPD smallest<>(SB), to, to \
+	VMULPD UNIT, to, to          \
+	VXORPD t, t, t               \
+	VCMPPD $0, t, x, t           \
+	VANDPD NONE, t, t            \
+	VANDNPD to, t, to
+
+// func span256(w *float32, n int) (lo, hi float32, size uint32)
+//
+// Numbers are ordered as integers, with the bits of negative ones turned.
+TEXT ·span256(SB), NOSPLIT, $0-28
+	MOVQ w+0(FP), SI
+	MOVQ n+8(FP), CX
+	VMOVDQU size32<>(SB), Y5
+	VPCMPEQD Y0, Y0, Y0
+	VPSRLD $1, Y0, Y0        // the largest of integers
+	VPCMPEQD Y1, Y1, Y1
+	VPSLLD $31, Y1, Y1       // the least
+	VPXOR Y2, Y2, Y2
+
+spans:
+	VMOVDQU (SI), Y3
+	VMOVDQU 32(SI), Y6
+	VPAND Y5, Y3, Y4
+	VPAND Y5, Y6, Y7
+	VPMAXSD Y4, Y2, Y2
+	VPMAXSD Y7, Y2, Y2
+	VPSRAD $31, Y3, Y4
+	VPSRAD $31, Y6, Y7
+	VPSRLD $1, Y4, Y4
+	VPSRLD $1, Y7, Y7
+	VPXOR Y4, Y3, Y3
+	VPXOR Y7, Y6, Y6
+	VPMINSD Y3, Y0, Y0
+	VPMAXSD Y3, Y1, Y1
+	VPMINSD Y6, Y0, Y0
+	VPMAXSD Y6, Y1, Y1
+	ADDQ $64, SI
+	SUBQ $16, CX
+	JNZ spans
+	REDUCE32(VPMINSD, Y0, X0, Y4, X4)
+	REDUCE32(VPMAXSD, Y1, X1, Y6, X6)
+	REDUCE32(VPMAXSD, Y2, X2, Y7, X7)
+	VPSRAD $31, X0, X4
+	VPSRLD $1, X4, X4
+	VPXOR X4, X0, X0
+	VPSRAD $31, X1, X4
+	VPSRLD $1, X4, X4
+	VPXOR X4, X1, X1
+	VMOVSS X0, lo+16(FP)
+	VMOVSS X1, hi+20(FP)
+	VMOVSS X2, size+24(FP)
+	VZEROUPPER
+	RET
+
+// func lower256(w *float32, n int, k *work) bool
+TEXT ·lower256(SB), NOSPLIT, $0-25
+	MOVQ w+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ k+16(FP), DI
+	VBROADCASTSD work_lo(DI), Y8
+	VBROADCASTSD work_inverse(DI), Y9
+	VBROADCASTSD work_slack(DI), Y11
+	VMOVUPD half<>(SB), Y10
+	VMOVUPD size<>(SB), Y12
+	VBROADCASTSS work_unit32(DI), Y13
+	VMOVUPS one32<>(SB), Y14
+	VXORPS Y15, Y15, Y15
+
+lowers:
+	VCVTPS2PD (SI), Y0
+	VCVTPS2PD 16(SI), Y1
+	VSUBPD Y8, Y0, Y0
+	VSUBPD Y8, Y1, Y1
+	VMULPD Y9, Y0, Y0
+	VMULPD Y9, Y1, Y1
+	VADDPD Y10, Y0, Y2
+	VADDPD Y10, Y1, Y3
+	VROUNDPD $3, Y2, Y2
+	VROUNDPD $3, Y3, Y3
+	VSUBPD Y2, Y0, Y0
+	VSUBPD Y3, Y1, Y1
+	VANDPD Y12, Y0, Y0
+	VANDPD Y12, Y1, Y1
+	VMAXPD Y1, Y0, Y0
+	VCMPPD $14, Y11, Y0, Y0
+	VPTEST Y0, Y0
+	JNZ lowerNo
+	VCVTPD2PSY Y2, X2
+	VCVTPD2PSY Y3, X3
+	VINSERTF128 $1, X3, Y2, Y2
+	VMOVUPS (SI), Y4
+	VANDPS power32<>(SB), Y4, Y5
+	VMULPS Y13, Y5, Y5
+	VSUBPS Y5, Y4, Y6
+	VADDPS Y5, Y4, Y7
+	VCMPPS $0, Y15, Y2, Y3
+	VBLENDVPS Y3, near32<>(SB), Y6, Y6
+	VBLENDVPS Y3, far32<>(SB), Y7, Y7
+	VMAXPS Y14, Y2, Y2
+	VDIVPS Y2, Y14, Y2
+	VMOVUPS Y6, work_below(DI)
+	VMOVUPS Y7, work_above(DI)
+	VMOVUPS Y2, work_share(DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ lowers
+	MOVB $1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+lowerNo:
+	MOVB $0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func narrow256(n int, k *work, at, many int) int
+TEXT ·narrow256(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), CX
+	MOVQ k+8(FP), DI
+	MOVQ at+16(FP), AX
+	MOVQ many+24(FP), BX
+	SHLQ $2, CX
+	VMOVSS work_margin(DI), X8
+	VADDSS X8, X8, X8
+
+narrows:
+	CMPQ AX, BX
+	JGE narrowed
+	VBROADCASTSS work_lows(DI)(AX*4), Y0
+	VXORPS Y1, Y1, Y1
+	VMOVUPS far32<>(SB), Y2
+	XORQ DX, DX
+
+narrowLow:
+	VMOVUPS work_share(DI)(DX*1), Y5
+	VMOVUPS work_share+32(DI)(DX*1), Y6
+	VADDPS work_below(DI)(DX*1), Y0, Y3
+	VADDPS work_below+32(DI)(DX*1), Y0, Y4
+	VMULPS Y5, Y3, Y3
+	VMULPS Y6, Y4, Y4
+	VMAXPS Y3, Y1, Y1
+	VMAXPS Y4, Y1, Y1
+	VADDPS work_above(DI)(DX*1), Y0, Y3
+	VADDPS work_above+32(DI)(DX*1), Y0, Y4
+	VMULPS Y5, Y3, Y3
+	VMULPS Y6, Y4, Y4
+	VMINPS Y3, Y2, Y2
+	VMINPS Y4, Y2, Y2
+	ADDQ $64, DX
+	CMPQ DX, CX
+	JLT narrowLow
+	REDUCE32(VMAXPS, Y1, X1, Y3, X3)
+	REDUCE32(VMINPS, Y2, X2, Y4, X4)
+	VSUBSS X2, X1, X3
+	VUCOMISS X8, X3
+	JLS narrowed2
+	INCQ AX
+	JMP narrows
+
+narrowed2:
+	VMOVSS X1, work_near(DI)
+	VMOVSS X2, work_near+4(DI)
+
+narrowed:
+	MOVQ AX, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func slopes256(w *float32, n int, k *work) bool
+TEXT ·slopes256(SB), NOSPLIT, $0-25
+	MOVQ w+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ k+16(FP), DI
+	VBROADCASTSD work_lo(DI), Y8
+	VBROADCASTSD work_inverse(DI), Y9
+	VBROADCASTSD work_low(DI), Y10
+	VBROADCASTSD work_unit(DI), Y11
+	VBROADCASTSD work_none(DI), Y12
+	VXORPD Y13, Y13, Y13 // the least
+	VMOVUPD infinity<>(SB), Y14 // the largest
+	VXORPD Y15, Y15, Y15 // not code 0's
+
+slopes:
+	VCVTPS2PD (SI), Y0
+	VSUBPD Y8, Y0, Y1
+	VMULPD Y9, Y1, Y1
+	VADDPD half<>(SB), Y1, Y1
+	VROUNDPD $3, Y1, Y1 // codes
+	ROOM(Y0, Y2, Y3, Y11, Y12)
+	VSUBPD Y2, Y0, Y3
+	VSUBPD Y10, Y3, Y3 // x − h − low
+	VADDPD Y2, Y0, Y4
+	VSUBPD Y10, Y4, Y4 // x + h − low
+	VXORPD Y5, Y5, Y5
+	VCMPPD $0, Y5, Y1, Y6 // code 0
+	VCMPPD $14, Y5, Y3, Y7
+	VCMPPD $1, Y5, Y4, Y5
+	VORPD Y5, Y7, Y7
+	VANDPD Y6, Y7, Y7
+	VORPD Y7, Y15, Y15
+	VBLENDVPD Y6, one<>(SB), Y1, Y1
+	VDIVPD Y1, Y3, Y3
+	VDIVPD Y1, Y4, Y4
+	VANDNPD Y3, Y6, Y3 // 0 sets no limit
+	VBLENDVPD Y6, infinity<>(SB), Y4, Y4
+	VMAXPD Y3, Y13, Y13
+	VMINPD Y4, Y14, Y14
+	ADDQ $16, SI
+	SUBQ $4, CX
+	JNZ slopes
+	REDUCE(VMAXPD, Y13, X13, Y0, X0)
+	REDUCE(VMINPD, Y14, X14, Y1, X1)
+	VMOVSD X13, work_from(DI)
+	VMOVSD X14, work_to(DI)
+	VPTEST Y15, Y15
+	SETEQ ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func multiples256(w *float32, n int, k *work) bool
+TEXT ·multiples256(SB), NOSPLIT, $0-25
+	MOVQ w+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ k+16(FP), DI
+	VBROADCASTSD work_limit(DI), Y8
+	VBROADCASTSD work_inverse(DI), Y9
+	VMOVUPD size<>(SB), Y10
+	VBROADCASTSD work_unit(DI), Y11
+	VBROADCASTSD work_none(DI), Y12
+	VXORPD Y13, Y13, Y13
+	VMOVUPD infinity<>(SB), Y14
+	VXORPD Y15, Y15, Y15
+
+multiples:
+	VCVTPS2PD (SI), Y0
+	VANDPD Y10, Y0, Y0
+	VMULPD Y9, Y0, Y1 // in steps
+	VADDPD half<>(SB), Y1, Y2
+	VROUNDPD $3, Y2, Y2 // codes
+	VSUBPD Y2, Y1, Y1
+	VANDPD Y10, Y1, Y1
+	VCMPPD $14, quarter<>(SB), Y1, Y1 // too far off
+	VCMPPD $14, Y8, Y2, Y3 // too many
+	VORPD Y3, Y1, Y1
+	VCMPPD $0, Y15, Y2, Y6 // code 0
+	VCMPPD $4, Y15, Y0, Y3 // of a number that is not
+	VANDPD Y6, Y3, Y3
+	VORPD Y3, Y1, Y1
+	VPTEST Y1, Y1
+	JNZ multipleNo
+	ROOM(Y0, Y3, Y4, Y11, Y12)
+	VSUBPD Y3, Y0, Y4
+	VADDPD Y3, Y0, Y5
+	VBLENDVPD Y6, one<>(SB), Y2, Y2
+	VDIVPD Y2, Y4, Y4
+	VDIVPD Y2, Y5, Y5
+	VANDNPD Y4, Y6, Y4
+	VBLENDVPD Y6, infinity<>(SB), Y5, Y5
+	VMAXPD Y4, Y13, Y13
+	VMINPD Y5, Y14, Y14
+	ADDQ $16, SI
+	SUBQ $4, CX
+	JNZ multiples
+	REDUCE(VMAXPD, Y13, X13, Y0, X0)
+	REDUCE(VMINPD, Y14, X14, Y1, X1)
+	VMOVSD X13, work_from(DI)
+	VMOVSD X14, work_to(DI)
+	MOVB $1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+multipleNo:
+	MOVB $0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// Whether one number, (SI) and at off, is on the grids of 1 to 8 and 9 to 16 steps.
+#define SIFT(off) \
+	VBROADCASTSS off(SI), Y0   \
+	VSUBPS Y8, Y0, Y0          \
+	VANDPS Y9, Y0, Y0          \
+	VMULPS Y10, Y0, Y1         \
+	VMULPS Y11, Y0, Y2         \
+	VROUNDPS $0, Y1, Y3        \
+	VROUNDPS $0, Y2, Y4        \
+	VSUBPS Y3, Y1, Y1          \
+	VSUBPS Y4, Y2, Y2          \
+	VANDPS Y9, Y1, Y1          \
+	VANDPS Y9, Y2, Y2          \
+	VCMPPS $2, Y12, Y1, Y1     \
+	VCMPPS $2, Y13, Y2, Y2     \
+	VANDPS Y1, Y14, Y14        \
+	VANDPS Y2, Y15, Y15
+
+// func sieve256(w *float32, n int, k *work) uint32
+TEXT ·sieve256(SB), NOSPLIT, $0-28
+	MOVQ w+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ k+16(FP), DI
+	VBROADCASTSS work_base(DI), Y8
+	VMOVUPS size32<>(SB), Y9
+	VMOVUPS work_steps(DI), Y10
+	VMOVUPS work_steps+32(DI), Y11
+	VMOVUPS work_slacks(DI), Y12
+	VMOVUPS work_slacks+32(DI), Y13
+	VPCMPEQD Y14, Y14, Y14
+	VPCMPEQD Y15, Y15, Y15
+
+sieves:
+	SIFT(0)
+	SIFT(4)
+	SIFT(8)
+	SIFT(12)
+	VORPS Y14, Y15, Y0
+	VPTEST Y0, Y0
+	JZ sifted
+	ADDQ $16, SI
+	SUBQ $4, CX
+	JNZ sieves
+
+sifted:
+	VMOVMSKPS Y14, AX
+	VMOVMSKPS Y15, BX
+	SHLL $8, BX
+	ORL BX, AX
+	MOVL AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func squares256(w *float32, n int, k *work, at int)
+TEXT ·squares256(SB), NOSPLIT, $0-32
+	MOVQ w+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ k+16(FP), DI
+	MOVQ at+24(FP), AX
+	VMOVUPD work_scales(DI)(AX*8), Y8
+	VMOVUPD one<>(SB), Y9
+	VDIVPD Y8, Y9, Y9 // their inverses
+	VMOVUPD size<>(SB), Y10
+	VBROADCASTSD work_unit(DI), Y11
+	VBROADCASTSD work_none(DI), Y12
+	VBROADCASTSD work_limit(DI), Y13
+	VXORPD Y14, Y14, Y14 // sums
+	VXORPD Y15, Y15, Y15 // not on the grid
+
+squares:
+	VBROADCASTSS (SI), X0
+	VCVTPS2PD X0, Y0
+	VANDPD Y10, Y0, Y0
+	VMULPD Y9, Y0, Y1
+	VADDPD half<>(SB), Y1, Y1
+	VROUNDPD $3, Y1, Y1 // codes
+	ROOM(Y0, Y2, Y3, Y11, Y12)
+	VMULPD Y8, Y1, Y3
+	VSUBPD Y3, Y0, Y3
+	VANDPD Y10, Y3, Y3 // off
+	VCMPPD $14, Y2, Y3, Y2
+	VCMPPD $14, Y13, Y1, Y1
+	VORPD Y2, Y1, Y1
+	VORPD Y1, Y15, Y15
+	VMULPD Y3, Y3, Y3
+	VADDPD Y3, Y14, Y14
+	ADDQ $4, SI
+	DECQ CX
+	JZ squared
+	TESTQ $3, CX
+	JNZ squares
+	VMOVMSKPD Y15, BX
+	CMPL BX, $15
+	JNE squares
+
+squared:
+	VBLENDVPD Y15, infinity<>(SB), Y14, Y14
+	VMOVUPD Y14, work_sums(DI)(AX*8)
+	VZEROUPPER
+	RET
+
+#define CODES(off, to) \
+	VCVTPS2PD off(SI), Y0   \
+	VMULPD Y8, Y0, Y0       \
+	VADDPD Y9, Y0, Y0       \
+	VCVTTPD2DQY Y0, to
+
+// func codes256(dst *byte, w *float32, n int, inverse, from float64, top byte)
+TEXT ·codes256(SB), NOSPLIT, $0-41
+	MOVQ dst+0(FP), DI
+	MOVQ w+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSD inverse+24(FP), Y8
+	VBROADCASTSD from+32(FP), Y9
+	VPBROADCASTB top+40(FP), X10
+
+codes:
+	CODES(0, X1)
+	CODES(16, X2)
+	CODES(32, X3)
+	CODES(48, X4)
+	VPACKSSDW X2, X1, X1
+	VPACKSSDW X4, X3, X3
+	VPACKUSWB X3, X1, X1
+	VPMINUB X10, X1, X1
+	VMOVDQU X1, (DI)
+	ADDQ $64, SI
+	ADDQ $16, DI
+	SUBQ $16, CX
+	JNZ codes
+	VZEROUPPER
+	RET

@@ -1,0 +1,50 @@
+//go:build !purego
+
+package nearest
+
+import "golang.org/x/sys/cpu"
+
+// inUse are the kernels that round, nil for the plain Go. Which they are does not change
+// a bit of what is written.
+var inUse *kernels
+
+func init() {
+	if list := kinds(); len(list) > 0 {
+		inUse = list[0]
+	}
+}
+
+// kinds are the kernels that this machine can run, the fastest first.
+func kinds() []*kernels {
+	if !cpu.X86.HasAVX2 {
+		return nil
+	}
+	return []*kernels{{
+		name: "AVX2", span: span256, lower: lower256, narrow: narrow256, slopes: slopes256,
+		multiples: multiples256, sieve: sieve256, squares: squares256, codes: codes256,
+	}}
+}
+
+//go:noescape
+func span256(w *float32, n int) (lo, hi float32, size uint32)
+
+//go:noescape
+func lower256(w *float32, n int, k *work) bool
+
+//go:noescape
+func narrow256(n int, k *work, at, many int) int
+
+//go:noescape
+func slopes256(w *float32, n int, k *work) bool
+
+//go:noescape
+func multiples256(w *float32, n int, k *work) bool
+
+//go:noescape
+func sieve256(w *float32, n int, k *work) uint32
+
+//go:noescape
+func squares256(w *float32, n int, k *work, at int)
+
+//go:noescape
+func codes256(dst *byte, w *float32, n int, inverse, from float64, top byte)

@@ -1,0 +1,219 @@
+package nearest
+
+import "math"
+
+// kernels are the inner loops of one kind of processor. Their numbers are w, n of them, a
+// multiple of 32 up to [maxBlock]; what else they read and write is a work. Each gives the
+// bits of the plain Go that it stands for.
+type kernels struct {
+	name string
+	// span gives the least and the largest number and the bits of the largest size; −0
+	// is less than 0.
+	span func(w *float32, n int) (lo, hi float32, size uint32)
+	// lower tells whether numbers lie on a grid of n steps, as onLowered; if so, it
+	// writes for each what narrow reads.
+	lower func(w *float32, n int, k *work) bool
+	// narrow goes through k.lows from at to many, and stops at the first that leaves
+	// scales free, within k.margin, whose ends are k.near: near enough that one that it
+	// passes over leaves none.
+	narrow func(n int, k *work, at, many int) int
+	// slopes finds the scales that k.low leaves free, k.from to k.to, as solved; false
+	// where it is none of the lows of code 0.
+	slopes func(w *float32, n int, k *work) bool
+	// multiples finds them for multiples of a scale, as onMultiples.
+	multiples func(w *float32, n int, k *work) bool
+	// sieve tells which of the grids of 1 to 16 steps may hold the numbers.
+	sieve func(w *float32, n int, k *work) uint32
+	// squares sums the squares of what numbers are off for each of four scales from at
+	// on, as onScales, an infinity where they are not on it.
+	squares func(w *float32, n int, k *work, at int)
+	// codes writes the codes of numbers.
+	codes func(dst *byte, w *float32, n int, inverse, from float64, top byte)
+}
+
+// maxTries is more than the numbers of float16 within one unit of any last place.
+const maxTries = 64
+
+// work is what kernels read and write. The assembly knows its fields by name.
+type work struct {
+	lo, inverse, slack, low float64
+	limit                   float64 // the most steps
+	unit                    float64 // half of a unit in the last place, of a power of two
+	none                    uint64  // all bits where 0 has no room
+	from, to                float64
+	near                    [2]float32
+	margin                  float32
+	base, unit32            float32
+	_                       float32
+
+	steps, slacks [16]float32 // of the grids of 1 to 16 steps
+
+	scales, sums [maxTries]float64
+	lows         [maxTries]float32 // with the other sign
+
+	// Of each number the least and the largest that it may have been, and by what to
+	// multiply for the scale.
+	//lint:ignore U1000 kernels alone read them
+	below, above, share [maxBlock]float32
+}
+
+// vectors finds grids by kernels.
+type vectors struct {
+	*kernels
+	work
+	lo, hi float32
+	sieved bool
+	may    uint32
+}
+
+// see looks at a block; false for one that is left to the plain finder: of a size that no
+// kernel takes, or whose numbers are not those of weights.
+func (v *vectors) see(w []float32, digits int) bool {
+	if v == nil || v.kernels == nil || len(w)%32 != 0 || len(w) > maxBlock {
+		return false
+	}
+	var size uint32
+	v.lo, v.hi, size = v.span(&w[0], len(w))
+	if largest := math.Float32frombits(size); !(largest > leastSeen && largest < mostSeen) {
+		return false
+	}
+	v.sieved = false
+	v.none = 0
+	if digits < 24 {
+		v.none = math.MaxUint64
+	}
+	v.unit = math.Float64frombits(uint64(1023-digits) << 52)
+	v.unit32 = float32(v.unit)
+	return true
+}
+
+// Blocks whose largest number is between these are far from where float32 and float16
+// end.
+const leastSeen, mostSeen = 0x1p-40, 60000
+
+func (v *vectors) skips(w []float32, lo, hi float64, digits, n int, multiples bool) bool {
+	if n > 16 || !multiples && n == 15 { // tried at once: most are on it or on none
+		return false
+	}
+	if !v.sieved {
+		v.sieved = true
+		v.may = v.sift(w, lo, hi, digits, multiples)
+	}
+	return v.may>>(n-1)&1 == 0
+}
+
+// sift tells which grids of so many steps from lo to hi may hold the numbers. A number of
+// code k on one of scale s has |x − lo − k s| ≤ h, half of a unit in its last place, and
+// |s − d| ≤ (h' + h")/n for the ends' own. Margins are far above the rounding of float32.
+func (v *vectors) sift(w []float32, lo, hi float64, digits int, multiples bool) uint32 {
+	const margin = 1e-4
+	var room float64
+	size := hi - lo
+	v.base = 0
+	if multiples {
+		room = 3 * halfUlp(float32(max(-lo, hi)), digits)
+	} else {
+		v.base = float32(lo)
+		most := math.Abs(hi) + 1e-6*max(math.Abs(lo), math.Abs(hi))
+		room = 3*halfUlp(v.base, digits) + 4*halfUlp(float32(most*(1+1e-6)), digits)
+	}
+	each := float32(1 / size)
+	off := float32(room / size)
+	for i := range v.steps {
+		v.steps[i] = float32(i+1) * each
+		v.slacks[i] = float32(i+1)*off + margin
+		if multiples {
+			v.slacks[i] = min(v.slacks[i], 0.25+margin)
+		}
+	}
+	return v.sieve(&w[0], len(w), &v.work)
+}
+
+func (v *vectors) lowered(w []float32, lo, d float64, digits, n int) (Step, bool) {
+	room, inverse := halfUlp(float32(lo), digits), 1/d
+	v.work.lo, v.inverse, v.slack = lo, inverse, slackOf(lo, d, room, inverse, digits, n)
+	if !v.lower(&w[0], len(w), &v.work) {
+		return Step{}, false
+	}
+	many := 0
+	for low := up(lo - room); low <= lo+room && many < maxTries; low = above(low) {
+		v.lows[many] = -float32(low)
+		many++
+	}
+	// float32 holds the ends of numbers of 11 digits exactly; of others there are few
+	// tries
+	rough := digits <= 11
+	largest := max(math.Abs(float64(v.lo)), math.Abs(float64(v.hi)))
+	v.margin = float32(largest * 0x1p-19)
+	for i := 0; i < many; i++ {
+		if rough {
+			if i = v.narrow(len(w), &v.work, i, many); i == many {
+				break
+			}
+			if up(float64(v.near[0])-2*float64(v.margin)) > float64(v.near[1])+2*float64(v.margin) {
+				continue
+			}
+		}
+		v.low = -float64(v.lows[i])
+		if !v.slopes(&w[0], len(w), &v.work) || v.from > v.to {
+			continue
+		}
+		if g, ok := between(v.from, v.to, 1); ok {
+			g.Low = float32(v.low)
+			return g, true
+		}
+	}
+	return Step{}, false
+}
+
+func (v *vectors) multiples(w []float32, d float64, digits, n int) (Step, bool) {
+	v.inverse, v.limit = 1/math.Abs(d), float64(n)
+	if !v.kernels.multiples(&w[0], len(w), &v.work) || v.from > v.to {
+		return Step{}, false
+	}
+	return between(v.from, v.to, d)
+}
+
+func (v *vectors) scales(w []float32, d float64, digits, n int) (Step, bool) {
+	size := math.Abs(d)
+	room := math.Ldexp(size, -digits)
+	many := 0
+	for scale := up(size - room); scale > 0 && scale <= size+room && many < maxTries; scale = above(scale) {
+		v.work.scales[many] = scale
+		many++
+	}
+	if many == 0 {
+		return Step{}, false
+	}
+	for i := many; i%lanes != 0; i++ {
+		v.work.scales[i] = v.work.scales[many-1]
+	}
+	v.limit = float64(n)
+	best, least := Step{}, math.Inf(1)
+	for i, sum := range v.sums[:many] {
+		if i%lanes == 0 {
+			v.squares(&w[0], len(w), &v.work, i)
+			sum = v.sums[i]
+		}
+		if sum < least {
+			best, least = Step{Scale: float32(math.Copysign(v.work.scales[i], d)), Exact: true}, sum
+		}
+	}
+	return best, !math.IsInf(least, 1)
+}
+
+// above is the number of float16 after x, which is one, far from the type's end.
+func above(x float64) float64 {
+	a := math.Float64bits(x) &^ (1 << 63)
+	if x < 0 { // where the step is that below its size
+		a--
+	}
+	e := max(a>>52, 1023-14)
+	if y := x + math.Float64frombits((e-10)<<52); y != 0 {
+		return y
+	}
+	return math.Copysign(0, x)
+}
+
+// lanes are how many scales are tried at once.
+const lanes = 4

@@ -1,0 +1,118 @@
+package nearest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// blocks draws a block of any of the kinds that rows are made of.
+func blocks(t *rapid.T, n, digits int) []float32 {
+	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 3))
+	size := rapid.SampledFrom([]float64{1e-44, 1e-39, 1e-30, 1e-12, 1e-9, 0x1p-40, 1e-6, 1e-4, 0.02, 1, 300, 3000, 30000, 1e6, 1e37}).Draw(t, "size")
+	kind := rapid.SampledFrom([]string{"normal", "even", "grid", "multiples", "symmetric", "one", "two", "spike", "zeros", "signs", "near", "mixed"}).Draw(t, "kind")
+	steps := rapid.SampledFrom([]int{1, 2, 3, 7, 8, 14, 15, 16, 126, 127, 128, 255}).Draw(t, "steps")
+	d, m := closest(size*(0.5+rng.Float64())), closest(size*rng.NormFloat64()*4)
+	if rapid.Bool().Draw(t, "from zero") {
+		m = 0
+	}
+	w := make([]float32, n)
+	for j := range w {
+		x := 0.0
+		switch kind {
+		case "normal":
+			x = rng.NormFloat64() * size
+		case "even":
+			x = (rng.Float64()*2-1)*size + m
+		case "grid", "near", "mixed":
+			x = d*float64(rng.IntN(steps+1)) + m
+			if kind == "near" { // half a place or so beside
+				x *= 1 + (rng.Float64()-0.5)*math.Ldexp(1, -digits)*3
+			} else if kind == "mixed" && j == n-1 {
+				x += d * rng.Float64()
+			}
+		case "multiples":
+			x = d * float64(rng.IntN(2*steps+1)-steps)
+		case "symmetric":
+			x = d * float64(rng.IntN(steps+1)) * float64(1-2*rng.IntN(2))
+		case "one":
+			x = m
+		case "two":
+			x = m + d*float64(rng.IntN(2))
+		case "spike":
+			if x = rng.NormFloat64() * size * 1e-3; j == n/2 {
+				x = size
+			}
+		case "signs":
+			x = math.Copysign(size*float64(rng.IntN(2)), float64(1-2*rng.IntN(2)))
+		}
+		if w[j] = digitsOf(x, digits); x == 0 && rng.IntN(2) == 0 {
+			w[j] = float32(math.Copysign(0, float64(1-2*rng.IntN(2))))
+		}
+	}
+	return w
+}
+
+// sameSteps: -0 and 0 are two lows.
+func sameSteps(a, b Step) bool {
+	return math.Float32bits(a.Scale) == math.Float32bits(b.Scale) && math.Float32bits(a.Low) == math.Float32bits(b.Low) && a.Zero == b.Zero && a.Exact == b.Exact
+}
+
+// TestVectors: each kind of kernel finds the grids and codes that the plain Go does, bit
+// by bit, and refuses what it does, of every scheme, size and kind of numbers.
+func TestVectors(t *testing.T) {
+	if len(kinds()) == 0 {
+		t.Skip("no kernels for this processor: the plain Go rounds")
+	}
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			exact, seen := map[string]int{}, map[string]int{}
+			rapid.Check(t, func(t *rapid.T) {
+				s := schemes().Draw(t, "scheme")
+				digits := rapid.SampledFrom([]int{8, 11, 24}).Draw(t, "digits")
+				var w []float32
+				for range rapid.IntRange(1, 3).Draw(t, "blocks") {
+					w = append(w, blocks(t, s.Block, digits)...)
+				}
+				w = append(w, blocks(t, rapid.IntRange(0, s.Block-1).Draw(t, "rest"), digits)...)
+				got, want := s.NewLine(len(w)), s.NewLine(len(w))
+				got.vectors.kernels, want.vectors = k, nil
+				errGot, errWant := s.Round(w, digits, got), s.Round(w, digits, want)
+				if fmt.Sprint(errGot) != fmt.Sprint(errWant) {
+					t.Fatalf("%v: error %v, want %v", s, errGot, errWant)
+				}
+				if errWant != nil {
+					return
+				}
+				for b, g := range got.Steps {
+					if !sameSteps(g, want.Steps[b]) {
+						t.Fatalf("%v of %d digits: block %d is %+v, want %+v: %v", s, digits, b, g, want.Steps[b], w[b*s.Block:min((b+1)*s.Block, len(w))])
+					}
+					seen[s.String()]++
+					if g.Exact {
+						exact[s.String()]++
+					}
+				}
+				for j, code := range got.Codes {
+					if code != want.Codes[j] {
+						t.Fatalf("%v of %d digits: column %d, %v, is code %d, want %d of %+v", s, digits, j, w[j], code, want.Codes[j], got.Steps[j/s.Block])
+					}
+				}
+			})
+			t.Log(exact, "of", seen)
+		})
+	}
+}
+
+// TestAbove holds the walk through float16 to its definition.
+func TestAbove(t *testing.T) {
+	for low := -60000.0; low <= 60000; low = up(math.Nextafter(low, math.Inf(1))) {
+		x := closest(low)
+		if got, want := above(x), up(math.Nextafter(x, math.Inf(1))); got != want || math.Signbit(got) != math.Signbit(want) {
+			t.Fatalf("after %v comes %v, want %v", x, got, want)
+		}
+	}
+}

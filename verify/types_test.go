@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -72,8 +73,8 @@ func TestWidened(t *testing.T) {
 			want := readModel(t, emittedAs(t, name, onnxops.DTypeFloat32, o))
 			for _, dtype := range []string{onnxops.DTypeFloat16, onnxops.DTypeBFloat16} {
 				got := readModel(t, emittedAs(t, name, dtype, o))
-				if half, err := run.Widen(got); err != nil || !half {
-					t.Fatalf("%s: widened %v: %v", dtype, half, err)
+				if !run.Widen(got) {
+					t.Fatalf("%s: nothing to widen", dtype)
 				}
 				unlikeGraphs(t, dtype, got.GetGraph(), want.GetGraph())
 			}
@@ -193,30 +194,60 @@ func TestHalfForms(t *testing.T) {
 	}
 }
 
-// TestHalfFaults: what a graph in float32 would not show is found by the check types.
+// TestHalfFaults: what a graph in float32 would not show is found by the check types, and
+// the other checks are made all the same.
 func TestHalfFaults(t *testing.T) {
-	for name, plant := range map[string]func(t *testing.T, g *graphOf){
-		"metadata": func(t *testing.T, g *graphOf) {
+	const bfloat16 = int64(onnxpb.TensorProto_BFLOAT16)
+	for name, c := range map[string]struct {
+		plant func(t *testing.T, g *graphOf)
+		says  string
+	}{
+		"metadata": {func(t *testing.T, g *graphOf) {
 			for _, p := range g.model.GetMetadataProps() {
 				if p.GetKey() == "pecvt.dtype" {
 					p.Value = "bfloat16"
 				}
 			}
-		},
-		"a mask of float32": func(t *testing.T, g *graphOf) {
+		}, "says that it computes in bfloat16, its nodes compute in float16"},
+		"a mask of float32": {func(t *testing.T, g *graphOf) {
 			for _, x := range g.model.GetGraph().GetInitializer() {
 				if x.GetName() == "/const/unseen" {
 					copy(x.RawData, []byte{0xff, 0xff, 0x7f, 0xff})
 				}
 			}
-		},
+		}, "which becomes -Inf"},
+		"another type of 16 bits": {func(t *testing.T, g *graphOf) {
+			attribute(t, g.node(t, "/cast/model.layers.0.mlp.up_proj.weight"), "to").I = bfloat16
+		}, `node "/cast/model.layers.0.mlp.up_proj.weight" casts to BFLOAT16, and the graph computes in FLOAT16 elsewhere`},
+		"a cache of another type": {func(t *testing.T, g *graphOf) {
+			for _, in := range g.model.GetGraph().GetInput() {
+				if in.GetName() == "past_key_values.0.key" {
+					in.GetType().GetTensorType().ElemType = int32(bfloat16)
+				}
+			}
+		}, `input "past_key_values.0.key" is BFLOAT16, and the graph computes in FLOAT16 elsewhere`},
+		"a weight without its cast": {func(t *testing.T, g *graphOf) {
+			for _, n := range g.model.GetGraph().GetNode() {
+				for i, in := range n.GetInput() {
+					if in == "/cast/model.layers.0.mlp.up_proj.weight_output_0" {
+						n.Input[i] = "model.layers.0.mlp.up_proj.weight"
+					}
+				}
+			}
+		}, `reads "model.layers.0.mlp.up_proj.weight" as it is stored: expected a Cast between`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := emittedAs(t, "golden/llama-gqa", onnxops.DTypeFloat16, onnxops.Options{MaxLength: 64})
-			graphFault(plant)(t, dir)
-			r := verified(t, dir, verify.Options{ORTLibrary: noLibrary})
+			dir := emittedAs(t, "golden/llama-sharded-f16", onnxops.DTypeFloat16, onnxops.Options{MaxLength: 64})
+			graphFault(c.plant)(t, dir)
+			r := verified(t, dir, verify.Options{})
 			if c, ok := find(r, "types", "interp"); !ok || c.Verdict != verify.Fail {
 				t.Errorf("types: made %v, %s: %s", ok, c.Verdict, c.Detail)
+			}
+			if got, _ := find(r, "types", "interp"); !strings.Contains(got.Detail, c.says) {
+				t.Errorf("types: %q, want %q", got.Detail, c.says)
+			}
+			if c, ok := find(r, "prefill", "ort-cpu"); !ok || c.Verdict != verify.Pass {
+				t.Errorf("prefill without the casts: made %v, %s: %s", ok, c.Verdict, c.Detail)
 			}
 		})
 	}

@@ -249,10 +249,10 @@ func (s *session) open() (err error) {
 		r.InsideOf = w.ModelType
 	}
 	r.Encoding, r.Attention = s.info.Encoding, s.info.Attention
-	if s.computes, err = run.Computes(s.info.Model); err != nil {
-		return fmt.Errorf("%s: %w", s.info.Path, err)
+	s.computes, s.wrongTypes = run.Computes(s.info.Model)
+	if s.wrongTypes == "" {
+		s.wrongTypes = run.WrongTypes(s.info.Model, s.computes)
 	}
-	s.wrongTypes = run.WrongTypes(s.info.Model, s.computes)
 	if s.left, err = run.InFloat32(s.info); err != nil {
 		return err
 	}

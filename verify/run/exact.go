@@ -17,10 +17,7 @@ import (
 // it, with links to its weights, which the caller removes. "" is a graph that has
 // neither.
 func InFloat32(g *GraphInfo) (dir string, err error) {
-	found, err := Widen(g.Model)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", g.Path, err)
-	}
+	found := Widen(g.Model)
 	if found {
 		g.Written = written.Nodes(g.Model.GetGraph())
 		for i := range g.Caches {

@@ -3,6 +3,7 @@ package run
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
@@ -19,38 +20,52 @@ const metaDType = "pecvt.dtype"
 const single = int32(onnxpb.TensorProto_FLOAT)
 
 // Computes is the type of 16 bits that a graph computes in, by its nodes' own casts
-// and its caches: the one that any of them has, and FLOAT where none has. Two of them are
-// an error. A graph that does not say that it computes in 16 bits, and whose inputs are
-// not, computes in float32: a cast in it is a part of that.
-func Computes(m *onnxpb.ModelProto) (onnxpb.TensorProto_DataType, error) {
-	found := single
-	said := slices.ContainsFunc(m.GetMetadataProps(), func(p *onnxpb.StringStringEntryProto) bool { return p.GetKey() == metaDType })
-	see := func(what string, t int32) error {
-		if !half(t) || t == found {
-			return nil
+// and its caches: the one that it says, where any of them has it, else the first that any
+// has, and FLOAT where none has. mixed says where another one of 16 bits is, "" nowhere. A
+// graph that does not say that it computes in 16 bits, and whose inputs are not, computes
+// in float32: a cast in it is a part of that.
+func Computes(m *onnxpb.ModelProto) (computes onnxpb.TensorProto_DataType, mixed string) {
+	said := ""
+	for _, p := range m.GetMetadataProps() {
+		if p.GetKey() == metaDType {
+			said = p.GetValue()
 		}
-		if found != single {
-			return fmt.Errorf("graph: %s is %s, and the graph computes in %s elsewhere: expected one type of 16 bits", what, onnxpb.TensorProto_DataType(t), onnxpb.TensorProto_DataType(found))
+	}
+	type place struct {
+		what string
+		t    onnxpb.TensorProto_DataType
+	}
+	var places []place
+	see := func(what string, t int32) {
+		if half(t) {
+			places = append(places, place{what, onnxpb.TensorProto_DataType(t)})
 		}
-		found = t
-		return nil
 	}
 	for _, in := range m.GetGraph().GetInput() {
-		if err := see(fmt.Sprintf("input %q", in.GetName()), in.GetType().GetTensorType().GetElemType()); err != nil {
-			return 0, err
-		}
+		see(fmt.Sprintf("input %q is", in.GetName()), in.GetType().GetTensorType().GetElemType())
 	}
-	if !said && found == single {
-		return onnxpb.TensorProto_FLOAT, nil
-	}
-	for _, n := range m.GetGraph().GetNode() {
-		if to, ok := castTo(n); ok {
-			if err := see(fmt.Sprintf("node %q casts to what", n.GetName()), to); err != nil {
-				return 0, err
+	if said != "" || len(places) > 0 {
+		for _, n := range m.GetGraph().GetNode() {
+			if to, ok := castTo(n); ok {
+				see(fmt.Sprintf("node %q casts to", n.GetName()), to)
 			}
 		}
 	}
-	return onnxpb.TensorProto_DataType(found), nil
+	if len(places) == 0 {
+		return onnxpb.TensorProto_FLOAT, ""
+	}
+	computes = places[0].t
+	for _, p := range places {
+		if strings.EqualFold(p.t.String(), said) {
+			computes = p.t
+		}
+	}
+	for _, p := range places {
+		if p.t != computes {
+			return computes, fmt.Sprintf("%s %s, and the graph computes in %s elsewhere: expected one type of 16 bits", p.what, p.t, computes)
+		}
+	}
+	return computes, ""
 }
 
 // castTo is the type that a Cast gives.
@@ -67,18 +82,15 @@ func castTo(n *onnxpb.NodeProto) (int32, bool) {
 }
 
 // Widen makes of a graph that computes in 16 bits the same graph in float32: what is
-// cast to the type computed in is cast to float32, inputs and outputs are float32, and
-// a Cast of float32 to float32 is left out, what read it reading what it was made of.
-// Weights stay in the types that they are stored in. Nothing else is changed, so that
-// each node, edge, attribute and number of it is the graph's own. It reports whether
-// there was anything to widen.
-//
-// A node that reads a stored weight of 16 bits without a Cast between is an error, where
-// it does not only move numbers.
-func Widen(m *onnxpb.ModelProto) (bool, error) {
-	computes, err := Computes(m)
-	if err != nil || int32(computes) == single {
-		return false, err
+// cast to 16 bits is cast to float32, inputs and outputs are float32, and a Cast of
+// float32 to float32 is left out, what read it reading what it was made of. Weights stay
+// in the types that they are stored in, and are cast where a node computes with them as
+// they are, which [WrongTypes] tells of. Nothing else is changed, so that each node, edge,
+// attribute and number of it is the graph's own. It reports whether there was anything to
+// widen.
+func Widen(m *onnxpb.ModelProto) bool {
+	if computes, _ := Computes(m); int32(computes) == single {
+		return false
 	}
 	g := m.GetGraph()
 	types := map[string]int32{} // before
@@ -95,7 +107,7 @@ func Widen(m *onnxpb.ModelProto) (bool, error) {
 		outputs[v.GetName()] = true
 	}
 	was := map[string]string{} // what a value that is left out was made of
-	kept := g.Node[:0]
+	var kept []*onnxpb.NodeProto
 	for _, n := range g.GetNode() {
 		for i, in := range n.GetInput() {
 			if of, ok := was[in]; ok {
@@ -103,9 +115,9 @@ func Widen(m *onnxpb.ModelProto) (bool, error) {
 			}
 		}
 		to, isCast := castTo(n)
-		if isCast && (to == int32(computes) || to == single) {
+		if isCast && (half(to) || to == single) {
 			in, out := n.GetInput()[0], n.GetOutput()[0]
-			if t := types[in]; !stored[in] && (t == single || t == int32(computes)) && !outputs[out] {
+			if t := types[in]; !stored[in] && (t == single || half(t)) && !outputs[out] {
 				was[out] = in
 				types[out] = single
 				continue
@@ -116,15 +128,19 @@ func Widen(m *onnxpb.ModelProto) (bool, error) {
 				}
 			}
 		} else if !isCast {
-			for _, in := range n.GetInput() {
-				if !stored[in] {
-					continue
-				}
-				if !slices.Contains(movers, n.GetOpType()) {
-					return false, fmt.Errorf("graph: node %q (%s) reads %q as it is stored: expected a Cast between", n.GetName(), n.GetOpType(), in)
-				}
-				for _, out := range n.GetOutput() {
-					stored[out] = true
+			for i, in := range n.GetInput() {
+				switch {
+				case !stored[in]:
+				case slices.Contains(movers, n.GetOpType()):
+					for _, out := range n.GetOutput() {
+						stored[out] = true
+					}
+				default:
+					n.Input[i] = in + "~float32"
+					if _, there := types[n.Input[i]]; !there {
+						types[n.Input[i]] = single
+						kept = append(kept, widening(in, n.Input[i]))
+					}
 				}
 			}
 		}
@@ -140,7 +156,14 @@ func Widen(m *onnxpb.ModelProto) (bool, error) {
 			t.ElemType = single
 		}
 	}
-	return true, nil
+	return true
+}
+
+// widening casts a value to float32.
+func widening(in, out string) *onnxpb.NodeProto {
+	to := onnxpb.AttributeProto_INT
+	return &onnxpb.NodeProto{OpType: "Cast", Name: "/widened/" + in, Input: []string{in}, Output: []string{out},
+		Attribute: []*onnxpb.AttributeProto{{Name: "to", Type: to, I: int64(single)}}}
 }
 
 // movers put numbers of a stored weight together without computing with them.

@@ -60,7 +60,11 @@ func WrongTypes(m *onnxpb.ModelProto, computes onnxpb.TensorProto_DataType) stri
 			return fmt.Sprintf("input %q is %s and the output %q %s: expected one type, since the one is given as the other", in.GetName(), spell(types[in.GetName()]), present, spell(types[present]))
 		}
 	}
+	stored := map[string]bool{}     // numbers of weights in the type that they are stored in
 	narrowed := map[string]string{} // float32 that was rounded: by which Cast
+	for _, t := range g.GetInitializer() {
+		stored[t.GetName()] = half(t.GetDataType())
+	}
 	for _, n := range g.GetNode() {
 		in := n.GetInput()
 		if to, ok := castTo(n); ok {
@@ -76,6 +80,14 @@ func WrongTypes(m *onnxpb.ModelProto, computes onnxpb.TensorProto_DataType) stri
 			continue
 		}
 		for i, name := range in {
+			if stored[name] {
+				if !slices.Contains(movers, n.GetOpType()) {
+					return fmt.Sprintf("node %q (%s) reads %q as it is stored: expected a Cast between", n.GetName(), n.GetOpType(), name)
+				}
+				for _, out := range n.GetOutput() {
+					stored[out] = true
+				}
+			}
 			if slices.Contains(wide, n.GetOpType()) && half(types[name]) {
 				return fmt.Sprintf("node %q (%s) reads %q in %s: expected float32", n.GetName(), n.GetOpType(), name, spell(types[name]))
 			}

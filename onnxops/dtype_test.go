@@ -114,6 +114,16 @@ func TestTooLarge(t *testing.T) {
 	if _, err := Emit(dir, Options{DType: DTypeBFloat16}); err != nil {
 		t.Error(err)
 	}
+	// The middle between float16's largest number and the next is the first that is none.
+	for number, fits := range map[float32]bool{65519.996: true, -65519.996: true, 65520: false, -65520: false, float32(math.Inf(1)): false} {
+		binary.LittleEndian.PutUint32(raw[at.Offset+4*7:], math.Float32bits(number))
+		if err := os.WriteFile(path, raw, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Emit(dir, Options{DType: DTypeFloat16, MaxLength: 64}); (err == nil) != fits {
+			t.Errorf("%v: %v", number, err)
+		}
+	}
 }
 
 // TestTypeRefused: what does not go with 16 bits is refused by name.

@@ -284,9 +284,7 @@ func (s *session) judgeHalf(c *report.Check, a halfAsked, got *report.Logits, er
 	}
 	if err != nil {
 		c.Verdict, c.Detail = report.Fail, run.Reason(c.Runner, err)
-		if s.computes == onnxpb.TensorProto_FLOAT16 {
-			c.Blame = "a number of the model passes what float16 holds, 65504: use " + hint.DType + " bfloat16 or float32"
-		}
+		c.Blame = s.passesHalf()
 		return m
 	}
 	c.MaxAbs, c.MaxRel, c.NMSE, c.Cosine = report.Number(m.MaxAbs), report.Number(m.MaxRel), report.Number(m.NMSE), report.Number(m.Cosine)
@@ -298,6 +296,9 @@ func (s *session) judgeHalf(c *report.Check, a halfAsked, got *report.Logits, er
 	switch {
 	case !(m.MaxRel <= lim):
 		c.Verdict = report.Fail
+		if math.IsInf(m.MaxRel, 0) || math.IsNaN(m.MaxRel) {
+			c.Blame = s.passesHalf()
+		}
 		c.Detail = fmt.Sprintf("off by %.3g of the largest value at row %d, %s (limit %.3g)", m.MaxRel, m.WorstRow, a.want.position(m.WorstRow, m.WorstPosition), lim)
 	case spread > report.HalfSpread:
 		c.Verdict = report.Fail
@@ -306,4 +307,12 @@ func (s *session) judgeHalf(c *report.Check, a halfAsked, got *report.Logits, er
 		c.Verdict = report.Pass
 	}
 	return m
+}
+
+// passesHalf says what makes an answer of float16 no number, "" of other types.
+func (s *session) passesHalf() string {
+	if s.computes != onnxpb.TensorProto_FLOAT16 {
+		return ""
+	}
+	return fmt.Sprintf("a number of the model passes what float16 holds, %g: use "+hint.DType+" bfloat16 or float32", largestHalf)
 }

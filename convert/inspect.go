@@ -53,6 +53,9 @@ type Inspection struct {
 	// Readers says what becomes of the rotation, as it is declared, in each loader
 	// of the table (package loaders); empty where no rope keys declare it.
 	Readers []loaders.Verdict `json:"readers,omitempty"`
+	// Graph is what pecvt.json says of the graph beside the checkpoint, nil where it
+	// says nothing.
+	Graph *GraphRecord `json:"graph,omitempty"`
 }
 
 // RopeInfo is the declared rotary encoding; Type is empty where none is.
@@ -119,6 +122,7 @@ func InspectStore(name string, src store.Store, ignoreKeys ...string) (*Inspecti
 		}
 		in.Parameters += n
 	}
+	in.Graph = graphRecord(src.Root())
 	stored := store.Stored(src)
 	for _, name := range stored.Names() {
 		info, _ := stored.Lookup(name)

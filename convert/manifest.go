@@ -39,6 +39,8 @@ type Manifest struct {
 	Notes []string       `json:"notes"`
 	// Tuning records a selection or a calibration.
 	Tuning *Tuning `json:"retrofit,omitempty"`
+	// Graph repeats what the graph beside the checkpoint says of its numbers.
+	Graph *GraphRecord `json:"graph,omitempty"`
 }
 
 // Flags are the options that decide the result.
@@ -182,7 +184,7 @@ func (p *Plan) manifest() Manifest {
 	if version == "" {
 		version = "devel"
 	}
-	return Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: recorded(p.Encoding), Notes: p.Notes, Tuning: o.Tuning,
+	return Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: recorded(p.Encoding), Notes: p.Notes, Tuning: o.Tuning, Graph: p.graph,
 		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Slope: o.Slope, Layers: o.Layers, Layout: o.Layout, Spelling: o.Spelling, GGUFType: o.GGUFType, MaxShardSize: o.MaxShardSize}}
 }
 
@@ -202,14 +204,7 @@ func (p *Plan) renderManifest(hash func(name string) (string, error)) ([]byte, e
 		}
 		man.Files = append(man.Files, file)
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(man); err != nil {
-		return nil, fmt.Errorf("manifest: %w", err)
-	}
-	return b.Bytes(), nil
+	return man.text()
 }
 
 func (p *Plan) planManifest() error {
@@ -219,4 +214,26 @@ func (p *Plan) planManifest() error {
 	}
 	p.Files = append(p.Files, FilePlan{Name: manifestName, Action: Write, Bytes: int64(len(text))})
 	return nil
+}
+
+// ExpectGraph plans for what [RecordGraph] will write, in which the sizes differ.
+func (p *Plan) ExpectGraph(g *GraphRecord) error {
+	if g.Empty() {
+		g = nil
+	}
+	p.graph = g
+	text, err := p.renderManifest(func(string) (string, error) { return noHash, nil })
+	if err != nil {
+		return err
+	}
+	p.resizeManifest(int64(len(text)))
+	return nil
+}
+
+func (p *Plan) resizeManifest(size int64) {
+	for i := range p.Files {
+		if f := &p.Files[i]; f.Name == manifestName {
+			p.Bytes, p.Written, f.Bytes = p.Bytes+size-f.Bytes, p.Written+size-f.Bytes, size
+		}
+	}
 }

@@ -120,7 +120,8 @@ type Plan struct {
 	dtype    tensor.DType    // of the source's weights
 	replaced map[string]bool // tensors that a calibration brings
 	config   []byte
-	index    []byte            // nil: none, or copied
+	index    []byte // nil: none, or copied
+	graph    *GraphRecord
 	beside   map[string][]byte // small files of a GGUF file that becomes a folder, nil for another source
 	// respelling or ggufFile, where not nil, is the one file of the result.
 	respelling *respelling

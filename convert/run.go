@@ -259,8 +259,12 @@ func (w *run) write(path string, text []byte) error {
 
 // check compares the sizes on disk with the planned ones.
 func (w *run) check() error {
-	for _, f := range w.plan.Files {
+	for i, f := range w.plan.Files {
 		info, err := os.Lstat(filepath.Join(w.dir, f.Name))
+		if err == nil && f.Name == manifestName { // a graph was recorded in it
+			w.plan.resizeManifest(info.Size())
+			w.result.Files[i].Bytes, f.Bytes = info.Size(), info.Size()
+		}
 		if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() != f.Bytes {
 			return fmt.Errorf("%s: planned with %d bytes, written otherwise: the source changed while it was read; run again", f.Name, f.Bytes)
 		}

@@ -2,11 +2,14 @@ package onnxops
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 
+	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -19,9 +22,12 @@ type Emitted struct {
 	// Bytes is the size of the graph with every file of weights that it reads, the
 	// checkpoint's own where it points into them.
 	Bytes int64
+	// Record is what the graph says of its numbers, which pecvt.json has too.
+	Record *convert.GraphRecord
 }
 
-// Emit writes the graph of the checkpoint in dir, a folder, into that folder; see
+// Emit writes the graph of the checkpoint in dir, a folder, into that folder, and what it
+// says of its numbers into pecvt.json where there is one; see
 // [Write] for the files. The zero Options are those of the command pecvt export.
 // Errors wrap posenc.ErrUnsupported where no graph of that form expresses the
 // model.
@@ -42,7 +48,10 @@ func Emit(dir string, o Options) (*Emitted, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Emitted{Options: o, Files: w.files, Notes: w.notes, Bytes: w.bytes}, nil
+	if err := convert.RecordGraph(src.Root(), w.record); err != nil {
+		return nil, err
+	}
+	return &Emitted{Options: o, Files: w.files, Notes: w.notes, Bytes: w.bytes, Record: w.record}, nil
 }
 
 // Finish gives convert.RunOptions.Finish a function that emits the graph of the
@@ -101,4 +110,28 @@ func turnsFor(m *family.Model, n int) (*family.Model, error) {
 		}
 	}
 	return m, nil
+}
+
+// recordOf repeats a graph's metadata.
+func recordOf(m *onnxpb.ModelProto) *convert.GraphRecord {
+	r := &convert.GraphRecord{}
+	for _, p := range m.GetMetadataProps() {
+		switch v := p.GetValue(); p.GetKey() {
+		case "pecvt.dtype":
+			r.DType = v
+		case "pecvt.coding":
+			r.Coding = v
+		case "pecvt.head":
+			r.Head = v
+		case "pecvt.accuracy":
+			r.Accuracy = v
+		case "pecvt.rounding":
+			r.Rounding = v
+		case "pecvt.rounding_texts":
+			if r.Texts = json.RawMessage(v); !json.Valid(r.Texts) {
+				r.Texts, _ = json.Marshal(v) // a string always has a form
+			}
+		}
+	}
+	return r
 }

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/names"
@@ -44,6 +45,7 @@ func Write(dir string, m *family.Model, src store.Store, opts Options) ([]string
 type written struct {
 	files, notes []string
 	bytes        int64
+	record       *convert.GraphRecord
 }
 
 func write(dir string, m *family.Model, src store.Store, opts Options) (*written, error) {
@@ -103,7 +105,7 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (*written
 	if err != nil {
 		return nil, err
 	}
-	return &written{files, notes, size}, nil
+	return &written{files, notes, size, recordOf(model)}, nil
 }
 
 // sizeOf is the size of a graph in a folder of a model's, with the files that its

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -150,6 +151,8 @@ type told struct {
 		SHA256 string `json:"sha256"`
 	} `json:"files"`
 	Retrofit json.RawMessage `json:"retrofit"`
+	// Graph repeats the graph's metadata; nil in a file that says nothing of it.
+	Graph map[string]json.RawMessage `json:"graph"`
 }
 
 // manifest reads it; nil where there is none, as of an exported folder.
@@ -175,6 +178,9 @@ func (s *session) manifest() (*told, error) {
 // plane by plane the frequencies that the conversion meant.
 func (s *session) wrongManifest(m *told) string {
 	e := m.Encoding
+	if found := s.wrongRecord(m.Graph); found != "" {
+		return found
+	}
 	if got := s.loaded.MaxPositions; got != e.MaxPositions {
 		return fmt.Sprintf("max_position_embeddings is %d in config.json: %s says %d", got, run.ManifestFile, e.MaxPositions)
 	}
@@ -208,6 +214,36 @@ func (s *session) wrongManifest(m *told) string {
 		if found := s.unlikePlanes(length, after, gain, m.Flags.Layers == "sliding"); found != "" {
 			return found
 		}
+	}
+	return ""
+}
+
+// wrongRecord compares what pecvt.json says of the graph's numbers with the graph's
+// metadata.
+func (s *session) wrongRecord(record map[string]json.RawMessage) string {
+	if record == nil {
+		return ""
+	}
+	meta := map[string]string{}
+	for _, p := range s.info.Model.GetMetadataProps() {
+		meta[strings.TrimPrefix(p.GetKey(), "pecvt.")] = p.GetValue()
+	}
+	for _, key := range []string{"dtype", "coding", "head", "accuracy", "rounding", "rounding_texts"} {
+		raw, got := record[key], ""
+		delete(record, key)
+		if json.Unmarshal(raw, &got) != nil { // a list of texts
+			got = string(raw)
+			var b bytes.Buffer
+			if json.Compact(&b, raw) == nil {
+				got = b.String()
+			}
+		}
+		if got != meta[key] {
+			return fmt.Sprintf("%s says of its graph that %s is %q, the metadata of %s say %q", run.ManifestFile, key, got, run.GraphFile, meta[key])
+		}
+	}
+	for key := range record {
+		return fmt.Sprintf("%s says of its graph what %q is, which nothing holds it to", run.ManifestFile, key)
 	}
 	return ""
 }

@@ -47,7 +47,7 @@ func folderChecks() []Kind {
 			Blame:   "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export",
 			other:   true, when: ofFolder, make: always((*session).attributes)},
 		{Name: report.CheckMetadata,
-			Meaning: "the graph's metadata, config.json and pecvt.json tell of the same encoding, length, family and planes",
+			Meaning: "the graph's metadata, config.json and pecvt.json tell of the same encoding, length, family and planes, and pecvt.json of the graph's numbers what the graph says",
 			Blame:   "one of the files was changed after the conversion, or the conversion is wrong: convert the source again, or emit the graph of what is there with pecvt export",
 			other:   true, when: ofFolder, make: always((*session).metadata)},
 		{Name: report.CheckFiles,

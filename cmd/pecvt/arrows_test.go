@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"onnxops/ops":         {"onnxops/onnxpb", "onnxops/graph"},
 	"onnxops/names":       {"convert/family"},
 	"onnxops/lower":       {"onnxops/graph"},
-	"onnxops":             {"convert/quant", "convert/quant/nearest", "convert/quant/widths", "posenc/hint", "onnxops/names", "convert/fsio", "onnxops/onnxpb", "onnxops/graph", "onnxops/lower", "onnxops/ops", "posenc", "convert/family", "convert/tensor", "convert/store", "convert/families"},
+	"onnxops":             {"convert", "convert/quant", "convert/quant/nearest", "convert/quant/widths", "posenc/hint", "onnxops/names", "convert/fsio", "onnxops/onnxpb", "onnxops/graph", "onnxops/lower", "onnxops/ops", "posenc", "convert/family", "convert/tensor", "convert/store", "convert/families"},
 	"verify/ref":          {"onnxops/names", "posenc", "convert/gemm", "convert/tensor", "convert/store", "convert/family"},
 	"verify/interp":       {"onnxops/onnxpb", "convert/gemm", "convert/tensor"},
 	"verify/ort":          {"posenc/hint", "onnxops/onnxpb", "convert/tensor"},

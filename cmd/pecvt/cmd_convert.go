@@ -48,6 +48,8 @@ type graphResult struct {
 	Opset     int      `json:"opset"`
 	// Bytes is the size of the graph with the weights that it reads.
 	Bytes int64 `json:"bytes"`
+	// Record is what the graph says of its numbers, and pecvt.json with it.
+	Record *convert.GraphRecord `json:"record,omitempty"`
 	// Notes are what whoever serves the graph should know.
 	Notes   []string `json:"notes,omitempty"`
 	Seconds float64  `json:"seconds"`
@@ -343,7 +345,7 @@ func emit(dir string, o onnxops.Options) (*graphResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &graphResult{Files: e.Files, Attention: e.Attention, Placement: e.Placement, Weights: e.Weights, Linear: e.Linear, Portable: e.Portable, Opset: e.Opset, Bytes: e.Bytes, Notes: said(e.Notes), Seconds: time.Since(begin).Seconds()}, nil
+	return &graphResult{Files: e.Files, Attention: e.Attention, Placement: e.Placement, Weights: e.Weights, Linear: e.Linear, Portable: e.Portable, Opset: e.Opset, Bytes: e.Bytes, Record: e.Record, Notes: said(e.Notes), Seconds: time.Since(begin).Seconds()}, nil
 }
 
 // said says notes of the library with flags.

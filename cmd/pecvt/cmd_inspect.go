@@ -75,6 +75,9 @@ func writeInspection(w io.Writer, in *convert.Inspection) error {
 		fmt.Fprintf(w, "\nslopes     %.5g", in.Slopes)
 	}
 	fmt.Fprintf(w, "\nlength     L = %d (%s), max_position_embeddings %d\n", in.TrainedLength, in.TrainedLengthFrom, in.MaxPositions)
+	if in.Graph != nil {
+		fmt.Fprintf(w, "graph      %s\n", in.Graph)
+	}
 	writeReaders(w, in.Readers, false)
 	for _, warning := range in.Warnings {
 		fmt.Fprintf(w, "warning    %s\n", warning)

@@ -160,6 +160,9 @@ func planGraph(p *convert.Plan, o onnxops.Options) error {
 		return err
 	}
 	p.Notes = append(p.Notes, result.Notes...)
+	if err := p.ExpectGraph(result.Record); err != nil {
+		return err
+	}
 	for _, name := range result.Files {
 		st, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {

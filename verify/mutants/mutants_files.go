@@ -75,6 +75,10 @@ func fileMutants() []Mutant {
 			f.replace("pecvt.json", `"after": 0.24028114141347545`, `"after": 0.25`)
 		}).
 			still("one of the two files is not what the conversion wrote"),
+		inFiles("manifest-head", "int4-head8", "pecvt.json says that embedding and head are codes of 4 bits, the graph says 8", func(f *Folder) {
+			f.replace("pecvt.json", `"head": "int8, `, `"head": "int4, `)
+		}).
+			still("one of the two files is not what the emission wrote"),
 		inFiles("config-end-token", "llama-hope", "eos_token_id in config.json is 9 instead of 1", func(f *Folder) { f.config(`"eos_token_id": 1`, `"eos_token_id": 9`) }).
 			still("no logit moves; who generates text stops elsewhere, or never"),
 		inFiles("genai-of-another-graph", "llama-rope-ort", "genai_config.json counts one layer of two", func(f *Folder) {

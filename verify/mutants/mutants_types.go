@@ -27,6 +27,9 @@ func typeMutants() []Mutant {
 	return []Mutant{
 		inGraph("types-said-otherwise", "half", "the metadata say bfloat16, and the graph computes in float16", declare(func(p *onnxpb.StringStringEntryProto) { p.Value = "bfloat16" })).still(still),
 		inGraph("types-not-said", "half", "the metadata say nothing of float16", declare(func(p *onnxpb.StringStringEntryProto) { p.Key = "pecvt.other" })).still(still),
+		inGraph("types-two-of-16-bits", "half", "one weight is rounded to bfloat16 on its way", func(g *Graph) {
+			attribute(g.node("model.layers.0.mlp.up_proj.weight~float16"), "to").I = int64(onnxpb.TensorProto_BFLOAT16)
+		}).still(still),
 		inGraph("types-mask-of-float32", "half", "a key that is not seen has float32's lowest added, which is −∞ in float16", func(g *Graph) {
 			g.table("/const/unseen", func(int, int, float64) float64 { return -math.MaxFloat32 })
 		}).still(still),

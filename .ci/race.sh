@@ -13,8 +13,8 @@ race() { # race PACKAGE TESTS
 	"$go" test -race -short -timeout 20m -run "$2" "./$1" || failed=1
 }
 
-# rows of the tables, in chunks
-race onnxops '^(TestCosSin|TestTablePerRotation|TestWriteFiles)$'
+# rows of the tables, in chunks, and codes that are made ahead of the writing
+race onnxops '^(TestCosSin|TestTablePerRotation|TestWriteFiles|TestAhead)$'
 # a store that several read at once
 race convert/store .
 # rows of a GGUF file, decoded

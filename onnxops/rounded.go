@@ -40,6 +40,8 @@ type rounded struct {
 	rows, columns, across int64
 	size                  int64 // bytes of a block
 	code                  RowCoder
+	ahead                 bool          // it is among initializers.ahead
+	pieces                <-chan *piece // its codes, see roundAhead
 	// made is what a first pass over the rows leaves for the tensors after the codes.
 	scales, lows []uint16
 	zeros        []byte

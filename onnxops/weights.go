@@ -26,6 +26,8 @@ type initializers struct {
 	cache  map[string]*graph.Value
 	data   []chunk // for model.onnx.data, in order
 	end    int64   // its length so far
+	// ahead are the weights whose codes lie there, in order.
+	ahead []*rounded
 	// narrowed are the weights that the graph reads in 16 bits.
 	narrowed map[string]family.Weight
 	// digests are those of what was made, by initializer, once it is written.

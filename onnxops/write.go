@@ -157,7 +157,7 @@ func writeFile(path string, fill func(io.Writer) error) error {
 	if err != nil {
 		return fmt.Errorf("onnx: %w", err)
 	}
-	w := bufio.NewWriterSize(f, 1<<20)
+	w := bufio.NewWriterSize(f, 64<<10)
 	err = fill(w)
 	if err == nil {
 		err = w.Flush()
@@ -177,6 +177,7 @@ func writeFile(path string, fill func(io.Writer) error) error {
 
 // writeData streams model.onnx.data.
 func (s *initializers) writeData(w io.Writer) error {
+	defer roundAhead(s.src, s.ahead)()
 	var at int64
 	for _, c := range s.data {
 		if _, err := w.Write(make([]byte, c.offset-at)); err != nil {

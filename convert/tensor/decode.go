@@ -76,7 +76,8 @@ func Decode32(dst []float32, src []byte, d DType) error {
 	}
 	switch d {
 	case BF16:
-		decodeBF16(dst, src)
+		n := widened(dst, src)
+		decodeBF16(dst[n:], src[2*n:])
 	case F16:
 		for i := range dst {
 			dst[i] = f16ToFloat32(binary.LittleEndian.Uint16(src[2*i:]))

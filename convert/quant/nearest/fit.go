@@ -3,6 +3,7 @@ package nearest
 import (
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // Step is the grid of one block: code q means (q − Zero)·Scale + Low.
@@ -58,9 +59,9 @@ func (s Scheme) fit(f finder, w []float32, lo, hi float32, digits int) (Step, er
 
 // finder looks for a block's grid. The plain one is [plain]; others find the same, faster.
 type finder interface {
-	// skips tells that numbers are on no grid of n steps between lo and hi, which
-	// [finder.lowered] looks for, or whose multiples [finder.multiples] does.
-	skips(w []float32, lo, hi float64, digits, n int, multiples bool) bool
+	// may tells on which grids of 1 to 16 steps, a bit each, numbers may lie: from lo to
+	// hi, which [finder.lowered] looks for, or of multiples, as [finder.multiples] does.
+	may(w []float32, lo, hi float64, digits int, multiples bool) uint32
 	lowered(w []float32, lo, d float64, digits, n int) (Step, bool)
 	multiples(w []float32, d float64, digits, n int) (Step, bool)
 	scales(w []float32, d float64, digits, n int) (Step, bool)
@@ -69,7 +70,7 @@ type finder interface {
 // plain asks one number after the other.
 type plain struct{}
 
-func (plain) skips([]float32, float64, float64, int, int, bool) bool { return false }
+func (plain) may([]float32, float64, float64, int, bool) uint32 { return 1<<16 - 1 }
 func (plain) lowered(w []float32, lo, d float64, digits, n int) (Step, bool) {
 	return onLowered(w, lo, d, digits, n)
 }
@@ -80,14 +81,31 @@ func (plain) scales(w []float32, d float64, digits, n int) (Step, bool) {
 	return onScales(w, d, digits, n)
 }
 
+// below is the next number of steps under n that is tried, 0 after the last: of those that
+// may be with 4 bits, of all from last on with 8.
+func (s Scheme) below(n int, may uint32, last int) int {
+	if s.Bits == 4 {
+		return bits.Len32(may & (1<<(n-1) - 1))
+	}
+	if n--; n < last {
+		return 0
+	}
+	return n
+}
+
 // lowered is a grid from the least number to the largest.
 func (s Scheme) lowered(f finder, w []float32, lo, hi float64, digits int) Step {
-	for n := s.Top(); n > 0 && lo < hi && (s.Bits == 4 || n == s.Top()); n-- {
-		if f.skips(w, lo, hi, digits, n, false) {
-			continue
-		}
-		if g, ok := f.lowered(w, lo, (hi-lo)/float64(n), digits, n); ok {
+	if lo < hi { // most are on the grid of all codes or on none
+		if g, ok := f.lowered(w, lo, (hi-lo)/float64(s.Top()), digits, s.Top()); ok {
 			return g
+		}
+	}
+	if lo < hi && s.Bits == 4 {
+		may := f.may(w, lo, hi, digits, false)
+		for n := s.below(s.Top(), may, 0); n > 0; n = s.below(n, may, 0) {
+			if g, ok := f.lowered(w, lo, (hi-lo)/float64(n), digits, n); ok {
+				return g
+			}
 		}
 	}
 	low := down(lo)
@@ -97,10 +115,11 @@ func (s Scheme) lowered(f finder, w []float32, lo, hi float64, digits int) Step 
 // shifted is a grid that has 0 and both ends.
 func (s Scheme) shifted(f finder, w []float32, lo, hi float64, digits int) Step {
 	lo, hi = min(lo, 0), max(hi, 0)
-	for n := s.Top(); n > 0 && lo < hi && (s.Bits == 4 || n == s.Top()); n-- {
-		if f.skips(w, lo, hi, digits, n, true) {
-			continue
-		}
+	may := uint32(0)
+	if s.Bits == 4 && lo < hi {
+		may = f.may(w, lo, hi, digits, true)
+	}
+	for n := s.below(s.Top()+1, may, s.Top()); n > 0 && lo < hi; n = s.below(n, may, s.Top()) {
 		if g, ok := f.multiples(w, (hi-lo)/float64(n), digits, n); ok {
 			if g.Zero = int(math.RoundToEven(-lo / float64(g.Scale))); g.Zero <= s.Top() {
 				return g
@@ -123,10 +142,11 @@ func (s Scheme) centred(f finder, w []float32, lo, hi float64, digits int) Step 
 	if hi > -lo {
 		largest, other = hi, lo
 	}
-	for n := middle; n > 0 && largest != 0 && (s.Bits == 4 || n >= middle-1); n-- {
-		if f.skips(w, 0, math.Abs(largest), digits, n, true) {
-			continue
-		}
+	may := uint32(0)
+	if s.Bits == 4 && largest != 0 {
+		may = f.may(w, 0, math.Abs(largest), digits, true)
+	}
+	for n := s.below(middle+1, may, middle-1); n > 0 && largest != 0; n = s.below(n, may, middle-1) {
 		sign := -1.0
 		if n < middle {
 			sign = math.Copysign(1, largest)

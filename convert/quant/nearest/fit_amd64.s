@@ -2,28 +2,7 @@
 
 #include "go_asm.h"
 #include "textflag.h"
-
-#define FOUR(name, v) \
-	DATA name<>+0(SB)/8, v;  \
-	DATA name<>+8(SB)/8, v;  \
-	DATA name<>+16(SB)/8, v; \
-	DATA name<>+24(SB)/8, v; \
-	GLOBL name<>(SB), RODATA|NOPTR, $32
-
-// of float64
-FOUR(half, $0.5)
-FOUR(one, $1.0)
-FOUR(quarter, $0.25)
-FOUR(infinity, $0x7ff0000000000000)
-FOUR(size, $0x7fffffffffffffff)
-FOUR(power, $0x7ff0000000000000)
-FOUR(smallest, $0x3810000000000000) // 2^-126
-// of float32, two each
-FOUR(one32, $0x3f8000003f800000)
-FOUR(size32, $0x7fffffff7fffffff)
-FOUR(power32, $0x7f8000007f800000)
-FOUR(far32, $0x7f0000007f000000)
-FOUR(near32, $0xff000000ff000000)
+#include "constants_amd64.h"
 
 // The largest or the least of the lanes, in all of X.
 #define REDUCE(OP, y, x, yt, xt) \
@@ -343,10 +322,18 @@ TEXT ·sieve256(SB), NOSPLIT, $0-28
 	MOVQ k+16(FP), DI
 	VBROADCASTSS work_base(DI), Y8
 	VMOVUPS size32<>(SB), Y9
-	VMOVUPS work_steps(DI), Y10
-	VMOVUPS work_steps+32(DI), Y11
-	VMOVUPS work_slacks(DI), Y12
-	VMOVUPS work_slacks+32(DI), Y13
+	VBROADCASTSS work_each(DI), Y11
+	VMULPS counts<>(SB), Y11, Y10
+	VMULPS counts<>+32(SB), Y11, Y11
+	VBROADCASTSS work_off(DI), Y13
+	VMULPS counts<>(SB), Y13, Y12
+	VMULPS counts<>+32(SB), Y13, Y13
+	VBROADCASTSS work_margin(DI), Y0
+	VADDPS Y0, Y12, Y12
+	VADDPS Y0, Y13, Y13
+	VBROADCASTSS work_most(DI), Y0
+	VMINPS Y0, Y12, Y12
+	VMINPS Y0, Y13, Y13
 	VPCMPEQD Y14, Y14, Y14
 	VPCMPEQD Y15, Y15, Y15
 
@@ -371,47 +358,73 @@ sifted:
 	VZEROUPPER
 	RET
 
-// func squares256(w *float32, n int, k *work, at int)
-TEXT ·squares256(SB), NOSPLIT, $0-32
+// func spread256(w *float32, n int, k *work)
+TEXT ·spread256(SB), NOSPLIT, $0-24
 	MOVQ w+0(FP), SI
 	MOVQ n+8(FP), CX
 	MOVQ k+16(FP), DI
-	MOVQ at+24(FP), AX
+	VMOVUPD size<>(SB), Y10
+	VBROADCASTSD work_unit(DI), Y11
+	VBROADCASTSD work_none(DI), Y12
+
+spreads:
+	VCVTPS2PD (SI), Y0
+	VANDPD Y10, Y0, Y0
+	ROOM(Y0, Y2, Y3, Y11, Y12)
+	VMOVUPD Y0, work_sizes(DI)
+	VMOVUPD Y2, work_rooms(DI)
+	ADDQ $16, SI
+	ADDQ $32, DI
+	SUBQ $4, CX
+	JNZ spreads
+	VZEROUPPER
+	RET
+
+// One number against four scales.
+#define SQUARE(off) \
+	VBROADCASTSD work_sizes+off(SI), Y0 \
+	VBROADCASTSD work_rooms+off(SI), Y2 \
+	VMULPD Y9, Y0, Y1                   \
+	VADDPD Y11, Y1, Y1                  \
+	VROUNDPD $3, Y1, Y1                 \
+	VMULPD Y8, Y1, Y1                   \
+	VSUBPD Y1, Y0, Y1                   \
+	VANDPD Y10, Y1, Y1                  \
+	VCMPPD $14, Y2, Y1, Y2              \
+	VORPD Y2, Y15, Y15                  \
+	VMULPD Y1, Y1, Y1                   \
+	VADDPD Y1, Y14, Y14
+
+// func squares256(n int, k *work, at int)
+TEXT ·squares256(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ k+8(FP), DI
+	MOVQ at+16(FP), AX
 	VMOVUPD work_scales(DI)(AX*8), Y8
 	VMOVUPD one<>(SB), Y9
 	VDIVPD Y8, Y9, Y9 // their inverses
 	VMOVUPD size<>(SB), Y10
-	VBROADCASTSD work_unit(DI), Y11
-	VBROADCASTSD work_none(DI), Y12
-	VBROADCASTSD work_limit(DI), Y13
+	VMOVUPD half<>(SB), Y11
 	VXORPD Y14, Y14, Y14 // sums
-	VXORPD Y15, Y15, Y15 // not on the grid
+	VBROADCASTSD work_limit(DI), Y13
+	VBROADCASTSD work_largest(DI), Y0
+	VMULPD Y9, Y0, Y0
+	VADDPD Y11, Y0, Y0
+	VROUNDPD $3, Y0, Y0
+	VCMPPD $14, Y13, Y0, Y15 // not on the grid
+	MOVQ DI, SI
 
 squares:
-	VBROADCASTSS (SI), X0
-	VCVTPS2PD X0, Y0
-	VANDPD Y10, Y0, Y0
-	VMULPD Y9, Y0, Y1
-	VADDPD half<>(SB), Y1, Y1
-	VROUNDPD $3, Y1, Y1 // codes
-	ROOM(Y0, Y2, Y3, Y11, Y12)
-	VMULPD Y8, Y1, Y3
-	VSUBPD Y3, Y0, Y3
-	VANDPD Y10, Y3, Y3 // off
-	VCMPPD $14, Y2, Y3, Y2
-	VCMPPD $14, Y13, Y1, Y1
-	VORPD Y2, Y1, Y1
-	VORPD Y1, Y15, Y15
-	VMULPD Y3, Y3, Y3
-	VADDPD Y3, Y14, Y14
-	ADDQ $4, SI
-	DECQ CX
-	JZ squared
-	TESTQ $3, CX
-	JNZ squares
+	SQUARE(0)
+	SQUARE(8)
+	SQUARE(16)
+	SQUARE(24)
 	VMOVMSKPD Y15, BX
 	CMPL BX, $15
-	JNE squares
+	JEQ squared
+	ADDQ $32, SI
+	SUBQ $4, CX
+	JNZ squares
 
 squared:
 	VBLENDVPD Y15, infinity<>(SB), Y14, Y14

@@ -30,7 +30,7 @@ func TestHalfAStep(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := schemes().Draw(t, "scheme")
 		digits := rapid.SampledFrom([]int{8, 11, 24}).Draw(t, "digits")
-		size := rapid.SampledFrom([]float64{1e-9, 1e-4, 0.02, 1, 3000}).Draw(t, "size")
+		size := rapid.SampledFrom([]float64{1e-9, 1e-4, 0.02, 1, 2000}).Draw(t, "size")
 		shift := rapid.SampledFrom([]float64{0, 0, -3, 0.9, 20}).Draw(t, "shift")
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 		w := make([]float32, rapid.IntRange(1, 200).Draw(t, "columns"))

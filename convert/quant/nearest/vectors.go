@@ -22,11 +22,16 @@ type kernels struct {
 	slopes func(w *float32, n int, k *work) bool
 	// multiples finds them for multiples of a scale, as onMultiples.
 	multiples func(w *float32, n int, k *work) bool
-	// sieve tells which of the grids of 1 to 16 steps may hold the numbers.
+	// sieve tells which of the grids of 1 to 16 steps may hold the numbers: those of
+	// which, in steps and taken from k.base, all are at most k.off times their number
+	// and k.margin, but no more than k.most, from a whole.
 	sieve func(w *float32, n int, k *work) uint32
-	// squares sums the squares of what numbers are off for each of four scales from at
+	// spread writes sizes and rooms of numbers, for squares.
+	spread func(w *float32, n int, k *work)
+	// squares sums the squares of what numbers are off for each of lanes scales from at
 	// on, as onScales, an infinity where they are not on it.
-	squares func(w *float32, n int, k *work, at int)
+	squares func(n int, k *work, at int)
+	lanes   int
 	// codes writes the codes of numbers.
 	codes func(dst *byte, w *float32, n int, inverse, from float64, top byte)
 }
@@ -41,12 +46,10 @@ type work struct {
 	unit                    float64 // half of a unit in the last place, of a power of two
 	none                    uint64  // all bits where 0 has no room
 	from, to                float64
+	largest                 float64 // of the sizes
 	near                    [2]float32
-	margin                  float32
-	base, unit32            float32
-	_                       float32
-
-	steps, slacks [16]float32 // of the grids of 1 to 16 steps
+	margin, unit32          float32
+	base, each, off, most   float32
 
 	scales, sums [maxTries]float64
 	lows         [maxTries]float32 // with the other sign
@@ -55,30 +58,31 @@ type work struct {
 	// multiply for the scale.
 	//lint:ignore U1000 kernels alone read them
 	below, above, share [maxBlock]float32
+	//lint:ignore U1000 kernels alone read them
+	sizes, rooms [maxBlock]float64
 }
 
 // vectors finds grids by kernels.
 type vectors struct {
 	*kernels
 	work
-	lo, hi float32
-	sieved bool
-	may    uint32
+	lo, hi  float32
+	spreads bool // sizes and rooms are there
 }
 
 // see looks at a block; false for one that is left to the plain finder: of a size that no
 // kernel takes, or whose numbers are not those of weights.
 func (v *vectors) see(w []float32, digits int) bool {
-	if v == nil || v.kernels == nil || len(w)%32 != 0 || len(w) > maxBlock {
+	if v == nil || v.kernels == nil || len(w)%32 != 0 || len(w) > maxBlock || len(w) == 0 {
 		return false
 	}
 	var size uint32
 	v.lo, v.hi, size = v.span(&w[0], len(w))
-	if largest := math.Float32frombits(size); !(largest > leastSeen && largest < mostSeen) {
+	v.largest = float64(math.Float32frombits(size))
+	if !(v.largest > leastSeen && v.largest < mostSeen) {
 		return false
 	}
-	v.sieved = false
-	v.none = 0
+	v.none, v.spreads = 0, false
 	if digits < 24 {
 		v.none = math.MaxUint64
 	}
@@ -91,41 +95,21 @@ func (v *vectors) see(w []float32, digits int) bool {
 // end.
 const leastSeen, mostSeen = 0x1p-40, 60000
 
-func (v *vectors) skips(w []float32, lo, hi float64, digits, n int, multiples bool) bool {
-	if n > 16 || !multiples && n == 15 { // tried at once: most are on it or on none
-		return false
-	}
-	if !v.sieved {
-		v.sieved = true
-		v.may = v.sift(w, lo, hi, digits, multiples)
-	}
-	return v.may>>(n-1)&1 == 0
-}
-
-// sift tells which grids of so many steps from lo to hi may hold the numbers. A number of
-// code k on one of scale s has |x − lo − k s| ≤ h, half of a unit in its last place, and
-// |s − d| ≤ (h' + h")/n for the ends' own. Margins are far above the rounding of float32.
-func (v *vectors) sift(w []float32, lo, hi float64, digits int, multiples bool) uint32 {
-	const margin = 1e-4
+// may tells which grids may hold the numbers. A number of code k on one of n steps of s
+// has |x − lo − k s| ≤ h, half of a unit in its last place, and |s − d| ≤ (h' + h")/n for
+// the ends' own. Margins are far above the rounding of float32.
+func (v *vectors) may(w []float32, lo, hi float64, digits int, multiples bool) uint32 {
+	v.margin, v.base, v.most = 1e-4, 0, 0.25+1e-4
 	var room float64
-	size := hi - lo
-	v.base = 0
 	if multiples {
-		room = 3 * halfUlp(float32(max(-lo, hi)), digits)
+		room = 3 * halfUlp(float32(v.largest), digits)
 	} else {
-		v.base = float32(lo)
-		most := math.Abs(hi) + 1e-6*max(math.Abs(lo), math.Abs(hi))
-		room = 3*halfUlp(v.base, digits) + 4*halfUlp(float32(most*(1+1e-6)), digits)
+		v.base, v.most = float32(lo), 1
+		last := math.Abs(hi) + 2e-6*v.largest
+		room = 3*halfUlp(v.base, digits) + 4*halfUlp(float32(last), digits)
 	}
-	each := float32(1 / size)
-	off := float32(room / size)
-	for i := range v.steps {
-		v.steps[i] = float32(i+1) * each
-		v.slacks[i] = float32(i+1)*off + margin
-		if multiples {
-			v.slacks[i] = min(v.slacks[i], 0.25+margin)
-		}
-	}
+	each := 1 / (hi - lo)
+	v.each, v.off = float32(each), float32(room*each)
 	return v.sieve(&w[0], len(w), &v.work)
 }
 
@@ -136,15 +120,14 @@ func (v *vectors) lowered(w []float32, lo, d float64, digits, n int) (Step, bool
 		return Step{}, false
 	}
 	many := 0
-	for low := up(lo - room); low <= lo+room && many < maxTries; low = above(low) {
+	for low, step := up(lo-room), 0.0; low <= lo+room && many < maxTries; many++ {
 		v.lows[many] = -float32(low)
-		many++
+		low, step = above(low, step)
 	}
 	// float32 holds the ends of numbers of 11 digits exactly; of others there are few
 	// tries
 	rough := digits <= 11
-	largest := max(math.Abs(float64(v.lo)), math.Abs(float64(v.hi)))
-	v.margin = float32(largest * 0x1p-19)
+	v.margin = float32(v.largest * 0x1p-19)
 	for i := 0; i < many; i++ {
 		if rough {
 			if i = v.narrow(len(w), &v.work, i, many); i == many {
@@ -178,42 +161,50 @@ func (v *vectors) scales(w []float32, d float64, digits, n int) (Step, bool) {
 	size := math.Abs(d)
 	room := math.Ldexp(size, -digits)
 	many := 0
-	for scale := up(size - room); scale > 0 && scale <= size+room && many < maxTries; scale = above(scale) {
+	for scale, step := up(size-room), 0.0; scale > 0 && scale <= size+room && many < maxTries; many++ {
 		v.work.scales[many] = scale
-		many++
+		scale, step = above(scale, step)
 	}
 	if many == 0 {
 		return Step{}, false
 	}
-	for i := many; i%lanes != 0; i++ {
+	for i := many; i%v.lanes != 0; i++ {
 		v.work.scales[i] = v.work.scales[many-1]
 	}
+	if !v.spreads {
+		v.spread(&w[0], len(w), &v.work)
+		v.spreads = true
+	}
 	v.limit = float64(n)
-	best, least := Step{}, math.Inf(1)
-	for i, sum := range v.sums[:many] {
-		if i%lanes == 0 {
-			v.squares(&w[0], len(w), &v.work, i)
-			sum = v.sums[i]
-		}
-		if sum < least {
-			best, least = Step{Scale: float32(math.Copysign(v.work.scales[i], d)), Exact: true}, sum
+	best, least := 0.0, math.Inf(1)
+	for at := 0; at < many; at += v.lanes {
+		v.squares(len(w), &v.work, at)
+		for i, sum := range v.sums[at:min(at+v.lanes, many)] {
+			if sum < least {
+				best, least = v.work.scales[at+i], sum
+			}
 		}
 	}
-	return best, !math.IsInf(least, 1)
+	return Step{Scale: float32(math.Copysign(best, d)), Exact: true}, !math.IsInf(least, 1)
 }
 
-// above is the number of float16 after x, which is one, far from the type's end.
-func above(x float64) float64 {
-	a := math.Float64bits(x) &^ (1 << 63)
-	if x < 0 { // where the step is that below its size
-		a--
+// above is the number of float16 after x, which is one, far from the type's end, and the
+// step to the one after it where that is known: 0 where it is not.
+func above(x, step float64) (float64, float64) {
+	a := math.Float64bits(x)
+	if step == 0 {
+		a &^= 1 << 63
+		if x < 0 { // where the step is that below its size
+			a--
+		}
+		step = math.Float64frombits((max(a>>52, 1023-14) - 10) << 52)
 	}
-	e := max(a>>52, 1023-14)
-	if y := x + math.Float64frombits((e-10)<<52); y != 0 {
-		return y
+	y := x + step
+	if b := math.Float64bits(y); b<<12 == 0 { // a power of two, where steps change, or 0
+		if y == 0 {
+			y = math.Copysign(0, x)
+		}
+		step = 0
 	}
-	return math.Copysign(0, x)
+	return y, step
 }
-
-// lanes are how many scales are tried at once.
-const lanes = 4

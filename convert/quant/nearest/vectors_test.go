@@ -109,10 +109,14 @@ func TestVectors(t *testing.T) {
 
 // TestAbove holds the walk through float16 to its definition.
 func TestAbove(t *testing.T) {
-	for low := -60000.0; low <= 60000; low = up(math.Nextafter(low, math.Inf(1))) {
-		x := closest(low)
-		if got, want := above(x), up(math.Nextafter(x, math.Inf(1))); got != want || math.Signbit(got) != math.Signbit(want) {
-			t.Fatalf("after %v comes %v, want %v", x, got, want)
+	step := 0.0
+	for low := closest(-60000); low <= 60000; {
+		want := up(math.Nextafter(low, math.Inf(1)))
+		alone, _ := above(low, 0)
+		var got float64
+		if got, step = above(low, step); got != want || alone != want || math.Signbit(got) != math.Signbit(want) {
+			t.Fatalf("after %v comes %v (%v without the step before), want %v", low, got, alone, want)
 		}
+		low = got
 	}
 }

@@ -1,0 +1,37 @@
+// Constants of the kernels: eight float64 or sixteen float32, of which the kernels of 256
+// bits read half.
+
+#define EIGHT(name, v) \
+	DATA name<>+0(SB)/8, v;  \
+	DATA name<>+8(SB)/8, v;  \
+	DATA name<>+16(SB)/8, v; \
+	DATA name<>+24(SB)/8, v; \
+	DATA name<>+32(SB)/8, v; \
+	DATA name<>+40(SB)/8, v; \
+	DATA name<>+48(SB)/8, v; \
+	DATA name<>+56(SB)/8, v; \
+	GLOBL name<>(SB), RODATA|NOPTR, $64
+
+EIGHT(half, $0.5)
+EIGHT(one, $1.0)
+EIGHT(quarter, $0.25)
+EIGHT(infinity, $0x7ff0000000000000)
+EIGHT(size, $0x7fffffffffffffff)
+EIGHT(power, $0x7ff0000000000000)
+EIGHT(smallest, $0x3810000000000000) // 2^-126
+EIGHT(one32, $0x3f8000003f800000)
+EIGHT(size32, $0x7fffffff7fffffff)
+EIGHT(power32, $0x7f8000007f800000)
+EIGHT(far32, $0x7f0000007f000000)
+EIGHT(near32, $0xff000000ff000000)
+
+// 1 to 16, of float32
+DATA counts<>+0(SB)/8, $0x400000003f800000
+DATA counts<>+8(SB)/8, $0x4080000040400000
+DATA counts<>+16(SB)/8, $0x40c0000040a00000
+DATA counts<>+24(SB)/8, $0x4100000040e00000
+DATA counts<>+32(SB)/8, $0x4120000041100000
+DATA counts<>+40(SB)/8, $0x4140000041300000
+DATA counts<>+48(SB)/8, $0x4160000041500000
+DATA counts<>+56(SB)/8, $0x4180000041700000
+GLOBL counts<>(SB), RODATA|NOPTR, $64

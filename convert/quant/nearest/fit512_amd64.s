@@ -1,0 +1,401 @@
+//go:build !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+#include "constants_amd64.h"
+
+// The kernels of fit_amd64.s in AVX-512 (F, BW, DQ, VL), where masks are in registers of
+// their own.
+
+#define REDUCE(OP, z, y, x, yt, xt) \
+	VEXTRACTF64X4 $1, z, yt \
+	OP yt, y, y            \
+	VEXTRACTF128 $1, y, xt \
+	OP xt, x, x            \
+	VPSHUFD $0x4e, x, xt   \
+	OP xt, x, x
+
+#define REDUCE32(OP, z, y, x, yt, xt) \
+	REDUCE(OP, z, y, x, yt, xt) \
+	VPSHUFD $0xb1, x, xt        \
+	OP xt, x, x
+
+// The constants of ROOM, of a work at DI: K7 is where 0 has room.
+#define ROOMS \
+	VMOVUPD power<>(SB), Z24        \
+	VMOVUPD smallest<>(SB), Z25     \
+	VBROADCASTSD work_unit(DI), Z26 \
+	VXORPD Y27, Y27, Y27            \
+	MOVQ work_none(DI), AX          \
+	NOTQ AX                         \
+	KMOVW AX, K7
+
+// Half of a unit in the last place of eight numbers x.
+#define ROOM(x, to) \
+	VPANDQ Z24, x, to      \
+	VMAXPD Z25, to, to     \
+	VCMPPD $4, Z27, x, K6  \
+	KORW K7, K6, K6        \
+	VMULPD.Z Z26, to, K6, to
+
+// func lower512(w *float32, n int, k *work) bool
+TEXT ·lower512(SB), NOSPLIT, $0-25
+	MOVQ w+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ k+16(FP), DI
+	VBROADCASTSD work_lo(DI), Z16
+	VBROADCASTSD work_inverse(DI), Z17
+	VMOVUPD half<>(SB), Z18
+	VBROADCASTSD work_slack(DI), Z19
+	VMOVUPD size<>(SB), Z20
+	VBROADCASTSS work_unit32(DI), Z21
+	VMOVUPS one32<>(SB), Z22
+	VXORPS Y23, Y23, Y23
+	VMOVUPS near32<>(SB), Z24
+	VMOVUPS far32<>(SB), Z25
+	VMOVUPS power32<>(SB), Z26
+
+lowers:
+	VCVTPS2PD (SI), Z0
+	VCVTPS2PD 32(SI), Z1
+	VSUBPD Z16, Z0, Z0
+	VSUBPD Z16, Z1, Z1
+	VMULPD Z17, Z0, Z0
+	VMULPD Z17, Z1, Z1
+	VADDPD Z18, Z0, Z2
+	VADDPD Z18, Z1, Z3
+	VRNDSCALEPD $3, Z2, Z2
+	VRNDSCALEPD $3, Z3, Z3
+	VSUBPD Z2, Z0, Z0
+	VSUBPD Z3, Z1, Z1
+	VPANDQ Z20, Z0, Z0
+	VPANDQ Z20, Z1, Z1
+	VMAXPD Z1, Z0, Z0
+	VCMPPD $14, Z19, Z0, K1
+	KORTESTW K1, K1
+	JNZ lowerNo
+	VCVTPD2PS Z2, Y2
+	VCVTPD2PS Z3, Y3
+	VINSERTF64X4 $1, Y3, Z2, Z2
+	VMOVUPS (SI), Z4
+	VPANDD Z26, Z4, Z5
+	VMULPS Z21, Z5, Z5
+	VSUBPS Z5, Z4, Z6
+	VADDPS Z5, Z4, Z7
+	VCMPPS $0, Z23, Z2, K1
+	VMOVAPS Z24, K1, Z6
+	VMOVAPS Z25, K1, Z7
+	VMAXPS Z22, Z2, Z2
+	VDIVPS Z2, Z22, Z2
+	VMOVUPS Z6, work_below(DI)
+	VMOVUPS Z7, work_above(DI)
+	VMOVUPS Z2, work_share(DI)
+	ADDQ $64, SI
+	ADDQ $64, DI
+	SUBQ $16, CX
+	JNZ lowers
+	MOVB $1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+lowerNo:
+	MOVB $0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func narrow512(n int, k *work, at, many int) int
+TEXT ·narrow512(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), CX
+	MOVQ k+8(FP), DI
+	MOVQ at+16(FP), AX
+	MOVQ many+24(FP), BX
+	SHLQ $2, CX
+	VMOVSS work_margin(DI), X8
+	VADDSS X8, X8, X8
+
+narrows:
+	CMPQ AX, BX
+	JGE narrowed
+	VBROADCASTSS work_lows(DI)(AX*4), Z0
+	VXORPS Y1, Y1, Y1
+	VMOVUPS far32<>(SB), Z2
+	XORQ DX, DX
+
+narrowLow:
+	VMOVUPS work_share(DI)(DX*1), Z5
+	VMOVUPS work_share+64(DI)(DX*1), Z6
+	VADDPS work_below(DI)(DX*1), Z0, Z3
+	VADDPS work_below+64(DI)(DX*1), Z0, Z4
+	VMULPS Z5, Z3, Z3
+	VMULPS Z6, Z4, Z4
+	VMAXPS Z3, Z1, Z1
+	VMAXPS Z4, Z1, Z1
+	VADDPS work_above(DI)(DX*1), Z0, Z3
+	VADDPS work_above+64(DI)(DX*1), Z0, Z4
+	VMULPS Z5, Z3, Z3
+	VMULPS Z6, Z4, Z4
+	VMINPS Z3, Z2, Z2
+	VMINPS Z4, Z2, Z2
+	ADDQ $128, DX
+	CMPQ DX, CX
+	JLT narrowLow
+	REDUCE32(VMAXPS, Z1, Y1, X1, Y3, X3)
+	REDUCE32(VMINPS, Z2, Y2, X2, Y4, X4)
+	VSUBSS X2, X1, X3
+	VUCOMISS X8, X3
+	JLS narrowOne
+	INCQ AX
+	JMP narrows
+
+narrowOne:
+	VMOVSS X1, work_near(DI)
+	VMOVSS X2, work_near+4(DI)
+
+narrowed:
+	MOVQ AX, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func slopes512(w *float32, n int, k *work) bool
+TEXT ·slopes512(SB), NOSPLIT, $0-25
+	MOVQ w+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ k+16(FP), DI
+	VBROADCASTSD work_lo(DI), Z16
+	VBROADCASTSD work_inverse(DI), Z17
+	VBROADCASTSD work_low(DI), Z18
+	VMOVUPD half<>(SB), Z19
+	VMOVUPD one<>(SB), Z20
+	VXORPD Y13, Y13, Y13        // the least
+	VMOVUPD infinity<>(SB), Z14 // the largest
+	KXORW K5, K5, K5            // not code 0's
+	ROOMS
+
+slopes:
+	VCVTPS2PD (SI), Z0
+	VSUBPD Z16, Z0, Z1
+	VMULPD Z17, Z1, Z1
+	VADDPD Z19, Z1, Z1
+	VRNDSCALEPD $3, Z1, Z1 // codes
+	ROOM(Z0, Z2)
+	VSUBPD Z2, Z0, Z3
+	VSUBPD Z18, Z3, Z3 // x − h − low
+	VADDPD Z2, Z0, Z4
+	VSUBPD Z18, Z4, Z4 // x + h − low
+	VCMPPD $0, Z27, Z1, K1 // code 0
+	VCMPPD $14, Z27, Z3, K1, K2
+	VCMPPD $1, Z27, Z4, K1, K3
+	KORW K2, K5, K5
+	KORW K3, K5, K5
+	KNOTW K1, K1
+	VDIVPD Z1, Z3, Z3
+	VDIVPD Z1, Z4, Z4
+	VMAXPD Z3, Z13, K1, Z13 // 0 sets no limit
+	VMINPD Z4, Z14, K1, Z14
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JNZ slopes
+	REDUCE(VMAXPD, Z13, Y13, X13, Y0, X0)
+	REDUCE(VMINPD, Z14, Y14, X14, Y1, X1)
+	VMOVSD X13, work_from(DI)
+	VMOVSD X14, work_to(DI)
+	KORTESTW K5, K5
+	SETEQ ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func multiples512(w *float32, n int, k *work) bool
+TEXT ·multiples512(SB), NOSPLIT, $0-25
+	MOVQ w+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ k+16(FP), DI
+	VBROADCASTSD work_limit(DI), Z16
+	VBROADCASTSD work_inverse(DI), Z17
+	VMOVUPD quarter<>(SB), Z18
+	VMOVUPD half<>(SB), Z19
+	VMOVUPD size<>(SB), Z20
+	VXORPD Y13, Y13, Y13
+	VMOVUPD infinity<>(SB), Z14
+	ROOMS
+
+multiples:
+	VCVTPS2PD (SI), Z0
+	VPANDQ Z20, Z0, Z0
+	VMULPD Z17, Z0, Z1 // in steps
+	VADDPD Z19, Z1, Z2
+	VRNDSCALEPD $3, Z2, Z2 // codes
+	VSUBPD Z2, Z1, Z1
+	VPANDQ Z20, Z1, Z1
+	VCMPPD $14, Z18, Z1, K2 // too far off
+	VCMPPD $14, Z16, Z2, K3 // too many
+	KORW K3, K2, K2
+	VCMPPD $0, Z27, Z2, K1     // code 0
+	VCMPPD $4, Z27, Z0, K1, K3 // of a number that is not
+	KORTESTW K3, K2
+	JNZ multipleNo
+	ROOM(Z0, Z3)
+	VSUBPD Z3, Z0, Z4
+	VADDPD Z3, Z0, Z5
+	KNOTW K1, K1
+	VDIVPD Z2, Z4, Z4
+	VDIVPD Z2, Z5, Z5
+	VMAXPD Z4, Z13, K1, Z13
+	VMINPD Z5, Z14, K1, Z14
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JNZ multiples
+	REDUCE(VMAXPD, Z13, Y13, X13, Y0, X0)
+	REDUCE(VMINPD, Z14, Y14, X14, Y1, X1)
+	VMOVSD X13, work_from(DI)
+	VMOVSD X14, work_to(DI)
+	MOVB $1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+multipleNo:
+	MOVB $0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// Whether one number, (SI) and at off, is on the grids of 1 to 16 steps.
+#define SIFT(off) \
+	VSUBPS.BCST off(SI), Z16, Z0 \
+	VPANDD Z17, Z0, Z0           \
+	VMULPS Z18, Z0, Z0           \
+	VREDUCEPS $0, Z0, Z0         \
+	VPANDD Z17, Z0, Z0           \
+	VCMPPS $2, Z19, Z0, K1, K1
+
+// func sieve512(w *float32, n int, k *work) uint32
+TEXT ·sieve512(SB), NOSPLIT, $0-28
+	MOVQ w+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ k+16(FP), DI
+	VBROADCASTSS work_base(DI), Z16
+	VMOVUPS size32<>(SB), Z17
+	VMOVUPS counts<>(SB), Z19
+	VMULPS.BCST work_each(DI), Z19, Z18
+	VMULPS.BCST work_off(DI), Z19, Z19
+	VADDPS.BCST work_margin(DI), Z19, Z19
+	VMINPS.BCST work_most(DI), Z19, Z19
+	KXNORW K1, K1, K1
+
+sieves:
+	SIFT(0)
+	SIFT(4)
+	SIFT(8)
+	SIFT(12)
+	KORTESTW K1, K1
+	JZ sifted
+	ADDQ $16, SI
+	SUBQ $4, CX
+	JNZ sieves
+
+sifted:
+	KMOVW K1, AX
+	MOVL AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func spread512(w *float32, n int, k *work)
+TEXT ·spread512(SB), NOSPLIT, $0-24
+	MOVQ w+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ k+16(FP), DI
+	VMOVUPD size<>(SB), Z20
+	ROOMS
+
+spreads:
+	VCVTPS2PD (SI), Z0
+	VPANDQ Z20, Z0, Z0
+	ROOM(Z0, Z1)
+	VMOVUPD Z0, work_sizes(DI)
+	VMOVUPD Z1, work_rooms(DI)
+	ADDQ $32, SI
+	ADDQ $64, DI
+	SUBQ $8, CX
+	JNZ spreads
+	VZEROUPPER
+	RET
+
+// One number against eight scales.
+#define SQUARE(off) \
+	VBROADCASTSD work_sizes+off(SI), Z0           \
+	VMULPD Z17, Z0, Z1                            \
+	VADDPD Z18, Z1, Z1                            \
+	VRNDSCALEPD $3, Z1, Z1                        \
+	VMULPD Z16, Z1, Z1                            \
+	VSUBPD Z1, Z0, Z1                             \
+	VPANDQ Z20, Z1, Z1                            \
+	VCMPPD.BCST $2, work_rooms+off(SI), Z1, K1, K1 \
+	VMULPD Z1, Z1, Z1                             \
+	VADDPD Z1, Z14, Z14
+
+// func squares512(n int, k *work, at int)
+TEXT ·squares512(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ k+8(FP), DI
+	MOVQ at+16(FP), AX
+	VMOVUPD work_scales(DI)(AX*8), Z16
+	VMOVUPD one<>(SB), Z17
+	VDIVPD Z16, Z17, Z17 // their inverses
+	VMOVUPD half<>(SB), Z18
+	VMOVUPD size<>(SB), Z20
+	VXORPD Y14, Y14, Y14 // sums
+	VBROADCASTSD work_largest(DI), Z0
+	VMULPD Z17, Z0, Z0
+	VADDPD Z18, Z0, Z0
+	VRNDSCALEPD $3, Z0, Z0
+	VCMPPD.BCST $2, work_limit(DI), Z0, K1 // on the grid
+	MOVQ DI, SI
+
+squares:
+	SQUARE(0)
+	SQUARE(8)
+	SQUARE(16)
+	SQUARE(24)
+	KORTESTW K1, K1
+	JZ squared
+	ADDQ $32, SI
+	SUBQ $4, CX
+	JNZ squares
+
+squared:
+	KNOTW K1, K1
+	VMOVUPD infinity<>(SB), Z0
+	VMOVAPD Z0, K1, Z14
+	VMOVUPD Z14, work_sums(DI)(AX*8)
+	VZEROUPPER
+	RET
+
+// func codes512(dst *byte, w *float32, n int, inverse, from float64, top byte)
+TEXT ·codes512(SB), NOSPLIT, $0-41
+	MOVQ dst+0(FP), DI
+	MOVQ w+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSD inverse+24(FP), Z8
+	VBROADCASTSD from+32(FP), Z9
+	MOVBLZX top+40(FP), AX
+	VPBROADCASTD AX, Z10
+	VPXOR Y11, Y11, Y11
+
+codes:
+	VCVTPS2PD (SI), Z0
+	VCVTPS2PD 32(SI), Z1
+	VMULPD Z8, Z0, Z0
+	VMULPD Z8, Z1, Z1
+	VADDPD Z9, Z0, Z0
+	VADDPD Z9, Z1, Z1
+	VCVTTPD2DQ Z0, Y0
+	VCVTTPD2DQ Z1, Y1
+	VINSERTI64X4 $1, Y1, Z0, Z0
+	VPMAXSD Z11, Z0, Z0
+	VPMINSD Z10, Z0, Z0
+	VPMOVDB Z0, X0
+	VMOVDQU X0, (DI)
+	ADDQ $64, SI
+	ADDQ $16, DI
+	SUBQ $16, CX
+	JNZ codes
+	VZEROUPPER
+	RET

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// GraphRecord is what a graph's own metadata say of its numbers, which pecvt.json
+// GraphRecord is what a graph's own metadata say of its numbers and its logits, which pecvt.json
 // repeats: the names are those of the metadata without "pecvt.".
 type GraphRecord struct {
 	// DType is what the graph computes in, "" for float32.
@@ -26,6 +26,8 @@ type GraphRecord struct {
 	// made, each with its SHA-256.
 	Rounding string          `json:"rounding,omitempty"`
 	Texts    json.RawMessage `json:"rounding_texts,omitempty"`
+	// Logits is "last" where it gives those of each row's last token, "" for all.
+	Logits string `json:"logits,omitempty"`
 }
 
 // Empty tells whether a graph is as it is by default.
@@ -54,6 +56,7 @@ func (g *GraphRecord) String() string {
 		}
 	}
 	add("rounded %s", rounding)
+	add("logits: %s", g.Logits)
 	return strings.Join(parts, "; ")
 }
 

@@ -31,12 +31,12 @@ func TestRecordGraph(t *testing.T) {
 	if text() != before {
 		t.Error("a plain graph changed pecvt.json")
 	}
-	o := onnxops.Options{MaxLength: 64, DType: onnxops.DTypeFloat16, Weights: onnxops.WeightsInt4, Coding: onnxops.Coding{Head: "int8"}}
+	o := onnxops.Options{MaxLength: 64, DType: onnxops.DTypeFloat16, Weights: onnxops.WeightsInt4, Coding: onnxops.Coding{Head: "int8"}, Logits: onnxops.LogitsLast}
 	e, err := onnxops.Emit(dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := convert.GraphRecord{DType: "float16", Coding: "int4, blocks of 32, zero points float", Head: "int8, blocks of 32, zero points none", Accuracy: "float32"}
+	want := convert.GraphRecord{DType: "float16", Coding: "int4, blocks of 32, zero points float", Head: "int8, blocks of 32, zero points none", Accuracy: "float32", Logits: "last"}
 	got := manifest(t, dir).Graph
 	if got == nil || got.String() != want.String() || e.Record.String() != want.String() {
 		t.Errorf("pecvt.json says %v, the emission %v, want %v", got, e.Record, want.String())
@@ -48,7 +48,7 @@ func TestRecordGraph(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if in.Graph.String() != "computes in float16; codes: int4, blocks of 32, zero points float; embedding and head int8, blocks of 32, zero points none; accuracy float32" {
+	if in.Graph.String() != "computes in float16; codes: int4, blocks of 32, zero points float; embedding and head int8, blocks of 32, zero points none; accuracy float32; logits: last" {
 		t.Errorf("inspected: %v", in.Graph)
 	}
 	if err := convert.RecordGraph(dir, &convert.GraphRecord{Coding: "c", Rounding: "given", Texts: json.RawMessage(`[{"name":"a.txt","sha256":"00"},{"name":"<b>.txt"}]`)}); err != nil {

@@ -125,6 +125,8 @@ func recordOf(m *onnxpb.ModelProto) *convert.GraphRecord {
 			r.Head = v
 		case "pecvt.accuracy":
 			r.Accuracy = v
+		case "pecvt.logits":
+			r.Logits = v
 		case "pecvt.rounding":
 			r.Rounding = v
 		case "pecvt.rounding_texts":

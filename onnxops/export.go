@@ -44,6 +44,7 @@ type emitter struct {
 	rotaries     []table
 	headRotaries []table // with spectra per head
 	pathRotaries []table // of path vectors
+	called       *callParts
 	parts        *maskParts
 	masks        map[int]*graph.Value
 	presents     []*graph.Value
@@ -106,7 +107,7 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 		x = e.block(i, &m.Blocks[i], x)
 	}
 	x = e.norm(names.Outside(family.AtFinalNorm), x, &m.FinalNorm)
-	x = e.guardRows(x)
+	x = e.lastTokens(e.guardRows(x))
 	if d := m.HeadDense; d != nil {
 		x = e.linear(names.Outside(family.AtHeadDense), x, d.Linear)
 		x = e.activation(names.HeadAct, &family.MLP{Act: d.Act}, x)
@@ -122,7 +123,7 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 	}
 	logits := e.g.Add(graph.Node{
 		Op: "Reshape", Name: names.HeadOut, Out: []string{names.Logits},
-		In: []*graph.Value{x, e.shape(names.LogitsShape, int64(m.Vocab))},
+		In: []*graph.Value{x, e.logitsShape(int64(m.Vocab))},
 	})[0]
 	e.g.Output(logits)
 	for _, p := range e.presents {
@@ -160,6 +161,9 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 				props = append(props, [2]string{"pecvt.rounding_texts", opts.Coding.Texts})
 			}
 		}
+	}
+	if opts.Logits != LogitsAll {
+		props = append(props, [2]string{"pecvt.logits", opts.Logits})
 	}
 	if opts.Cache != CacheFull {
 		props = append(props, [2]string{"pecvt.cache", opts.Cache})

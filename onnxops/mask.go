@@ -79,9 +79,7 @@ func (e *emitter) scoreMask(window int) *graph.Value {
 
 // maskParts is what the masks of all windows share.
 type maskParts struct {
-	length *graph.Value // [sequence]
-	step   *graph.Value // (sequence): 0, 1, ...
-	index  *graph.Value // (sequence): past, past + 1, ...
+	*callParts
 	key    *graph.Value // (total): 0, 1, ...
 	query  *graph.Value // (sequence, 1): past, past + 1, ...
 	causal *graph.Value // (sequence, total)
@@ -89,24 +87,38 @@ type maskParts struct {
 	real   *graph.Value // (batch, 1, 1, total)
 }
 
+// callParts are the places of a call's tokens.
+type callParts struct {
+	length   *graph.Value // [sequence]
+	sequence *graph.Value // the same, a scalar
+	total    *graph.Value // a scalar
+	step     *graph.Value // (sequence): 0, 1, ...
+	index    *graph.Value // (sequence): past, past + 1, ...
+}
+
+func (e *emitter) call() *callParts {
+	if e.called != nil {
+		return e.called
+	}
+	g, first := e.g, e.ints("axis0", 0)
+	p := &callParts{total: g.Op("Squeeze", names.MaskTotal, []*graph.Value{e.total(), first})}
+	p.length = g.Op("Shape", names.MaskLength, []*graph.Value{e.ids}, graph.IntAttr("start", 1), graph.IntAttr("end", 2))
+	p.sequence = g.Op("Squeeze", names.MaskSequence, []*graph.Value{p.length, first})
+	past := g.Op("Sub", names.MaskPast, []*graph.Value{p.total, p.sequence})
+	p.step = g.Op("Range", names.MaskStep, []*graph.Value{e.int64Scalar("0", 0), p.sequence, e.int64Scalar("1", 1)})
+	p.index = g.Op("Add", names.MaskIndex, []*graph.Value{p.step, past})
+	e.called = p
+	return p
+}
+
 func (e *emitter) maskBase() *maskParts {
 	if e.parts != nil {
 		return e.parts
 	}
 	g := e.g
-	zero, one := e.int64Scalar("0", 0), e.int64Scalar("1", 1)
-	first := e.ints("axis0", 0)
-	total := g.Op("Squeeze", names.MaskTotal, []*graph.Value{e.total(), first})
-	length := g.Op("Shape", names.MaskLength, []*graph.Value{e.ids}, graph.IntAttr("start", 1), graph.IntAttr("end", 2))
-	lengthVec := length
-	length = g.Op("Squeeze", names.MaskSequence, []*graph.Value{length, first})
-	past := g.Op("Sub", names.MaskPast, []*graph.Value{total, length})
-	p := &maskParts{length: lengthVec, key: g.Op("Range", names.MaskKey, []*graph.Value{zero, total, one})}
-	step := g.Op("Range", names.MaskStep, []*graph.Value{zero, length, one})
-	p.step = step
-	step = g.Op("Add", names.MaskIndex, []*graph.Value{step, past})
-	p.index = step
-	p.query = g.Op("Unsqueeze", names.MaskQuery, []*graph.Value{step, e.ints("axis1", 1)})
+	p := &maskParts{callParts: e.call()}
+	p.key = g.Op("Range", names.MaskKey, []*graph.Value{e.int64Scalar("0", 0), p.total, e.int64Scalar("1", 1)})
+	p.query = g.Op("Unsqueeze", names.MaskQuery, []*graph.Value{p.index, e.ints("axis1", 1)})
 	p.causal = g.Op("LessOrEqual", names.MaskCausal, []*graph.Value{p.key, p.query})
 	p.self = g.Op("Equal", names.MaskSelf, []*graph.Value{p.key, p.query})
 	isReal := g.Op("Cast", names.MaskRealKeys, []*graph.Value{e.mask}, graph.IntAttr("to", int(graph.Bool)))

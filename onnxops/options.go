@@ -58,6 +58,15 @@ const (
 	CacheLatent = "latent"
 )
 
+// What logits a graph gives, Options.Logits.
+const (
+	// LogitsAll are those of every token: (batch, sequence, vocabulary).
+	LogitsAll = "all"
+	// LogitsLast are those of each row's last token in a call, by attention_mask:
+	// (batch, 1, vocabulary).
+	LogitsLast = "last"
+)
+
 // Places of the weights, Options.Placement.
 const (
 	// PlaceExternal points into the checkpoint's safetensors files, which must
@@ -138,6 +147,7 @@ type Options struct {
 	Bias      string // BiasAuto (""), BiasLowered, BiasMask or BiasFused
 	Linear    string // LinearGemm ("") or LinearMatMul
 	Cache     string // CacheFull ("") or CacheLatent
+	Logits    string // LogitsAll ("") or LogitsLast
 	// DType is what the graph computes in, and keeps keys and values in: DTypeFloat32
 	// (""), DTypeFloat16 or DTypeBFloat16. Positions, biases, routers and recurrences
 	// stay float32, and so do the logits.
@@ -201,6 +211,9 @@ func (o Options) formed() Options {
 	}
 	if o.Cache == "" {
 		o.Cache = CacheFull
+	}
+	if o.Logits == "" {
+		o.Logits = LogitsAll
 	}
 	if o.DType == "" {
 		o.DType = DTypeFloat32
@@ -286,6 +299,7 @@ func (o Options) checkForm() error {
 		known("bias form", o.Bias, BiasAuto, BiasLowered, BiasMask, BiasFused),
 		known("linear form", o.Linear, LinearGemm, LinearMatMul),
 		known("cache", o.Cache, CacheFull, CacheLatent),
+		known("logits", o.Logits, LogitsAll, LogitsLast),
 		known("type", o.DType, DTypeFloat32, DTypeFloat16, DTypeBFloat16),
 		known("placement", o.Placement, PlaceExternal, PlaceExternalCopy, PlaceEmbed),
 		known("weights", o.Weights, WeightsStored, WeightsFloat32, WeightsInt8, WeightsInt4),

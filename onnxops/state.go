@@ -56,14 +56,13 @@ func (e *emitter) real() *graph.Value {
 // realNow is attention_mask at this call's tokens, (batch, sequence).
 func (e *emitter) realNow() *graph.Value {
 	return e.once("/real/now", func() *graph.Value {
-		return e.g.Op("Gather", "/real/Gather", []*graph.Value{e.mask, e.maskBase().index}, graph.IntAttr("axis", 1))
+		return e.g.Op("Gather", "/real/Gather", []*graph.Value{e.mask, e.call().index}, graph.IntAttr("axis", 1))
 	})
 }
 
 // sequenceVec is the vector [sequence].
 func (e *emitter) sequenceVec() *graph.Value {
-	e.maskBase()
-	return e.parts.length
+	return e.call().length
 }
 
 // once makes a value on first use and keeps it.

@@ -38,7 +38,7 @@ func (s *session) roundedInputs() error {
 	s.step("ort-cpu: %s", report.CheckRoundedInputs)
 	begin := time.Now()
 	c := report.Check{Name: report.CheckRoundedInputs, Runner: run.ORTName(ort.ProviderCPU), Level: ort.OptAll, Against: fromRounding}
-	r, err := run.OpenORT(s.info.Dir(), run.GraphFile, s.info, ort.Options{OptLevel: ort.OptAll, Provider: ort.ProviderCPU, Threads: s.opts.Threads, OpsLibrary: s.opts.OpsLibrary})
+	r, err := run.OpenORT(s.declared(), run.GraphFile, s.info, ort.Options{OptLevel: ort.OptAll, Provider: ort.ProviderCPU, Threads: s.opts.Threads, OpsLibrary: s.opts.OpsLibrary})
 	if err != nil {
 		c.Verdict, c.Detail = report.Fail, run.Reason(c.Runner, err)
 		s.add(c)
@@ -71,7 +71,7 @@ func (s *session) roundedInputs() error {
 
 // roundedBy is the interpreter's answer of the graph as it is declared.
 func (s *session) roundedBy(ask run.Question) (*report.Logits, error) {
-	info, err := run.ReadGraph(s.info.Dir()) // s.info's products leave their inputs
+	info, err := run.ReadGraph(s.declared()) // s.info's products leave their inputs
 	if err != nil {
 		return nil, err
 	}

@@ -117,6 +117,9 @@ func (s *session) wrongOutputs() (bad []string) {
 		if len(d) == 3 && d[2].GetDimValue() > 0 && d[2].GetDimValue() != int64(s.model.Vocab) {
 			bad = append(bad, fmt.Sprintf(`output "logits" has %d columns: the vocabulary is %d`, d[2].GetDimValue(), s.model.Vocab))
 		}
+		if len(d) == 3 && d[1].GetDimValue() > 0 {
+			bad = append(bad, fmt.Sprintf(`output "logits" is of %d tokens of a row: expected those of all, or of the last one by a node %q and metadata that say so`, d[1].GetDimValue(), names.LastChosen))
+		}
 	}
 	for _, c := range s.info.Caches {
 		known[c.Present] = true

@@ -228,7 +228,8 @@ func (s *session) wrongRecord(record map[string]json.RawMessage) string {
 	for _, p := range s.info.Model.GetMetadataProps() {
 		meta[strings.TrimPrefix(p.GetKey(), "pecvt.")] = p.GetValue()
 	}
-	for _, key := range []string{"dtype", "coding", "head", "accuracy", "rounding", "rounding_texts"} {
+	meta["logits"] = s.logits // which the form with all logits says no more
+	for _, key := range []string{"dtype", "coding", "head", "accuracy", "rounding", "rounding_texts", "logits"} {
 		raw, got := record[key], ""
 		delete(record, key)
 		if json.Unmarshal(raw, &got) != nil { // a list of texts

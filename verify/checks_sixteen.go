@@ -49,7 +49,7 @@ func (s *session) sixteenBits() error {
 	if err != nil {
 		return err
 	}
-	info, err := run.ReadGraph(s.info.Dir()) // s.info computes in float32
+	info, err := run.ReadGraph(s.declared()) // s.info computes in float32
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func (s *session) typedORT(a halfAsked, info *run.GraphInfo, provider string) er
 	s.step("%s: %s", s.ortName(provider), report.CheckSixteenBits)
 	begin := time.Now()
 	c := report.Check{Name: report.CheckSixteenBits, Runner: s.ortName(provider), Level: s.opts.level(), Against: a.want.from, Limit: report.Number(a.lim)}
-	r, err := run.OpenORT(s.info.Dir(), run.GraphFile, info, ort.Options{Provider: provider, OptLevel: s.opts.level(), Threads: s.opts.Threads, OpsLibrary: s.opts.OpsLibrary})
+	r, err := run.OpenORT(info.Dir(), run.GraphFile, info, ort.Options{Provider: provider, OptLevel: s.opts.level(), Threads: s.opts.Threads, OpsLibrary: s.opts.OpsLibrary})
 	if err != nil && s.computes == onnxpb.TensorProto_BFLOAT16 && strings.Contains(err.Error(), run.NotImplemented) {
 		c.Verdict, c.Limit = report.Skipped, 0
 		c.Detail = fmt.Sprintf("this provider has no kernels of bfloat16 and does not load the graph (%s): run by the interpreter alone, and by ONNX Runtime without its casts", run.Reason(c.Runner, err))

@@ -38,6 +38,7 @@ func TestEveryRowIsMade(t *testing.T) {
 		verified(t, windowed(t, 700, 800, onnxops.AttentionStandard), verify.Options{ORTLibrary: noLibrary}),
 		verified(t, repro, verify.Options{ORTLibrary: noLibrary}),
 		verified(t, emittedAs(t, "golden/llama-gqa", onnxops.DTypeFloat16, onnxops.Options{MaxLength: 64}), verify.Options{ORTLibrary: noLibrary}),
+		verified(t, lastOnly(t, "golden/llama-gqa", onnxops.Options{}), verify.Options{ORTLibrary: noLibrary}),
 		verified(t, rounded(t, "golden/llama-gqa", rounding{weights: onnxops.WeightsInt4, accuracy: onnxops.AccuracyInt8}), verify.Options{Provider: "cpu", OptLevel: "all"}),
 	} {
 		for _, c := range r.Checks {

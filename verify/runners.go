@@ -90,8 +90,10 @@ func (s *session) close() {
 			r.Close()
 		}
 	}
-	if s.left != "" {
-		os.RemoveAll(s.left)
+	for _, made := range []string{s.whole, s.left} {
+		if made != "" {
+			os.RemoveAll(made)
+		}
 	}
 	if s.profiles != "" {
 		os.RemoveAll(s.profiles)

@@ -28,6 +28,8 @@ const (
 	NeedRounding Need = "products that round what enters them"
 	// NeedHalf is a graph that computes in 16 bits, or says so.
 	NeedHalf Need = "a graph of 16 bits"
+	// NeedLast is a graph that gives the logits of each row's last token.
+	NeedLast Need = "a graph that gives one position's logits"
 	// NeedRepro is a folder that a bisection wrote, of which nothing else is made.
 	NeedRepro Need = "a repro"
 )
@@ -108,6 +110,8 @@ func (s *session) has(n Need) bool {
 		return len(s.spans()) == 0
 	case NeedHalf:
 		return s.half()
+	case NeedLast:
+		return s.whole != ""
 	case NeedRounding:
 		return s.left != "" && s.info.Accuracy == "int8"
 	}

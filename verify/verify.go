@@ -83,6 +83,8 @@ type session struct {
 	model  *family.Model // at the graph's length
 	loaded *family.Model // as the checkpoint declares it
 	ckpt   store.Store
+	logits string // which the graph says that it gives, "" for all
+	whole  string // the folder of the graph with all logits (run.Whole), "" for its own
 	left   string // the folder of the graph in float32 (run.InFloat32), "" for its own
 	// computes is what the graph as it is computes in, wrongTypes what is wrong with that.
 	computes   onnxpb.TensorProto_DataType
@@ -249,6 +251,9 @@ func (s *session) open() (err error) {
 		r.InsideOf = w.ModelType
 	}
 	r.Encoding, r.Attention = s.info.Encoding, s.info.Attention
+	if err := s.openWhole(); err != nil {
+		return err
+	}
 	s.computes, s.wrongTypes = run.Computes(s.info.Model)
 	if s.wrongTypes == "" {
 		s.wrongTypes = run.WrongTypes(s.info.Model, s.computes)

@@ -143,7 +143,7 @@ func parseSizeOf(flag, s string) (int64, error) {
 // graphFlags are the flags of the ONNX graph.
 type graphFlags struct {
 	attention, placement, weights, bias, linear, cache string
-	dtype                                              string
+	dtype, logits                                      string
 	zeroPoints, accuracy, head                         string
 	block                                              int
 	maxLength, opset                                   int
@@ -157,6 +157,7 @@ var (
 	cacheForms     = []string{onnxops.CacheFull, onnxops.CacheLatent}
 	weightKinds    = []string{onnxops.WeightsStored, onnxops.WeightsFloat32, onnxops.WeightsInt8, onnxops.WeightsInt4}
 	dtypes         = []string{onnxops.DTypeFloat32, onnxops.DTypeFloat16, onnxops.DTypeBFloat16}
+	logitsKinds    = []string{onnxops.LogitsAll, onnxops.LogitsLast}
 	accuracies     = []string{onnxops.AccuracyFloat32, onnxops.AccuracyInt8}
 	biasForms      = []string{onnxops.BiasAuto, onnxops.BiasLowered, onnxops.BiasMask, onnxops.BiasFused}
 )
@@ -174,7 +175,9 @@ func (f *graphFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.head, "head", "", "what embedding and head are with --weights int4 or int8: stored, int8, int4, or auto (a grid of 4 or 8 bits on which their numbers lie already, else as the maps; the default)")
 	flags.StringVar(&f.accuracy, "accuracy", onnxops.AccuracyFloat32, "what enters a product with the codes of --weights int4 or int8: float32 as it is, or int8, rounded by blocks and faster")
 	flags.StringVar(&f.dtype, "dtype", onnxops.DTypeFloat32, "what the graph computes in and keeps keys and values in: float32, float16 or bfloat16; positions, biases, routers and recurrences stay float32")
+	flags.StringVar(&f.logits, "logits", onnxops.LogitsAll, "which logits the graph gives: all (of every token) or last (of each row's last token in a call, which is what generating reads; the head is computed for that alone)")
 	complete(cmd, "dtype", dtypes)
+	complete(cmd, "logits", logitsKinds)
 	complete(cmd, "zero-points", nearest.ZeroPoints())
 	complete(cmd, "head", widths.Heads())
 	complete(cmd, "accuracy", accuracies)
@@ -200,7 +203,7 @@ func unusedIn(cmd *cobra.Command, noONNX bool, format string) error {
 	case !noONNX:
 		return nil
 	}
-	for _, name := range []string{"attention", "placement", "weights", "block", "zero-points", "head", "accuracy", "dtype", "bias", "linear", "cache", "max-length", "portable", "opset"} {
+	for _, name := range []string{"attention", "placement", "weights", "block", "zero-points", "head", "accuracy", "dtype", "logits", "bias", "linear", "cache", "max-length", "portable", "opset"} {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s has no use with %s: no graph is written", name, why)
 		}
@@ -223,6 +226,7 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 		{"weights", f.weights, weightKinds},
 		{"accuracy", f.accuracy, accuracies},
 		{"dtype", f.dtype, dtypes},
+		{"logits", f.logits, logitsKinds},
 		{"zero-points", cmp.Or(f.zeroPoints, nearest.ZeroFloat), nearest.ZeroPoints()},
 		{"head", cmp.Or(f.head, widths.Auto), widths.Heads()},
 		{"bias", f.bias, biasForms},
@@ -234,7 +238,7 @@ func (f *graphFlags) options(encoding string) (onnxops.Options, error) {
 	if f.maxLength < 0 {
 		return onnxops.Options{}, usagef("--max-length %d: expected a positive number", f.maxLength)
 	}
-	o := onnxops.Options{Attention: f.attention, Placement: f.placement, Weights: f.weights, Coding: onnxops.Coding{Block: f.block, ZeroPoints: f.zeroPoints, Head: f.head, Accuracy: f.accuracy}, Bias: f.bias, Linear: f.linear, Cache: f.cache, DType: f.dtype, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
+	o := onnxops.Options{Attention: f.attention, Placement: f.placement, Weights: f.weights, Coding: onnxops.Coding{Block: f.block, ZeroPoints: f.zeroPoints, Head: f.head, Accuracy: f.accuracy}, Bias: f.bias, Linear: f.linear, Cache: f.cache, DType: f.dtype, Logits: f.logits, MaxLength: f.maxLength, Portable: f.portable, Opset: f.opset, Version: toolVersion(), Encoding: encoding}
 	if f.opset == 0 { // which a program leaves to the library, and nobody types
 		return o, usagef("--opset 0: expected %d to %d", lower.Oldest, lower.Current)
 	}

@@ -16,6 +16,15 @@ const (
 	EmbedShifted = "/embed/shifted/Add" // and plus what all tokens share
 	HeadOut      = "/head/Reshape"
 
+	// What the head reads where it is computed for one position of each row.
+	LastPlaces = "/last/real/Mul"       // (batch, sequence): a token's column, 0 of padding
+	LastColumn = "/last/real/ReduceMax" // (batch)
+	LastBatch  = "/last/row/Gather"     // how many rows
+	LastRow    = "/last/row/Range"      // (batch): 0, 1, ...
+	LastFirst  = "/last/row/Mul"        // where each begins among the rows of all tokens
+	LastPlace  = "/last/row/Add"        // and where its last token is
+	LastChosen = "/last/Gather"         // (batch, hidden)
+
 	Lengths  = "/lengths/Shape" // [batch, sequence]
 	LastKey  = "/lengths/last_key/Cast"
 	TotalInt = "/lengths/total/Cast"

@@ -62,6 +62,7 @@ const (
 	Linear     = "Options.Linear"
 	Cache      = "Options.Cache"
 	DType      = "Options.DType"
+	Logits     = "Options.Logits"
 
 	Against     = "Options.Against"
 	Golden      = "Options.Golden"
@@ -100,7 +101,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, Block, ZeroPoints, Head, Accuracy, MaxLength, Portable, Opset, Linear, Cache, DType,
+	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, Block, ZeroPoints, Head, Accuracy, MaxLength, Portable, Opset, Linear, Cache, DType, Logits,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, OpsLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,

@@ -21,7 +21,8 @@ import (
 
 // openGraph opens the folder's own graph where it holds n positions of this
 // checkpoint and spectrum, else one made for the length in a temporary folder, which
-// computes in the same type. Numbers that were rounded when the folder's graph was made
+// computes in the same type. Of one that gives the last token's logits alone it is the
+// form that gives all of them. Numbers that were rounded when the folder's graph was made
 // are in that alone: then one that does not fit is an error.
 func openGraph(ctx context.Context, m *Model, at *family.Model, n, length int) (runner, error) {
 	opts := ort.Options{Provider: m.opts.Provider, Threads: m.opts.Threads, OpsLibrary: m.opts.OpsLibrary}
@@ -41,6 +42,15 @@ func openGraph(ctx context.Context, m *Model, at *family.Model, n, length int) (
 			return nil, err
 		}
 		clean = func() { os.RemoveAll(dir) }
+	}
+	if fits { // every token is scored
+		whole, err := run.Whole(own)
+		if err != nil {
+			return nil, err
+		}
+		if whole != "" {
+			dir, clean = whole, func() { os.RemoveAll(whole) }
+		}
 	}
 	g, err := generate.Open(dir, opts)
 	if err != nil {

@@ -64,3 +64,20 @@ func TestSixteenBitsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A graph that gives the last token's logits alone is scored by the form that gives all:
+// its figures are those of the same graph with all logits, and nothing is left of that.
+func TestLastLogits(t *testing.T) {
+	half := onnxops.Options{DType: onnxops.DTypeFloat16}
+	last := half
+	last.Logits = onnxops.LogitsLast
+	dir := withGraph(t, "last", last)
+	r := quick(t, eval.Config{Models: []string{withGraph(t, "all", half), dir}, Against: stories, Lengths: []int{256}, Sequences: 3})
+	all, one := r.Results[1], r.Results[2]
+	if all.KL != one.KL || all.PPL != one.PPL {
+		t.Errorf("all logits: KL %v, perplexity %v; the last alone: %v, %v", all.KL, all.PPL, one.KL, one.PPL)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".pecvt-*")); err != nil || len(left) > 0 {
+		t.Errorf("%v is left (%v)", left, err)
+	}
+}

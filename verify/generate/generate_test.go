@@ -92,6 +92,8 @@ func TestNext(t *testing.T) {
 		{"latents", "families/deepseek_v3", onnxops.Options{Cache: onnxops.CacheLatent}},
 		{"float16", "golden/llama-gqa", onnxops.Options{DType: onnxops.DTypeFloat16}},
 		{"float16 in place", "golden/llama-gqa", onnxops.Options{DType: onnxops.DTypeFloat16, Attention: onnxops.AttentionORT}},
+		{"last logits", "golden/llama-gqa", onnxops.Options{Logits: onnxops.LogitsLast}},
+		{"last logits, in place", "golden/llama-gqa", onnxops.Options{Logits: onnxops.LogitsLast, Attention: onnxops.AttentionORT}},
 		{"float16 and float32 states", "golden/grape-ap-v1-kvshift", onnxops.Options{DType: onnxops.DTypeFloat16}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -118,11 +120,15 @@ func TestNext(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if len(got) != n*g.Vocab() {
+					first := from
+					if c.o.Logits == onnxops.LogitsLast {
+						first = from + n - 1
+					}
+					if len(got) != (from+n-first)*g.Vocab() {
 						t.Fatalf("%d logits of %d tokens", len(got), n)
 					}
 					for i, x := range got {
-						if d := math.Abs(float64(x - want[from*g.Vocab()+i])); !(d <= off*largest) {
+						if d := math.Abs(float64(x - want[first*g.Vocab()+i])); !(d <= off*largest) {
 							t.Fatalf("tokens %d to %d: a logit is %g off (largest %g)", from, from+n-1, d, largest)
 						}
 					}

@@ -20,6 +20,7 @@ type Graph struct {
 	positions bool
 	caches    []*cache
 	vocab     int
+	last      bool // logits are of the last token of a call alone
 
 	length   int // tokens so far
 	reserved int
@@ -83,7 +84,7 @@ func newGraph(s *ort.Session, nodes *onnxpb.GraphProto, maxLength, headSize int)
 	if len(v.Shape) != 3 || v.Shape[2] <= 0 || !v.DType.IsFloat() {
 		return nil, fmt.Errorf("output %s: expected floats of (batch, sequence, vocabulary)", v)
 	}
-	g.vocab, g.logits.dtype = int(v.Shape[2]), v.DType
+	g.vocab, g.logits.dtype, g.last = int(v.Shape[2]), v.DType, v.Shape[1] == 1
 	return g, nil
 }
 

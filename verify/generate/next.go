@@ -11,8 +11,9 @@ import (
 )
 
 // Next goes on with the sequence by these tokens. It returns their logits, row-major
-// (tokens, vocabulary), in memory that the next call writes to. An error ends the
-// sequence: what follows begins anew.
+// (tokens, vocabulary), or of a graph that gives no others those of the last one, in
+// memory that the next call writes to. An error ends the sequence: what follows begins
+// anew.
 func (g *Graph) Next(ctx context.Context, ids []int64) ([]float32, error) {
 	total := g.length + len(ids)
 	if g.maxLength > 0 && total > g.maxLength {
@@ -34,8 +35,12 @@ func (g *Graph) Next(ctx context.Context, ids []int64) ([]float32, error) {
 	for _, c := range g.caches {
 		feeds[c.past], memory[c.present] = c.turn(g.length, total, room)
 	}
-	g.logits.grow(n * int64(g.vocab))
-	memory[names.Logits] = g.logits.tensor([]int64{1, n, int64(g.vocab)})
+	given := n
+	if g.last {
+		given = 1
+	}
+	g.logits.grow(given * int64(g.vocab))
+	memory[names.Logits] = g.logits.tensor([]int64{1, given, int64(g.vocab)})
 
 	out, err := g.session.RunInto(ctx, feeds, func(v ort.Value, _ []int64) (ort.Tensor, bool) {
 		t, ok := memory[v.Name]

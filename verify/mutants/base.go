@@ -21,8 +21,8 @@ type Base struct {
 	// Attention, Bias, Placement, Linear and Cache are the forms of the graph; empty is
 	// the default, as 0 is of Opset.
 	Attention, Bias, Placement, Linear, Cache string
-	// DType is what the graph computes in.
-	DType string
+	// DType is what the graph computes in, Logits which logits it gives.
+	DType, Logits string
 	// Weights, ZeroPoints and Head say how the weights are rounded.
 	Weights, ZeroPoints, Head string
 	Portable                  bool
@@ -122,6 +122,8 @@ func Bases() []Base {
 		{Name: "half", Model: "golden/llama-gqa", To: "hope", DType: onnxops.DTypeFloat16},
 		{Name: "half-alibi", Model: "golden/bloom", To: "alibi", DType: onnxops.DTypeFloat16},
 		{Name: "half-experts", Model: "families/qwen3_moe", To: "rope", DType: onnxops.DTypeFloat16},
+		{Name: "last", Model: "golden/llama-gqa", To: "hope", Logits: onnxops.LogitsLast},
+		{Name: "last-ort", Model: "golden/llama-gqa", To: "rope", Attention: onnxops.AttentionORT, Logits: onnxops.LogitsLast},
 		{Name: "gguf", Model: "quantised/llama-gguf", To: "hope", Placement: onnxops.PlaceEmbed},
 		{Name: "bloom", Model: "golden/bloom", To: "alibi"},
 		{Name: "bloom-mask", Model: "golden/bloom-6heads", To: "alibi", Bias: onnxops.BiasMask},
@@ -190,6 +192,6 @@ func (b Base) length() int {
 
 // Emit writes the graph of the checkpoint in dir.
 func (b Base) Emit(dir string) error {
-	_, err := onnxops.Emit(dir, onnxops.Options{Attention: b.Attention, Bias: b.Bias, Placement: b.Placement, Weights: b.Weights, Coding: onnxops.Coding{ZeroPoints: b.ZeroPoints, Head: b.Head}, Linear: b.Linear, Cache: b.Cache, DType: b.DType, Portable: b.Portable, Opset: b.Opset, MaxLength: b.length(), Version: "mutants"})
+	_, err := onnxops.Emit(dir, onnxops.Options{Attention: b.Attention, Bias: b.Bias, Placement: b.Placement, Weights: b.Weights, Coding: onnxops.Coding{ZeroPoints: b.ZeroPoints, Head: b.Head}, Linear: b.Linear, Cache: b.Cache, DType: b.DType, Logits: b.Logits, Portable: b.Portable, Opset: b.Opset, MaxLength: b.length(), Version: "mutants"})
 	return err
 }

@@ -53,6 +53,9 @@ func naive(ctx context.Context, dir, meant string) (Naive, error) {
 	if err != nil {
 		return Naive{Ran: true, Seen: true, Exit: 1, Detail: err.Error()}, nil
 	}
+	if len(got) == vocab { // a graph that gives the last token's alone
+		want = want[len(want)-vocab:]
+	}
 	n := Naive{Ran: true}
 	if len(got) != len(want) {
 		return Naive{Ran: true, Seen: true, Detail: fmt.Sprintf("%d logits instead of %d", len(got), len(want))}, nil

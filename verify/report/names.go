@@ -32,6 +32,7 @@ const (
 	CheckTableEnd           = "table-end"
 	CheckRoundedInputs      = "rounded-inputs"
 	CheckSixteenBits        = "sixteen-bits"
+	CheckLastLogits         = "last-logits"
 	CheckLawCausal          = "law-causal"
 	CheckLawShift           = "law-shift"
 	CheckLawDistance        = "law-distance"

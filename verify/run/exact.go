@@ -1,12 +1,6 @@
 package run
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
-
-	"google.golang.org/protobuf/proto"
-
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/verify/written"
 )
@@ -30,18 +24,7 @@ func InFloat32(g *GraphInfo) (dir string, err error) {
 	if !found {
 		return "", nil
 	}
-	if dir, err = beside(g.Dir(), "float32", g.Model); err != nil {
-		return "", err
-	}
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(g.Model)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, GraphFile), raw, 0o666)
-	}
-	if err != nil {
-		os.RemoveAll(dir)
-		return "", fmt.Errorf("graph: a copy that computes in float32: %w", err)
-	}
-	return dir, nil
+	return g.copied("float32")
 }
 
 // leaveInputs has products with codes leave what enters them as it is.

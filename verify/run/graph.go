@@ -67,7 +67,10 @@ type GraphInfo struct {
 	Cache string
 	// DType is the element type that it computes in, "float16" or "bfloat16", "" for
 	// float32.
-	DType     string
+	DType string
+	// Logits is LogitsLast where it gives those of each row's last token alone, "" for
+	// the default.
+	Logits    string
 	MaxLength int
 	// Layers is how many layers have a cache of keys, or latents, among its inputs.
 	Layers int
@@ -132,6 +135,8 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 			g.Accuracy = p.GetValue()
 		case metaDType:
 			g.DType = p.GetValue()
+		case metaLogits:
+			g.Logits = p.GetValue()
 		case "pecvt.coding":
 			g.Coding = p.GetValue()
 		case "pecvt.head":
@@ -148,6 +153,9 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 	}
 	if g.MaxLength == 0 {
 		return nil, fmt.Errorf("%s: no metadata pecvt.max_length: the graph was not emitted by pecvt; emit one with pecvt export", path)
+	}
+	if g.Logits != "" && g.Logits != LogitsLast {
+		return nil, fmt.Errorf("%s: metadata %s is %q: expected %s, or none", path, metaLogits, g.Logits, LogitsLast)
 	}
 	for _, in := range m.GetGraph().GetInput() {
 		switch name := in.GetName(); {

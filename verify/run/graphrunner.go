@@ -68,6 +68,9 @@ func (g *graphRunner) Run(ctx context.Context, in Input, past State) (*report.Lo
 	if err != nil {
 		return nil, nil, err
 	}
+	if g.info.Logits == LogitsLast {
+		s = 1
+	}
 	if len(logits.Shape) != 3 || logits.Shape[0] != int64(b) || logits.Shape[1] != int64(s) {
 		return nil, nil, fmt.Errorf("output \"logits\" has shape %v: expected [%d %d vocabulary]", logits.Shape, b, s)
 	}

@@ -46,6 +46,7 @@ var Flags = map[hint.Field]string{
 	hint.Linear:     "linear",
 	hint.Cache:      "cache",
 	hint.DType:      "dtype",
+	hint.Logits:     "logits",
 
 	hint.Against:     "against",
 	hint.Golden:      "golden",

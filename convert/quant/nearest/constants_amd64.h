@@ -35,3 +35,14 @@ DATA counts<>+40(SB)/8, $0x4140000041300000
 DATA counts<>+48(SB)/8, $0x4160000041500000
 DATA counts<>+56(SB)/8, $0x4180000041700000
 GLOBL counts<>(SB), RODATA|NOPTR, $64
+
+// 1 to 8, of float64
+DATA counts64<>+0(SB)/8, $1.0
+DATA counts64<>+8(SB)/8, $2.0
+DATA counts64<>+16(SB)/8, $3.0
+DATA counts64<>+24(SB)/8, $4.0
+DATA counts64<>+32(SB)/8, $5.0
+DATA counts64<>+40(SB)/8, $6.0
+DATA counts64<>+48(SB)/8, $7.0
+DATA counts64<>+56(SB)/8, $8.0
+GLOBL counts64<>(SB), RODATA|NOPTR, $64

@@ -15,11 +15,6 @@
 	VPSHUFD $0x4e, x, xt   \
 	OP xt, x, x
 
-#define REDUCE32(OP, z, y, x, yt, xt) \
-	REDUCE(OP, z, y, x, yt, xt) \
-	VPSHUFD $0xb1, x, xt        \
-	OP xt, x, x
-
 // The constants of ROOM, of a work at DI: K7 is where 0 has room.
 #define ROOMS \
 	VMOVUPD power<>(SB), Z24        \
@@ -103,56 +98,44 @@ lowerNo:
 	VZEROUPPER
 	RET
 
-// func narrow512(n int, k *work, at, many int) int
-TEXT ·narrow512(SB), NOSPLIT, $0-40
+// What one number leaves of the scales, of sixteen lows.
+#define NARROW(off, from, to) \
+	VADDPS.BCST work_below+off(SI), Z0, Z3 \
+	VADDPS.BCST work_above+off(SI), Z0, Z4 \
+	VMULPS.BCST work_share+off(SI), Z3, Z3 \
+	VMULPS.BCST work_share+off(SI), Z4, Z4 \
+	VMAXPS Z3, from, from                  \
+	VMINPS Z4, to, to
+
+// func narrow512(n int, k *work) uint32
+TEXT ·narrow512(SB), NOSPLIT, $0-20
 	MOVQ n+0(FP), CX
 	MOVQ k+8(FP), DI
-	MOVQ at+16(FP), AX
-	MOVQ many+24(FP), BX
-	SHLQ $2, CX
-	VMOVSS work_margin(DI), X8
-	VADDSS X8, X8, X8
+	VMOVUPS counts<>(SB), Z0
+	VMULPS.BCST work_step32(DI), Z0, Z0
+	VADDPS.BCST work_first32(DI), Z0, Z0
+	VXORPS Y1, Y1, Y1
+	VMOVAPS Z1, Z5
+	VMOVUPS far32<>(SB), Z2
+	VMOVAPS Z2, Z6
+	MOVQ DI, SI
 
 narrows:
-	CMPQ AX, BX
-	JGE narrowed
-	VBROADCASTSS work_lows(DI)(AX*4), Z0
-	VXORPS Y1, Y1, Y1
-	VMOVUPS far32<>(SB), Z2
-	XORQ DX, DX
-
-narrowLow:
-	VMOVUPS work_share(DI)(DX*1), Z5
-	VMOVUPS work_share+64(DI)(DX*1), Z6
-	VADDPS work_below(DI)(DX*1), Z0, Z3
-	VADDPS work_below+64(DI)(DX*1), Z0, Z4
-	VMULPS Z5, Z3, Z3
-	VMULPS Z6, Z4, Z4
-	VMAXPS Z3, Z1, Z1
-	VMAXPS Z4, Z1, Z1
-	VADDPS work_above(DI)(DX*1), Z0, Z3
-	VADDPS work_above+64(DI)(DX*1), Z0, Z4
-	VMULPS Z5, Z3, Z3
-	VMULPS Z6, Z4, Z4
-	VMINPS Z3, Z2, Z2
-	VMINPS Z4, Z2, Z2
-	ADDQ $128, DX
-	CMPQ DX, CX
-	JLT narrowLow
-	REDUCE32(VMAXPS, Z1, Y1, X1, Y3, X3)
-	REDUCE32(VMINPS, Z2, Y2, X2, Y4, X4)
-	VSUBSS X2, X1, X3
-	VUCOMISS X8, X3
-	JLS narrowOne
-	INCQ AX
-	JMP narrows
-
-narrowOne:
-	VMOVSS X1, work_near(DI)
-	VMOVSS X2, work_near+4(DI)
-
-narrowed:
-	MOVQ AX, ret+32(FP)
+	NARROW(0, Z1, Z2)
+	NARROW(4, Z5, Z6)
+	NARROW(8, Z1, Z2)
+	NARROW(12, Z5, Z6)
+	ADDQ $16, SI
+	SUBQ $4, CX
+	JNZ narrows
+	VMAXPS Z5, Z1, Z1
+	VMINPS Z6, Z2, Z2
+	VMOVUPS Z1, work_nearFrom(DI)
+	VMOVUPS Z2, work_nearTo(DI)
+	VSUBPS Z2, Z1, Z1
+	VCMPPS.BCST $2, work_margin(DI), Z1, K1
+	KMOVW K1, AX
+	MOVL AX, ret+16(FP)
 	VZEROUPPER
 	RET
 
@@ -336,7 +319,11 @@ TEXT ·squares512(SB), NOSPLIT, $0-24
 	MOVQ n+0(FP), CX
 	MOVQ k+8(FP), DI
 	MOVQ at+16(FP), AX
-	VMOVUPD work_scales(DI)(AX*8), Z16
+	VCVTSI2SDQ AX, X0, X0
+	VBROADCASTSD X0, Z0
+	VADDPD counts64<>(SB), Z0, Z0
+	VMULPD.BCST work_step(DI), Z0, Z0
+	VADDPD.BCST work_first(DI), Z0, Z16 // scales
 	VMOVUPD one<>(SB), Z17
 	VDIVPD Z16, Z17, Z17 // their inverses
 	VMOVUPD half<>(SB), Z18

@@ -136,56 +136,60 @@ lowerNo:
 	VZEROUPPER
 	RET
 
-// func narrow256(n int, k *work, at, many int) int
-TEXT ·narrow256(SB), NOSPLIT, $0-40
+// What one number leaves of the scales, of sixteen lows.
+#define NARROW(off) \
+	VBROADCASTSS work_below+off(SI), Y8  \
+	VBROADCASTSS work_above+off(SI), Y9  \
+	VBROADCASTSS work_share+off(SI), Y10 \
+	VADDPS Y0, Y8, Y11                   \
+	VADDPS Y1, Y8, Y12                   \
+	VADDPS Y0, Y9, Y13                   \
+	VADDPS Y1, Y9, Y14                   \
+	VMULPS Y10, Y11, Y11                 \
+	VMULPS Y10, Y12, Y12                 \
+	VMULPS Y10, Y13, Y13                 \
+	VMULPS Y10, Y14, Y14                 \
+	VMAXPS Y11, Y2, Y2                   \
+	VMAXPS Y12, Y3, Y3                   \
+	VMINPS Y13, Y4, Y4                   \
+	VMINPS Y14, Y5, Y5
+
+// func narrow256(n int, k *work) uint32
+TEXT ·narrow256(SB), NOSPLIT, $0-20
 	MOVQ n+0(FP), CX
 	MOVQ k+8(FP), DI
-	MOVQ at+16(FP), AX
-	MOVQ many+24(FP), BX
-	SHLQ $2, CX
-	VMOVSS work_margin(DI), X8
-	VADDSS X8, X8, X8
+	VBROADCASTSS work_step32(DI), Y1
+	VMULPS counts<>(SB), Y1, Y0
+	VMULPS counts<>+32(SB), Y1, Y1
+	VBROADCASTSS work_first32(DI), Y2
+	VADDPS Y2, Y0, Y0
+	VADDPS Y2, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VMOVUPS far32<>(SB), Y4
+	VMOVAPS Y4, Y5
+	MOVQ DI, SI
 
 narrows:
-	CMPQ AX, BX
-	JGE narrowed
-	VBROADCASTSS work_lows(DI)(AX*4), Y0
-	VXORPS Y1, Y1, Y1
-	VMOVUPS far32<>(SB), Y2
-	XORQ DX, DX
-
-narrowLow:
-	VMOVUPS work_share(DI)(DX*1), Y5
-	VMOVUPS work_share+32(DI)(DX*1), Y6
-	VADDPS work_below(DI)(DX*1), Y0, Y3
-	VADDPS work_below+32(DI)(DX*1), Y0, Y4
-	VMULPS Y5, Y3, Y3
-	VMULPS Y6, Y4, Y4
-	VMAXPS Y3, Y1, Y1
-	VMAXPS Y4, Y1, Y1
-	VADDPS work_above(DI)(DX*1), Y0, Y3
-	VADDPS work_above+32(DI)(DX*1), Y0, Y4
-	VMULPS Y5, Y3, Y3
-	VMULPS Y6, Y4, Y4
-	VMINPS Y3, Y2, Y2
-	VMINPS Y4, Y2, Y2
-	ADDQ $64, DX
-	CMPQ DX, CX
-	JLT narrowLow
-	REDUCE32(VMAXPS, Y1, X1, Y3, X3)
-	REDUCE32(VMINPS, Y2, X2, Y4, X4)
-	VSUBSS X2, X1, X3
-	VUCOMISS X8, X3
-	JLS narrowed2
-	INCQ AX
-	JMP narrows
-
-narrowed2:
-	VMOVSS X1, work_near(DI)
-	VMOVSS X2, work_near+4(DI)
-
-narrowed:
-	MOVQ AX, ret+32(FP)
+	NARROW(0)
+	NARROW(4)
+	ADDQ $8, SI
+	SUBQ $2, CX
+	JNZ narrows
+	VMOVUPS Y2, work_nearFrom(DI)
+	VMOVUPS Y3, work_nearFrom+32(DI)
+	VMOVUPS Y4, work_nearTo(DI)
+	VMOVUPS Y5, work_nearTo+32(DI)
+	VBROADCASTSS work_margin(DI), Y8
+	VSUBPS Y4, Y2, Y2
+	VSUBPS Y5, Y3, Y3
+	VCMPPS $2, Y8, Y2, Y2
+	VCMPPS $2, Y8, Y3, Y3
+	VMOVMSKPS Y2, AX
+	VMOVMSKPS Y3, BX
+	SHLL $8, BX
+	ORL BX, AX
+	MOVL AX, ret+16(FP)
 	VZEROUPPER
 	RET
 
@@ -400,7 +404,13 @@ TEXT ·squares256(SB), NOSPLIT, $0-24
 	MOVQ n+0(FP), CX
 	MOVQ k+8(FP), DI
 	MOVQ at+16(FP), AX
-	VMOVUPD work_scales(DI)(AX*8), Y8
+	VCVTSI2SDQ AX, X0, X0
+	VBROADCASTSD X0, Y0
+	VADDPD counts64<>(SB), Y0, Y0
+	VBROADCASTSD work_step(DI), Y8
+	VMULPD Y8, Y0, Y0
+	VBROADCASTSD work_first(DI), Y8
+	VADDPD Y8, Y0, Y8 // scales
 	VMOVUPD one<>(SB), Y9
 	VDIVPD Y8, Y9, Y9 // their inverses
 	VMOVUPD size<>(SB), Y10

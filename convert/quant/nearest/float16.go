@@ -17,6 +17,13 @@ func down(x float64) float64 { return -up(-x) }
 const spare = 1<<42 - 1
 
 func up(x float64) float64 {
+	if x >= leastHalf && x <= maxHalf { // most are
+		return math.Float64frombits((math.Float64bits(x) + spare) &^ spare)
+	}
+	return upOf(x)
+}
+
+func upOf(x float64) float64 {
 	if a := math.Abs(x); a < leastHalf {
 		return math.Ceil(x/leastStep) * leastStep
 	} else if a > maxHalf && x > -maxHalf-1 {
@@ -34,6 +41,9 @@ func up(x float64) float64 {
 
 // closest is the number of float16 next to x.
 func closest(x float64) float64 {
+	if x >= leastHalf && x <= maxHalf { // of two as near the upper
+		return math.Float64frombits((math.Float64bits(x) + (spare+1)/2) &^ spare)
+	}
 	a, b := down(x), up(x)
 	if x-a < b-x {
 		return a

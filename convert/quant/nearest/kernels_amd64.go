@@ -39,7 +39,7 @@ func span256(w *float32, n int) (lo, hi float32, size uint32)
 func lower256(w *float32, n int, k *work) bool
 
 //go:noescape
-func narrow256(n int, k *work, at, many int) int
+func narrow256(n int, k *work) uint32
 
 //go:noescape
 func slopes256(w *float32, n int, k *work) bool
@@ -63,7 +63,7 @@ func codes256(dst *byte, w *float32, n int, inverse, from float64, top byte)
 func lower512(w *float32, n int, k *work) bool
 
 //go:noescape
-func narrow512(n int, k *work, at, many int) int
+func narrow512(n int, k *work) uint32
 
 //go:noescape
 func slopes512(w *float32, n int, k *work) bool

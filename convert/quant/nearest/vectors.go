@@ -1,6 +1,9 @@
 package nearest
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // kernels are the inner loops of one kind of processor. Their numbers are w, n of them, a
 // multiple of 32 up to [maxBlock]; what else they read and write is a work. Each gives the
@@ -13,10 +16,10 @@ type kernels struct {
 	// lower tells whether numbers lie on a grid of n steps, as onLowered; if so, it
 	// writes for each what narrow reads.
 	lower func(w *float32, n int, k *work) bool
-	// narrow goes through k.lows from at to many, and stops at the first that leaves
-	// scales free, within k.margin, whose ends are k.near: near enough that one that it
-	// passes over leaves none.
-	narrow func(n int, k *work, at, many int) int
+	// narrow tells which of sixteen lows, k.first32 and k.step32 times 1 to 16, leave
+	// scales free, within k.margin, whose ends are k.nearFrom and k.nearTo: near enough
+	// that others leave none.
+	narrow func(n int, k *work) uint32
 	// slopes finds the scales that k.low leaves free, k.from to k.to, as solved; false
 	// where it is none of the lows of code 0.
 	slopes func(w *float32, n int, k *work) bool
@@ -28,16 +31,19 @@ type kernels struct {
 	sieve func(w *float32, n int, k *work) uint32
 	// spread writes sizes and rooms of numbers, for squares.
 	spread func(w *float32, n int, k *work)
-	// squares sums the squares of what numbers are off for each of lanes scales from at
-	// on, as onScales, an infinity where they are not on it.
+	// squares sums the squares of what numbers are off for each of lanes scales,
+	// k.first and k.step times at + 1 and on, as onScales, an infinity where they are
+	// not on it.
 	squares func(n int, k *work, at int)
 	lanes   int
 	// codes writes the codes of numbers.
 	codes func(dst *byte, w *float32, n int, inverse, from float64, top byte)
 }
 
-// maxTries is more than the numbers of float16 within one unit of any last place.
-const maxTries = 64
+// maxTries is how many numbers of float16 are tried for a block: those within half a unit
+// in the last place of a number of 8 digits, of its 256th part for onScales, where these
+// are all of one power of two.
+const maxTries = 24
 
 // work is what kernels read and write. The assembly knows its fields by name.
 type work struct {
@@ -47,12 +53,13 @@ type work struct {
 	none                    uint64  // all bits where 0 has no room
 	from, to                float64
 	largest                 float64 // of the sizes
-	near                    [2]float32
+	first, step             float64 // of float16s in a row, less one step
+	first32, step32         float32 // with the other sign
 	margin, unit32          float32
 	base, each, off, most   float32
 
-	scales, sums [maxTries]float64
-	lows         [maxTries]float32 // with the other sign
+	sums             [maxTries]float64
+	nearFrom, nearTo [16]float32
 
 	// Of each number the least and the largest that it may have been, and by what to
 	// multiply for the scale.
@@ -119,25 +126,26 @@ func (v *vectors) lowered(w []float32, lo, d float64, digits, n int) (Step, bool
 	if !v.lower(&w[0], len(w), &v.work) {
 		return Step{}, false
 	}
-	many := 0
-	for low, step := up(lo-room), 0.0; low <= lo+room && many < maxTries; many++ {
-		v.lows[many] = -float32(low)
-		low, step = above(low, step)
+	many := v.between(lo-room, lo+room)
+	if many > len(v.nearFrom) {
+		return solved(w, lo, room, inverse, digits)
 	}
+	may := uint32(1)<<many - 1
 	// float32 holds the ends of numbers of 11 digits exactly; of others there are few
-	// tries
+	// lows
 	rough := digits <= 11
-	v.margin = float32(v.largest * 0x1p-19)
-	for i := 0; i < many; i++ {
-		if rough {
-			if i = v.narrow(len(w), &v.work, i, many); i == many {
-				break
-			}
-			if up(float64(v.near[0])-2*float64(v.margin)) > float64(v.near[1])+2*float64(v.margin) {
-				continue
-			}
+	margin := v.largest * 0x1p-18
+	if rough {
+		v.margin = float32(margin)
+		v.first32, v.step32 = -float32(v.first), -float32(v.step)
+		may &= v.narrow(len(w), &v.work)
+	}
+	for ; may != 0; may &= may - 1 {
+		i := bits.TrailingZeros32(may)
+		if rough && up(float64(v.nearFrom[i])-margin) > float64(v.nearTo[i])+margin {
+			continue
 		}
-		v.low = -float64(v.lows[i])
+		v.low = v.first + float64(float64(i+1)*v.step)
 		if !v.slopes(&w[0], len(w), &v.work) || v.from > v.to {
 			continue
 		}
@@ -147,6 +155,24 @@ func (v *vectors) lowered(w []float32, lo, d float64, digits, n int) (Step, bool
 		}
 	}
 	return Step{}, false
+}
+
+// between puts the numbers of float16 from from to to in a row, v.first and v.step times 1
+// and on, and returns how many there are; more than [maxTries] where their steps differ or
+// there are too many.
+func (v *vectors) between(from, to float64) int {
+	first, last := up(from), down(to)
+	if first > last {
+		return 0
+	}
+	a, b := math.Float64bits(first), math.Float64bits(last)
+	e := a >> 52 & 0x7ff
+	if a>>52 != b>>52 || e < 1023-14 {
+		return maxTries + 1
+	}
+	v.step = math.Float64frombits((e - 10) << 52)
+	v.first = first - v.step
+	return int((last-first)/v.step) + 1
 }
 
 func (v *vectors) multiples(w []float32, d float64, digits, n int) (Step, bool) {
@@ -160,51 +186,26 @@ func (v *vectors) multiples(w []float32, d float64, digits, n int) (Step, bool) 
 func (v *vectors) scales(w []float32, d float64, digits, n int) (Step, bool) {
 	size := math.Abs(d)
 	room := math.Ldexp(size, -digits)
-	many := 0
-	for scale, step := up(size-room), 0.0; scale > 0 && scale <= size+room && many < maxTries; many++ {
-		v.work.scales[many] = scale
-		scale, step = above(scale, step)
-	}
-	if many == 0 {
-		return Step{}, false
-	}
-	for i := many; i%v.lanes != 0; i++ {
-		v.work.scales[i] = v.work.scales[many-1]
+	many := v.between(size-room, size+room)
+	if many > maxTries {
+		return onScales(w, d, digits, n)
 	}
 	if !v.spreads {
 		v.spread(&w[0], len(w), &v.work)
 		v.spreads = true
 	}
 	v.limit = float64(n)
-	best, least := 0.0, math.Inf(1)
+	best, least := 0, math.Inf(1)
 	for at := 0; at < many; at += v.lanes {
 		v.squares(len(w), &v.work, at)
 		for i, sum := range v.sums[at:min(at+v.lanes, many)] {
 			if sum < least {
-				best, least = v.work.scales[at+i], sum
+				best, least = at+i+1, sum
 			}
 		}
 	}
-	return Step{Scale: float32(math.Copysign(best, d)), Exact: true}, !math.IsInf(least, 1)
-}
-
-// above is the number of float16 after x, which is one, far from the type's end, and the
-// step to the one after it where that is known: 0 where it is not.
-func above(x, step float64) (float64, float64) {
-	a := math.Float64bits(x)
-	if step == 0 {
-		a &^= 1 << 63
-		if x < 0 { // where the step is that below its size
-			a--
-		}
-		step = math.Float64frombits((max(a>>52, 1023-14) - 10) << 52)
+	if best == 0 {
+		return Step{}, false
 	}
-	y := x + step
-	if b := math.Float64bits(y); b<<12 == 0 { // a power of two, where steps change, or 0
-		if y == 0 {
-			y = math.Copysign(0, x)
-		}
-		step = 0
-	}
-	return y, step
+	return Step{Scale: float32(math.Copysign(v.first+float64(float64(best)*v.step), d)), Exact: true}, true
 }

@@ -82,6 +82,8 @@ lowers:
 	VMOVAPS Z25, K1, Z7
 	VMAXPS Z22, Z2, Z2
 	VDIVPS Z2, Z22, Z2
+	VMULPS Z2, Z6, Z6
+	VMULPS Z2, Z7, Z7
 	VMOVUPS Z6, work_below(DI)
 	VMOVUPS Z7, work_above(DI)
 	VMOVUPS Z2, work_share(DI)
@@ -100,10 +102,9 @@ lowerNo:
 
 // What one number leaves of the scales, of sixteen lows.
 #define NARROW(off, from, to) \
-	VADDPS.BCST work_below+off(SI), Z0, Z3 \
-	VADDPS.BCST work_above+off(SI), Z0, Z4 \
-	VMULPS.BCST work_share+off(SI), Z3, Z3 \
-	VMULPS.BCST work_share+off(SI), Z4, Z4 \
+	VMULPS.BCST work_share+off(SI), Z0, Z7 \
+	VADDPS.BCST work_below+off(SI), Z7, Z3 \
+	VADDPS.BCST work_above+off(SI), Z7, Z4 \
 	VMAXPS Z3, from, from                  \
 	VMINPS Z4, to, to
 
@@ -241,13 +242,13 @@ multipleNo:
 	RET
 
 // Whether one number, (SI) and at off, is on the grids of 1 to 16 steps.
-#define SIFT(off) \
-	VSUBPS.BCST off(SI), Z16, Z0 \
-	VPANDD Z17, Z0, Z0           \
-	VMULPS Z18, Z0, Z0           \
-	VREDUCEPS $0, Z0, Z0         \
-	VPANDD Z17, Z0, Z0           \
-	VCMPPS $2, Z19, Z0, K1, K1
+#define SIFT(off, z, k) \
+	VSUBPS.BCST off(SI), Z16, z \
+	VPANDD Z17, z, z            \
+	VMULPS Z18, z, z            \
+	VREDUCEPS $0, z, z          \
+	VPANDD Z17, z, z            \
+	VCMPPS $2, Z19, z, k, k
 
 // func sieve512(w *float32, n int, k *work) uint32
 TEXT ·sieve512(SB), NOSPLIT, $0-28
@@ -262,20 +263,26 @@ TEXT ·sieve512(SB), NOSPLIT, $0-28
 	VADDPS.BCST work_margin(DI), Z19, Z19
 	VMINPS.BCST work_most(DI), Z19, Z19
 	KXNORW K1, K1, K1
+	KXNORW K2, K2, K2
+	KXNORW K3, K3, K3
+	KXNORW K4, K4, K4
 
 sieves:
-	SIFT(0)
-	SIFT(4)
-	SIFT(8)
-	SIFT(12)
-	KORTESTW K1, K1
+	SIFT(0, Z0, K1)
+	SIFT(4, Z1, K2)
+	SIFT(8, Z2, K3)
+	SIFT(12, Z3, K4)
+	KANDW K1, K2, K5
+	KANDW K3, K4, K6
+	KANDW K5, K6, K5
+	KORTESTW K5, K5
 	JZ sifted
 	ADDQ $16, SI
 	SUBQ $4, CX
 	JNZ sieves
 
 sifted:
-	KMOVW K1, AX
+	KMOVW K5, AX
 	MOVL AX, ret+24(FP)
 	VZEROUPPER
 	RET
@@ -301,18 +308,23 @@ spreads:
 	VZEROUPPER
 	RET
 
-// One number against eight scales.
-#define SQUARE(off) \
-	VBROADCASTSD work_sizes+off(SI), Z0           \
-	VMULPD Z17, Z0, Z1                            \
-	VADDPD Z18, Z1, Z1                            \
-	VRNDSCALEPD $3, Z1, Z1                        \
-	VMULPD Z16, Z1, Z1                            \
-	VSUBPD Z1, Z0, Z1                             \
-	VPANDQ Z20, Z1, Z1                            \
-	VCMPPD.BCST $2, work_rooms+off(SI), Z1, K1, K1 \
-	VMULPD Z1, Z1, Z1                             \
-	VADDPD Z1, Z14, Z14
+// One number, in Z0 with its room in Z2, against eight scales.
+#define SQUARE(scales, inverses, z, k, sums) \
+	VMULPD inverses, Z0, z    \
+	VADDPD Z18, z, z          \
+	VRNDSCALEPD $3, z, z      \
+	VMULPD scales, z, z       \
+	VSUBPD z, Z0, z           \
+	VPANDQ Z20, z, z          \
+	VCMPPD $2, Z2, z, k, k    \
+	VMULPD z, z, z            \
+	VADDPD z, sums, sums
+
+#define SQUARES(off) \
+	VBROADCASTSD work_sizes+off(SI), Z0 \
+	VBROADCASTSD work_rooms+off(SI), Z2 \
+	SQUARE(Z16, Z17, Z1, K1, Z14)       \
+	SQUARE(Z21, Z22, Z3, K2, Z15)
 
 // func squares512(n int, k *work, at int)
 TEXT ·squares512(SB), NOSPLIT, $0-24
@@ -322,26 +334,35 @@ TEXT ·squares512(SB), NOSPLIT, $0-24
 	VCVTSI2SDQ AX, X0, X0
 	VBROADCASTSD X0, Z0
 	VADDPD counts64<>(SB), Z0, Z0
-	VMULPD.BCST work_step(DI), Z0, Z0
-	VADDPD.BCST work_first(DI), Z0, Z16 // scales
+	VADDPD.BCST counts64<>+56(SB), Z0, Z1
 	VMOVUPD one<>(SB), Z17
-	VDIVPD Z16, Z17, Z17 // their inverses
 	VMOVUPD half<>(SB), Z18
 	VMOVUPD size<>(SB), Z20
+	VMULPD.BCST work_step(DI), Z0, Z0
+	VMULPD.BCST work_step(DI), Z1, Z1
+	VADDPD.BCST work_first(DI), Z0, Z16 // scales
+	VADDPD.BCST work_first(DI), Z1, Z21
+	VDIVPD Z21, Z17, Z22 // their inverses
+	VDIVPD Z16, Z17, Z17
 	VXORPD Y14, Y14, Y14 // sums
+	VXORPD Y15, Y15, Y15
 	VBROADCASTSD work_largest(DI), Z0
-	VMULPD Z17, Z0, Z0
-	VADDPD Z18, Z0, Z0
-	VRNDSCALEPD $3, Z0, Z0
-	VCMPPD.BCST $2, work_limit(DI), Z0, K1 // on the grid
+	VMULPD Z17, Z0, Z1
+	VMULPD Z22, Z0, Z3
+	VADDPD Z18, Z1, Z1
+	VADDPD Z18, Z3, Z3
+	VRNDSCALEPD $3, Z1, Z1
+	VRNDSCALEPD $3, Z3, Z3
+	VCMPPD.BCST $2, work_limit(DI), Z1, K1 // on the grid
+	VCMPPD.BCST $2, work_limit(DI), Z3, K2
 	MOVQ DI, SI
 
 squares:
-	SQUARE(0)
-	SQUARE(8)
-	SQUARE(16)
-	SQUARE(24)
-	KORTESTW K1, K1
+	SQUARES(0)
+	SQUARES(8)
+	SQUARES(16)
+	SQUARES(24)
+	KORTESTW K1, K2
 	JZ squared
 	ADDQ $32, SI
 	SUBQ $4, CX
@@ -349,9 +370,12 @@ squares:
 
 squared:
 	KNOTW K1, K1
+	KNOTW K2, K2
 	VMOVUPD infinity<>(SB), Z0
 	VMOVAPD Z0, K1, Z14
+	VMOVAPD Z0, K2, Z15
 	VMOVUPD Z14, work_sums(DI)(AX*8)
+	VMOVUPD Z15, work_sums+64(DI)(AX*8)
 	VZEROUPPER
 	RET
 

@@ -120,6 +120,8 @@ lowers:
 	VBLENDVPS Y3, far32<>(SB), Y7, Y7
 	VMAXPS Y14, Y2, Y2
 	VDIVPS Y2, Y14, Y2
+	VMULPS Y2, Y6, Y6
+	VMULPS Y2, Y7, Y7
 	VMOVUPS Y6, work_below(DI)
 	VMOVUPS Y7, work_above(DI)
 	VMOVUPS Y2, work_share(DI)
@@ -141,14 +143,12 @@ lowerNo:
 	VBROADCASTSS work_below+off(SI), Y8  \
 	VBROADCASTSS work_above+off(SI), Y9  \
 	VBROADCASTSS work_share+off(SI), Y10 \
-	VADDPS Y0, Y8, Y11                   \
-	VADDPS Y1, Y8, Y12                   \
-	VADDPS Y0, Y9, Y13                   \
-	VADDPS Y1, Y9, Y14                   \
-	VMULPS Y10, Y11, Y11                 \
-	VMULPS Y10, Y12, Y12                 \
-	VMULPS Y10, Y13, Y13                 \
-	VMULPS Y10, Y14, Y14                 \
+	VMULPS Y0, Y10, Y13                  \
+	VMULPS Y1, Y10, Y14                  \
+	VADDPS Y13, Y8, Y11                  \
+	VADDPS Y14, Y8, Y12                  \
+	VADDPS Y13, Y9, Y13                  \
+	VADDPS Y14, Y9, Y14                  \
 	VMAXPS Y11, Y2, Y2                   \
 	VMAXPS Y12, Y3, Y3                   \
 	VMINPS Y13, Y4, Y4                   \

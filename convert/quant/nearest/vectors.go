@@ -43,7 +43,7 @@ type kernels struct {
 // maxTries is how many numbers of float16 are tried for a block: those within half a unit
 // in the last place of a number of 8 digits, of its 256th part for onScales, where these
 // are all of one power of two.
-const maxTries = 24
+const maxTries = 32
 
 // work is what kernels read and write. The assembly knows its fields by name.
 type work struct {
@@ -61,8 +61,8 @@ type work struct {
 	sums             [maxTries]float64
 	nearFrom, nearTo [16]float32
 
-	// Of each number the least and the largest that it may have been, and by what to
-	// multiply for the scale.
+	// Of each number the least and the largest that it may have been over its code, and
+	// one over that.
 	//lint:ignore U1000 kernels alone read them
 	below, above, share [maxBlock]float32
 	//lint:ignore U1000 kernels alone read them

@@ -93,9 +93,15 @@ func (e *emitter) joinable(maps ...family.Linear) []*rounded {
 
 // packedHeads is the form of flatHeads with one product.
 func (e *emitter) packedHeads(layer int, a *family.Attention, x *graph.Value, flat func(int) *graph.Value) *graph.Value {
-	proj := names.Layer(layer, names.PackedProj)
+	y := e.joinedProduct(names.Layer(layer, names.PackedProj), x, a.Q, a.K, a.V)
+	return e.g.Op("Reshape", names.Layer(layer, names.Packed)+names.Reshape, []*graph.Value{y, flat((a.Heads + 2*a.KVHeads) * a.QKDim)})
+}
+
+// joinedProduct emits what maps make of x side by side, by one product on their weights,
+// which are joined by rows when the session loads. All of them have biases, or none has.
+func (e *emitter) joinedProduct(proj string, x *graph.Value, maps ...family.Linear) *graph.Value {
 	var biases []*graph.Value
-	for _, l := range []family.Linear{a.Q, a.K, a.V} {
+	for _, l := range maps {
 		if b := e.weights.optional(l.Bias); b != nil {
 			biases = append(biases, b)
 		}
@@ -106,21 +112,18 @@ func (e *emitter) packedHeads(layer int, a *family.Attention, x *graph.Value, fl
 		}
 		return e.g.Op("Concat", proj+"/"+of+"/Concat", list, graph.IntAttr("axis", 0))
 	}
-	var y *graph.Value
-	if codes := e.joinable(a.Q, a.K, a.V); codes != nil {
-		y = e.roundedProduct(names.Node(proj, "Gemm"), x, join("bias", biases), codes...)
-	} else {
-		var weights []*graph.Value
-		for _, l := range []family.Linear{a.Q, a.K, a.V} {
-			weights = append(weights, e.weights.float32(l.Weight))
-		}
-		in := []*graph.Value{x, join("weight", weights)}
-		if biases != nil {
-			in = append(in, join("bias", biases))
-		}
-		y = e.g.Op("Gemm", names.Node(proj, "Gemm"), in, graph.IntAttr("transB", 1))
+	if codes := e.joinable(maps...); codes != nil {
+		return e.roundedProduct(names.Node(proj, "Gemm"), x, join("bias", biases), codes...)
 	}
-	return e.g.Op("Reshape", names.Layer(layer, names.Packed)+names.Reshape, []*graph.Value{y, flat((a.Heads + 2*a.KVHeads) * a.QKDim)})
+	var weights []*graph.Value
+	for _, l := range maps {
+		weights = append(weights, e.weights.float32(l.Weight))
+	}
+	in := []*graph.Value{x, join("weight", weights)}
+	if biases != nil {
+		in = append(in, join("bias", biases))
+	}
+	return e.g.Op("Gemm", names.Node(proj, "Gemm"), in, graph.IntAttr("transB", 1))
 }
 
 // paddedPlanes is the width of GroupQueryAttention's tables: the number of

@@ -99,14 +99,18 @@ func (e *emitter) splitLast(prefix string, x *graph.Value, widths ...int) []*gra
 	return cutLast(e.g, prefix, x, e.ints("widths"+wordsOf(widths), int64s(widths)...), len(widths))
 }
 
-// cutLast is a Split of the last of three axes into n parts.
+// cutLast is a Split of the last axis into n parts.
 func cutLast(g *graph.Graph, prefix string, x, sizes *graph.Value, n int) []*graph.Value {
 	name := names.Node(prefix, "Split")
 	outs := make([]string, n)
 	for k := range outs {
 		outs[k] = fmt.Sprintf("%s_output_%d", name, k)
 	}
-	return g.Add(graph.Node{Op: "Split", Name: name, In: []*graph.Value{x, sizes}, Out: outs, Attrs: []graph.Attr{graph.IntAttr("axis", 2)}})
+	axis := 0
+	if g.Err() == nil {
+		axis = len(x.Shape()) - 1
+	}
+	return g.Add(graph.Node{Op: "Split", Name: name, In: []*graph.Value{x, sizes}, Out: outs, Attrs: []graph.Attr{graph.IntAttr("axis", axis)}})
 }
 
 func wordsOf(list []int) (s string) {

@@ -130,7 +130,11 @@ func (s *session) wantedAttributes() (want map[string]numbers, nodes [][]string)
 				}
 			}
 		case *family.Linear:
-			nodes = append(nodes, []string{names.Node(path, "Gemm"), names.Node(names.Layer(p.Layer, names.PackedProj), "Gemm"), names.Node(path, "MatMul")}) // the latter where a cache holds latents
+			one := []string{names.Node(path, "Gemm"), names.Node(path, "MatMul")} // the latter where a cache holds latents
+			if joined := names.Joining(path); joined != "" {
+				one = append(one, names.Node(joined, "Gemm"))
+			}
+			nodes = append(nodes, one)
 		case *family.Bias:
 			if of.Kind == family.Path {
 				must(names.Node(names.Layer(p.Layer, names.PathNorm), "RMSNormalization"), numbers{"epsilon": float32(of.Eps)})

@@ -13,7 +13,8 @@ import (
 )
 
 // TestRoundedJoined verifies graphs whose queries, keys and values are one product with
-// codes, with biases and without, and of heads that are normalised, which leaves three.
+// codes, with biases and without, and of heads that are normalised, which leaves three; and
+// whose gate and up are one where blocks have lows.
 func TestRoundedJoined(t *testing.T) {
 	runtimePresent(t)
 	ways := []rounding{
@@ -31,14 +32,20 @@ func TestRoundedJoined(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			products := 0
+			products, gates := 0, 0
 			for name := range g.Written.Coded {
 				if strings.Contains(name, "/"+names.PackedProj+"/") {
 					products++
 				}
+				if strings.Contains(name, "/"+names.GateUp+"/") {
+					gates++
+				}
 			}
 			if want := (model != "golden/qwen3"); (products > 0) != want {
 				t.Errorf("%d products for queries, keys and values together: expected some: %v", products, want)
+			}
+			if want := how.zeros == nearest.ZeroFloat; (gates > 0) != want {
+				t.Errorf("%d products for gate and up together: expected some: %v", gates, want)
 			}
 		})
 	}

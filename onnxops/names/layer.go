@@ -1,6 +1,10 @@
 package names
 
-import "github.com/pecvt/pecvt/convert/family"
+import (
+	"strings"
+
+	"github.com/pecvt/pecvt/convert/family"
+)
 
 // Places in a layer that are no parts: where branches join the stream, and
 // values within attention and the MLP.
@@ -34,6 +38,7 @@ const (
 	KVScaled  = "attn/kv_latent_scaled" // the latent of keys and values times its factor
 	KVJoined  = "attn/kv"               // that beside the slice that all keys share, as it is cached
 	BothFeeds = "mlp/both"              // what the MLP and the mixture beside it make
+	GateUp    = "mlp/gate_up_proj"      // an MLP's gate and up as one product: /Gemm, and /Split into both
 	Shortcut  = "mlp/shortcut"          // the stream and the mixture of the block before
 )
 
@@ -112,6 +117,23 @@ const (
 	Widened    = "/widened/Concat"
 	PerHead    = "/each/Mul" // below Norm: each head's own weights
 )
+
+// Joining is the path of the product that the linear of a path may be a part of: that of
+// queries, keys and values, or of an MLP's gate and up; "" where there is none.
+func Joining(path string) string {
+	last := lastOf(path)
+	layer, place := Split(path)
+	switch {
+	case layer < 0:
+	case place == Q.Proj() || place == K.Proj() || place == V.Proj():
+		return Layer(layer, PackedProj)
+	case strings.HasPrefix(place, family.AtMLP+"/") && (last == lastOf(family.AtGate) || last == lastOf(family.AtUp)):
+		return strings.TrimSuffix(path, last) + lastOf(GateUp)
+	}
+	return ""
+}
+
+func lastOf(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
 // NormOp is the operator that normalises.
 func NormOp(n *family.Norm) string {

@@ -51,7 +51,7 @@ func (e *expecter) ofAttention(n *onnxpb.NodeProto, place string, output, layer 
 	case names.Node(family.AtO, "Gemm"):
 		return plain(tap(family.AtO), e.flat)
 	case names.Node(names.PackedProj, "Gemm"), names.Packed + names.Reshape:
-		return e.packed(tap, place == names.Packed+names.Reshape)
+		return e.packed(place == names.Packed+names.Reshape, tap(names.Q.Proj()), tap(names.K.Proj()), tap(names.V.Proj()))
 	case names.ContextPhase:
 		if output > 0 {
 			return nil
@@ -169,9 +169,9 @@ func anyShape(make func(f []float64) *wanted) func(f []float64) *wanted {
 	}
 }
 
-// packed are queries, keys and values side by side.
-func (e *expecter) packed(tap func(string) string, split bool) *counterpart {
-	taps := []string{tap(names.Q.Proj()), tap(names.K.Proj()), tap(names.V.Proj())}
+// packed are values of the reference side by side: by rows, or with split by batch and
+// tokens.
+func (e *expecter) packed(split bool, taps ...string) *counterpart {
 	return &counterpart{taps, func(t map[string][]float64) *wanted {
 		var all []float64
 		for row := range e.b * e.n {

@@ -97,7 +97,7 @@ func (e *expecter) of(n *onnxpb.NodeProto, output int, layer int) *counterpart {
 		case strings.HasPrefix(place, family.AtAttn+"/"):
 			return e.ofAttention(n, place, output, layer)
 		}
-		return e.ofBlock(n, place, layer)
+		return e.ofBlock(n, place, output, layer)
 	}
 	switch name {
 	case names.EmbedRows, names.EmbedCast:
@@ -127,7 +127,7 @@ func (e *expecter) of(n *onnxpb.NodeProto, output int, layer int) *counterpart {
 
 // ofBlock are the counterparts outside of attention; place is the node's name in
 // its layer.
-func (e *expecter) ofBlock(n *onnxpb.NodeProto, place string, layer int) *counterpart {
+func (e *expecter) ofBlock(n *onnxpb.NodeProto, place string, output, layer int) *counterpart {
 	b := &e.s.model.Blocks[layer]
 	tap := func(place string) string { return names.Layer(layer, place) }
 	if d, ok := b.Mixer.(*family.DeltaNet); ok && strings.HasPrefix(place, family.AtDelta+"/") && n.GetName() != names.Sum(layer, b, false) {
@@ -177,6 +177,10 @@ func (e *expecter) ofBlock(n *onnxpb.NodeProto, place string, layer int) *counte
 	switch {
 	case place == names.Node(family.AtGate, "Gemm"), place == names.Node(family.AtUp, "Gemm"), place == names.Node(family.AtDown, "Gemm"):
 		return plain(tap(strings.TrimSuffix(place, "/Gemm")), e.flat)
+	case place == names.Node(names.GateUp, "Gemm"):
+		return e.packed(false, tap(family.AtGate), tap(family.AtUp))
+	case place == names.Node(names.GateUp, "Split") && output < 2:
+		return plain(tap([]string{family.AtGate, family.AtUp}[output]), e.flat)
 	case place == names.Node(names.Act, "Sigmoid"):
 		return plain(inner, func(f []float64) *wanted { return e.flat(each(f, sigmoid)) })
 	case inAct && act == "xielu" && place != names.Node(names.Act, "Add"):

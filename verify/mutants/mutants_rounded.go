@@ -4,7 +4,7 @@ package mutants
 func roundedMutants() []Mutant {
 	const up, embed = "model.layers.0.mlp.up_proj.weight", "model.embed_tokens.weight"
 	const why = "the reference reads the graph's codes, so that both answer alike; only the checkpoint tells"
-	const joined = "/layers.0/attn/qkv_proj/Gemm"
+	const joined, gateUp = "/layers.0/attn/qkv_proj/Gemm", "/layers.0/mlp/gate_up_proj"
 	raw := func(g *Graph, name string) []byte { return g.initializer(name).RawData }
 	return []Mutant{
 		inGraph("rounded-nibbles-exchanged", "int4", "the two codes of every byte of a map change places", func(g *Graph) {
@@ -55,6 +55,13 @@ func roundedMutants() []Mutant {
 		}),
 		inGraph("joined-lows-exchanged", "int4-ort", "one product has the lows of values for keys", func(g *Graph) {
 			g.swap(joined+"/middles/Concat", 1, 2)
+		}),
+		inGraph("joined-gate-for-up", "int4-ort", "gate and up of one product change places where it is cut", func(g *Graph) {
+			out := g.node(gateUp + "/Split").Output
+			out[0], out[1] = out[1], out[0]
+		}),
+		inGraph("joined-up-codes-exchanged", "int4-ort", "one product has the codes of up for the gate, and the reverse, with the scales and lows of the other", func(g *Graph) {
+			g.swap(gateUp+"/Gemm/codes/Concat", 0, 1)
 		}),
 	}
 }

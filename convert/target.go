@@ -16,8 +16,11 @@ import (
 // target is the folder, or the one file, that a result goes to, and the temporary
 // folder beside it.
 type target struct {
-	path, temporary string
-	exists          bool
+	path string
+	// temporary is the folder that is filled, in own.
+	temporary string
+	own       *fsio.Temporary
+	exists    bool
 	// file says that the result is the file of the target's name in the temporary
 	// folder.
 	file bool
@@ -76,18 +79,12 @@ func (p *Plan) prepareTarget(force bool) (*target, error) {
 		t.discard()
 		return nil, fmt.Errorf("target %s: %w; choose another", p.Output, err)
 	}
-	for i := 0; ; i++ {
-		t.temporary = filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.pecvt-%d-%d", filepath.Base(path), os.Getpid(), i))
-		err := os.Mkdir(t.temporary, 0o777)
-		if err == nil {
-			return t, nil
-		}
-		if !errors.Is(err, fs.ErrExist) || i > 1000 {
-			t.temporary = ""
-			t.discard()
-			return nil, fmt.Errorf("target %s: cannot write beside it: %w; choose another", p.Output, bare(err))
-		}
+	if t.own, err = fsio.NewTemporary(filepath.Dir(path), filepath.Base(path)); err != nil {
+		t.discard()
+		return nil, fmt.Errorf("target %s: cannot write beside it: %w; choose another", p.Output, bare(err))
 	}
+	t.temporary = t.own.Dir
+	return t, nil
 }
 
 // keepApart refuses a target that holds the source, is it, or lies in a source
@@ -179,13 +176,11 @@ func bare(err error) error {
 	return err
 }
 
-// discard removes what was made, unless it was put in place.
+// discard removes what was made and was not put in place.
 func (t *target) discard() {
+	t.own.Remove()
 	if t.done {
 		return
-	}
-	if t.temporary != "" {
-		os.RemoveAll(t.temporary)
 	}
 	for i := len(t.parents) - 1; i >= 0; i-- {
 		os.Remove(t.parents[i]) // fails, as it should, where someone else uses it
@@ -193,8 +188,8 @@ func (t *target) discard() {
 	t.parents = nil
 }
 
-// commit renames the temporary folder, durable first if asked for. An older
-// target steps aside before and is put back if that fails.
+// commit renames the temporary folder, durable first if asked for. An older target
+// stays where it is if that fails.
 // linked names files that share the source's data, which is durable already.
 func (t *target) commit(durable bool, linked map[string]bool) error {
 	if durable {
@@ -202,46 +197,26 @@ func (t *target) commit(durable bool, linked map[string]bool) error {
 			return err
 		}
 	}
-	aside := ""
 	if t.exists {
 		// a run takes long enough for files to come into the old one
 		if err := t.replaceable(t.path); err != nil {
 			return err
 		}
 	}
-	if t.exists && !t.file { // a file is replaced in one step
-		aside = t.temporary + ".old"
-		if err := os.Rename(t.path, aside); err != nil {
-			return fmt.Errorf("target %s: cannot move the old one aside: %w", t.path, err)
-		}
-	}
 	if err := t.place(); err != nil {
-		if errors.Is(err, errTaken) {
-			return err
+		if errors.Is(err, fs.ErrExist) && !t.exists {
+			return fmt.Errorf("target %s %w", t.path, errTaken)
 		}
-		err = fmt.Errorf("target %s: cannot put the result in its place: %w", t.path, err)
-		if aside != "" {
-			if back := os.Rename(aside, t.path); back != nil {
-				return fmt.Errorf("%w; the old one is now at %s: %w", err, aside, back)
-			}
-		}
-		return err
+		return fmt.Errorf("target %s: cannot put the result in its place: %w", t.path, err)
 	}
 	t.done = true
-	if t.file {
-		if err := os.Remove(t.temporary); err != nil {
-			return fmt.Errorf("the result is in place, but a folder remains at %s: %w", t.temporary, err)
-		}
-	}
 	if durable {
 		if err := syncPath(filepath.Dir(t.path)); err != nil {
 			return err
 		}
 	}
-	if aside != "" {
-		if err := os.RemoveAll(aside); err != nil {
-			return fmt.Errorf("the result is in place, but the old target remains at %s: %w", aside, err)
-		}
+	if err := t.own.Remove(); err != nil {
+		return fmt.Errorf("the result is in place, but what was temporary remains beside it: %w", err)
 	}
 	return nil
 }
@@ -249,20 +224,20 @@ func (t *target) commit(durable bool, linked map[string]bool) error {
 // errTaken says that another run was first.
 var errTaken = errors.New("exists: choose another, or replace it with " + hint.Replace)
 
-// place renames the temporary folder to the target's name. Where another run put
-// a target there meanwhile, the rename fails, and that is the error.
+// place renames the temporary folder, or the file in it, to the target's name. Where
+// another run put a target there meanwhile, that is an error.
 func (t *target) place() error {
+	from := t.temporary
 	if t.file {
-		return t.placeFile()
+		from = filepath.Join(from, filepath.Base(t.path))
 	}
-	err := os.Rename(t.temporary, t.path)
-	if err == nil || t.exists {
-		return err
+	switch {
+	case !t.exists:
+		return fsio.Put(from, t.path)
+	case t.file:
+		return os.Rename(from, t.path)
 	}
-	if _, serr := os.Lstat(t.path); serr == nil {
-		return fmt.Errorf("target %s %w", t.path, errTaken)
-	}
-	return err
+	return t.own.Replace(from, t.path)
 }
 
 // syncTree makes a folder's files durable, but for those to skip, then the

@@ -3,8 +3,6 @@ package convert
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/pecvt/pecvt/convert/gguf"
@@ -48,21 +46,4 @@ func replaceableFile(name, path string) error {
 		return hint.Errorf("target %s has no key %q, so pecvt did not write it: "+hint.Replace+" replaces only a result of pecvt's; choose another target, or remove it yourself", name, manifestKey)
 	}
 	return nil
-}
-
-// placeFile moves the result out of the temporary folder to the target's name. A
-// file that another run put there meanwhile stays, and that is the error.
-func (t *target) placeFile() error {
-	from := filepath.Join(t.temporary, filepath.Base(t.path))
-	if t.exists {
-		return os.Rename(from, t.path)
-	}
-	err := os.Link(from, t.path) // never over another file, as a rename would
-	if err == nil {
-		return os.Remove(from)
-	}
-	if _, serr := os.Lstat(t.path); !errors.Is(serr, fs.ErrNotExist) {
-		return fmt.Errorf("target %s %w", t.path, errTaken)
-	}
-	return os.Rename(from, t.path) // a file system without links
 }

@@ -19,7 +19,7 @@ import (
 const fromWhole = "all logits"
 
 // declared is the folder of the graph as it computes, with all logits.
-func (s *session) declared() string { return cmp.Or(s.whole, s.info.Dir()) }
+func (s *session) declared() string { return cmp.Or(folderOf(s.whole), s.info.Dir()) }
 
 // call is a batch that a graph with one position's logits is asked, in pieces that end
 // at the given columns.
@@ -49,7 +49,7 @@ func (s *session) lastLogits() error {
 	if err != nil {
 		return err
 	}
-	whole, err := run.ReadGraph(s.whole)
+	whole, err := run.ReadGraph(s.whole.Dir)
 	if err != nil {
 		return err
 	}

@@ -187,7 +187,7 @@ func TestBisectOfTheRuntime(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			left, err := filepath.Glob(filepath.Join(dir, ".pecvt-*"))
+			left, err := filepath.Glob(filepath.Join(dir, ".*.pecvt-*"))
 			if err != nil || len(left) > 0 {
 				t.Errorf("left behind: %v (%v)", left, err)
 			}

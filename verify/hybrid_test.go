@@ -193,7 +193,7 @@ func newOf(t *testing.T, set func(b *family.Block), o onnxops.Options) *session 
 		for _, r := range s.others {
 			r.Close()
 		}
-		os.RemoveAll(s.profiles)
+		s.profiles.Remove()
 	})
 	return s
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
@@ -17,15 +18,15 @@ import (
 // profileDir is a folder for sessions' profiles, removed when the verification
 // ends; "" where there can be none.
 func (s *session) profileDir() string {
-	if s.profiles == "" {
-		dir, err := os.MkdirTemp("", "pecvt-verify-")
+	if s.profiles == nil {
+		own, err := fsio.NewTemporary("", "profile")
 		if err != nil {
 			s.warn("which provider ran each node cannot be told: %v", err)
 			return ""
 		}
-		s.profiles = dir
+		s.profiles = own
 	}
-	return s.profiles
+	return s.profiles.Dir
 }
 
 // placement closes a runner of ONNX Runtime, whose profile is complete then, and

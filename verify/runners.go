@@ -3,10 +3,10 @@ package verify
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/verify/ort"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -84,19 +84,22 @@ func (s *session) missing(name string, err error) report.Check {
 	return c
 }
 
+// folderOf is a temporary folder's path, "" where there is none.
+func folderOf(t *fsio.Temporary) string {
+	if t == nil {
+		return ""
+	}
+	return t.Dir
+}
+
 func (s *session) close() {
 	if s.opts.Runners == nil {
 		for _, r := range s.others {
 			r.Close()
 		}
 	}
-	for _, made := range []string{s.whole, s.left} {
-		if made != "" {
-			os.RemoveAll(made)
-		}
-	}
-	if s.profiles != "" {
-		os.RemoveAll(s.profiles)
+	for _, made := range []*fsio.Temporary{s.whole, s.left, s.profiles} {
+		made.Remove()
 	}
 	if s.meant != nil && s.meant != s.ckpt {
 		s.meant.Close()

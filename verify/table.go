@@ -111,9 +111,9 @@ func (s *session) has(n Need) bool {
 	case NeedHalf:
 		return s.half()
 	case NeedLast:
-		return s.whole != ""
+		return s.whole != nil
 	case NeedRounding:
-		return s.left != "" && s.info.Accuracy == "int8"
+		return s.left != nil && s.info.Accuracy == "int8"
 	}
 	return false
 }

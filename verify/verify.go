@@ -83,9 +83,9 @@ type session struct {
 	model  *family.Model // at the graph's length
 	loaded *family.Model // as the checkpoint declares it
 	ckpt   store.Store
-	logits string // which the graph says that it gives, "" for all
-	whole  string // the folder of the graph with all logits (run.Whole), "" for its own
-	left   string // the folder of the graph in float32 (run.InFloat32), "" for its own
+	logits string          // which the graph says that it gives, "" for all
+	whole  *fsio.Temporary // the folder of the graph with all logits (run.Whole), nil for its own
+	left   *fsio.Temporary // the folder of the graph in float32 (run.InFloat32), nil for its own
 	// computes is what the graph as it is computes in, wrongTypes what is wrong with that.
 	computes   onnxpb.TensorProto_DataType
 	wrongTypes string
@@ -304,6 +304,6 @@ func (s *session) warn(format string, args ...any) {
 
 // made is what checks of a session share once it is made.
 type made struct {
-	rows     *rows  // of the batches
-	profiles string // the folder of ONNX Runtime's profiles
+	rows     *rows           // of the batches
+	profiles *fsio.Temporary // the folder of ONNX Runtime's profiles
 }

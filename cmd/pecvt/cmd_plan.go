@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops"
@@ -146,11 +147,12 @@ func (a *app) printSweep(cmd *cobra.Command, model string, o convert.Options, f 
 // planGraph adds the graph's files with their sizes: it is emitted from the
 // result's headers alone, into a scratch folder.
 func planGraph(p *convert.Plan, o onnxops.Options) error {
-	dir, err := os.MkdirTemp("", "pecvt-plan-")
+	own, err := fsio.NewTemporary("", "plan")
 	if err != nil {
 		return fmt.Errorf("plan: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer own.Remove()
+	dir := own.Dir
 	if err := p.Skeleton(dir); err != nil {
 		return err
 	}

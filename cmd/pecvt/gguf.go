@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify"
 )
@@ -18,11 +19,12 @@ func verifyAny(ctx context.Context, path string, opts verify.Options) (*verify.R
 	if info, err := os.Stat(path); err != nil || info.IsDir() || !strings.HasSuffix(strings.ToLower(path), ".gguf") {
 		return verify.Verify(ctx, path, opts)
 	}
-	dir, err := os.MkdirTemp("", "pecvt-verify-")
+	own, err := fsio.NewTemporary("", "verify")
 	if err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer own.Remove()
+	dir := own.Dir
 	step := func(name string) {
 		if opts.Progress != nil {
 			opts.Progress(name, 0, 0)

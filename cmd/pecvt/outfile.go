@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/pecvt/pecvt/convert/fsio"
 )
 
 // reports are what the files begin with that are written by a flag.
@@ -61,32 +63,8 @@ func checkOutFile(flag, path string) error {
 }
 
 // writeOutFile puts what write writes at path, whole or not at all: into a
-// temporary file beside it, to the disk, and then under its name.
-func writeOutFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			err = fmt.Errorf("write %s: %w", path, err)
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	// A temporary file is its owner's alone; a report is for whoever may read
-	// the folder.
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+// temporary file beside it, to the disk, and then under its name. A report is for
+// whoever may read the folder.
+func writeOutFile(path string, write func(io.Writer) error) error {
+	return fsio.Whole(path, 0o644, true, write)
 }

@@ -93,7 +93,7 @@ func TestInterrupt(t *testing.T) {
 			ended := make(chan error, 1)
 			go func() { ended <- cmd.Wait() }()
 			for begun := false; !begun; time.Sleep(time.Millisecond) {
-				found, _ := filepath.Glob(filepath.Join(dir, ".out.pecvt-*", "*.safetensors"))
+				found, _ := filepath.Glob(filepath.Join(dir, ".out.pecvt-*", "*", "*.safetensors"))
 				begun = len(found) > 0
 				select {
 				case err := <-ended:

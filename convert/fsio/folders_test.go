@@ -34,8 +34,3 @@ func TestMakeFolders(t *testing.T) {
 		t.Error("a folder below a file")
 	}
 }
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}

@@ -3,12 +3,9 @@ package fsio
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"time"
 )
-
-// scratchName is what the files are called that [Reflinks] and [CopyRate] make
-// for a moment where the system has no files without a name.
-const scratchName = ".pecvt-scratch-*"
 
 // Reflinks tells whether [Clone] would share the blocks of the file src with a
 // new file in the folder dir. It tries, and leaves nothing in dir. An error is
@@ -48,11 +45,26 @@ func CopyRate(ctx context.Context, src, dir string) (float64, error) {
 	return float64(n) / max(time.Since(begin), time.Microsecond).Seconds(), nil
 }
 
-// namedScratch opens an empty file in dir and returns what ends and removes it.
+// Scratch opens an empty file in dir, "" is the system's place for temporary files,
+// that has no name there where the file system has such files: nothing stays of it
+// whatever becomes of the process. end closes and removes it.
+func Scratch(dir string) (f *os.File, end func(), err error) {
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	return scratch(dir)
+}
+
+// namedScratch is scratch where the system has no files without a name.
 func namedScratch(dir string) (*os.File, func(), error) {
-	f, err := os.CreateTemp(dir, scratchName)
+	t, err := NewTemporary(dir, "scratch")
 	if err != nil {
 		return nil, nil, err
 	}
-	return f, func() { f.Close(); os.Remove(f.Name()) }, nil
+	f, err := os.OpenFile(filepath.Join(t.Dir, "file"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		t.Remove()
+		return nil, nil, err
+	}
+	return f, func() { f.Close(); t.Remove() }, nil
 }

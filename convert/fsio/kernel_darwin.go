@@ -30,12 +30,12 @@ func scratch(dir string) (*os.File, func(), error) { return namedScratch(dir) }
 // reflinks tells whether a file in dir can share blocks of src, by making one
 // that is gone at once.
 func reflinks(src *os.File, dir string) (bool, error) {
-	folder, err := os.MkdirTemp(dir, scratchName)
+	t, err := NewTemporary(dir, "scratch")
 	if err != nil {
 		return false, err
 	}
-	defer os.RemoveAll(folder)
-	return reflink(src, filepath.Join(folder, "file"), 0o600)
+	defer t.Remove()
+	return reflink(src, filepath.Join(t.Dir, "file"), 0o600)
 }
 
 func reflinkRange(dst *os.File, at int64, src *os.File, offset, length int64) bool { return false }
@@ -43,4 +43,22 @@ func reflinkRange(dst *os.File, at int64, src *os.File, offset, length int64) bo
 // copyInKernel reports that it is not usable.
 func copyInKernel(dst, src *os.File, offset, length int64) (n int64, usable bool, err error) {
 	return 0, false, nil
+}
+
+// renameNew renames unless something has the new name; errNoRename where the file
+// system cannot tell.
+func renameNew(from, to string) error { return renamex(from, to, unix.RENAME_EXCL) }
+
+// exchange makes two names change places.
+func exchange(a, b string) error { return renamex(a, b, unix.RENAME_SWAP) }
+
+func renamex(from, to string, flag uint32) error {
+	err := unix.RenamexNp(from, to, flag)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOTSUP):
+		return errNoRename
+	}
+	return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 }

@@ -82,3 +82,21 @@ func copyInKernel(dst, src *os.File, offset, length int64) (n int64, usable bool
 		}
 	}
 }
+
+// renameNew renames unless something has the new name; errNoRename where the file
+// system cannot tell.
+func renameNew(from, to string) error { return renameat2(from, to, unix.RENAME_NOREPLACE) }
+
+// exchange makes two names change places.
+func exchange(a, b string) error { return renameat2(a, b, unix.RENAME_EXCHANGE) }
+
+func renameat2(from, to string, flag uint) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, flag)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EOPNOTSUPP):
+		return errNoRename
+	}
+	return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+}

@@ -1,8 +1,13 @@
 package fsio
 
 import (
+	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -19,14 +24,25 @@ func TestWriteWhole(t *testing.T) {
 			t.Errorf("read %q, want %q", got, text)
 		}
 	}
-	if err := os.Mkdir(path+".part", 0o777); err != nil { // in the way
-		t.Fatal(err)
-	}
-	if err := WriteWhole(path, []byte("three")); err == nil {
-		t.Error("written through a folder")
+	broken := errors.New("broken")
+	if err := Whole(path, 0o600, true, func(w io.Writer) error { w.Write([]byte("thr")); return broken }); err != broken {
+		t.Errorf("error %v", err)
 	}
 	if got := string(read(t, path)); got != "two" {
 		t.Errorf("the older file reads %q", got)
+	}
+	folder := filepath.Join(dir, "folder", "within") // in the way
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteWhole(filepath.Dir(folder), nil); err == nil || strings.Contains(err.Error(), ".pecvt-") {
+		t.Errorf("error %v", err)
+	}
+	if err := WriteWhole(filepath.Join(dir, "missing", "state.json"), nil); !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), ".pecvt-") {
+		t.Errorf("error %v", err)
+	}
+	if got, want := tree(t, dir), []string{"folder", "folder/within", "state.json"}; !slices.Equal(got, want) {
+		t.Errorf("there is %v, want %v", got, want)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/quant/compensate"
 	"github.com/pecvt/pecvt/convert/quant/nearest"
 	"github.com/pecvt/pecvt/convert/quant/widths"
@@ -49,15 +50,15 @@ type Codes struct {
 	src     store.Store
 	schemes widths.Schemes
 	file    *os.File
+	remove  func()
 	end     int64
 	at      map[string]int64
 }
 
 // Close removes the spool.
 func (c *Codes) Close() error {
-	err := c.file.Close()
-	os.Remove(c.file.Name()) // gone already where a file may go while it is open
-	return err
+	c.remove()
+	return nil
 }
 
 // Make walks the sequences through the model whose tensors src holds and rounds its maps.
@@ -66,12 +67,11 @@ func Make(ctx context.Context, m *family.Model, src store.Store, walk Walk, o Op
 	if len(o.Sequences) == 0 {
 		return nil, fmt.Errorf("recode: no sequences: expected some tokens that the maps' inputs come from")
 	}
-	f, err := os.CreateTemp(o.Folder, ".codes-*")
+	f, end, err := fsio.Scratch(o.Folder)
 	if err != nil {
 		return nil, fmt.Errorf("recode: %w", err)
 	}
-	os.Remove(f.Name()) // it lives until it is closed, where the system has that
-	c := &Codes{m: m, src: src, schemes: o.Schemes, file: f, at: map[string]int64{}}
+	c := &Codes{m: m, src: src, schemes: o.Schemes, file: f, remove: end, at: map[string]int64{}}
 	if err := c.make(ctx, walk, o); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("recode: %w", err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -77,16 +78,13 @@ func hashFile(path string) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// save stores a layer that is done: the tensors first, each file under another
-// name until it is complete.
+// save stores a layer that is done: the tensors first, each file whole or not at
+// all.
 func (s *state) save(layer int, r *LayerReport, tensors []newTensor) error {
 	l := layerState{Fingerprint: s.fingerprint, Report: *r}
 	if tensors != nil {
 		path := s.tensorPath(layer)
-		if err := writeTensors(path+".part", tensors); err != nil {
-			return err
-		}
-		if err := os.Rename(path+".part", path); err != nil {
+		if err := fsio.Whole(path, 0o666, false, func(w io.Writer) error { return writeTensors(w, tensors) }); err != nil {
 			return fmt.Errorf("work folder: %w", err)
 		}
 		var err error
@@ -174,7 +172,7 @@ func (t *newTensor) put(w *family.Weight, values []float32) error {
 	return nil
 }
 
-func writeTensors(path string, list []newTensor) error {
+func writeTensors(to io.Writer, list []newTensor) error {
 	infos := make([]safetensors.Info, len(list))
 	for i, t := range list {
 		infos[i] = t.info
@@ -183,10 +181,7 @@ func writeTensors(path string, list []newTensor) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("work folder: %w", err)
-	}
-	w, err := safetensors.Create(path, infos, map[string]string{"format": "pt"})
+	w, err := safetensors.NewWriter(to, infos, map[string]string{"format": "pt"})
 	if err != nil {
 		return err
 	}

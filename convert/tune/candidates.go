@@ -23,20 +23,20 @@ type candidates struct {
 	options  convert.Options
 	progress func(retrofit.Progress)
 
-	dir   string // temporary; holds the candidates and what the meter makes
+	own   *fsio.Temporary // holds the candidates and what the meter makes
 	meter Meter
 	done  int
 }
 
 // newCandidates makes the temporary folder in base, "" is the system's.
 func newCandidates(ctx context.Context, e Engine, model string, o convert.Options, sequences [][]int64, series bool, base string, progress func(retrofit.Progress)) (*candidates, error) {
-	dir, err := os.MkdirTemp(base, ".pecvt-measure-*")
+	own, err := fsio.NewTemporary(base, "measure")
 	if err != nil {
 		return nil, fmt.Errorf("measure: temporary folder: %w", err)
 	}
 	o.Hash, o.Copy, o.Link = false, false, true // none outlives its measurement
-	c := &candidates{model: model, options: o, progress: progress, dir: dir}
-	if c.meter, err = e.Meter(ctx, model, MeterOptions{Sequences: sequences, Series: series, Folder: dir}); err != nil {
+	c := &candidates{model: model, options: o, progress: progress, own: own}
+	if c.meter, err = e.Meter(ctx, model, MeterOptions{Sequences: sequences, Series: series, Folder: own.Dir}); err != nil {
 		c.close()
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (c *candidates) close() {
 	if c.meter != nil {
 		c.meter.Close()
 	}
-	os.RemoveAll(c.dir)
+	c.own.Remove()
 }
 
 // with measures what the conversion becomes with r.
@@ -60,7 +60,7 @@ func (c *candidates) with(ctx context.Context, r *convert.Tuning) (retrofit.Meas
 
 func (c *candidates) measure(ctx context.Context, o convert.Options) (retrofit.Measured, error) {
 	c.done++
-	o.Output = filepath.Join(c.dir, fmt.Sprintf("candidate-%d", c.done))
+	o.Output = filepath.Join(c.own.Dir, fmt.Sprintf("candidate-%d", c.done))
 	plan, err := convert.NewPlan(c.model, o)
 	if err != nil {
 		return retrofit.Measured{}, err
@@ -101,14 +101,14 @@ func sixDigits(x float64) float64 {
 func besides(ckpt store.Store) string {
 	beside := filepath.Dir(fsio.Absolute(ckpt.Root()))
 	for _, base := range []string{"", beside} {
-		dir, err := os.MkdirTemp(base, ".pecvt-measure-*")
+		own, err := fsio.NewTemporary(base, "measure")
 		if err != nil {
 			continue
 		}
 		if files := ckpt.Files(); len(files) > 0 {
-			err = os.Link(files[0].Path, filepath.Join(dir, "link"))
+			err = os.Link(files[0].Path, filepath.Join(own.Dir, "link"))
 		}
-		os.RemoveAll(dir)
+		own.Remove()
 		if err == nil {
 			return base
 		}

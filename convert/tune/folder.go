@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/retrofit"
@@ -32,9 +34,9 @@ func (f folder) check(output string) error {
 		return fmt.Errorf("target %s: %s, which keeps its calibration until that is done, is no folder: move it away, or choose another target", output, f.dir)
 	}
 	if err == nil {
-		var dir string
-		if dir, err = os.MkdirTemp(f.dir, ".check-*"); err == nil {
-			return os.Remove(dir)
+		var own *fsio.Temporary
+		if own, err = fsio.NewTemporary(f.dir, "check"); err == nil {
+			return own.Remove()
 		}
 	}
 	var at *fs.PathError
@@ -46,10 +48,10 @@ func (f folder) check(output string) error {
 
 func (f folder) selection() string { return filepath.Join(f.dir, "selection.json") }
 
-// keeps reports whether anything was stored.
+// keeps reports whether anything was stored, whole.
 func (f folder) keeps() bool {
 	entries, err := os.ReadDir(f.dir)
-	return err == nil && len(entries) > 0
+	return err == nil && slices.ContainsFunc(entries, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), ".") })
 }
 
 // stored is a selection and what it was made from.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/verify/interp"
@@ -27,18 +27,16 @@ func (x *extract) write(dir string, force bool) (err error) {
 	if err != nil {
 		return fmt.Errorf("target %s: %w", dir, err)
 	}
-	temporary, err := os.MkdirTemp(filepath.Dir(path), "."+filepath.Base(path)+".pecvt-")
+	own, err := fsio.NewTemporary(filepath.Dir(path), filepath.Base(path))
 	if err != nil {
 		return fmt.Errorf("target %s: cannot write beside it: %w", dir, err)
 	}
 	defer func() {
-		if err != nil {
-			os.RemoveAll(temporary)
+		if gone := own.Remove(); err == nil && gone != nil {
+			err = fmt.Errorf("the result is in place, but what was temporary remains beside it: %w", gone)
 		}
 	}()
-	if err := os.Chmod(temporary, 0o755); err != nil {
-		return fmt.Errorf("target %s: %w", dir, err)
-	}
+	temporary := own.Dir
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(x.model)
 	if err != nil {
 		return fmt.Errorf("target %s: %w", dir, err)
@@ -61,22 +59,13 @@ func (x *extract) write(dir string, force bool) (err error) {
 	if err := writeArrays(filepath.Join(temporary, expectedFile), x.expected); err != nil {
 		return fmt.Errorf("target %s: %w", dir, err)
 	}
-	aside := temporary + ".old"
-	err = os.Rename(path, aside)
-	replaced := err == nil
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("target %s: cannot move the old one aside: %w", dir, err)
+	if _, there := os.Lstat(path); there == nil {
+		err = own.Replace(temporary, path)
+	} else {
+		err = fsio.Put(temporary, path)
 	}
-	if err = os.Rename(temporary, path); err != nil {
-		if replaced {
-			err = errors.Join(err, os.Rename(aside, path))
-		}
+	if err != nil {
 		return fmt.Errorf("target %s: cannot put the result in its place: %w", dir, err)
-	}
-	if replaced {
-		if gone := os.RemoveAll(aside); gone != nil {
-			return fmt.Errorf("the result is in place, but the old target remains at %s: %w", aside, gone)
-		}
 	}
 	return nil
 }

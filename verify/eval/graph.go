@@ -26,30 +26,31 @@ import (
 // are in that alone: then one that does not fit is an error.
 func openGraph(ctx context.Context, m *Model, at *family.Model, n, length int) (runner, error) {
 	opts := ort.Options{Provider: m.opts.Provider, Threads: m.opts.Threads, OpsLibrary: m.opts.OpsLibrary}
-	own, fits, err := ownGraph(m, n)
+	there, fits, err := ownGraph(m, n)
 	if err != nil {
 		return nil, err
 	}
 	dir, clean := m.Dir, func() {}
 	if !fits {
 		dtype := ""
-		if own != nil {
-			if dtype = own.DType; own.Accuracy != "" {
-				return nil, hint.Errorf("%s: a graph with rounded weights, of %d positions, that does not run sequences of %d tokens of this folder's files: emit it again, with "+hint.MaxLength+" where it is too short", own.Path, own.MaxLength, n)
+		if there != nil {
+			if dtype = there.DType; there.Accuracy != "" {
+				return nil, hint.Errorf("%s: a graph with rounded weights, of %d positions, that does not run sequences of %d tokens of this folder's files: emit it again, with "+hint.MaxLength+" where it is too short", there.Path, there.MaxLength, n)
 			}
 		}
-		if dir, err = temporaryGraph(ctx, m, at, length, dtype); err != nil {
-			return nil, err
-		}
-		clean = func() { os.RemoveAll(dir) }
-	}
-	if fits { // every token is scored
-		whole, err := run.Whole(own)
+		own, err := temporaryGraph(ctx, m, at, length, dtype)
 		if err != nil {
 			return nil, err
 		}
-		if whole != "" {
-			dir, clean = whole, func() { os.RemoveAll(whole) }
+		dir, clean = own.Dir, func() { own.Remove() }
+	}
+	if fits { // every token is scored
+		whole, err := run.Whole(there)
+		if err != nil {
+			return nil, err
+		}
+		if whole != nil {
+			dir, clean = whole.Dir, func() { whole.Remove() }
 		}
 	}
 	g, err := generate.Open(dir, opts)
@@ -84,60 +85,58 @@ func ownGraph(m *Model, n int) (own *run.GraphInfo, fits bool, err error) {
 
 // temporaryGraph makes a folder with the checkpoint's files, linked, and a graph
 // of them. The caller removes it.
-func temporaryGraph(ctx context.Context, m *Model, at *family.Model, length int, dtype string) (dir string, err error) {
-	if dir, err = placeWeights(ctx, m.ckpt, m.opts.TempDir); err != nil {
-		return "", err
+func temporaryGraph(ctx context.Context, m *Model, at *family.Model, length int, dtype string) (*fsio.Temporary, error) {
+	own, err := placeWeights(ctx, m.ckpt, m.opts.TempDir)
+	if err != nil {
+		return nil, err
 	}
-	_, err = onnxops.Write(dir, at, m.ckpt, onnxops.Options{MaxLength: length, DType: dtype, Version: m.opts.Version})
+	_, err = onnxops.Write(own.Dir, at, m.ckpt, onnxops.Options{MaxLength: length, DType: dtype, Version: m.opts.Version})
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		os.RemoveAll(dir)
-		return "", err
+		own.Remove()
+		return nil, err
 	}
-	return dir, nil
+	return own, nil
 }
 
 // placeWeights puts the checkpoint's files into a new folder: as hard links in
 // the temporary folder, else beside the model, which shares its file system, else
 // as copies in the temporary folder.
-func placeWeights(ctx context.Context, ckpt store.Store, temp string) (string, error) {
-	if temp == "" {
-		temp = os.TempDir()
-	}
+func placeWeights(ctx context.Context, ckpt store.Store, temp string) (*fsio.Temporary, error) {
 	for _, base := range []string{temp, filepath.Dir(fsio.Absolute(ckpt.Root()))} {
-		if dir, err := linkInto(ckpt, base); err == nil {
-			return dir, nil
+		if own, err := linkInto(ckpt, base); err == nil {
+			return own, nil
 		}
 	}
-	dir, err := os.MkdirTemp(temp, "pecvt-eval-*")
+	own, err := fsio.NewTemporary(temp, "eval")
 	if err != nil {
-		return "", fmt.Errorf("eval: temporary graph: %w", err)
+		return nil, fmt.Errorf("eval: temporary graph: %w", err)
 	}
 	for _, f := range ckpt.Files() {
-		if _, err := fsio.Link(ctx, f.Path, filepath.Join(dir, filepath.Base(f.Path)), nil); err != nil {
-			os.RemoveAll(dir)
-			return "", fmt.Errorf("eval: temporary graph: %w", err)
+		if _, err := fsio.Link(ctx, f.Path, filepath.Join(own.Dir, filepath.Base(f.Path)), nil); err != nil {
+			own.Remove()
+			return nil, fmt.Errorf("eval: temporary graph: %w", err)
 		}
 	}
-	return dir, nil
+	return own, nil
 }
 
-func linkInto(ckpt store.Store, base string) (string, error) {
-	dir, err := os.MkdirTemp(base, "pecvt-eval-*")
+func linkInto(ckpt store.Store, base string) (*fsio.Temporary, error) {
+	own, err := fsio.NewTemporary(base, "eval")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	for _, f := range ckpt.Files() {
 		real, err := filepath.EvalSymlinks(f.Path)
 		if err == nil {
-			err = os.Link(real, filepath.Join(dir, filepath.Base(f.Path)))
+			err = os.Link(real, filepath.Join(own.Dir, filepath.Base(f.Path)))
 		}
 		if err != nil {
-			os.RemoveAll(dir)
-			return "", err
+			own.Remove()
+			return nil, err
 		}
 	}
-	return dir, nil
+	return own, nil
 }

@@ -6,7 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
-	"runtime"
+
+	"github.com/pecvt/pecvt/convert/fsio"
 )
 
 // bytesEach is the size of one logit.
@@ -15,10 +16,11 @@ const bytesEach = 4
 // memory keeps the logits of sequences, up to a number of bytes, in a file: for
 // a large vocabulary they are larger than the model.
 type memory struct {
-	room int64 // bytes left
-	file *os.File
-	end  int64
-	kept map[[sha256.Size]byte][]span // by the ids
+	room   int64 // bytes left
+	file   *os.File
+	remove func() // of file
+	end    int64
+	kept   map[[sha256.Size]byte][]span // by the ids
 }
 
 // span is where the logits of one piece are.
@@ -30,13 +32,9 @@ type span struct {
 // add writes logits to the file. What does not fit on the disk is not kept.
 func (m *memory) add(l logits, dir string) (span, error) {
 	if m.file == nil {
-		f, err := os.CreateTemp(dir, "pecvt-logits-*")
-		if err != nil {
+		var err error
+		if m.file, m.remove, err = fsio.Scratch(dir); err != nil {
 			return span{}, err
-		}
-		m.file = f
-		if runtime.GOOS != "windows" { // no interruption leaves a file without a name
-			os.Remove(f.Name())
 		}
 	}
 	raw, err := binary.Append(nil, binary.LittleEndian, l.data)
@@ -68,8 +66,7 @@ func (m *memory) read(s span) ([]float32, error) {
 // forget drops everything; room bytes may be kept from now on.
 func (m *memory) forget(room int64) {
 	if m.file != nil {
-		m.file.Close()
-		os.Remove(m.file.Name()) // gone already where open files have no names
+		m.remove()
 	}
 	*m = memory{room: room}
 }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/verify/written"
 )
@@ -8,9 +9,9 @@ import (
 // InFloat32 has a graph compute in float32: what of it computes in 16 bits does not (see
 // [Widen]), and every MatMulNBits that declares accuracy_level 4, which rounds what
 // enters it to 8 bits, gets level 1, in g and in a copy of the graph in a folder beside
-// it, with links to its weights, which the caller removes. "" is a graph that has
+// it, with links to its weights, which the caller removes. Nil is a graph that has
 // neither.
-func InFloat32(g *GraphInfo) (dir string, err error) {
+func InFloat32(g *GraphInfo) (*fsio.Temporary, error) {
 	found := Widen(g.Model)
 	if found {
 		g.Written = written.Nodes(g.Model.GetGraph())
@@ -22,7 +23,7 @@ func InFloat32(g *GraphInfo) (dir string, err error) {
 		found = true
 	}
 	if !found {
-		return "", nil
+		return nil, nil
 	}
 	return g.copied("float32")
 }

@@ -36,7 +36,7 @@ func (r *ORT) Tap(ctx context.Context, in Input, past State, names []string, sho
 type shownGraph struct {
 	info    *GraphInfo
 	session *ort.Session
-	dir     string
+	own     *fsio.Temporary
 	opened  *ort.Session
 	names   []string // opened's
 	bools   map[string]bool
@@ -51,9 +51,7 @@ func (t *shownGraph) close() {
 	if t.opened != nil {
 		t.opened.Close()
 	}
-	if t.dir != "" {
-		os.RemoveAll(t.dir)
-	}
+	t.own.Remove()
 }
 
 func (t *shownGraph) tapped(ctx context.Context, in Input, past State, names []string, show func(string, *interp.Array) error) (*report.Logits, State, error) {
@@ -136,8 +134,8 @@ func (t *shownGraph) open(names []string) error {
 	if err := proto.Unmarshal(raw, model); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrTap, t.session.Path(), err)
 	}
-	if t.dir == "" {
-		if t.dir, err = beside(filepath.Dir(t.session.Path()), "bisect", model); err != nil {
+	if t.own == nil {
+		if t.own, err = beside(filepath.Dir(t.session.Path()), "bisect", model); err != nil {
 			return err
 		}
 	}
@@ -170,7 +168,7 @@ func (t *shownGraph) open(names []string) error {
 	if raw, err = (proto.MarshalOptions{Deterministic: true}).Marshal(model); err != nil {
 		return fmt.Errorf("%w: %w", ErrTap, err)
 	}
-	path := filepath.Join(t.dir, GraphFile)
+	path := filepath.Join(t.own.Dir, GraphFile)
 	if err := os.WriteFile(path, raw, 0o666); err != nil {
 		return fmt.Errorf("%w: %w", ErrTap, err)
 	}
@@ -202,12 +200,12 @@ func shownAs(v *onnxpb.ValueInfoProto) onnxpb.TensorProto_DataType {
 // beside makes a folder with links to the tensor files that a graph reads: next
 // to them where that can be, so that hard links suffice, else in the system's
 // place for temporary files.
-// It is called after its purpose; what killed runs left goes.
-func beside(source, purpose string, m *onnxpb.ModelProto) (string, error) {
-	dir, err := fsio.Own(source, purpose)
+// It is called after its purpose.
+func beside(source, purpose string, m *onnxpb.ModelProto) (*fsio.Temporary, error) {
+	own, err := fsio.NewTemporary(source, purpose)
 	if err != nil {
-		if dir, err = fsio.Own(os.TempDir(), purpose); err != nil {
-			return "", fmt.Errorf("%w: %w", ErrTap, err)
+		if own, err = fsio.NewTemporary("", purpose); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrTap, err)
 		}
 	}
 	done := map[string]bool{}
@@ -220,11 +218,11 @@ func beside(source, purpose string, m *onnxpb.ModelProto) (string, error) {
 		if location != filepath.Base(location) || strings.HasPrefix(location, "..") {
 			err = fmt.Errorf("the graph takes weights from %q: expected a file in its own folder", location)
 		} else {
-			_, err = fsio.Link(context.Background(), filepath.Join(source, location), filepath.Join(dir, location), nil)
+			_, err = fsio.Link(context.Background(), filepath.Join(source, location), filepath.Join(own.Dir, location), nil)
 		}
 		if err != nil {
-			return "", errors.Join(fmt.Errorf("%w: %w", ErrTap, err), os.RemoveAll(dir))
+			return nil, errors.Join(fmt.Errorf("%w: %w", ErrTap, err), own.Remove())
 		}
 	}
-	return dir, nil
+	return own, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify/written"
@@ -25,33 +26,34 @@ const (
 
 // Whole has a graph whose head is computed for each row's last token give the logits of
 // every token (see [GiveAll]), in g and in a copy of the graph in a folder beside it, with
-// links to its weights, which the caller removes. "" is a graph that gives all of them.
-func Whole(g *GraphInfo) (dir string, err error) {
+// links to its weights, which the caller removes. Nil is a graph that gives all of them.
+func Whole(g *GraphInfo) (*fsio.Temporary, error) {
 	found, err := GiveAll(g.Model)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", g.Path, err)
+		return nil, fmt.Errorf("%s: %w", g.Path, err)
 	}
 	if !found {
-		return "", nil
+		return nil, nil
 	}
 	g.Written, g.Logits = written.Nodes(g.Model.GetGraph()), ""
 	return g.copied("whole")
 }
 
 // copied writes the graph as it is now into a folder beside its own.
-func (g *GraphInfo) copied(purpose string) (dir string, err error) {
-	if dir, err = beside(g.Dir(), purpose, g.Model); err != nil {
-		return "", err
+func (g *GraphInfo) copied(purpose string) (*fsio.Temporary, error) {
+	own, err := beside(g.Dir(), purpose, g.Model)
+	if err != nil {
+		return nil, err
 	}
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(g.Model)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, GraphFile), raw, 0o666)
+		err = os.WriteFile(filepath.Join(own.Dir, GraphFile), raw, 0o666)
 	}
 	if err != nil {
-		os.RemoveAll(dir)
-		return "", fmt.Errorf("graph: a copy of it (%s): %w", purpose, err)
+		own.Remove()
+		return nil, fmt.Errorf("graph: a copy of it (%s): %w", purpose, err)
 	}
-	return dir, nil
+	return own, nil
 }
 
 // GiveAll makes of a graph that gives the logits of each row's last token the same graph

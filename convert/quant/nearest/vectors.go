@@ -40,9 +40,8 @@ type kernels struct {
 	codes func(dst *byte, w *float32, n int, inverse, from float64, top byte)
 }
 
-// maxTries is how many numbers of float16 are tried for a block: those within half a unit
-// in the last place of a number of 8 digits, of its 256th part for onScales, where these
-// are all of one power of two.
+// maxTries is more than the numbers of float16 in a row within half a unit in the last
+// place of a number of 8 digits.
 const maxTries = 32
 
 // work is what kernels read and write. The assembly knows its fields by name.
@@ -126,53 +125,59 @@ func (v *vectors) lowered(w []float32, lo, d float64, digits, n int) (Step, bool
 	if !v.lower(&w[0], len(w), &v.work) {
 		return Step{}, false
 	}
-	many := v.between(lo-room, lo+room)
-	if many > len(v.nearFrom) {
-		return solved(w, lo, room, inverse, digits)
-	}
-	may := uint32(1)<<many - 1
 	// float32 holds the ends of numbers of 11 digits exactly; of others there are few
 	// lows
 	rough := digits <= 11
 	margin := v.largest * 0x1p-18
-	if rough {
-		v.margin = float32(margin)
-		v.first32, v.step32 = -float32(v.first), -float32(v.step)
-		may &= v.narrow(len(w), &v.work)
-	}
-	for ; may != 0; may &= may - 1 {
-		i := bits.TrailingZeros32(may)
-		if rough && up(float64(v.nearFrom[i])-margin) > float64(v.nearTo[i])+margin {
-			continue
+	for from, many := up(lo-room), 0; from <= lo+room; {
+		var next float64
+		if many, next = v.row(from, lo+room); many < 0 || many > len(v.nearFrom) {
+			return solved(w, lo, room, inverse, digits)
 		}
-		v.low = v.first + float64(float64(i+1)*v.step)
-		if !v.slopes(&w[0], len(w), &v.work) || v.from > v.to {
-			continue
+		from = next
+		may := uint32(1)<<many - 1
+		if rough {
+			v.margin = float32(margin)
+			v.first32, v.step32 = -float32(v.first), -float32(v.step)
+			may &= v.narrow(len(w), &v.work)
 		}
-		if g, ok := between(v.from, v.to, 1); ok {
-			g.Low = float32(v.low)
-			return g, true
+		for ; may != 0; may &= may - 1 {
+			i := bits.TrailingZeros32(may)
+			if rough && up(float64(v.nearFrom[i])-margin) > float64(v.nearTo[i])+margin {
+				continue
+			}
+			v.low = v.first + float64(float64(i+1)*v.step)
+			if !v.slopes(&w[0], len(w), &v.work) || v.from > v.to {
+				continue
+			}
+			if g, ok := between(v.from, v.to, 1); ok {
+				g.Low = float32(v.low)
+				return g, true
+			}
 		}
 	}
 	return Step{}, false
 }
 
-// between puts the numbers of float16 from from to to in a row, v.first and v.step times 1
-// and on, and returns how many there are; more than [maxTries] where their steps differ or
-// there are too many.
-func (v *vectors) between(from, to float64) int {
-	first, last := up(from), down(to)
-	if first > last {
-		return 0
-	}
-	a, b := math.Float64bits(first), math.Float64bits(last)
-	e := a >> 52 & 0x7ff
-	if a>>52 != b>>52 || e < 1023-14 {
-		return maxTries + 1
+// row puts the numbers of float16 from from, which is one, to to in a row, v.first and
+// v.step times 1 and on, as far as their steps are the same, and returns how many there
+// are and which comes after them; a negative number where they are near 0.
+func (v *vectors) row(from, to float64) (many int, next float64) {
+	e := math.Float64bits(from) >> 52 & 0x7ff
+	if e <= 1023-14 {
+		return -1, 0
 	}
 	v.step = math.Float64frombits((e - 10) << 52)
-	v.first = first - v.step
-	return int((last-first)/v.step) + 1
+	v.first = from - v.step
+	end := math.Float64frombits(e << 52)
+	if from > 0 {
+		next = 2 * end
+		end = next - v.step
+	} else {
+		end = -end
+		next = end + v.step/2
+	}
+	return int((min(to, end)-from)/v.step) + 1, next
 }
 
 func (v *vectors) multiples(w []float32, d float64, digits, n int) (Step, bool) {
@@ -185,27 +190,30 @@ func (v *vectors) multiples(w []float32, d float64, digits, n int) (Step, bool) 
 
 func (v *vectors) scales(w []float32, d float64, digits, n int) (Step, bool) {
 	size := math.Abs(d)
-	room := math.Ldexp(size, -digits)
-	many := v.between(size-room, size+room)
-	if many > maxTries {
-		return onScales(w, d, digits, n)
-	}
+	room := size * v.unit // its 256th part where digits are 8
 	if !v.spreads {
 		v.spread(&w[0], len(w), &v.work)
 		v.spreads = true
 	}
 	v.limit = float64(n)
-	best, least := 0, math.Inf(1)
-	for at := 0; at < many; at += v.lanes {
-		v.squares(len(w), &v.work, at)
-		for i, sum := range v.sums[at:min(at+v.lanes, many)] {
-			if sum < least {
-				best, least = at+i+1, sum
+	best, least := 0.0, math.Inf(1)
+	for from, many := up(size-room), 0; from > 0 && from <= size+room; {
+		var next float64
+		if many, next = v.row(from, size+room); many < 0 || many > maxTries {
+			return onScales(w, d, digits, n)
+		}
+		from = next
+		for at := 0; at < many; at += v.lanes {
+			v.squares(len(w), &v.work, at)
+			for i, sum := range v.sums[at:min(at+v.lanes, many)] {
+				if sum < least {
+					best, least = v.first+float64(float64(at+i+1)*v.step), sum
+				}
 			}
 		}
 	}
 	if best == 0 {
 		return Step{}, false
 	}
-	return Step{Scale: float32(math.Copysign(v.first+float64(float64(best)*v.step), d)), Exact: true}, true
+	return Step{Scale: float32(math.Copysign(best, d)), Exact: true}, true
 }

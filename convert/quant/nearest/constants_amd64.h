@@ -15,6 +15,7 @@
 EIGHT(half, $0.5)
 EIGHT(one, $1.0)
 EIGHT(quarter, $0.25)
+EIGHT(sure, $0.49999)
 EIGHT(infinity, $0x7ff0000000000000)
 EIGHT(size, $0x7fffffffffffffff)
 EIGHT(power, $0x7ff0000000000000)

@@ -287,44 +287,71 @@ sifted:
 	VZEROUPPER
 	RET
 
-// func spread512(w *float32, n int, k *work)
-TEXT ·spread512(SB), NOSPLIT, $0-24
+// func spread512(w *float32, n int, k *work) bool
+TEXT ·spread512(SB), NOSPLIT, $0-25
 	MOVQ w+0(FP), SI
 	MOVQ n+8(FP), CX
 	MOVQ k+16(FP), DI
+	MOVQ DI, DX
+	VBROADCASTSD work_slack(DI), Z16
+	VBROADCASTSD work_inverse(DI), Z17
+	VMOVUPD sure<>(SB), Z18
+	VMOVUPD half<>(SB), Z19
 	VMOVUPD size<>(SB), Z20
+	VXORPD Y13, Y13, Y13
+	VMOVUPD infinity<>(SB), Z14
+	KXORW K5, K5, K5
 	ROOMS
 
 spreads:
 	VCVTPS2PD (SI), Z0
 	VPANDQ Z20, Z0, Z0
 	ROOM(Z0, Z1)
-	VMOVUPD Z0, work_sizes(DI)
-	VMOVUPD Z1, work_rooms(DI)
+	VMOVUPD Z0, work_sizes(DX)
+	VMOVUPD Z1, work_rooms(DX)
+	VMULPD Z17, Z0, Z2 // in steps
+	VADDPD Z19, Z2, Z3
+	VRNDSCALEPD $3, Z3, Z3 // codes
+	VSUBPD Z3, Z2, Z4
+	VPANDQ Z20, Z4, Z4
+	VMULPD Z16, Z2, Z2
+	VADDPD Z2, Z4, Z4
+	VCMPPD $1, Z18, Z4, K1     // whatever the scale
+	VCMPPD $0, Z27, Z3, K1, K2 // code 0
+	VCMPPD $4, Z27, Z0, K2, K3 // of a number that is not
+	KORW K3, K5, K5
+	KANDNW K1, K2, K1
+	VSUBPD Z1, Z0, Z4
+	VADDPD Z1, Z0, Z5
+	VDIVPD Z3, Z4, Z4
+	VDIVPD Z3, Z5, Z5
+	VMAXPD Z4, Z13, K1, Z13
+	VMINPD Z5, Z14, K1, Z14
 	ADDQ $32, SI
-	ADDQ $64, DI
+	ADDQ $64, DX
 	SUBQ $8, CX
 	JNZ spreads
+	REDUCE(VMAXPD, Z13, Y13, X13, Y0, X0)
+	REDUCE(VMINPD, Z14, Y14, X14, Y1, X1)
+	VMOVSD X13, work_from(DI)
+	VMOVSD X14, work_to(DI)
+	KORTESTW K5, K5
+	SETEQ ret+24(FP)
 	VZEROUPPER
 	RET
 
-// One number, in Z0 with its room in Z2, against eight scales.
-#define SQUARE(scales, inverses, z, k, sums) \
-	VMULPD inverses, Z0, z    \
-	VADDPD Z18, z, z          \
-	VRNDSCALEPD $3, z, z      \
-	VMULPD scales, z, z       \
-	VSUBPD z, Z0, z           \
-	VPANDQ Z20, z, z          \
-	VCMPPD $2, Z2, z, k, k    \
-	VMULPD z, z, z            \
-	VADDPD z, sums, sums
-
-#define SQUARES(off) \
-	VBROADCASTSD work_sizes+off(SI), Z0 \
-	VBROADCASTSD work_rooms+off(SI), Z2 \
-	SQUARE(Z16, Z17, Z1, K1, Z14)       \
-	SQUARE(Z21, Z22, Z3, K2, Z15)
+// One number against eight scales.
+#define SQUARE(off, z, k) \
+	VBROADCASTSD work_sizes+off(SI), Z0           \
+	VMULPD Z17, Z0, z                             \
+	VADDPD Z18, z, z                              \
+	VRNDSCALEPD $3, z, z                          \
+	VMULPD Z16, z, z                              \
+	VSUBPD z, Z0, z                               \
+	VPANDQ Z20, z, z                              \
+	VCMPPD.BCST $2, work_rooms+off(SI), z, k, k   \
+	VMULPD z, z, z                                \
+	VADDPD z, Z14, Z14
 
 // func squares512(n int, k *work, at int)
 TEXT ·squares512(SB), NOSPLIT, $0-24
@@ -334,48 +361,42 @@ TEXT ·squares512(SB), NOSPLIT, $0-24
 	VCVTSI2SDQ AX, X0, X0
 	VBROADCASTSD X0, Z0
 	VADDPD counts64<>(SB), Z0, Z0
-	VADDPD.BCST counts64<>+56(SB), Z0, Z1
+	VMULPD.BCST work_step(DI), Z0, Z0
+	VADDPD.BCST work_first(DI), Z0, Z16 // scales
 	VMOVUPD one<>(SB), Z17
+	VDIVPD Z16, Z17, Z17 // their inverses
 	VMOVUPD half<>(SB), Z18
 	VMOVUPD size<>(SB), Z20
-	VMULPD.BCST work_step(DI), Z0, Z0
-	VMULPD.BCST work_step(DI), Z1, Z1
-	VADDPD.BCST work_first(DI), Z0, Z16 // scales
-	VADDPD.BCST work_first(DI), Z1, Z21
-	VDIVPD Z21, Z17, Z22 // their inverses
-	VDIVPD Z16, Z17, Z17
 	VXORPD Y14, Y14, Y14 // sums
-	VXORPD Y15, Y15, Y15
 	VBROADCASTSD work_largest(DI), Z0
-	VMULPD Z17, Z0, Z1
-	VMULPD Z22, Z0, Z3
-	VADDPD Z18, Z1, Z1
-	VADDPD Z18, Z3, Z3
-	VRNDSCALEPD $3, Z1, Z1
-	VRNDSCALEPD $3, Z3, Z3
-	VCMPPD.BCST $2, work_limit(DI), Z1, K1 // on the grid
-	VCMPPD.BCST $2, work_limit(DI), Z3, K2
+	VMULPD Z17, Z0, Z0
+	VADDPD Z18, Z0, Z0
+	VRNDSCALEPD $3, Z0, Z0
+	VCMPPD.BCST $2, work_limit(DI), Z0, K1 // on the grid
+	KMOVW K1, K2
+	KMOVW K1, K3
+	KMOVW K1, K4
 	MOVQ DI, SI
 
 squares:
-	SQUARES(0)
-	SQUARES(8)
-	SQUARES(16)
-	SQUARES(24)
-	KORTESTW K1, K2
+	SQUARE(0, Z1, K1)
+	SQUARE(8, Z2, K2)
+	SQUARE(16, Z3, K3)
+	SQUARE(24, Z4, K4)
+	KANDW K1, K2, K5
+	KANDW K3, K4, K6
+	KANDW K5, K6, K5
+	KORTESTW K5, K5
 	JZ squared
 	ADDQ $32, SI
 	SUBQ $4, CX
 	JNZ squares
 
 squared:
-	KNOTW K1, K1
-	KNOTW K2, K2
+	KNOTW K5, K5
 	VMOVUPD infinity<>(SB), Z0
-	VMOVAPD Z0, K1, Z14
-	VMOVAPD Z0, K2, Z15
+	VMOVAPD Z0, K5, Z14
 	VMOVUPD Z14, work_sums(DI)(AX*8)
-	VMOVUPD Z15, work_sums+64(DI)(AX*8)
 	VZEROUPPER
 	RET
 

@@ -362,25 +362,62 @@ sifted:
 	VZEROUPPER
 	RET
 
-// func spread256(w *float32, n int, k *work)
-TEXT ·spread256(SB), NOSPLIT, $0-24
+// func spread256(w *float32, n int, k *work) bool
+TEXT ·spread256(SB), NOSPLIT, $0-25
 	MOVQ w+0(FP), SI
 	MOVQ n+8(FP), CX
 	MOVQ k+16(FP), DI
+	MOVQ DI, DX
+	VBROADCASTSD work_slack(DI), Y8
+	VBROADCASTSD work_inverse(DI), Y9
 	VMOVUPD size<>(SB), Y10
 	VBROADCASTSD work_unit(DI), Y11
 	VBROADCASTSD work_none(DI), Y12
+	VXORPD Y13, Y13, Y13
+	VMOVUPD infinity<>(SB), Y14
+	VXORPD Y15, Y15, Y15
 
 spreads:
 	VCVTPS2PD (SI), Y0
 	VANDPD Y10, Y0, Y0
-	ROOM(Y0, Y2, Y3, Y11, Y12)
-	VMOVUPD Y0, work_sizes(DI)
-	VMOVUPD Y2, work_rooms(DI)
+	ROOM(Y0, Y1, Y3, Y11, Y12)
+	VMOVUPD Y0, work_sizes(DX)
+	VMOVUPD Y1, work_rooms(DX)
+	VMULPD Y9, Y0, Y2 // in steps
+	VADDPD half<>(SB), Y2, Y3
+	VROUNDPD $3, Y3, Y3 // codes
+	VSUBPD Y3, Y2, Y4
+	VANDPD Y10, Y4, Y4
+	VMULPD Y8, Y2, Y2
+	VADDPD Y2, Y4, Y4
+	VCMPPD $1, sure<>(SB), Y4, Y6 // whatever the scale
+	VXORPD Y5, Y5, Y5
+	VCMPPD $0, Y5, Y3, Y7 // code 0
+	VCMPPD $4, Y5, Y0, Y5 // of a number that is not
+	VANDPD Y7, Y5, Y5
+	VANDPD Y6, Y5, Y5
+	VORPD Y5, Y15, Y15
+	VANDNPD Y6, Y7, Y6
+	VSUBPD Y1, Y0, Y4
+	VADDPD Y1, Y0, Y5
+	VMAXPD one<>(SB), Y3, Y3
+	VDIVPD Y3, Y4, Y4
+	VDIVPD Y3, Y5, Y5
+	VANDPD Y6, Y4, Y4
+	VMOVUPD infinity<>(SB), Y7
+	VBLENDVPD Y6, Y5, Y7, Y5
+	VMAXPD Y4, Y13, Y13
+	VMINPD Y5, Y14, Y14
 	ADDQ $16, SI
-	ADDQ $32, DI
+	ADDQ $32, DX
 	SUBQ $4, CX
 	JNZ spreads
+	REDUCE(VMAXPD, Y13, X13, Y0, X0)
+	REDUCE(VMINPD, Y14, X14, Y1, X1)
+	VMOVSD X13, work_from(DI)
+	VMOVSD X14, work_to(DI)
+	VPTEST Y15, Y15
+	SETEQ ret+24(FP)
 	VZEROUPPER
 	RET
 

@@ -26,7 +26,7 @@ func kinds() []*kernels {
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL {
 		list = append([]*kernels{{
 			name: "AVX-512", span: span256, lower: lower512, narrow: narrow512, slopes: slopes512, multiples: multiples512,
-			sieve: sieve512, spread: spread512, squares: squares512, lanes: 16, codes: codes512,
+			sieve: sieve512, spread: spread512, squares: squares512, lanes: 8, codes: codes512,
 		}}, list...)
 	}
 	return list
@@ -51,7 +51,7 @@ func multiples256(w *float32, n int, k *work) bool
 func sieve256(w *float32, n int, k *work) uint32
 
 //go:noescape
-func spread256(w *float32, n int, k *work)
+func spread256(w *float32, n int, k *work) bool
 
 //go:noescape
 func squares256(n int, k *work, at int)
@@ -75,7 +75,7 @@ func multiples512(w *float32, n int, k *work) bool
 func sieve512(w *float32, n int, k *work) uint32
 
 //go:noescape
-func spread512(w *float32, n int, k *work)
+func spread512(w *float32, n int, k *work) bool
 
 //go:noescape
 func squares512(n int, k *work, at int)

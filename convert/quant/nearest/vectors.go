@@ -29,8 +29,11 @@ type kernels struct {
 	// which, in steps and taken from k.base, all are at most k.off times their number
 	// and k.margin, but no more than k.most, from a whole.
 	sieve func(w *float32, n int, k *work) uint32
-	// spread writes sizes and rooms of numbers, for squares.
-	spread func(w *float32, n int, k *work)
+	// spread writes sizes and rooms of numbers, for squares, and finds the scales,
+	// k.from to k.to, that those leave free whose code is the same for all scales that
+	// are k.slack of theirs from 1/k.inverse; false where one of them is 0 and its
+	// number is not.
+	spread func(w *float32, n int, k *work) bool
 	// squares sums the squares of what numbers are off for each of lanes scales,
 	// k.first and k.step times at + 1 and on, as onScales, an infinity where they are
 	// not on it.
@@ -72,8 +75,7 @@ type work struct {
 type vectors struct {
 	*kernels
 	work
-	lo, hi  float32
-	spreads bool // sizes and rooms are there
+	lo, hi float32
 }
 
 // see looks at a block; false for one that is left to the plain finder: of a size that no
@@ -88,7 +90,7 @@ func (v *vectors) see(w []float32, digits int) bool {
 	if !(v.largest > leastSeen && v.largest < mostSeen) {
 		return false
 	}
-	v.none, v.spreads = 0, false
+	v.none = 0
 	if digits < 24 {
 		v.none = math.MaxUint64
 	}
@@ -191,23 +193,25 @@ func (v *vectors) multiples(w []float32, d float64, digits, n int) (Step, bool) 
 func (v *vectors) scales(w []float32, d float64, digits, n int) (Step, bool) {
 	size := math.Abs(d)
 	room := size * v.unit // its 256th part where digits are 8
-	if !v.spreads {
-		v.spread(&w[0], len(w), &v.work)
-		v.spreads = true
+	v.inverse, v.slack = 1/size, 1.1*v.unit
+	if !v.spread(&w[0], len(w), &v.work) {
+		return Step{}, false
 	}
+	const more = 1e-9 // far above the rounding of float64
+	least, most := max(size-room, v.from*(1-more)), min(size+room, v.to*(1+more))
 	v.limit = float64(n)
-	best, least := 0.0, math.Inf(1)
-	for from, many := up(size-room), 0; from > 0 && from <= size+room; {
+	best, sum := 0.0, math.Inf(1)
+	for from, many := up(least), 0; from > 0 && from <= most; {
 		var next float64
-		if many, next = v.row(from, size+room); many < 0 || many > maxTries {
+		if many, next = v.row(from, most); many < 0 || many > maxTries {
 			return onScales(w, d, digits, n)
 		}
 		from = next
 		for at := 0; at < many; at += v.lanes {
 			v.squares(len(w), &v.work, at)
-			for i, sum := range v.sums[at:min(at+v.lanes, many)] {
-				if sum < least {
-					best, least = v.first+float64(float64(at+i+1)*v.step), sum
+			for i, s := range v.sums[at:min(at+v.lanes, many)] {
+				if s < sum {
+					best, sum = v.first+float64(float64(at+i+1)*v.step), s
 				}
 			}
 		}

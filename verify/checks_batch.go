@@ -18,6 +18,10 @@ const batchTokens = 24
 // decodeSteps is how many tokens follow a padded prompt one at a time.
 const decodeSteps = 3
 
+// chunkTokens is how many follow one in a piece: half a vector of AVX-512 or more, as
+// kernels compute fewer one by one.
+const chunkTokens = 10
+
 // batchRows makes three rows out of the prompt, once: turned, so that no two
 // begin alike, and of uneven lengths.
 func (s *session) batchRows(in run.Input, w want) (*rows, error) {
@@ -30,7 +34,8 @@ func (s *session) batchRows(in run.Input, w want) (*rows, error) {
 		longest = n
 	}
 	b := &rows{}
-	for i, length := range []int{longest, (5*longest + 7) / 8, (longest + 5) / 6} {
+	// the shortest has a token before a piece and a step, where the prompt allows it
+	for i, length := range []int{longest, (5*longest + 7) / 8, max((longest+5)/6, min(longest/2, chunkTokens+2))} {
 		ids, l, err := s.turned(in.IDs[0], i, length, w.logits)
 		if err != nil {
 			return nil, err
@@ -142,15 +147,36 @@ func (s *session) leftDecode(in run.Input, w want) error {
 // rightDecode: steps of a batch after its prompts were padded on the right, so
 // that padding lies in the midst of the past.
 func (s *session) rightDecode(in run.Input, w want) error {
-	if _, n := in.Batch(); n > 1 && len(s.windows()) > 0 {
-		for _, r := range s.others {
-			s.skip(report.CheckRightPaddingDecode, r, "a sliding window counts columns, and padding in the midst of the past fills it: pad on the left")
-		}
+	if s.skippedInWindows(report.CheckRightPaddingDecode, in) {
 		return nil
 	}
 	return s.padded(report.CheckRightPaddingDecode, in, w, onTheRight, decodeSteps, func(n, steps int) []int {
 		return cuts(n, lasts(n, steps)...)
 	})
+}
+
+// rightChunk: a batch whose prompts were padded on the right goes on with several
+// tokens at once, and with one more: padding lies between a piece's queries and the
+// oldest keys.
+func (s *session) rightChunk(in run.Input, w want) error {
+	if s.skippedInWindows(report.CheckRightPaddingChunk, in) {
+		return nil
+	}
+	return s.padded(report.CheckRightPaddingChunk, in, w, onTheRight, chunkTokens+1, func(n, steps int) []int {
+		return cuts(n, n-steps, n-1)
+	})
+}
+
+// skippedInWindows skips what pads on the right before more tokens, in models with
+// sliding windows.
+func (s *session) skippedInWindows(name string, in run.Input) bool {
+	if _, n := in.Batch(); n < 2 || len(s.windows()) == 0 {
+		return false
+	}
+	for _, r := range s.others {
+		s.skip(name, r, "a sliding window counts columns, and padding in the midst of the past fills it: pad on the left")
+	}
+	return true
 }
 
 // lasts are the ends of pieces after which steps columns of n come one at a time: as
@@ -179,7 +205,13 @@ func (s *session) padded(name string, in run.Input, w want, to side, steps int, 
 	}
 	batch, wanted := b.batch(to, steps)
 	_, n := batch.Batch()
-	ask := func(r run.Runner) (*report.Logits, error) { return run.InChunks(s.ctx, r, batch, ends(n, steps)) }
+	ask := func(r run.Runner) (*report.Logits, error) {
+		if name == report.CheckRightPaddingChunk && !r.Positions() {
+			// GroupQueryAttention takes several tokens after a past of one row alone.
+			return run.RowsInChunks(s.ctx, r, batch, ends(n, steps))
+		}
+		return run.InChunks(s.ctx, r, batch, ends(n, steps))
+	}
 	if s.verdictOf(name, run.RefName) == "" {
 		if err := s.compare(name, s.ref, wanted, selfLimit, ask); err != nil {
 			return err

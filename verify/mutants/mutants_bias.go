@@ -1,5 +1,7 @@
 package mutants
 
+import "github.com/pecvt/pecvt/onnxops/names"
+
 // biasMutants get an additive bias of the scores wrong.
 func biasMutants() []Mutant {
 	const slopes = "/const//layers.0/attn/bias/slopes"
@@ -57,6 +59,10 @@ func biasMutants() []Mutant {
 			g.table("/const//layers.0/attn/bias/path/beta", func(_, _ int, x float64) float64 { return -x })
 		}),
 		inGraph("path-inclusive", "grape-ap", "the path counts its first key as well", func(g *Graph) { attribute(g.inner("PathIntegralBias", "CumSum"), "exclusive").I = 0 }),
+		inGraph("path-counts-padding-between", "grape-ap", "in a call of several tokens the path counts padding as well", func(g *Graph) {
+			several := g.before(names.MaskSeen, "Greater", []string{g.node(names.MaskSequence).Output[0], g.scalar(1)})
+			g.feed(names.MaskSeen, 1, "Or", []string{several})
+		}),
 		inGraph("path-turns-forward", "grape-ap", "path vectors turn the other way", func(g *Graph) {
 			g.feed("/layers.0/attn/bias/path/Rotation", 2, "Neg", nil)
 		}),

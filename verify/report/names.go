@@ -24,6 +24,7 @@ const (
 	CheckRightPadding       = "right-padding"
 	CheckLeftPaddingDecode  = "left-padding-decode"
 	CheckRightPaddingDecode = "right-padding-decode"
+	CheckRightPaddingChunk  = "right-padding-chunk"
 	CheckLongPrefill        = "long-prefill"
 	CheckWindow             = "window"
 	CheckLongPast           = "long-past"

@@ -125,3 +125,17 @@ func InChunks(ctx context.Context, r Runner, in Input, ends []int) (*report.Logi
 	}
 	return all, nil
 }
+
+// RowsInChunks does so with each row alone.
+func RowsInChunks(ctx context.Context, r Runner, in Input, ends []int) (*report.Logits, error) {
+	all := &report.Logits{}
+	for row := range in.IDs {
+		one := Input{IDs: in.IDs[row : row+1], Positions: in.Positions[row : row+1], Mask: in.Mask[row : row+1]}
+		l, err := InChunks(ctx, r, one, ends)
+		if err != nil {
+			return nil, fmt.Errorf("row %d: %w", row, err)
+		}
+		all.B, all.S, all.V, all.Data = all.B+1, l.S, l.V, append(all.Data, l.Data...)
+	}
+	return all, nil
+}

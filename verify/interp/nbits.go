@@ -30,34 +30,44 @@ func (c *codes) across() int { return (c.cols + c.block - 1) / c.block }
 
 // decode fills dst with rows [from, from+n).
 func (c *codes) decode(dst []float64, from, n int) error {
-	across := c.across()
-	width := across * c.block * c.bits / 8 // bytes of a row
-	row := make([]byte, width)
-	for i := range n {
-		at := (from + i) * width
-		if c.packed != nil {
-			if err := c.packed.decodeInto(at, width, func(to int, raw []byte) error { copy(row[to:], raw); return nil }); err != nil {
-				return err
-			}
-		} else {
-			for j := range row {
-				row[j] = byte(c.raw[at+j])
-			}
+	across, size := c.across(), c.block*c.bits/8 // bytes of a block
+	begin, length := from*across*size, n*across*size
+	list := make([]byte, length)
+	if c.packed != nil {
+		if err := c.packed.decodeInto(begin, length, func(to int, raw []byte) error { copy(list[to:], raw); return nil }); err != nil {
+			return err
 		}
-		for j := range c.cols {
-			b := (from+i)*across + j/c.block
-			code := int(row[j*c.bits/8])
-			if c.bits == 4 {
-				code = code >> (j % 2 * 4) & 15
-			}
-			zero := float64(int(1) << (c.bits - 1))
-			if c.zeros != nil {
-				zero = c.zeros[b]
-			}
-			dst[i*c.cols+j] = (float64(code) - zero) * c.scales[b]
+	} else {
+		for j, x := range c.raw[begin:][:length] {
+			list[j] = byte(x)
 		}
 	}
+	zero := float64(int(1) << (c.bits - 1))
+	for k := range n * across {
+		if c.zeros != nil {
+			zero = c.zeros[from*across+k]
+		}
+		row, at := k/across, k%across*c.block
+		c.meaning(dst[row*c.cols+at:][:min(c.block, c.cols-at)], list[k*size:][:size], zero, c.scales[from*across+k])
+	}
 	return nil
+}
+
+// meaning writes the numbers of one block, whose last codes may serve nothing.
+func (c *codes) meaning(dst []float64, list []byte, zero, scale float64) {
+	if c.bits == 8 {
+		for j := range dst {
+			dst[j] = (float64(list[j]) - zero) * scale
+		}
+		return
+	}
+	var of [16]float64 // what each code means here
+	for code := range of {
+		of[code] = (float64(code) - zero) * scale
+	}
+	for j := range dst {
+		dst[j] = of[list[j/2]>>(j%2*4)&15]
+	}
 }
 
 // codesOf reads the inputs that are codes, scales and zero points, which may be left out.

@@ -141,42 +141,69 @@ func (r *Rounded) open(dir string, ckpt store.Store, stored, part string, codes 
 
 // Line reads row i: its numbers, and the scale of each block.
 func (r *Rounded) Line(i int64, numbers, scales []float64) error {
-	codes := make([]byte, r.across*r.size)
-	halves, zeros := make([]byte, 2*r.across), make([]byte, r.zeroLine)
-	lows := make([]float64, r.across)
-	err := readAt(r.codes, codes, i*r.across*r.size)
+	return r.lines(i, i+1, numbers, scales)
+}
+
+// lines reads rows [from, to), and the scale of each of their blocks.
+func (r *Rounded) lines(from, to int64, numbers, scales []float64) error {
+	n := to - from
+	codes, halves := make([]byte, n*r.across*r.size), make([]byte, 2*n*r.across)
+	var zeros []byte
+	var lows []float64
+	err := readAt(r.codes, codes, from*r.across*r.size)
 	if err == nil {
-		err = readAt(r.scales, halves, i*2*r.across)
+		err = readAt(r.scales, halves, from*2*r.across)
 	}
 	if err == nil {
-		err = tensor.Decode64(scales[:r.across], halves, tensor.F16)
+		err = tensor.Decode64(scales[:n*r.across], halves, tensor.F16)
 	}
 	if err == nil && r.lows != nil {
-		if err = readAt(r.lows, halves, i*2*r.across); err == nil {
+		lows = make([]float64, n*r.across)
+		if err = readAt(r.lows, halves, from*2*r.across); err == nil {
 			err = tensor.Decode64(lows, halves, tensor.F16)
 		}
 	}
 	if err == nil && r.zeros != nil {
-		err = readAt(r.zeros, zeros, i*r.zeroLine)
+		zeros = make([]byte, n*r.zeroLine)
+		err = readAt(r.zeros, zeros, from*r.zeroLine)
 	}
 	if err != nil {
-		return fmt.Errorf("the graph's codes of tensor %q, row %d: %w", r.Weight.Tensor, i, err)
+		return fmt.Errorf("the graph's codes of tensor %q, row %d: %w", r.Weight.Tensor, from, err)
 	}
-	code := func(list []byte, k int) float64 {
-		if r.Bits == 8 {
-			return float64(list[k])
+	for b := range n * r.across {
+		row, k := b/r.across, b%r.across
+		zero, low := r.middle, 0.0
+		switch {
+		case zeros == nil:
+		case r.Bits == 8:
+			zero = float64(zeros[row*r.zeroLine+k])
+		default:
+			zero = float64(zeros[row*r.zeroLine+k/2] >> (k % 2 * 4) & 15)
 		}
-		return float64(list[k/2] >> (k % 2 * 4) & 15)
-	}
-	for j := range numbers {
-		b := j / r.Block
-		zero := r.middle
-		if r.zeros != nil {
-			zero = code(zeros, b)
+		if lows != nil {
+			low = lows[b]
 		}
-		numbers[j] = (code(codes, j)-zero)*scales[b] + lows[b]
+		at := k * int64(r.Block)
+		r.block(numbers[row*r.Columns+at:][:min(int64(r.Block), r.Columns-at)], codes[b*r.size:][:r.size], zero, scales[b], low)
 	}
 	return nil
+}
+
+// block writes the numbers of one block, whose last codes may serve nothing.
+func (r *Rounded) block(numbers []float64, codes []byte, zero, scale, low float64) {
+	if r.Bits == 8 {
+		for j := range numbers {
+			numbers[j] = (float64(codes[j])-zero)*scale + low
+		}
+		return
+	}
+	var of [16]float64 // what each code means here
+	for code := range of {
+		of[code] = (float64(code)-zero)*scale + low
+	}
+	for j := range numbers {
+		numbers[j] = of[codes[j/2]>>(j%2*4)&15]
+	}
 }
 
 // Scheme names what the codes are: "int4, blocks of 32, zero points float".

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
+	"sync"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
@@ -30,6 +32,7 @@ type meant struct {
 	store.Store // as stored
 	of          map[string][]*Rounded
 	files       io.Closer
+	spare       sync.Pool // of numbers, on their way to bytes
 }
 
 // Close closes the graph's files.
@@ -70,21 +73,40 @@ func (m *meant) Read(name string, begin, end int64) ([]byte, error) {
 	}
 	width := tensor.Matrix(info.Shape)[1]
 	from, to := begin/(8*width), (end+8*width-1)/(8*width)
-	rows := family.Weight{Tensor: name, Stored: info.Shape, Shape: []int64{to - from, width}, Rows: []family.Range{{Begin: from, End: to}}}
-	numbers, err := rows.Float64(m.Store)
+	spare, _ := m.spare.Get().(*[]float64)
+	if spare == nil {
+		spare = new([]float64)
+	}
+	defer m.spare.Put(spare)
+	numbers, err := m.numbers(name, info, from, to, spare)
 	if err != nil {
 		return nil, err
-	}
-	for _, r := range m.of[name] {
-		if err := r.lay(numbers, from, to, width); err != nil {
-			return nil, err
-		}
 	}
 	out := make([]byte, 8*len(numbers))
 	for i, x := range numbers {
 		binary.LittleEndian.PutUint64(out[8*i:], math.Float64bits(x))
 	}
 	return out[begin-from*8*width : end-from*8*width], nil
+}
+
+// numbers are those of stored rows [from, to): the graph's, and the checkpoint's where
+// the graph has a part of the tensor alone. spare is room for them.
+func (m *meant) numbers(name string, info store.Info, from, to int64, spare *[]float64) ([]float64, error) {
+	width := tensor.Matrix(info.Shape)[1]
+	list := m.of[name]
+	if r := list[0]; len(list) == 1 && r.Weight.Rows == nil && r.Weight.Columns == nil {
+		*spare = slices.Grow((*spare)[:0], int((to-from)*width))
+		numbers := (*spare)[:(to-from)*width]
+		return numbers, r.lines(from, to, numbers, make([]float64, (to-from)*r.across))
+	}
+	rows := family.Weight{Tensor: name, Stored: info.Shape, Shape: []int64{to - from, width}, Rows: []family.Range{{Begin: from, End: to}}}
+	numbers, err := rows.Float64(m.Store)
+	for _, r := range list {
+		if err == nil {
+			err = r.lay(numbers, from, to, width)
+		}
+	}
+	return numbers, err
 }
 
 // lay puts the weight's part of stored rows [from, to) of so many columns over numbers.
@@ -132,11 +154,9 @@ func (r *Rounded) whole() ([]float64, error) {
 	if r.numbers != nil {
 		return r.numbers, nil
 	}
-	all, scales := make([]float64, r.Rows*r.Columns), make([]float64, r.across)
-	for i := range r.Rows {
-		if err := r.Line(i, all[i*r.Columns:][:r.Columns], scales); err != nil {
-			return nil, err
-		}
+	all := make([]float64, r.Rows*r.Columns)
+	if err := r.lines(0, r.Rows, all, make([]float64, r.Rows*r.across)); err != nil {
+		return nil, err
 	}
 	r.numbers = all
 	return all, nil

@@ -44,7 +44,7 @@ func TestNativeOpsFaults(t *testing.T) {
 	}{
 		{"the relative bias's sign in a block", "grape-a-querykeygated", orttest.Fault{File: "src/attend.cc", Old: "s += (h.keyPlace[begin + j] - queryPlace)", New: "s -= (h.keyPlace[begin + j] - queryPlace)"}, []string{report.CheckPrefill}},
 		{"sums of one token", "grape-fox", orttest.Fault{File: "src/attend.cc", Old: "(whole - h.keyWhole[begin + j])", New: "(whole + h.keyWhole[begin + j])"}, []string{report.CheckDecode}},
-		{"padding that a path counts", "grape-ap-v1", orttest.Fault{File: "src/attend.cc", Old: "if (h.real[begin + j] != 0) sum += gate[j];", New: "sum += gate[j];"}, []string{report.CheckRightPaddingDecode}},
+		{"padding that a path counts", "grape-ap-v1", orttest.Fault{File: "src/attend.cc", Old: "if (h.real[begin + j] != 0) carry += gate[j];", New: "carry += gate[j];"}, []string{report.CheckRightPaddingDecode}},
 		{"padding that a path counts in a block of queries", "grape-ap-v1", orttest.Fault{File: "src/attend.cc", Old: "return (lane >= ahead) & (h.real[begin + j] != 0 ? -1 : 0);", New: "return lane >= ahead;"}, []string{report.CheckRightPaddingChunk}},
 	} {
 		t.Run(c.what, func(t *testing.T) {

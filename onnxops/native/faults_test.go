@@ -17,7 +17,7 @@ func TestFaults(t *testing.T) {
 		fault          orttest.Fault
 	}{
 		{"emulated", "PathIntegralAttention", "a barrier less", orttest.Fault{File: "cuda/attend.h", Old: "    sync();  // the piece before is used up\n", New: ""}},
-		{"processor", "RelativeAttention", "the bias's sign", orttest.Fault{File: "src/attend.cc", Old: "score[j] += (h.keyPlace[begin + j] - place)", New: "score[j] -= (h.keyPlace[begin + j] - place)"}},
+		{"processor", "RelativeAttention", "the bias's sign", orttest.Fault{File: "src/attend.cc", Old: "score[j] += (places[j] - place) * (rate + rates[j", New: "score[j] -= (places[j] - place) * (rate + rates[j"}},
 		{"emulated", "PathAttention", "shares of another tile", orttest.Fault{File: "cuda/attend.h", Old: "    syncWarp();\n    for (int64_t k = begin; k < end; k++) {", New: "    for (int64_t k = begin; k < end; k++) {"}},
 		{"emulated", "RelativeAttention", "the window one key wider", orttest.Fault{File: "cuda/attend.h", Old: "self - j < a.window", New: "self - j <= a.window"}},
 		{"emulated", "PathAttention", "a softmax that is not made smaller", orttest.Fault{File: "cuda/attend.h", Old: "out[c][r] *= shrink;", New: ";"}},
@@ -25,6 +25,8 @@ func TestFaults(t *testing.T) {
 		{"emulated", "Rotation", "the sine's sign", orttest.Fault{File: "cuda/kernels.h", Old: "u * c - v * s", New: "u * c + v * s"}},
 		{"emulated", "PathIntegralBias", "a key's own gate too", orttest.Fault{File: "cuda/attend.h", Old: "const float bias = carry[r] + sumsAfter(gate);", New: "const float bias = carry[r] + gate + sumsAfter(gate);"}},
 		{"processor", "PathIntegralAttention", "padding that counts", orttest.Fault{File: "src/attend.cc", Old: "(lane >= ahead) & (h.real[begin + j] != 0 ? -1 : 0);\n      });", New: "lane >= ahead;\n      });"}},
+		{"processor", "PathIntegralAttention", "a run of keys without the gates of newer ones", orttest.Fault{File: "src/attention.cc", Old: "*p.most += carry, carry", New: "carry"}},
+		{"processor", "RelativeAttention", "runs of keys whose largest scores are taken as one", orttest.Fault{File: "src/attention.cc", Old: "std::exp(*p.most - top)", New: "1"}},
 	} {
 		if i > 1 && os.Getenv("PECVT_LONG") != "1" {
 			break

@@ -135,6 +135,9 @@ var trials = map[string]func(d draw) trial{
 func attention(d draw, op string) (t trial, b, h, s, all int64) {
 	b, s = d.between(1, 3), []int64{d.between(1, 3), d.between(1, 150)}[d.IntN(2)]
 	groups, past, q, v := d.between(1, 3), d.between(0, 150), d.between(1, 80), d.between(1, 80)
+	if s <= 3 && d.IntN(2) == 0 { // few queries of so many keys that they are divided among threads
+		b, groups, past = 1, d.between(1, 2), d.between(1100, 2200)
+	}
 	h, all = groups*d.between(1, 3), s+past
 	window := []int64{0, d.between(1, int(all)+3)}[d.IntN(2)]
 	t = trial{op, []array{d.floats(1, b, h, s, q), d.floats(1, b, groups, s, q), d.floats(1, b, groups, s, v), d.floats(1, b, groups, past, q), d.floats(1, b, groups, past, v),

@@ -43,39 +43,48 @@ I lanes() {
   return i;
 }
 
-// attendOne is attention of one query, where blocks of queries would be empty.
-void attendOne(const Head& h, int64_t i, float* scratch) {
-  const int64_t self = h.past + i, begin = h.window > 0 && self >= h.window ? self - h.window + 1 : 0;
-  const int64_t keys = self + 1 - begin, padded = (keys + kLanes - 1) / kLanes * kLanes;
-  float *score = scratch, *gate = scratch + padded;
-  const float* query = h.query + i * h.size;
-  for (int64_t j = 0; j < keys; j++) score[j] = h.scale * dot(query, h.key + (begin + j) * h.size, h.size);
+// products are the scores of a query, or what stands for them, with a run of keys.
+void products(const float* query, const float* keys, int64_t size, int64_t n, float factor, float* to) {
+  int64_t j = 0;
+  for (; j + kLanes <= n; j += kLanes) store(to + j, dots(query, keys + j * size, size, size) * factor);
+  for (; j < n; j++) to[j] = factor * dot(query, keys + j * size, size);
+}
+
+// part is a query's attention to keys [begin, end) alone, where blocks of queries would
+// be empty. A path integral's scores lack what lies after end.
+void part(const Head& h, int64_t i, int64_t begin, int64_t end, float* scratch, const Part& to) {
+  const int64_t self = h.past + i, keys = end - begin, padded = (keys + kLanes - 1) / kLanes * kLanes;
+  float *score = scratch, *gate = scratch + padded, carry = 0;
+  products(h.query + i * h.size, h.key + begin * h.size, h.size, keys, h.scale, score);
   for (int64_t j = keys; j < padded; j++) score[j] = -FLT_MAX;
   switch (h.bias) {
     case Bias::Relative: {
       const float place = h.queryPlace[i], rate = h.queryRate[i * h.queryStep];
-      for (int64_t j = 0; j < keys; j++) score[j] += (h.keyPlace[begin + j] - place) * (rate + h.keyRate[(begin + j) * h.keyStep]);
+      const float *places = h.keyPlace + begin, *rates = h.keyRate + begin * h.keyStep;
+      if (h.keyStep == 0)
+        for (int64_t j = 0; j < keys; j++) score[j] += (places[j] - place) * (rate + rates[0]);
+      else
+        for (int64_t j = 0; j < keys; j++) score[j] += (places[j] - place) * (rate + rates[j * h.keyStep]);
       break;
     }
     case Bias::Path: {
-      const float whole = h.queryWhole[i], part = h.queryPart[i];
-      for (int64_t j = 0; j < keys; j++) score[j] += (whole - h.keyWhole[begin + j]) + (part - h.keyPart[begin + j]);
+      const float whole = h.queryWhole[i], fraction = h.queryPart[i];
+      for (int64_t j = 0; j < keys; j++) score[j] += (whole - h.keyWhole[begin + j]) + (fraction - h.keyPart[begin + j]);
       break;
     }
     case Bias::Integral: {
-      const float* path = h.pathQuery + i * h.pathSize;
-      for (int64_t j = 0; j < keys; j++) gate[j] = dot(path, h.pathKey + (begin + j) * h.pathSize, h.pathSize) / -float(h.pathSize);
+      products(h.pathQuery + i * h.pathSize, h.pathKey + begin * h.pathSize, h.pathSize, keys, -1.0f / float(h.pathSize), gate);
       for (int64_t j = keys; j < padded; j++) gate[j] = 0;
       for (int64_t j = 0; j < padded; j += kLanes) store(gate + j, softplusOf(load(gate + j)) * -h.beta);
-      float sum = 0;
       for (int64_t j = keys - 1; j >= 0; j--) {
-        score[j] += sum;
-        if (h.real[begin + j] != 0) sum += gate[j];
+        score[j] += carry;
+        if (h.real[begin + j] != 0) carry += gate[j];
       }
       break;
     }
   }
-  for (int64_t j = 0; j < keys - 1; j++) score[j] = h.real[begin + j] != 0 ? score[j] : -FLT_MAX;
+  const int64_t others = end > self ? keys - 1 : keys;  // a query sees itself
+  for (int64_t j = 0; j < others; j++) score[j] = h.real[begin + j] != 0 ? score[j] : -FLT_MAX;
   V most = all(-FLT_MAX), total{};
   for (int64_t j = 0; j < padded; j += kLanes) most = larger(load(score + j), most);
   float top = most[0];
@@ -85,28 +94,30 @@ void attendOne(const Head& h, int64_t i, float* scratch) {
     store(score + j, p);
     total += p;
   }
-  const float over = 1 / sumOf(total);
-  float* out = h.out + i * h.vsize;
+  *to.most = top, *to.sum = sumOf(total), *to.carry = carry;
+  const float* value = h.value + begin * h.vsize;
   int64_t d = 0;
-  for (; d + 4 * kLanes <= h.vsize; d += 4 * kLanes) {
-    V a{}, b{}, c{}, e{};
-    for (int64_t j = 0; j < keys; j++) {
-      const float* v = h.value + (begin + j) * h.vsize + d;
-      const float p = score[j];
-      a += p * load(v), b += p * load(v + kLanes), c += p * load(v + 2 * kLanes), e += p * load(v + 3 * kLanes);
-    }
-    store(out + d, a * over), store(out + d + kLanes, b * over), store(out + d + 2 * kLanes, c * over), store(out + d + 3 * kLanes, e * over);
-  }
+  for (; d + 8 * kLanes <= h.vsize; d += 8 * kLanes) mixed<8>(score, value + d, h.vsize, keys, to.out + d);
+  for (; d + 4 * kLanes <= h.vsize; d += 4 * kLanes) mixed<4>(score, value + d, h.vsize, keys, to.out + d);
+  for (; d + kLanes <= h.vsize; d += kLanes) mixed<1>(score, value + d, h.vsize, keys, to.out + d);
   for (; d < h.vsize; d++) {
     float sum = 0;
-    for (int64_t j = 0; j < keys; j++) sum += score[j] * h.value[(begin + j) * h.vsize + d];
-    out[d] = sum * over;
+    for (int64_t j = 0; j < keys; j++) sum += score[j] * value[j * h.vsize + d];
+    to.out[d] = sum;
   }
 }
 
+// few is how many queries are computed one by one.
+constexpr int64_t few = kLanes / 2;
+
 void attend(const Head& h, int64_t from, int64_t to, float* scratch) {
-  if (to - from < kLanes / 2) {
-    for (int64_t i = from; i < to; i++) attendOne(h, i, scratch);
+  if (to - from < few) {
+    float one[3];
+    for (int64_t i = from; i < to; i++) {
+      const Part whole{one, one + 1, one + 2, h.out + i * h.vsize};
+      part(h, i, h.first(i), h.past + i + 1, scratch, whole);
+      for (int64_t d = 0; d < h.vsize; d++) whole.out[d] /= *whole.sum;
+    }
     return;
   }
   const int64_t queries = to - from, columns = (queries + 2 * kLanes - 1) / (2 * kLanes) * (2 * kLanes);
@@ -225,7 +236,7 @@ void integrate(const Paths& p, int64_t from, int64_t to, float* scratch) {
 
 }  // namespace
 
-extern const Functions table = {attend, integrate};
+extern const Functions table = {attend, part, integrate, few};
 
 }  // namespace PECVT_TARGET
 }  // namespace pecvt

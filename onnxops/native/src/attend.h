@@ -27,6 +27,17 @@ struct Head {
   int64_t pathSize;
   float beta;
   float* out;  // (length, vsize)
+
+  // first is the oldest key that query i sees.
+  int64_t first(int64_t i) const { return window > 0 && past + i >= window ? past + i - window + 1 : 0; }
+};
+
+// Part is what a query's attention to a run of its keys comes to: the softmax's largest
+// score, its sum beside that one and the values' sum, which only all parts together
+// make numbers of, and the sum of a path integral's gates, which older parts lack.
+struct Part {
+  float *most, *sum, *carry;
+  float* out;  // (vsize)
 };
 
 constexpr int64_t kQueries = 64;  // of a block: a multiple of two vectors of any set
@@ -50,8 +61,11 @@ inline int64_t scratchSize(const Paths& p) { return kQueries * (p.size + 2 * kKe
 struct Functions {
   // attend computes queries [from, to) of a head, at most kQueries.
   void (*attend)(const Head& head, int64_t from, int64_t to, float* scratch);
+  // part computes keys [begin, end) of query i, of those that it sees.
+  void (*part)(const Head& head, int64_t i, int64_t begin, int64_t end, float* scratch, const Part& to);
   // integrate computes rows [from, to), at most kQueries.
   void (*integrate)(const Paths& paths, int64_t from, int64_t to, float* scratch);
+  int64_t few;  // queries of a call are computed one by one: key by key
 };
 
 // functions are those of the best set that this processor has.

@@ -1,5 +1,7 @@
 // Attention with a bias inside: no tensor of queries × keys is made.
 #include <algorithm>
+#include <cfloat>
+#include <cmath>
 #include <new>
 
 #include "attend.h"
@@ -8,6 +10,9 @@
 
 namespace pecvt {
 namespace {
+
+constexpr int64_t kRun = 512;   // keys are worth a task of their own
+constexpr int64_t kTasks = 32;  // are enough for any number of threads
 
 // joined is past and now of (batch, heads, ·, size) as present, and as floats where
 // they are something else.
@@ -47,6 +52,85 @@ const float* widened(const Tensor& t, std::vector<float>& wide) {
   return wide.data();
 }
 
+// Rooms are for the tasks of a call: each takes one of its own.
+struct Rooms {
+  explicit Rooms(int64_t floats) : floats_(size_t(floats)) {}
+  // with calls f with room, unless there is none.
+  template <class F>
+  void with(F f) {
+    std::unique_ptr<float[]> room(new (std::nothrow) float[floats_]);
+    if (room)
+      f(room.get());
+    else
+      __atomic_store_n(&failed_, true, __ATOMIC_RELAXED);
+  }
+  // check fails where a task had none.
+  void check() const {
+    if (failed_) throw std::bad_alloc();
+  }
+
+ private:
+  size_t floats_;
+  bool failed_ = false;
+};
+
+// blocks computes blocks of queries, a task each.
+template <class HeadOf>
+void blocks(const Call& call, int64_t rows, const Head& shared, HeadOf headOf) {
+  const int64_t length = shared.length, parts = (length + kQueries - 1) / kQueries;
+  Rooms rooms(scratchSize(shared));
+  auto body = [&](size_t task) {
+    // the longest first: the last blocks see the most keys
+    const int64_t from = (parts - 1 - int64_t(task) / rows) * kQueries, to = std::min(from + kQueries, length);
+    rooms.with([&](float* room) { functions().attend(headOf(int64_t(task) % rows), from, to, room); });
+  };
+  call.parallel(size_t(rows * parts), body);
+  rooms.check();
+}
+
+// divided computes few queries, whose keys are divided into runs where there are fewer
+// heads than a processor may have threads: a task is a run of one query's keys.
+template <class HeadOf>
+void divided(const Call& call, int64_t rows, const Head& shared, HeadOf headOf) {
+  const int64_t length = shared.length, queries = rows * length, vsize = shared.vsize, wide = vsize + 3;
+  const int64_t runs = std::max<int64_t>(1, std::min(shared.total / kRun, kTasks / queries));
+  std::vector<float> parts(size_t(queries * runs * wide));
+  // runOf is a run of the keys that a query sees, the oldest first.
+  auto runOf = [&](const Head& head, int64_t i, int64_t run) {
+    const int64_t first = head.first(i), keys = head.past + i + 1 - first;
+    return first + (keys * run + runs - 1) / runs;
+  };
+  auto partOf = [&](int64_t task) {
+    float* at = parts.data() + task * wide;
+    return Part{at, at + 1, at + 2, at + 3};
+  };
+  Rooms rooms(scratchSize(shared));
+  auto body = [&](size_t task) {
+    const int64_t query = int64_t(task) / runs, run = int64_t(task) % runs, i = query % length;
+    const Head head = headOf(query / length);
+    rooms.with([&](float* room) { functions().part(head, i, runOf(head, i, run), runOf(head, i, run + 1), room, partOf(int64_t(task))); });
+  };
+  call.parallel(size_t(queries * runs), body);
+  rooms.check();
+  for (int64_t query = 0; query < queries; query++) {
+    float top = -FLT_MAX, carry = 0, sum = 0;
+    for (int64_t run = runs - 1; run >= 0; run--) {
+      const Part p = partOf(query * runs + run);
+      *p.most += carry, carry += *p.carry;
+      top = *p.most > top || *p.most != *p.most ? *p.most : top;
+    }
+    float* out = headOf(query / length).out + query % length * vsize;
+    std::fill_n(out, vsize, 0.0f);
+    for (int64_t run = 0; run < runs; run++) {
+      const Part p = partOf(query * runs + run);
+      const float factor = std::exp(*p.most - top);
+      sum += *p.sum * factor;
+      for (int64_t d = 0; d < vsize; d++) out[d] += p.out[d] * factor;
+    }
+    for (int64_t d = 0; d < vsize; d++) out[d] /= sum;
+  }
+}
+
 // Biased is the attention of one kind of bias; the inputs after window are
 // the kind's.
 template <class T>
@@ -78,13 +162,9 @@ struct Biased : Kernel {
       results.resize(size_t(batch * heads * length * vsize));
       y = results.data();
     }
-    const int64_t parts = (length + kQueries - 1) / kQueries;
-    bool failed = false;
-    auto body = [&](size_t task) {
-      // the longest first: the last blocks see the most keys
-      const int64_t row = int64_t(task) % (batch * heads), from = (parts - 1 - int64_t(task) / (batch * heads)) * kQueries;
-      const int64_t to = from + kQueries < length ? from + kQueries : length, n = row / heads, h = row % heads;
-      const int64_t group = n * groups + h / (heads / groups);
+    // headOf is one head of one row of the batch.
+    auto headOf = [&](int64_t row) {
+      const int64_t n = row / heads, h = row % heads, group = n * groups + h / (heads / groups);
       Head head = shared;
       head.query = q + row * length * size;
       head.key = k + group * total * size;
@@ -106,15 +186,12 @@ struct Biased : Kernel {
           break;
       }
       head.out = y + row * length * vsize;
-      std::unique_ptr<float[]> scratch(new (std::nothrow) float[size_t(scratchSize(head))]);
-      if (!scratch) {
-        __atomic_store_n(&failed, true, __ATOMIC_RELAXED);
-        return;
-      }
-      functions().attend(head, from, to, scratch.get());
+      return head;
     };
-    call.parallel(size_t(batch * heads * parts), body);
-    if (failed) throw std::bad_alloc();
+    if (length < functions().few)
+      divided(call, batch * heads, shared, headOf);
+    else
+      blocks(call, batch * heads, shared, headOf);
     for (size_t i = 0; i < results.size(); i++) narrow(results[i], out[i]);
   }
 };

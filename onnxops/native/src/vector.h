@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #ifndef PECVT_TARGET
 #error "PECVT_TARGET names the set of vector instructions"
@@ -86,6 +87,69 @@ static inline float dot(const float* a, const float* b, int64_t n) {
   float s = sumOf(x + y);
   for (; i < n; i++) s += a[i] * b[i];
   return s;
+}
+
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define PECVT_SHUFFLES
+#endif
+#endif
+
+#ifdef PECVT_SHUFFLES
+// picked is which number of a and b, one behind the other, lane i gets where groups of
+// width numbers are halved: the halves from begin on, a's and b's in turn.
+constexpr int picked(int i, int width, int begin) {
+  const int group = i / (width / 2);
+  return group % 2 * kLanes + group / 2 * width + begin + i % (width / 2);
+}
+
+template <int W, int... L>
+static inline V halved(V a, V b, std::integer_sequence<int, L...>) {
+  return __builtin_shufflevector(a, b, picked(L, W, 0)...) + __builtin_shufflevector(a, b, picked(L, W, W / 2)...);
+}
+
+// folded adds the halves of groups of W numbers, of which all vectors but N are whole.
+template <int W, int N>
+static inline void folded(V* x) {
+  for (int r = 0; r < N / 2; r++) x[r] = halved<W>(x[r], x[r + N / 2], std::make_integer_sequence<int, kLanes>());
+  if constexpr (N > 2) folded<W / 2, N / 2>(x);
+}
+#endif
+
+// dots are the inner products of a with as many rows of b as a vector has lanes.
+static inline V dots(const float* a, const float* b, int64_t row, int64_t n) {
+  V x[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const V v = load(a + i);
+    for (int r = 0; r < kLanes; r++) x[r] += v * load(b + r * row + i);
+  }
+#ifdef PECVT_SHUFFLES
+  folded<kLanes, kLanes>(x);
+  V s = x[0];
+#else
+  V s;
+  for (int r = 0; r < kLanes; r++) s[r] = sumOf(x[r]);
+#endif
+  for (; i < n; i++)
+    for (int r = 0; r < kLanes; r++) s[r] += a[i] * b[r * row + i];
+  return s;
+}
+
+// mixed writes the sum of rows of b, each times its number of p, N vectors wide.
+template <int N>
+static inline void mixed(const float* p, const float* b, int64_t row, int64_t rows, float* to) {
+  constexpr int kRows = 8 / N;  // so many sums that none waits for the one before it
+  V x[kRows * N] = {};
+  int64_t j = 0;
+  for (; j + kRows <= rows; j += kRows)
+    for (int r = 0; r < kRows; r++)
+      for (int k = 0; k < N; k++) x[r * N + k] += p[j + r] * load(b + (j + r) * row + k * kLanes);
+  for (; j < rows; j++)
+    for (int k = 0; k < N; k++) x[k] += p[j] * load(b + j * row + k * kLanes);
+  for (int r = 1; r < kRows; r++)
+    for (int k = 0; k < N; k++) x[k] += x[r * N + k];
+  for (int k = 0; k < N; k++) store(to + k * kLanes, x[k]);
 }
 
 // tile adds R rows of a product: c[r][n] += Σ_k a(r, k)·b[k][n] over two vectors of

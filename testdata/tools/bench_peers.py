@@ -77,7 +77,7 @@ def run(command, log, env=None):
 
 def exporters(pecvt, model, out):
     """Name, precision, environment and command of every graph; the command is given the environment's folder."""
-    builder = lambda precision: lambda e, o: [envs.python_of(e), "-m", "onnxruntime_genai.models.builder", "-m", model, "-o", o, "-p", precision, "-e", "cpu", "-c", out / "cache"]
+    builder = lambda precision, *options: lambda e, o: [envs.python_of(e), "-m", "onnxruntime_genai.models.builder", "-m", model, "-o", o, "-p", precision, "-e", "cpu", "-c", out / "cache", *options]
     own = lambda *flags: lambda e, o: [pecvt, "export", model, "-o", o, "-q", *flags]
     rows = [
         ("onnxruntime-genai builder", "float32", "peer-genai", builder("fp32")),
@@ -94,6 +94,16 @@ def exporters(pecvt, model, out):
     usage = subprocess.run([pecvt, "export", "--help"], capture_output=True, text=True, check=True).stdout
     if "--dtype " in usage:
         rows += [("onnxruntime-genai builder", "float16", "peer-genai", builder("fp16")), ("pecvt, ort", "float16", None, own("--attention", "ort", "--dtype", "float16"))]
+    if "--logits " in usage:
+        pruned, last = ("--extra_options", "prune_lm_head=true"), ("--attention", "ort", "--logits", "last")
+        codes = (*last, "--weights", "int4", "--accuracy", "int8")
+        rows += [
+            ("onnxruntime-genai builder, `prune_lm_head`", "float32" + peers_page.LAST, "peer-genai", builder("fp32", *pruned)),
+            ("pecvt, ort, `--logits last`", "float32" + peers_page.LAST, None, own(*last)),
+            ("onnxruntime-genai builder, `prune_lm_head`", "int4" + peers_page.LAST, "peer-genai", builder("int4", *pruned)),
+            ("pecvt, ort, `--accuracy int8 --logits last`", "int4" + peers_page.LAST, None, own(*codes)),
+            ("pecvt, ort, `--accuracy int8 --zero-points none --head int4 --logits last`", "int4" + peers_page.LAST, None, own(*codes, "--zero-points", "none", "--head", "int4")),
+        ]
     return rows
 
 
@@ -135,14 +145,15 @@ def measure(pecvt, results, a, out, python, tokens):
     for i, r in enumerate(results):
         if "error" in r:
             continue
-        say(f"{r['name']}, {r['precision']}: perplexity")
-        try:
-            said = out / f"{i}-ppl.json"
-            run([python, HERE / "peers_perplexity.py", r["folder"], tokens, said], out / f"{i}-ppl.log")
-            r["perplexity"] = json.loads(said.read_text())
-        except Failed as e:
-            r["perplexity_error"] = str(e)
-            say(str(e))
+        if not r["precision"].endswith(peers_page.LAST):
+            say(f"{r['name']}, {r['precision']}: perplexity")
+            try:
+                said = out / f"{i}-ppl.json"
+                run([python, HERE / "peers_perplexity.py", r["folder"], tokens, said], out / f"{i}-ppl.log")
+                r["perplexity"] = json.loads(said.read_text())
+            except Failed as e:
+                r["perplexity_error"] = str(e)
+                say(str(e))
         try:
             probe = argparse.Namespace(**{**vars(a), "repeat": 1, "steps": 1, "prompt": 8, "context": 8})
             bench(pecvt, [r["folder"]], probe, out / f"{i}-probe.log")

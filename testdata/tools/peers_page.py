@@ -3,6 +3,7 @@
 import platform
 from pathlib import Path
 
+LAST = ", last"  # of a precision: graphs that give the logits of the last token alone
 BEGIN, END = "<!-- bench-peers: begin -->", "<!-- bench-peers: end -->"
 
 
@@ -39,7 +40,7 @@ def row(rows, r):
         return f"{name} failed: {cell(r['error'])} | | | | | | | | |"
     e = r["export"]
     name += f" {e['seconds']:.2f} s | {size(e['peak'])} | {size(r['bytes'])} |"
-    ppl = f"{r['perplexity']:.2f}" if "perplexity" in r else "failed: " + cell(r.get("perplexity_error", ""))
+    ppl = f"{r['perplexity']:.2f}" if "perplexity" in r else "–" if r["precision"].endswith(LAST) else "failed: " + cell(r.get("perplexity_error", ""))
     if "bench" not in r:
         return f"{name} failed: {cell(r['error'])} | | | | | {ppl} |"
     b = r["bench"]
@@ -55,7 +56,7 @@ def text(meta, rows):
     lines = [
         f"`make bench-peers` of {meta['model']} on {meta['date']}: {meta['cpu']}, {meta['cores']} cores, load {meta['load']:.1f} when it began; {', '.join(meta['versions'])}; "
         f"ONNX Runtime {meta['runtime']}, {threads}, graphs taking turns, medians of {meta['repeat']} rounds. Speeds are over that of the fastest exporter's graph of the same precision (but pecvt's), "
-        f"by the clock, and by processor time in brackets: above 1 is faster. Memory is the exporter's peak. Perplexity: {meta['tokens']}.",
+        f"by the clock, and by processor time in brackets: above 1 is faster. Memory is the exporter's peak. Perplexity: {meta['tokens']}. Graphs whose precision says `last` compute the head for the last token alone, which scores no text; they are compared with each other.",
         "",
         f"| graph | precision | export | memory | bytes | load | prefill of {meta['prompt']} | a token at {meta['context']} | speed of prefill | of decode | perplexity |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",

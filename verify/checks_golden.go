@@ -19,7 +19,10 @@ func (s *session) golden() error {
 	ask := run.Prefill(s.ctx, in)
 	// The answers were computed in float32 themselves: compare gives them its budget.
 	if s.meant != s.ckpt { // the answers are those of the weights as they were
-		return s.compare(report.CheckGolden, run.NewRef(s.model, s.ckpt), w, report.Float32.Limit(), ask)
+		if err := s.compare(report.CheckGolden, run.NewRef(s.model, s.ckpt), w, report.Float32.Limit(), ask); err != nil {
+			return err
+		}
+		return s.goldenAsIs(w, ask)
 	}
 	if err := s.compare(report.CheckGolden, s.ref, w, report.Float32.Limit(), ask); err != nil {
 		return err
@@ -28,6 +31,9 @@ func (s *session) golden() error {
 		if err := s.compare(report.CheckGolden, r, w, report.Float32.Limit(), ask); err != nil {
 			return err
 		}
+	}
+	if err := s.goldenAsIs(w, ask); err != nil {
+		return err
 	}
 	return s.goldenHidden(g, in)
 }

@@ -98,7 +98,7 @@ func endChecks() []Kind {
 			Blame:   "the graph chooses another token's row for its head than the last one's, or was changed: emit it again with pecvt export",
 			steps:   steps{2, 0}, when: ofOthers, make: (*session).lastLogits},
 		{Name: report.CheckGolden,
-			Meaning: "every runner against given logits",
+			Meaning: "every runner against given logits; of a graph whose weights are codes the reference of the checkpoint; a graph that computes in 16 bits, or whose products round what enters them, as it is too, within what that rounding and its codes cost on these tokens (`.as-is`)",
 			Needs:   []Need{NeedRunners, NeedReference, NeedGolden},
 			input:   ownInput, steps: steps{2, 1}, when: ofOthers, make: (*session).golden},
 		{Name: report.CheckGoldenHidden,

@@ -157,6 +157,11 @@ func TestHalf(t *testing.T) {
 			if c, ok := find(r, "types", "interp"); !ok || c.Verdict != verify.Pass {
 				t.Errorf("types: %v %s", ok, c.Detail)
 			}
+			if c, ok := find(r, "golden.as-is", "interp"); ok != (o.Golden != "") || ok && c.Verdict != verify.Pass && c.Verdict != verify.Skipped {
+				t.Errorf("golden as it is: made %v, %s: %s", ok, c.Verdict, c.Detail)
+			} else if ok {
+				t.Logf("golden as it is: %s, off by %.2g of %.2g", c.Verdict, float64(c.MaxRel), float64(c.Limit))
+			}
 		})
 	}
 }

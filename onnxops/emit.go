@@ -24,6 +24,8 @@ type Emitted struct {
 	Bytes int64
 	// Record is what the graph says of its numbers, which pecvt.json has too.
 	Record *convert.GraphRecord
+	// Runtime is the least ONNX Runtime that gives its numbers.
+	Runtime Runtime
 }
 
 // Emit writes the graph of the checkpoint in dir, a folder, into that folder, and what it
@@ -51,7 +53,7 @@ func Emit(dir string, o Options) (*Emitted, error) {
 	if err := convert.RecordGraph(src.Root(), w.record); err != nil {
 		return nil, err
 	}
-	return &Emitted{Options: o, Files: w.files, Notes: w.notes, Bytes: w.bytes, Record: w.record}, nil
+	return &Emitted{Options: o, Files: w.files, Notes: w.notes, Bytes: w.bytes, Record: w.record, Runtime: w.runtime}, nil
 }
 
 // Finish gives convert.RunOptions.Finish a function that emits the graph of the

@@ -46,6 +46,7 @@ type written struct {
 	files, notes []string
 	bytes        int64
 	record       *convert.GraphRecord
+	runtime      Runtime
 }
 
 func write(dir string, m *family.Model, src store.Store, opts Options) (*written, error) {
@@ -105,7 +106,7 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (*written
 	if err != nil {
 		return nil, err
 	}
-	return &written{files, notes, size, recordOf(model)}, nil
+	return &written{files, notes, size, recordOf(model), leastRuntime(model)}, nil
 }
 
 // sizeOf is the size of a graph in a folder of a model's, with the files that its

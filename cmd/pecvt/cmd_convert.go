@@ -50,6 +50,8 @@ type graphResult struct {
 	Bytes int64 `json:"bytes"`
 	// Record is what the graph says of its numbers, and pecvt.json with it.
 	Record *convert.GraphRecord `json:"record,omitempty"`
+	// Runtime is the least ONNX Runtime that gives the graph's numbers.
+	Runtime onnxops.Runtime `json:"onnxruntime"`
 	// Notes are what whoever serves the graph should know.
 	Notes   []string `json:"notes,omitempty"`
 	Seconds float64  `json:"seconds"`
@@ -191,6 +193,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 			if err := stands(o.For, plan, result.Graph.Files, result.Graph.Notes); err != nil {
 				return err
 			}
+			result.Graph.Notes = append(result.Graph.Notes, runtimeNotes(o.For, result.Graph.Runtime)...)
 		}
 		u.step("wait for the disk")
 		return nil
@@ -250,7 +253,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 func (a *app) tune(ctx context.Context, j tune.Job, graph *onnxops.Options, u *ui) (*tune.Result, *convert.Plan, error) {
 	j.Expect, j.Progress = u.expect, u.stage
 	if graph != nil {
-		j.Rehearse = func(p *convert.Plan) error { return planGraph(p, *graph) }
+		j.Rehearse = func(p *convert.Plan) error { _, err := planGraph(p, *graph); return err }
 	}
 	r, err := j.Run(ctx)
 	if err != nil {
@@ -345,7 +348,7 @@ func emit(dir string, o onnxops.Options) (*graphResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &graphResult{Files: e.Files, Attention: e.Attention, Placement: e.Placement, Weights: e.Weights, Linear: e.Linear, Portable: e.Portable, Opset: e.Opset, Bytes: e.Bytes, Record: e.Record, Notes: said(e.Notes), Seconds: time.Since(begin).Seconds()}, nil
+	return &graphResult{Files: e.Files, Attention: e.Attention, Placement: e.Placement, Weights: e.Weights, Linear: e.Linear, Portable: e.Portable, Opset: e.Opset, Bytes: e.Bytes, Record: e.Record, Runtime: e.Runtime, Notes: said(e.Notes), Seconds: time.Since(begin).Seconds()}, nil
 }
 
 // said says notes of the library with flags.

@@ -81,9 +81,11 @@ definitions.`,
 					defer src.Close()
 					graph.Coding.Like = src
 				}
-				if err := planGraph(p, graph); err != nil {
+				emitted, err := planGraph(p, graph)
+				if err != nil {
 					return err
 				}
+				planned.Runtime = &emitted.Runtime
 				var files []string
 				for _, f := range p.Files {
 					files = append(files, f.Name)
@@ -122,6 +124,8 @@ type planned struct {
 	CopySeconds float64 `json:"copy_seconds,omitempty"`
 	// GraphReaders says what becomes of the graph in each loader of graphs.
 	GraphReaders []loaders.Verdict `json:"graph_readers,omitempty"`
+	// Runtime is the least ONNX Runtime that gives the graph's numbers.
+	Runtime *onnxops.Runtime `json:"onnxruntime,omitempty"`
 }
 
 // printSweep sweeps, prints and draws.
@@ -146,29 +150,29 @@ func (a *app) printSweep(cmd *cobra.Command, model string, o convert.Options, f 
 
 // planGraph adds the graph's files with their sizes: it is emitted from the
 // result's headers alone, into a scratch folder.
-func planGraph(p *convert.Plan, o onnxops.Options) error {
+func planGraph(p *convert.Plan, o onnxops.Options) (*graphResult, error) {
 	own, err := fsio.NewTemporary("", "plan")
 	if err != nil {
-		return fmt.Errorf("plan: %w", err)
+		return nil, fmt.Errorf("plan: %w", err)
 	}
 	defer own.Remove()
 	dir := own.Dir
 	if err := p.Skeleton(dir); err != nil {
-		return err
+		return nil, err
 	}
 	o.Sketch = true
 	result, err := emit(dir, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.Notes = append(p.Notes, result.Notes...)
 	if err := p.ExpectGraph(result.Record); err != nil {
-		return err
+		return nil, err
 	}
 	for _, name := range result.Files {
 		st, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
-			return fmt.Errorf("plan: %w", err)
+			return nil, fmt.Errorf("plan: %w", err)
 		}
 		f := convert.FilePlan{Name: name, Action: convert.Emit, Bytes: st.Size()}
 		p.Bytes += f.Bytes
@@ -179,7 +183,7 @@ func planGraph(p *convert.Plan, o onnxops.Options) error {
 		}
 		p.Files = append(p.Files, f)
 	}
-	return nil
+	return result, nil
 }
 
 // aboutSeconds says an estimate, unless it is of no time worth saying.
@@ -219,6 +223,9 @@ func writePlan(w io.Writer, p planned) error {
 		case loaders.Refused:
 			fmt.Fprintf(w, "not in     %s; --for looks for a form that they run\n", l.Text)
 		}
+	}
+	if p.Runtime != nil {
+		fmt.Fprintf(w, "runs in    ONNX Runtime %s\n", p.Runtime)
 	}
 	for _, n := range p.Notes {
 		fmt.Fprintf(w, "note       %s\n", n)

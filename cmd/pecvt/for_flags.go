@@ -122,6 +122,15 @@ func fileNotes(names []string, format string) []string {
 	return []string{"llama.cpp reads this folder through its converter, convert_hf_to_gguf.py; -o NAME.gguf writes its file directly"}
 }
 
+// runtimeNotes say the least ONNX Runtime of a graph where a program that brings one, or
+// takes the one that is installed, is named.
+func runtimeNotes(names []string, r onnxops.Runtime) []string {
+	if !slices.ContainsFunc(names, func(name string) bool { return slices.Contains([]string{"onnxruntime", "genai", "optimum"}, name) }) {
+		return nil
+	}
+	return []string{"the graph's numbers need ONNX Runtime " + r.String()}
+}
+
 // stands refuses a loader that does not take a result for another reason than the
 // form of its graph: one that goes by config.json's model type, and onnxruntime-genai
 // where its configuration could not be written. files and notes are the graph's.

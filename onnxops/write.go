@@ -18,6 +18,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -153,25 +154,21 @@ func genAIFor(m *family.Model, model *onnxpb.ModelProto, files fs.FS, opts Optio
 	return genAIConfig(m, files, opts)
 }
 
+// writeFile writes a file, whole or not at all: the folder may be one in use.
 func writeFile(path string, fill func(io.Writer) error) error {
-	f, err := os.Create(path)
+	err := fsio.Whole(path, 0o666, false, func(to io.Writer) error {
+		w := bufio.NewWriterSize(to, 1<<20)
+		err := fill(w)
+		if err == nil {
+			return w.Flush()
+		}
+		if at := (*fs.PathError)(nil); errors.As(err, &at) { // it names its file
+			return err
+		}
+		return fmt.Errorf("%s: %w", path, err)
+	})
 	if err != nil {
 		return fmt.Errorf("onnx: %w", err)
-	}
-	w := bufio.NewWriterSize(f, 64<<10)
-	err = fill(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		var at *fs.PathError
-		if errors.As(err, &at) && at.Path == path { // the path is said once
-			err = at.Err
-		}
-		return fmt.Errorf("onnx: %s: %w", path, err)
 	}
 	return nil
 }

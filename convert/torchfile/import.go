@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/safetensors"
@@ -15,6 +16,8 @@ import (
 
 // indexFile is the index of a checkpoint in several files.
 const indexFile = "model.safetensors.index.json"
+
+const configFile = "config.json"
 
 // Options are of an import; the zero value writes one file.
 type Options struct {
@@ -43,8 +46,9 @@ type Result struct {
 // tensors that share a storage each gets its own data. A config.json beside the
 // source, and what Options.Beside names, is copied where the folder has none.
 //
-// Nothing in the folder is replaced: a file of that name there is an error. What
-// was written is removed where the import fails, folders that it made too.
+// Nothing in the folder is replaced: a file of that name there is an error, unless it
+// holds the same bytes, as a killed import leaves it. All is written elsewhere first, and
+// what was written is removed where the import fails, folders that it made too.
 func Import(ctx context.Context, name, folder string, opts Options) (result *Result, err error) {
 	paths, err := locate(name)
 	if err != nil {
@@ -55,45 +59,64 @@ func Import(ctx context.Context, name, folder string, opts Options) (result *Res
 	if err := in.open(paths); err != nil {
 		return nil, err
 	}
-	undo, err := fsio.MakeFolders(folder)
+	plan, err := safetensors.PlanShards(in.infos, in.opts.MaxShard)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range plan { // known before minutes of work
+		if info, err := os.Stat(filepath.Join(folder, s.File)); err == nil && info.Size() < s.Bytes {
+			return nil, fmt.Errorf("torchfile: %w", &fs.PathError{Op: "write", Path: filepath.Join(folder, s.File), Err: fs.ErrExist})
+		}
+	}
+	all, err := fsio.Collect(folder)
 	if err != nil {
 		return nil, fmt.Errorf("torchfile: %w", err)
 	}
-	if err := in.run(ctx, paths[0], folder); err != nil {
-		for _, path := range in.made {
-			os.Remove(path)
-		}
-		undo()
+	defer all.Discard()
+	in.folder, in.dir = folder, all.Dir
+	if err := in.run(ctx, plan, filepath.Dir(paths[0])); err != nil {
 		return nil, err
+	}
+	if err := all.Deliver(in.order(len(plan))); err != nil {
+		return nil, fmt.Errorf("torchfile: %w", err)
 	}
 	return &in.result, nil
 }
 
-// run writes everything, and notes in made what there is to remove.
-func (in *importer) run(ctx context.Context, source, folder string) error {
-	plan, err := safetensors.PlanShards(in.infos, in.opts.MaxShard)
-	if err != nil {
-		return err
+// order is that in which the files are to appear: a folder can be read with the index and
+// config.json, or where it has one already, with the tensors.
+func (in *importer) order(shards int) []string {
+	files := in.result.Files
+	list := slices.Clone(files[shards:])
+	list = slices.DeleteFunc(list, func(n string) bool { return n == indexFile || n == configFile })
+	list = append(list, files[:shards]...)
+	for _, last := range []string{indexFile, configFile} {
+		if slices.Contains(files, last) {
+			list = append(list, last)
+		}
 	}
+	return list
+}
+
+// run writes everything into in.dir.
+func (in *importer) run(ctx context.Context, plan []safetensors.Shard, source string) error {
 	for _, s := range plan {
 		in.result.Bytes += s.Bytes
 	}
 	in.result.Tensors = len(in.infos)
 	for _, s := range plan {
-		if err := in.write(ctx, s, filepath.Join(folder, s.File)); err != nil {
+		if err := in.write(ctx, s); err != nil {
 			return err
 		}
 		in.result.Files = append(in.result.Files, s.File)
 	}
 	if len(plan) > 1 {
-		path := filepath.Join(folder, indexFile)
-		if err := safetensors.WriteIndex(path, plan); err != nil {
+		if err := safetensors.WriteIndex(filepath.Join(in.dir, indexFile), plan); err != nil {
 			return err
 		}
-		in.made = append(in.made, path)
 		in.result.Files = append(in.result.Files, indexFile)
 	}
-	return in.beside(filepath.Dir(source), folder)
+	return in.beside(source)
 }
 
 // importer is one import under way.
@@ -103,7 +126,8 @@ type importer struct {
 	infos   []safetensors.Info
 	of      map[string]*File
 	entries map[string]entry
-	made    []string
+	dir     string // where everything is written, for folder
+	folder  string
 	done    int64
 	result  Result
 }
@@ -132,12 +156,11 @@ func (in *importer) open(paths []string) error {
 	return nil
 }
 
-func (in *importer) write(ctx context.Context, s safetensors.Shard, path string) error {
-	w, err := safetensors.Create(path, s.Infos, map[string]string{"format": "pt"})
+func (in *importer) write(ctx context.Context, s safetensors.Shard) error {
+	w, err := safetensors.Create(filepath.Join(in.dir, s.File), s.Infos, map[string]string{"format": "pt"})
 	if err != nil {
 		return err
 	}
-	in.made = append(in.made, path)
 	for _, info := range s.Infos {
 		if err := in.copy(ctx, w, info); err != nil {
 			w.Close() // the first error is the one to tell
@@ -177,21 +200,20 @@ func (s stoppable) Read(p []byte) (int, error) {
 
 // beside copies config.json and the other files wanted where the target has none
 // of that name.
-func (in *importer) beside(from, to string) error {
+func (in *importer) beside(from string) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {
 		return fmt.Errorf("torchfile: %w", err)
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if name != "config.json" && (in.opts.Beside == nil || !in.opts.Beside(name)) {
+		if name != configFile && (in.opts.Beside == nil || !in.opts.Beside(name)) {
 			continue
 		}
-		path := filepath.Join(to, name)
-		copied, err := copyNew(filepath.Join(from, name), path)
-		if copied {
-			in.made = append(in.made, path)
+		if _, err := os.Lstat(filepath.Join(in.folder, name)); err == nil {
+			continue
 		}
+		copied, err := copyNew(filepath.Join(from, name), filepath.Join(in.dir, name))
 		if err != nil {
 			return fmt.Errorf("torchfile: %w", err)
 		}

@@ -4,10 +4,12 @@
 package unpack
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,8 +61,9 @@ const (
 )
 
 // Import writes a GGUF file into a folder, which is made where it is not there.
-// Nothing in the folder is replaced: a file of that name there is an error. What
-// was written is removed where the import fails, folders that it made too.
+// Nothing in the folder is replaced: a file of that name there is an error, unless it
+// holds the same bytes, as a killed import leaves it. All is written elsewhere first, and
+// what was written is removed where the import fails, folders that it made too.
 func Import(ctx context.Context, path, folder string, opts Options) (*Result, error) {
 	if opts.DType == "" {
 		opts.DType = "auto"
@@ -73,28 +76,67 @@ func Import(ctx context.Context, path, folder string, opts Options) (*Result, er
 		return nil, err
 	}
 	defer m.Close()
-	in := &importer{model: m, opts: opts, folder: folder}
+	in := &importer{model: m, opts: opts}
 	if err := in.plan(); err != nil {
 		return nil, hint.Errorf("gguf: %s: %w", path, err)
 	}
-	undo, err := fsio.MakeFolders(folder)
+	if err := in.free(folder); err != nil {
+		return nil, fmt.Errorf("gguf: %w", err)
+	}
+	all, err := fsio.Collect(folder)
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
+	defer all.Discard()
+	in.folder = all.Dir
 	if err := in.run(ctx); err != nil {
-		for _, name := range in.result.Files {
-			os.Remove(filepath.Join(folder, name))
-		}
-		undo()
 		return nil, err
 	}
+	if err := all.Deliver(in.order()); err != nil {
+		return nil, fmt.Errorf("gguf: %w", err)
+	}
 	return &in.result, nil
+}
+
+// free says before minutes of work what Deliver would: that a file is there.
+func (in *importer) free(folder string) error {
+	taken := func(name string) error {
+		return &fs.PathError{Op: "write", Path: filepath.Join(folder, name), Err: fs.ErrExist}
+	}
+	for _, s := range in.shards {
+		if info, err := os.Stat(filepath.Join(folder, s.File)); err == nil && info.Size() < s.Bytes {
+			return taken(s.File)
+		}
+	}
+	for _, f := range in.beside {
+		if text, err := os.ReadFile(filepath.Join(folder, f.name)); err == nil && !bytes.Equal(text, f.data) {
+			return taken(f.name)
+		}
+	}
+	return nil
+}
+
+// order is that in which the files are to appear: a folder can be read with the index and
+// config.json, or where it has one already, with the tensors.
+func (in *importer) order() (list []string) {
+	for _, f := range in.beside {
+		if f.name != configFile {
+			list = append(list, f.name)
+		}
+	}
+	for _, s := range in.shards {
+		list = append(list, s.File)
+	}
+	if len(in.shards) > 1 {
+		list = append(list, indexFile)
+	}
+	return append(list, configFile)
 }
 
 type importer struct {
 	model  *arch.Model
 	opts   Options
-	folder string
+	folder string // where everything is written
 	shards []safetensors.Shard
 	beside []file
 	done   int64

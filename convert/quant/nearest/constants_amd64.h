@@ -25,6 +25,9 @@ EIGHT(size32, $0x7fffffff7fffffff)
 EIGHT(power32, $0x7f8000007f800000)
 EIGHT(far32, $0x7f0000007f000000)
 EIGHT(near32, $0xff000000ff000000)
+EIGHT(spare32, $0x00001fff00001fff) // bits that float16 lacks
+EIGHT(held32, $0xffffe000ffffe000)
+EIGHT(least32, $0x3880000038800000) // 2^-14
 
 // 1 to 16, of float32
 DATA counts<>+0(SB)/8, $0x400000003f800000

@@ -131,10 +131,13 @@ narrows:
 	JNZ narrows
 	VMAXPS Z5, Z1, Z1
 	VMINPS Z6, Z2, Z2
-	VMOVUPS Z1, work_nearFrom(DI)
-	VMOVUPS Z2, work_nearTo(DI)
-	VSUBPS Z2, Z1, Z1
-	VCMPPS.BCST $2, work_margin(DI), Z1, K1
+	VSUBPS.BCST work_margin(DI), Z1, Z1
+	VADDPS.BCST work_margin(DI), Z2, Z2
+	VPADDD spare32<>(SB), Z1, Z3
+	VPANDD held32<>(SB), Z3, Z3 // the float16 from there on
+	VCMPPS $2, Z2, Z3, K1
+	VCMPPS $1, least32<>(SB), Z1, K2 // which is not that near 0
+	KORW K1, K2, K1
 	KMOVW K1, AX
 	MOVL AX, ret+16(FP)
 	VZEROUPPER

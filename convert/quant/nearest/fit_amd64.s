@@ -176,15 +176,21 @@ narrows:
 	ADDQ $8, SI
 	SUBQ $2, CX
 	JNZ narrows
-	VMOVUPS Y2, work_nearFrom(DI)
-	VMOVUPS Y3, work_nearFrom+32(DI)
-	VMOVUPS Y4, work_nearTo(DI)
-	VMOVUPS Y5, work_nearTo+32(DI)
 	VBROADCASTSS work_margin(DI), Y8
-	VSUBPS Y4, Y2, Y2
-	VSUBPS Y5, Y3, Y3
-	VCMPPS $2, Y8, Y2, Y2
-	VCMPPS $2, Y8, Y3, Y3
+	VSUBPS Y8, Y2, Y2
+	VSUBPS Y8, Y3, Y3
+	VADDPS Y8, Y4, Y4
+	VADDPS Y8, Y5, Y5
+	VPADDD spare32<>(SB), Y2, Y9
+	VPADDD spare32<>(SB), Y3, Y10
+	VPAND held32<>(SB), Y9, Y9 // the float16 from there on
+	VPAND held32<>(SB), Y10, Y10
+	VCMPPS $2, Y4, Y9, Y9
+	VCMPPS $2, Y5, Y10, Y10
+	VCMPPS $1, least32<>(SB), Y2, Y2 // which is not that near 0
+	VCMPPS $1, least32<>(SB), Y3, Y3
+	VORPS Y9, Y2, Y2
+	VORPS Y10, Y3, Y3
 	VMOVMSKPS Y2, AX
 	VMOVMSKPS Y3, BX
 	SHLL $8, BX

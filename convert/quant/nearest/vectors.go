@@ -16,9 +16,8 @@ type kernels struct {
 	// lower tells whether numbers lie on a grid of n steps, as onLowered; if so, it
 	// writes for each what narrow reads.
 	lower func(w *float32, n int, k *work) bool
-	// narrow tells which of sixteen lows, k.first32 and k.step32 times 1 to 16, leave
-	// scales free, within k.margin, whose ends are k.nearFrom and k.nearTo: near enough
-	// that others leave none.
+	// narrow tells which of sixteen lows, k.first32 and k.step32 times 1 to 16, may leave
+	// a scale of float16 free: the ends of what they leave are right within k.margin.
 	narrow func(n int, k *work) uint32
 	// slopes finds the scales that k.low leaves free, k.from to k.to, as solved; false
 	// where it is none of the lows of code 0.
@@ -60,8 +59,7 @@ type work struct {
 	margin, unit32          float32
 	base, each, off, most   float32
 
-	sums             [maxTries]float64
-	nearFrom, nearTo [16]float32
+	sums [maxTries]float64
 
 	// Of each number the least and the largest that it may have been over its code, and
 	// one over that.
@@ -130,24 +128,20 @@ func (v *vectors) lowered(w []float32, lo, d float64, digits, n int) (Step, bool
 	// float32 holds the ends of numbers of 11 digits exactly; of others there are few
 	// lows
 	rough := digits <= 11
-	margin := v.largest * 0x1p-18
+	v.margin = float32(v.largest * 0x1p-18)
 	for from, many := up(lo-room), 0; from <= lo+room; {
 		var next float64
-		if many, next = v.row(from, lo+room); many < 0 || many > len(v.nearFrom) {
+		if many, next = v.row(from, lo+room); many < 0 || many > 16 {
 			return solved(w, lo, room, inverse, digits)
 		}
 		from = next
 		may := uint32(1)<<many - 1
 		if rough {
-			v.margin = float32(margin)
 			v.first32, v.step32 = -float32(v.first), -float32(v.step)
 			may &= v.narrow(len(w), &v.work)
 		}
 		for ; may != 0; may &= may - 1 {
 			i := bits.TrailingZeros32(may)
-			if rough && up(float64(v.nearFrom[i])-margin) > float64(v.nearTo[i])+margin {
-				continue
-			}
 			v.low = v.first + float64(float64(i+1)*v.step)
 			if !v.slopes(&w[0], len(w), &v.work) || v.from > v.to {
 				continue

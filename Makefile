@@ -13,6 +13,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 BIN := bin/pecvt
 TOOLS := $(CURDIR)/build/tools
+# Google's storage library without what reaches buckets by gRPC inside of its cloud: a
+# binary 13 MB smaller that starts 3 ms sooner.
+TAGS := disable_grpc_modules
 LDFLAGS := -s -w -X main.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -20,13 +23,16 @@ DEMO_MODEL := testdata/models/stories260K
 DEMO := build/demo
 
 .DEFAULT_GOAL := build
-.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench bench-peers demo interop interop-quick families ort ops ops-cuda ops-sanitize clean
+.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench bench-peers demo interop interop-quick families ort s3 ops ops-cuda ops-sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/pecvt, the version from git
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/pecvt
+	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/pecvt
+
+s3: ## build the S3 server of the tests into the cache (pinned; some 100 s)
+	@GO='$(GO)' .ci/fetch-s3.sh
 
 ort: ## fetch ONNX Runtime's CPU library into the cache (pinned, checksummed)
 	@.ci/fetch-ort.sh
@@ -41,13 +47,13 @@ ops-cuda: ort ## build/libpecvt_ops_cuda.so, those and CUDA's kernels (NVCC, nvc
 ops-sanitize: ort ## the kernels' tests with the address and undefined behaviour sanitizers
 	@GO='$(GO)' onnxops/native/sanitize.sh
 
-test: ort ## every test; without the ONNX Runtime library is a failure
-	PECVT_REQUIRE_ORT=1 RAPID_SEED=$(SEED) $(GO) test -timeout 40m ./...
+test: ort s3 ## every test; without the ONNX Runtime library or the S3 server is a failure
+	PECVT_REQUIRE_ORT=1 PECVT_REQUIRE_S3=1 RAPID_SEED=$(SEED) $(GO) test -timeout 40m ./...
 
 test-long: SEED := $(if $(filter file,$(origin SEED)),$(shell date +%s),$(SEED))
-test-long: ort ops-sanitize ## the slow tests too, and cases that no run had before (SEED=... repeats one)
+test-long: ort s3 ops-sanitize ## the slow tests too, and cases that no run had before (SEED=... repeats one)
 	@echo "seed $(SEED)"
-	PECVT_REQUIRE_ORT=1 PECVT_LONG=1 RAPID_SEED=$(SEED) PECVT_SEED=$(SEED) $(GO) test -timeout 60m ./... || { echo "seed $(SEED)"; exit 1; }
+	PECVT_REQUIRE_ORT=1 PECVT_REQUIRE_S3=1 PECVT_LONG=1 RAPID_SEED=$(SEED) PECVT_SEED=$(SEED) $(GO) test -timeout 60m ./... || { echo "seed $(SEED)"; exit 1; }
 
 check: fmt vet lint cross tidy gen-check race ## all that is checked but not tested (.ci/run: this, then test)
 
@@ -83,8 +89,8 @@ gen-check: ## generated files are up to date
 mutants: ort ## planted faults: docs/mutants.md, what finds each; a survivor is a failure
 	$(GO) generate ./verify/mutants
 
-race: ort ## what starts goroutines under the race detector
-	@PECVT_REQUIRE_ORT=1 GO='$(GO)' .ci/race.sh
+race: ort s3 ## what starts goroutines under the race detector
+	@PECVT_REQUIRE_ORT=1 PECVT_REQUIRE_S3=1 GO='$(GO)' .ci/race.sh
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	@GO='$(GO)' .ci/fuzz.sh '$(FUZZTIME)'

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pecvt/pecvt/convert/place"
 )
 
 // TestCommitPutsTheOldTargetBack when the new one cannot take its place.
@@ -38,7 +40,7 @@ func TestCommitPutsTheOldTargetBack(t *testing.T) {
 // TestSecondRun: two runs to one new target; the one that comes second says that
 // the target exists, and the first one's result stays.
 func TestSecondRun(t *testing.T) {
-	p := &Plan{Output: filepath.Join(t.TempDir(), "out"), dir: t.TempDir()}
+	p := &Plan{Output: filepath.Join(t.TempDir(), "out"), folder: place.Local(t.TempDir())}
 	var runs [2]*target
 	for i := range runs {
 		var err error
@@ -68,7 +70,7 @@ func TestSecondRun(t *testing.T) {
 // TestFilesThatComeMeanwhile: a file put into the old target during a run is not
 // deleted with it.
 func TestFilesThatComeMeanwhile(t *testing.T) {
-	p := &Plan{Output: filepath.Join(t.TempDir(), "out"), dir: t.TempDir()}
+	p := &Plan{Output: filepath.Join(t.TempDir(), "out"), folder: place.Local(t.TempDir())}
 	if err := os.Mkdir(p.Output, 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +94,7 @@ func TestFilesThatComeMeanwhile(t *testing.T) {
 // are removed, those that were there or are used by others stay.
 func TestParentsGoWithTheTarget(t *testing.T) {
 	dir := t.TempDir()
-	p := &Plan{Output: filepath.Join(dir, "a", "b", "c", "out"), dir: t.TempDir()}
+	p := &Plan{Output: filepath.Join(dir, "a", "b", "c", "out"), folder: place.Local(t.TempDir())}
 	at, err := p.prepareTarget(false)
 	if err != nil {
 		t.Fatal(err)

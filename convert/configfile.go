@@ -2,7 +2,6 @@ package convert
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -22,7 +21,7 @@ func (p *Plan) planConfig(m *family.Model) error {
 	}
 	if !p.rewrite.ConfigChanged && drop == nil && web == nil {
 		var err error
-		if p.config, err = os.ReadFile(m.Config.Path); err != nil {
+		if p.config, err = p.folder.ReadFile("config.json"); err != nil {
 			return fmt.Errorf("config: %w", err)
 		}
 		return p.addCopy("config.json", "config.json")

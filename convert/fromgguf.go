@@ -1,10 +1,10 @@
 package convert
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -16,8 +16,8 @@ import (
 
 // openSource opens a model for a result of a format: a GGUF file that becomes a folder
 // keeps its blocks as they are.
-func openSource(path, format string) (store.Store, error) {
-	src, err := store.Open(path)
+func openSource(ctx context.Context, path, format string) (store.Store, error) {
+	src, err := store.OpenContext(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (p *Plan) planBeside() {
 // small reads one of the source's small files.
 func (p *Plan) small(name string) ([]byte, error) {
 	if p.beside == nil {
-		return os.ReadFile(filepath.Join(p.dir, name))
+		return p.folder.ReadFile(name)
 	}
 	if text, ok := p.beside[name]; ok {
 		return text, nil

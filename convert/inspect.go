@@ -8,6 +8,7 @@ import (
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/loaders"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/quant"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
@@ -56,6 +57,8 @@ type Inspection struct {
 	// Graph is what pecvt.json says of the graph beside the checkpoint, nil where it
 	// says nothing.
 	Graph *GraphRecord `json:"graph,omitempty"`
+	// Read is what was asked for of a place that is not the local disk.
+	Read *place.Traffic `json:"read,omitempty"`
 }
 
 // RopeInfo is the declared rotary encoding; Type is empty where none is.
@@ -98,7 +101,24 @@ func Inspect(path string, ignoreKeys ...string) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return InspectStore(name, src, ignoreKeys...)
+	in, err := InspectStore(name, src, ignoreKeys...)
+	if err == nil {
+		in.Read = traffic(src)
+	}
+	return in, err
+}
+
+// traffic is what a store's place was asked for, nil for the local disk.
+func traffic(src store.Store) *place.Traffic {
+	folder := store.Folder(src)
+	if folder == nil {
+		return nil
+	}
+	if _, local := folder.Local(); local {
+		return nil
+	}
+	t := folder.Traffic()
+	return &t
 }
 
 // InspectStore is [Inspect] for a model's store, under a name.

@@ -5,10 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -132,20 +131,19 @@ func (p *Plan) identify(src store.Store, m *family.Model) error {
 
 // sourceManifest reads the manifest of a source that was itself converted.
 func (p *Plan) sourceManifest() (json.RawMessage, error) {
-	f, err := os.Open(filepath.Join(p.dir, manifestName))
-	if os.IsNotExist(err) {
+	st, err := p.folder.Stat(manifestName)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("source manifest: %w", err)
+	var data []byte
+	if err == nil && st.Size() <= maxManifest {
+		data, err = p.folder.ReadFile(manifestName)
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
 	if err != nil {
 		return nil, fmt.Errorf("source manifest: %w", err)
 	}
 	var compact bytes.Buffer
-	if len(data) > maxManifest || json.Compact(&compact, data) != nil {
+	if json.Compact(&compact, data) != nil { // or too long to be one
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%s beside the source is not a manifest; it is left out of the new one", manifestName))
 		return nil, nil
 	}

@@ -5,11 +5,22 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/pecvt/pecvt/convert/place"
+	"github.com/pecvt/pecvt/convert/store"
 )
 
 // modelName is what a model is called: the name of its folder, or of its file
 // where that has one of its own, or its repository in the Hugging Face cache.
 func modelName(path string) (string, error) {
+	at, err := place.Parse(path)
+	if err != nil {
+		return "", err
+	}
+	path, local := at.Local()
+	if !local {
+		return nameOf(at), nil
+	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", fmt.Errorf("model %s: %w", path, err)
@@ -38,4 +49,35 @@ func modelName(path string) (string, error) {
 		return "model", nil
 	}
 	return base, nil
+}
+
+// isFile tells whether a model is named by a file.
+func isFile(path string) (bool, error) {
+	at, err := place.Parse(path)
+	if err != nil {
+		return false, err
+	}
+	local, ok := at.Local()
+	if !ok {
+		return store.IsFile(at.Base()), nil
+	}
+	info, err := os.Stat(local)
+	return err == nil && !info.IsDir(), nil
+}
+
+// nameOf is modelName for a place that is not on the local disk.
+func nameOf(at place.Place) string {
+	base := at.Base()
+	switch {
+	case !store.IsFile(base):
+	case strings.HasSuffix(base, ".safetensors.index.json"), base == singleName:
+		folder, _ := at.Split()
+		base = folder.Base()
+	default:
+		base = strings.TrimSuffix(strings.TrimSuffix(base, ".safetensors"), ggufSuffix)
+	}
+	if strings.Trim(base, `./\`) == "" {
+		return "model"
+	}
+	return base
 }

@@ -12,6 +12,9 @@ import (
 // placing says how a tensor file that stays as it is will come to its place: as a
 // link where those are asked for, else as a file of its own.
 func (p *Plan) placing(source string) Action {
+	if _, local := p.folder.Local(); !local { // whatever is asked for: a link does not lead there
+		return Copy
+	}
 	if p.options.Link {
 		return Link
 	}
@@ -43,8 +46,13 @@ func (p *Plan) nearest() string {
 // copied to where the target will be (at most 64 MiB, gone afterwards). It does
 // not count the wait for the disk that RunOptions.Durable asks for. It is 0 where
 // nothing must be written, and an error where the source cannot be read or the
-// target's file system not be written to.
+// target's file system not be written to. It is 0 too where the source is not on the
+// local disk: how fast it comes is not known before it does.
 func (p *Plan) CopyTime(ctx context.Context) (float64, error) {
+	dir, local := p.folder.Local()
+	if !local {
+		return 0, nil
+	}
 	largest := ""
 	var size int64
 	for _, f := range p.source.Files {
@@ -55,7 +63,7 @@ func (p *Plan) CopyTime(ctx context.Context) (float64, error) {
 	if p.Written == 0 || largest == "" {
 		return 0, nil
 	}
-	rate, err := fsio.CopyRate(ctx, filepath.Join(p.dir, largest), p.nearest())
+	rate, err := fsio.CopyRate(ctx, filepath.Join(dir, largest), p.nearest())
 	if err != nil {
 		return 0, fmt.Errorf("plan: measure how fast files are copied: %w", err)
 	}

@@ -2,7 +2,6 @@ package convert
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/gguf/arch"
 	"github.com/pecvt/pecvt/convert/loaders"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
@@ -110,12 +110,14 @@ type Plan struct {
 	LeftBehind []string `json:"left_behind"`
 	Notes      []string `json:"notes"`
 	Warnings   []string `json:"warnings"`
+	// Read is what was asked for of a place that is not the local disk.
+	Read *place.Traffic `json:"read,omitempty"`
 
 	options  Options
 	rewrite  *rewrite.Rewrite
 	source   sourceIdentity
-	dir      string // of the source
-	fromFile bool   // the model was named by a file
+	folder   *place.Folder // of the source; closed after it was planned, as far as it is no local one
+	fromFile bool          // the model was named by a file
 	tensors  []tensorFile
 	dtype    tensor.DType    // of the source's weights
 	replaced map[string]bool // tensors that a calibration brings
@@ -175,10 +177,10 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	}
 	defer replaced.Close()
 	o = o.With(r.Options)
-	p := &Plan{dtype: m.DType, Model: path, Output: o.Output, Format: o.Format, options: o, rewrite: r, dir: src.Root(), replaced: replaced.names(),
+	p := &Plan{dtype: m.DType, Model: path, Output: o.Output, Format: o.Format, options: o, rewrite: r, folder: store.Folder(src), replaced: replaced.names(),
 		Notes: append([]string{}, r.Notes...), Warnings: append(append([]string{}, m.Warnings...), overruled...), LeftBehind: []string{}}
-	if info, err := os.Stat(path); err == nil {
-		p.fromFile = !info.IsDir()
+	if p.fromFile, err = isFile(path); err != nil {
+		return nil, err
 	}
 	if p.Output == "" {
 		if p.Output, err = p.defaultOutput(r.To); err != nil {
@@ -218,6 +220,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 			p.Written += f.Bytes
 		}
 	}
+	p.Read = traffic(src)
 	return p, nil
 }
 
@@ -284,16 +287,16 @@ func (p *Plan) defaultOutput(to string) (string, error) {
 	if p.oneFile() {
 		name += ggufSuffix
 	}
-	if p.fromFile {
+	dir, local := p.folder.Local()
+	if p.fromFile || !local {
 		return name, nil
 	}
 	here, err := filepath.Abs(".")
 	if err != nil {
 		return "", fmt.Errorf("target: %w", err)
 	}
-	dir, err := filepath.Abs(p.dir)
-	if err != nil {
-		return "", fmt.Errorf("source %s: %w", p.dir, err)
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", fmt.Errorf("source %s: %w", dir, err)
 	}
 	for _, path := range []*string{&here, &dir} {
 		if *path, err = resolve(*path); err != nil {

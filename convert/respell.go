@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -36,7 +35,7 @@ const (
 // respelling is a GGUF file that becomes one of another encoding: a new header, the
 // source's data as they are, and what is written over and behind them.
 type respelling struct {
-	source         string
+	source         string // the file's name
 	h              *gguf.Header
 	header         []byte
 	edited         int   // tensors that change or come beside
@@ -61,12 +60,12 @@ type patch struct {
 func (p *Plan) planRespelling(src store.Store, m *family.Model) error {
 	file := p.source.Files[0]
 	path := file.path
-	f, err := gguf.Open(path)
+	f, err := gguf.OpenIn(p.folder, file.Name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	r := &respelling{source: path, offset: f.DataStart()}
+	r := &respelling{source: file.Name, offset: f.DataStart()}
 	if of, ok := src.(*arch.Model); ok {
 		r.sizes = of.Sizes
 	}
@@ -302,7 +301,7 @@ func (p *Plan) describeIn(h *gguf.Header) error {
 
 // write carries a respelling out.
 func (r *respelling) write(w *run, dst string) (how string, err error) {
-	in, err := os.Open(r.source)
+	in, err := w.folder.Open(r.source)
 	if err != nil {
 		return "", err
 	}
@@ -317,7 +316,7 @@ func (r *respelling) write(w *run, dst string) (how string, err error) {
 		}
 	}()
 	start := int64(len(r.header))
-	action, err := fsio.ShareRange(w.ctx, out, start, in, r.offset, r.length, w.report)
+	action, err := in.CopyRange(w.ctx, out, start, r.offset, r.length, w.report)
 	if err != nil {
 		return "", err
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/store"
 )
 
@@ -40,6 +41,8 @@ type Progress struct {
 type Result struct {
 	Output string       `json:"output"`
 	Files  []ResultFile `json:"files"`
+	// Read is what was asked for of a place that is not the local disk.
+	Read *place.Traffic `json:"read,omitempty"`
 }
 
 // ResultFile is a planned file and how it came about: "linked", "reflinked",
@@ -59,7 +62,7 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 		return nil, err
 	}
 	defer t.discard() // also on a panic
-	src, err := p.reopen()
+	src, err := p.reopen(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +75,7 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 	if !p.oneFile() { // a folder holds quantised weights as they are stored
 		src = store.Stored(src)
 	}
-	w := &run{replaced: replaced, ctx: ctx, plan: p, src: src, dir: t.temporary, progress: o.Progress, linked: map[string]bool{}}
+	w := &run{replaced: replaced, ctx: ctx, plan: p, src: src, folder: store.Folder(src), dir: t.temporary, progress: o.Progress, linked: map[string]bool{}}
 	for _, f := range p.Files {
 		w.at = f.Name
 		how, err := w.file(f)
@@ -93,6 +96,7 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, interrupted(ctx, err)
 	}
+	w.result.Read = traffic(src)
 	if err := src.Close(); err != nil { // some systems rename no folder with open files
 		return nil, fmt.Errorf("source: %w", err)
 	}
@@ -112,8 +116,8 @@ func interrupted(ctx context.Context, err error) error {
 }
 
 // reopen opens the source again and checks that it is the one planned for.
-func (p *Plan) reopen() (store.Store, error) {
-	src, err := openSource(p.Model, p.Format)
+func (p *Plan) reopen(ctx context.Context) (store.Store, error) {
+	src, err := openSource(ctx, p.Model, p.Format)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +136,7 @@ type run struct {
 	ctx      context.Context
 	plan     *Plan
 	src      store.Store
+	folder   *place.Folder // of the source
 	replaced *overlay
 	dir      string
 	progress func(Progress)
@@ -158,10 +163,10 @@ func (w *run) file(f FilePlan) (how string, err error) {
 	}
 	switch f.Action {
 	case Link:
-		action, err := fsio.Link(w.ctx, filepath.Join(w.plan.dir, f.Source), dst, w.report)
+		action, err := fsio.Link(w.ctx, w.folder.Path(f.Source), dst, w.report)
 		return string(action), err
 	case Reflink, Copy:
-		action, err := fsio.Clone(w.ctx, filepath.Join(w.plan.dir, filepath.FromSlash(f.Source)), dst, w.report)
+		action, err := w.folder.Copy(w.ctx, f.Source, dst, w.report)
 		return string(action), err
 	case Rewrite:
 		if g := w.plan.ggufFile; g != nil {
@@ -230,7 +235,7 @@ func (w *run) hashSource(name string) error {
 		w.at = "hash " + f.Name
 		w.report(0)
 		var err error
-		if f.SHA256, err = fileSHA256(w.ctx, filepath.Join(w.plan.dir, f.Name)); err != nil {
+		if f.SHA256, err = w.sourceSHA256(f.Name); err != nil {
 			return err
 		}
 	}

@@ -52,7 +52,7 @@ func (p *Plan) planSidecars(quantised bool) error {
 		return nil
 	}
 	comes := func(name string) bool { return isSidecar(name) || quantised && name == quant.SideFile }
-	entries, err := os.ReadDir(p.dir)
+	entries, err := p.folder.ReadDir()
 	if err != nil {
 		return fmt.Errorf("source folder: %w", err)
 	}
@@ -65,10 +65,10 @@ func (p *Plan) planSidecars(quantised bool) error {
 		if strings.HasPrefix(name, ".") || taken[name] {
 			continue
 		}
-		info, err := os.Stat(filepath.Join(p.dir, name))
+		info, err := p.folder.Stat(name)
 		switch {
 		case err != nil && comes(name):
-			return lostSidecar(p.dir, name, err)
+			return p.lostSidecar(name, err)
 		case err != nil:
 			p.LeftBehind = append(p.LeftBehind, name)
 		case info.IsDir():
@@ -95,14 +95,18 @@ func (p *Plan) planFolder(folder string) error {
 			patterns = f.files
 		}
 	}
-	entries, err := os.ReadDir(filepath.Join(p.dir, folder))
-	if patterns == nil || err != nil {
+	if patterns == nil { // nor is it listed, which takes a request elsewhere
+		p.LeftBehind = append(p.LeftBehind, folder+"/")
+		return nil
+	}
+	entries, err := fs.ReadDir(p.folder.FS(), folder)
+	if err != nil {
 		p.LeftBehind = append(p.LeftBehind, folder+"/")
 		return nil
 	}
 	for _, e := range entries {
 		name := path.Join(folder, e.Name())
-		info, err := os.Stat(filepath.Join(p.dir, filepath.FromSlash(name)))
+		info, err := p.folder.Stat(name)
 		switch {
 		case err != nil || !info.Mode().IsRegular() || !matchesAny(patterns, e.Name()):
 			p.LeftBehind = append(p.LeftBehind, name)
@@ -117,25 +121,26 @@ func (p *Plan) planFolder(folder string) error {
 
 // addSidecar adds a copy of a file that can be read.
 func (p *Plan) addSidecar(name string) error {
-	f, err := os.Open(filepath.Join(p.dir, filepath.FromSlash(name)))
+	f, err := p.folder.Open(name)
 	if err == nil {
 		err = f.Close()
 	}
 	if err != nil {
-		return lostSidecar(p.dir, name, err)
+		return p.lostSidecar(name, err)
 	}
 	return p.addCopy(name, name)
 }
 
 // lostSidecar is the error for a file that should come along and cannot be read:
 // a result without its tokenizer would be of little use.
-func lostSidecar(dir, name string, err error) error {
-	path := filepath.Join(dir, filepath.FromSlash(name))
+func (p *Plan) lostSidecar(name string, err error) error {
+	path := p.folder.Path(name)
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
 		err = pathErr.Err
 	}
-	if to, lerr := os.Readlink(path); lerr == nil {
+	_, local := p.folder.Local()
+	if to, lerr := os.Readlink(path); local && lerr == nil {
 		return fmt.Errorf("%s: a link to %s that cannot be read: %w; fetch that file or remove the link", path, to, err)
 	}
 	return fmt.Errorf("%s: cannot be read: %w; make it readable or move it away", path, err)
@@ -143,7 +148,7 @@ func lostSidecar(dir, name string, err error) error {
 
 // addCopy adds a copy of one of the source's small files.
 func (p *Plan) addCopy(name, source string) error {
-	info, err := os.Stat(filepath.Join(p.dir, filepath.FromSlash(source)))
+	info, err := p.folder.Stat(source)
 	if err != nil {
 		return fmt.Errorf("source folder: %w", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/store"
 )
@@ -18,14 +18,14 @@ import (
 // before anything is converted; the holes take no space where the file system
 // has sparse files.
 func (p *Plan) Skeleton(dir string) error {
-	src, err := p.reopen()
+	src, err := p.reopen(context.Background())
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	files := src.Files()
+	files, folder := src.Files(), store.Folder(src)
 	for _, t := range p.tensors {
-		header, err := p.headerOf(files, t)
+		header, err := p.headerOf(folder, files, t)
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func (p *Plan) Skeleton(dir string) error {
 		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
-		if _, err := fsio.Clone(context.Background(), filepath.Join(p.dir, f.Source), to, nil); err != nil {
+		if _, err := folder.Copy(context.Background(), f.Source, to, nil); err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
 	}
@@ -62,7 +62,7 @@ func (p *Plan) Skeleton(dir string) error {
 		if p.sizeOf(indexName) == 0 {
 			return nil
 		}
-		if p.index, err = os.ReadFile(src.IndexPath()); err != nil {
+		if p.index, err = folder.ReadFile(filepath.Base(src.IndexPath())); err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
 	}
@@ -113,18 +113,18 @@ func beside(src store.Store, path string, data int64, t tensorFile) error {
 
 // headerOf returns the first bytes of a tensor file of the result, up to its
 // data.
-func (p *Plan) headerOf(files []store.File, t tensorFile) ([]byte, error) {
+func (p *Plan) headerOf(folder *place.Folder, files []store.File, t tensorFile) ([]byte, error) {
 	if t.from < 0 {
 		return safetensors.Header(t.infos, t.metadata)
 	}
 	src := files[t.from]
 	header := make([]byte, src.DataStart)
-	f, err := os.Open(src.Path)
+	f, err := folder.Open(filepath.Base(src.Path))
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
 	defer f.Close()
-	if _, err := f.ReadAt(header, 0); err != nil {
+	if _, err := f.Reader().ReadAt(header, 0); err != nil {
 		return nil, fmt.Errorf("plan: %s: header: %w", src.Path, err)
 	}
 	return header, nil

@@ -156,6 +156,16 @@ func (n *negating) Read(p []byte) (int, error) {
 	return got, err
 }
 
+// sourceSHA256 hashes a file of the source.
+func (w *run) sourceSHA256(name string) (string, error) {
+	f, err := w.folder.Open(name)
+	if err != nil {
+		return "", fmt.Errorf("hash: %w", err)
+	}
+	defer f.Close()
+	return readerSHA256(w.ctx, io.NewSectionReader(f.Reader(), 0, f.Size()), f.Path)
+}
+
 // fileSHA256 hashes a file until the context ends.
 func fileSHA256(ctx context.Context, path string) (string, error) {
 	f, err := os.Open(path)
@@ -163,6 +173,10 @@ func fileSHA256(ctx context.Context, path string) (string, error) {
 		return "", fmt.Errorf("hash: %w", err)
 	}
 	defer f.Close()
+	return readerSHA256(ctx, f, path)
+}
+
+func readerSHA256(ctx context.Context, f io.Reader, path string) (string, error) {
 	sum := sha256.New()
 	buf := make([]byte, 1<<20)
 	for {

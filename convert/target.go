@@ -94,9 +94,24 @@ func (p *Plan) keepApart(path string) error {
 	if err != nil {
 		return fmt.Errorf("target %s: %w", p.Output, err)
 	}
-	dir, err := filepath.Abs(p.dir)
+	if dir, local := p.folder.Local(); local {
+		if err := p.keepFrom(dir, real); err != nil {
+			return err
+		}
+	}
+	if here, err := os.Getwd(); err == nil {
+		if here, err := resolve(here); err == nil && within(here, real) {
+			return fmt.Errorf("target %s is the current folder or holds it: change to another folder first", p.Output)
+		}
+	}
+	return nil
+}
+
+// keepFrom keeps a target from the source's folder.
+func (p *Plan) keepFrom(named, real string) error {
+	dir, err := filepath.Abs(named)
 	if err != nil {
-		return fmt.Errorf("source %s: %w", p.dir, err)
+		return fmt.Errorf("source %s: %w", named, err)
 	}
 	// Files of the source may be links that lead elsewhere: those places count.
 	guarded := []string{dir}
@@ -105,7 +120,7 @@ func (p *Plan) keepApart(path string) error {
 	}
 	for _, g := range guarded {
 		if g, err = resolve(g); err != nil {
-			return fmt.Errorf("source %s: %w", p.dir, err)
+			return fmt.Errorf("source %s: %w", named, err)
 		}
 		if within(g, real) {
 			return fmt.Errorf("target %s holds the source %s: the source is never written to; choose another target", p.Output, g)
@@ -113,15 +128,10 @@ func (p *Plan) keepApart(path string) error {
 	}
 	source, err := resolve(dir)
 	if err != nil {
-		return fmt.Errorf("source %s: %w", p.dir, err)
+		return fmt.Errorf("source %s: %w", named, err)
 	}
 	if !p.fromFile && within(real, source) {
 		return fmt.Errorf("target %s lies inside the source %s: the source is never written to; choose another target", p.Output, source)
-	}
-	if here, err := os.Getwd(); err == nil {
-		if here, err := resolve(here); err == nil && within(here, real) {
-			return fmt.Errorf("target %s is the current folder or holds it: change to another folder first", p.Output)
-		}
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 
 	"github.com/pecvt/pecvt/convert/family"
 )
@@ -46,11 +45,11 @@ func (p *Plan) planTokenizerClass(m *family.Model) error {
 	}
 	c, err := family.ParseObject(text)
 	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(p.dir, tokenizerConfigName), err)
+		return fmt.Errorf("%s: %w", p.folder.Path(tokenizerConfigName), err)
 	}
 	was, _, err := c.Text("tokenizer_class")
 	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(p.dir, tokenizerConfigName), err)
+		return fmt.Errorf("%s: %w", p.folder.Path(tokenizerConfigName), err)
 	}
 	if was == byteLevelClass {
 		return nil

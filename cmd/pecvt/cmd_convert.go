@@ -72,7 +72,8 @@ new folder. Tensor files that do not change are reflinks where the file system
 can, else copies; hard links with --link or --no-onnx. The source is never
 touched, and nothing is left behind when it fails.
 
-MODEL is a folder, a .safetensors file, a *.safetensors.index.json or a .gguf file.
+MODEL is a folder, a .safetensors file, a *.safetensors.index.json or a .gguf file,
+or the s3://, gs:// or azblob:// URL of one, which is streamed: docs/scale.md.
 
 --format gguf writes one GGUF file instead, for llama.cpp and what is built on it:
 from a .gguf file with the bytes of its tensors as they are, whatever their types
@@ -230,6 +231,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		plan.Notes = append(plan.Notes, costs...)
 	}
 	result.Placed = done.Files
+	plan.Read = done.Read.Add(plan.Read)
 	result.Seconds = time.Since(begin).Seconds()
 	if a.json {
 		err = printJSON(cmd, result)

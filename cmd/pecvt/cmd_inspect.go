@@ -19,9 +19,11 @@ func newInspect(a *app) *cobra.Command {
 		Long: `inspect reads headers and config.json (no weights) and prints the family, the
 sizes, the positional encoding with its scaling, and a table of planes.
 
-MODEL is a folder, a .safetensors file or a *.safetensors.index.json.`,
+MODEL is a folder, a .safetensors file, a *.safetensors.index.json or a .gguf, or
+the s3://, gs:// or azblob:// URL of one: docs/scale.md.`,
 		Example: `  pecvt inspect path/to/model
-  pecvt inspect llama.safetensors --json`,
+  pecvt inspect llama.safetensors --json
+  pecvt inspect s3://bucket/path/to/model`,
 		Args: exactly("MODEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in, err := convert.Inspect(args[0], ignore...)

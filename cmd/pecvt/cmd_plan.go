@@ -36,7 +36,9 @@ size and how it comes about. Nothing is written.
 largest angle at L, its band), and with a text what dropping it costs, exactly,
 in attention KL over layers and heads; then what each candidate cut is predicted
 to cost, and with --measure what it does cost. docs/retrofit.md has the
-definitions.`,
+definitions.
+
+MODEL may be an s3://, gs:// or azblob:// URL: docs/scale.md.`,
 		Example: `  pecvt plan path/to/model --to hope --cut max-phase=1.5 --json
   pecvt plan path/to/model --to hope --sweep --text book.txt --measure --plot sweep.svg`,
 		Args: exactly("MODEL"),

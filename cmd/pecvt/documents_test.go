@@ -89,13 +89,13 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-var place = regexp.MustCompile("`((?:\\.ci|cmd|convert|docs|findings|onnxops|posenc|testdata|verify)/[A-Za-z0-9_./-]*)`")
+var named = regexp.MustCompile("`((?:\\.ci|cmd|convert|docs|findings|onnxops|posenc|testdata|verify)/[A-Za-z0-9_./-]*)`")
 
 // TestPlaces: every file and folder of the repository that a document names is
 // there.
 func TestPlaces(t *testing.T) {
 	for _, doc := range documents(t) {
-		for _, m := range place.FindAllStringSubmatch(text(t, doc), -1) {
+		for _, m := range named.FindAllStringSubmatch(text(t, doc), -1) {
 			if _, err := os.Stat(filepath.Join(repository, filepath.FromSlash(m[1]))); err != nil {
 				t.Errorf("%s names %s: %v", doc, m[1], err)
 			}

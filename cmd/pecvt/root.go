@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -26,6 +27,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(stderr)
+	place.Say(func(text string) {
+		if !a.quiet {
+			fmt.Fprintln(stderr, text)
+		}
+	})
+	defer place.Say(nil)
 	err := root.ExecuteContext(ctx)
 	if out.err != nil {
 		err = fmt.Errorf("the result could not be printed: %w", out.err)

@@ -76,3 +76,12 @@ func Absolute(path string) string {
 	}
 	return path
 }
+
+// Join names a file of a folder, by the folder's path or, where that is the URL of one
+// elsewhere (SCHEME://…), by URL. The name has slashes.
+func Join(folder, name string) string {
+	if strings.Contains(folder, "://") {
+		return strings.TrimSuffix(folder, "/") + "/" + name
+	}
+	return filepath.Join(folder, filepath.FromSlash(name))
+}

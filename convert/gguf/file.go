@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/place"
 )
 
 // Format is what tensor.File calls the files of this package.
@@ -21,7 +21,7 @@ type File struct {
 	// Header must not be changed.
 	Header *Header
 
-	f         *os.File
+	f         *place.File
 	size      int64
 	dataStart int64
 	headerSum string
@@ -29,50 +29,56 @@ type File struct {
 	mapped    *fsio.Map // nil: read with ReadAt
 }
 
-// Open opens a file, checks its header as [Read] does, and maps it into memory.
-func Open(path string) (*File, error) { return open(path, true) }
+// Open opens the file of a path, checks its header as [Read] does, and maps it into
+// memory.
+func Open(path string) (*File, error) {
+	f, err := place.OpenLocal(path)
+	return open(path, f, err, true)
+}
 
-func open(path string, useMap bool) (_ *File, err error) {
-	// Before opening: opening a named pipe would wait for a writer.
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("gguf: %w", err)
-	}
-	if !info.Mode().IsRegular() {
+// OpenIn is [Open] for a file of a folder; one that is not of the local disk is read by
+// range.
+func OpenIn(folder *place.Folder, name string) (*File, error) {
+	f, err := folder.Open(name)
+	return open(folder.Path(name), f, err, true)
+}
+
+// open takes over a file, or the error of opening it.
+func open(path string, from *place.File, err error, useMap bool) (_ *File, _ error) {
+	if errors.Is(err, place.ErrNotRegular) {
 		return nil, formatErrorf(path, "", "not a regular file")
 	}
-	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
-	f := &File{Path: path, f: file}
-	defer func() {
-		if err != nil {
-			f.Close()
+	f := &File{Path: path, f: from, size: from.Size()}
+	if err = f.read(); err == nil && useMap && from.OS() != nil {
+		if f.mapped, err = fsio.NewMap(from.OS(), f.size); err != nil {
+			err = fmt.Errorf("gguf: %w", err)
 		}
-	}()
-	if info, err = file.Stat(); err != nil {
-		return nil, fmt.Errorf("gguf: %w", err)
 	}
-	f.size = info.Size()
-	if f.Header, f.dataStart, err = Read(file, f.size, path); err != nil {
+	if err != nil {
+		f.Close()
 		return nil, err
 	}
+	return f, nil
+}
+
+// read reads the header.
+func (f *File) read() (err error) {
+	if f.Header, f.dataStart, err = Read(f.f.Reader(), f.size, f.Path); err != nil {
+		return err
+	}
 	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(file, 0, min(f.dataStart, f.size))); err != nil {
-		return nil, fmt.Errorf("gguf: %s: %w", path, err)
+	if _, err := io.Copy(sum, io.NewSectionReader(f.f.Reader(), 0, min(f.dataStart, f.size))); err != nil {
+		return fmt.Errorf("gguf: %s: %w", f.Path, err)
 	}
 	f.headerSum = hex.EncodeToString(sum.Sum(nil))
 	f.byName = make(map[string]int, len(f.Header.Tensors))
 	for i, t := range f.Header.Tensors {
 		f.byName[t.Name] = i
 	}
-	if useMap {
-		if f.mapped, err = fsio.NewMap(file, f.size); err != nil {
-			return nil, fmt.Errorf("gguf: %w", err)
-		}
-	}
-	return f, nil
+	return nil
 }
 
 // Lookup finds a tensor by its name.
@@ -115,7 +121,7 @@ func (f *File) Read(name string, begin, end int64) ([]byte, error) {
 		return f.mapped.Data()[offset+begin : offset+end : offset+end], nil
 	}
 	data := make([]byte, end-begin)
-	if _, err := f.f.ReadAt(data, offset+begin); err != nil && len(data) > 0 {
+	if _, err := f.f.Reader().ReadAt(data, offset+begin); err != nil && len(data) > 0 {
 		if errors.Is(err, io.EOF) {
 			return nil, formatErrorf(f.Path, ofTensor(name), "the file ends within it: it changed while it was read")
 		}
@@ -125,13 +131,14 @@ func (f *File) Read(name string, begin, end int64) ([]byte, error) {
 }
 
 // Section gives a reader of a tensor's bytes that reads the file rather than the
-// map. What it reads from ([io.SectionReader.Outer]) is an [os.File].
+// map. What it reads from ([io.SectionReader.Outer]) is an [os.File] where the file is
+// of the local disk.
 func (f *File) Section(name string) (*io.SectionReader, error) {
 	offset, length, ok := f.Place(name)
 	if !ok {
 		return nil, f.noTensor(name)
 	}
-	return io.NewSectionReader(f.f, offset, length), nil
+	return io.NewSectionReader(f.f.Reader(), offset, length), nil
 }
 
 // Release tells the system that the tensor's bytes are not needed for now.

@@ -78,7 +78,7 @@ func BenchmarkScan(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer f.Close()
-	unmapped, err := open(f.Path, false)
+	unmapped, err := openLocal(f.Path, false)
 	if err != nil {
 		b.Fatal(err)
 	}

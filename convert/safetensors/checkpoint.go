@@ -2,6 +2,7 @@ package safetensors
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -9,7 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/tensor"
 )
 
@@ -17,9 +22,9 @@ import (
 // index. Index and shards have been found to agree. It is a store of tensors
 // (store.Store); its methods may be used from several goroutines, Close excepted.
 type Checkpoint struct {
-	dir    string
+	folder *place.Folder
 	files  []*File // sorted by path
-	index  string  // "" where the checkpoint has no index
+	index  string  // the index's path, "" where the checkpoint has none
 	names  []string
 	fileOf map[string]*File
 	unheld map[string]string // listed in the index, in no shard
@@ -34,14 +39,27 @@ type Checkpoint struct {
 // in the shard it names and nowhere else, and every tensor of a shard in the
 // index; one that the index lists and no shard holds is told by Unheld.
 func OpenCheckpoint(path string) (*Checkpoint, error) {
-	found, err := locate(path)
+	st, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("safetensors: %w", err)
 	}
-	c := &Checkpoint{dir: filepath.Dir(found)}
+	if st.IsDir() {
+		return OpenCheckpointIn(place.Local(path), "")
+	}
+	return OpenCheckpointIn(place.Local(filepath.Dir(path)), filepath.Base(path))
+}
+
+// OpenCheckpointIn is [OpenCheckpoint] for a folder, wherever it is, or the file of a
+// name in it. Close closes the folder too.
+func OpenCheckpointIn(folder *place.Folder, name string) (*Checkpoint, error) {
+	found, err := locate(folder, name)
+	if err != nil {
+		return nil, errors.Join(err, folder.Close())
+	}
+	c := &Checkpoint{folder: folder}
 	if strings.HasSuffix(found, indexSuffix) {
-		c.index = found
-		err = c.openShards()
+		c.index = folder.Path(found)
+		err = c.openShards(found)
 	} else {
 		err = c.openSingle(found)
 	}
@@ -53,8 +71,8 @@ func OpenCheckpoint(path string) (*Checkpoint, error) {
 	return c, nil
 }
 
-func (c *Checkpoint) openSingle(path string) error {
-	f, err := Open(path)
+func (c *Checkpoint) openSingle(name string) error {
+	f, err := OpenIn(c.folder, name)
 	if err != nil {
 		return err
 	}
@@ -66,22 +84,28 @@ func (c *Checkpoint) openSingle(path string) error {
 	return nil
 }
 
-func (c *Checkpoint) openShards() error {
-	weightMap, err := readIndex(c.index)
+func (c *Checkpoint) openShards(index string) error {
+	weightMap, err := readIndex(c.folder, index)
 	if err != nil {
 		return err
 	}
 	c.fileOf = make(map[string]*File, len(weightMap))
 	shards := slices.Compact(slices.Sorted(maps.Values(weightMap)))
-	for _, shard := range shards {
-		f, err := Open(filepath.Join(c.dir, shard))
-		if errors.Is(err, fs.ErrNotExist) {
-			return formatErrorf(c.index, "", "shard %s is missing (%d shards are listed): download it", shard, len(shards))
+	opened, errs := c.openAll(shards)
+	for i, f := range opened {
+		if f != nil {
+			c.files = append(c.files, f)
 		}
+		if errors.Is(errs[i], fs.ErrNotExist) {
+			errs[i] = formatErrorf(c.index, "", "shard %s is missing (%d shards are listed): download it", shards[i], len(shards))
+		}
+	}
+	for _, err := range errs { // the first shard's, whichever was opened first
 		if err != nil {
 			return err
 		}
-		c.files = append(c.files, f)
+	}
+	for _, f := range c.files {
 		for _, info := range f.infos {
 			if other := c.fileOf[info.Name]; other != nil {
 				return formatErrorf(f.Path, info.Name, "also in %s: a tensor belongs to one shard", filepath.Base(other.Path))
@@ -90,6 +114,33 @@ func (c *Checkpoint) openShards() error {
 		}
 	}
 	return c.checkIndex(weightMap)
+}
+
+// openedAtOnce is how many shards' headers are read at a time: those of a bucket wait
+// for its answers.
+const openedAtOnce = 8
+
+// openAll opens shards, and gives the file or the error of each.
+func (c *Checkpoint) openAll(shards []string) ([]*File, []error) {
+	files, errs := make([]*File, len(shards)), make([]error, len(shards))
+	var g errgroup.Group
+	g.SetLimit(openedAtOnce)
+	var failed atomic.Int64 // the first that is known to fail: later ones do not matter
+	failed.Store(int64(len(shards)))
+	for i, shard := range shards {
+		g.Go(func() error {
+			if failed.Load() < int64(i) {
+				return nil
+			}
+			if files[i], errs[i] = OpenIn(c.folder, shard); errs[i] != nil {
+				for first := failed.Load(); int64(i) < first && !failed.CompareAndSwap(first, int64(i)); first = failed.Load() {
+				}
+			}
+			return nil
+		})
+	}
+	g.Wait()
+	return files, errs
 }
 
 // checkIndex compares the index with what the shards hold, both ways.
@@ -118,10 +169,13 @@ func (c *Checkpoint) checkIndex(weightMap map[string]string) error {
 }
 
 // Root is the folder of the files.
-func (c *Checkpoint) Root() string { return c.dir }
+func (c *Checkpoint) Root() string { return c.folder.Root() }
 
 // FS gives the files of that folder.
-func (c *Checkpoint) FS() fs.FS { return os.DirFS(c.dir) }
+func (c *Checkpoint) FS() fs.FS { return c.folder.FS() }
+
+// Folder is that folder.
+func (c *Checkpoint) Folder() *place.Folder { return c.folder }
 
 // IndexPath is the index that lists the shards, "" where there is none.
 func (c *Checkpoint) IndexPath() string { return c.index }
@@ -244,11 +298,11 @@ func (c *Checkpoint) Close() error {
 		errs = append(errs, f.Close())
 	}
 	c.files, c.fileOf, c.names = nil, nil, nil
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.folder.Close())...)
 }
 
 func (c *Checkpoint) noTensor(name string) error {
-	where := c.dir
+	where := c.Root()
 	if c.index != "" {
 		where = c.index
 	} else if len(c.files) == 1 {

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/nlpodyssey/safetensors"
 
 	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/place"
 )
 
 // Format is what tensor.File calls the files of this package.
@@ -23,7 +23,7 @@ const Format = "safetensors"
 type File struct {
 	Path string
 
-	f         *os.File
+	f         *place.File
 	size      int64
 	dataStart int64
 	infos     []Info
@@ -35,42 +35,42 @@ type File struct {
 	views  *safetensors.SafeTensors // nil: read by our offsets
 }
 
-// Open opens the file, checks its header and maps it into memory. A file that
-// breaks a rule of the format gives a [FormatError].
-func Open(path string) (*File, error) { return open(path, true) }
+// Open opens the file of a path, checks its header and maps it into memory. A file
+// that breaks a rule of the format gives a [FormatError].
+func Open(path string) (*File, error) {
+	f, err := place.OpenLocal(path)
+	return open(path, f, err, true)
+}
 
-func open(path string, useMap bool) (_ *File, err error) {
-	// Before opening: opening a named pipe would wait for a writer.
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
-	}
-	if !info.Mode().IsRegular() {
+// OpenIn is [Open] for a file of a folder; one that is not of the local disk is read by
+// range.
+func OpenIn(folder *place.Folder, name string) (*File, error) {
+	f, err := folder.Open(name)
+	return open(folder.Path(name), f, err, true)
+}
+
+// open takes over a file, or the error of opening it.
+func open(path string, from *place.File, err error, useMap bool) (_ *File, _ error) {
+	if errors.Is(err, place.ErrNotRegular) {
 		return nil, formatErrorf(path, "", "not a regular file")
 	}
-	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
-	f := &File{Path: path, f: file}
-	defer func() {
-		if err != nil {
-			f.Close()
+	f := &File{Path: path, f: from, size: from.Size()}
+	if err = f.readHeader(); err == nil && useMap && from.OS() != nil {
+		if f.mapped, err = fsio.NewMap(from.OS(), f.size); err != nil {
+			err = fmt.Errorf("safetensors: %w", err)
 		}
-	}()
-	if info, err = file.Stat(); err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
 	}
-	f.size = info.Size()
-	if err := f.readHeader(); err != nil {
+	if err == nil {
+		err = f.openViews()
+	}
+	if err != nil {
+		f.Close()
 		return nil, err
 	}
-	if useMap {
-		if f.mapped, err = fsio.NewMap(file, f.size); err != nil {
-			return nil, fmt.Errorf("safetensors: %w", err)
-		}
-	}
-	return f, f.openViews()
+	return f, nil
 }
 
 func (f *File) readHeader() error {
@@ -194,13 +194,13 @@ func (f *File) Read(name string, begin, end int64) ([]byte, error) {
 
 // Section gives a reader of a tensor's data that reads the file rather than the
 // map, for streaming with a small buffer. What it reads from ([io.SectionReader.Outer])
-// is an [os.File].
+// is an [os.File] where the file is of the local disk.
 func (f *File) Section(name string) (*io.SectionReader, error) {
 	info, ok := f.Lookup(name)
 	if !ok {
 		return nil, f.noTensor(name)
 	}
-	return io.NewSectionReader(f.f, f.dataStart+info.Begin, info.Bytes()), nil
+	return io.NewSectionReader(f.f.Reader(), f.dataStart+info.Begin, info.Bytes()), nil
 }
 
 // Release tells the system that the tensor's data is not needed for now, so that
@@ -243,7 +243,7 @@ func (f *File) noTensor(name string) error {
 }
 
 func (f *File) readAt(dst []byte, offset int64) error {
-	if _, err := f.f.ReadAt(dst, offset); err != nil && !(err == io.EOF && len(dst) == 0) {
+	if _, err := f.f.Reader().ReadAt(dst, offset); err != nil && !(err == io.EOF && len(dst) == 0) {
 		if err == io.EOF {
 			return formatErrorf(f.Path, "", "the file ends before byte %d: it changed while it was read", offset+int64(len(dst)))
 		}

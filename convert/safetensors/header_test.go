@@ -186,7 +186,7 @@ func TestGoodHeaders(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := raw(c.header, c.data)
 			for _, useMap := range []bool{true, false} {
-				f, err := open(put(t, t.TempDir(), "m.safetensors", b), useMap)
+				f, err := openLocal(put(t, t.TempDir(), "m.safetensors", b), useMap)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -10,7 +10,15 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/tensor"
+
+	"github.com/pecvt/pecvt/convert/place"
 )
+
+// openLocal is Open with a map or without.
+func openLocal(path string, useMap bool) (*File, error) {
+	from, err := place.OpenLocal(path)
+	return open(path, from, err, useMap)
+}
 
 // raw makes a file's bytes from a header's text and data.
 func raw(header string, data int) []byte {

@@ -1,11 +1,13 @@
 package safetensors
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"unicode"
+
+	"github.com/pecvt/pecvt/convert/place"
 )
 
 // maxIndex bounds the bytes of an index file, as maxHeader does a header's.
@@ -16,25 +18,22 @@ const indexSuffix = ".safetensors.index.json"
 
 // readIndex reads an index file and gives its weight_map: the shard's file name
 // of each tensor.
-func readIndex(path string) (map[string]string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
-	}
-	if !info.Mode().IsRegular() {
+func readIndex(folder *place.Folder, name string) (map[string]string, error) {
+	path := folder.Path(name)
+	file, err := folder.Open(name)
+	if errors.Is(err, place.ErrNotRegular) {
 		return nil, formatErrorf(path, "", "not a regular file")
 	}
-	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
 	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxIndex+1))
-	if err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
-	}
-	if len(text) > maxIndex {
+	if file.Size() > maxIndex {
 		return nil, formatErrorf(path, "", "the index is larger than %d bytes", maxIndex)
+	}
+	text := make([]byte, file.Size())
+	if _, err := file.Reader().ReadAt(text, 0); err != nil && !(err == io.EOF && len(text) == 0) {
+		return nil, fmt.Errorf("safetensors: %w", err)
 	}
 	return parseIndex(path, text)
 }

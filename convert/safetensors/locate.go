@@ -2,11 +2,12 @@ package safetensors
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/pecvt/pecvt/convert/place"
 )
 
 const (
@@ -14,27 +15,22 @@ const (
 	indexName  = "model" + indexSuffix
 )
 
-// locate finds the file to open for a path that is a folder, a .safetensors file
-// or an index.
-func locate(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("safetensors: %w", err)
-	}
-	if info.IsDir() {
-		return locateInDir(path)
-	}
+// locate finds the file to open in a folder, or checks the one that is named.
+func locate(folder *place.Folder, name string) (string, error) {
 	switch {
-	case strings.HasSuffix(path, indexSuffix):
-		return path, nil
-	case strings.HasSuffix(path, ".safetensors"):
-		return path, checkNotShard(path)
+	case name == "":
+		return locateInDir(folder)
+	case strings.HasSuffix(name, indexSuffix):
+		return name, nil
+	case strings.HasSuffix(name, ".safetensors"):
+		return name, checkNotShard(folder, name)
 	}
-	return "", formatErrorf(path, "", "expected a folder, a .safetensors file or a *%s", indexSuffix)
+	return "", formatErrorf(folder.Path(name), "", "expected a folder, a .safetensors file or a *%s", indexSuffix)
 }
 
-func locateInDir(dir string) (string, error) {
-	entries, err := os.ReadDir(dir)
+func locateInDir(folder *place.Folder) (string, error) {
+	dir := folder.Root()
+	entries, err := folder.ReadDir()
 	if err != nil {
 		return "", fmt.Errorf("safetensors: %w", err)
 	}
@@ -51,26 +47,26 @@ func locateInDir(dir string) (string, error) {
 	switch {
 	case hasSingle && hasIndex:
 		// Loaders differ in which of the two they take.
-		weightMap, err := readIndex(filepath.Join(dir, indexName))
+		weightMap, err := readIndex(folder, indexName)
 		if err != nil {
 			return "", err
 		}
 		for _, shard := range weightMap {
 			if shard == singleName {
-				return filepath.Join(dir, indexName), nil
+				return indexName, nil
 			}
 		}
 		return "", ambiguous(dir, []string{singleName, indexName})
 	case hasIndex:
-		return filepath.Join(dir, indexName), nil
+		return indexName, nil
 	case hasSingle:
-		return filepath.Join(dir, singleName), nil
+		return singleName, nil
 	case len(indexes) == 1:
-		return filepath.Join(dir, indexes[0]), nil
+		return indexes[0], nil
 	case len(indexes) > 1:
 		return "", ambiguous(dir, indexes)
 	case len(files) == 1:
-		return filepath.Join(dir, files[0]), checkNotShard(filepath.Join(dir, files[0]))
+		return files[0], checkNotShard(folder, files[0])
 	case len(files) > 1:
 		if !slices.ContainsFunc(files, func(name string) bool { return !shardName.MatchString(name) }) {
 			return "", formatErrorf(dir, "", "the folder holds %d shards but no index: download the *%s", len(files), indexSuffix)
@@ -78,7 +74,7 @@ func locateInDir(dir string) (string, error) {
 		return "", ambiguous(dir, files)
 	}
 	hint := ""
-	if slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
 		return strings.HasSuffix(e.Name(), ".bin") || strings.HasSuffix(e.Name(), ".pt")
 	}) {
 		hint = "; `pecvt import` makes one of a PyTorch checkpoint"
@@ -100,9 +96,9 @@ var shardName = regexp.MustCompile(`-\d+-of-(\d+)\.safetensors$`)
 
 // checkNotShard refuses a file that the index beside it lists as one of several,
 // or that by its name is one: alone it is a part of a model.
-func checkNotShard(path string) error {
-	dir, name := filepath.Split(path)
-	entries, err := os.ReadDir(filepath.Clean(dir + "."))
+func checkNotShard(folder *place.Folder, name string) error {
+	path := folder.Path(name)
+	entries, err := folder.ReadDir()
 	if err != nil {
 		return nil // the file itself may still be readable
 	}
@@ -110,7 +106,7 @@ func checkNotShard(path string) error {
 		if !strings.HasSuffix(e.Name(), indexSuffix) {
 			continue
 		}
-		weightMap, err := readIndex(filepath.Join(dir, e.Name()))
+		weightMap, err := readIndex(folder, e.Name())
 		if err != nil {
 			continue // it is not the file that was asked for
 		}

@@ -83,7 +83,7 @@ func TestOracleReadsOurFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, useMap := range []bool{true, false} {
-			f, err := open(path, useMap)
+			f, err := openLocal(path, useMap)
 			if err != nil {
 				t.Fatal(err)
 			}

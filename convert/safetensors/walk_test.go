@@ -34,7 +34,7 @@ func TestWalk(t *testing.T) {
 		}
 		path := one(t, tensor.BF16, []int64{n}, data)
 		for _, useMap := range []bool{true, false} {
-			f, err := open(path, useMap)
+			f, err := openLocal(path, useMap)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,11 +7,10 @@
 // file, whose [Store.FS] is the config.json that its metadata amount to, and whose
 // names, shapes and rows are those of the family. A new kind is a package beside convert/safetensors that reads its
 // format (bounded, every claim of the file checked before it is believed), a row
-// in the table of [Open], and a call of the suite in storetest:
+// in the table of [Open], and a call of the suite in storetest.
 //
-//   - Objects in a bucket read headers by range when they are opened, answer
-//     [Reader.Read] and [Store.Section] by range, and [Reader.Place] with the
-//     object's URL, by which a conversion copies on the server.
+// Where the files are is package place's: those of a bucket are read by range, and
+// [Reader.Place] names them by URL.
 //
 // What is written is still safetensors alone: package convert lays out its files,
 // streams into safetensors.Writer, and links or copies whole files whose

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/gguf"
 	"github.com/pecvt/pecvt/convert/gguf/arch"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/safetensors"
 )
 
@@ -22,9 +24,11 @@ type kind struct {
 	name string
 	// accepts is what of a path it can open, in words.
 	accepts string
-	// holds tells whether a path, or the folder it is, holds this kind.
-	holds func(path string, isDir bool) bool
-	open  func(path string) (Store, error)
+	// holds tells whether a file of a folder, by its name, or the folder itself, where
+	// that is empty, holds this kind.
+	holds func(name string) bool
+	// open takes the folder over, to be closed with the store or after an error.
+	open func(folder *place.Folder, name string) (Store, error)
 }
 
 // kinds are asked in order; a folder that none claims is the first's to explain.
@@ -32,11 +36,11 @@ var kinds = []kind{
 	{
 		name:    safetensors.Format,
 		accepts: "a folder, a .safetensors file or a *.safetensors.index.json",
-		holds: func(path string, isDir bool) bool {
-			return isDir || strings.HasSuffix(path, ".safetensors") || strings.HasSuffix(path, ".safetensors.index.json")
+		holds: func(name string) bool {
+			return name == "" || strings.HasSuffix(name, ".safetensors") || strings.HasSuffix(name, ".safetensors.index.json")
 		},
-		open: func(path string) (Store, error) {
-			c, err := safetensors.OpenCheckpoint(path)
+		open: func(folder *place.Folder, name string) (Store, error) {
+			c, err := safetensors.OpenCheckpointIn(folder, name)
 			if err != nil {
 				return nil, err
 			}
@@ -46,11 +50,9 @@ var kinds = []kind{
 	{
 		name:    gguf.Format,
 		accepts: "a .gguf file",
-		holds: func(path string, isDir bool) bool {
-			return !isDir && strings.HasSuffix(strings.ToLower(path), ".gguf")
-		},
-		open: func(path string) (Store, error) {
-			m, err := arch.Open(path)
+		holds:   func(name string) bool { return strings.HasSuffix(strings.ToLower(name), ".gguf") },
+		open: func(folder *place.Folder, name string) (Store, error) {
+			m, err := arch.OpenIn(folder, name)
 			if err != nil {
 				return nil, err
 			}
@@ -59,34 +61,79 @@ var kinds = []kind{
 	},
 }
 
-// Open opens the tensors of a model by its folder or one of its files, whatever
-// their kind, quantised weights as [Decoded] gives them. What no kind reads is an
-// error that lists what each does.
-func Open(path string) (Store, error) {
+// Open opens the tensors of a model by its folder or one of its files, on the local
+// disk or, by URL, elsewhere (package place), whatever their kind, quantised weights as
+// [Decoded] gives them. What no kind reads is an error that lists what each does.
+func Open(path string) (Store, error) { return OpenContext(context.Background(), path) }
+
+// OpenContext is [Open] for a context that ends the requests of a store that is not of
+// the local disk.
+func OpenContext(ctx context.Context, path string) (Store, error) {
 	if path == "" {
 		return nil, fmt.Errorf("no model is named: expected %s", accepted())
 	}
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w: expected %s", path, errors.Unwrap(err), accepted())
-	}
+	at, err := place.Parse(path)
 	if err != nil {
-		return nil, fmt.Errorf("open a model: %w", err)
+		return nil, err
+	}
+	isDir := true
+	if local, ok := at.Local(); ok {
+		info, err := os.Stat(local)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: %w: expected %s", path, errors.Unwrap(err), accepted())
+		}
+		if err != nil {
+			return nil, fmt.Errorf("open a model: %w", err)
+		}
+		isDir = info.IsDir()
+	} else {
+		isDir = !IsFile(at.Base())
+	}
+	name := ""
+	if !isDir {
+		at, name = at.Split()
 	}
 	for _, k := range kinds {
-		if k.holds(path, info.IsDir()) {
-			stored, err := k.open(path)
-			if err != nil {
-				return nil, err
-			}
-			s, err := Decoded(stored)
-			if err != nil {
-				stored.Close()
-			}
-			return s, err
+		if !k.holds(name) {
+			continue
 		}
+		folder, err := at.Open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		stored, err := k.open(folder, name)
+		if err != nil {
+			return nil, err
+		}
+		s, err := Decoded(stored)
+		if err != nil {
+			stored.Close()
+		}
+		return s, err
 	}
 	return nil, fmt.Errorf("store: %s: expected %s", path, accepted())
+}
+
+// IsFile tells whether a name is that of a file of a model, by its end, and not of a
+// folder: a bucket knows none.
+func IsFile(name string) bool {
+	for _, k := range kinds {
+		if k.holds(name) {
+			return name != ""
+		}
+	}
+	return false
+}
+
+// Folder is where a store's files lie; nil where it is of none.
+func Folder(s Reader) *place.Folder {
+	if d, ok := s.(*decoded); ok {
+		return Folder(d.Store)
+	}
+	if f, ok := s.(interface{ Folder() *place.Folder }); ok {
+		return f.Folder()
+	}
+	return nil
 }
 
 // accepted lists what each kind reads.

@@ -47,8 +47,8 @@ type Store interface {
 	// Names lists the tensors, sorted. The caller must not change it.
 	Names() []string
 	// Section reads a tensor's data without keeping it in memory, to be streamed.
-	// Where it reads from a file, its Outer is the *os.File, from which the system
-	// can copy.
+	// Where it reads from a file of the local disk, its Outer is the *os.File, from
+	// which the system can copy.
 	Section(name string) (*io.SectionReader, error)
 	// Walk calls visit for the data of a tensor piece by piece, in order, with the
 	// offset of each piece; pieces hold whole units of the type (see

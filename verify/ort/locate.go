@@ -8,13 +8,14 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Environment variables read by [Locate].
 const (
 	EnvLibrary = "PECVT_ORT_LIB" // the library file
-	EnvCache   = "PECVT_CACHE"   // the cache folder, instead of the user's
+	EnvCache   = fsio.EnvCache   // the cache folder, instead of the user's
 )
 
 // Where [Locate] found the library.
@@ -116,13 +117,9 @@ func libraryName(goos, version string) string {
 // cachePaths lists the places that .ci/fetch-ort.sh fills. It is empty where
 // the system tells no cache folder.
 func cachePaths(goos string) []string {
-	cache := os.Getenv(EnvCache)
-	if cache == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return nil
-		}
-		cache = filepath.Join(user, "pecvt")
+	cache, err := fsio.CacheDir()
+	if err != nil {
+		return nil
 	}
 	paths := make([]string, len(cachedVersions))
 	for i, version := range cachedVersions {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
@@ -27,7 +27,7 @@ type Config struct {
 // Load reads config.json from the files of a store that lies at root.
 func Load(root string, files fs.FS) (*Config, error) {
 	const name = "config.json"
-	path := filepath.Join(root, name)
+	path := fsio.Join(root, name)
 	f, err := files.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: no config.json beside the checkpoint: the model's sizes and rotary parameters are read from it; put it there", path)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/gguf"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -25,9 +27,10 @@ import (
 // goroutines, Close excepted.
 type Model struct {
 	*Described
-	file  *gguf.File
-	names []string
-	of    map[string]entry
+	folder *place.Folder
+	file   *gguf.File
+	names  []string
+	of     map[string]entry
 }
 
 // entry is a tensor of the family.
@@ -37,17 +40,22 @@ type entry struct {
 	info  tensor.Info
 }
 
-// Open opens a GGUF file. A file of several parts, an architecture, a type or a
-// tensor that is not known wraps posenc.ErrUnsupported and is named.
+// Open opens the GGUF file of a path. A file of several parts, an architecture, a type
+// or a tensor that is not known wraps posenc.ErrUnsupported and is named.
 func Open(path string) (*Model, error) {
-	f, err := gguf.Open(path)
+	return OpenIn(place.Local(filepath.Dir(path)), filepath.Base(path))
+}
+
+// OpenIn is [Open] for a file of a folder, wherever it is. Close closes the folder too.
+func OpenIn(folder *place.Folder, name string) (*Model, error) {
+	f, err := gguf.OpenIn(folder, name)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, folder.Close())
 	}
-	m := &Model{file: f, of: make(map[string]entry, len(f.Header.Tensors))}
+	m := &Model{folder: folder, file: f, of: make(map[string]entry, len(f.Header.Tensors))}
 	if err := m.read(); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("gguf: %s: %w", path, err)
+		m.Close()
+		return nil, fmt.Errorf("gguf: %s: %w", f.Path, err)
 	}
 	return m, nil
 }
@@ -130,7 +138,10 @@ func (m *Model) numbers(name string) ([]float32, error) {
 func (m *Model) File() *gguf.File { return m.file }
 
 // Root is the folder of the file.
-func (m *Model) Root() string { return filepath.Dir(m.file.Path) }
+func (m *Model) Root() string { return m.folder.Root() }
+
+// Folder is the folder of the file.
+func (m *Model) Folder() *place.Folder { return m.folder }
 
 // FS holds config.json.
 func (m *Model) FS() fs.FS { return memory{"config.json": m.Config} }
@@ -222,7 +233,7 @@ func (m *Model) Fingerprint() (string, error) {
 }
 
 // Close closes the file.
-func (m *Model) Close() error { return m.file.Close() }
+func (m *Model) Close() error { return errors.Join(m.file.Close(), m.folder.Close()) }
 
 func (m *Model) entry(name string) (entry, error) {
 	e, ok := m.of[name]

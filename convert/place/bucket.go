@@ -1,0 +1,178 @@
+package place
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"gocloud.dev/blob"
+)
+
+// service is what differs among the buckets' services.
+type service struct {
+	// pin has a request ask for an entry's version alone, and not be made again by the
+	// service's own library.
+	pin func(e Entry, as func(any) bool) error
+	// same checks that an answer is of the entry, and of the bytes that were asked for.
+	same func(e Entry, offset int64, r *blob.Reader) error
+	// once has a list not be made again by the library; nil where it cannot be told.
+	once func(as func(any) bool) error
+	// version is that of a listed object.
+	version func(o *blob.ListObject) string
+	// status is the HTTP status of an error, 0 where there was no answer, and what the
+	// service says.
+	status func(err error) (int, string)
+}
+
+// bucket reads objects below a prefix of a bucket.
+type bucket struct {
+	*service
+	blobs  *blob.Bucket
+	prefix string // "" or with a slash behind it
+}
+
+// openBucket opens a bucket by the URL of its scheme. Nothing is asked of it yet.
+func openBucket(ctx context.Context, u *url.URL, s *service) (driver, error) {
+	at := *u
+	prefix := at.Path
+	if prefix != "" {
+		prefix += "/"
+	}
+	at.Path = ""
+	b, err := blob.OpenBucket(ctx, at.String())
+	if err != nil {
+		return nil, err
+	}
+	return &bucket{s, b, prefix}, nil
+}
+
+func (b *bucket) close() error { return b.blobs.Close() }
+
+const (
+	pageSize = 1000
+	// maxListed bounds the objects of one folder.
+	maxListed = 100_000
+)
+
+func (b *bucket) list(ctx context.Context, folder string) ([]Entry, error) {
+	prefix := b.prefix
+	if folder != "" {
+		prefix += folder + "/"
+	}
+	opts := &blob.ListOptions{Prefix: prefix, Delimiter: "/"}
+	if b.once != nil {
+		opts.BeforeList = b.once
+	}
+	var entries []Entry
+	for token := blob.FirstPageToken; len(token) > 0; {
+		page, next, err := b.page(ctx, token, opts)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range page {
+			name := strings.TrimSuffix(strings.TrimPrefix(o.Key, b.prefix), "/")
+			if o.Key == prefix || name == "" { // the mark of a folder that some tools write
+				continue
+			}
+			e := Entry{Name: name, Dir: o.IsDir}
+			if !o.IsDir {
+				e.Size, e.ModTime, e.MD5, e.Version = o.Size, o.ModTime, o.MD5, b.version(o)
+			}
+			entries = append(entries, e)
+		}
+		if len(entries) > maxListed {
+			return nil, fmt.Errorf("over %d objects: expected the folder of one model", maxListed)
+		}
+		token = next
+	}
+	return entries, nil
+}
+
+// page asks for a part of a list.
+func (b *bucket) page(ctx context.Context, token []byte, opts *blob.ListOptions) ([]*blob.ListObject, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, stall)
+	defer cancel()
+	page, next, err := b.blobs.ListPage(ctx, token, pageSize, opts)
+	if err != nil {
+		return nil, nil, b.failure(err)
+	}
+	return page, next, nil
+}
+
+func (b *bucket) read(ctx context.Context, e Entry, offset, length int64) (io.ReadCloser, error) {
+	r, err := b.blobs.NewRangeReader(ctx, b.prefix+e.Name, offset, length, &blob.ReaderOptions{BeforeRead: func(as func(any) bool) error { return b.pin(e, as) }})
+	if err != nil {
+		return nil, b.failure(err)
+	}
+	if r.Size() != e.Size {
+		err = changed("it has %d bytes, listed were %d", r.Size(), e.Size)
+	} else {
+		err = b.same(e, offset, r)
+	}
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return body{r, b}, nil
+}
+
+// body is an answer whose errors are failures.
+type body struct {
+	*blob.Reader
+	of *bucket
+}
+
+func (r body) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = r.of.failure(err)
+	}
+	return n, err
+}
+
+// failure says what an error of a request amounts to.
+func (b *bucket) failure(err error) error {
+	if status, says := b.status(err); status != 0 {
+		return byStatus(status, says)
+	}
+	return broken(&short{err})
+}
+
+// broken is the failure of a request without an answer.
+func broken(err error) error {
+	var at net.Error
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return &failure{err: err, again: true}
+	case errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &dns):
+		return &failure{err: err, again: true, refused: true}
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &at) && at.Timeout():
+		return &failure{err: err, again: true}
+	}
+	return &failure{err: err}
+}
+
+// short says an error of a library in one line.
+type short struct{ error }
+
+func (s *short) Error() string {
+	text := strings.TrimPrefix(s.error.Error(), "blob ")
+	text, _, _ = strings.Cut(text, "\n")
+	return text
+}
+
+func (s *short) Unwrap() error { return s.error }
+
+// ranged checks the range that an answer says it has, "" where it says none.
+func ranged(said string, e Entry, offset int64) error {
+	if want := fmt.Sprintf("bytes %d-", offset); said != "" && !strings.HasPrefix(said, want) || said == "" && offset > 0 {
+		return &failure{err: fmt.Errorf("the answer holds %q, asked for were bytes from %d on: the service reads no ranges", said, offset)}
+	}
+	return nil
+}

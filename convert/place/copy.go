@@ -1,0 +1,93 @@
+package place
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pecvt/pecvt/convert/fsio"
+)
+
+// Copy places a file of the folder at the new name dst of the local disk as a file of its
+// own: from the local disk as [fsio.Clone] does, from elsewhere in parts, several at once.
+// After an error dst does not exist, unless it did before.
+func (f *Folder) Copy(ctx context.Context, name, dst string, progress fsio.Progress) (fsio.Action, error) {
+	if f.local {
+		return fsio.Clone(ctx, f.Path(name), dst, progress)
+	}
+	file, err := f.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return "", err
+	}
+	action, err := file.CopyRange(ctx, out, 0, 0, file.size, progress)
+	if cerr := out.Close(); err == nil && cerr != nil {
+		err = fsio.WriteError(dst, cerr)
+	}
+	if err != nil {
+		os.Remove(dst)
+		return "", err
+	}
+	return action, nil
+}
+
+// CopyRange writes length bytes of the file, from offset on, to dst from position at on,
+// and leaves dst's position behind them: from the local disk as [fsio.ShareRange] does,
+// from elsewhere in parts, several at once.
+func (f *File) CopyRange(ctx context.Context, dst *os.File, at, offset, length int64, progress fsio.Progress) (fsio.Action, error) {
+	if f.file != nil {
+		return fsio.ShareRange(ctx, dst, at, f.file, offset, length, progress)
+	}
+	if offset < 0 || length < 0 || offset+length > f.size {
+		return "", fmt.Errorf("%s: %d bytes from %d on of %d: no such bytes", f.Path, length, offset, f.size)
+	}
+	if err := f.away.copy(ctx, dst, at, offset, length, progress); err != nil {
+		return "", err
+	}
+	if _, err := dst.Seek(at+length, io.SeekStart); err != nil {
+		return "", fsio.WriteError(dst.Name(), err)
+	}
+	return fsio.Copied, nil
+}
+
+// partBuffers are those of parts under way.
+var partBuffers = sync.Pool{New: func() any { b := make([]byte, partBytes); return &b }}
+
+// copy writes parts as they come, each where it belongs.
+func (a *away) copy(ctx context.Context, dst *os.File, at, offset, length int64, progress fsio.Progress) error {
+	f := a.folder
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(f.ctx, func() { cancel(context.Cause(f.ctx)) })()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parts)
+	var mu sync.Mutex
+	for done := int64(0); done < length; done += partBytes {
+		g.Go(func() error {
+			buffer := partBuffers.Get().(*[]byte)
+			defer partBuffers.Put(buffer)
+			part := (*buffer)[:min(partBytes, length-done)]
+			if err := f.fetch(ctx, a.entry, part, offset+done); err != nil {
+				return err
+			}
+			if _, err := dst.WriteAt(part, at+done); err != nil {
+				return fsio.WriteError(dst.Name(), err)
+			}
+			if progress != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				progress(int64(len(part)))
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}

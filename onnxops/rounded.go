@@ -40,8 +40,8 @@ type rounded struct {
 	rows, columns, across int64
 	size                  int64 // bytes of a block
 	code                  RowCoder
-	ahead                 bool          // it is among initializers.ahead
 	pieces                <-chan *piece // its codes, see roundAhead
+	codes                 *graph.Value  // as they were first asked for
 	// made is what a first pass over the rows leaves for the tensors after the codes.
 	scales, lows []uint16
 	zeros        []byte
@@ -118,11 +118,7 @@ func (e *emitter) byNBits(r *rounded) bool {
 func (e *emitter) roundedProduct(name string, x *graph.Value, c *graph.Value, list ...*rounded) *graph.Value {
 	r := list[0]
 	if !e.byNBits(r) {
-		in := []*graph.Value{x, e.decodedMap(r)}
-		if c != nil {
-			in = append(in, c)
-		}
-		return e.g.Op("Gemm", name, in, graph.IntAttr("transB", 1))
+		return e.decodedProduct(name, x, c, r)
 	}
 	if e.opts.DType == DTypeBFloat16 { // ONNX Runtime 1.32 has MatMulNBits of float32 and float16
 		defer e.g.Wide()()
@@ -162,6 +158,24 @@ func (e *emitter) roundedProduct(name string, x *graph.Value, c *graph.Value, li
 	return e.g.Op("Add", name, []*graph.Value{y, c})
 }
 
+// decodedProduct is the same where standard operators decode the codes. The lows are no
+// part of the map here either: OpenVINO 2026.4 multiplies codes that are cast, lessened by
+// a number, multiplied and reshaped as they are, 4 or 8 bits each, and makes float32 of
+// what has a sum besides.
+func (e *emitter) decodedProduct(name string, x, c *graph.Value, r *rounded) *graph.Value {
+	lows := r.scheme.Zeros == nearest.ZeroFloat
+	in := []*graph.Value{x, e.decodedMap(r)}
+	if c != nil {
+		in = append(in, c)
+	}
+	transposed := graph.IntAttr("transB", 1)
+	if !lows {
+		return e.g.Op("Gemm", name, in, transposed)
+	}
+	y := e.g.Op("Gemm", name+"/"+names.Decoded, in, transposed)
+	return e.g.Op("Gemm", name, []*graph.Value{e.blockSums(x, r), e.middles(r), y}, transposed)
+}
+
 // joinedRows are what a product reads of each weight, one after another.
 func (e *emitter) joinedRows(name, step string, list []*rounded, of func(*rounded) *graph.Value) *graph.Value {
 	var all []*graph.Value
@@ -198,24 +212,30 @@ func (e *emitter) middles(r *rounded) *graph.Value {
 }
 
 // decodedMap is the map as float32, of standard operators over constants, which a runtime
-// computes once, when the session loads.
+// computes once, when the session loads, or leaves to its products: but for lows, which
+// are products of their own. Each operator leaves a copy of the map behind in ONNX
+// Runtime, so there are few.
 func (e *emitter) decodedMap(r *rounded) *graph.Value {
 	s := e.weights
 	name := "/rounded/" + keyOf(r.w) + "map"
 	return s.once(name, func(string) *graph.Value {
-		return e.decodedRows(name, r, func(v *graph.Value) *graph.Value { return v })
+		return e.decoded(name, r, func(v *graph.Value) *graph.Value { return v }, r.scheme.Bits == 8 || e.opts.Opset >= uint4Since, false)
 	})
 }
+
+// uint4Since is the operator set that brought integers of 4 bits.
+const uint4Since = 21
 
 // roundedRows looks up rows of an embedding, (tokens, columns), and decodes them.
 func (e *emitter) roundedRows(name string, r *rounded, ids *graph.Value) *graph.Value {
-	return e.decodedRows(name, r, func(v *graph.Value) *graph.Value {
+	return e.decoded(name, r, func(v *graph.Value) *graph.Value {
 		return e.g.Op("Gather", fmt.Sprintf("%s/%s/Gather", name, v.Name()[strings.LastIndex(v.Name(), "~")+1:]), []*graph.Value{v, ids})
-	})
+	}, r.scheme.Bits == 8, true)
 }
 
-// decodedRows decodes the rows that of picks of codes, scales and what makes up zeros.
-func (e *emitter) decodedRows(name string, r *rounded, of func(*graph.Value) *graph.Value) *graph.Value {
+// decoded decodes the rows that of picks of codes, scales and what makes up zeros: of
+// codes with one in each element or of bytes, with lows or from the middle code on.
+func (e *emitter) decoded(name string, r *rounded, of func(*graph.Value) *graph.Value, elements, lows bool) *graph.Value {
 	s, g := e.weights, e.g
 	defer g.Wide()()
 	op := func(step, op string, in ...*graph.Value) *graph.Value {
@@ -226,15 +246,17 @@ func (e *emitter) decodedRows(name string, r *rounded, of func(*graph.Value) *gr
 	}
 	spread := func(step string, v *graph.Value) *graph.Value { return op(step+"/each", "Unsqueeze", v, s.ints(2)) }
 	block := int64(r.scheme.Block)
-	v := float("codes", s.codesOf(r))
-	if r.scheme.Bits == 4 {
-		v = e.nibbles(name+"/codes", v)
+	var v *graph.Value
+	if elements {
+		v = float("codes", s.elementsOf(r))
+	} else {
+		v = op("blocks", "Reshape", e.nibbles(name+"/codes", float("codes", s.codesOf(r))), s.ints(-1, r.across, block))
 	}
-	v = op("blocks", "Reshape", v, s.ints(-1, r.across, block))
-	switch r.scheme.Zeros {
-	case nearest.ZeroNone:
+	lows = lows && r.scheme.Zeros == nearest.ZeroFloat
+	switch {
+	case r.scheme.Zeros != nearest.ZeroCode && !lows:
 		v = op("zero", "Sub", v, e.scalar(fmt.Sprintf("middle%d", r.scheme.Bits), float64(r.scheme.Middle())))
-	case nearest.ZeroCode:
+	case r.scheme.Zeros == nearest.ZeroCode:
 		z := float("zeros", s.zerosOf(r))
 		if r.scheme.Bits == 4 {
 			z = op("zeros/row", "Reshape", e.nibbles(name+"/zeros", z), s.ints(-1, (r.across+1)/2*2))
@@ -245,7 +267,7 @@ func (e *emitter) decodedRows(name string, r *rounded, of func(*graph.Value) *gr
 		v = op("zero", "Sub", v, spread("zeros", z))
 	}
 	v = op("scale", "Mul", v, spread("scales", float("scales", s.halves(r, names.RoundedScales))))
-	if r.scheme.Zeros == nearest.ZeroFloat {
+	if lows {
 		v = op("low", "Add", v, spread("lows", float("lows", s.halves(r, names.RoundedLows))))
 	}
 	if r.across*block == r.columns {

@@ -16,15 +16,38 @@ type RowCoder func(row int64) (*nearest.Line, error)
 
 // codesOf are a weight's codes, (rows, blocks, bytes). Writing them makes the rest.
 func (s *initializers) codesOf(r *rounded) *graph.Value {
-	of := names.RoundedCodes4
 	if r.scheme.Bits == 8 {
-		of = names.RoundedCodes8
+		return s.codesAs(r, names.RoundedCodes8, graph.UInt8, r.size)
 	}
-	if s.mode != PlaceEmbed && !r.ahead {
-		r.ahead, s.ahead = true, append(s.ahead, r)
+	return s.codesAs(r, names.RoundedCodes4, graph.UInt8, r.size)
+}
+
+// elementsOf are its codes with one in each element, (rows, blocks, columns).
+func (s *initializers) elementsOf(r *rounded) *graph.Value {
+	if r.scheme.Bits == 8 {
+		return s.codesOf(r)
 	}
-	return s.made(names.RoundedWeight(r.w.Tensor, r.part, of), r.w.Tensor, graph.UInt8, []int64{r.rows, r.across, r.size}, r.rows*r.across*r.size,
-		func(w io.Writer) error { return r.write(w, s.src) })
+	return s.codesAs(r, names.RoundedElements4, graph.UInt4, int64(r.scheme.Block))
+}
+
+// codesAs are its codes in a type, as many elements in a block. In another they are the
+// same bytes.
+func (s *initializers) codesAs(r *rounded, of names.Rounded, t graph.DType, many int64) *graph.Value {
+	name, dims := names.RoundedWeight(r.w.Tensor, r.part, of), []int64{r.rows, r.across, many}
+	if r.codes == nil {
+		if s.mode != PlaceEmbed {
+			s.ahead = append(s.ahead, r)
+		}
+		r.codes = s.made(name, r.w.Tensor, t, dims, r.rows*r.across*r.size, func(w io.Writer) error { return r.write(w, s.src) })
+		return r.codes
+	}
+	if name == r.codes.Name() {
+		return r.codes
+	}
+	return s.once(name, func(name string) *graph.Value {
+		s.views[name] = r.codes.Name()
+		return s.g.View(name, r.codes, t, dims)
+	})
 }
 
 // halves are its scales or lows, (rows, blocks).

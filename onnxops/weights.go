@@ -32,6 +32,8 @@ type initializers struct {
 	narrowed map[string]family.Weight
 	// digests are those of what was made, by initializer, once it is written.
 	digests map[string]string
+	// views are initializers that are others' bytes: which.
+	views map[string]string
 }
 
 // chunk is one piece of model.onnx.data.

@@ -2,6 +2,7 @@ package onnxops
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -216,7 +217,7 @@ func (s *initializers) writeChunk(w io.Writer, c chunk) error {
 // digest notes the digests of what was made: damage to it can look like any other codes.
 func (s *initializers) digest(model *onnxpb.ModelProto) {
 	for _, t := range model.GetGraph().GetInitializer() {
-		if sum := s.digests[t.GetName()]; sum != "" {
+		if sum := s.digests[cmp.Or(s.views[t.GetName()], t.GetName())]; sum != "" {
 			t.MetadataProps = append(t.MetadataProps, &onnxpb.StringStringEntryProto{Key: names.Digest, Value: sum})
 		}
 	}

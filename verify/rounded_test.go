@@ -22,6 +22,7 @@ import (
 type rounding struct {
 	weights, zeros, accuracy, head, attention string
 	portable                                  bool
+	opset                                     int
 }
 
 // rounded writes the graph of a bundled model with rounded weights.
@@ -31,7 +32,7 @@ func rounded(t *testing.T, model string, how rounding) string {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(fixtures, model))); err != nil {
 		t.Fatal(err)
 	}
-	_, err := onnxops.Emit(dir, onnxops.Options{Weights: how.weights, Attention: how.attention, Portable: how.portable, MaxLength: 64, Version: "test",
+	_, err := onnxops.Emit(dir, onnxops.Options{Weights: how.weights, Attention: how.attention, Portable: how.portable, Opset: how.opset, MaxLength: 64, Version: "test",
 		Coding: onnxops.Coding{ZeroPoints: how.zeros, Head: how.head, Accuracy: how.accuracy}})
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +50,7 @@ func TestRounded(t *testing.T) {
 		t.Fatalf("no models: %v, %v", dirs, err)
 	}
 	if os.Getenv("PECVT_LONG") == "" { // as many as there are ways: each is gone once
-		share := []string{"dbrx", "deepseek_v3", "falcon_h1", "gemma", "glm4", "gpt_oss", "granite", "lfm2", "olmo", "phi", "vaultgemma", "youtu"}
+		share := []string{"bitnet", "cohere", "dbrx", "deepseek_v3", "falcon_h1", "gemma", "gemma2", "glm4", "gpt_oss", "granite", "lfm2", "olmo", "phi", "vaultgemma", "youtu"}
 		dirs = slices.DeleteFunc(dirs, func(path string) bool { return !slices.Contains(share, filepath.Base(filepath.Dir(path))) })
 		if len(dirs) != len(share) {
 			t.Fatalf("%d models of %d: %v", len(dirs), len(share), dirs)
@@ -61,6 +62,8 @@ func TestRounded(t *testing.T) {
 		{weights: onnxops.WeightsInt4, accuracy: onnxops.AccuracyInt8}, {weights: onnxops.WeightsInt8, accuracy: onnxops.AccuracyInt8},
 		{weights: onnxops.WeightsInt4, head: widths.Int8}, {weights: onnxops.WeightsInt4, head: widths.Int8, accuracy: onnxops.AccuracyInt8},
 		{weights: onnxops.WeightsInt4, head: widths.Stored}, {weights: onnxops.WeightsInt8, zeros: nearest.ZeroFloat, head: widths.Int4, portable: true},
+		{weights: onnxops.WeightsInt4, zeros: nearest.ZeroFloat, portable: true}, {weights: onnxops.WeightsInt4, zeros: nearest.ZeroNone, head: widths.Int8, portable: true},
+		{weights: onnxops.WeightsInt4, zeros: nearest.ZeroFloat, portable: true, opset: 20},
 	}
 	for i, config := range dirs {
 		name, how := filepath.Base(filepath.Dir(config)), ways[i%len(ways)]

@@ -90,6 +90,11 @@ func (f *forFlags) pick(o *convert.Options, g *onnxops.Options) error {
 	}
 	switch form {
 	case loaders.Portable:
+		if g.Weights == onnxops.WeightsInt4 {
+			if refused := refusedOf(f.graphs, loaders.InInt4); len(refused) > 0 {
+				return fmt.Errorf("--for %s with --weights int4: %w: %s; choose --weights int8, or leave those out of --for", names, posenc.ErrUnsupported, loaders.Reasons(refused))
+			}
+		}
 		g.Portable = true
 	case loaders.ORT:
 		g.Attention = onnxops.AttentionORT
@@ -97,6 +102,11 @@ func (f *forFlags) pick(o *convert.Options, g *onnxops.Options) error {
 		g.Opset = lower.Oldest
 	}
 	return nil
+}
+
+// refusedOf are those of the loaders that refuse a form.
+func refusedOf(names []string, form string) []loaders.Verdict {
+	return slices.DeleteFunc(loaders.Missing(loaders.Judge(form, ""), names), func(v loaders.Verdict) bool { return v.Outcome != loaders.Refused })
 }
 
 // web puts the graph where transformers.js looks for it. Others are told a graph's

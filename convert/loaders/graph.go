@@ -12,9 +12,11 @@ const noGenAI = "no genai_config.json is made: it has no words for a bias of sco
 func graphRows() []Row {
 	return []Row{
 		{"onnxruntime", []string{Standard, ORT, Portable, Older}, nil, Right, Run, ""},
+		{"onnxruntime", []string{InInt4}, nil, Right, Run, "it makes float32 of them when it loads"},
 		{"onnxruntime", []string{InFloat16}, nil, Right, Run, "on a CPU"},
 		{"onnxruntime", []string{InBFloat16}, nil, Refused, Run, "its CPU provider has no kernels of bfloat16; others were not run"},
 		{"onnx", []string{Standard, Portable, Older}, nil, Right, Run, "weights in a file of one name: hard links are refused from 1.21 on"},
+		{"onnx", []string{InInt4}, nil, Right, Run, ""},
 		{"onnxruntime-web", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "with the weights passed as externalData"},
 		{"transformers.js", []string{Standard, ORT, Portable, Older}, nil, Right, Run, "a graph in onnx/, as is made where it is named, by its defaults; of one beside config.json it must be told: {subfolder: '', dtype: 'fp32'}"},
 		{"transformers.js", []string{Own}, nil, Refused, Run, ownType},
@@ -27,11 +29,13 @@ func graphRows() []Row {
 		{"openvino", []string{Standard}, nil, Refused, Run, "it does not expand functions of a model"},
 		{"openvino", []string{ORT}, nil, Right, Run, "SmolLM2-135M's; it holds no function"},
 		{"openvino", []string{Portable, Older}, nil, Right, Run, ""},
+		{"openvino", []string{InInt4}, nil, Right, Run, "and keeps them in 4 bits"},
 		{"onnxruntime-openvino", []string{Standard, ORT, Portable}, nil, Refused, Run, "OpenVINO does not support Attention there"},
 		{"onnxruntime-openvino", []string{Older}, nil, Right, Run, "attention is written out there"},
 		{"tract", []string{Standard, ORT}, nil, Refused, Run, "it does not expand functions of a model"},
 		{"tract", []string{Portable}, nil, Right, Run, ""},
 		{"tract", []string{BFloat16}, nil, Refused, Run, "it knows no bfloat16, in which the weights are"},
+		{"tract", []string{InInt4}, nil, Refused, Run, "it has no integers of 4 bits; of 8 it runs"},
 		{"tract", []string{Older}, nil, Refused, Run, "where heads share keys it does not follow the shape of the scores"},
 	}
 }

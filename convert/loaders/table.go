@@ -128,6 +128,8 @@ const (
 	// InFloat16 and InBFloat16 are graphs that compute in 16 bits, whatever their form.
 	InFloat16  = "in-float16"
 	InBFloat16 = "in-bfloat16"
+	// InInt4 are graphs with weights of ONNX's integers of 4 bits, of standard operators.
+	InInt4 = "in-int4"
 )
 
 // Forms returns the table of forms.
@@ -153,6 +155,7 @@ func Forms() []Form {
 		{BFloat16, Graph, "weights in bfloat16, whatever the form of the graph"},
 		{InFloat16, Graph, "computes in float16, whatever the form of the graph"},
 		{InBFloat16, Graph, "computes in bfloat16, whatever the form of the graph"},
+		{InInt4, Graph, "weights as integers of 4 bits, of standard operators"},
 		{Older, Graph, "operator sets 17 to 22: rotation, norms and attention written out, functions inlined"},
 	}
 }

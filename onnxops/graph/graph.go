@@ -138,6 +138,21 @@ func (g *Graph) External(name string, t DType, dims []int64, location string, of
 	return g.add(name, Type{DType: t, Shape: fixedShape(dims)})
 }
 
+// View adds an initializer of the bytes of another, of whatever type and shape they are
+// in its place.
+func (g *Graph) View(name string, of *Value, t DType, dims []int64) *Value {
+	for _, i := range g.initializers {
+		if i.GetName() == of.Name() {
+			g.initializers = append(g.initializers, &onnxpb.TensorProto{
+				Name: name, DataType: int32(t), Dims: dims, RawData: i.GetRawData(), DataLocation: i.GetDataLocation(), ExternalData: i.GetExternalData(),
+			})
+			return g.add(name, Type{DType: t, Shape: fixedShape(dims)})
+		}
+	}
+	g.Fail(fmt.Errorf("onnx: %q is no initializer: a view of it has no bytes", of.Name()))
+	return &Value{}
+}
+
 // Ints adds a constant vector of int64.
 func (g *Graph) Ints(name string, v ...int64) *Value {
 	raw := make([]byte, 0, 8*len(v))

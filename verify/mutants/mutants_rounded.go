@@ -42,6 +42,20 @@ func roundedMutants() []Mutant {
 		inGraph("rounded-inputs", "int4", "a product of a graph that says float32 rounds what enters it to 8 bits", func(g *Graph) {
 			attribute(g.node("/layers.0/mlp/up_proj/Gemm/MatMulNBits"), "accuracy_level").I = 4
 		}),
+		inGraph("decoded-code-off", "int4-portable", "one code of a map, as integers of 4 bits, is two off", func(g *Graph) { raw(g, up+"~elements4")[3] ^= 2 }).still(why),
+		inGraph("decoded-head-unlike-embedding", "int4-portable", "the head's integers of 4 bits are not the codes of the embedding that it is tied to", func(g *Graph) {
+			b := raw(g, embed+"~elements4")
+			b[0], b[1] = b[1], b[0]^0x40
+		}),
+		inGraph("decoded-middle", "int4-portable", "16 is taken off the codes of a map, where the middle is 8", func(g *Graph) {
+			g.node("/rounded/" + up + "~map/zero/Sub").Input[1] = "/const/sixteen"
+		}),
+		inGraph("decoded-lows-left-out", "int4-portable", "a product of decoded codes goes on without what its blocks' lows add", func(g *Graph) {
+			g.node("/layers.0/mlp/up_proj/Gemm").Input[0] = g.node("/layers.0/attn/q_proj/Gemm").Input[0]
+		}),
+		inGraph("decoded-lows-of-another-map", "int4-portable", "a product of decoded codes has the lows of another map", func(g *Graph) {
+			g.node("/layers.0/mlp/up_proj/Gemm").Input[1] = g.node("/layers.0/mlp/gate_proj/Gemm").Input[1]
+		}),
 		inGraph("joined-rows-exchanged", "int4-ort", "one product has the rows of keys before those of queries", func(g *Graph) {
 			for _, step := range []string{"codes", "scales", "middles"} {
 				g.swap(joined+"/"+step+"/Concat", 0, 1)

@@ -1,10 +1,12 @@
 package run
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
@@ -29,6 +31,18 @@ type Rounded struct {
 	across, size, zeroLine     int64
 	numbers                    []float64 // all of them, once they were needed together
 	middle                     float64
+	kind                       onnxpb.TensorProto_DataType // of the codes
+	each                       int64                       // elements of it in a byte
+}
+
+// sameBytes tells whether two initializers lie in one place.
+func sameBytes(a, b *onnxpb.TensorProto) bool {
+	file, at, length := External(a)
+	other, from, many := External(b)
+	if file == "" || other == "" {
+		return file == other && bytes.Equal(a.GetRawData(), b.GetRawData())
+	}
+	return file == other && at == from && length == many
 }
 
 // RoundedWeight is the weight of which an initializer holds something rounded.
@@ -48,12 +62,18 @@ func RoundedOf(g *GraphInfo, ckpt store.Store) ([]*Rounded, io.Closer, error) {
 	inits := g.Initializers()
 	for _, t := range g.Model.GetGraph().GetInitializer() {
 		stored, part, of, ok := names.RoundedOf(t.GetName())
-		if !ok || of != names.RoundedCodes4 && of != names.RoundedCodes8 {
+		if !ok || !of.HoldsCodes() {
 			continue
 		}
-		r := &Rounded{Bits: 4}
-		if of == names.RoundedCodes8 {
+		if other := inits[names.RoundedWeight(stored, part, names.RoundedCodes4)]; of == names.RoundedElements4 && other != nil && sameBytes(t, other) {
+			continue // it is read by the other's name
+		}
+		r := &Rounded{Bits: 4, kind: onnxpb.TensorProto_UINT8, each: 1}
+		switch of {
+		case names.RoundedCodes8:
 			r.Bits = 8
+		case names.RoundedElements4:
+			r.kind, r.each = onnxpb.TensorProto_UINT4, 2
 		}
 		err := r.open(g.Dir(), ckpt, stored, part, t, inits, files)
 		if err != nil {
@@ -93,7 +113,10 @@ func (r *Rounded) open(dir string, ckpt store.Store, stored, part string, codes 
 	}
 	w.Shape = []int64{r.Rows, r.Columns}
 	r.Weight = w
-	d := codes.GetDims()
+	d := slices.Clone(codes.GetDims())
+	if len(d) == 3 && d[2]%r.each == 0 {
+		d[2] /= r.each
+	}
 	if len(d) != 3 || d[0] != r.Rows || d[1] < 1 || d[2] < 1 || (r.Columns+d[2]*8/int64(r.Bits)-1)/(d[2]*8/int64(r.Bits)) != d[1] {
 		return fmt.Errorf("codes of %v: expected those of %d rows of %d", d, r.Rows, r.Columns)
 	}
@@ -107,7 +130,7 @@ func (r *Rounded) open(dir string, ckpt store.Store, stored, part string, codes 
 		kind   onnxpb.TensorProto_DataType
 		length int64
 	}{
-		{"", &r.codes, onnxpb.TensorProto_UINT8, r.Rows * r.across * r.size},
+		{"", &r.codes, r.kind, r.Rows * r.across * r.size},
 		{names.RoundedScales, &r.scales, onnxpb.TensorProto_FLOAT16, 2 * r.Rows * r.across},
 		{names.RoundedLows, &r.lows, onnxpb.TensorProto_FLOAT16, 2 * r.Rows * r.across},
 		{names.RoundedZeros, &r.zeros, onnxpb.TensorProto_UINT8, r.Rows * r.zeroLine},

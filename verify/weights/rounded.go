@@ -3,6 +3,7 @@ package weights
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/names"
@@ -21,9 +22,10 @@ func (s *placed) strayRounded() string {
 	}
 	defer files.Close()
 	inits := s.info.Initializers()
+	coded := []names.Rounded{names.RoundedCodes4, names.RoundedCodes8, names.RoundedElements4}
 	for _, t := range s.info.Model.GetGraph().GetInitializer() {
 		stored, part, of, ok := names.RoundedOf(t.GetName())
-		if ok && of != names.RoundedCodes4 && of != names.RoundedCodes8 && inits[names.RoundedWeight(stored, part, names.RoundedCodes4)] == nil && inits[names.RoundedWeight(stored, part, names.RoundedCodes8)] == nil {
+		if ok && !of.HoldsCodes() && !slices.ContainsFunc(coded, func(of names.Rounded) bool { return inits[names.RoundedWeight(stored, part, of)] != nil }) {
 			return fmt.Sprintf("the graph has %q and no codes of it", t.GetName())
 		}
 	}

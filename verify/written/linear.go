@@ -12,6 +12,8 @@ import (
 func gemm(g *group) node {
 	attrs := []*onnxpb.AttributeProto{integer("transB", 1)}
 	switch {
+	case g.has(names.Decoded):
+		return g.decoded(attrs)
 	case g.has(nbits) && (g.has("lows") || g.nodes[""].GetOpType() == "Gemm"):
 		return g.withLows(attrs)
 	case g.has(nbits):
@@ -41,7 +43,7 @@ func (g *group) withLows(attrs []*onnxpb.AttributeProto) node {
 	}
 	lows := g.take(step, "Gemm", 3, attrs...)
 	g.reads(lows, 2, out(product))
-	g.middles(product, lows)
+	g.middles(g.joinedOf("codes", product.GetInput()[1]), lows)
 	one := &onnxpb.NodeProto{OpType: "Gemm", Input: product.GetInput()[:2:2], Output: lows.GetOutput(), Attribute: attrs}
 	if step != "" {
 		last := g.take("", "Add", 2)
@@ -51,10 +53,33 @@ func (g *group) withLows(attrs []*onnxpb.AttributeProto) node {
 	return one
 }
 
+// decoded is x·wᵀ + c of a map that standard operators decode, and the product of what its
+// blocks have beside their codes.
+func (g *group) decoded(attrs []*onnxpb.AttributeProto) node {
+	g.coded = true
+	product := g.take(names.Decoded, "Gemm", min(max(len(g.nodes[names.Decoded].GetInput()), 2), 3), attrs...)
+	last := g.take("", "Gemm", 3, attrs...)
+	g.reads(last, 2, out(product))
+	g.middles([]string{g.codesOf(product.GetInput()[1])}, last)
+	return &onnxpb.NodeProto{OpType: "Gemm", Input: product.GetInput(), Output: last.GetOutput(), Attribute: attrs}
+}
+
+// codesOf is the initializer of codes that a map is decoded of: the first input of each of
+// its nodes is what they decode.
+func (g *group) codesOf(value string) string {
+	for range len(g.makers) {
+		n := g.makers[value]
+		if n == nil || len(n.GetInput()) == 0 {
+			break
+		}
+		value = n.GetInput()[0]
+	}
+	return value
+}
+
 // middles holds that the lows' product is with what its blocks have beside their codes:
 // scales times the middle code, and lows, of the weights of the codes in their order.
-func (g *group) middles(product, lows node) {
-	codes := g.joinedOf("codes", product.GetInput()[1])
+func (g *group) middles(codes []string, lows node) {
 	list := g.joined("middles", lows.GetInput()[1])
 	if len(list) != len(codes) {
 		g.fail("%s reads the lows of %d weights, and the codes of %d", lows.GetName(), len(list), len(codes))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 )
 
@@ -46,8 +47,10 @@ func Nodes(g *onnxpb.GraphProto) *Graph {
 		if isRoot(n) {
 			roots[n.GetName()] = true
 		}
-		if of, ok := strings.CutSuffix(n.GetName(), "/"+nbits); ok && n.GetOpType() == nbits {
-			roots[of] = true // whose last node may be Gemm itself
+		for step, op := range map[string]string{nbits: nbits, names.Decoded: "Gemm"} {
+			if of, ok := strings.CutSuffix(n.GetName(), "/"+step); ok && n.GetOpType() == op {
+				roots[of] = true // whose last node may be Gemm itself
+			}
 		}
 	}
 	if len(roots) == 0 {

@@ -28,6 +28,9 @@ type Options struct {
 	// transformers.js, and where its weights are: "external" (in the tensor files),
 	// "external-copy" (in one file) or "embed". config.json then says so.
 	WebWeights string
+	// WebName is what transformers.js calls the numbers of that graph, one of
+	// loaders.WebNames; empty is "fp32".
+	WebName string
 	// Slope is what a hybrid's bias starts with; see rewrite.Options.
 	Slope string
 	// Layers is rewrite.AllLayers, FullLayers or SlidingLayers; empty is every layer

@@ -11,14 +11,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // emitted are the files that come into a result beside the manifest's list.
-var emitted = []string{manifestName, "model.onnx", "model.onnx.data", "genai_config.json", "onnx/model.onnx"}
+var emitted = []string{manifestName, "model.onnx", "model.onnx.data", "genai_config.json"}
 
-// emittedData is how the files of weights in the folder onnx begin.
-const emittedData = "onnx/model.onnx_data"
+// emittedWeb tells the files in the folder onnx: a graph by any of its names, and its
+// files of weights.
+func emittedWeb(name string) bool {
+	return slices.ContainsFunc(loaders.WebNames(), func(n loaders.WebName) bool {
+		return name == "onnx/"+n.Graph() || strings.HasPrefix(name, "onnx/"+n.Graph()+"_data")
+	})
+}
 
 // replaceable checks that nothing but a result of pecvt's own goes when a folder
 // is replaced: it is empty, or its manifest and what is emitted beside that cover
@@ -51,7 +57,7 @@ func replaceable(name, path string) error {
 			inside, err := os.ReadDir(filepath.Join(path, e.Name()))
 			if err != nil || len(inside) == 0 || slices.ContainsFunc(inside, func(in os.DirEntry) bool {
 				name := e.Name() + "/" + in.Name()
-				return in.IsDir() || !ours[name] && !strings.HasPrefix(name, emittedData)
+				return in.IsDir() || !ours[name] && !emittedWeb(name)
 			}) {
 				others = append(others, e.Name()+"/")
 			}

@@ -33,9 +33,15 @@ func (p *Plan) webValue() any {
 	if p.rewrite.Spelling == loaders.Own {
 		return nil
 	}
-	c := webConfig{DType: "fp32"}
+	graph := loaders.WebNames()[0]
+	for _, n := range loaders.WebNames() {
+		if n.Name == p.options.WebName {
+			graph = n
+		}
+	}
+	c := webConfig{DType: graph.Name}
 	if files > 0 {
-		c.Data = map[string]int{"model.onnx": files}
+		c.Data = map[string]int{graph.Graph(): files}
 	}
 	return c
 }

@@ -131,7 +131,7 @@ func TestTypeRefused(t *testing.T) {
 	for want, o := range map[string]Options{
 		"half":                           {DType: "half"},
 		"written out in float32's":       {DType: DTypeFloat16, Opset: 22},
-		"folder of transformers.js":      {DType: DTypeFloat16, Folder: FolderWeb},
+		"folder of transformers.js":      {DType: DTypeBFloat16, Folder: FolderWeb},
 		"to 8 bits":                      {DType: DTypeFloat16, Weights: WeightsInt4, Coding: Coding{Accuracy: AccuracyInt8}},
 		"no coordinate of a position":    {DType: DTypeFloat16, Bias: BiasLowered},
 		"defined for float32 and float1": {DType: DTypeBFloat16, Bias: BiasFused},

@@ -190,7 +190,7 @@ func newEmitter(src store.Store, opts Options) *emitter {
 	}
 	e := &emitter{
 		g: g, opts: opts, consts: map[string]*graph.Value{}, named: map[string]int{}, masks: map[int]*graph.Value{}, kept: map[int][]*graph.Value{},
-		weights: &initializers{g: g, src: src, mode: opts.Placement, kind: opts.Weights, opset: opts.Opset, folder: opts.Folder, cache: map[string]*graph.Value{}, held: map[string]string{}, digests: map[string]string{}, views: map[string]string{}},
+		weights: &initializers{g: g, src: src, mode: opts.Placement, kind: opts.Weights, opset: opts.Opset, folder: opts.Folder, graph: opts.graphFile(), cache: map[string]*graph.Value{}, held: map[string]string{}, digests: map[string]string{}, views: map[string]string{}},
 	}
 	g.DefineSum(graph.Sym(names.TotalLength), graph.Sym(names.PastLength), graph.Sym(names.Sequence))
 	e.ids = g.Input(names.InputIDs, graph.Int64, graph.Of(names.BatchSize, names.Sequence))

@@ -19,31 +19,31 @@ import (
 // dataFile is the name of the graph's own data, in its folder.
 func (s *initializers) dataFile() string {
 	if s.folder != "" {
-		return names.WebData(0)
+		return names.WebData(s.graph, 0)
 	}
 	return DataFile
 }
 
 // fileIn is the name that a tensor file has beside a graph in a folder of the
 // model's.
-func fileIn(folder string, src store.Store, file string) string {
+func fileIn(folder, graph string, src store.Store, file string) string {
 	if folder == "" {
 		return filepath.Base(file)
 	}
-	return names.WebData(slices.IndexFunc(src.Files(), func(f store.File) bool { return f.Path == file }))
+	return names.WebData(graph, slices.IndexFunc(src.Files(), func(f store.File) bool { return f.Path == file }))
 }
 
 // placeTensors puts the tensor files of dir beside the graph in its folder, and
 // returns their names. The checkpoint keeps its own: the same weights are not
 // stored twice, since a second name is a reflink, or a hard link where the file
 // system has none. An older file of that name, of an earlier graph, goes first.
-func placeTensors(dir string, src store.Store, folder string) (placed, notes []string, err error) {
+func placeTensors(dir string, src store.Store, folder, graph string) (placed, notes []string, err error) {
 	list := src.Files()
 	if len(list) > names.MaxWebData {
 		return nil, nil, unsupported("onnx: %d tensor files: transformers.js fetches at most %d; write fewer, larger ones first, or choose "+hint.Placement+" external-copy, one file", len(list), names.MaxWebData)
 	}
 	for i, f := range list {
-		name := names.WebData(i)
+		name := names.WebData(graph, i)
 		from, to := filepath.Join(dir, filepath.Base(f.Path)), filepath.Join(dir, folder, name)
 		if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, fmt.Errorf("onnx: %w", err)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/convert/quant/nearest"
 	"github.com/pecvt/pecvt/convert/quant/widths"
 	"github.com/pecvt/pecvt/convert/store"
@@ -161,7 +162,8 @@ type Options struct {
 	Coding Coding
 	// Folder is where the graph and what lies beside it go in the model's folder: ""
 	// for beside config.json, or FolderWeb, with the names by which transformers.js
-	// finds them: onnx/model.onnx, its weights in onnx/model.onnx_data, …_data_1, ….
+	// finds them: onnx/model.onnx, or that of its numbers (loaders.WebNames), its
+	// weights in onnx/model.onnx_data, …_data_1, ….
 	// With PlaceExternal those are the tensor files themselves, as reflinks, or
 	// hard links where the file system cannot; config.json must say how many
 	// (convert.Options.WebData).
@@ -327,8 +329,8 @@ func (o Options) checkForm() error {
 		return hint.Errorf("onnx: "+hint.Opset+" %d: expected %d to %d", o.Opset, lower.Oldest, lower.Current)
 	case o.narrow() && o.Opset < lower.Current:
 		return hint.Errorf("onnx: "+hint.DType+" %s with "+hint.Opset+" %d: operators that it lacks are written out in float32's; use %d", o.DType, o.Opset, lower.Current)
-	case o.narrow() && o.Folder == FolderWeb:
-		return unsupported("onnx: "+hint.DType+" %s in the folder of transformers.js, which gives the graph caches of float32 under the name that it has there: write it beside config.json", o.DType)
+	case o.Folder == FolderWeb && o.graphFile() == "":
+		return unsupported("onnx: "+hint.DType+" %s with "+hint.Weights+" %s in the folder of transformers.js, which has no name for such a graph: write it beside config.json, or choose another of the two", o.DType, o.Weights)
 	case o.narrow() && o.Coding.Accuracy == AccuracyInt8:
 		return hint.Errorf("onnx: "+hint.DType+" %s with "+hint.Accuracy+" int8: a product that rounds what enters it to 8 bits computes in float32 around that; leave one out", o.DType)
 	case o.DType == DTypeBFloat16 && o.Bias == BiasFused:
@@ -347,6 +349,17 @@ func (o Options) checkForm() error {
 		return hint.Errorf("onnx: " + hint.Portable + " with " + hint.Attention + " ort: GroupQueryAttention is ONNX Runtime's own operator; use " + hint.Attention + " standard")
 	}
 	return nil
+}
+
+// graphFile is the name of the graph's file, "" where its folder has none for it.
+func (o Options) graphFile() string {
+	if o.Folder != FolderWeb {
+		return ModelFile
+	}
+	if name, ok := loaders.Web(o.DType, o.Weights); ok {
+		return name.Graph()
+	}
+	return ""
 }
 
 // narrow tells whether it computes in 16 bits.

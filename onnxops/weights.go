@@ -23,9 +23,11 @@ type initializers struct {
 	held  map[string]string // weights in codes, by name and rows: what the graph has of each
 	// folder is where the graph goes in the model's folder, "" for beside the model.
 	folder string
-	cache  map[string]*graph.Value
-	data   []chunk // for model.onnx.data, in order
-	end    int64   // its length so far
+	// graph is the name of the graph's file.
+	graph string
+	cache map[string]*graph.Value
+	data  []chunk // for model.onnx.data, in order
+	end   int64   // its length so far
 	// ahead are the weights whose codes lie there, in order.
 	ahead []*rounded
 	// narrowed are the weights that the graph reads in 16 bits.
@@ -193,7 +195,7 @@ func (s *initializers) initializer(src store.Store, name string, shape []int64, 
 		}
 		v = s.g.Tensor(name, t, shape, raw)
 	case s.mode == PlaceExternal && inFile:
-		v = s.g.External(name, t, shape, fileIn(s.folder, src, at.File), at.Offset+begin, end-begin)
+		v = s.g.External(name, t, shape, fileIn(s.folder, s.graph, src, at.File), at.Offset+begin, end-begin)
 	case s.mode == PlaceExternal && !s.decodes(info.Name):
 		return s.fail(unsupported("%s: tensor %q lies in no file that a graph could read it from: embed the weights or copy them", src.Root(), info.Name))
 	default:

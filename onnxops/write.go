@@ -86,12 +86,12 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (*written
 		err = put(weights.dataFile(), weights.writeData)
 	case opts.Placement == PlaceExternal && opts.Folder != "":
 		var placed, said []string
-		placed, said, err = placeTensors(dir, src, opts.Folder)
+		placed, said, err = placeTensors(dir, src, opts.Folder, opts.graphFile())
 		files, notes = append(files, placed...), append(notes, said...)
 	}
 	if err == nil { // after the data, whose digests it has
 		weights.digest(model)
-		err = put(ModelFile, func(w io.Writer) error { return WriteModel(w, model) })
+		err = put(opts.graphFile(), func(w io.Writer) error { return WriteModel(w, model) })
 	}
 	if err == nil && config != nil {
 		files = append(files, GenAIFile)
@@ -104,7 +104,7 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (*written
 		return nil, err
 	}
 	slices.Sort(files)
-	size, err := sizeOf(dir, opts.Folder, model)
+	size, err := sizeOf(dir, opts.Folder, opts.graphFile(), model)
 	if err != nil {
 		return nil, err
 	}
@@ -113,8 +113,8 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (*written
 
 // sizeOf is the size of a graph in a folder of a model's, with the files that its
 // initializers name.
-func sizeOf(dir, folder string, model *onnxpb.ModelProto) (size int64, err error) {
-	read := map[string]bool{ModelFile: true}
+func sizeOf(dir, folder, graph string, model *onnxpb.ModelProto) (size int64, err error) {
+	read := map[string]bool{graph: true}
 	for _, t := range model.GetGraph().GetInitializer() {
 		for _, e := range t.GetExternalData() {
 			if e.GetKey() == "location" {

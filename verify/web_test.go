@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,6 +53,65 @@ func TestWebFolder(t *testing.T) {
 				t.Errorf("a graph beside config.json too: %v", err)
 			}
 			wantComplete(t, verified(t, dir, verify.Options{}), onnxops.AttentionStandard, noGolden, present)
+		})
+	}
+}
+
+// TestWebNames: a graph of other numbers has the name by which transformers.js asks for
+// them, is found by it and verified; another name, or a configuration that says another, is
+// told of.
+func TestWebNames(t *testing.T) {
+	runtimePresent(t)
+	for name, o := range map[string]onnxops.Options{
+		"fp16":  {DType: onnxops.DTypeFloat16},
+		"q4":    {Weights: onnxops.WeightsInt4},
+		"q8":    {Weights: onnxops.WeightsInt8, Coding: onnxops.Coding{Accuracy: onnxops.AccuracyInt8}},
+		"q4f16": {Weights: onnxops.WeightsInt4, DType: onnxops.DTypeFloat16},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "web")
+			o.Folder, o.Placement, o.MaxLength = onnxops.FolderWeb, onnxops.PlaceExternalCopy, 64
+			plan, err := convert.NewPlan(filepath.Join(fixtures, "golden/llama-gqa"), convert.Options{To: "hope", Output: dir, WebWeights: o.Placement, WebName: name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := convert.Run(context.Background(), plan, convert.RunOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			e, err := onnxops.Emit(dir, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := map[string]string{"fp16": "model_fp16.onnx", "q4": "model_q4.onnx", "q8": "model_quantized.onnx", "q4f16": "model_q4f16.onnx"}[name]
+			if want := []string{"onnx/" + file, "onnx/" + file + "_data"}; !slices.Equal(e.Files, want) {
+				t.Errorf("files %v, want %v", e.Files, want)
+			}
+			r := verified(t, dir, verify.Options{OptLevel: oneLevel(), Tokens: 8})
+			sound(t, r)
+			if c, ok := find(r, "prefill", "ort-cpu"); !ok || c.Verdict != verify.Pass {
+				t.Errorf("prefill: made %v, %s: %s", ok, c.Verdict, c.Detail)
+			}
+			tells := func(want string) {
+				t.Helper()
+				c, ok := find(verified(t, dir, verify.Options{Tokens: 4, ORTLibrary: noLibrary}), report.CheckMetadata, run.InterpName)
+				if !ok || c.Verdict != verify.Fail || !strings.Contains(c.Detail, want) {
+					t.Errorf("%s: %q, want a word of %q", c.Verdict, c.Detail, want)
+				}
+			}
+			config := filepath.Join(dir, "config.json")
+			raw, err := os.ReadFile(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(config, bytes.Replace(raw, []byte(`"dtype": "`+name+`"`), []byte(`"dtype": "fp32"`), 1), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			tells(`has the dtype "fp32": onnx/` + file + " is that of " + name)
+			if err := os.Rename(filepath.Join(dir, "onnx", file), filepath.Join(dir, "onnx", "model.onnx")); err != nil {
+				t.Fatal(err)
+			}
+			tells("transformers.js looks for that as " + file)
 		})
 	}
 }

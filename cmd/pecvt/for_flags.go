@@ -116,11 +116,20 @@ func (f *forFlags) web(o *convert.Options, g *onnxops.Options) error {
 	if slices.Contains(f.graphs, "genai") {
 		return fmt.Errorf("--for transformers.js,genai: one looks for onnx/model.onnx, the other for %s beside the graph: %w; write once for each", onnxops.GenAIFile, posenc.ErrUnsupported)
 	}
+	formed := g.Formed()
+	name, ok := loaders.Web(formed.DType, formed.Weights)
+	if !ok {
+		return fmt.Errorf("--for transformers.js: it has no name for a graph of --dtype %s with --weights %s: %w; leave it out, or choose another of the two", formed.DType, formed.Weights, posenc.ErrUnsupported)
+	}
+	o.WebName = name.Name
 	g.Folder = onnxops.FolderWeb
 	if g.Placement == "" && (g.Linear == onnxops.LinearMatMul || slices.Contains(f.graphs, "onnx") || slices.Contains(f.graphs, "optimum")) {
 		g.Placement = onnxops.PlaceExternalCopy
 	}
-	o.WebWeights = cmp.Or(g.Placement, onnxops.PlaceExternal)
+	if g.Rounds() && g.Placement == onnxops.PlaceExternal {
+		return fmt.Errorf("--for transformers.js: --placement external with --weights %s: what is rounded lies in a file of the graph's own, and transformers.js calls that as it would the checkpoint's: %w; leave --placement out", formed.Weights, posenc.ErrUnsupported)
+	}
+	o.WebWeights = cmp.Or(g.Placement, map[bool]string{true: onnxops.PlaceExternalCopy, false: onnxops.PlaceExternal}[g.Rounds()])
 	return nil
 }
 

@@ -22,13 +22,13 @@ func DigestOf(sum [32]byte) string { return hex.EncodeToString(sum[:]) }
 // told nothing else.
 const WebFolder = "onnx"
 
-// WebData is the name under which transformers.js looks for the i-th file of a
-// graph's weights there: it fetches as many as config.json says.
-func WebData(i int) string {
+// WebData is the name under which transformers.js looks for the i-th file of the weights
+// of a graph there: it fetches as many as config.json says.
+func WebData(graph string, i int) string {
 	if i == 0 {
-		return GraphFile + "_data"
+		return graph + "_data"
 	}
-	return fmt.Sprint(GraphFile, "_data_", i)
+	return fmt.Sprint(graph, "_data_", i)
 }
 
 // MaxWebData is the most files of weights that transformers.js 4.3.2 fetches.

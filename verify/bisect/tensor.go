@@ -99,7 +99,7 @@ func (s *search) locate(t *onnxpb.TensorProto, input int) report.TensorFinding {
 	f.File, f.Begin, f.End = location, offset, offset+length
 	stored := location
 	for i, file := range s.ckpt.Files() {
-		if location == names.WebData(i) { // the same file by the name that the graph has for it
+		if location == names.WebData(filepath.Base(s.info.Path), i) { // the same file by the name that the graph has for it
 			stored = filepath.Base(file.Path)
 		}
 	}

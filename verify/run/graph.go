@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -19,26 +21,49 @@ import (
 	"github.com/pecvt/pecvt/verify/written"
 )
 
-// GraphFile is the name of the graph in a converted folder, or in names.WebFolder
-// there.
+// GraphFile is the name of the graph in a converted folder; in names.WebFolder there it
+// has one of loaders.WebNames.
 const GraphFile = names.GraphFile
 
 // FindGraph returns the path of the graph in a folder: beside the checkpoint or
 // where transformers.js looks. None is an error of fs.ErrNotExist, two of them are
 // an error too: neither is the folder's.
 func FindGraph(dir string) (string, error) {
-	path := filepath.Join(dir, GraphFile)
-	web := filepath.Join(dir, names.WebFolder, GraphFile)
-	if _, err := os.Stat(web); errors.Is(err, fs.ErrNotExist) {
-		_, err = os.Stat(path)
+	path, err := graphIn(dir)
+	web, inside := graphIn(filepath.Join(dir, names.WebFolder))
+	switch {
+	case errors.Is(inside, fs.ErrNotExist):
 		return path, err
-	} else if err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(path); err == nil {
-		return "", fmt.Errorf("%s: a graph in it and one in %s: which is meant is not known; move one away", dir, filepath.Join(names.WebFolder, GraphFile))
+	case inside != nil:
+		return "", inside
+	case err == nil:
+		return "", fmt.Errorf("%s: a graph in it and one in %s: which is meant is not known; move one away", dir, filepath.Join(names.WebFolder, filepath.Base(web)))
 	}
 	return web, nil
+}
+
+// graphIn is the graph that lies in a folder itself, by any of its names.
+func graphIn(dir string) (string, error) {
+	var found []string
+	for _, name := range loaders.WebNames() {
+		path := filepath.Join(dir, name.Graph())
+		if slices.Contains(found, path) {
+			continue
+		}
+		if _, err := os.Stat(path); err == nil {
+			found = append(found, path)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	switch len(found) {
+	case 0:
+		_, err := os.Stat(filepath.Join(dir, GraphFile))
+		return filepath.Join(dir, GraphFile), err
+	case 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("%s: the graphs %s and %s in it: which is meant is not known; move one away", dir, filepath.Base(found[0]), filepath.Base(found[1]))
 }
 
 // GraphInfo is what a graph's interface and metadata say of it.

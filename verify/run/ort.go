@@ -22,10 +22,16 @@ type ORT struct {
 	shown   *shownGraph // what Tap runs, nil before
 }
 
-// OpenORT opens a graph (GraphFile, but for one that lies beside it) of a folder
-// in ONNX Runtime. The library must be loaded ([ort.Load]).
+// OpenORT opens a graph (GraphFile, which may have another of its names, but for one that
+// lies beside it) of a folder in ONNX Runtime. The library must be loaded ([ort.Load]).
 func OpenORT(dir, graph string, info *GraphInfo, opts ort.Options) (*ORT, error) {
-	s, err := info.Session(filepath.Join(dir, graph), opts)
+	path := filepath.Join(dir, graph)
+	if graph == GraphFile {
+		if found, err := graphIn(dir); err == nil {
+			path = found
+		}
+	}
+	s, err := info.Session(path, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/store"
@@ -23,7 +24,9 @@ func Web(info *run.GraphInfo, st store.Store) string {
 		return ""
 	}
 	const key = "transformers.js_config"
-	graph := path.Join(names.WebFolder, run.GraphFile)
+	file := filepath.Base(info.Path)
+	graph := path.Join(names.WebFolder, file)
+	is := webName(info)
 	var config struct {
 		Web *struct {
 			Data  any    `json:"use_external_data_format"`
@@ -39,8 +42,12 @@ func Web(info *run.GraphInfo, st store.Store) string {
 		return fmt.Sprintf("config.json: %v", err)
 	case config.Web == nil:
 		return fmt.Sprintf("config.json has no %s: a browser would look for another file than %s", key, graph)
-	case config.Web.DType != "fp32":
-		return fmt.Sprintf("config.json's %s has the dtype %q: %s is that of fp32", key, config.Web.DType, graph)
+	case is == "":
+		return fmt.Sprintf("%s computes in %q with weights %q: transformers.js has no name for such a graph", graph, info.DType, info.Coding)
+	case webFiles[is] != file:
+		return fmt.Sprintf("%s is a graph of %s: transformers.js looks for that as %s", graph, is, webFiles[is])
+	case config.Web.DType != is:
+		return fmt.Sprintf("config.json's %s has the dtype %q: %s is that of %s", key, config.Web.DType, graph, is)
 	}
 	files := map[string]bool{}
 	for _, t := range info.Model.GetGraph().GetInitializer() {
@@ -48,9 +55,9 @@ func Web(info *run.GraphInfo, st store.Store) string {
 			files[location] = true
 		}
 	}
-	told := webCount(config.Web.Data)
+	told := webCount(config.Web.Data, file)
 	for i := range told {
-		name := names.WebData(i)
+		name := names.WebData(file, i)
 		if _, err := os.Stat(filepath.Join(info.Dir(), name)); err != nil {
 			return fmt.Sprintf("config.json's %s tells of %d files of weights, %s is not there", key, told, path.Join(names.WebFolder, name))
 		}
@@ -64,7 +71,7 @@ func Web(info *run.GraphInfo, st store.Store) string {
 
 // webCount is how many files of weights use_external_data_format says that the graph
 // has: a number or true for every graph, or an object by their names.
-func webCount(v any) int {
+func webCount(v any, file string) int {
 	switch v := v.(type) {
 	case bool:
 		if v {
@@ -73,11 +80,35 @@ func webCount(v any) int {
 	case float64:
 		return min(max(int(v), 0), names.MaxWebData)
 	case map[string]any:
-		for _, name := range []string{run.GraphFile, "model"} {
+		for _, name := range []string{file, "model"} {
 			if n, ok := v[name]; ok {
-				return webCount(n)
+				return webCount(n, file)
 			}
 		}
 	}
 	return 0
+}
+
+// webFiles are the files that transformers.js 4.3.2 looks for, by what it calls a graph's
+// numbers.
+var webFiles = map[string]string{
+	"fp32": "model.onnx", "fp16": "model_fp16.onnx", "q8": "model_quantized.onnx", "q4": "model_q4.onnx", "q4f16": "model_q4f16.onnx",
+}
+
+// webName is what it calls those of a graph, by what the graph says; "" for none.
+func webName(info *run.GraphInfo) string {
+	bits, _, _ := strings.Cut(info.Coding, ",")
+	switch [2]string{info.DType, bits} {
+	case [2]string{"", ""}:
+		return "fp32"
+	case [2]string{"float16", ""}:
+		return "fp16"
+	case [2]string{"", "int8"}:
+		return "q8"
+	case [2]string{"", "int4"}:
+		return "q4"
+	case [2]string{"float16", "int4"}:
+		return "q4f16"
+	}
+	return ""
 }

@@ -46,6 +46,9 @@ constexpr int64_t kKeys = 96;     // a multiple of the six rows of a product
 // scratchSize is how many floats attend needs.
 inline int64_t scratchSize(const Head& h) { return kQueries * (h.size + h.vsize + h.pathSize + 2 * kKeys + 4) + 2 * h.total + 256; }
 
+// partSize is how many floats a part of so many keys needs.
+inline int64_t partSize(int64_t keys) { return 2 * keys + 64; }
+
 // Paths is GRAPE-AP's bias for queries of one block, (length, total) rows of out.
 struct Paths {
   int64_t length, total, size;

@@ -104,7 +104,7 @@ void divided(const Call& call, int64_t rows, const Head& shared, HeadOf headOf) 
     float* at = parts.data() + task * wide;
     return Part{at, at + 1, at + 2, at + 3};
   };
-  Rooms rooms(scratchSize(shared));
+  Rooms rooms(partSize(shared.total / runs + 1));
   auto body = [&](size_t task) {
     const int64_t query = int64_t(task) / runs, run = int64_t(task) % runs, i = query % length;
     const Head head = headOf(query / length);

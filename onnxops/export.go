@@ -44,6 +44,8 @@ type emitter struct {
 	rotaries     []table
 	headRotaries []table // with spectra per head
 	pathRotaries []table // of path vectors
+	lastBlock    int
+	early        bool // the head's rows were chosen in the last block
 	called       *callParts
 	parts        *maskParts
 	masks        map[int]*graph.Value
@@ -96,6 +98,7 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 			e.g.Lower(lower.Always("Attention"))
 		}
 	}
+	e.lastBlock = len(m.Blocks) - 1
 	x := e.embed(m.Embed)
 	x = e.scaled(names.EmbedScaled, x, m.EmbedScale)
 	if m.EmbedShift != nil {
@@ -107,7 +110,10 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 		x = e.block(i, &m.Blocks[i], x)
 	}
 	x = e.norm(names.Outside(family.AtFinalNorm), x, &m.FinalNorm)
-	x = e.lastTokens(e.guardRows(x))
+	x = e.guardRows(x)
+	if !e.early {
+		x = e.chosen(names.LastChosen, x)
+	}
 	if d := m.HeadDense; d != nil {
 		x = e.linear(names.Outside(family.AtHeadDense), x, d.Linear)
 		x = e.activation(names.HeadAct, &family.MLP{Act: d.Act}, x)

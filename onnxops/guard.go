@@ -70,6 +70,9 @@ func (e *emitter) guardRows(x *graph.Value) *graph.Value {
 		v = g.Op("Equal", names.GuardRow, []*graph.Value{v, e.int64Scalar("0", 0)})
 		v = g.Op("And", names.GuardTokens, []*graph.Value{inside, v})
 		inside = g.Op("Reshape", names.GuardTokenRows, []*graph.Value{v, e.rows(1)})
+		if e.early {
+			inside = e.chosen(names.LastInside, inside)
+		}
 	}
 	return g.Op("Where", names.Guard, []*graph.Value{inside, x, e.nan()})
 }

@@ -19,6 +19,7 @@ func (e *emitter) block(i int, b *family.Block, x *graph.Value) *graph.Value {
 		in := e.norm(at(family.AtAttnNorm), x, b.AttnNorm)
 		return e.mixers(i, b, in, onto)
 	})
+	h = e.mixed(i, b, h)
 	in := h
 	if b.Parallel {
 		in = x

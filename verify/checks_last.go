@@ -36,7 +36,7 @@ type call struct {
 // check was made on the same graph with all logits; this one holds that what it gives are
 // those, at the last column of each row in which attention_mask is 1: of a prompt in
 // pieces and token by token, and of rows padded on the left and on the right. Both
-// compute the same in all but the head's product, whose rows are one apiece.
+// compute the same in all but the last rows of the last layer and the head.
 func (s *session) lastLogits() error {
 	if s.answers.logits == nil {
 		return nil
@@ -60,7 +60,7 @@ func (s *session) lastLogits() error {
 		return run.OpenRounding(info)
 	}
 	lim := selfLimit
-	if s.computes != onnxpb.TensorProto_FLOAT {
+	if s.computes != onnxpb.TensorProto_FLOAT || s.info.Accuracy == "int8" {
 		lim = s.lastLimit()
 	}
 	if err := s.lastBy(run.InterpName, "", lim, calls, func() (run.Runner, error) { return open(asIs) }, func() (run.Runner, error) { return open(whole) }); err != nil {
@@ -82,13 +82,18 @@ func (s *session) lastLogits() error {
 	return nil
 }
 
-// lastLimit bounds what a product of one row may differ by from the same of many: their
-// sums have another order, and the result is rounded once more in 16 bits.
+// lastLimit bounds what products of one row in the last layer and the head may differ by
+// from the same of many: their sums have another order, which 16 bits round again, and 8
+// bits in steps of a block's 127th part. Another token's logits are apart by a large part
+// of the largest.
 func (s *session) lastLimit() float64 {
-	if s.computes == onnxpb.TensorProto_FLOAT {
-		return report.Float32.Limit()
+	switch {
+	case s.info.Accuracy == "int8":
+		return 1.0 / 64
+	case s.computes != onnxpb.TensorProto_FLOAT:
+		return 4 * report.Arithmetic(spelled[s.computes]).Roundoff()
 	}
-	return 4 * report.Arithmetic(spelled[s.computes]).Roundoff()
+	return report.Float32.Limit()
 }
 
 // lastCalls are what is asked.

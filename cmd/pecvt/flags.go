@@ -175,7 +175,7 @@ func (f *graphFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.head, "head", "", "what embedding and head are with --weights int4 or int8: stored, int8, int4, or auto (a grid of 4 or 8 bits on which their numbers lie already, else as the maps; the default)")
 	flags.StringVar(&f.accuracy, "accuracy", onnxops.AccuracyFloat32, "what enters a product with the codes of --weights int4 or int8: float32 as it is, or int8, rounded by blocks and faster")
 	flags.StringVar(&f.dtype, "dtype", onnxops.DTypeFloat32, "what the graph computes in and keeps keys and values in: float32, float16 or bfloat16; positions, biases, routers and recurrences stay float32")
-	flags.StringVar(&f.logits, "logits", onnxops.LogitsAll, "which logits the graph gives: all (of every token) or last (of each row's last token in a call, which is what generating reads; the head is computed for that alone)")
+	flags.StringVar(&f.logits, "logits", onnxops.LogitsAll, "which logits the graph gives: all (of every token) or last (of each row's last token in a call, which is what generating reads; the head and the last MLP are computed for that alone)")
 	complete(cmd, "dtype", dtypes)
 	complete(cmd, "logits", logitsKinds)
 	complete(cmd, "zero-points", nearest.ZeroPoints())

@@ -24,6 +24,7 @@ const (
 	LastFirst  = "/last/row/Mul"        // where each begins among the rows of all tokens
 	LastPlace  = "/last/row/Add"        // and where its last token is
 	LastChosen = "/last/Gather"         // (batch, hidden)
+	LastInside = "/last/inside/Gather"  // (batch, 1): which of them the guard lets pass, of a choice before it
 
 	Lengths  = "/lengths/Shape" // [batch, sequence]
 	LastKey  = "/lengths/last_key/Cast"

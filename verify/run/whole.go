@@ -77,13 +77,14 @@ func GiveAll(m *onnxpb.ModelProto) (bool, error) {
 	case choose.GetOpType() != "Gather" || len(choose.GetInput()) != 2 || out.GetOpType() != "Reshape" || len(out.GetInput()) != 2 || logits < 0 || nodeNamed(g, names.Lengths) == nil:
 		return false, fmt.Errorf("node %q or %q is another than pecvt emits: expected a Gather that chooses what the head reads, and a Reshape to (batch, 1, vocabulary); emit the graph again with pecvt export", names.LastChosen, names.HeadOut)
 	}
-	spread(g, choose, g.GetOutput()[logits])
-	g.ValueInfo = slices.DeleteFunc(g.ValueInfo, func(v *onnxpb.ValueInfoProto) bool { return v.GetName() == choose.GetOutput()[0] })
 	of, shape := []string{choose.GetInput()[1], out.GetInput()[1]}, wholeShape(g, dims(g.GetOutput()[logits])[2].GetDimValue())
 	out.Input[1] = shape.Output[0]
-	rename(g, choose.GetOutput()[0], choose.GetInput()[0])
 	g.Node = slices.Insert(g.Node, slices.Index(g.Node, out), shape)
-	g.Node = slices.DeleteFunc(g.Node, func(n *onnxpb.NodeProto) bool { return n == choose })
+	for _, n := range []*onnxpb.NodeProto{choose, nodeNamed(g, names.LastInside)} {
+		if n != nil {
+			unchoose(g, n, g.GetOutput()[logits])
+		}
+	}
 	for _, name := range of {
 		prune(g, name)
 	}
@@ -114,6 +115,15 @@ func rename(g *onnxpb.GraphProto, value, other string) {
 	for _, v := range g.GetValueInfo() {
 		v.Name = named(v.Name)
 	}
+}
+
+// unchoose has every node that reads the rows that one chose read those it chose among.
+func unchoose(g *onnxpb.GraphProto, choose *onnxpb.NodeProto, logits *onnxpb.ValueInfoProto) {
+	spread(g, choose, logits)
+	value, among := choose.GetOutput()[0], choose.GetInput()[0]
+	g.Node = slices.DeleteFunc(g.Node, func(n *onnxpb.NodeProto) bool { return n == choose })
+	g.ValueInfo = slices.DeleteFunc(g.ValueInfo, func(v *onnxpb.ValueInfoProto) bool { return v.GetName() == value })
+	rename(g, value, among)
 }
 
 func nodeNamed(g *onnxpb.GraphProto, name string) *onnxpb.NodeProto {

@@ -117,8 +117,8 @@ var codeForms = []codeForm{
 			return "its codes have 8 bits: ONNX Runtime 1.32 multiplies them in float32 18 times as slowly as floats"
 		case c.w.Columns != nil:
 			return "its columns are a part of what is stored"
-		case c.grid.ReadOffsets != nil:
-			return "its blocks have minimums, which are no codes"
+		case c.grid.ReadOffsets != nil && c.grid.Low != 0:
+			return fmt.Sprintf("its blocks have minimums, and its codes begin at %v", c.grid.Low)
 		case packedBlock(c.grid) == 0:
 			return "its scales do not serve 16 neighbours or more"
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/names"
 )
 
 // scaled is the weight's rows as float32, (code − zero) · scale + offset, of standard operators
@@ -94,19 +95,46 @@ func (e *emitter) inCodes(maps ...family.Linear) bool {
 	return slices.ContainsFunc(maps, func(l family.Linear) bool { return e.rounds(l.Weight) != nil || e.byCodes(l.Weight) != nil })
 }
 
-// nbits emits W x over rows as MatMulNBits in float32: accuracy_level 1 keeps what
-// enters it as it is, where 4 would round it to 8 bits.
-func (e *emitter) nbits(name string, x *graph.Value, c *coded) *graph.Value {
+// nbits emits W x + bias over rows as MatMulNBits in float32: accuracy_level 1 keeps what
+// enters it as it is, where 4 would round it to 8 bits. Blocks' minimums are a product with
+// the sums of x over blocks, as of weights that are rounded ([emitter.roundedProduct]).
+func (e *emitter) nbits(name string, x, bias *graph.Value, c *coded) *graph.Value {
 	e.weights.hold(c, FormNBits)
 	defer e.g.Wide()()
+	at := func(step string, is bool) string {
+		if is {
+			return name
+		}
+		return name + "/" + step
+	}
+	minimums := c.grid.ReadOffsets != nil
 	in := []*graph.Value{x, e.weights.packed(c), e.weights.scales(c)}
-	if c.grid.HasZeros() || c.grid.Low != -8 {
+	if c.grid.HasZeros() || c.grid.Low != -8 && !minimums {
 		in = append(in, e.weights.packedZeros(c))
 	}
-	return e.g.Add(graph.Node{Domain: graph.Microsoft, Op: "MatMulNBits", Name: name, In: in, Attrs: []graph.Attr{
+	y := e.g.Add(graph.Node{Domain: graph.Microsoft, Op: "MatMulNBits", Name: at("MatMulNBits", !minimums && bias == nil), In: in, Attrs: []graph.Attr{
 		graph.IntAttr("K", int(c.columns)), graph.IntAttr("N", int(c.rows)), graph.IntAttr("bits", 4),
 		graph.IntAttr("block_size", int(c.block)), graph.IntAttr("accuracy_level", 1),
 	}})[0]
+	if minimums {
+		sums := e.blockSums(x, int(c.block), c.across(), c.columns)
+		y = e.g.Op("Gemm", at("lows", bias == nil), []*graph.Value{sums, e.codedMiddles(c), y}, graph.IntAttr("transB", 1))
+	}
+	if bias == nil {
+		return y
+	}
+	return e.g.Op("Add", name, []*graph.Value{y, bias})
+}
+
+// codedMiddles are the numbers of code 8, which MatMulNBits takes for 0, of blocks with
+// minimums.
+func (e *emitter) codedMiddles(c *coded) *graph.Value {
+	s := e.weights
+	name := "/coded/" + names.CodedWeight(c.w.Tensor, c.part(), "middles")
+	return s.once(name, func(string) *graph.Value {
+		half := s.g.Op("Mul", name+"/Mul", []*graph.Value{s.scales(c), e.scalar("middle4", 8)})
+		return s.g.Op("Add", name+"/Add", []*graph.Value{half, s.offsets(c)})
+	})
 }
 
 // hold notes what the graph has of a weight.

@@ -23,6 +23,7 @@ func TestCodes(t *testing.T) {
 		{"llama-gptq4", Options{Attention: AttentionORT}, 14, 1, "14 as MatMulNBits"},
 		{"llama-gptq4", Options{Portable: true}, 0, 15, "14 as codes and scales"},
 		{"llama-gptq4", Options{Weights: WeightsFloat32}, 0, 15, "14 as float32 (float32 was asked for)"},
+		{"llama-gguf", Options{}, 6, 13, "6 as MatMulNBits"}, // 4 of them with minimums, a Gemm each,
 		{"qwen3-packed-mixed", Options{}, 6, 9, "6 as MatMulNBits, 8 as codes and scales"},
 		{"qwen2-gptq4-act", Options{}, 0, 15, "14 as codes and scales"},
 		{"glm4-fp8-channel", Options{}, 0, 15, "as codes and scales"},

@@ -136,10 +136,7 @@ func (e *emitter) product(name string, x *graph.Value, w family.Weight, c *graph
 		return e.roundedProduct(name, x, c, r)
 	}
 	if q := e.byCodes(w); q != nil {
-		if c == nil {
-			return e.nbits(name, x, q)
-		}
-		return e.g.Op("Add", name, []*graph.Value{e.nbits(name+"/MatMulNBits", x, q), c})
+		return e.nbits(name, x, c, q)
 	}
 	in := []*graph.Value{x, e.weights.float32(w)}
 	if c != nil {

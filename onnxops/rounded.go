@@ -150,7 +150,7 @@ func (e *emitter) roundedProduct(name string, x *graph.Value, c *graph.Value, li
 		graph.IntAttr("block_size", r.scheme.Block), graph.IntAttr("accuracy_level", level),
 	}})[0]
 	if lows {
-		y = e.g.Op("Gemm", at("lows", c == nil), []*graph.Value{e.blockSums(x, r), e.joinedRows(name, "middles", list, e.middles), y}, graph.IntAttr("transB", 1))
+		y = e.g.Op("Gemm", at("lows", c == nil), []*graph.Value{e.blockSums(x, r.scheme.Block, r.across, r.columns), e.joinedRows(name, "middles", list, e.middles), y}, graph.IntAttr("transB", 1))
 	}
 	if c == nil {
 		return y
@@ -173,7 +173,7 @@ func (e *emitter) decodedProduct(name string, x, c *graph.Value, r *rounded) *gr
 		return e.g.Op("Gemm", name, in, transposed)
 	}
 	y := e.g.Op("Gemm", name+"/"+names.Decoded, in, transposed)
-	return e.g.Op("Gemm", name, []*graph.Value{e.blockSums(x, r), e.middles(r), y}, transposed)
+	return e.g.Op("Gemm", name, []*graph.Value{e.blockSums(x, r.scheme.Block, r.across, r.columns), e.middles(r), y}, transposed)
 }
 
 // joinedRows are what a product reads of each weight, one after another.
@@ -189,13 +189,13 @@ func (e *emitter) joinedRows(name, step string, list []*rounded, of func(*rounde
 }
 
 // blockSums are the sums of x over blocks of its columns, (tokens, blocks).
-func (e *emitter) blockSums(x *graph.Value, r *rounded) *graph.Value {
-	name := fmt.Sprintf("%s/sums%d", x.Name(), r.scheme.Block)
+func (e *emitter) blockSums(x *graph.Value, block int, across, columns int64) *graph.Value {
+	name := fmt.Sprintf("%s/sums%d", x.Name(), block)
 	return e.once(name, func() *graph.Value {
-		if over := r.across*int64(r.scheme.Block) - r.columns; over > 0 {
+		if over := across*int64(block) - columns; over > 0 {
 			x = e.g.Op("Pad", name+"/Pad", []*graph.Value{x, e.ints(fmt.Sprintf("pad%d", over), 0, 0, 0, over), e.scalar("pad_zero", 0)})
 		}
-		x = e.g.Op("Reshape", name+"/Reshape", []*graph.Value{x, e.ints(fmt.Sprintf("blocks%dx%d", r.across, r.scheme.Block), -1, r.across, int64(r.scheme.Block))})
+		x = e.g.Op("Reshape", name+"/Reshape", []*graph.Value{x, e.ints(fmt.Sprintf("blocks%dx%d", across, block), -1, across, int64(block))})
 		return e.g.Op("ReduceSum", name+"/ReduceSum", []*graph.Value{x, e.ints("axis2", 2)}, graph.IntAttr("keepdims", 0))
 	})
 }

@@ -104,6 +104,9 @@ func quantisedMutants() []Mutant {
 		inGraph("offsets-left-out", "gguf", "the minimums of a weight's blocks are not added", func(g *Graph) {
 			clear(g.initializer("model.layers.0.self_attn.k_proj.weight#offsets").RawData)
 		}),
+		inGraph("offsets-of-another-weight", "gguf", "the minimums of another layer's q are added to a product", func(g *Graph) {
+			g.node("/layers.1/attn/q_proj/Gemm").Input[1] = g.node("/layers.0/attn/q_proj/Gemm").Input[1]
+		}),
 		inFiles("file-block-scale", "fp8", "a block's scale is 1 % larger than when the graph was made", func(f *Folder) { f.scale(up+"_scale_inv", 0, 1, 1.01) }),
 		inFiles("file-block-scale-not-finite", "fp8", "a block's scale is no number", func(f *Folder) {
 			f.raw(q+"_scale_inv", func(b []byte, _ store.Info) { copy(b[4:8], []byte{0, 0, 0xc0, 0x7f}) })

@@ -58,7 +58,7 @@ func (c *Coded) Numbers(ckpt store.Store, visit func(row int64, numbers []float3
 				code := codes[j]
 				if b := c.blockOf[j]; c.Zeros != nil {
 					code -= zeros[b]
-				} else if c.Nibbles {
+				} else if c.Nibbles && c.Offsets == nil {
 					code -= 8
 				}
 				numbers[j] = float32(code*float64(scales[c.blockOf[j]]) + float64(offsets[c.blockOf[j]]))

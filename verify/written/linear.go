@@ -87,13 +87,17 @@ func (g *group) middles(codes []string, lows node) {
 	}
 	for i, value := range list {
 		tensor, part, _, _ := names.RoundedOf(codes[i])
+		scales, least := names.RoundedWeight(tensor, part, names.RoundedScales), names.RoundedWeight(tensor, part, names.RoundedLows)
+		if tensor, part, of, ok := names.CodedOf(codes[i]); ok && of == names.Nibbles { // as the checkpoint has them
+			scales, least = names.CodedWeight(tensor, part, names.Scales), names.CodedWeight(tensor, part, names.Offsets)
+		}
 		sum := g.makers[value]
-		if sum.GetOpType() != "Add" || len(sum.GetInput()) != 2 || g.held(sum.GetInput()[1]) != names.RoundedWeight(tensor, part, names.RoundedLows) {
+		if sum.GetOpType() != "Add" || len(sum.GetInput()) != 2 || g.held(sum.GetInput()[1]) != least {
 			g.fail("%s reads %s: expected the lows of %s", lows.GetName(), value, codes[i])
 			return
 		}
 		half := g.makers[sum.GetInput()[0]]
-		if half.GetOpType() != "Mul" || len(half.GetInput()) != 2 || g.held(half.GetInput()[0]) != names.RoundedWeight(tensor, part, names.RoundedScales) {
+		if half.GetOpType() != "Mul" || len(half.GetInput()) != 2 || g.held(half.GetInput()[0]) != scales {
 			g.fail("%s reads %s: expected scales of %s times their middle code, and lows", lows.GetName(), value, codes[i])
 			return
 		}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+
+	"github.com/pecvt/pecvt/convert/place"
 )
 
 // GraphRecord is what a graph's own metadata say of its numbers and its logits, which pecvt.json
@@ -65,7 +67,7 @@ func (g *GraphRecord) String() string {
 // nothing is written.
 func RecordGraph(dir string, g *GraphRecord) error {
 	path := filepath.Join(dir, manifestName)
-	man, err := readManifest(path)
+	man, err := readManifest(place.Local(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -140,8 +142,11 @@ func withGraph(path string, g *GraphRecord) ([]byte, error) {
 }
 
 // graphRecord is that of a folder, nil where there is none.
-func graphRecord(dir string) *GraphRecord {
-	man, err := readManifest(filepath.Join(dir, manifestName))
+func graphRecord(folder *place.Folder) *GraphRecord {
+	if folder == nil {
+		return nil
+	}
+	man, err := readManifest(folder)
 	if err != nil {
 		return nil
 	}

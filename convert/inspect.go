@@ -142,7 +142,7 @@ func InspectStore(name string, src store.Store, ignoreKeys ...string) (*Inspecti
 		}
 		in.Parameters += n
 	}
-	in.Graph = graphRecord(src.Root())
+	in.Graph = graphRecord(store.Folder(src))
 	stored := store.Stored(src)
 	for _, name := range stored.Names() {
 		info, _ := stored.Lookup(name)

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/place"
-	"github.com/pecvt/pecvt/convert/store"
 )
 
 // modelName is what a model is called: the name of its folder, or of its file
@@ -59,7 +58,7 @@ func isFile(path string) (bool, error) {
 	}
 	local, ok := at.Local()
 	if !ok {
-		return store.IsFile(at.Base()), nil
+		return place.IsFile(at.Base()), nil
 	}
 	info, err := os.Stat(local)
 	return err == nil && !info.IsDir(), nil
@@ -69,7 +68,7 @@ func isFile(path string) (bool, error) {
 func nameOf(at place.Place) string {
 	base := at.Base()
 	switch {
-	case !store.IsFile(base):
+	case !place.IsFile(base):
 	case strings.HasSuffix(base, ".safetensors.index.json"), base == singleName:
 		folder, _ := at.Split()
 		base = folder.Base()

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/loaders"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
@@ -37,7 +37,7 @@ func replaceable(name, path string) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	man, err := readManifest(filepath.Join(path, manifestName))
+	man, err := readManifest(place.Local(path))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return hint.Errorf("target %s holds files and no %s, so pecvt did not write it: "+hint.Replace+" replaces only an empty folder or a result of pecvt's; choose another target, or remove it yourself", name, manifestName)
@@ -75,19 +75,18 @@ func replaceable(name, path string) error {
 	return hint.Errorf("target %s holds what pecvt did not write: %s%s: "+hint.Replace+" would delete it; move it away or choose another target", name, strings.Join(others, ", "), more)
 }
 
-// readManifest reads a pecvt.json.
-func readManifest(path string) (*Manifest, error) {
-	f, err := os.Open(path)
+// readManifest reads a folder's pecvt.json.
+func readManifest(folder *place.Folder) (*Manifest, error) {
+	st, err := folder.Stat(manifestName)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxManifest {
+	if st.Size() > maxManifest {
 		return nil, fmt.Errorf("larger than %d bytes", maxManifest)
+	}
+	data, err := folder.ReadFile(manifestName)
+	if err != nil {
+		return nil, err
 	}
 	var man Manifest
 	if err := json.Unmarshal(data, &man); err != nil {

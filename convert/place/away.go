@@ -13,10 +13,10 @@ const (
 	// headBytes is what the first read of a file's beginning fetches at least: most
 	// headers are shorter, and a second request takes longer than these bytes.
 	headBytes = 64 << 10
-	// partBytes is how much a request of many bytes asks for, parts how many of them
-	// are under way at once.
-	partBytes = 8 << 20
-	parts     = 8
+	// partBytes is how much a request of many bytes asks for, partsAtOnce how many of
+	// them are under way.
+	partBytes   = 8 << 20
+	partsAtOnce = 8
 )
 
 // away reads an object by range.
@@ -114,7 +114,7 @@ func (a *away) moves(offset, n int64) bool {
 // wide reads many bytes in parts, several at once.
 func (a *away) wide(ctx context.Context, p []byte, offset int64) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parts)
+	g.SetLimit(partsAtOnce)
 	for at := 0; at < len(p); at += partBytes {
 		part := p[at:min(at+partBytes, len(p))]
 		g.Go(func() error { return a.folder.fetch(ctx, a.entry, part, offset+int64(at)) })

@@ -3,7 +3,6 @@ package place
 import (
 	"context"
 	"errors"
-	"net/url"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	azblob "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
@@ -12,8 +11,8 @@ import (
 	_ "gocloud.dev/blob/azureblob" // opens azblob://
 )
 
-func openAzure(ctx context.Context, u *url.URL) (driver, error) {
-	return openBucket(ctx, u, &service{pin: pinAzure, same: sameAzure, version: versionAzure, status: statusAzure})
+func openAzure(ctx context.Context, p Place) (driver, error) {
+	return openBucket(ctx, p.url, &service{pin: pinAzure, same: sameAzure, version: versionAzure, status: statusAzure})
 }
 
 func pinAzure(e Entry, as func(any) bool) error {
@@ -37,7 +36,7 @@ func sameAzure(e Entry, offset int64, r *blob.Reader) error {
 	if out.ContentRange != nil {
 		said = *out.ContentRange
 	}
-	return ranged(said, e, offset)
+	return ranged(said, offset)
 }
 
 func versionAzure(o *blob.ListObject) string {

@@ -170,7 +170,7 @@ func (s *short) Error() string {
 func (s *short) Unwrap() error { return s.error }
 
 // ranged checks the range that an answer says it has, "" where it says none.
-func ranged(said string, e Entry, offset int64) error {
+func ranged(said string, offset int64) error {
 	if want := fmt.Sprintf("bytes %d-", offset); said != "" && !strings.HasPrefix(said, want) || said == "" && offset > 0 {
 		return &failure{err: fmt.Errorf("the answer holds %q, asked for were bytes from %d on: the service reads no ranges", said, offset)}
 	}

@@ -49,7 +49,7 @@ func (f *File) CopyRange(ctx context.Context, dst *os.File, at, offset, length i
 	if offset < 0 || length < 0 || offset+length > f.size {
 		return "", fmt.Errorf("%s: %d bytes from %d on of %d: no such bytes", f.Path, length, offset, f.size)
 	}
-	if err := f.away.copy(ctx, dst, at, offset, length, progress); err != nil {
+	if err := f.away.copy(ctx, dst, at, offset, length, nil, progress); err != nil {
 		return "", err
 	}
 	if _, err := dst.Seek(at+length, io.SeekStart); err != nil {
@@ -61,16 +61,20 @@ func (f *File) CopyRange(ctx context.Context, dst *os.File, at, offset, length i
 // partBuffers are those of parts under way.
 var partBuffers = sync.Pool{New: func() any { b := make([]byte, partBytes); return &b }}
 
-// copy writes parts as they come, each where it belongs.
-func (a *away) copy(ctx context.Context, dst *os.File, at, offset, length int64, progress fsio.Progress) error {
+// copy writes parts as they come, each where it belongs. Those that are there already,
+// where kept is not nil, are passed over, and those that come are noted there.
+func (a *away) copy(ctx context.Context, dst *os.File, at, offset, length int64, kept *parts, progress fsio.Progress) error {
 	f := a.folder
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(f.ctx, func() { cancel(context.Cause(f.ctx)) })()
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parts)
+	g.SetLimit(partsAtOnce)
 	var mu sync.Mutex
 	for done := int64(0); done < length; done += partBytes {
+		if kept != nil && kept.has(done/partBytes) {
+			continue
+		}
 		g.Go(func() error {
 			buffer := partBuffers.Get().(*[]byte)
 			defer partBuffers.Put(buffer)
@@ -80,6 +84,11 @@ func (a *away) copy(ctx context.Context, dst *os.File, at, offset, length int64,
 			}
 			if _, err := dst.WriteAt(part, at+done); err != nil {
 				return fsio.WriteError(dst.Name(), err)
+			}
+			if kept != nil {
+				if err := kept.add(done / partBytes); err != nil {
+					return err
+				}
 			}
 			if progress != nil {
 				mu.Lock()

@@ -21,8 +21,9 @@ type Entry struct {
 	// Version tells the object from others of its name, earlier or later: an ETag, a
 	// generation or a digest.
 	Version string
-	// MD5 and SHA256 are digests of the whole object, where the service has them.
-	MD5, SHA256 []byte
+	// MD5, SHA256 and Git (SHA-1, as git has it of a file) are digests of the whole
+	// object, where the service gives them.
+	MD5, SHA256, Git []byte
 }
 
 // driver is what a kind of place does for a folder.
@@ -32,6 +33,8 @@ type driver interface {
 	// read gives length > 0 bytes of an entry, from offset on, of its version and no
 	// other. Its errors, and those of the body, are failures.
 	read(ctx context.Context, e Entry, offset, length int64) (io.ReadCloser, error)
+	// cache is where the folder's files go that are fetched whole.
+	cache(f *Folder, base string, entries []Entry) (*staging, error)
 	close() error
 }
 

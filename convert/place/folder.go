@@ -19,6 +19,7 @@ import (
 // goroutines.
 type Folder struct {
 	root   string
+	id     string // with what its URL says besides
 	local  bool
 	scheme *scheme
 	driver driver
@@ -36,7 +37,7 @@ func Local(dir string) *Folder { return &Folder{root: dir, local: true} }
 
 // newFolder lists the folder itself.
 func newFolder(ctx context.Context, p Place, d driver) (*Folder, error) {
-	f := &Folder{root: p.root(), scheme: p.scheme, driver: d, listed: map[string][]Entry{}}
+	f := &Folder{root: p.root(), id: p.url.String(), scheme: p.scheme, driver: d, listed: map[string][]Entry{}}
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	entries, err := f.list("")
 	if err == nil && len(entries) == 0 {

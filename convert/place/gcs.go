@@ -3,7 +3,6 @@ package place
 import (
 	"context"
 	"errors"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -13,8 +12,8 @@ import (
 	"google.golang.org/api/googleapi"
 )
 
-func openGCS(ctx context.Context, u *url.URL) (driver, error) {
-	return openBucket(ctx, u, &service{pin: pinGCS, same: sameGCS, version: versionGCS, status: statusGCS})
+func openGCS(ctx context.Context, p Place) (driver, error) {
+	return openBucket(ctx, p.url, &service{pin: pinGCS, same: sameGCS, version: versionGCS, status: statusGCS})
 }
 
 func pinGCS(e Entry, as func(any) bool) error {

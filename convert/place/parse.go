@@ -1,6 +1,7 @@
 package place
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -16,8 +17,9 @@ type Place struct {
 	// Path is the place on the local disk; empty elsewhere.
 	Path string
 	// url is the place elsewhere, with its query.
-	url    *url.URL
-	scheme *scheme
+	url      *url.URL
+	revision string // of a hub's repository
+	scheme   *scheme
 }
 
 var schemeOf = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*)://`)
@@ -52,14 +54,15 @@ func Parse(text string) (Place, error) {
 	if u.Fragment != "" {
 		return Place{}, fmt.Errorf("place %s: a URL with # in it: write %%23 where a name has one", text)
 	}
-	u.Path = strings.Trim(path.Clean("/"+u.Path), "/")
-	u.RawPath = ""
-	if s.check != nil {
-		if err := s.check(u); err != nil {
+	p := Place{url: u, scheme: s}
+	if s.split != nil {
+		if p.revision, err = s.split(u); err != nil {
 			return Place{}, fmt.Errorf("place %s: %w: expected %s", text, err, s.form)
 		}
+		return p, nil
 	}
-	return Place{url: u, scheme: s}, nil
+	u.Path, u.RawPath = strings.Trim(path.Clean("/"+u.Path), "/"), ""
+	return p, nil
 }
 
 // localURL is the path that a file URL is of.
@@ -98,8 +101,15 @@ func (p Place) String() string {
 
 func (p Place) root() string {
 	text := p.scheme.name + "://" + p.url.Host
-	if p.url.Path != "" {
-		text += "/" + p.url.Path
+	name, rest, deeper := strings.Cut(p.url.Path, "/")
+	if name != "" {
+		text += "/" + name
+	}
+	if p.revision != "" {
+		text += "@" + p.revision
+	}
+	if deeper {
+		text += "/" + rest
 	}
 	return text
 }
@@ -109,8 +119,7 @@ func (p Place) Base() string {
 	if p.url == nil {
 		return filepath.Base(p.Path)
 	}
-	base, _, _ := strings.Cut(path.Base(p.root()), "@")
-	return base
+	return path.Base("/" + cmp.Or(p.url.Path, p.url.Host))
 }
 
 // Split gives the folder of a place that is a file.
@@ -121,7 +130,8 @@ func (p Place) Split() (folder Place, name string) {
 	u := *p.url
 	dir, name := path.Split(u.Path)
 	u.Path = strings.Trim(dir, "/")
-	return Place{url: &u, scheme: p.scheme}, name
+	p.url = &u
+	return p, name
 }
 
 // Open opens the folder that the place is. A folder of the local disk is looked at when
@@ -131,7 +141,7 @@ func (p Place) Open(ctx context.Context) (*Folder, error) {
 	if p.url == nil {
 		return &Folder{root: p.Path, local: true}, nil
 	}
-	d, err := p.scheme.open(ctx, p.url)
+	d, err := p.scheme.open(ctx, p)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p, err)
 	}

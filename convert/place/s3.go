@@ -3,7 +3,6 @@ package place
 import (
 	"context"
 	"errors"
-	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,8 +13,8 @@ import (
 	_ "gocloud.dev/blob/s3blob" // opens s3://
 )
 
-func openS3(ctx context.Context, u *url.URL) (driver, error) {
-	return openBucket(ctx, u, &service{pin: pinS3, same: sameS3, once: onceS3, version: versionS3, status: statusS3})
+func openS3(ctx context.Context, p Place) (driver, error) {
+	return openBucket(ctx, p.url, &service{pin: pinS3, same: sameS3, once: onceS3, version: versionS3, status: statusS3})
 }
 
 // onceS3 leaves it to [Folder] how often a request is made.
@@ -46,7 +45,7 @@ func sameS3(e Entry, offset int64, r *blob.Reader) error {
 	if got := aws.ToString(out.ETag); got != e.Version && got != "" && e.Version != "" {
 		return changed("its ETag is %s, listed was %s", got, e.Version)
 	}
-	return ranged(aws.ToString(out.ContentRange), e, offset)
+	return ranged(aws.ToString(out.ContentRange), offset)
 }
 
 func versionS3(o *blob.ListObject) string {

@@ -12,8 +12,10 @@ type scheme struct {
 	holder string // what the host of a URL is
 	// credentials says where they are read from.
 	credentials string
-	check       func(*url.URL) error // nil: nothing to check
-	open        func(context.Context, *url.URL) (driver, error)
+	// split takes a revision out of a URL's path, and cleans the rest; nil where there
+	// is none.
+	split func(*url.URL) (revision string, err error)
+	open  func(context.Context, Place) (driver, error)
 }
 
 // schemes are the places beside the local disk. Those of gocloud.dev read the query of
@@ -26,6 +28,8 @@ var schemes = []scheme{
 		credentials: "Google's application default credentials (GOOGLE_APPLICATION_CREDENTIALS); anonymous=true in the URL's query reads a public bucket"},
 	{name: "azblob", form: "azblob://CONTAINER/FOLDER", holder: "container", open: openAzure,
 		credentials: "AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_CONNECTION_STRING, or the identity of Azure"},
+	{name: "hf", form: "hf://ORG/NAME@REVISION", holder: "organisation", split: splitHub, open: openHub,
+		credentials: "HF_TOKEN, or the file of huggingface_hub's login; HF_ENDPOINT names another hub"},
 }
 
 // Schemes lists the forms of URLs that places have.

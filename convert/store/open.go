@@ -87,7 +87,7 @@ func OpenContext(ctx context.Context, path string) (Store, error) {
 		}
 		isDir = info.IsDir()
 	} else {
-		isDir = !IsFile(at.Base())
+		isDir = !place.IsFile(at.Base())
 	}
 	name := ""
 	if !isDir {
@@ -112,17 +112,6 @@ func OpenContext(ctx context.Context, path string) (Store, error) {
 		return s, err
 	}
 	return nil, fmt.Errorf("store: %s: expected %s", path, accepted())
-}
-
-// IsFile tells whether a name is that of a file of a model, by its end, and not of a
-// folder: a bucket knows none.
-func IsFile(name string) bool {
-	for _, k := range kinds {
-		if k.holds(name) {
-			return name != ""
-		}
-	}
-	return false
 }
 
 // Folder is where a store's files lie; nil where it is of none.

@@ -2,9 +2,12 @@ package convert
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/pecvt/pecvt/convert/gguf/unpack"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/torchfile"
+	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
@@ -37,6 +40,17 @@ func ImportDTypes() []string { return unpack.DTypes() }
 // file as safetensors into a folder, with config.json and the sidecars beside it;
 // nothing in the checkpoint is run. See [torchfile.Import] and [unpack.Import].
 func Import(ctx context.Context, path, folder string, opts ImportOptions) (*Imported, error) {
+	for _, p := range []*string{&path, &folder} {
+		at, err := place.Parse(*p)
+		if err != nil {
+			return nil, err
+		}
+		local, ok := at.Local()
+		if !ok {
+			return nil, fmt.Errorf("import %s: from or to another place than the local disk: %w; conversions read models there", at, posenc.ErrUnsupported)
+		}
+		*p = local
+	}
 	if unpack.Opens(path) {
 		r, err := unpack.Import(ctx, path, folder, unpack.Options{DType: opts.DType, MaxShard: opts.MaxShardSize, NoTokenizer: opts.NoTokenizer, Progress: opts.Progress})
 		if err != nil {

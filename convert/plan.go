@@ -141,6 +141,10 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	if o.Link && o.Copy {
 		return nil, hint.Errorf("%s and %s exclude each other: a file is either a link or one of its own", hint.Link, hint.Copy)
 	}
+	var err error
+	if o.Output, err = localTarget(o.Output); err != nil {
+		return nil, err
+	}
 	src, err := store.Open(path)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/place"
+	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
@@ -27,6 +29,19 @@ type target struct {
 	// parents are folders made on the way, outermost first.
 	parents []string
 	done    bool
+}
+
+// localTarget is the path of a target, which is on the local disk.
+func localTarget(output string) (string, error) {
+	at, err := place.Parse(output)
+	if err != nil {
+		return "", fmt.Errorf("target: %w", err)
+	}
+	path, local := at.Local()
+	if !local {
+		return "", fmt.Errorf("target %s: writing there is %w: name one on the local disk", at, posenc.ErrUnsupported)
+	}
+	return path, nil
 }
 
 // CheckTarget says before any work what Run would say of the target: that it is

@@ -59,6 +59,11 @@ the definitions.`,
 			c.Worker = []string{self, "bench", "--" + workerFlag}
 			ui := newUI(a, cmd.ErrOrStderr())
 			defer ui.close()
+			for i := range c.Dirs {
+				if err := staged(cmd.Context(), ui, &c.Dirs[i]); err != nil {
+					return err
+				}
+			}
 			c.Progress = ui.steps
 			r, err := bench.Run(cmd.Context(), c)
 			ui.close()

@@ -73,7 +73,7 @@ can, else copies; hard links with --link or --no-onnx. The source is never
 touched, and nothing is left behind when it fails.
 
 MODEL is a folder, a .safetensors file, a *.safetensors.index.json or a .gguf file,
-or the s3://, gs:// or azblob:// URL of one, which is streamed: docs/scale.md.
+or the s3://, gs://, azblob:// or hf:// URL of one, which is streamed: docs/scale.md.
 
 --format gguf writes one GGUF file instead, for llama.cpp and what is built on it:
 from a .gguf file with the bytes of its tensors as they are, whatever their types
@@ -134,6 +134,11 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	var tuned *tune.Result
 	var plan *convert.Plan
 	var err error
+	if t != nil && (t.wanted() || t.given()) {
+		if err := staged(cmd.Context(), u, &model); err != nil {
+			return err
+		}
+	}
 	var rounding *tune.Rounding
 	if t != nil && graph != nil && graph.Rounds() && t.given() {
 		rounding = t.rounding(model, *graph, u)

@@ -33,7 +33,8 @@ definitions.
 Sequences are cut from the front of each text, without overlap. A model runs in
 ONNX Runtime where that can be loaded, else in the Go reference, slowly; one
 without a model.onnx that is long enough gets a graph in a temporary folder.
-With --against all models are held in memory at once.`,
+With --against all models are held in memory at once. Models may be URLs
+(docs/scale.md): the files are fetched into a cache.`,
 		Example: `  pecvt eval model-hope --against path/to/model --text book.txt --lengths 512,2048
   pecvt eval model-hope --ids tokens.safetensors --plot eval.png --json`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -49,6 +50,13 @@ With --against all models are held in memory at once.`,
 			}
 			ui := newUI(a, cmd.ErrOrStderr())
 			defer ui.close()
+			models := []*string{&c.Against}
+			for i := range c.Models {
+				models = append(models, &c.Models[i])
+			}
+			if err := staged(cmd.Context(), ui, models...); err != nil {
+				return err
+			}
 			c.Options.Version = toolVersion()
 			c.Progress = func(p eval.Progress) { ui.step(progressText(p)) }
 			r, err := eval.Run(cmd.Context(), c)

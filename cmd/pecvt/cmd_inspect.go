@@ -20,7 +20,7 @@ func newInspect(a *app) *cobra.Command {
 sizes, the positional encoding with its scaling, and a table of planes.
 
 MODEL is a folder, a .safetensors file, a *.safetensors.index.json or a .gguf, or
-the s3://, gs:// or azblob:// URL of one: docs/scale.md.`,
+the s3://, gs://, azblob:// or hf:// URL of one: docs/scale.md.`,
 		Example: `  pecvt inspect path/to/model
   pecvt inspect llama.safetensors --json
   pecvt inspect s3://bucket/path/to/model`,

@@ -38,7 +38,7 @@ in attention KL over layers and heads; then what each candidate cut is predicted
 to cost, and with --measure what it does cost. docs/retrofit.md has the
 definitions.
 
-MODEL may be an s3://, gs:// or azblob:// URL: docs/scale.md.`,
+MODEL may be an s3://, gs://, azblob:// or hf:// URL: docs/scale.md.`,
 		Example: `  pecvt plan path/to/model --to hope --cut max-phase=1.5 --json
   pecvt plan path/to/model --to hope --sweep --text book.txt --measure --plot sweep.svg`,
 		Args: exactly("MODEL"),
@@ -134,6 +134,9 @@ type planned struct {
 func (a *app) printSweep(cmd *cobra.Command, model string, o convert.Options, f *sweepFlags) error {
 	u := newUI(a, cmd.ErrOrStderr())
 	defer u.close()
+	if err := staged(cmd.Context(), u, &model); err != nil {
+		return err
+	}
 	s, err := a.sweep(cmd.Context(), model, o, f, u)
 	u.close()
 	if err != nil {

@@ -42,6 +42,12 @@ definitions.`,
 			if err := checkRunFlags(cmd, &j); err != nil {
 				return err
 			}
+			ui := newUI(a, cmd.ErrOrStderr())
+			err = staged(cmd.Context(), ui, &j.Dir)
+			ui.close()
+			if err != nil {
+				return err
+			}
 			out := cmd.OutOrStdout()
 			last := ""
 			if !a.json {

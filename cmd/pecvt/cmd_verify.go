@@ -32,7 +32,8 @@ A .gguf file is first written as safetensors with a graph into a temporary
 folder (TMPDIR), in float32 where it has blocks, and that is verified: the
 numbers that were read, the rotation, and what the graph makes of them.
 
-DIR defaults to the current folder. Exit code 3 means a mismatch.`,
+DIR defaults to the current folder. It, and what --against names, may be a URL
+(docs/scale.md): the files are fetched into a cache. Exit code 3 means a mismatch.`,
 		Example: `  pecvt verify model-hope
   pecvt verify model-hope --golden logits.safetensors --against path/to/model --json`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -58,6 +59,9 @@ DIR defaults to the current folder. Exit code 3 means a mismatch.`,
 			}
 			ui := newUI(a, cmd.ErrOrStderr())
 			defer ui.close()
+			if err := staged(cmd.Context(), ui, &dir, &opts.Against); err != nil {
+				return err
+			}
 			opts.Progress = ui.steps
 			opts.Curves = output.wantCurves()
 			r, err := verifyAny(cmd.Context(), dir, opts)

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert/place/placetest"
+	"github.com/pecvt/pecvt/verify/ort"
+	"github.com/pecvt/pecvt/verify/ort/orttest"
+)
+
+// A model in a bucket or a hub goes through the verbs as one on the disk does, with the
+// documented exit codes.
+func TestModelsByURL(t *testing.T) {
+	orttest.Require(t)
+	library, _, err := ort.Locate("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(ort.EnvLibrary, library) // the cache becomes another
+	s := placetest.StartS3(t)
+	t.Setenv("PECVT_CACHE", t.TempDir())
+	h := placetest.StartHub(t, "org/stories")
+	stories := filepath.Join(repository, "testdata", "models", "stories260K")
+	s.PutFolder(t, "stories", stories)
+	h.Push("main", stories)
+	dir := t.TempDir()
+	do := func(want int, words string, args ...string) string {
+		t.Helper()
+		var stdout, stderr bytes.Buffer
+		code := run(context.Background(), args, &stdout, &stderr)
+		if code != want || !strings.Contains(stdout.String()+stderr.String(), words) {
+			t.Errorf("pecvt %q ends with %d, not %d, or does not say %q:\n%s%s", args, code, want, words, stdout.String(), stderr.String())
+		}
+		return stdout.String()
+	}
+	for name, url := range map[string]string{"s3": s.URL("stories"), "hf": "hf://org/stories", "file": "file://" + filepath.ToSlash(must(filepath.Abs(stories)))} {
+		var in struct {
+			Family string
+			Read   *struct{ Requests, Bytes int64 }
+		}
+		if err := json.Unmarshal([]byte(do(0, "", "inspect", url, "--json")), &in); err != nil || in.Family != "llama" || (in.Read == nil) != (name == "file") {
+			t.Errorf("%s: %+v, %v", name, in, err)
+		}
+		out := filepath.Join(dir, name)
+		do(0, "to hope", "convert", url, "--to", "hope", "-o", out, "-q")
+		do(0, "model.onnx", "plan", url, "--to", "hope")
+		config := must(os.ReadFile(filepath.Join(out, "config.json")))
+		do(0, "", "convert", stories, "--to", "hope", "-o", filepath.Join(dir, name+"-disk"), "-q")
+		if want := must(os.ReadFile(filepath.Join(dir, name+"-disk", "config.json"))); !bytes.Equal(config, want) {
+			t.Errorf("%s: another config.json", name)
+		}
+	}
+	s.PutFolder(t, "hope", filepath.Join(dir, "s3"))
+	do(0, "pass", "verify", s.URL("hope"), "--against", "hf://org/stories", "-q")
+	do(0, "PPL", "eval", s.URL("hope"), "--ids", filepath.Join(stories, "sampled.safetensors"), "--lengths", "64", "-q")
+	do(0, "", "run", s.URL("hope"), "--ids", "1,403", "--max-tokens", "3", "-q")
+
+	do(1, "nothing lies there", "inspect", s.URL("no-such"))
+	do(1, "s3://no-such-bucket", "inspect", s.At("no-such-bucket", "m"))
+	do(1, "unknown scheme", "inspect", "ftp://host/m")
+	do(1, "a user or a password", "inspect", "s3://key:secret@bucket/m")
+	do(1, "Repository not found", "inspect", "hf://org/other")
+	do(4, "writing there is not supported", "convert", stories, "--to", "hope", "-o", s.URL("out"))
+	do(4, "s3://models/stories", "import", s.URL("stories"), "-o", filepath.Join(dir, "imported"))
+	p := s.Proxy(t)
+	p.Fail(func(w http.ResponseWriter, r *http.Request) bool {
+		w.WriteHeader(403)
+		return true
+	})
+	do(1, "AWS_ACCESS_KEY_ID", "inspect", s.Through(p, "stories"))
+	if _, err := os.Stat(filepath.Join(dir, "imported")); err == nil {
+		t.Error("import left a folder")
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}

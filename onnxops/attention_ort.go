@@ -38,7 +38,10 @@ func (e *emitter) groupQueryAttention(i int, a *family.Attention, x, residual *g
 		Attrs: attrs,
 	})
 	e.presents = append(e.presents, out[1:]...)
-	y := g.Op("Reshape", at(names.Joined)+names.Reshape, []*graph.Value{out[0], e.rows(a.Heads * a.VDim)})
+	y := out[0]
+	if !e.threeAxes {
+		y = g.Op("Reshape", at(names.Joined)+names.Reshape, []*graph.Value{y, e.rows(a.Heads * a.VDim)})
+	}
 	y = e.norm(at(family.AtHeadNorm), y, a.HeadNorm) // over all heads, if any
 	return e.linearOnto(at(family.AtO), residual, e.outGate(i, a, x, y), a.O)
 }
@@ -52,8 +55,7 @@ func (e *emitter) flatHeads(layer int, a *family.Attention, x *graph.Value) (q, 
 	flat := func(width int) *graph.Value {
 		return e.shape(names.FlatShape(width), int64(width))
 	}
-	apart := e.opts.Linear == LinearMatMul || e.inCodes(a.Q, a.K, a.V) && e.joinable(a.Q, a.K, a.V) == nil || a.QNorm != nil || a.KNorm != nil || a.VNorm != nil || a.Clip != 0 || a.ValueScale != 0 || a.QueryScale != nil || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
-	if !apart {
+	if !e.apart(a) {
 		return e.packedHeads(layer, a, x, flat), nil, nil
 	}
 	heads := func(side names.Side, n int, l family.Linear, norm *family.Norm) *graph.Value {
@@ -77,6 +79,11 @@ func (e *emitter) flatHeads(layer int, a *family.Attention, x *graph.Value) (q, 
 	return heads(names.Q, a.Heads, a.Q, a.QNorm), heads(names.K, a.KVHeads, a.K, a.KNorm), heads(names.V, a.KVHeads, a.V, a.VNorm)
 }
 
+// apart tells whether queries, keys and values are a product each.
+func (e *emitter) apart(a *family.Attention) bool {
+	return e.opts.Linear == LinearMatMul || e.inCodes(a.Q, a.K, a.V) && e.joinable(a.Q, a.K, a.V) == nil || a.QNorm != nil || a.KNorm != nil || a.VNorm != nil || a.Clip != 0 || a.ValueScale != 0 || a.QueryScale != nil || (a.Q.Bias == nil) != (a.K.Bias == nil) || (a.Q.Bias == nil) != (a.V.Bias == nil)
+}
+
 // joinable are maps over the same input in codes that one MatMulNBits can multiply, nil
 // where it cannot.
 func (e *emitter) joinable(maps ...family.Linear) []*rounded {
@@ -94,6 +101,9 @@ func (e *emitter) joinable(maps ...family.Linear) []*rounded {
 // packedHeads is the form of flatHeads with one product.
 func (e *emitter) packedHeads(layer int, a *family.Attention, x *graph.Value, flat func(int) *graph.Value) *graph.Value {
 	y := e.joinedProduct(names.Layer(layer, names.PackedProj), x, a.Q, a.K, a.V)
+	if e.threeAxes {
+		return y
+	}
 	return e.g.Op("Reshape", names.Layer(layer, names.Packed)+names.Reshape, []*graph.Value{y, flat((a.Heads + 2*a.KVHeads) * a.QKDim)})
 }
 

@@ -36,6 +36,8 @@ type emitter struct {
 	lastKey, totalInt32 *graph.Value // for GroupQueryAttention
 	rowTotal            *graph.Value // (batch): tokens of a row, the past's among them
 
+	threeAxes bool // the stream is (batch, sequence, hidden) in the layers, see stream.go
+
 	kept        map[int][]*graph.Value // keys and values of a layer, the past's among them
 	layerInputs *graph.Value           // (batch*sequence, layers, size): embeddings by layer
 
@@ -106,9 +108,7 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 	}
 	x = e.norm(names.Outside(family.AtEmbedNorm), x, m.EmbedNorm)
 	e.byLayer(m, x)
-	for i := range m.Blocks {
-		x = e.block(i, &m.Blocks[i], x)
-	}
+	x = e.layers(m, x)
 	x = e.norm(names.Outside(family.AtFinalNorm), x, &m.FinalNorm)
 	x = e.guardRows(x)
 	if !e.early {

@@ -224,8 +224,8 @@ func (e *emitter) gateAndUp(at func(place string) string, m *family.MLP, x *grap
 
 // together tells whether gate and up are one product that is cut, which AttentionORT
 // leaves to its graphs alone as it does of queries, keys and values. Codes with lows have
-// two products for each map, of which two less are worth the cut: 3 to 4% of a token for
-// 1% of a prompt. Without lows they gain 1 to 2% of a token for 2% of a prompt.
+// two products for each map, of which two less are worth the cut: 2% of a token. Without
+// lows the cut costs what it saves.
 func (e *emitter) together(m *family.MLP) bool {
 	if !m.Gated || e.opts.Attention != AttentionORT || e.opts.Linear == LinearMatMul || (m.Gate.Bias == nil) != (m.Up.Bias == nil) {
 		return false

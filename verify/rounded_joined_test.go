@@ -2,19 +2,22 @@ package verify_test
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/quant/nearest"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/onnxops/names"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/run"
 )
 
 // TestRoundedJoined verifies graphs whose queries, keys and values are one product with
 // codes, with biases and without, and of heads that are normalised, which leaves three; and
-// whose gate and up are one where blocks have lows.
+// whose gate and up are one where blocks have lows, and whose stream has three axes where
+// they have none.
 func TestRoundedJoined(t *testing.T) {
 	runtimePresent(t)
 	ways := []rounding{
@@ -43,6 +46,10 @@ func TestRoundedJoined(t *testing.T) {
 			}
 			if want := (model != "golden/qwen3"); (products > 0) != want {
 				t.Errorf("%d products for queries, keys and values together: expected some: %v", products, want)
+			}
+			three := slices.ContainsFunc(g.Written.Nodes, func(n *onnxpb.NodeProto) bool { return n.GetName() == names.StreamOfTokens })
+			if want := how.zeros != nearest.ZeroFloat; three != want {
+				t.Errorf("a stream of three axes: %v, expected %v", three, want)
 			}
 			if want := how.zeros == nearest.ZeroFloat; (gates > 0) != want {
 				t.Errorf("%d products for gate and up together: expected some: %v", gates, want)

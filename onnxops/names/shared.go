@@ -16,6 +16,10 @@ const (
 	EmbedShifted = "/embed/shifted/Add" // and plus what all tokens share
 	HeadOut      = "/head/Reshape"
 
+	// Around layers whose products take the stream as (batch, sequence, hidden).
+	StreamOfTokens = "/stream/Reshape"      // that
+	StreamOfRows   = "/stream/rows/Reshape" // (batch*sequence, hidden) again
+
 	// What the head reads where it is computed for one position of each row.
 	LastPlaces = "/last/real/Mul"       // (batch, sequence): a token's column, 0 of padding
 	LastColumn = "/last/real/ReduceMax" // (batch)

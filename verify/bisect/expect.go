@@ -2,6 +2,7 @@ package bisect
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -24,6 +25,8 @@ type expecter struct {
 	in        run.Input
 	b, n, old int // batch, tokens, past
 	cache     *ref.Cache
+	// threeAxes: what layers hand on is (batch, tokens, width).
+	threeAxes bool
 }
 
 func newExpecter(s *search, in run.Input, past *ref.Cache) *expecter {
@@ -49,8 +52,17 @@ func (e *expecter) rows(f []float64, shape ...int) *wanted {
 	}}
 }
 
-// flat are rows of (batch·tokens, width).
-func (e *expecter) flat(f []float64) *wanted { return e.rows(f, e.b*e.n, len(f)/(e.b*e.n)) }
+// flat are rows of (batch·tokens, width), or of (batch, tokens, width) where the stream
+// has three axes.
+func (e *expecter) flat(f []float64) *wanted {
+	if e.threeAxes {
+		return e.tokens(f)
+	}
+	return e.rows(f, e.b*e.n, len(f)/(e.b*e.n))
+}
+
+// tokens are (batch, tokens, width).
+func (e *expecter) tokens(f []float64) *wanted { return e.rows(f, e.b, e.n, len(f)/(e.b*e.n)) }
 
 // heads turns (batch, tokens, heads, d) into (batch, heads, tokens, d).
 func (e *expecter) heads(f []float64, n int) *wanted {
@@ -91,17 +103,23 @@ func plain(tap string, make func(f []float64) *wanted) *counterpart {
 func (e *expecter) of(n *onnxpb.NodeProto, output int, layer int) *counterpart {
 	name := n.GetName()
 	if of, place := names.Split(name); of >= 0 {
+		within := *e
+		within.threeAxes = slices.ContainsFunc(e.s.info.Written.Nodes, func(n *onnxpb.NodeProto) bool { return n.GetName() == names.StreamOfTokens })
 		switch {
 		case of != layer || layer >= len(e.s.model.Blocks):
 			return nil
 		case strings.HasPrefix(place, family.AtAttn+"/"):
-			return e.ofAttention(n, place, output, layer)
+			return within.ofAttention(n, place, output, layer)
 		}
-		return e.ofBlock(n, place, output, layer)
+		return within.ofBlock(n, place, output, layer)
 	}
 	switch name {
 	case names.EmbedRows, names.EmbedCast:
 		return plain(names.Outside(family.AtEmbed), e.flat)
+	case names.StreamOfTokens:
+		return plain(e.stream(0), e.tokens)
+	case names.StreamOfRows:
+		return plain(e.stream(len(e.s.model.Blocks)), e.flat)
 	case names.Guard:
 		return plain(names.Outside(family.AtFinalNorm), e.flat)
 	case names.EmbedScaled, names.EmbedShifted:
@@ -114,7 +132,7 @@ func (e *expecter) of(n *onnxpb.NodeProto, output int, layer int) *counterpart {
 		}
 		return plain(names.LogitsTap, e.flat)
 	case names.HeadOut:
-		return plain(names.LogitsTap, func(f []float64) *wanted { return e.rows(f, e.b, e.n, len(f)/(e.b*e.n)) })
+		return plain(names.LogitsTap, e.tokens)
 	}
 	if e.s.model.ByLayer != nil && strings.HasPrefix(name, names.Outside(names.ByLayer)) {
 		return e.ofByLayer(name)

@@ -118,6 +118,7 @@ func Bases() []Base {
 		{Name: "int4", Model: "golden/llama-tied-bf16", To: "rope", Placement: onnxops.PlaceEmbed, Weights: onnxops.WeightsInt4},
 		{Name: "int4-zeros", Model: "golden/llama-gqa", To: "rope", Placement: onnxops.PlaceEmbed, Weights: onnxops.WeightsInt4, ZeroPoints: "uint8"},
 		{Name: "int4-ort", Model: "golden/llama-gqa", To: "rope", Attention: onnxops.AttentionORT, Weights: onnxops.WeightsInt4},
+		{Name: "int4-ort-none", Model: "golden/llama-gqa", To: "rope", Attention: onnxops.AttentionORT, Weights: onnxops.WeightsInt4, ZeroPoints: "none"},
 		{Name: "int4-head8", Model: "golden/llama-tied-bf16", To: "rope", Placement: onnxops.PlaceEmbed, Weights: onnxops.WeightsInt4, Head: "int8"},
 		{Name: "int4-portable", Model: "golden/llama-tied-bf16", To: "rope", Placement: onnxops.PlaceEmbed, Weights: onnxops.WeightsInt4, Portable: true},
 		{Name: "half", Model: "golden/llama-gqa", To: "hope", DType: onnxops.DTypeFloat16},

@@ -70,6 +70,9 @@ func roundedMutants() []Mutant {
 		inGraph("joined-lows-exchanged", "int4-ort", "one product has the lows of values for keys", func(g *Graph) {
 			g.swap(joined+"/middles/Concat", 1, 2)
 		}),
+		inGraph("stream-of-three-axes-cut", "int4-ort-none", "in a stream of three axes, layer 1 adds its MLP to what attention read", func(g *Graph) {
+			g.node("/layers.1/mlp/down_proj/Gemm").Input[1] = g.node("/layers.0/mlp/down_proj/Gemm").Output[0]
+		}),
 		inGraph("joined-gate-for-up", "int4-ort", "gate and up of one product change places where it is cut", func(g *Graph) {
 			out := g.node(gateUp + "/Split").Output
 			out[0], out[1] = out[1], out[0]

@@ -4,6 +4,7 @@
 GO ?= go
 FUZZTIME ?= 30s
 BENCH ?= .
+FAULTS ?= 200
 GENERATE ?= ./...
 BENCHTIME ?= 1s
 # Tests of properties draw their cases from a seed: a fixed one, so that a red run
@@ -23,7 +24,7 @@ DEMO_MODEL := testdata/models/stories260K
 DEMO := build/demo
 
 .DEFAULT_GOAL := build
-.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race fuzz bench bench-peers demo interop interop-quick families ort s3 ops ops-cuda ops-sanitize clean
+.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race faults fuzz bench bench-peers demo interop interop-quick families ort s3 ops ops-cuda ops-sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +92,9 @@ mutants: ort ## planted faults: docs/mutants.md, what finds each; a survivor is 
 
 race: ort s3 ## what starts goroutines under the race detector
 	@PECVT_REQUIRE_ORT=1 PECVT_REQUIRE_S3=1 GO='$(GO)' .ci/race.sh
+
+faults: ort ## kills, failing system calls, full disks (Linux, root, strace; FAULTS=N kills): docs/reliability.md
+	PECVT_FAULTS=$(FAULTS) PECVT_FAULTS_TABLE=1 $(GO) test -count=1 -timeout 120m ./cmd/pecvt/faults
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	@GO='$(GO)' .ci/fuzz.sh '$(FUZZTIME)'

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
@@ -63,6 +64,40 @@ type ManifestFile struct {
 	Name   string `json:"name"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256,omitempty"`
+	// CRC32C is of a tensor file that was copied or written anew: the sum of its
+	// header and of each tensor, in the order of the file (safetensors.Sums). A file
+	// that is a link or a reflink of the source's was not read, and has none, or
+	// where it became one against the plan, dashes.
+	CRC32C string `json:"crc32c,omitempty"`
+}
+
+// sumDigits is how many digits of sums a file's entry in the manifest has.
+func (p *Plan) sumDigits(f FilePlan) int {
+	if f.Tensors == 0 || p.oneFile() || f.Action != Copy && f.Action != Rewrite {
+		return 0
+	}
+	return safetensors.SumDigits * (1 + f.Tensors)
+}
+
+// partsOf sums the parts of a tensor file of the source that is copied; nil where the
+// manifest is to have no sums of it.
+func (p *Plan) partsOf(src store.Store, f FilePlan) *safetensors.Sums {
+	if p.sumDigits(f) == 0 {
+		return nil
+	}
+	for _, from := range src.Files() {
+		if filepath.Base(from.Path) != f.Source {
+			continue
+		}
+		ends := []int64{from.DataStart}
+		for _, name := range from.Tensors {
+			if at, ok := src.Place(name); ok {
+				ends = append(ends, at.Offset+at.Length)
+			}
+		}
+		return safetensors.NewSums(ends)
+	}
+	return nil
 }
 
 // noHash is as long as what replaces it when the plan is run.
@@ -187,7 +222,7 @@ func (p *Plan) manifest() Manifest {
 }
 
 // renderManifest gives pecvt.json's text, with the hashes of the result's files.
-func (p *Plan) renderManifest(hash func(name string) (string, error)) ([]byte, error) {
+func (p *Plan) renderManifest(hash func(name string) (string, error), sums map[string]*safetensors.Sums) ([]byte, error) {
 	man := p.manifest()
 	for _, f := range p.Files {
 		if f.Name == manifestName {
@@ -200,13 +235,21 @@ func (p *Plan) renderManifest(hash func(name string) (string, error)) ([]byte, e
 				return nil, err
 			}
 		}
+		if n := p.sumDigits(f); n > 0 {
+			if file.CRC32C = sums[f.Name].String(); file.CRC32C == "" {
+				file.CRC32C = strings.Repeat("-", n)
+			}
+			if len(file.CRC32C) != n {
+				return nil, fmt.Errorf("%s: sums of %d parts, planned with %d: the source changed while it was read; run again", f.Name, len(file.CRC32C)/safetensors.SumDigits, n/safetensors.SumDigits)
+			}
+		}
 		man.Files = append(man.Files, file)
 	}
 	return man.text()
 }
 
 func (p *Plan) planManifest() error {
-	text, err := p.renderManifest(func(string) (string, error) { return noHash, nil })
+	text, err := p.renderManifest(func(string) (string, error) { return noHash, nil }, nil)
 	if err != nil {
 		return err
 	}
@@ -220,7 +263,7 @@ func (p *Plan) ExpectGraph(g *GraphRecord) error {
 		g = nil
 	}
 	p.graph = g
-	text, err := p.renderManifest(func(string) (string, error) { return noHash, nil })
+	text, err := p.renderManifest(func(string) (string, error) { return noHash, nil }, nil)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/place"
+	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/store"
 )
 
@@ -75,7 +77,7 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 	if !p.oneFile() { // a folder holds quantised weights as they are stored
 		src = store.Stored(src)
 	}
-	w := &run{replaced: replaced, ctx: ctx, plan: p, src: src, folder: store.Folder(src), dir: t.temporary, progress: o.Progress, linked: map[string]bool{}}
+	w := &run{replaced: replaced, ctx: ctx, plan: p, src: src, folder: store.Folder(src), dir: t.temporary, progress: o.Progress, linked: map[string]bool{}, sums: map[string]*safetensors.Sums{}}
 	for _, f := range p.Files {
 		w.at = f.Name
 		how, err := w.file(f)
@@ -143,6 +145,7 @@ type run struct {
 	at       string
 	done     int64
 	linked   map[string]bool
+	sums     map[string]*safetensors.Sums // by tensor file, of what was read
 	result   Result
 }
 
@@ -166,7 +169,15 @@ func (w *run) file(f FilePlan) (how string, err error) {
 		action, err := fsio.Link(w.ctx, w.folder.Path(f.Source), dst, w.report)
 		return string(action), err
 	case Reflink, Copy:
-		action, err := w.folder.Copy(w.ctx, f.Source, dst, w.report)
+		var see io.Writer
+		sums := w.plan.partsOf(w.src, f)
+		if sums != nil {
+			see = sums
+		}
+		action, err := w.folder.Copy(w.ctx, f.Source, dst, see, w.report)
+		if sums != nil {
+			w.sums[f.Name] = sums
+		}
 		return string(action), err
 	case Rewrite:
 		if g := w.plan.ggufFile; g != nil {
@@ -209,7 +220,7 @@ func (w *run) text(name string) ([]byte, error) {
 	}
 	return w.plan.renderManifest(func(file string) (string, error) {
 		return fileSHA256(w.ctx, filepath.Join(w.dir, file))
-	})
+	}, w.sums)
 }
 
 // sealed writes the header of a GGUF file anew where it was planned without the

@@ -54,7 +54,7 @@ func (p *Plan) Skeleton(dir string) error {
 		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
-		if _, err := folder.Copy(context.Background(), f.Source, to, nil); err != nil {
+		if _, err := folder.Copy(context.Background(), f.Source, to, nil, nil); err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
 	}

@@ -58,6 +58,7 @@ func (w *run) tensors(name, dst string) (err error) {
 		}
 		w.report(info.Bytes())
 	}
+	w.sums[name] = out.Sums()
 	return nil
 }
 

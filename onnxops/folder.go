@@ -50,7 +50,9 @@ func placeTensors(dir string, src store.Store, folder, graph string) (placed, no
 		}
 		put := fsio.Link
 		if shares, err := fsio.Reflinks(from, filepath.Dir(to)); err == nil && shares {
-			put = fsio.Clone
+			put = func(ctx context.Context, src, dst string, p fsio.Progress) (fsio.Action, error) {
+				return fsio.Clone(ctx, src, dst, nil, p)
+			}
 		}
 		how, err := put(context.Background(), from, to, nil)
 		if err != nil {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify"
 )
@@ -120,5 +122,66 @@ func TestWrittenWeights(t *testing.T) {
 	c, ok := find(verified(t, dir, verify.Options{ORTLibrary: noLibrary}), "files", "ref")
 	if !ok || c.Verdict != verify.Fail || !strings.Contains(c.Detail, "model.safetensors is not what was converted") {
 		t.Errorf("%s %s", c.Verdict, c.Detail)
+	}
+}
+
+// TestCopiedWeights: one bit deep inside a tensor that a conversion copied or wrote anew is
+// found without any hash, by the tensor's name; of links the report says that nothing was
+// compared, unless a hash was asked for.
+func TestCopiedWeights(t *testing.T) {
+	for _, c := range []conversion{{model: "golden/llama-gqa", to: "hope"}, {model: "golden/llama-gqa", to: "hope", layout: "partial"}} {
+		dir := c.write(t)
+		if c, ok := find(verified(t, dir, verify.Options{ORTLibrary: noLibrary}), "files", "ref"); !ok || c.Verdict != verify.Pass || c.Detail != "" {
+			t.Fatalf("as written: %s %s", c.Verdict, c.Detail)
+		}
+		path := filepath.Join(dir, "model.safetensors")
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := safetensors.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const name = "model.layers.1.mlp.down_proj.weight"
+		info, ok := f.Lookup(name)
+		at := f.DataStart() + (info.Begin+info.End)/2
+		f.Close()
+		if !ok {
+			t.Fatalf("no tensor %s", name)
+		}
+		raw[at] ^= 1 // the last bit of a number
+		if err := os.WriteFile(path, raw, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		found, ok := find(verified(t, dir, verify.Options{ORTLibrary: noLibrary}), "files", "ref")
+		if !ok || found.Verdict != verify.Fail || !strings.Contains(found.Detail, `tensor "`+name+`" does not hold the bytes that were written`) {
+			t.Errorf("%+v: %s %s", c, found.Verdict, found.Detail)
+		}
+	}
+	for _, hash := range []bool{false, true} {
+		dir := filepath.Join(t.TempDir(), "linked")
+		plan, err := convert.NewPlan(filepath.Join(fixtures, "golden", "llama-gqa"), convert.Options{To: "hope", Link: true, Hash: hash, Output: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := convert.Run(t.Context(), plan, convert.RunOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := onnxops.Emit(dir, onnxops.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		r := verified(t, dir, verify.Options{ORTLibrary: noLibrary})
+		c, ok := find(r, "files", "ref")
+		if said := strings.Contains(c.Detail, "model.safetensors were not compared"); !ok || c.Verdict != verify.Pass || said == hash {
+			t.Errorf("links, hash %v: %s %s", hash, c.Verdict, c.Detail)
+		}
+		var text strings.Builder
+		if err := r.WriteText(&text); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(text.String(), "not read   the bytes of model.safetensors") == hash {
+			t.Errorf("links, hash %v:\n%s", hash, text.String())
+		}
 	}
 }

@@ -118,14 +118,17 @@ func (s *session) wrongForm() string {
 // pecvtDomain is the domain of the operators that pecvt defines as functions.
 const pecvtDomain = "ai.pecvt"
 
+// sourceFile is what pecvt.json tells of one of the source's files.
+type sourceFile struct {
+	HeaderSHA256 string `json:"header_sha256"`
+	SHA256       string `json:"sha256"`
+	Name         string `json:"name"`
+}
+
 // told is what pecvt.json tells of the result, and of the source's files.
 type told struct {
 	Source struct {
-		Files []struct {
-			HeaderSHA256 string `json:"header_sha256"`
-			SHA256       string `json:"sha256"`
-			Name         string `json:"name"`
-		} `json:"files"`
+		Files    []sourceFile    `json:"files"`
 		Manifest json.RawMessage `json:"manifest"`
 	} `json:"source"`
 	Flags struct {
@@ -149,6 +152,7 @@ type told struct {
 		Name   string `json:"name"`
 		Bytes  int64  `json:"bytes"`
 		SHA256 string `json:"sha256"`
+		CRC32C string `json:"crc32c"`
 	} `json:"files"`
 	Retrofit json.RawMessage `json:"retrofit"`
 	// Graph repeats the graph's metadata; nil in a file that says nothing of it.

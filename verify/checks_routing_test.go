@@ -52,6 +52,7 @@ func edit(t *testing.T, dir, tensor string, change func(rows [][]float32)) {
 	if err := os.WriteFile(path, data, 0o666); err != nil {
 		t.Fatal(err)
 	}
+	unsummed(t, path)
 }
 
 const firstRouter = "model.layers.0.block_sparse_moe.gate.weight"

@@ -42,6 +42,7 @@ func twins(t *testing.T, dir string, off float64) {
 	if err := os.WriteFile(path, data, 0o666); err != nil {
 		t.Fatal(err)
 	}
+	unsummed(t, path)
 }
 
 // TestAmbiguous: tokens that float32 cannot tell apart leave a verification

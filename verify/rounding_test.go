@@ -47,6 +47,7 @@ func loud(t *testing.T, dir string) {
 	if err := os.WriteFile(path, data, 0o666); err != nil {
 		t.Fatal(err)
 	}
+	unsummed(t, path)
 }
 
 // TestLargeScores: the tables' rounding, which large scores magnify past the

@@ -51,7 +51,7 @@ func folderChecks() []Kind {
 			Blame:   "one of the files was changed after the conversion, or the conversion is wrong: convert the source again, or emit the graph of what is there with pecvt export",
 			other:   true, when: ofFolder, make: always((*session).metadata)},
 		{Name: report.CheckFiles,
-			Meaning: "what `pecvt.json` lists is there, in its size, and with the SHA-256 that it has of the configuration, the tokenizer and other small files, and of tensor files that a retrofit wrote, or any conversion with `" + hint.Hash + "`",
+			Meaning: "what `pecvt.json` lists is there, in its size, with the SHA-256 that it has of the configuration, the tokenizer and other small files, and of tensor files that a retrofit wrote, or any conversion with `" + hint.Hash + "`, and every tensor that was copied or written anew with its CRC-32C; links and reflinks, of which the conversion read no byte, are named",
 			Blame:   "the file was changed after the conversion: make the change in the source and convert it again; a folder that is meant to differ is verified as an exported one once " + run.ManifestFile + " is removed",
 			steps:   steps{4, 0}, when: ofFolder, make: (*session).files},
 		{Name: report.CheckGenAI,

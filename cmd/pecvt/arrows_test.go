@@ -66,6 +66,7 @@ var arrows = map[string][]string{
 	"cmd/pecvt":           {"convert/place", "convert/recode", "convert/fsio", "convert/quant/widths", "cmd/pecvt/words", "convert/quant/nearest", "convert/loaders", "posenc/hint", "posenc", "convert", "convert/family", "convert/store", "convert/rewrite", "convert/retrofit", "convert/tune", "onnxops", "onnxops/lower", "onnxops/ops", "verify", "verify/ort", "verify/eval", "verify/eval/tokens", "verify/generate", "verify/bench", "verify/htmlreport", "convert/families", "convert/family"},
 	"verify/mutants":      {"posenc", "convert", "convert/family", "convert/rewrite", "convert/store", "convert/tensor", "onnxops", "onnxops/names", "onnxops/onnxpb", "verify", "verify/ort", "verify/ref", "convert/families"},
 	"verify/mutants/gen":  {"verify/mutants"},
+	"cmd/pecvt/faults":    {},
 	"cmd/pecvt/gendocs":   {"cmd/pecvt/words", "convert/gguf", "convert/gguf/arch", "convert/loaders", "convert/quant", "posenc", "convert/family", "convert/family/config", "convert/family/evidence", "convert/rewrite", "onnxops/ops", "verify", "verify/report", "convert/families"},
 
 	"convert/gguf/arch":         {"convert/place", "posenc", "convert/gguf", "convert/tensor"},

@@ -2,6 +2,7 @@ package fsio
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -39,7 +40,7 @@ func CopyRate(ctx context.Context, src, dir string) (float64, error) {
 	defer end()
 	n := min(info.Size(), sample)
 	begin := time.Now()
-	if err := CopyRange(ctx, out, in, 0, n, nil); err != nil {
+	if err := CopyRange(ctx, out, in, 0, n, io.Discard, nil); err != nil {
 		return 0, err
 	}
 	return float64(n) / max(time.Since(begin), time.Microsecond).Seconds(), nil

@@ -46,7 +46,7 @@ func TestForesee(t *testing.T) {
 			t.Errorf("%d bytes: %s is left", n, left)
 		}
 		dst := filepath.Join(dir, "dst")
-		action, err := Clone(ctx, src, dst, nil)
+		action, err := Clone(ctx, src, dst, nil, nil)
 		if err != nil || (action == Reflinked) != can {
 			t.Errorf("%d bytes: %s, %v; foreseen %v", n, action, err, can)
 		}

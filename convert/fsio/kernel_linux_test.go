@@ -24,7 +24,7 @@ func TestFullDiskWhileCopying(t *testing.T) {
 		t.Skipf("this system has no /dev/full: %v", err)
 	}
 	defer full.Close()
-	err = CopyRange(ctx, full, src, 0, 100_000, nil)
+	err = CopyRange(ctx, full, src, 0, 100_000, nil, nil)
 	if !errors.Is(err, unix.ENOSPC) || !contains(err, "write /dev/full: no space left on device: free some space") {
 		t.Errorf("error %v", err)
 	}
@@ -67,7 +67,7 @@ func TestSourceThatTheKernelDoesNotCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	if err := CopyRange(ctx, out, src, 0, 10, nil); err != nil {
+	if err := CopyRange(ctx, out, src, 0, 10, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	want := make([]byte, 10)
@@ -93,7 +93,7 @@ func TestTargetThatTheKernelDoesNotCopyTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	if err := CopyRange(ctx, out, src, 0, int64(len(data)), nil); err != nil || !bytes.Equal(read(t, out.Name()), data) {
+	if err := CopyRange(ctx, out, src, 0, int64(len(data)), nil, nil); err != nil || !bytes.Equal(read(t, out.Name()), data) {
 		t.Errorf("the portable copy differs (%v)", err)
 	}
 }

@@ -77,7 +77,9 @@ func TestLinkFollowsSymlinks(t *testing.T) {
 	if err := os.Symlink(filepath.Join("..", "blobs", "abc"), link); err != nil {
 		t.Skipf("this system makes no symbolic links here: %v", err)
 	}
-	for _, place := range []func(context.Context, string, string, Progress) (Action, error){Link, Clone} {
+	for _, place := range []func(context.Context, string, string, Progress) (Action, error){Link, func(ctx context.Context, src, dst string, p Progress) (Action, error) {
+		return Clone(ctx, src, dst, nil, p)
+	}} {
 		dst := filepath.Join(dir, "out", "model.safetensors")
 		if _, err := place(ctx, link, dst, nil); err != nil {
 			t.Fatal(err)
@@ -99,7 +101,7 @@ func TestClone(t *testing.T) {
 			t.Fatal(err)
 		}
 		var moved int64
-		action, err := Clone(ctx, src, dst, func(n int64) { moved += n })
+		action, err := Clone(ctx, src, dst, nil, func(n int64) { moved += n })
 		if err != nil || action != Copied && action != Reflinked {
 			t.Fatalf("%d bytes: %s, %v", n, action, err)
 		}
@@ -134,7 +136,7 @@ func TestCopyRange(t *testing.T) {
 		if _, err := out.Write([]byte("gap")); err != nil {
 			t.Fatal(err)
 		}
-		if err := CopyRange(ctx, out, src, r[0], r[1], nil); err != nil {
+		if err := CopyRange(ctx, out, src, r[0], r[1], nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		want = append(append(want, "gap"...), data[r[0]:r[0]+r[1]]...)
@@ -142,7 +144,7 @@ func TestCopyRange(t *testing.T) {
 	if !bytes.Equal(read(t, out.Name()), want) {
 		t.Error("the ranges did not arrive in order")
 	}
-	err = CopyRange(ctx, out, src, 49_000, 2_000, nil)
+	err = CopyRange(ctx, out, src, 49_000, 2_000, nil, nil)
 	if err == nil || !contains(err, src.Name(), "ends at byte 50000", "1000 more") {
 		t.Errorf("a range beyond the end: %v", err)
 	}
@@ -193,7 +195,7 @@ func TestInterruptedCopyLeavesNothing(t *testing.T) {
 	src, dst := write(t, filepath.Join(dir, "src"), pattern(3*step)), filepath.Join(dir, "dst")
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	action, err := Clone(ctx, src, dst, func(int64) { cancel() })
+	action, err := Clone(ctx, src, dst, nil, func(int64) { cancel() })
 	if action == Reflinked {
 		t.Skip("a reflink is whole at once: there is nothing to interrupt")
 	}
@@ -208,7 +210,9 @@ func TestInterruptedCopyLeavesNothing(t *testing.T) {
 func TestPlaceErrors(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "missing")
-	for _, place := range []func(context.Context, string, string, Progress) (Action, error){Link, Clone} {
+	for _, place := range []func(context.Context, string, string, Progress) (Action, error){Link, func(ctx context.Context, src, dst string, p Progress) (Action, error) {
+		return Clone(ctx, src, dst, nil, p)
+	}} {
 		if _, err := place(ctx, missing, filepath.Join(dir, "dst"), nil); !errors.Is(err, fs.ErrNotExist) || !contains(err, missing) {
 			t.Errorf("missing source: %v", err)
 		}

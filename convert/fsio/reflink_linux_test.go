@@ -60,11 +60,11 @@ func TestReflink(t *testing.T) {
 			t.Errorf("looking ahead leaves %s, before %s", after, before)
 		}
 		var moved int64
-		action, err := Clone(ctx, src, dst, func(n int64) { moved += n })
+		action, err := Clone(ctx, src, dst, nil, func(n int64) { moved += n })
 		if err != nil || action != Reflinked || moved != int64(n) {
 			t.Fatalf("%d bytes: %s, %v, progress %d; want a reflink", n, action, err, moved)
 		}
-		if _, err := Clone(ctx, src, dst, nil); !errors.Is(err, fs.ErrExist) {
+		if _, err := Clone(ctx, src, dst, nil, nil); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("over an existing file: %v", err)
 		}
 		a, b := stat(t, src), stat(t, dst)
@@ -90,7 +90,7 @@ func TestReflinkTakesNoSpace(t *testing.T) {
 	src := write(t, filepath.Join(mount, "src"), pattern(80<<20))
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		begin := time.Now()
-		if action, err := Clone(ctx, src, filepath.Join(mount, name), nil); err != nil || action != Reflinked {
+		if action, err := Clone(ctx, src, filepath.Join(mount, name), nil, nil); err != nil || action != Reflinked {
 			t.Fatalf("%s: %s, %v", name, action, err)
 		}
 		t.Logf("%s: 80 MiB in %v", name, time.Since(begin))
@@ -105,7 +105,7 @@ func TestReflinkTakesNoSpace(t *testing.T) {
 		t.Errorf("a reflink between two file systems is foreseen (%v)", err)
 	}
 	dst := filepath.Join(mount, "away")
-	if _, err := Clone(ctx, away, dst, nil); !errors.Is(err, unix.ENOSPC) || !contains(err, dst, "free some space") {
+	if _, err := Clone(ctx, away, dst, nil, nil); !errors.Is(err, unix.ENOSPC) || !contains(err, dst, "free some space") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(dst); !errors.Is(err, fs.ErrNotExist) {
@@ -131,7 +131,7 @@ func TestNoReflink(t *testing.T) {
 	if _, err := os.Stat(dst); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what could not be a reflink is left behind (%v)", err)
 	}
-	if action, err := Clone(ctx, src, dst, nil); err != nil || action != Copied || !bytes.Equal(read(t, dst), data) {
+	if action, err := Clone(ctx, src, dst, nil, nil); err != nil || action != Copied || !bytes.Equal(read(t, dst), data) {
 		t.Errorf("%s, %v", action, err)
 	}
 }

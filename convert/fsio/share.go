@@ -44,5 +44,5 @@ func copyTo(ctx context.Context, dst *os.File, at int64, src *os.File, offset, l
 	if _, err := dst.Seek(at, io.SeekStart); err != nil {
 		return WriteError(dst.Name(), err)
 	}
-	return CopyRange(ctx, dst, src, offset, length, progress)
+	return CopyRange(ctx, dst, src, offset, length, nil, progress)
 }

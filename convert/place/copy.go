@@ -13,11 +13,12 @@ import (
 )
 
 // Copy places a file of the folder at the new name dst of the local disk as a file of its
-// own: from the local disk as [fsio.Clone] does, from elsewhere in parts, several at once.
+// own: from the local disk as [fsio.Clone] does, from elsewhere in parts, several at once,
+// after which see, where it is not nil, is shown what was written.
 // After an error dst does not exist, unless it did before.
-func (f *Folder) Copy(ctx context.Context, name, dst string, progress fsio.Progress) (fsio.Action, error) {
+func (f *Folder) Copy(ctx context.Context, name, dst string, see io.Writer, progress fsio.Progress) (fsio.Action, error) {
 	if f.local {
-		return fsio.Clone(ctx, f.Path(name), dst, progress)
+		return fsio.Clone(ctx, f.Path(name), dst, see, progress)
 	}
 	file, err := f.Open(name)
 	if err != nil {
@@ -36,7 +37,16 @@ func (f *Folder) Copy(ctx context.Context, name, dst string, progress fsio.Progr
 		os.Remove(dst)
 		return "", err
 	}
-	return action, nil
+	if see == nil {
+		return action, nil
+	}
+	written, err := os.Open(dst)
+	if err != nil {
+		return "", err
+	}
+	defer written.Close()
+	_, err = io.Copy(see, written)
+	return action, err
 }
 
 // CopyRange writes length bytes of the file, from offset on, to dst from position at on,

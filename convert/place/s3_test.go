@@ -134,18 +134,18 @@ func TestS3Ranges(t *testing.T) {
 	}
 	dst := filepath.Join(t.TempDir(), "x")
 	told := int64(0)
-	if _, err := f.Copy(context.Background(), "x", dst, func(n int64) { told += n }); err != nil {
+	if _, err := f.Copy(context.Background(), "x", dst, nil, func(n int64) { told += n }); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(dst); err != nil || !bytes.Equal(got, data) || told != int64(len(data)) {
 		t.Errorf("copied %d bytes, told of %d, %v", len(got), told, err)
 	}
-	if _, err := f.Copy(context.Background(), "x", dst, nil); !errors.Is(err, fs.ErrExist) {
+	if _, err := f.Copy(context.Background(), "x", dst, nil, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("over a file that is there: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := f.Copy(ctx, "x", dst+"2", nil); !errors.Is(err, context.Canceled) {
+	if _, err := f.Copy(ctx, "x", dst+"2", nil, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	if _, err := os.Stat(dst + "2"); !errors.Is(err, fs.ErrNotExist) {
@@ -325,7 +325,7 @@ func TestS3Changed(t *testing.T) {
 			s.Put(t, "m/x", next)
 			_, err = x.Reader().ReadAt(make([]byte, 1000), 5<<20)
 			said(t, name, err, place.ErrChanged, "s3://models/m/x", "run again")
-			if _, err := f.Copy(context.Background(), "x", filepath.Join(t.TempDir(), "x"), nil); !errors.Is(err, place.ErrChanged) {
+			if _, err := f.Copy(context.Background(), "x", filepath.Join(t.TempDir(), "x"), nil, nil); !errors.Is(err, place.ErrChanged) {
 				t.Errorf("%s, copied: %v", name, err)
 			}
 		}

@@ -146,7 +146,7 @@ func BenchmarkCopy(b *testing.B) {
 		copy func() error
 	}{
 		{"cp", func() error { return exec.Command("cp", src, dst).Run() }},
-		{"file", func() error { _, err := fsio.Clone(ctx, src, dst, nil); return err }},
+		{"file", func() error { _, err := fsio.Clone(ctx, src, dst, nil, nil); return err }},
 		{"tensors", func() error {
 			w, err := Create(dst, f.Tensors(), f.Metadata())
 			if err != nil {

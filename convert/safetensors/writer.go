@@ -20,6 +20,7 @@ type Writer struct {
 	infos []Info
 	next  int
 	buf   []byte // of WriteTensorFrom
+	sums  *Sums  // of all that is written
 	err   error  // the first failure: nothing can follow it
 }
 
@@ -38,9 +39,16 @@ func NewWriter(w io.Writer, infos []Info, metadata map[string]string) (*Writer, 
 	if err != nil {
 		return nil, err
 	}
-	wr := &Writer{name: name, w: w, infos: infos}
+	ends := []int64{int64(len(header))}
+	for _, info := range infos {
+		ends = append(ends, int64(len(header))+info.End)
+	}
+	wr := &Writer{name: name, w: w, infos: infos, sums: NewSums(ends)}
 	return wr, wr.write(header)
 }
+
+// Sums gives the sums of what was written, once all tensors are.
+func (w *Writer) Sums() *Sums { return w.sums }
 
 // Create is [NewWriter] for a new file, which Close closes. An existing file is
 // an error that satisfies errors.Is(err, fs.ErrExist).
@@ -111,7 +119,7 @@ func (w *Writer) WriteTensorFrom(name string, r io.Reader) error {
 }
 
 // CopyTensor writes the data of the next tensor from that of a stored one of type
-// d, in the kernel where both lie in files and the system can.
+// d; where both lie in files, from one to the other.
 func (w *Writer) CopyTensor(ctx context.Context, name string, d tensor.DType, from *io.SectionReader) error {
 	info, err := w.turn(name)
 	if err != nil {
@@ -126,7 +134,7 @@ func (w *Writer) CopyTensor(ctx context.Context, name string, d tensor.DType, fr
 	if !ok || !stored {
 		return w.WriteTensorFrom(name, from)
 	}
-	if err := fsio.CopyRange(ctx, dst, src, offset, size, nil); err != nil {
+	if err := fsio.CopyRange(ctx, dst, src, offset, size, w.sums, nil); err != nil {
 		w.err = fmt.Errorf("safetensors: tensor %q: %w", name, err)
 		return w.err
 	}
@@ -154,6 +162,7 @@ func (w *Writer) fail(name string, err error) error {
 }
 
 func (w *Writer) write(p []byte) error {
+	w.sums.Write(p)
 	n, err := w.w.Write(p)
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite

@@ -193,9 +193,6 @@ func (j Job) Run(ctx context.Context) (*Result, error) {
 	if err := w.open(ctx); err != nil {
 		return nil, err
 	}
-	if err := w.rehearse(); err != nil {
-		return nil, err
-	}
 	if err := w.run(ctx); err != nil {
 		return nil, w.folder.left(err)
 	}

@@ -96,6 +96,9 @@ func (w *work) open(ctx context.Context) (err error) {
 		}
 	}
 	w.result.BOS = w.text.BOS
+	if err := w.rehearse(); err != nil { // before the measurement's folder is there: one at a time
+		return err
+	}
 	w.tries, err = newCandidates(ctx, j.Engine, j.Model, j.Options, w.parts.Measured, j.Select.searches(), folderAbove(w.plan.Output), j.Progress)
 	if err != nil {
 		return err

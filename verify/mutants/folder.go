@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strconv"
 
@@ -66,6 +67,15 @@ func (f *Folder) replace(name, old, with string) {
 	}
 	f.write(name, bytes.Replace(data, []byte(old), []byte(with), 1))
 }
+
+// unsummed takes the sums of tensor files out of pecvt.json.
+func (f *Folder) unsummed() {
+	if data, err := os.ReadFile(f.path("pecvt.json")); err == nil {
+		f.write("pecvt.json", sums.ReplaceAll(data, nil))
+	}
+}
+
+var sums = regexp.MustCompile(`,\s*"crc32c": "[^"]*"`)
 
 // config is replace in config.json.
 func (f *Folder) config(old, with string) { f.replace("config.json", old, with) }

@@ -93,6 +93,9 @@ func (m Mutant) plant(f *Folder) (err error) {
 		return err
 	}
 	m.apply(f)
+	if m.Where == Rewriter { // a wrong conversion writes the sums of what it wrote
+		f.unsummed()
+	}
 	after, err := f.bytes()
 	if err == nil && before == after {
 		err = errors.New("nothing changes")

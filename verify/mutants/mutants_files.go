@@ -35,6 +35,9 @@ func fileMutants() []Mutant {
 		inFiles("file-one-number", "llama-hope", "one number deep inside an unseen token's embedding is 0.01 off", func(f *Folder) {
 			f.values("model.embed_tokens.weight", func(x []float64, _ store.Info) { x[unseenToken*64+1] += 0.01 })
 		}).still(same),
+		inFiles("file-last-bit", "llama-hope", "the last bit of one number deep inside an unseen token's embedding flips", func(f *Folder) {
+			f.raw("model.embed_tokens.weight", func(b []byte, info store.Info) { b[(unseenToken*64+40)*info.DType.Size()] ^= 1 })
+		}).still(same),
 		inFiles("file-bit-flip", "qwen2", "one bit of a number in the middle of down_proj flips", func(f *Folder) {
 			f.raw("model.layers.1.mlp.down_proj.weight", func(b []byte, _ store.Info) { b[len(b)/2+2] ^= 0x40 })
 		}).still(same),

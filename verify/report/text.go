@@ -61,6 +61,11 @@ func (r *Report) writeText(w io.Writer, colour paint) error {
 	for _, d := range r.Redrawn {
 		fmt.Fprintf(w, "\nredrawn    %s", d)
 	}
+	for _, c := range r.Checks {
+		if c.Name == CheckFiles && c.Verdict == Pass && c.Detail != "" {
+			fmt.Fprintf(w, "\nnot read   %s", c.Detail)
+		}
+	}
 	if r.Runtime != "" {
 		fmt.Fprintf(w, "\nruntime    onnx runtime %s (%s)", r.Runtime, r.RuntimePath)
 	}

@@ -96,7 +96,7 @@ func (e *emitter) inCodes(maps ...family.Linear) bool {
 }
 
 // nbits emits W x + bias over rows as MatMulNBits in float32: accuracy_level 1 keeps what
-// enters it as it is, where 4 would round it to 8 bits. Blocks' minimums are a product with
+// enters it as it is, where 4 rounds it to 8 bits. Blocks' minimums are a product with
 // the sums of x over blocks, as of weights that are rounded ([emitter.roundedProduct]).
 func (e *emitter) nbits(name string, x, bias *graph.Value, c *coded) *graph.Value {
 	e.weights.hold(c, FormNBits)
@@ -114,7 +114,7 @@ func (e *emitter) nbits(name string, x, bias *graph.Value, c *coded) *graph.Valu
 	}
 	y := e.g.Add(graph.Node{Domain: graph.Microsoft, Op: "MatMulNBits", Name: at("MatMulNBits", !minimums && bias == nil), In: in, Attrs: []graph.Attr{
 		graph.IntAttr("K", int(c.columns)), graph.IntAttr("N", int(c.rows)), graph.IntAttr("bits", 4),
-		graph.IntAttr("block_size", int(c.block)), graph.IntAttr("accuracy_level", 1),
+		graph.IntAttr("block_size", int(c.block)), graph.IntAttr("accuracy_level", e.level()),
 	}})[0]
 	if minimums {
 		sums := e.blockSums(x, int(c.block), c.across(), c.columns)
@@ -135,6 +135,16 @@ func (e *emitter) codedMiddles(c *coded) *graph.Value {
 		half := s.g.Op("Mul", name+"/Mul", []*graph.Value{s.scales(c), e.scalar("middle4", 8)})
 		return s.g.Op("Add", name+"/Add", []*graph.Value{half, s.offsets(c)})
 	})
+}
+
+// multiplied tells whether a weight is multiplied as it is stored.
+func (s *initializers) multiplied() bool {
+	for _, form := range s.held {
+		if form == FormNBits {
+			return true
+		}
+	}
+	return false
 }
 
 // hold notes what the graph has of a weight.

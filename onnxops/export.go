@@ -127,6 +127,9 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 			return nil, nil, err
 		}
 	}
+	if e.g.Err() == nil && opts.Coding.Accuracy == AccuracyInt8 && !opts.Rounds() && !e.weights.multiplied() {
+		return nil, nil, hint.Errorf("onnx: %s: "+hint.Accuracy+" int8: no weight is stored in codes that are multiplied as they are; choose "+hint.Weights+" int4 or int8, or leave it out", src.Root())
+	}
 	logits := e.g.Add(graph.Node{
 		Op: "Reshape", Name: names.HeadOut, Out: []string{names.Logits},
 		In: []*graph.Value{x, e.logitsShape(int64(m.Vocab))},
@@ -156,8 +159,11 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 	if opts.narrow() {
 		props = append(props, [2]string{"pecvt.dtype", opts.DType})
 	}
+	if opts.Rounds() || opts.Coding.Accuracy != AccuracyFloat32 {
+		props = append(props, [2]string{"pecvt.accuracy", opts.Coding.Accuracy})
+	}
 	if opts.Rounds() {
-		props = append(props, [2]string{"pecvt.coding", opts.Scheme().String()}, [2]string{"pecvt.accuracy", opts.Coding.Accuracy})
+		props = append(props, [2]string{"pecvt.coding", opts.Scheme().String()})
 		if head != "" {
 			props = append(props, [2]string{"pecvt.head", head})
 		}

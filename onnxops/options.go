@@ -323,8 +323,8 @@ func (o Options) checkForm() error {
 		return hint.Errorf("onnx: " + hint.Block + ", " + hint.ZeroPoints + " and " + hint.Head + " are of weights that are rounded; choose " + hint.Weights + " int4 or int8")
 	case o.Rounds() && o.Linear == LinearMatMul:
 		return hint.Errorf("onnx: "+hint.Weights+" %s with "+hint.Linear+" matmul: that form holds floats for other quantisers; leave one out", o.Weights)
-	case o.Coding.Accuracy == AccuracyInt8 && (!o.Rounds() || o.Portable):
-		return hint.Errorf("onnx: " + hint.Accuracy + " int8 is of ONNX Runtime's products with codes: it needs " + hint.Weights + " int4 or int8, and no " + hint.Portable)
+	case o.Coding.Accuracy == AccuracyInt8 && (o.Weights == WeightsFloat32 || o.Linear == LinearMatMul || o.Portable):
+		return hint.Errorf("onnx: " + hint.Accuracy + " int8 is of ONNX Runtime's products with codes: it needs " + hint.Weights + " int4 or int8, or codes of the checkpoint's own, and no " + hint.Portable)
 	case o.Opset < lower.Oldest || o.Opset > lower.Current:
 		return hint.Errorf("onnx: "+hint.Opset+" %d: expected %d to %d", o.Opset, lower.Oldest, lower.Current)
 	case o.narrow() && o.Opset < lower.Current:

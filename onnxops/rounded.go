@@ -109,6 +109,14 @@ func (e *emitter) byNBits(r *rounded) bool {
 	return !e.opts.Portable && (r.scheme.Bits != 8 || e.opts.Coding.Accuracy != AccuracyFloat32)
 }
 
+// level is the accuracy_level of products with codes.
+func (e *emitter) level() int {
+	if e.opts.Coding.Accuracy == AccuracyInt8 {
+		return 4
+	}
+	return 1
+}
+
 // roundedProduct emits W x + c over rows, those of several weights of the same columns one
 // after another: the codes' part as MatMulNBits, and that of the blocks' lows as a product
 // with the sums of x over blocks. ONNX Runtime 1.32 takes floats for zero points too, and
@@ -122,10 +130,6 @@ func (e *emitter) roundedProduct(name string, x *graph.Value, c *graph.Value, li
 	}
 	if e.opts.DType == DTypeBFloat16 { // ONNX Runtime 1.32 has MatMulNBits of float32 and float16
 		defer e.g.Wide()()
-	}
-	level := 1
-	if e.opts.Coding.Accuracy == AccuracyInt8 {
-		level = 4
 	}
 	at := func(step string, is bool) string {
 		if is {
@@ -147,7 +151,7 @@ func (e *emitter) roundedProduct(name string, x *graph.Value, c *graph.Value, li
 	}
 	y := e.g.Add(graph.Node{Domain: graph.Microsoft, Op: "MatMulNBits", Name: at("MatMulNBits", !lows && c == nil), In: in, Attrs: []graph.Attr{
 		graph.IntAttr("K", int(r.columns)), graph.IntAttr("N", int(rows)), graph.IntAttr("bits", r.scheme.Bits),
-		graph.IntAttr("block_size", r.scheme.Block), graph.IntAttr("accuracy_level", level),
+		graph.IntAttr("block_size", r.scheme.Block), graph.IntAttr("accuracy_level", e.level()),
 	}})[0]
 	if lows {
 		y = e.g.Op("Gemm", at("lows", c == nil), []*graph.Value{e.blockSums(x, r.scheme.Block, r.across, r.columns), e.joinedRows(name, "middles", list, e.middles), y}, graph.IntAttr("transB", 1))

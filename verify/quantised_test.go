@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify"
 )
 
@@ -63,6 +65,37 @@ func TestQuantised(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join(dir, "config.json"))
 			if err != nil || !bytes.Contains(text, []byte(`"quantization_config"`)) {
 				t.Errorf("config.json declares no quantised weights: %v", err)
+			}
+		})
+	}
+}
+
+// TestStoredCodesRounded: products with a checkpoint's own codes that round what enters
+// them pass as those do whose codes were made here, and without such codes there are none.
+func TestStoredCodesRounded(t *testing.T) {
+	runtimePresent(t)
+	for model, fits := range map[string]bool{"llama-gguf": true, "llama-gptq4": true, "seed_oss-int8": false} {
+		t.Run(model, func(t *testing.T) {
+			t.Parallel()
+			source := filepath.Join(fixtures, "quantised", model)
+			dir := filepath.Join(t.TempDir(), model)
+			if err := os.CopyFS(dir, os.DirFS(source)); err != nil {
+				t.Fatal(err)
+			}
+			_, err := onnxops.Emit(dir, onnxops.Options{MaxLength: 64, Version: "test", Coding: onnxops.Coding{Accuracy: onnxops.AccuracyInt8}})
+			if !fits {
+				if err == nil || !strings.Contains(err.Error(), "no weight is stored in codes that are multiplied as they are") {
+					t.Errorf("refused with %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := verified(t, dir, verify.Options{Golden: filepath.Join(source, "golden.safetensors"), OptLevel: oneLevel()})
+			sound(t, r)
+			if c, made := find(r, "rounded-inputs", "ort-cpu"); !made || c.Verdict != verify.Pass || c.MaxAbs == 0 {
+				t.Errorf("rounded-inputs: made %v, %s, off by %v: expected a pass that is not exact", made, c.Verdict, c.MaxAbs)
 			}
 		})
 	}

@@ -173,7 +173,7 @@ func (f *graphFlags) register(cmd *cobra.Command) {
 	flags.IntVar(&f.block, "block", 0, "`COLUMNS` of a row that share a scale with --weights int4 or int8: 32, 64 or 128 (default 32)")
 	flags.StringVar(&f.zeroPoints, "zero-points", "", "what each block of --weights int4 or int8 has beside its scale: float (its least number), uint8 (the code of 0) or none (default float)")
 	flags.StringVar(&f.head, "head", "", "what embedding and head are with --weights int4 or int8: stored, int8, int4, or auto (a grid of 4 or 8 bits on which their numbers lie already, else as the maps; the default)")
-	flags.StringVar(&f.accuracy, "accuracy", onnxops.AccuracyFloat32, "what enters a product with the codes of --weights int4 or int8: float32 as it is, or int8, rounded by blocks and faster")
+	flags.StringVar(&f.accuracy, "accuracy", onnxops.AccuracyFloat32, "what enters a product with codes, of --weights int4 or int8 or as they are stored: float32 as it is, or int8, rounded by blocks and faster")
 	flags.StringVar(&f.dtype, "dtype", onnxops.DTypeFloat32, "what the graph computes in and keeps keys and values in: float32, float16 or bfloat16; positions, biases, routers and recurrences stay float32")
 	flags.StringVar(&f.logits, "logits", onnxops.LogitsAll, "which logits the graph gives: all (of every token) or last (of each row's last token in a call, which is what generating reads; the head and the last MLP are computed for that alone)")
 	complete(cmd, "dtype", dtypes)

@@ -78,6 +78,11 @@ func (a *away) copy(ctx context.Context, dst *os.File, at, offset, length int64,
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(f.ctx, func() { cancel(context.Cause(f.ctx)) })()
+	if st, err := dst.Stat(); err == nil && st.Size() < at+length {
+		if err := dst.Truncate(at + length); err != nil {
+			return fsio.WriteError(dst.Name(), err)
+		}
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(partsAtOnce)
 	var mu sync.Mutex
@@ -92,6 +97,8 @@ func (a *away) copy(ctx context.Context, dst *os.File, at, offset, length int64,
 			if err := f.fetch(ctx, a.entry, part, offset+done); err != nil {
 				return err
 			}
+			mu.Lock() // a file system writes one part at a time, and others would turn in circles
+			defer mu.Unlock()
 			if _, err := dst.WriteAt(part, at+done); err != nil {
 				return fsio.WriteError(dst.Name(), err)
 			}
@@ -101,8 +108,6 @@ func (a *away) copy(ctx context.Context, dst *os.File, at, offset, length int64,
 				}
 			}
 			if progress != nil {
-				mu.Lock()
-				defer mu.Unlock()
 				progress(int64(len(part)))
 			}
 			return nil

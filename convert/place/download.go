@@ -14,7 +14,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/pecvt/pecvt/convert/fsio"
 )
@@ -72,17 +71,14 @@ type unfinished struct {
 
 // parts are those of an object that are there, and where that is written down.
 type parts struct {
-	mu   sync.Mutex
 	done map[int64]bool
 	list *os.File
 }
 
 func (p *parts) has(part int64) bool { return p.done[part] }
 
-// add takes note of a part.
+// add takes note of a part; one at a time does.
 func (p *parts) add(part int64) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if _, err := fmt.Fprintln(p.list, part); err != nil {
 		return fsio.WriteError(p.list.Name(), err)
 	}

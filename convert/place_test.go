@@ -77,7 +77,7 @@ func TestConvertFromS3(t *testing.T) {
 		return false
 	})
 	for what, o := range map[string]convert.Options{
-		"as-is": {To: "as-is"}, "native": {To: "hope"}, "partial": {To: "hope", Layout: "partial"}, "hashed": {To: "hope", Hash: true, Link: true},
+		"as-is": {To: "as-is"}, "native": {To: "hope"}, "partial": {To: "hope", Layout: "partial"}, "hashed": {To: "hope", Hash: true},
 		"new shards": {To: "hope", Layout: "partial", MaxShardSize: 20_000}, "gguf": {To: "hope", Format: convert.GGUF}, "folder": {To: "hope", Format: convert.Safetensors},
 	} {
 		for name, path := range from {

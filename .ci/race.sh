@@ -39,6 +39,10 @@ race verify/eval '^(TestRun|TestSelf|TestRememberedFile|TestErrors)$'
 race verify '^(TestGolden|TestBisectOfTheRuntime)$/^(llama-gqa|llama-sharded-f16)?$'
 # mutants by several workers
 race verify/mutants '^TestBases$/^(stories-hope|grape-m-ctx)$'
+# jobs of a pipeline, and what a process shares between them
+race cmd/pecvt/batch '^(TestOrder|TestShared|TestInterrupted)$'
+# verbs side by side in one process
+race cmd/pecvt '^TestBatchTogether$'
 # progress, signals
 race cmd/pecvt '^(TestProgress.*|TestSteps.*|TestBar.*|TestInterrupt|TestQuiet|TestScripts)$/^(convert|eval|)$'
 

@@ -128,6 +128,9 @@ goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions
 // write plans and runs a conversion, and emits the graph into the result
 // before it takes its place. warnings are of the command line, the plan's own go on.
 func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *onnxops.Options, t *tuneFlags, warnings []string, force bool) error {
+	if a.checkOnly {
+		return nil
+	}
 	begin := time.Now()
 	u := newUI(a, cmd.ErrOrStderr())
 	defer u.close()

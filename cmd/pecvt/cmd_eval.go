@@ -48,6 +48,9 @@ With --against all models are held in memory at once. Models may be URLs
 			if err := checkEvalFlags(&c, plots); err != nil {
 				return err
 			}
+			if a.checkOnly {
+				return nil
+			}
 			ui := newUI(a, cmd.ErrOrStderr())
 			defer ui.close()
 			models := []*string{&c.Against}

@@ -37,6 +37,9 @@ holds pytorch_model.bin or its index.`,
 			if opts.MaxShardSize, err = parseSize(shard); err != nil {
 				return err
 			}
+			if a.checkOnly {
+				return nil
+			}
 			u := newUI(a, cmd.ErrOrStderr())
 			defer u.close()
 			opts.Progress = func(done, total int64) { u.bytes("importing", done, total) }

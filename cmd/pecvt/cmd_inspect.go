@@ -26,6 +26,9 @@ the s3://, gs://, azblob:// or hf:// URL of one: docs/scale.md.`,
   pecvt inspect s3://bucket/path/to/model`,
 		Args: exactly("MODEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if a.checkOnly {
+				return nil
+			}
 			in, err := convert.Inspect(args[0], ignore...)
 			if err != nil {
 				return err

@@ -57,6 +57,9 @@ DIR defaults to the current folder. It, and what --against names, may be a URL
 			if err := output.check(); err != nil {
 				return err
 			}
+			if a.checkOnly {
+				return nil
+			}
 			ui := newUI(a, cmd.ErrOrStderr())
 			defer ui.close()
 			if err := staged(cmd.Context(), ui, &dir, &opts.Against); err != nil {

@@ -67,9 +67,28 @@ func exitCode(ctx context.Context, err error) int {
 
 // report prints an error once, as a line or as JSON, to stderr.
 func report(w io.Writer, asJSON bool, code int, err error) {
+	text := errorText(code, err)
+	if text == "" {
+		return
+	}
+	if asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		_ = enc.Encode(map[string]any{"error": text, "exit_code": code})
+		return
+	}
+	fmt.Fprintf(w, "pecvt: %s\n", text)
+	if code == exitUsage {
+		fmt.Fprintln(w, "run 'pecvt help' for usage")
+	}
+}
+
+// errorText is an error in the words of the command line, "" where there is none or it
+// was printed already.
+func errorText(code int, err error) string {
 	var verdict verdictError
 	if err == nil || errors.As(err, &verdict) {
-		return
+		return ""
 	}
 	text := words.Say(err.Error())
 	var kept *tune.KeptError
@@ -83,14 +102,5 @@ func report(w io.Writer, asJSON bool, code int, err error) {
 			text = after
 		}
 	}
-	if asJSON {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		_ = enc.Encode(map[string]any{"error": text, "exit_code": code})
-		return
-	}
-	fmt.Fprintf(w, "pecvt: %s\n", text)
-	if code == exitUsage {
-		fmt.Fprintln(w, "run 'pecvt help' for usage")
-	}
+	return text
 }

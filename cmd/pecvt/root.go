@@ -17,30 +17,39 @@ import (
 type app struct {
 	json  bool
 	quiet bool
+	// checkOnly has a verb that batch knows end where its command line is found to be
+	// good, before any work.
+	checkOnly bool
 }
 
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	a := &app{}
-	out := &checkedWriter{w: stdout}
-	root := newRoot(a)
-	root.SetArgs(args)
-	root.SetOut(out)
-	root.SetErr(stderr)
 	place.Say(func(text string) {
 		if !a.quiet {
 			fmt.Fprintln(stderr, text)
 		}
 	})
 	defer place.Say(nil)
+	code, err := a.execute(ctx, args, stdout, stderr)
+	// A mistake before --json is an error of the command line all the same.
+	report(stderr, a.json || slices.Contains(args, "--json"), code, err)
+	return code
+}
+
+// execute is run without what is the process's own: several may run at once. The
+// error is not printed yet.
+func (a *app) execute(ctx context.Context, args []string, stdout, stderr io.Writer) (int, error) {
+	out := &checkedWriter{w: stdout}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if out.err != nil {
 		err = fmt.Errorf("the result could not be printed: %w", out.err)
 	}
-	code := exitCode(ctx, err)
-	// A mistake before --json is an error of the command line all the same.
-	report(stderr, a.json || slices.Contains(args, "--json"), code, err)
-	return code
+	return exitCode(ctx, err), err
 }
 
 // checkedWriter remembers that a write failed, so that a result which did not
@@ -105,7 +114,7 @@ func verbNames(cmd *cobra.Command) []string {
 
 // verbs is the table of commands.
 func verbs(a *app) []*cobra.Command {
-	return []*cobra.Command{newInspect(a), newImport(a), newPlan(a), newConvert(a), newExport(a), newVerify(a), newEval(a), newRun(a), newBench(a), newLoaders(a), newFamilies(a), newVersion(a), newCompletion(a)}
+	return []*cobra.Command{newInspect(a), newImport(a), newPlan(a), newConvert(a), newExport(a), newVerify(a), newEval(a), newRun(a), newBench(a), newBatch(a), newLoaders(a), newFamilies(a), newVersion(a), newCompletion(a)}
 }
 
 // exactly is cobra.ExactArgs with a usage error that says what is missing.

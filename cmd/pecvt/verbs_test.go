@@ -10,7 +10,7 @@ import (
 // TestEveryVerb: each command says what it does, shows two or three examples of
 // itself with flags that exist, and takes --json.
 func TestEveryVerb(t *testing.T) {
-	want := map[string]bool{"inspect": true, "import": true, "plan": true, "convert": true, "export": true, "verify": true, "eval": true, "run": true, "bench": true, "loaders": true, "families": true, "version": true, "completion": true}
+	want := map[string]bool{"inspect": true, "import": true, "plan": true, "convert": true, "export": true, "verify": true, "eval": true, "run": true, "bench": true, "batch": true, "loaders": true, "families": true, "version": true, "completion": true}
 	for _, verb := range verbs(&app{}) {
 		name := verb.Name()
 		if !want[name] {

@@ -38,6 +38,10 @@ type driver interface {
 	close() error
 }
 
+// ErrGivenUp is the error of a request that was repeated often or long enough. What
+// was wrong may pass.
+var ErrGivenUp = errors.New("given up")
+
 // ErrChanged is of an object that was replaced after its folder was listed.
 var ErrChanged = errors.New("it changed after it was listed: run again when nobody writes to it")
 

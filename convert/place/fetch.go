@@ -85,9 +85,9 @@ func (f *Folder) tryIn(ctx context.Context, what string, request func(context.Co
 		case !again:
 			return f.describe(what, err)
 		case n >= tries:
-			return fmt.Errorf("%s: given up after %d tries: %w", what, n, err)
+			return fmt.Errorf("%s: %w after %d tries: %w", what, ErrGivenUp, n, err)
 		case time.Since(begin) > patience:
-			return fmt.Errorf("%s: given up after %s: %w", what, patience, err)
+			return fmt.Errorf("%s: %w after %s: %w", what, ErrGivenUp, patience, err)
 		}
 		f.repeated.Add(1)
 		if say := said.Load(); say != nil {

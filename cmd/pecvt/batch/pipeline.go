@@ -1,0 +1,188 @@
+package batch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/apache/beam/sdks/v2/go/pkg/beam"
+	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/runtime/graphx"
+	"github.com/apache/beam/sdks/v2/go/pkg/beam/log"
+	jobpb "github.com/apache/beam/sdks/v2/go/pkg/beam/model/jobmanagement_v1"
+	pipepb "github.com/apache/beam/sdks/v2/go/pkg/beam/model/pipeline_v1"
+	"github.com/apache/beam/sdks/v2/go/pkg/beam/runners/prism"
+	"github.com/apache/beam/sdks/v2/go/pkg/beam/runners/universal/extworker"
+	"github.com/apache/beam/sdks/v2/go/pkg/beam/runners/universal/runnerlib"
+	"github.com/apache/beam/sdks/v2/go/pkg/beam/util/grpcx"
+	"google.golang.org/grpc"
+
+	"github.com/pecvt/pecvt/convert/fsio"
+)
+
+// Prism is the runner inside this process.
+const Prism = "prism"
+
+// dialTimeout bounds the wait for a job server that does not answer.
+const dialTimeout = 15 * time.Second
+
+// start sets Beam up, once: its messages are for those who write pipelines, and go
+// nowhere; what fails comes back as an error.
+var start = sync.OnceFunc(func() {
+	log.LogLevel = "error"
+	beam.Init()
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	log.SetLogger(silent{})
+})
+
+type silent struct{}
+
+func (silent) Log(context.Context, log.Severity, int, string) {}
+
+// Plan is a batch that is ready to run.
+type Plan struct {
+	// Levels are jobs that can run side by side, each level after those before it.
+	Levels [][]Job
+	// Folder holds a record per job, Run is this batch's name in them.
+	Folder, Run string
+	// Resume keeps results of verbs that write no target, too.
+	Resume bool
+	// Runner is [Prism] or HOST:PORT of a job server.
+	Runner string
+}
+
+// Run runs the pipeline to its end. The jobs run in this process ([Serve] must have
+// been called), whichever runner hands them out. Jobs that fail are no error: their
+// records say it.
+func Run(ctx context.Context, p Plan) error {
+	start()
+	if p.Runner == Prism {
+		if err := guard(); err != nil { // before any server is made
+			return err
+		}
+	}
+	pipeline, err := p.pipeline()
+	if err != nil {
+		return err
+	}
+	temporary, err := fsio.NewTemporary("", "batch")
+	if err != nil {
+		return err
+	}
+	defer temporary.Remove()
+
+	workers, err := extworker.StartLoopback(ctx, 0)
+	if err != nil {
+		return fmt.Errorf("a port on the loopback address for workers: %w", err)
+	}
+	defer workers.Stop(context.WithoutCancel(ctx))
+	environment, err := graphx.CreateEnvironment(ctx, graphx.URNEnvExternal, workers.EnvironmentConfig)
+	if err != nil {
+		return err
+	}
+	edges, _, err := pipeline.Build()
+	if err != nil {
+		return err
+	}
+	model, err := graphx.Marshal(edges, &graphx.Options{Environment: environment})
+	if err != nil {
+		return err
+	}
+	// Every portable job names the program of its workers. They are this process, which
+	// is there already, so the file that is handed over is empty.
+	program := filepath.Join(temporary.Dir, "worker")
+	if err := os.WriteFile(program, nil, 0o600); err != nil {
+		return err
+	}
+	if err := runnerlib.UpdateGoEnvironmentWorker(program, model); err != nil {
+		return err
+	}
+	return submit(ctx, p, model, program)
+}
+
+// submit hands the pipeline to the runner and waits for its end.
+func submit(ctx context.Context, p Plan, model *pipepb.Pipeline, program string) error {
+	client, hangUp, err := dial(ctx, p.Runner)
+	if err != nil {
+		return err
+	}
+	defer hangUp()
+	wrap := func(err error) error {
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("runner %s: %w", p.Runner, err)
+	}
+	id, artifacts, token, err := runnerlib.Prepare(ctx, client, model, &runnerlib.JobOptions{Name: "pecvt-batch", Loopback: true, Parallelism: cap(here.slots)})
+	if err != nil {
+		return wrap(err)
+	}
+	if token, err = runnerlib.Stage(ctx, id, artifacts, program, token); err != nil {
+		return wrap(err)
+	}
+	job, err := runnerlib.Submit(ctx, client, id, token)
+	if err != nil {
+		return wrap(err)
+	}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { // the runner would go on handing out jobs
+		defer close(stopped)
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), dialTimeout)
+		defer cancel()
+		_, _ = client.Cancel(end, &jobpb.CancelJobRequest{JobId: job})
+	})
+	err = runnerlib.WaitForCompletion(ctx, client, job)
+	if !stop() {
+		<-stopped
+	}
+	return wrap(err)
+}
+
+// dial opens the way to the runner.
+func dial(ctx context.Context, runner string) (client jobpb.JobServiceClient, hangUp func(), err error) {
+	if runner == Prism {
+		client, err = prism.CreateJobServer(ctx, prism.Options{})
+		return client, func() {}, err
+	}
+	var cc *grpc.ClientConn
+	knock, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", runner) // gRPC asks a closed port again and again
+	if err == nil {
+		_ = knock.Close()
+		cc, err = grpcx.Dial(ctx, runner, dialTimeout)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		return nil, nil, fmt.Errorf("runner %s: no job server of Beam answers there: expected the HOST:PORT of one that runs (%w)", runner, err)
+	}
+	return jobpb.NewJobServiceClient(cc), func() { _ = cc.Close() }, nil
+}
+
+// pipeline is a step per level. The ends of all levels before are a side input, which a
+// runner has whole before the step begins, so that a job finds what it waits for.
+func (p Plan) pipeline() (*beam.Pipeline, error) {
+	pipeline, scope := beam.NewPipelineWithRoot()
+	ends := []beam.PCollection{beam.CreateList(scope, []string{""})}
+	for i, level := range p.Levels {
+		s := scope.Scope(fmt.Sprintf("level %d", i+1))
+		var elements []string
+		for _, j := range level {
+			text, err := json.Marshal(j)
+			if err != nil {
+				return nil, err
+			}
+			elements = append(elements, string(text))
+		}
+		// Without the Reshuffle the jobs would belong to one element, the list.
+		jobs := beam.Reshuffle(s, beam.CreateList(s, elements))
+		before := beam.Flatten(s, ends...)
+		ends = append(ends, beam.ParDo(s, &step{Folder: p.Folder, Run: p.Run, Resume: p.Resume}, jobs, beam.SideInput{Input: before}))
+	}
+	return pipeline, nil
+}

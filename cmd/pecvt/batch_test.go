@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/pecvt/pecvt/cmd/pecvt/batch"
+	"github.com/pecvt/pecvt/convert/place"
+)
+
+// TestBatchTogether: verbs that run side by side in one process give what each gives
+// alone. Under the race detector it finds what they share.
+func TestBatchTogether(t *testing.T) {
+	dir := t.TempDir()
+	model, err := filepath.Abs("../../testdata/golden/llama-gqa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	text := "defaults:\n  convert: {to: hope, no-onnx: true}\njobs:\n"
+	for _, name := range []string{"a", "b", "c"} {
+		text += "  - {name: " + name + ", verb: convert, model: " + model + ", out: " + name + "}\n" +
+			"  - {name: see-" + name + ", verb: inspect, model: " + name + "}\n"
+	}
+	if err := os.WriteFile("jobs.yaml", []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"batch", "jobs.yaml", "--workers", "3", "--json", "-q"}, &out, &errs); code != exitOK || errs.Len() > 0 {
+		t.Fatalf("exit code %d, stderr %q, stdout %s", code, errs.String(), out.String())
+	}
+	var r batch.Report
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range r.Jobs {
+		if j.Verb != "inspect" {
+			continue
+		}
+		var alone, errs bytes.Buffer
+		if code := run(t.Context(), []string{"inspect", strings.TrimPrefix(j.Name, "see-"), "--json"}, &alone, &errs); code != exitOK {
+			t.Fatal(errs.String())
+		}
+		var a, b bytes.Buffer
+		if err := json.Compact(&a, alone.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Compact(&b, j.Result); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(a.Bytes(), b.Bytes()) {
+			t.Errorf("%s: batch has %s, the command %s", j.Name, b.String(), a.String())
+		}
+	}
+}
+
+// TestBatchInterrupted: a batch that is interrupted leaves whole targets or none, says
+// what was not done, and the same command finishes.
+func TestBatchInterrupted(t *testing.T) {
+	model, err := filepath.Abs("../../testdata/models/stories260K")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	text := "defaults:\n  convert: {to: hope}\njobs:\n"
+	for _, name := range []string{"a", "b", "c", "d"} {
+		text += "  - {name: " + name + ", verb: convert, model: " + model + ", out: out/" + name + "}\n"
+	}
+	if err := os.WriteFile("jobs.yaml", []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var out bytes.Buffer
+	progress := &cancelling{cancel: cancel} // with the first job's first line
+	if code := run(ctx, []string{"batch", "jobs.yaml", "--workers", "1", "--json"}, &out, progress); code != exitInterrupted {
+		t.Fatalf("exit code %d, stderr %q", code, progress.String())
+	}
+	var r batch.Report
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.ExitCode != exitInterrupted || r.Counts[batch.NotStarted] != 3 || !strings.Contains(progress.String(), "interrupted: the same command goes on with what is not done\n") {
+		t.Errorf("counts %v, exit code %d, stderr %q", r.Counts, r.ExitCode, progress.String())
+	}
+	entries, err := os.ReadDir("out")
+	if err == nil && len(entries) > 1 {
+		t.Errorf("%d entries in the targets' folder", len(entries))
+	}
+	out.Reset()
+	var errs bytes.Buffer
+	if code := run(t.Context(), []string{"batch", "jobs.yaml", "-q"}, &out, &errs); code != exitOK {
+		t.Fatalf("again: exit code %d, %s%s", code, out.String(), errs.String())
+	}
+	if entries, err = os.ReadDir("out"); err != nil || len(entries) != 4 {
+		t.Errorf("targets %v: %v", entries, err)
+	}
+}
+
+// TestMayPass: what a system or a service says for now is tried again, what is wrong
+// with a model or a command line is not.
+func TestMayPass(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{&fs.PathError{Op: "write", Path: "a", Err: syscall.ENOSPC}, true},
+		{fmt.Errorf("read: %w", syscall.EIO), true},
+		{fmt.Errorf("s3://b/a: %w after 6 tries: %w", place.ErrGivenUp, errors.New("503")), true},
+		{place.ErrChanged, true},
+		{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, true},
+		{&fs.PathError{Op: "open", Path: "a", Err: syscall.ENOENT}, false},
+		{&fs.PathError{Op: "open", Path: "a", Err: syscall.EACCES}, false},
+		{errors.New("a model that is wrong"), false},
+		{nil, false},
+	} {
+		if got := mayPass(c.err); got != c.want {
+			t.Errorf("%v: %v, want %v", c.err, got, c.want)
+		}
+	}
+}

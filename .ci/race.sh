@@ -19,6 +19,8 @@ race onnxops '^(TestCosSin|TestTablePerRotation|TestWriteFiles|TestAhead)$'
 race convert/place .
 # a store that several read at once
 race convert/store .
+# headers of shards
+race convert/safetensors 'Shard'
 # rows of a GGUF file, decoded
 race convert/gguf/unpack .
 # shares of a product

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	tableBegin = "<!-- table:faults -->\n"
-	tableEnd   = "<!-- end:faults -->"
+	tableBegin = "<!-- faults: begin -->\n"
+	tableEnd   = "<!-- faults: end -->"
 )
 
 // writeTable puts what the suite found into a page, between its marks.

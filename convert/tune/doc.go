@@ -34,8 +34,8 @@
 // A calibration keeps what is done in a folder beside the target, its name the
 // target's with ".calibration": the selection, and layer by layer the fit. The
 // same job finds it there and goes on, to the same bytes as at one go; work of
-// another model, text or other options is refused. The folder goes when the
-// result is written. An error after which it stays is a KeptError. Everything
+// another model, text or other options is refused, and so is a job whose folder
+// another works in, without waiting. The folder goes when the result is written. An error after which it stays is a KeptError. Everything
 // else is in a temporary folder that no way out leaves behind.
 //
 // # Names

@@ -175,9 +175,9 @@ func (j Job) Convert(ctx context.Context, o convert.RunOptions) (*Result, error)
 	return r, nil
 }
 
-// Run chooses, fits and measures; nothing is written but the work folder, which
-// Result.Write takes away. Errors: what convert.NewPlan says, ErrNothing, a
-// target that is taken, a text that is too short, a Meter that cannot be had,
+// Run chooses, fits and measures; nothing is written but the work folder, which is this
+// job's alone until Result.Write takes it away or Result.Close leaves it. Errors: what convert.NewPlan says, ErrNothing, a
+// target that is taken or that another job works at (fsio.ErrClaimed), a text that is too short, a Meter that cannot be had,
 // all of them before the work; a result over the budget (retrofit.ErrBudget). A
 // KeptError says that a work folder stays.
 func (j Job) Run(ctx context.Context) (*Result, error) {
@@ -191,6 +191,7 @@ func (j Job) Run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	if err := w.open(ctx); err != nil {
+		w.folder.free()
 		return nil, err
 	}
 	if err := w.run(ctx); err != nil {

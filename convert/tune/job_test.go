@@ -12,6 +12,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/tune"
 	"github.com/pecvt/pecvt/verify/eval"
@@ -198,5 +199,51 @@ func TestRefusedBeforeTheWork(t *testing.T) {
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 || engine.walks > 0 {
 			t.Errorf("%s: left %v (%v), %d walks", c.name, entries, err, engine.walks)
 		}
+	}
+}
+
+// TestJobAtOnce: a second job with the target of one that works is refused before it
+// begins, leaves the first alone, and may begin when that has ended.
+func TestJobAtOnce(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	first := quick(out)
+	tried := false
+	first.Progress = func(p retrofit.Progress) {
+		if tried || p.Stage != "calibrate" {
+			return
+		}
+		tried = true
+		second := quick(out)
+		engine := reference()
+		second.Engine = engine
+		_, err := second.Run(context.Background())
+		if !errors.Is(err, fsio.ErrClaimed) || !strings.Contains(err.Error(), "another run calibrates it") || !strings.Contains(err.Error(), out+".calibration") {
+			t.Errorf("beside another: %v", err)
+		}
+		if engine.walks > 0 || engine.meters > 0 {
+			t.Error("the second one's work began")
+		}
+	}
+	r, err := first.Run(context.Background())
+	if err != nil || !tried {
+		t.Fatalf("%v, tried %v", err, tried)
+	}
+	third := quick(out)
+	if _, err := third.Run(context.Background()); !errors.Is(err, fsio.ErrClaimed) {
+		t.Errorf("before the result is written: %v", err)
+	}
+	r.Close()
+	if r, err = third.Run(context.Background()); err != nil {
+		t.Fatalf("after the first was left: %v", err)
+	}
+	p, err := r.Plan()
+	if err == nil {
+		_, err = r.Write(context.Background(), p, convert.RunOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(out + ".calibration"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the work folder stays: %v", err)
 	}
 }

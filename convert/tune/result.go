@@ -3,7 +3,6 @@ package tune
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/retrofit"
@@ -20,8 +19,12 @@ type Result struct {
 	model   string
 	options convert.Options
 	force   bool
-	folder  folder
+	folder  *folder
 }
+
+// Close lets others go on with the work folder, for a result that is not written: Write
+// and an error of Plan do it themselves.
+func (r *Result) Close() { r.folder.free() }
 
 // Plan decides the conversion with the result in it.
 func (r *Result) Plan() (*convert.Plan, error) {
@@ -36,7 +39,7 @@ func (r *Result) Write(ctx context.Context, p *convert.Plan, o convert.RunOption
 	if err != nil {
 		return nil, r.folder.left(err)
 	}
-	if err := os.RemoveAll(r.folder.dir); err != nil {
+	if err := r.folder.remove(); err != nil {
 		return done, fmt.Errorf("the result is complete, but its work folder stays: %w", err)
 	}
 	return done, nil

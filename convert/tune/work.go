@@ -19,7 +19,7 @@ import (
 type work struct {
 	job    *Job
 	plan   *convert.Plan // without a retrofit
-	folder folder
+	folder *folder
 
 	ckpt  store.Store
 	m     *family.Model
@@ -62,7 +62,13 @@ func (w *work) plans() (err error) {
 	}
 	j.Options.Output = w.plan.Output
 	w.folder = folderFor(w.plan.Output)
-	return w.folder.check(w.plan.Output)
+	if err := w.folder.check(w.plan.Output); err != nil {
+		return err
+	}
+	if j.Calibrate == nil { // nothing is kept
+		return nil
+	}
+	return w.folder.take(w.plan.Output)
 }
 
 // open reads the model and the text, and divides that.

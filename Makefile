@@ -24,7 +24,7 @@ DEMO_MODEL := testdata/models/stories260K
 DEMO := build/demo
 
 .DEFAULT_GOAL := build
-.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race faults fuzz bench bench-peers demo interop interop-quick families ort s3 ops ops-cuda ops-sanitize clean
+.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race faults fuzz bench bench-peers demo interop interop-quick families ort s3 services ops ops-cuda ops-sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,11 @@ build: ## bin/pecvt, the version from git
 	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/pecvt
 
 s3: ## build the S3 server of the tests into the cache (pinned; some 100 s)
-	@GO='$(GO)' .ci/fetch-s3.sh
+	@GO='$(GO)' .ci/fetch-service.sh s3
+
+services: s3 ## beside it those of gs:// and azblob:// (by go and npm; PECVT_REQUIRE_GS=1, PECVT_REQUIRE_AZBLOB=1: without is a failure)
+	@GO='$(GO)' .ci/fetch-service.sh gs || { echo "services: gs:// is not tested here"; [ -z "$$PECVT_REQUIRE_GS" ]; }
+	@GO='$(GO)' .ci/fetch-service.sh azblob || { echo "services: azblob:// is not tested here"; [ -z "$$PECVT_REQUIRE_AZBLOB" ]; }
 
 ort: ## fetch ONNX Runtime's CPU library into the cache (pinned, checksummed)
 	@.ci/fetch-ort.sh
@@ -48,11 +52,11 @@ ops-cuda: ort ## build/libpecvt_ops_cuda.so, those and CUDA's kernels (NVCC, nvc
 ops-sanitize: ort ## the kernels' tests with the address and undefined behaviour sanitizers
 	@GO='$(GO)' onnxops/native/sanitize.sh
 
-test: ort s3 ## every test; without the ONNX Runtime library or the S3 server is a failure
+test: ort services ## every test; without the ONNX Runtime library or the S3 server is a failure
 	PECVT_REQUIRE_ORT=1 PECVT_REQUIRE_S3=1 RAPID_SEED=$(SEED) $(GO) test -timeout 40m ./...
 
 test-long: SEED := $(if $(filter file,$(origin SEED)),$(shell date +%s),$(SEED))
-test-long: ort s3 ops-sanitize ## the slow tests too, and cases that no run had before (SEED=... repeats one)
+test-long: ort services ops-sanitize ## the slow tests too, and cases that no run had before (SEED=... repeats one)
 	@echo "seed $(SEED)"
 	PECVT_REQUIRE_ORT=1 PECVT_REQUIRE_S3=1 PECVT_LONG=1 RAPID_SEED=$(SEED) PECVT_SEED=$(SEED) $(GO) test -timeout 60m ./... || { echo "seed $(SEED)"; exit 1; }
 
@@ -90,7 +94,7 @@ gen-check: ## generated files are up to date
 mutants: ort ## planted faults: docs/mutants.md, what finds each; a survivor is a failure
 	$(GO) generate ./verify/mutants
 
-race: ort s3 ## what starts goroutines under the race detector
+race: ort services ## what starts goroutines under the race detector
 	@PECVT_REQUIRE_ORT=1 PECVT_REQUIRE_S3=1 GO='$(GO)' .ci/race.sh
 
 faults: ort ## kills, failing system calls, full disks (Linux, root, strace; FAULTS=N kills): docs/reliability.md

@@ -42,8 +42,9 @@ func tree(t *testing.T, dir string) map[string]string {
 
 // A conversion from a bucket has the bytes of one from the disk, file by file, whatever
 // is asked for, and leaves the bucket as it is.
-func TestConvertFromS3(t *testing.T) {
-	s := placetest.StartS3(t)
+func TestConvertFromBucket(t *testing.T) { placetest.Each(t, testConvertFromBucket) }
+
+func testConvertFromBucket(t *testing.T, s *placetest.Server) {
 	testdata := filepath.Join("..", "testdata")
 	from := map[string]string{"model": filepath.Join(testdata, "golden", "llama-gqa"), "shards": filepath.Join(testdata, "golden", "llama-sharded-f16"),
 		"stories260K": filepath.Join(testdata, "models", "stories260K"), "file/llama.gguf": filepath.Join("gguf", "arch", "testdata", "llama-tied-bf16.gguf")}
@@ -122,8 +123,9 @@ func TestConvertFromS3(t *testing.T) {
 }
 
 // A model that lies nowhere on the disk is inspected by its headers.
-func TestInspectS3(t *testing.T) {
-	s := placetest.StartS3(t)
+func TestInspectBucket(t *testing.T) { placetest.Each(t, testInspectBucket) }
+
+func testInspectBucket(t *testing.T, s *placetest.Server) {
 	path := filepath.Join("..", "testdata", "models", "stories260K")
 	s.PutFolder(t, "a/stories260K", path)
 	got, err := convert.Inspect(s.URL("a/stories260K"))
@@ -145,8 +147,9 @@ func TestInspectS3(t *testing.T) {
 }
 
 // A source that changes between plan and run, or while it is copied, leaves nothing.
-func TestS3SourceChanges(t *testing.T) {
-	s := placetest.StartS3(t)
+func TestBucketChanges(t *testing.T) { placetest.Each(t, testBucketChanges) }
+
+func testBucketChanges(t *testing.T, s *placetest.Server) {
 	path := filepath.Join("..", "testdata", "models", "stories260K")
 	s.PutFolder(t, "m", path)
 	file := filepath.Join(path, "model.safetensors")
@@ -165,7 +168,7 @@ func TestS3SourceChanges(t *testing.T) {
 	var once atomic.Bool
 	p.Fail(func(w http.ResponseWriter, r *http.Request) bool {
 		// the header was read, the data are about to be
-		if strings.HasSuffix(r.URL.Path, "/model.safetensors") && !strings.HasPrefix(r.Header.Get("Range"), "bytes=0-65535") && once.CompareAndSwap(false, true) {
+		if strings.HasSuffix(r.URL.Path, "/model.safetensors") && !strings.HasPrefix(placetest.Range(r), "bytes=0-65535") && once.CompareAndSwap(false, true) {
 			s.Put(t, "m/model.safetensors", other)
 		}
 		return false

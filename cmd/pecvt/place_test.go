@@ -17,14 +17,15 @@ import (
 
 // A model in a bucket or a hub goes through the verbs as one on the disk does, with the
 // documented exit codes.
-func TestModelsByURL(t *testing.T) {
+func TestModelsByURL(t *testing.T) { placetest.Each(t, testModelsByURL) }
+
+func testModelsByURL(t *testing.T, s *placetest.Server) {
 	orttest.Require(t)
 	library, _, err := ort.Locate("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv(ort.EnvLibrary, library) // the cache becomes another
-	s := placetest.StartS3(t)
 	t.Setenv("PECVT_CACHE", t.TempDir())
 	h := placetest.StartHub(t, "org/stories")
 	stories := filepath.Join(repository, "testdata", "models", "stories260K")
@@ -40,7 +41,7 @@ func TestModelsByURL(t *testing.T) {
 		}
 		return stdout.String()
 	}
-	for name, url := range map[string]string{"s3": s.URL("stories"), "hf": "hf://org/stories", "file": "file://" + filepath.ToSlash(must(filepath.Abs(stories)))} {
+	for name, url := range map[string]string{"bucket": s.URL("stories"), "hf": "hf://org/stories", "file": "file://" + filepath.ToSlash(must(filepath.Abs(stories)))} {
 		var in struct {
 			Family string
 			Read   *struct{ Requests, Bytes int64 }
@@ -57,24 +58,24 @@ func TestModelsByURL(t *testing.T) {
 			t.Errorf("%s: another config.json", name)
 		}
 	}
-	s.PutFolder(t, "hope", filepath.Join(dir, "s3"))
+	s.PutFolder(t, "hope", filepath.Join(dir, "bucket"))
 	do(0, "pass", "verify", s.URL("hope"), "--against", "hf://org/stories", "-q")
 	do(0, "PPL", "eval", s.URL("hope"), "--ids", filepath.Join(stories, "sampled.safetensors"), "--lengths", "64", "-q")
 	do(0, "", "run", s.URL("hope"), "--ids", "1,403", "--max-tokens", "3", "-q")
 
 	do(1, "nothing lies there", "inspect", s.URL("no-such"))
-	do(1, "s3://no-such-bucket", "inspect", s.At("no-such-bucket", "m"))
+	do(1, s.Scheme()+"://no-such-bucket", "inspect", s.At("no-such-bucket", "m"))
 	do(1, "unknown scheme", "inspect", "ftp://host/m")
 	do(1, "a user or a password", "inspect", "s3://key:secret@bucket/m")
 	do(1, "Repository not found", "inspect", "hf://org/other")
 	do(4, "writing there is not supported", "convert", stories, "--to", "hope", "-o", s.URL("out"))
-	do(4, "s3://models/stories", "import", s.URL("stories"), "-o", filepath.Join(dir, "imported"))
+	do(4, s.Root("stories"), "import", s.URL("stories"), "-o", filepath.Join(dir, "imported"))
 	p := s.Proxy(t)
 	p.Fail(func(w http.ResponseWriter, r *http.Request) bool {
 		w.WriteHeader(403)
 		return true
 	})
-	do(1, "AWS_ACCESS_KEY_ID", "inspect", s.Through(p, "stories"))
+	do(1, s.Credentials(), "inspect", s.Through(p, "stories"))
 	if _, err := os.Stat(filepath.Join(dir, "imported")); err == nil {
 		t.Error("import left a folder")
 	}

@@ -3,16 +3,34 @@ package place
 import (
 	"context"
 	"errors"
+	"net/url"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	azblob "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"gocloud.dev/blob"
-	_ "gocloud.dev/blob/azureblob" // opens azblob://
+	"gocloud.dev/blob/azureblob"
 )
 
 func openAzure(ctx context.Context, p Place) (driver, error) {
-	return openBucket(ctx, p.url, &service{pin: pinAzure, same: sameAzure, version: versionAzure, status: statusAzure})
+	return openBucket(ctx, p.url, &service{open: bucketAzure, context: onceAzure, pin: pinAzure, same: sameAzure, version: versionAzure, status: statusAzure})
+}
+
+// bucketAzure opens a container as gocloud.dev does by its URL, by the environment as it
+// is now.
+func bucketAzure(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
+	opener := &azureblob.URLOpener{MakeClient: azureblob.NewDefaultClient, ServiceURLOptions: *azureblob.NewDefaultServiceURLOptions()}
+	b, err := opener.OpenBucketURL(ctx, u)
+	if err != nil {
+		return nil, &short{err}
+	}
+	return b, nil
+}
+
+// onceAzure leaves it to [Folder] how often a request is made.
+func onceAzure(ctx context.Context) context.Context {
+	return policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: -1})
 }
 
 func pinAzure(e Entry, as func(any) bool) error {

@@ -3,17 +3,51 @@ package place
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
+	"os"
 	"strconv"
 	"strings"
 
 	"cloud.google.com/go/storage"
 	"gocloud.dev/blob"
-	_ "gocloud.dev/blob/gcsblob" // opens gs://
+	"gocloud.dev/blob/gcsblob"
+	"gocloud.dev/gcp"
 	"google.golang.org/api/googleapi"
 )
 
+// credentialsGCS is where they are read from.
+const credentialsGCS = "Google's application default credentials (GOOGLE_APPLICATION_CREDENTIALS); anonymous=true in the URL's query reads a public bucket"
+
 func openGCS(ctx context.Context, p Place) (driver, error) {
-	return openBucket(ctx, p.url, &service{pin: pinGCS, same: sameGCS, version: versionGCS, status: statusGCS})
+	return openBucket(ctx, p.url, &service{open: bucketGCS, pin: pinGCS, same: sameGCS, version: versionGCS, status: statusGCS})
+}
+
+// bucketGCS opens a bucket as gocloud.dev does by its URL, but for what that prints on
+// stdout where there are no credentials, which is an error here, and without requests
+// that the library makes again by itself.
+func bucketGCS(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
+	opener := &gcsblob.URLOpener{Client: gcp.NewAnonymousHTTPClient(gcp.DefaultTransport())}
+	q := u.Query()
+	if anonymous, _ := strconv.ParseBool(q.Get("anonymous")); !anonymous && q.Get("access_id") != "-" && os.Getenv("STORAGE_EMULATOR_HOST") == "" {
+		creds, err := gcp.DefaultCredentials(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("no credentials (%w): expected %s", &short{err}, credentialsGCS)
+		}
+		if opener.Client, err = gcp.NewHTTPClient(gcp.DefaultTransport(), creds.TokenSource); err != nil {
+			return nil, err
+		}
+		opener.TokenSource = gcp.CredentialsTokenSource(creds)
+	}
+	b, err := opener.OpenBucketURL(ctx, u)
+	if err != nil {
+		return nil, &short{err}
+	}
+	var client *storage.Client
+	if b.As(&client) {
+		client.SetRetry(storage.WithPolicy(storage.RetryNever))
+	}
+	return b, nil
 }
 
 func pinGCS(e Entry, as func(any) bool) error {
@@ -21,7 +55,6 @@ func pinGCS(e Entry, as func(any) bool) error {
 	if !as(&object) {
 		return nil
 	}
-	*object = (*object).Retryer(storage.WithPolicy(storage.RetryNever))
 	if generation, err := strconv.ParseInt(e.Version, 10, 64); err == nil {
 		*object = (*object).If(storage.Conditions{GenerationMatch: generation})
 	}

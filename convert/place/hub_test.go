@@ -235,8 +235,9 @@ func TestHubStageResumes(t *testing.T) {
 }
 
 // A bucket's files are staged in pecvt's own cache, by their versions.
-func TestS3Stage(t *testing.T) {
-	s := placetest.StartS3(t)
+func TestStage(t *testing.T) { placetest.Each(t, testStage) }
+
+func testStage(t *testing.T, s *placetest.Server) {
 	cache := t.TempDir()
 	t.Setenv("PECVT_CACHE", cache)
 	put := func(files map[string][]byte) {

@@ -25,7 +25,7 @@ var schemes = []scheme{
 	{name: "s3", form: "s3://BUCKET/FOLDER", holder: "bucket", open: openS3,
 		credentials: "the environment and files of AWS (AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL)"},
 	{name: "gs", form: "gs://BUCKET/FOLDER", holder: "bucket", open: openGCS,
-		credentials: "Google's application default credentials (GOOGLE_APPLICATION_CREDENTIALS); anonymous=true in the URL's query reads a public bucket"},
+		credentials: credentialsGCS},
 	{name: "azblob", form: "azblob://CONTAINER/FOLDER", holder: "container", open: openAzure,
 		credentials: "AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_CONNECTION_STRING, or the identity of Azure"},
 	{name: "hf", form: "hf://ORG/NAME@REVISION", holder: "organisation", split: splitHub, open: openHub,

@@ -10,8 +10,9 @@ import (
 )
 
 // A checkpoint in a bucket is the one on the disk: a file, shards, a GGUF file.
-func TestS3(t *testing.T) {
-	s := placetest.StartS3(t)
+func TestBuckets(t *testing.T) { placetest.Each(t, testBuckets) }
+
+func testBuckets(t *testing.T, s *placetest.Server) {
 	testdata := filepath.Join("..", "..", "testdata", "golden")
 	ggufFile := filepath.Join("..", "gguf", "arch", "testdata", "llama-tied-bf16.gguf")
 	for _, name := range []string{"llama-gqa", "llama-sharded-f16"} {

@@ -26,12 +26,14 @@ type Proxy struct {
 func (p *Proxy) Fail(f Fault) { p.fault.Store(&f) }
 
 // Proxy puts a proxy in front of the server; URL names things through it.
-func (s *S3) Proxy(t testing.TB) *Proxy {
+func (s *Server) Proxy(t testing.TB) *Proxy {
 	t.Helper()
 	target := &url.URL{Scheme: "http", Host: s.endpoint}
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
-		r.Out.Host = r.In.Host // it is signed
+		if s.wrong != "" {
+			r.Out.Host = r.In.Host // it is signed
+		}
 	}, ErrorLog: log.New(io.Discard, "", 0)}
 	p := &Proxy{}
 	p.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -46,12 +48,12 @@ func (s *S3) Proxy(t testing.TB) *Proxy {
 }
 
 // Through names a folder or file of the bucket, by the proxy.
-func (s *S3) Through(p *Proxy, path string) string {
+func (s *Server) Through(p *Proxy, path string) string {
 	return s.through(p.server.Listener.Addr().String(), s.Bucket, path)
 }
 
 // Cut forwards a request and ends its answer after some bytes.
-func (s *S3) Cut(w http.ResponseWriter, r *http.Request, after int64) {
+func (s *Server) Cut(w http.ResponseWriter, r *http.Request, after int64) {
 	if answer := s.forward(w, r); answer != nil {
 		defer answer.Body.Close()
 		io.CopyN(w, answer.Body, after)
@@ -62,10 +64,13 @@ func (s *S3) Cut(w http.ResponseWriter, r *http.Request, after int64) {
 
 // forward makes a request anew and passes on what its answer begins with; nil where
 // there was none.
-func (s *S3) forward(w http.ResponseWriter, r *http.Request) *http.Response {
+func (s *Server) forward(w http.ResponseWriter, r *http.Request) *http.Response {
 	out := r.Clone(r.Context())
 	out.RequestURI = ""
 	out.URL.Scheme, out.URL.Host = "http", s.endpoint
+	if s.wrong == "" {
+		out.Host = s.endpoint
+	}
 	answer, err := http.DefaultTransport.RoundTrip(out)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)

@@ -89,7 +89,7 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 	}
 	if o.Finish != nil {
 		if err := o.Finish(ctx, t.temporary); err != nil {
-			return nil, interrupted(ctx, err)
+			return nil, interrupted(ctx, w.located(err))
 		}
 	}
 	if err := w.check(); err != nil {

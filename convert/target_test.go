@@ -3,6 +3,7 @@ package convert_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -246,6 +247,23 @@ func TestFinishSeesTheResult(t *testing.T) {
 	if data, err := os.ReadFile(filepath.Join(o.Output, "model.onnx")); err != nil || string(data) != "graph" {
 		t.Errorf("model.onnx: %q, %v", data, err)
 	}
+}
+
+// TestFinishNamesWhatIsThere: an error about a file of the temporary folder, which is gone
+// when it is read, names the source's file or the target's.
+func TestFinishNamesWhatIsThere(t *testing.T) {
+	source := golden(t, "llama-gqa")
+	o := to("hope")
+	o.Output = filepath.Join(t.TempDir(), "out")
+	broken := errors.New("broken")
+	_, err := convert.Run(context.Background(), plan(t, source, o), convert.RunOptions{Finish: func(_ context.Context, dir string) error {
+		return fmt.Errorf("%s of %s and %s: %w", filepath.Join(dir, "model.onnx"), filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "config.json"), broken)
+	}})
+	want := fmt.Sprintf("%s of %s and %s: broken", filepath.Join(o.Output, "model.onnx"), filepath.Join(source, "model.safetensors"), filepath.Join(o.Output, "config.json"))
+	if !errors.Is(err, broken) || err.Error() != want {
+		t.Errorf("error %v, expected %s", err, want)
+	}
+	nothing(t, o.Output)
 }
 
 func TestPanicLeavesNothing(t *testing.T) {

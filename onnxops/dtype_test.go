@@ -122,6 +122,8 @@ func TestTooLarge(t *testing.T) {
 		}
 		if _, err := Emit(dir, Options{DType: DTypeFloat16, MaxLength: 64}); (err == nil) != fits {
 			t.Errorf("%v: %v", number, err)
+		} else if err != nil && math.IsInf(float64(number), 0) == strings.Contains(err.Error(), "Options.DType") {
+			t.Errorf("%v: %v: another type helps a finite number alone", number, err)
 		}
 	}
 }

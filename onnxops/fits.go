@@ -2,6 +2,7 @@ package onnxops
 
 import (
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -57,6 +58,9 @@ func (s *initializers) fitsOne(w family.Weight, limit float64, o Options) error 
 				return err
 			}
 			if i, v, found := beyond(raw, info.DType, limit); found {
+				if math.IsNaN(v) || math.IsInf(v, 0) {
+					return fmt.Errorf("onnx: %w", store.Errorf(s.src, w.Tensor, "number %d is %g: expected a finite one", at/size+i, v))
+				}
 				return hint.Errorf("onnx: %w", store.Errorf(s.src, w.Tensor, "number %d is %g, and %s holds numbers up to %g: use "+hint.DType+" %s",
 					at/size+i, v, o.DType, -unseen[s.g.Computes()], map[bool]string{true: DTypeBFloat16, false: DTypeFloat32}[limit == 65520]))
 			}

@@ -53,6 +53,11 @@ func (s *session) lastLogits() error {
 	if err != nil {
 		return err
 	}
+	guard := report.Check{Name: report.CheckLastLogits + ".guard", Runner: run.InterpName, Against: run.GraphFile, Verdict: report.Pass, Detail: run.GuardedApart(asIs.Model)}
+	if guard.Detail != "" {
+		guard.Verdict = report.Fail
+	}
+	s.add(guard)
 	open := func(info *run.GraphInfo) (*run.Interp, error) {
 		if s.computes != onnxpb.TensorProto_FLOAT {
 			return run.OpenTyped(info)
@@ -102,7 +107,7 @@ func (s *session) lastLimit() float64 {
 // lastCalls are what is asked.
 func (s *session) lastCalls() ([]call, error) {
 	_, n := s.in.Batch()
-	calls := []call{{"", false, s.in, cuts(n, 1, n/3, n-2, n-1)}}
+	calls := []call{{"", false, s.in, cuts(n, 1, n/3, n-2, n-1)}, {".prefill", false, s.in, cuts(n)}}
 	if n < 2 {
 		return calls, nil
 	}

@@ -5,7 +5,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
@@ -66,6 +69,28 @@ func TestGiveAll(t *testing.T) {
 	}
 	for i, form := range lastForms {
 		t.Run(fmt.Sprint(i), func(t *testing.T) { same(t, form.model, form.o) })
+	}
+}
+
+// TestGiveAllDamaged: a graph one of whose nodes lost its inputs or its outputs is an error
+// or gives all logits, and no panic.
+func TestGiveAllDamaged(t *testing.T) {
+	m := readModel(t, lastOnly(t, "golden/llama-gqa", onnxops.Options{}))
+	refused := 0
+	for i := range m.GetGraph().GetNode() {
+		for _, lose := range []func(*onnxpb.NodeProto){
+			func(n *onnxpb.NodeProto) { n.Input = nil },
+			func(n *onnxpb.NodeProto) { n.Output = nil },
+		} {
+			damaged := proto.Clone(m).(*onnxpb.ModelProto)
+			lose(damaged.Graph.Node[i])
+			if _, err := run.GiveAll(damaged); err != nil {
+				refused++
+			}
+		}
+	}
+	if refused < 5 { // both sides of the two choices and of the logits, and the lengths
+		t.Errorf("%d damaged graphs are refused", refused)
 	}
 }
 

@@ -93,7 +93,7 @@ func endChecks() []Kind {
 			Blame:   "a number is rounded where it must not be, or one kernel of the type is wrong: see whether interp passes; emit the graph again, or in another type (" + hint.DType + ")",
 			steps:   steps{2, 0}, when: ofOthers, make: (*session).sixteenBits},
 		{Name: report.CheckLastLogits,
-			Meaning: "a graph that gives the logits of each row's last token (`" + hint.Logits + " last`), run as it is, gives those that the same graph gives with all of them, at the last column of a row in which attention_mask is 1 (the call's first where there is none): in pieces and token by token, and of rows padded on the left and on the right (`.left-padding`, `.right-padding`, with pieces and steps after them). All other checks are made on the graph with all logits",
+			Meaning: "a graph that gives the logits of each row's last token (`" + hint.Logits + " last`), run as it is, gives those that the same graph gives with all of them, at the last column of a row in which attention_mask is 1 (the call's first where there is none): in pieces and token by token, in one call (`.prefill`), and of rows padded on the left and on the right (`.left-padding`, `.right-padding`, with pieces and steps after them); the guard asks of the same tokens whether they lie within the tables (`.guard`). All other checks are made on the graph with all logits",
 			Needs:   []Need{NeedRunners, NeedReference, NeedLast},
 			Blame:   "the graph chooses another token's row for its head than the last one's, or was changed: emit it again with pecvt export",
 			steps:   steps{2, 0}, when: ofOthers, make: (*session).lastLogits},

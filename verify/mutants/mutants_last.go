@@ -32,6 +32,12 @@ func lastMutants() []Mutant {
 		inGraph("last-row-of-total", "last", "a row is taken to be as long as past and present together", func(g *Graph) {
 			g.node(row).Input[1] = "/mask/total/Squeeze_output_0"
 		}),
+		inGraph("last-of-a-long-call", "last", "of a call of many tokens the head reads one before the last", func(g *Graph) {
+			g.node(place).Input[1] = g.before(place, "Min", []string{g.node(place).Input[1], g.ints(45)})
+		}),
+		inGraph("last-guard-one-before", "last", "the guard asks the token before the last whether its position is in the tables", func(g *Graph) {
+			g.feed("/last/inside/Gather", 1, "Sub", []string{g.ints(1)})
+		}).still("the tables are longer than the prompt"),
 		inGraph("last-not-said", "last", "the metadata say nothing of it", func(g *Graph) {
 			g.model.MetadataProps = slices.DeleteFunc(g.model.MetadataProps, func(p *onnxpb.StringStringEntryProto) bool { return p.GetKey() == "pecvt.logits" })
 		}).still("a reader that trusts the metadata takes one position's logits for all"),

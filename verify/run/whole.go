@@ -65,7 +65,7 @@ func GiveAll(m *onnxpb.ModelProto) (bool, error) {
 	g := m.GetGraph()
 	isLogits := func(p *onnxpb.StringStringEntryProto) bool { return p.GetKey() == metaLogits }
 	said := slices.ContainsFunc(m.GetMetadataProps(), isLogits)
-	choose, out := nodeNamed(g, names.LastChosen), nodeNamed(g, names.HeadOut)
+	choose, inside, out := nodeNamed(g, names.LastChosen), nodeNamed(g, names.LastInside), nodeNamed(g, names.HeadOut)
 	logits := slices.IndexFunc(g.GetOutput(), func(v *onnxpb.ValueInfoProto) bool { return v.GetName() == names.Logits && len(dims(v)) == 3 })
 	switch {
 	case !said && choose == nil:
@@ -74,13 +74,15 @@ func GiveAll(m *onnxpb.ModelProto) (bool, error) {
 		return false, fmt.Errorf("metadata %s say that the logits are of each row's last token, and no node %q chooses it: emit the graph again with pecvt export", metaLogits, names.LastChosen)
 	case !said:
 		return false, fmt.Errorf("node %q chooses what the head reads, and no metadata %s say so: emit the graph again with pecvt export", names.LastChosen, metaLogits)
-	case choose.GetOpType() != "Gather" || len(choose.GetInput()) != 2 || out.GetOpType() != "Reshape" || len(out.GetInput()) != 2 || logits < 0 || nodeNamed(g, names.Lengths) == nil:
+	case !gathers(choose) || out.GetOpType() != "Reshape" || len(out.GetInput()) != 2 || logits < 0 || len(nodeNamed(g, names.Lengths).GetOutput()) != 1:
 		return false, fmt.Errorf("node %q or %q is another than pecvt emits: expected a Gather that chooses what the head reads, and a Reshape to (batch, 1, vocabulary); emit the graph again with pecvt export", names.LastChosen, names.HeadOut)
+	case inside != nil && !gathers(inside):
+		return false, fmt.Errorf("node %q is another than pecvt emits: expected a Gather of which tokens lie within the tables; emit the graph again with pecvt export", names.LastInside)
 	}
 	of, shape := []string{choose.GetInput()[1], out.GetInput()[1]}, wholeShape(g, dims(g.GetOutput()[logits])[2].GetDimValue())
 	out.Input[1] = shape.Output[0]
 	g.Node = slices.Insert(g.Node, slices.Index(g.Node, out), shape)
-	for _, n := range []*onnxpb.NodeProto{choose, nodeNamed(g, names.LastInside)} {
+	for _, n := range []*onnxpb.NodeProto{choose, inside} {
 		if n != nil {
 			unchoose(g, n, g.GetOutput()[logits])
 		}
@@ -90,6 +92,23 @@ func GiveAll(m *onnxpb.ModelProto) (bool, error) {
 	}
 	m.MetadataProps = slices.DeleteFunc(m.MetadataProps, isLogits)
 	return true, nil
+}
+
+// GuardedApart tells of a graph whose guard asks of another token whether its position is
+// in the tables than the one that its head reads; "" where it is the same, or where all
+// tokens pass the guard. What that makes of a position past the tables shows in no logits
+// of others.
+func GuardedApart(m *onnxpb.ModelProto) string {
+	choose, inside := nodeNamed(m.GetGraph(), names.LastChosen), nodeNamed(m.GetGraph(), names.LastInside)
+	if inside == nil || !gathers(choose) || !gathers(inside) || inside.GetInput()[1] == choose.GetInput()[1] {
+		return ""
+	}
+	return fmt.Sprintf("node %q asks whether the tokens %s lie within the tables, and node %q chooses %s", names.LastInside, inside.GetInput()[1], names.LastChosen, choose.GetInput()[1])
+}
+
+// gathers tells whether a node chooses rows of a value by indices.
+func gathers(n *onnxpb.NodeProto) bool {
+	return n.GetOpType() == "Gather" && len(n.GetInput()) == 2 && len(n.GetOutput()) == 1
 }
 
 // rename has every node read another value than one, and what is called after that called

@@ -24,7 +24,7 @@ DEMO_MODEL := testdata/models/stories260K
 DEMO := build/demo
 
 .DEFAULT_GOAL := build
-.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race faults fuzz bench bench-peers demo interop interop-quick families ort s3 services ops ops-cuda ops-sanitize clean
+.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race faults fuzz bench bench-peers demo interop interop-quick families ort s3 services shapes ops ops-cuda ops-sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,6 +114,10 @@ demo: ort build ## stories260K to HoPE, ONNX, and the report of verify
 	@mkdir -p $(DEMO)
 	$(BIN) convert --to hope $(DEMO_MODEL) -o $(DEMO)/stories260K-hope
 	$(BIN) verify $(DEMO)/stories260K-hope --golden $(DEMO_MODEL)/golden/hope.safetensors
+
+shapes: ## checkpoints of published shapes, 1B to a trillion, made of holes: docs/scale.md (DIR=… where, SHAPES=a,b some, FILL=0,30 layers with numbers)
+	@test -n '$(DIR)' || { echo "shapes: say where: make shapes DIR=path"; exit 2; }
+	$(GO) run ./cmd/pecvt/shapes -dir '$(DIR)' -shapes '$(SHAPES)' -fill '$(FILL)'
 
 interop: build ## results in other tools, pinned and cached: docs/interop.md (MODEL=DIR one more model, ONLY=NAME,… some tools)
 	python3 testdata/interop/interop.py --pecvt $(BIN) $(if $(MODEL),--model '$(MODEL)') $(if $(ONLY),--only '$(ONLY)')

@@ -123,6 +123,7 @@ func (p *Plan) groups(src store.Store, m *family.Model) ([]tensorFile, error) {
 		if f.Format != safetensors.Format { // what is written is safetensors
 			g.from, g.metadata = -1, nil
 		}
+		g.infos = make([]safetensors.Info, 0, len(f.Tensors))
 		for _, name := range f.Tensors {
 			stored, _ := src.Lookup(name)
 			info := safetensors.Info{Name: name, DType: stored.DType, Shape: stored.Shape}
@@ -174,9 +175,11 @@ func (p *Plan) reshard(groups []tensorFile) ([]tensorFile, error) {
 			size += info.Bytes()
 		}
 		split = split || p.options.MaxShardSize > 0 && size > p.options.MaxShardSize && len(g.infos) > 1
-		all = append(all, g.infos...)
 	}
 	if split {
+		for _, g := range groups {
+			all = append(all, g.infos...)
+		}
 		shards, err := safetensors.PlanShards(all, p.options.MaxShardSize)
 		if err != nil {
 			return nil, err

@@ -70,6 +70,8 @@ var arrows = map[string][]string{
 	"cmd/pecvt/faults":    {},
 	"cmd/pecvt/gendocs":   {"cmd/pecvt/words", "convert/gguf", "convert/gguf/arch", "convert/loaders", "convert/quant", "posenc", "convert/family", "convert/family/config", "convert/family/evidence", "convert/rewrite", "onnxops/ops", "verify", "verify/report", "convert/families"},
 
+	"convert/shapes":            {"convert/safetensors", "convert/tensor"},
+	"cmd/pecvt/shapes":          {"convert/shapes"},
 	"convert/gguf/arch":         {"convert/place", "posenc", "convert/gguf", "convert/tensor"},
 	"convert/gguf/rope":         {"posenc/hint", "posenc", "convert/gguf", "convert/gguf/arch"},
 	"convert/gguf/vocab":        {"posenc", "convert/gguf"},

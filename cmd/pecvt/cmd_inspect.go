@@ -29,6 +29,7 @@ the s3://, gs://, azblob:// or hf:// URL of one: docs/scale.md.`,
 			if a.checkOnly {
 				return nil
 			}
+			defer frugal()()
 			in, err := convert.Inspect(args[0], ignore...)
 			if err != nil {
 				return err

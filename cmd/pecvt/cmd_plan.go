@@ -64,6 +64,7 @@ MODEL may be an s3://, gs://, azblob:// or hf:// URL: docs/scale.md.`,
 			if err := who.pick(&o, &graph); err != nil {
 				return err
 			}
+			defer frugal()()
 			p, err := convert.NewPlan(args[0], o)
 			if err != nil {
 				return err

@@ -358,7 +358,11 @@ func (b *builder) part(template string, bias bool, in, total int64, rows ...Rang
 	if out == total {
 		rows = nil
 	}
-	l := Linear{Weight: Weight{Tensor: name + ".weight", Shape: []int64{out, in}, Rows: rows, Stored: []int64{total, in}}}
+	w := whole(name+".weight", total, in)
+	if out != total {
+		w.Shape, w.Rows = []int64{out, in}, rows
+	}
+	l := Linear{Weight: w}
 	if bias {
 		l.Bias = &Weight{Tensor: name + ".bias", Shape: []int64{out}, Rows: rows, Stored: []int64{total}}
 	}

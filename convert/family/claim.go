@@ -13,9 +13,10 @@ import (
 
 // claim checks every weight against the stored tensors and that nothing is left.
 func (m *Model) claim(s store.Store) error {
-	claimed := map[string]bool{}
-	m.DType = 0
-	for i, w := range m.Weights() {
+	claimed := make(map[string]bool, len(s.Names()))
+	first := true
+	for at := range m.eachRole() {
+		w := *at.Weight
 		info, ok := s.Lookup(w.Tensor)
 		if !ok {
 			return m.missing(s, w)
@@ -26,10 +27,13 @@ func (m *Model) claim(s store.Store) error {
 		if !info.DType.IsFloat() {
 			return fmt.Errorf("%s: tensor %q has dtype %s: expected a floating-point one; quantised checkpoints are %w: use the unquantised one", store.Where(s, w.Tensor), w.Tensor, info.DType, posenc.ErrUnsupported)
 		}
-		if i == 0 {
-			m.DType = info.DType
+		if first {
+			m.DType, first = info.DType, false
 		}
-		claimed[w.Tensor] = true
+		if info.Name == w.Tensor {
+			at.Tensor = info.Name // one string in memory for both
+		}
+		claimed[at.Tensor] = true
 	}
 	for _, n := range m.Ignored {
 		claimed[n] = true

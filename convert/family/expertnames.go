@@ -76,7 +76,7 @@ func (m *Model) otherExperts(s store.Store, missing string) (found []string) {
 		return nil
 	}
 	known := map[string]bool{}
-	for _, w := range m.Weights() {
+	for w := range m.EachWeight() {
 		known[w.Tensor] = true
 	}
 	for _, name := range s.Names() {

@@ -77,28 +77,20 @@ func (x *Experts) Parts() []Part {
 		self.Weights, self.Features = append(self.Weights, Role{"each", r.Each}), append(self.Features, ScaledExperts)
 	}
 	for i := range x.Each {
-		inner := x.Each[i].Parts()[0] // one for all: its numbers and features are the mixture's
+		inner := x.Each[i].self() // one for all: its numbers and features are the mixture's
 		self.Features, self.Numbers = append(self.Features, inner.Features...), append(self.Numbers, inner.Numbers...)
 	}
-	l := rawParts{self}
+	l := append(make(rawParts, 0, 8+3*len(x.Each)), self)
 	l.norm(AtRouterNorm, r.Norm)
 	l.linear(AtRouter, &r.Linear)
 	for i := range x.Each {
-		l.inner(func(place string) string { return AtExpert(i, place) }, &x.Each[i])
+		l.mlp(&x.Each[i], func(place string) string { return AtExpert(i, place) })
 	}
 	if x.Shared != nil {
-		l.inner(AtShared, x.Shared)
+		l.mlp(x.Shared, AtShared)
 	}
 	l.linear(AtSharedGate, x.SharedGate)
 	return l
-}
-
-// inner adds the linears of an MLP inside of the mixture; at names their places.
-func (l *rawParts) inner(at func(place string) string, m *MLP) {
-	for _, p := range m.Parts()[1:] {
-		p.Place = at(p.Place)
-		*l = append(*l, p)
-	}
 }
 
 // Copy implements Branch.

@@ -2,6 +2,7 @@ package family
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -164,12 +165,13 @@ func Settled() []Feature {
 
 // Features lists what the model has, sorted.
 func (m *Model) Features() []Feature {
-	var list []Feature
-	for _, p := range m.Parts() {
-		list = append(list, p.Features...)
+	found := map[Feature]struct{}{}
+	for p := range m.EachPart() {
+		for _, f := range p.Features {
+			found[f] = struct{}{}
+		}
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	return slices.Sorted(maps.Keys(found))
 }
 
 func biasFeature(k BiasKind) Feature {

@@ -65,7 +65,7 @@ func (t Table) Load(s store.Store, ignore []string) (*Model, error) {
 	if err := m.warnOfSpectra(); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Root(), err)
 	}
-	for _, p := range m.Parts() {
+	for p := range m.EachPart() {
 		if !p.Encoding || p.Kind != KindLinear {
 			continue // values were read above
 		}

@@ -123,10 +123,40 @@ type Branch interface {
 	Copy() Branch
 }
 
-// Parts lists the model's parts in the order of a forward pass, then the values
-// that were read when it was loaded.
-func (m *Model) Parts() []Part {
-	l := &partList{layer: -1}
+// Parts lists the model's parts; see [Model.EachPart].
+func (m *Model) Parts() []Part { return slices.Collect(m.EachPart()) }
+
+// EachPart walks the model's parts in the order of a forward pass, then the values
+// that were read when it was loaded. Those of a layer are made when the walk comes to
+// it: a mixture of thousands of experts has more parts than one wants to hold.
+func (m *Model) EachPart() iter.Seq[Part] {
+	return func(yield func(Part) bool) {
+		l := &partList{layer: -1}
+		given := func() bool {
+			for _, p := range l.parts {
+				if !yield(p) {
+					return false
+				}
+			}
+			l.parts = l.parts[:0]
+			return true
+		}
+		l.embedding(m)
+		for i := range m.Blocks {
+			if !given() {
+				return
+			}
+			l.block(m, i)
+		}
+		if given() {
+			l.head(m)
+			given()
+		}
+	}
+}
+
+// embedding adds what stands before the layers.
+func (l *partList) embedding(m *Model) {
 	embed := Part{Kind: KindEmbedding, Place: AtEmbed, Of: &m.Embed, Weights: []Role{{"weight", &m.Embed}}}
 	embed.number("scale", &m.EmbedScale, EmbeddingScale)
 	if m.EmbedShift != nil {
@@ -137,9 +167,10 @@ func (m *Model) Parts() []Part {
 	if m.ByLayer != nil {
 		l.add(m.ByLayer.parts()...)
 	}
-	for i := range m.Blocks {
-		l.block(m, i)
-	}
+}
+
+// head adds what stands behind the layers.
+func (l *partList) head(m *Model) {
 	l.layer = -1
 	l.norm(AtFinalNorm, &m.FinalNorm)
 	if d := m.HeadDense; d != nil {
@@ -153,7 +184,6 @@ func (m *Model) Parts() []Part {
 		w := &m.Parameters[i]
 		l.add(Part{Kind: KindValues, Place: AtValues, Of: w, Weights: []Role{{"weight", w}}})
 	}
-	return l.parts
 }
 
 // PartsOf lists the parts of layer i.

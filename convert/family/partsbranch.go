@@ -87,6 +87,13 @@ func (a *Attention) Copy() Branch {
 
 // Parts lists the MLP's parts.
 func (m *MLP) Parts() []Part {
+	l := rawParts{m.self()}
+	l.mlp(m, func(place string) string { return place })
+	return l
+}
+
+// self is the part of what lies between the linears.
+func (m *MLP) self() Part {
 	self := Part{Kind: KindMLP, Place: AtMLP, Of: m}
 	if !m.Gated {
 		self.Features = []Feature{UngatedMLP}
@@ -101,12 +108,15 @@ func (m *MLP) Parts() []Part {
 	}
 	self.number("gate's scale", &m.GateScale, ScaledMLP)
 	self.number("inner scale", &m.InnerScale, ScaledMLP)
-	l := rawParts{self}
-	l.linear(AtGate, &m.Gate)
-	l.linear(AtUp, &m.Up)
-	l.norm(AtDownNorm, m.DownNorm)
-	l.linear(AtDown, &m.Down)
-	return l
+	return self
+}
+
+// mlp adds the linears of an MLP; at names their places.
+func (l *rawParts) mlp(m *MLP, at func(place string) string) {
+	l.linear(at(AtGate), &m.Gate)
+	l.linear(at(AtUp), &m.Up)
+	l.norm(at(AtDownNorm), m.DownNorm)
+	l.linear(at(AtDown), &m.Down)
 }
 
 // Copy implements Branch.

@@ -63,7 +63,7 @@ func (m *Model) resolve(has func(tensor string) bool, spelled []Rename) {
 			x.Router.Correction = nil
 		}
 	}
-	for _, p := range m.Parts() {
+	for p := range m.EachPart() {
 		if x, ok := p.Of.(*Experts); ok && p.Kind == KindExperts {
 			x.regroup(has, find)
 		}
@@ -80,7 +80,7 @@ func (m *Model) resolve(has func(tensor string) bool, spelled []Rename) {
 			l.decays[k] = find(name)
 		}
 	}
-	for _, p := range m.Parts() {
+	for p := range m.EachPart() {
 		for _, w := range p.Weights {
 			if stored := find(w.Tensor); stored != w.Tensor {
 				m.stock[stored], w.Tensor = w.Tensor, stored

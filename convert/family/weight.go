@@ -1,6 +1,9 @@
 package family
 
 import (
+	"iter"
+	"slices"
+
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/convert/tensor"
 )
@@ -99,16 +102,32 @@ func Decode[T float32 | float64](w Weight, src Source, dst []T, raw []byte, d te
 	return nil
 }
 
-// Weights lists every weight the model reads, in the order of Parts; a tensor
-// that serves twice, such as a tied head, is listed twice.
-func (m *Model) Weights() []Weight {
-	var list []Weight
-	for _, p := range m.Parts() {
-		for _, w := range p.Weights {
-			list = append(list, *w.Weight)
+// Weights lists every weight the model reads; see [Model.EachWeight].
+func (m *Model) Weights() []Weight { return slices.Collect(m.EachWeight()) }
+
+// EachWeight walks every weight the model reads, in the order of Parts; a tensor
+// that serves twice, such as a tied head, comes twice.
+func (m *Model) EachWeight() iter.Seq[Weight] {
+	return func(yield func(Weight) bool) {
+		for r := range m.eachRole() {
+			if !yield(*r.Weight) {
+				return
+			}
 		}
 	}
-	return list
+}
+
+// eachRole walks the weights as the parts use them.
+func (m *Model) eachRole() iter.Seq[Role] {
+	return func(yield func(Role) bool) {
+		for p := range m.EachPart() {
+			for _, r := range p.Weights {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // StoredRow maps a row of the weight to the row of its stored tensor.

@@ -19,6 +19,7 @@ type Declaration struct {
 
 	groups func() ([]scheme, error)              // what schemes gives
 	extra  map[string]map[string]json.RawMessage // extra_config
+	sizes  map[string][2]int64                   // of blocks, by their text
 }
 
 // SideFile declares quantised weights where config.json does not.
@@ -106,10 +107,17 @@ func (d *Declaration) Block(module string) (rows, columns int64, err error) {
 	if raw == nil || string(raw) == "null" {
 		return 0, 0, nil
 	}
+	if found, ok := d.sizes[string(raw)]; ok {
+		return found[0], found[1], nil
+	}
 	var sizes []int64
 	if err := json.Unmarshal(raw, &sizes); err != nil || len(sizes) != 2 || sizes[0] <= 0 || sizes[1] <= 0 {
 		return 0, 0, fmt.Errorf("%s has blocks of %s: expected rows and columns, such as [128, 128]", d.Where, raw)
 	}
+	if d.sizes == nil {
+		d.sizes = map[string][2]int64{}
+	}
+	d.sizes[string(raw)] = [2]int64(sizes)
 	return sizes[0], sizes[1], nil
 }
 

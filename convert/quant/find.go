@@ -59,7 +59,9 @@ func Find(d *Declaration, src Source, names []string) (*Storage, error) {
 			}
 			s.Tensors[t.Info.Name] = t
 			for _, part := range t.Parts {
-				s.Hidden[part] = true
+				if part != t.Info.Name {
+					s.Hidden[part] = true
+				}
 			}
 			for _, text := range t.Warnings {
 				s.warn("%s", text)

@@ -227,6 +227,9 @@ func gridOf(src Source, codes, scales string, blockRows, blockColumns int64) (*G
 	if len(c.Shape) < 2 {
 		return nil, fmt.Errorf("codes %q of shape %v: expected a matrix, or a stack of them", codes, c.Shape)
 	}
+	if s.Name == scales {
+		scales = s.Name // one string in memory for both
+	}
 	g := &Grid{Codes: codes, Scales: scales, Stack: 1, Exponents: exponents}
 	at := len(c.Shape) - 2
 	for _, n := range c.Shape[:at] {

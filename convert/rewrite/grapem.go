@@ -142,7 +142,7 @@ func (r *Rewrite) spelled(j job) error {
 
 // leave makes the result stock: the block's tensors and its key are gone.
 func (r *Rewrite) leave(m *family.Model) {
-	for _, w := range m.Weights() {
+	for w := range m.EachWeight() {
 		if family.OfBlock(w.Tensor) {
 			r.Consumed = append(r.Consumed, w.Tensor)
 		}

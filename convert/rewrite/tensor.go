@@ -28,7 +28,7 @@ func (r *Rewrite) extend(m *family.Model, e family.Extension, added []Tensor, ke
 	r.Layout, r.Family = Native, m.Family
 	r.Added = added
 	slices.SortFunc(r.Added, func(a, b Tensor) int { return compareNames(a.Name, b.Name) })
-	for _, w := range m.Weights() {
+	for w := range m.EachWeight() {
 		if family.OfBlock(w.Tensor) && !keep(w.Tensor) {
 			r.Consumed = append(r.Consumed, w.Tensor)
 		}

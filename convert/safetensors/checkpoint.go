@@ -67,7 +67,13 @@ func OpenCheckpointIn(folder *place.Folder, name string) (*Checkpoint, error) {
 		c.Close()
 		return nil, err
 	}
-	c.names = slices.Sorted(maps.Keys(c.fileOf))
+	c.names = make([]string, 0, len(c.fileOf))
+	for _, f := range c.files {
+		for i := range f.infos {
+			c.names = append(c.names, f.infos[i].Name)
+		}
+	}
+	slices.Sort(c.names)
 	return c, nil
 }
 
@@ -90,7 +96,11 @@ func (c *Checkpoint) openShards(index string) error {
 		return err
 	}
 	c.fileOf = make(map[string]*File, len(weightMap))
-	shards := slices.Compact(slices.Sorted(maps.Values(weightMap)))
+	named := map[string]bool{}
+	for _, shard := range weightMap {
+		named[shard] = true
+	}
+	shards := slices.Sorted(maps.Keys(named))
 	opened, errs := c.openAll(shards)
 	for i, f := range opened {
 		if f != nil {
@@ -145,7 +155,8 @@ func (c *Checkpoint) openAll(shards []string) ([]*File, []error) {
 
 // checkIndex compares the index with what the shards hold, both ways.
 func (c *Checkpoint) checkIndex(weightMap map[string]string) error {
-	for _, name := range slices.Sorted(maps.Keys(weightMap)) {
+	moved := "" // the first by name
+	for name := range weightMap {
 		f := c.fileOf[name]
 		if f == nil { // a tied head, often: who needs the tensor says what is wrong
 			if c.unheld == nil {
@@ -154,9 +165,12 @@ func (c *Checkpoint) checkIndex(weightMap map[string]string) error {
 			c.unheld[name] = weightMap[name]
 			continue
 		}
-		if in := filepath.Base(f.Path); in != weightMap[name] {
-			return formatErrorf(c.index, name, "listed in %s, but it is in %s: index and shards are not of one checkpoint; download both again", weightMap[name], in)
+		if filepath.Base(f.Path) != weightMap[name] && (moved == "" || name < moved) {
+			moved = name
 		}
+	}
+	if moved != "" {
+		return formatErrorf(c.index, moved, "listed in %s, but it is in %s: index and shards are not of one checkpoint; download both again", weightMap[moved], filepath.Base(c.fileOf[moved].Path))
 	}
 	for _, f := range c.files {
 		for _, info := range f.infos {

@@ -1,6 +1,7 @@
 package safetensors
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -27,7 +28,7 @@ type File struct {
 	size      int64
 	dataStart int64
 	infos     []Info
-	byName    map[string]int
+	byName    []int32 // places of infos, sorted by name
 	metadata  map[string]string
 	headerSum string
 
@@ -97,10 +98,11 @@ func (f *File) readHeader() error {
 	if err != nil {
 		return err
 	}
-	f.byName = make(map[string]int, len(f.infos))
-	for i, info := range f.infos {
-		f.byName[info.Name] = i
+	f.byName = make([]int32, len(f.infos))
+	for i := range f.byName {
+		f.byName[i] = int32(i)
 	}
+	slices.SortFunc(f.byName, func(a, b int32) int { return cmp.Compare(f.infos[a].Name, f.infos[b].Name) })
 	sum := sha256.New()
 	sum.Write(first[:])
 	sum.Write(text)
@@ -149,11 +151,11 @@ func (f *File) Tensors() []Info { return f.infos }
 
 // Lookup finds a tensor by its name.
 func (f *File) Lookup(name string) (Info, bool) {
-	i, ok := f.byName[name]
+	i, ok := slices.BinarySearchFunc(f.byName, name, func(at int32, name string) int { return cmp.Compare(f.infos[at].Name, name) })
 	if !ok {
 		return Info{}, false
 	}
-	return f.infos[i], true
+	return f.infos[f.byName[i]], true
 }
 
 // Bytes gives the data of a tensor. Where the file is mapped it is a part of the

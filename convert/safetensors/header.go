@@ -1,6 +1,7 @@
 package safetensors
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -85,6 +86,7 @@ func parseHeader(path string, text []byte, dataSize int64) ([]Info, map[string]s
 		infos    []Info
 		metadata map[string]string
 	)
+	infos = make([]Info, 0, bytes.Count(text, []byte(`"data_offsets"`))) // about: a name may say so too
 	err = s.object(func(key string) error {
 		if key == metadataKey {
 			metadata, err = parseMetadata(s)
@@ -145,7 +147,10 @@ func parseInfo(s *strictJSON, name string) (Info, error) {
 			}
 		case "shape":
 			hasShape = true
-			info.Shape, err = s.naturals(maxRank)
+			var shape []int64
+			if shape, err = s.naturals(maxRank); err == nil {
+				info.Shape = s.packNumbers(shape)
+			}
 		case "data_offsets":
 			hasOffsets = true
 			var o []int64

@@ -52,15 +52,18 @@ func parseIndex(path string, text []byte) (map[string]string, error) {
 			return s.skip()
 		}
 		weightMap = map[string]string{}
-		err := s.object(func(name string) error {
+		shards := map[string]string{} // each name once: tensors share it
+		listed := func(name string) bool { _, ok := weightMap[name]; return ok }
+		err := s.objectOf(listed, func(name string) error {
 			shard, err := s.string()
-			if err == nil {
+			if err == nil && shards[shard] == "" {
 				err = checkShardName(shard)
+				shards[shard] = shard
 			}
 			if err != nil {
 				return formatErrorf(path, name, "%v", err)
 			}
-			weightMap[name] = shard
+			weightMap[name] = shards[shard]
 			return nil
 		})
 		if err != nil {

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/pecvt/pecvt/convert/tensor"
 )
 
 // strictJSON reads a JSON text value by value. It takes what the formats need
@@ -19,6 +22,54 @@ import (
 type strictJSON struct {
 	text []byte
 	at   int // of the next value, key or delimiter; space before it is not yet skipped
+
+	// Strings and arrays lie together in pieces: a large checkpoint has a hundred
+	// thousand of each, and a piece of memory for each costs as much as what is in it.
+	packed  strings.Builder
+	numbers []int64
+	scratch [maxRank]int64
+}
+
+// words are strings of which a text has thousands; each is made once.
+var words = func() map[string]string {
+	list := map[string]string{}
+	for _, w := range []string{"dtype", "shape", "data_offsets"} {
+		list[w] = w
+	}
+	for _, d := range tensor.DTypes() {
+		list[d.String()] = d.String()
+	}
+	return list
+}()
+
+// pieceBytes is the room that packed strings are given at a time.
+const pieceBytes = 16 << 10
+
+// pack makes a string of bytes.
+func (s *strictJSON) pack(b []byte) string {
+	if w, ok := words[string(b)]; ok {
+		return w
+	}
+	if len(b) > s.packed.Cap()-s.packed.Len() {
+		if len(b) > pieceBytes/16 {
+			return string(b)
+		}
+		s.packed = strings.Builder{} // strings in the one before keep it
+		s.packed.Grow(min(pieceBytes, len(s.text)))
+	}
+	at := s.packed.Len()
+	s.packed.Write(b)
+	return s.packed.String()[at:]
+}
+
+// packNumbers makes a slice of numbers.
+func (s *strictJSON) packNumbers(list []int64) []int64 {
+	if s.numbers == nil || len(list) > cap(s.numbers)-len(s.numbers) {
+		s.numbers = make([]int64, 0, max(len(list), 1<<9))
+	}
+	at := len(s.numbers)
+	s.numbers = append(s.numbers, list...)
+	return s.numbers[at:len(s.numbers):len(s.numbers)]
 }
 
 // newStrictJSON checks the whole text first: it is valid UTF-8 and valid JSON.
@@ -81,31 +132,55 @@ func (s *strictJSON) members(member func() error) error {
 // object reads an object and calls member for each key; member must read exactly
 // one value.
 func (s *strictJSON) object(member func(key string) error) error {
+	var few [4]string // an object of few keys needs no map
+	n, many := 0, map[string]struct{}(nil)
+	return s.objectOf(func(key string) bool {
+		if slices.Contains(few[:n], key) {
+			return true
+		}
+		if n < len(few) {
+			few[n] = key
+			n++
+			return false
+		}
+		if _, dup := many[key]; dup {
+			return true
+		}
+		if many == nil {
+			many = map[string]struct{}{}
+		}
+		many[key] = struct{}{}
+		return false
+	}, member)
+}
+
+// objectOf is [strictJSON.object] for a caller that knows the keys that were there:
+// seen is asked of each before member.
+func (s *strictJSON) objectOf(seen func(key string) bool, member func(key string) error) error {
 	if s.next() != '{' {
 		return s.unexpected("an object")
 	}
-	seen := map[string]struct{}{}
 	return s.members(func() error {
 		key, err := s.string()
 		if err != nil {
 			return err
 		}
-		if _, dup := seen[key]; dup {
+		if seen(key) {
 			return fmt.Errorf("key %q occurs twice", clip(key))
 		}
-		seen[key] = struct{}{}
 		s.next() // the colon
 		s.at++
 		return member(key)
 	})
 }
 
-// naturals reads an array of at most limit natural numbers.
+// naturals reads an array of at most limit natural numbers, which is of use until the
+// next is read.
 func (s *strictJSON) naturals(limit int) ([]int64, error) {
 	if s.next() != '[' {
 		return nil, s.unexpected("an array of numbers")
 	}
-	out := []int64{}
+	out := s.scratch[:0:min(limit, maxRank)]
 	err := s.members(func() error {
 		if len(out) == limit {
 			return fmt.Errorf("more than %d numbers", limit)
@@ -144,7 +219,7 @@ func (s *strictJSON) string() (string, error) {
 	}
 	s.at++
 	if !escaped {
-		return string(s.text[begin+1 : s.at-1]), nil
+		return s.pack(s.text[begin+1 : s.at-1]), nil
 	}
 	var out string
 	err := json.Unmarshal(s.text[begin:s.at], &out)

@@ -31,7 +31,7 @@ func Decoded(s Store) (Store, error) {
 	if storage == nil {
 		return s, nil
 	}
-	d := &decoded{Store: s, storage: storage}
+	d := &decoded{Store: s, storage: storage, names: make([]string, 0, max(len(s.Names())-len(storage.Hidden), 0))}
 	for name := range storage.Tensors {
 		if _, stored := s.Lookup(name); !stored {
 			d.names = append(d.names, name)

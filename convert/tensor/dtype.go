@@ -106,15 +106,16 @@ func listed(blocks bool) []DType {
 // block format, which no safetensors header can claim, is an error that lists the
 // known ones.
 func ParseDType(name string) (DType, error) {
-	var known []string
 	for i, d := range dtypes {
-		if !d.header {
-			continue
-		}
-		if d.name == name {
+		if d.header && d.name == name {
 			return DType(i), nil
 		}
-		known = append(known, d.name)
+	}
+	var known []string
+	for _, d := range dtypes {
+		if d.header {
+			known = append(known, d.name)
+		}
 	}
 	return 0, fmt.Errorf("unknown dtype %q: known are %s", name, strings.Join(known, ", "))
 }

@@ -93,7 +93,7 @@ func NewTemporary(dir, name string) (*Temporary, error) {
 func claim(root, name string) (_ *Temporary, err error) {
 	path := filepath.Join(root, lockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) { // swept, and perhaps made anew by another
 		return nil, nil
 	}
 	t := &Temporary{Dir: filepath.Join(root, filesName), root: root, lock: f}
@@ -172,7 +172,12 @@ func clear(root string, lock *os.File) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.Remove(root)
+	// Without its lock it is nobody's: another's sweep may be faster, and another may
+	// have made its own of that name (ErrExist is "not empty" too).
+	if err := os.Remove(root); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 // sweep removes what killed processes left in a folder. What it cannot remove harms

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pecvt/pecvt/cmd/pecvt/batch"
 	"github.com/pecvt/pecvt/convert/place"
+	"github.com/pecvt/pecvt/verify/ort/orttest"
 )
 
 // TestBatchTogether: verbs that run side by side in one process give what each gives
@@ -60,6 +61,55 @@ func TestBatchTogether(t *testing.T) {
 		}
 		if !bytes.Equal(a.Bytes(), b.Bytes()) {
 			t.Errorf("%s: batch has %s, the command %s", j.Name, b.String(), a.String())
+		}
+	}
+}
+
+// TestBatchParts: an evaluation in parts has the command's figures to the last digit,
+// whatever the number of workers.
+func TestBatchParts(t *testing.T) {
+	orttest.Require(t)
+	model, err := filepath.Abs("../../testdata/models/stories260K")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	options := []string{"--ids", filepath.Join(model, "sampled.safetensors"), "--lengths", "48,96", "--sequences", "3", "--copy", "1", "--copy-tokens", "16"}
+	figures := func(raw []byte) string {
+		t.Helper()
+		var r map[string]any
+		if err := json.Unmarshal(raw, &r); err != nil {
+			t.Fatal(err)
+		}
+		delete(r, "seconds")
+		text, _ := json.Marshal(r)
+		return string(text)
+	}
+	var alone, errs bytes.Buffer
+	if code := run(t.Context(), append([]string{"eval", model, "--against", model, "--json", "-q"}, options...), &alone, &errs); code != exitOK {
+		t.Fatal(errs.String())
+	}
+	text := "jobs:\n  - {name: e, verb: eval, model: " + model + ", options: {against: " + model
+	for i := 0; i < len(options); i += 2 {
+		text += ", " + strings.TrimPrefix(options[i], "--") + ": \"" + options[i+1] + "\""
+	}
+	if err := os.WriteFile("jobs.yaml", []byte(text+"}}\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, workers := range []string{"1", "2", "3"} {
+		var out bytes.Buffer
+		if code := run(t.Context(), []string{"batch", "jobs.yaml", "--workers", workers, "--json", "-q"}, &out, &errs); code != exitOK {
+			t.Fatalf("%s%s", out.String(), errs.String())
+		}
+		var r batch.Report
+		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		if parts := 3 + 3 + 3; r.Jobs[0].Parts != parts {
+			t.Errorf("%d parts, want %d", r.Jobs[0].Parts, parts)
+		}
+		if got, want := figures(r.Jobs[0].Result), figures(alone.Bytes()); got != want {
+			t.Errorf("%s workers: %s, the command has %s", workers, got, want)
 		}
 	}
 }

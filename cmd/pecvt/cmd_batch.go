@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -29,7 +30,7 @@ var batchVerbs = []string{"inspect", "import", "convert", "export", "verify", "e
 
 func newBatch(a *app) *cobra.Command {
 	var runner, records, page string
-	var workers int
+	var workers, threads int
 	var resume bool
 	cmd := &cobra.Command{
 		Use:   "batch JOBS.yaml",
@@ -37,6 +38,9 @@ func newBatch(a *app) *cobra.Command {
 		Long: `batch runs the jobs of a file as a pipeline of Apache Beam: command lines of
 inspect, import, convert, export, verify and eval. All of them are checked before
 anything starts. A job waits for those that write what it reads.
+
+The sequences of an eval are parts that all workers share: the figures are those of
+the command to the last digit.
 
 A job whose target is there, made by the same command line from the same files, is
 kept, so that the same command finishes what was interrupted. One that fails in a
@@ -52,6 +56,9 @@ The runner is Prism, which is inside of this program, or a job server of Beam
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if workers < 1 {
 				return usagef("--workers %d: expected 1 or more", workers)
+			}
+			if threads < 0 {
+				return usagef("--threads %d: expected 1 or more, or 0 for the processors divided by --workers", threads)
 			}
 			if err := checkBatchRunner(runner); err != nil {
 				return err
@@ -74,11 +81,15 @@ The runner is Prism, which is inside of this program, or a job server of Beam
 				return err
 			}
 			begin := time.Now()
-			plan := batch.Plan{Levels: levels, Folder: records, Run: begin.UTC().Format(time.RFC3339Nano), Resume: resume, Runner: runner}
-			say := lines(a, cmd.ErrOrStderr())
-			finish := batch.Serve(cmd.Context(), batch.Worker{Run: runJob, Say: say, Version: toolVersion()}, workers)
+			plan := batch.Plan{Batch: batch.Batch{Folder: records, Run: begin.UTC().Format(time.RFC3339Nano), Resume: resume}, Levels: levels, Runner: runner}
+			if threads == 0 {
+				threads = max(1, runtime.GOMAXPROCS(0)/workers)
+			}
+			here := batchRunner{threads: threads, kept: &kept{most: workers}}
+			finish := batch.Serve(cmd.Context(), batch.Worker{Run: here.run, Parts: here, Say: lines(a, cmd.ErrOrStderr()), Version: toolVersion()}, workers)
 			runErr := batch.Run(cmd.Context(), plan)
 			finish()
+			_ = here.kept.drop("") // the models of jobs that were stopped
 			all, err := plan.Records(jobs)
 			if err != nil {
 				return errors.Join(runErr, err)
@@ -107,7 +118,8 @@ The runner is Prism, which is inside of this program, or a job server of Beam
 	}
 	f := cmd.Flags()
 	f.StringVar(&runner, "runner", batch.Prism, "prism, or the `HOST:PORT` of a job server of Beam")
-	f.IntVar(&workers, "workers", 2, "jobs that run at once; each uses all processors that it finds")
+	f.IntVar(&workers, "workers", 2, "jobs, and parts of jobs, that run at once")
+	f.IntVar(&threads, "threads", 0, "threads of ONNX Runtime in each (0: the processors divided by --workers)")
 	f.StringVar(&records, "records", "", "`DIR` with a record of each job, from which the next run knows what to keep (default: the file's name with .records)")
 	f.BoolVar(&resume, "resume", false, "keep results of jobs without a target too: of inspect, verify and eval")
 	f.StringVar(&page, "report", "", "write a page of the jobs to `FILE.html`")
@@ -165,9 +177,9 @@ func batchReader() batch.Reader {
 }
 
 // runJob runs a command line in this process, beside others.
-func runJob(ctx context.Context, args []string) batch.Outcome {
+func runJob(ctx context.Context, a *app, args []string) batch.Outcome {
 	var stdout, stderr bytes.Buffer
-	code, err := (&app{}).execute(ctx, args, &stdout, &stderr)
+	code, err := a.execute(ctx, args, &stdout, &stderr)
 	o := batch.Outcome{ExitCode: code, Stdout: stdout.Bytes(), Error: errorText(code, err)}
 	for line := range strings.Lines(stderr.String()) {
 		o.Said = append(o.Said, strings.TrimSuffix(line, "\n"))

@@ -132,6 +132,9 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		return nil
 	}
 	begin := time.Now()
+	if t != nil {
+		t.threads = a.threads
+	}
 	u := newUI(a, cmd.ErrOrStderr())
 	defer u.close()
 	var tuned *tune.Result

@@ -60,11 +60,17 @@ With --against all models are held in memory at once. Models may be URLs
 			if err := staged(cmd.Context(), ui, models...); err != nil {
 				return err
 			}
-			c.Options.Version = toolVersion()
+			c.Options.Version, c.Options.Threads = toolVersion(), a.threads
 			c.Progress = func(p eval.Progress) { ui.step(progressText(p)) }
-			r, err := eval.Run(cmd.Context(), c)
+			var r *eval.Report
+			var err error
+			if a.part != nil {
+				r, err = a.part.eval(cmd.Context(), c)
+			} else {
+				r, err = eval.Run(cmd.Context(), c)
+			}
 			ui.close()
-			if err != nil {
+			if err != nil || r == nil {
 				return err
 			}
 			words.All(r)

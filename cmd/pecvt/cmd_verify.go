@@ -65,7 +65,7 @@ DIR defaults to the current folder. It, and what --against names, may be a URL
 			if err := staged(cmd.Context(), ui, &dir, &opts.Against); err != nil {
 				return err
 			}
-			opts.Progress = ui.steps
+			opts.Progress, opts.Threads = ui.steps, a.threads
 			opts.Curves = output.wantCurves()
 			r, err := verifyAny(cmd.Context(), dir, opts)
 			ui.close()

@@ -20,6 +20,11 @@ type app struct {
 	// checkOnly has a verb that batch knows end where its command line is found to be
 	// good, before any work.
 	checkOnly bool
+	// threads are those of ONNX Runtime in a verb that batch runs beside others; 0 is
+	// its choice.
+	threads int
+	// part has a verb that batch divides run a part of its work; nil is the whole.
+	part *partRun
 }
 
 // run executes one command line and returns its exit code.

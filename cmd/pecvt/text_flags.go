@@ -25,6 +25,7 @@ type textFlags struct {
 	measureTokens      int
 	runner, ortLibrary string
 	provider           string
+	threads            int // of ONNX Runtime, 0 its choice
 }
 
 func (f *textFlags) register(cmd *cobra.Command) {
@@ -92,5 +93,5 @@ func (f *textFlags) Tokens(ctx context.Context, dir string, vocab int) (*tune.Te
 
 // engine measures as the flags say.
 func (f *textFlags) engine() tune.RoundingEngine {
-	return eval.Engine{Options: eval.Options{Runner: f.runner, ORTLibrary: f.ortLibrary, Provider: f.provider, Version: toolVersion()}}
+	return eval.Engine{Options: eval.Options{Runner: f.runner, ORTLibrary: f.ortLibrary, Provider: f.provider, Threads: f.threads, Version: toolVersion()}}
 }

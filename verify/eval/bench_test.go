@@ -27,11 +27,11 @@ func BenchmarkMeasure(b *testing.B) {
 	for name, source := range map[string]int{"perplexity": -1, "with a source": 0} {
 		b.Run(name, func(b *testing.B) {
 			used := piece[:2+min(source, 0)]
-			traces := make([]trace, len(used))
+			traces := make([]Trace, len(used))
 			for k := range traces {
-				traces[k] = trace{nll: make([]float64, rows), top: make([]int64, rows)}
+				traces[k] = Trace{NLL: make([]float64, rows), Top: make([]int64, rows)}
 				if source >= 0 && k != source {
-					traces[k].kl, traces[k].ok = make([]float64, rows), make([]bool, rows)
+					traces[k].KL, traces[k].OK = make([]float64, rows), make([]bool, rows)
 				}
 			}
 			b.SetBytes(int64(len(used)) * rows * vocab * 4)

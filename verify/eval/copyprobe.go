@@ -74,9 +74,9 @@ func (p *probe) run(ctx context.Context, models []*Model, d, probes int, progres
 		}
 		for i, t := range traces {
 			for at := d; at < d+p.size-1; at++ { // predicts token at+1
-				out[i].NLL += Number(t.nll[at])
-				out[i].First += Number(t.nll[at-d])
-				if t.top[at] == seq[at+1] {
+				out[i].NLL += Number(t.NLL[at])
+				out[i].First += Number(t.NLL[at-d])
+				if t.Top[at] == seq[at+1] {
 					out[i].Accuracy++
 				}
 			}

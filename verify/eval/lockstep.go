@@ -10,28 +10,28 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// trace is one sequence's figures in one model, by position 0 … T−2.
-type trace struct {
-	nll []float64
-	kl  []float64 // from the source, nil without one
-	top []int64   // argmax
-	ok  []bool    // argmax is the source's, nil without one
+// Trace is one sequence's figures in one model, by position 0 … T−2.
+type Trace struct {
+	NLL []float64
+	KL  []float64 // from the source, nil without one
+	Top []int64   // argmax
+	OK  []bool    // argmax is the source's, nil without one
 }
 
 // lockstep runs a sequence through all models piece by piece, models[source]
 // (where not negative) being what the others are compared with.
-func lockstep(ctx context.Context, models []*Model, source int, ids []int64, progress func(tokens int)) ([]trace, error) {
+func lockstep(ctx context.Context, models []*Model, source int, ids []int64, progress func(tokens int)) ([]Trace, error) {
 	n := len(ids) - 1
-	traces := make([]trace, len(models))
+	traces := make([]Trace, len(models))
 	running := make([]*sequence, len(models))
 	for k, m := range models {
 		if err := m.prepare(ctx, len(ids)); err != nil {
 			return nil, err
 		}
 		running[k] = m.start(ids, k == source)
-		traces[k] = trace{nll: make([]float64, n), top: make([]int64, n)}
+		traces[k] = Trace{NLL: make([]float64, n), Top: make([]int64, n)}
 		if source >= 0 && k != source {
-			traces[k].kl, traces[k].ok = make([]float64, n), make([]bool, n)
+			traces[k].KL, traces[k].OK = make([]float64, n), make([]bool, n)
 		}
 	}
 	chunk := models[0].opts.Chunk
@@ -55,7 +55,7 @@ func lockstep(ctx context.Context, models []*Model, source int, ids []int64, pro
 }
 
 // measure fills positions [from, to) of the traces in. An error is of model k.
-func measure(piece []logits, source int, ids []int64, from, to int, traces []trace) (k int, err error) {
+func measure(piece []logits, source int, ids []int64, from, to int, traces []Trace) (k int, err error) {
 	var group errgroup.Group
 	var bad atomic.Int64
 	workers := max(1, min(runtime.GOMAXPROCS(0), to-from))
@@ -75,13 +75,13 @@ func measure(piece []logits, source int, ids []int64, from, to int, traces []tra
 						piece[k].row(i-from, p)
 						row, d = p, describe(p, nil)
 					}
-					t.nll[i], t.top[i] = d.lse-row[ids[i+1]], int64(d.top)
-					if math.IsNaN(t.nll[i]) {
+					t.NLL[i], t.Top[i] = d.lse-row[ids[i+1]], int64(d.top)
+					if math.IsNaN(t.NLL[i]) {
 						bad.Store(int64(k))
 						return fmt.Errorf("position %d: a logit is not a number: the weights are damaged, or the arithmetic overflowed", i)
 					}
-					if t.kl != nil {
-						t.kl[i], t.ok[i] = divergence(q, e, ref, p, d), d.top == ref.top
+					if t.KL != nil {
+						t.KL[i], t.OK[i] = divergence(q, e, ref, p, d), d.top == ref.top
 					}
 				}
 			}

@@ -51,7 +51,7 @@ func (m *Model) Score(ctx context.Context, ids [][]int64, o ScoreOptions) (*Resu
 	if err != nil {
 		return nil, err
 	}
-	var from []trace
+	var from []Trace
 	if source >= 0 {
 		from = all[source]
 	}
@@ -59,8 +59,8 @@ func (m *Model) Score(ctx context.Context, ids [][]int64, o ScoreOptions) (*Resu
 }
 
 // scoreAll returns traces by model and sequence.
-func scoreAll(ctx context.Context, models []*Model, source int, ids [][]int64, progress func(tokens int)) ([][]trace, error) {
-	all := make([][]trace, len(models))
+func scoreAll(ctx context.Context, models []*Model, source int, ids [][]int64, progress func(tokens int)) ([][]Trace, error) {
+	all := make([][]Trace, len(models))
 	for _, row := range ids {
 		traces, err := lockstep(ctx, models, source, row, progress)
 		if err != nil {

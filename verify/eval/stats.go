@@ -41,7 +41,7 @@ func exponential(samples []float64) (Number, Interval) {
 }
 
 // each applies f to the traces of all sequences.
-func each(traces []trace, f func(t trace) float64) []float64 {
+func each(traces []Trace, f func(t Trace) float64) []float64 {
 	out := make([]float64, len(traces))
 	for s, t := range traces {
 		out[s] = f(t)
@@ -71,8 +71,8 @@ func bucketStart(k int) int {
 
 // summarise makes a result of the traces of N sequences of T tokens; source are
 // the source's traces of the same sequences, nil without one or for itself.
-func (m *Model) summarise(traces, source []trace, last int) *Result {
-	n := len(traces[0].nll)
+func (m *Model) summarise(traces, source []Trace, last int) *Result {
+	n := len(traces[0].NLL)
 	k := min(last, n)
 	nan := Number(math.NaN())
 	r := &Result{
@@ -80,18 +80,18 @@ func (m *Model) summarise(traces, source []trace, last int) *Result {
 		TrainedLength: m.TrainedLength, Beyond: n+1 > m.TrainedLength, Runner: m.Runner, Last: k,
 		KL: nan, KLLast: nan, Top1: nan, Ratio: nan, RatioLast: nan,
 	}
-	all := each(traces, func(t trace) float64 { return mean(t.nll) })
-	late := each(traces, func(t trace) float64 { return mean(t.nll[n-k:]) })
+	all := each(traces, func(t Trace) float64 { return mean(t.NLL) })
+	late := each(traces, func(t Trace) float64 { return mean(t.NLL[n-k:]) })
 	r.NLL = Number(mean(all))
 	r.PPL, r.PPLCI = exponential(all)
 	r.PPLLast, r.PPLLastCI = exponential(late)
 	if source != nil {
-		r.KL, r.KLCI = plain(each(traces, func(t trace) float64 { return mean(t.kl) }))
-		r.KLLast = Number(mean(each(traces, func(t trace) float64 { return mean(t.kl[n-k:]) })))
-		r.Top1, r.Top1CI = plain(each(traces, func(t trace) float64 { return share(t.ok) }))
+		r.KL, r.KLCI = plain(each(traces, func(t Trace) float64 { return mean(t.KL) }))
+		r.KLLast = Number(mean(each(traces, func(t Trace) float64 { return mean(t.KL[n-k:]) })))
+		r.Top1, r.Top1CI = plain(each(traces, func(t Trace) float64 { return share(t.OK) }))
 		for s := range traces {
-			all[s] -= mean(source[s].nll)
-			late[s] -= mean(source[s].nll[n-k:])
+			all[s] -= mean(source[s].NLL)
+			late[s] -= mean(source[s].NLL[n-k:])
 		}
 		r.Ratio, r.RatioCI = exponential(all)
 		r.RatioLast, r.RatioLastCI = exponential(late)
@@ -99,10 +99,10 @@ func (m *Model) summarise(traces, source []trace, last int) *Result {
 	for b := 0; bucketStart(b) < n; b++ {
 		from, to := bucketStart(b), min(bucketStart(b+1), n)
 		out := Bucket{From: from, To: to - 1, KL: nan, Top1: nan}
-		out.PPL = Number(math.Exp(mean(each(traces, func(t trace) float64 { return mean(t.nll[from:to]) }))))
+		out.PPL = Number(math.Exp(mean(each(traces, func(t Trace) float64 { return mean(t.NLL[from:to]) }))))
 		if source != nil {
-			out.KL = Number(mean(each(traces, func(t trace) float64 { return mean(t.kl[from:to]) })))
-			out.Top1 = Number(mean(each(traces, func(t trace) float64 { return share(t.ok[from:to]) })))
+			out.KL = Number(mean(each(traces, func(t Trace) float64 { return mean(t.KL[from:to]) })))
+			out.Top1 = Number(mean(each(traces, func(t Trace) float64 { return share(t.OK[from:to]) })))
 		}
 		r.Buckets = append(r.Buckets, out)
 	}

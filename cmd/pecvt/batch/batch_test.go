@@ -24,12 +24,18 @@ func job(name, model string, after ...string) Job {
 // runAll runs jobs through Prism and returns what became of them.
 func runAll(t *testing.T, ctx context.Context, folder string, resume bool, workers int, run func(context.Context, []string) Outcome, jobs ...Job) []*Record {
 	t.Helper()
+	return runWorker(t, ctx, folder, resume, workers, Worker{Run: run}, jobs...)
+}
+
+func runWorker(t *testing.T, ctx context.Context, folder string, resume bool, workers int, w Worker, jobs ...Job) []*Record {
+	t.Helper()
 	levels, err := Levels(jobs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := Plan{Levels: levels, Folder: folder, Run: time.Now().Format(time.RFC3339Nano), Resume: resume, Runner: Prism}
-	finish := Serve(ctx, Worker{Run: run, Say: func(string) {}, Version: "test"}, workers)
+	p := Plan{Levels: levels, Batch: Batch{Folder: folder, Run: time.Now().Format(time.RFC3339Nano), Resume: resume}, Runner: Prism}
+	w.Say, w.Version = func(string) {}, "test"
+	finish := Serve(ctx, w, workers)
 	err = Run(ctx, p)
 	finish()
 	if err != nil && ctx.Err() == nil {
@@ -291,7 +297,7 @@ func TestNoServer(t *testing.T) {
 	defer finish()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	err := Run(ctx, Plan{Levels: [][]Job{{job("a", "m")}}, Folder: t.TempDir(), Runner: "localhost:1"})
+	err := Run(ctx, Plan{Levels: [][]Job{{job("a", "m")}}, Batch: Batch{Folder: t.TempDir()}, Runner: "localhost:1"})
 	if err == nil || !strings.HasPrefix(err.Error(), "runner localhost:1: no job server of Beam answers there: ") {
 		t.Errorf("error %v", err)
 	}

@@ -19,6 +19,8 @@ type Job struct {
 	// After names the jobs that this one waits for: those that the file says, and those
 	// that write what it reads.
 	After []string `json:"after,omitempty"`
+	// At is the job's place in its level, which [Levels] fills in.
+	At int `json:"at,omitempty"`
 	// Line is the job's first in the file.
 	Line int `json:"-"`
 }
@@ -76,6 +78,8 @@ type Record struct {
 	Error string `json:"error,omitempty"`
 	// Attempts are the runs before the last that failed in a way that may pass.
 	Attempts []Attempt `json:"attempts,omitempty"`
+	// Parts is how many the job was divided into, 0 where it was run whole.
+	Parts int `json:"parts,omitempty"`
 	// Said are the lines of the verb's stderr: warnings.
 	Said    []string  `json:"said,omitempty"`
 	Started time.Time `json:"started,omitzero"`

@@ -27,8 +27,8 @@ func Levels(jobs []Job) ([][]Job, error) {
 			}
 			return nil, fmt.Errorf("jobs wait for one another in a circle, or behind one: %s", strings.Join(names, ", "))
 		}
-		for _, j := range now { // after the loop above: none of this level waits for another of it
-			level[j.Name] = len(levels)
+		for i, j := range now { // after the loop above: none of this level waits for another of it
+			level[j.Name], now[i].At = len(levels), i
 		}
 		levels, left = append(levels, now), later
 	}

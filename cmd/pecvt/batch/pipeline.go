@@ -2,7 +2,6 @@ package batch
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -46,12 +45,9 @@ func (silent) Log(context.Context, log.Severity, int, string) {}
 
 // Plan is a batch that is ready to run.
 type Plan struct {
+	Batch
 	// Levels are jobs that can run side by side, each level after those before it.
 	Levels [][]Job
-	// Folder holds a record per job, Run is this batch's name in them.
-	Folder, Run string
-	// Resume keeps results of verbs that write no target, too.
-	Resume bool
 	// Runner is [Prism] or HOST:PORT of a job server.
 	Runner string
 }
@@ -66,7 +62,11 @@ func Run(ctx context.Context, p Plan) error {
 			return err
 		}
 	}
-	pipeline, err := p.pipeline()
+	lanes := 1
+	if p.Runner == Prism {
+		lanes = cap(here.slots)
+	}
+	pipeline, err := p.pipeline(lanes)
 	if err != nil {
 		return err
 	}
@@ -162,27 +162,4 @@ func dial(ctx context.Context, runner string) (client jobpb.JobServiceClient, ha
 		return nil, nil, fmt.Errorf("runner %s: no job server of Beam answers there: expected the HOST:PORT of one that runs (%w)", runner, err)
 	}
 	return jobpb.NewJobServiceClient(cc), func() { _ = cc.Close() }, nil
-}
-
-// pipeline is a step per level. The ends of all levels before are a side input, which a
-// runner has whole before the step begins, so that a job finds what it waits for.
-func (p Plan) pipeline() (*beam.Pipeline, error) {
-	pipeline, scope := beam.NewPipelineWithRoot()
-	ends := []beam.PCollection{beam.CreateList(scope, []string{""})}
-	for i, level := range p.Levels {
-		s := scope.Scope(fmt.Sprintf("level %d", i+1))
-		var elements []string
-		for _, j := range level {
-			text, err := json.Marshal(j)
-			if err != nil {
-				return nil, err
-			}
-			elements = append(elements, string(text))
-		}
-		// Without the Reshuffle the jobs would belong to one element, the list.
-		jobs := beam.Reshuffle(s, beam.CreateList(s, elements))
-		before := beam.Flatten(s, ends...)
-		ends = append(ends, beam.ParDo(s, &step{Folder: p.Folder, Run: p.Run, Resume: p.Resume}, jobs, beam.SideInput{Input: before}))
-	}
-	return pipeline, nil
 }

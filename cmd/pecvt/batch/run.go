@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -13,84 +14,228 @@ var waits = []time.Duration{500 * time.Millisecond, 2 * time.Second}
 // interruptedCode is the exit code of a verb that was stopped.
 const interruptedCode = 130
 
-// job brings a job to its end and writes its record, before it begins and after.
-func (p *process) job(bundle context.Context, s *step, j Job, ended map[string]bool) (*Record, error) {
+// prepare decides what is to be done for a job: nothing, where it is skipped, kept or
+// was ended before, else the whole job or its parts.
+func (p *process) prepare(bundle context.Context, b Batch, j Job, ended map[string]bool) ([]task, error) {
 	ctx, w, leave, err := p.enter(bundle)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	older, err := readRecord(s.Folder, j.Name)
+	older, err := readRecord(b.Folder, j.Name)
 	if err != nil {
 		return nil, err
 	}
-	if older != nil && older.Run == s.Run && older.Status != running {
-		return older, nil // a runner may hand out an element again
+	if older != nil && older.Run == b.Run && older.Status != running {
+		return []task{{Record: older, Job: j, Ended: true}}, nil // a runner may hand out an element again
 	}
-	r := &Record{Name: j.Name, Verb: j.Verb, Arguments: j.Arguments(), After: j.After, Status: running, Started: time.Now().UTC(), Run: s.Run, Version: w.Version}
+	r := &Record{Name: j.Name, Verb: j.Verb, Arguments: j.Arguments(), After: j.After, Status: running, Started: time.Now().UTC(), Run: b.Run, Version: w.Version}
 	for _, name := range j.After {
 		if !ended[name] {
 			r.Status, r.Error = Skipped, fmt.Sprintf("it waits for %q, which did not end well", name)
 			w.Say(fmt.Sprintf("%s: skipped: %s", j.Name, r.Error))
-			return r, writeRecord(s.Folder, r)
+			return []task{{Record: r, Job: j, Ended: true}}, writeRecord(b.Folder, r)
 		}
 	}
 	r.Inputs = fingerprint(j.reads()...)
-	if r.keeps(older, j, s.Resume) {
-		r.Status, r.Result, r.Said, r.Seconds = Kept, older.Result, older.Said, older.Seconds
+	if r.keeps(older, j, b.Resume) {
+		r.Status, r.Result, r.Said, r.Seconds, r.Parts = Kept, older.Result, older.Said, older.Seconds, older.Parts
 		r.Target = target(j)
 		w.Say(j.Name + ": kept")
-		return r, writeRecord(s.Folder, r)
+		return []task{{Record: r, Job: j, Ended: true}}, writeRecord(b.Folder, r)
 	}
 	if older != nil && older.Status == running && j.Out != "" && older.matches(r) {
 		r.Started = older.Started // a target may be there that is this job's, made before a kill
 	}
-	if err := writeRecord(s.Folder, r); err != nil {
+	whole := []task{{Record: r, Job: j, Lane: j.At}}
+	if w.Parts == nil {
+		return whole, nil
+	}
+	parts := 0
+	o, attempts, interrupted := tries(ctx, w, j.Name, func() (o Outcome) {
+		parts, o = w.Parts.Count(ctx, r.part(), r.Arguments)
+		return o
+	})
+	switch r.Attempts = attempts; {
+	case interrupted:
+		return nil, context.Canceled
+	case o.ExitCode != 0:
+		r.ends(o, false)
+		w.Say(r.line())
+		return []task{{Record: r, Job: j, Ended: true}}, writeRecord(b.Folder, r)
+	case parts < 2:
+		return whole, nil
+	}
+	r.Parts, r.Said = parts, o.Said
+	w.Say(fmt.Sprintf("%s: started, %d parts", j.Name, parts))
+	var list []task
+	for i := range parts {
+		list = append(list, task{Record: r, Job: j, Part: i, Of: parts, Lane: j.At + i})
+	}
+	return list, writeRecord(b.Folder, r)
+}
+
+// part names the record's command line for [Parts].
+func (r *Record) part() string { return r.Run + " " + r.Name }
+
+// work does a task. A whole job's record is written before it begins and after.
+func (p *process) work(bundle context.Context, b Batch, t task) (*done, error) {
+	r := t.Record
+	if t.Ended {
+		return &done{task: t, Well: r.wentWell()}, nil
+	}
+	ctx, w, leave, err := p.enter(bundle)
+	if err != nil {
 		return nil, err
 	}
-	w.Say(j.Name + ": started")
-	r.run(ctx, w)
+	defer leave()
+	if w.Version != r.Version {
+		return nil, fmt.Errorf("a worker is pecvt %s, the batch was begun by %s: expected one version", w.Version, r.Version)
+	}
+	d := &done{task: t}
+	if t.Of > 0 {
+		what := fmt.Sprintf("%s: part %d of %d", t.Job.Name, t.Part+1, t.Of)
+		begin := time.Now()
+		var interrupted bool
+		d.Outcome, d.Attempts, interrupted = tries(ctx, w, what, func() Outcome { return w.Parts.Part(ctx, r.part(), r.Arguments, t.Part) })
+		if interrupted {
+			return nil, context.Canceled
+		}
+		if d.Outcome.ExitCode == 0 {
+			w.Say(fmt.Sprintf("%s: done in %.2f s", what, time.Since(begin).Seconds()))
+		}
+		d.Record = nil // the first part has it
+		if t.Part == 0 {
+			d.Record = r
+		}
+		return d, nil
+	}
+	older, err := readRecord(b.Folder, t.Job.Name)
+	if err != nil {
+		return nil, err
+	}
+	if older != nil && older.Run == b.Run && older.Status != running {
+		return &done{task: t, Well: older.wentWell()}, nil
+	}
+	if err := writeRecord(b.Folder, r); err != nil {
+		return nil, err
+	}
+	w.Say(r.Name + ": started")
+	if err := p.finish(ctx, w, b, r, t.Job, func() Outcome { return w.Run(ctx, r.Arguments) }); err != nil {
+		return nil, err
+	}
+	d.Well = r.wentWell()
+	return d, nil
+}
+
+// join brings a job to its end whose tasks were done. A runner may have done one twice.
+func (p *process) join(bundle context.Context, b Batch, all []*done) (well bool, err error) {
+	if all[0].Of == 0 {
+		return all[0].Well, nil
+	}
+	parts := make([]*done, all[0].Of)
+	for _, d := range all {
+		parts[d.Part] = d
+	}
+	if i := slices.Index(parts, nil); i >= 0 {
+		return false, fmt.Errorf("job %s: the runner lost part %d of %d", all[0].Job.Name, i+1, len(parts))
+	}
+	ctx, w, leave, err := p.enter(bundle)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	r, j := parts[0].Record, parts[0].Job
+	if older, err := readRecord(b.Folder, j.Name); err != nil || older != nil && older.Run == b.Run && older.Status != running {
+		return err == nil && older.wentWell(), err
+	}
+	var data [][]byte
+	var failed *done
+	for i, d := range parts {
+		data = append(data, d.Outcome.Stdout)
+		r.Attempts = append(r.Attempts, d.Attempts...)
+		for _, line := range d.Outcome.Said {
+			if !slices.Contains(r.Said, line) {
+				r.Said = append(r.Said, line)
+			}
+		}
+		if failed == nil && d.Outcome.ExitCode != 0 {
+			failed = d
+			failed.Outcome.Error = fmt.Sprintf("part %d of %d: %s", i+1, len(parts), d.Outcome.Error)
+		}
+	}
+	err = p.finish(ctx, w, b, r, j, func() Outcome {
+		if failed != nil {
+			o := failed.Outcome
+			o.Stdout, o.Passing = nil, false // it was tried
+			return o
+		}
+		return w.Parts.Join(ctx, r.part(), r.Arguments, data)
+	})
+	return r.wentWell(), err
+}
+
+// finish runs what a job ends with and writes its record.
+func (p *process) finish(ctx context.Context, w Worker, b Batch, r *Record, j Job, run func() Outcome) error {
+	o, attempts, interrupted := tries(ctx, w, r.Name, run)
+	said := r.Said
+	r.Attempts = append(r.Attempts, attempts...)
+	r.ends(o, interrupted)
+	for _, line := range said {
+		if !slices.Contains(r.Said, line) {
+			r.Said = append(r.Said, line)
+		}
+	}
 	if r.Status == Done {
 		r.Target = target(j)
 	}
-	if err := writeRecord(s.Folder, r); err != nil {
-		return nil, err
+	if err := writeRecord(b.Folder, r); err != nil {
+		return err
 	}
 	w.Say(r.line())
 	if r.Status == Interrupted {
-		return nil, context.Canceled
+		return context.Canceled
 	}
-	return r, nil
+	return nil
 }
 
-// run tries the command line until it ends well or in a way that does not pass.
-func (r *Record) run(ctx context.Context, w Worker) {
+// ends fills in how a job ended.
+func (r *Record) ends(o Outcome, interrupted bool) {
+	r.Status, r.ExitCode, r.Error, r.Said, r.Result, r.Seconds = Failed, o.ExitCode, o.Error, o.Said, nil, o.Seconds
+	if json.Valid(o.Stdout) {
+		r.Result = o.Stdout
+	}
+	switch {
+	case o.ExitCode == 0:
+		r.Status = Done
+	case interrupted:
+		r.Status = Interrupted
+	}
+	if r.Parts > 0 {
+		r.Seconds = time.Since(r.Started).Seconds()
+	}
+}
+
+// tries runs something until it ends well or in a way that does not pass.
+func tries(ctx context.Context, w Worker, name string, run func() Outcome) (o Outcome, before []Attempt, interrupted bool) {
 	for try := 0; ; try++ {
 		begin := time.Now()
-		o := w.Run(ctx, r.Arguments)
-		seconds := time.Since(begin).Seconds()
-		r.ExitCode, r.Error, r.Said, r.Result, r.Seconds = o.ExitCode, o.Error, o.Said, nil, seconds
-		if json.Valid(o.Stdout) {
-			r.Result = o.Stdout
-		}
+		o = run()
+		o.Seconds = time.Since(begin).Seconds()
 		switch {
 		case o.ExitCode == 0:
-			r.Status = Done
-			return
+			return o, before, false
 		case ctx.Err() != nil || o.ExitCode == interruptedCode:
-			r.Status = Interrupted
-			return
+			return o, before, true
 		case !o.Passing || try == len(waits):
-			r.Status = Failed
-			return
+			return o, before, false
 		}
-		r.Attempts = append(r.Attempts, Attempt{ExitCode: o.ExitCode, Error: o.Error, Seconds: seconds})
-		w.Say(fmt.Sprintf("%s: %s (tried again in %s)", r.Name, o.Error, waits[try]))
+		before = append(before, Attempt{ExitCode: o.ExitCode, Error: o.Error, Seconds: o.Seconds})
+		w.Say(fmt.Sprintf("%s: %s (tried again in %s)", name, o.Error, waits[try]))
 		select {
 		case <-time.After(waits[try]):
 		case <-ctx.Done():
-			r.Status = Interrupted
-			return
+			return o, before, true
 		}
 	}
 }

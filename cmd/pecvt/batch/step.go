@@ -3,23 +3,25 @@ package batch
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"sync"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
 )
 
 func init() {
-	register.DoFn4x1[context.Context, string, func(*string) bool, func(string), error]((*step)(nil))
+	register.DoFn4x1[context.Context, string, func(*string) bool, func(string), error]((*prepare)(nil))
+	register.DoFn3x1[context.Context, string, func(string, string), error]((*work)(nil))
+	register.DoFn4x1[context.Context, string, func(*string) bool, func(string), error]((*join)(nil))
 	register.Iter1[string]()
 	register.Emitter1[string]()
+	register.Emitter2[string, string]()
 }
 
-// step is the DoFn: an element is a job, and what it emits is how the job ended.
-type step struct {
+// Batch is what every step knows of the batch.
+type Batch struct {
+	// Folder holds a record per job, Run is this batch's name in them.
 	Folder, Run string
-	Resume      bool
+	// Resume keeps results of verbs that write no target, too.
+	Resume bool
 }
 
 // end is how a job ended, for those that wait for it.
@@ -28,9 +30,34 @@ type end struct {
 	Well bool
 }
 
-// ProcessElement runs a job. It fails only where the batch stops: a job that fails is
-// a result.
-func (s *step) ProcessElement(ctx context.Context, element string, before func(*string) bool, emit func(string)) error {
+// task is what one worker does at a time: a whole job, or a part of one.
+type task struct {
+	Record *Record
+	Job    Job
+	// Part of Of, counted from 0; Of is 0 for a whole job.
+	Part, Of int
+	// Lane is the task's place among all of its level.
+	Lane int
+	// Ended: there is nothing to do.
+	Ended bool
+}
+
+// done is what became of a task.
+type done struct {
+	task
+	// Outcome is that of a part, Attempts what went before it.
+	Outcome  Outcome
+	Attempts []Attempt
+	// Well is how a job ended that is not divided.
+	Well bool
+}
+
+// prepare is the DoFn before the work: an element is a job, and what it emits are tasks.
+type prepare struct{ Batch }
+
+// ProcessElement decides what is to be done for a job. Like that of the other steps it
+// fails only where the batch stops: a job that fails is a result.
+func (s *prepare) ProcessElement(ctx context.Context, element string, before func(*string) bool, emit func(string)) error {
 	var j Job
 	if err := json.Unmarshal([]byte(element), &j); err != nil {
 		return err
@@ -46,86 +73,63 @@ func (s *step) ProcessElement(ctx context.Context, element string, before func(*
 		}
 		ended[e.Name] = e.Well
 	}
-	r, err := here.job(ctx, s, j, ended)
+	tasks, err := here.prepare(ctx, s.Batch, j, ended)
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(end{j.Name, r.wentWell()})
-	emit(string(text))
+	for _, t := range tasks {
+		text, err := json.Marshal(t)
+		if err != nil {
+			return err
+		}
+		emit(string(text))
+	}
+	return nil
+}
+
+// work is the DoFn that does the tasks of one lane.
+type work struct {
+	Batch
+	Lane, Lanes int
+}
+
+// ProcessElement does a task.
+func (s *work) ProcessElement(ctx context.Context, element string, emit func(name, done string)) error {
+	var t task
+	if err := json.Unmarshal([]byte(element), &t); err != nil {
+		return err
+	}
+	if t.Lane%s.Lanes != s.Lane {
+		return nil
+	}
+	d, err := here.work(ctx, s.Batch, t)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(d)
+	emit(t.Job.Name, string(text))
 	return err
 }
 
-// Worker is what runs jobs in this process.
-type Worker struct {
-	// Run runs a command line and returns its exit code, what it printed, what it said,
-	// and the error behind the code, or nil where that was printed.
-	Run func(ctx context.Context, args []string) Outcome
-	// Say tells of a job that begins and ends.
-	Say func(text string)
-	// Version is the program's.
-	Version string
-}
+// join is the DoFn behind the work: an element is all that was done for a job, and what
+// it emits is how the job ended.
+type join struct{ Batch }
 
-// Outcome is what a command line came to.
-type Outcome struct {
-	ExitCode int
-	Stdout   []byte
-	Said     []string
-	Error    string
-	// Passing tells that the error may pass: the same command line may end well later.
-	Passing bool
-}
-
-// process is the state of the process that runs jobs. A DoFn finds it here, since a
-// runner makes DoFns from their serialised form.
-type process struct {
-	mu     sync.Mutex
-	worker Worker
-	ctx    context.Context // that of Serve: the batch's
-	slots  chan struct{}
-	jobs   sync.WaitGroup
-}
-
-var here process
-
-// errStopped is the error of jobs that come after the end.
-var errStopped = errors.New("the batch has ended")
-
-// Serve takes jobs from now on, at most so many at a time, until ctx ends. close waits
-// for those that run.
-func Serve(ctx context.Context, w Worker, atOnce int) (close func()) {
-	here.mu.Lock()
-	defer here.mu.Unlock()
-	here.worker, here.ctx, here.slots = w, ctx, make(chan struct{}, atOnce)
-	return func() {
-		here.mu.Lock()
-		here.ctx = nil
-		here.mu.Unlock()
-		here.jobs.Wait()
-	}
-}
-
-// enter waits for a slot. The context ends with the batch's and with the bundle's.
-func (p *process) enter(bundle context.Context) (ctx context.Context, w Worker, leave func(), err error) {
-	p.mu.Lock()
-	own, slots, w := p.ctx, p.slots, p.worker
-	if own == nil {
-		p.mu.Unlock()
-		return nil, w, nil, errStopped
-	}
-	p.jobs.Add(1)
-	p.mu.Unlock()
-	ctx, cancel := context.WithCancel(bundle)
-	stop := context.AfterFunc(own, cancel)
-	give := func() { stop(); cancel(); p.jobs.Done() }
-	select {
-	case slots <- struct{}{}:
-		if ctx.Err() == nil {
-			return ctx, w, func() { <-slots; give() }, nil
+// ProcessElement brings a job to its end.
+func (s *join) ProcessElement(ctx context.Context, name string, values func(*string) bool, emit func(string)) error {
+	var all []*done
+	for text := ""; values(&text); {
+		d := &done{}
+		if err := json.Unmarshal([]byte(text), d); err != nil {
+			return err
 		}
-		<-slots
-	case <-ctx.Done():
+		all = append(all, d)
 	}
-	give()
-	return nil, w, nil, fmt.Errorf("stopped: %w", context.Canceled)
+	well, err := here.join(ctx, s.Batch, all)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(end{name, well})
+	emit(string(text))
+	return err
 }

@@ -1,0 +1,136 @@
+package batch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// parted divides jobs whose model is a number into as many parts.
+type parted struct {
+	part func(name string, at int) Outcome
+	now  atomic.Int32
+	most atomic.Int32
+	mu   sync.Mutex
+	runs map[string]int
+}
+
+func (p *parted) Count(_ context.Context, _ string, args []string) (n int, o Outcome) {
+	_, _ = fmt.Sscan(args[len(args)-1], &n)
+	return n, o
+}
+
+func (p *parted) Part(_ context.Context, name string, args []string, at int) Outcome {
+	n := p.now.Add(1)
+	defer p.now.Add(-1)
+	for m := p.most.Load(); n > m && !p.most.CompareAndSwap(m, n); m = p.most.Load() {
+	}
+	p.mu.Lock()
+	if p.runs == nil {
+		p.runs = map[string]int{}
+	}
+	p.runs[fmt.Sprint(args[len(args)-1], " ", at)]++
+	p.mu.Unlock()
+	return p.part(name, at)
+}
+
+func (p *parted) Join(_ context.Context, _ string, _ []string, parts [][]byte) Outcome {
+	text, _ := json.Marshal(string(bytes.Join(parts, []byte(" "))))
+	return Outcome{Stdout: text}
+}
+
+// TestParts: parts are run once each, so many at once as there are workers, and joined in
+// their order, however many workers there are; jobs with and without parts wait for one
+// another.
+func TestParts(t *testing.T) {
+	for _, workers := range []int{1, 2, 3} {
+		p := &parted{part: func(_ string, at int) Outcome {
+			time.Sleep(20 * time.Millisecond) // under Prism's first look
+			return Outcome{Stdout: fmt.Append(nil, at), Said: []string{"said once"}}
+		}}
+		var whole atomic.Int32
+		run := func(context.Context, []string) Outcome { whole.Add(1); return Outcome{} }
+		records := runParts(t, t.Context(), t.TempDir(), workers, p, run,
+			job("a", "7"), job("b", "1"), job("c", "9", "a"), job("d", "none", "c"))
+		if got, want := ends(records), "a done, b done, c done, d done"; got != want {
+			t.Fatalf("%d workers: %s, want %s", workers, got, want)
+		}
+		if a := records[0]; string(a.Result) != `"0 1 2 3 4 5 6"` || a.Parts != 7 || len(a.Said) != 1 || a.Seconds <= 0 {
+			t.Errorf("%d workers: record %+v, result %s", workers, a, a.Result)
+		}
+		if c := string(records[2].Result); c != `"0 1 2 3 4 5 6 7 8"` {
+			t.Errorf("%d workers: result %s", workers, c)
+		}
+		if records[1].Parts != 0 || whole.Load() != 2 {
+			t.Errorf("%d workers: %d jobs were run whole, want 2", workers, whole.Load())
+		}
+		if int(p.most.Load()) != workers {
+			t.Errorf("%d workers: %d parts at once", workers, p.most.Load())
+		}
+		for part, n := range p.runs {
+			if n != 1 {
+				t.Errorf("%d workers: part %s was run %d times", workers, part, n)
+			}
+		}
+		if len(p.runs) != 16 {
+			t.Errorf("%d workers: %d parts, want 16", workers, len(p.runs))
+		}
+	}
+}
+
+// TestPartFails: a part that fails in a way that may pass is tried again; one that does
+// not pass is the job's end, by its number, and what waits for the job is skipped.
+func TestPartFails(t *testing.T) {
+	defer func(w []time.Duration) { waits = w }(waits)
+	waits = []time.Duration{time.Millisecond, time.Millisecond}
+	var tried atomic.Int32
+	p := &parted{part: func(name string, at int) Outcome {
+		switch {
+		case strings.HasSuffix(name, " a") && at == 1 && tried.Add(1) < 3:
+			return Outcome{ExitCode: 1, Error: "for now", Passing: true}
+		case strings.HasSuffix(name, " b") && at > 1:
+			return Outcome{ExitCode: 4, Error: "refused", Said: []string{"a warning"}}
+		}
+		return Outcome{Stdout: fmt.Append(nil, at)}
+	}}
+	records := runParts(t, t.Context(), t.TempDir(), 2, p, nil, job("a", "3"), job("b", "4"), job("c", "2", "b"))
+	if got, want := ends(records), "a done, b failed, c skipped"; got != want {
+		t.Fatalf("%s, want %s", got, want)
+	}
+	if a := records[0]; len(a.Attempts) != 2 || a.Attempts[0].Error != "for now" || string(a.Result) != `"0 1 2"` {
+		t.Errorf("record %+v", a)
+	}
+	if b := records[1]; b.Error != "part 3 of 4: refused" || b.ExitCode != 4 || b.Result != nil || !slices.Equal(b.Said, []string{"a warning"}) {
+		t.Errorf("record %+v", b)
+	}
+}
+
+// TestPartInterrupted: a batch that is stopped among the parts starts no more.
+func TestPartInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var after atomic.Int32
+	p := &parted{part: func(_ string, at int) Outcome {
+		if ctx.Err() != nil {
+			after.Add(1)
+		}
+		cancel()
+		return Outcome{ExitCode: interruptedCode}
+	}}
+	records := runParts(t, ctx, t.TempDir(), 1, p, nil, job("a", "5"))
+	if got := ends(records); got != "a interrupted" || after.Load() > 0 {
+		t.Errorf("%s, %d parts after the end", got, after.Load())
+	}
+}
+
+// runParts is runAll with parts.
+func runParts(t *testing.T, ctx context.Context, folder string, workers int, p Parts, run func(context.Context, []string) Outcome, jobs ...Job) []*Record {
+	t.Helper()
+	return runWorker(t, ctx, folder, false, workers, Worker{Run: run, Parts: p}, jobs...)
+}

@@ -1,0 +1,180 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// pieceAt is what a piece runs: a sequence, or the copy probe at a distance.
+type pieceAt struct {
+	model    int // that runs alone, or -1: all run in lock-step
+	length   int // index into Config.Lengths
+	sequence int // index, or -1: the copy probe
+	distance int // of the copy probe
+}
+
+// Piece is what was measured in one piece, by model of the piece. Its fields are for
+// encoding/gob, which keeps every number to the last bit.
+type Piece struct {
+	Runs   []RunBy
+	Traces []Trace // of a sequence
+	Copies []Copy  // of the copy probe
+}
+
+// RunBy says what ran a model: the fields of [Model].
+type RunBy struct{ Runner, Runtime, Note string }
+
+// divide lists the pieces, in the order in which one process runs them, and counts
+// their tokens.
+func (e *Evaluation) divide() {
+	groups := []int{-1}
+	if e.source < 0 {
+		groups = groups[:0]
+		for k := range e.models {
+			groups = append(groups, k)
+		}
+	}
+	for _, g := range groups {
+		before := 0
+		for l, n := range e.c.Lengths {
+			for s := range e.sequences[l] {
+				e.pieces = append(e.pieces, pieceAt{model: g, length: l, sequence: s})
+			}
+			if e.probe != nil {
+				for _, d := range e.probe.distances(before, n) {
+					e.pieces = append(e.pieces, pieceAt{model: g, length: l, sequence: -1, distance: d})
+				}
+			}
+			before = n
+		}
+	}
+	for _, at := range e.pieces {
+		e.total += e.tokens(at)
+	}
+}
+
+// tokens is what a piece runs, in all its models.
+func (e *Evaluation) tokens(at pieceAt) int {
+	n := e.c.Lengths[at.length]
+	if at.sequence < 0 {
+		n = e.c.Copy * (at.distance + e.c.CopyTokens)
+	}
+	return n * len(e.group(at.model))
+}
+
+// group are the models of a piece.
+func (e *Evaluation) group(model int) []*Model {
+	if model < 0 {
+		return e.models
+	}
+	return e.models[model : model+1]
+}
+
+// Pieces counts the pieces: one per sequence and distance of the copy probe, and per
+// model where they do not run in lock-step.
+func (e *Evaluation) Pieces() int { return len(e.pieces) }
+
+// Piece runs piece i. Errors: more positions than a table can hold, and what the
+// runner says.
+func (e *Evaluation) Piece(ctx context.Context, i int) (*Piece, error) {
+	at := e.pieces[i]
+	models := e.group(at.model)
+	for _, m := range e.models {
+		if !slices.Contains(models, m) {
+			m.free()
+		}
+	}
+	p := &Piece{}
+	var err error
+	if at.sequence < 0 {
+		p.Copies, err = e.probe.run(ctx, models, at.distance, e.c.Copy, e.step(fmt.Sprintf("copying over %d", at.distance)))
+	} else {
+		all := e.sequences[at.length]
+		what := fmt.Sprintf("length %d, sequence %d of %d", e.c.Lengths[at.length], at.sequence+1, len(all))
+		if len(models) < len(e.models) {
+			what = models[0].Name + ", " + what
+		}
+		source := e.source
+		if at.model >= 0 {
+			source = -1
+		}
+		p.Traces, err = lockstep(ctx, models, source, all[at.sequence], e.step(what))
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range models {
+		p.Runs = append(p.Runs, RunBy{m.Runner, m.Runtime, m.Note})
+	}
+	return p, nil
+}
+
+// Report makes the report of all pieces, in their order. Report.Seconds is left at 0.
+// Errors: pieces of another evaluation, or that were run by other runners: their figures
+// are no more of one kind.
+func (e *Evaluation) Report(pieces []*Piece) (*Report, error) {
+	if len(pieces) != len(e.pieces) {
+		return nil, fmt.Errorf("eval: %d pieces: expected %d", len(pieces), len(e.pieces))
+	}
+	r := e.report
+	all := make([][][]Trace, len(e.models)) // by model, length
+	copies := make([][][]Copy, len(e.models))
+	for k := range e.models {
+		all[k], copies[k] = make([][]Trace, len(e.c.Lengths)), make([][]Copy, len(e.c.Lengths))
+	}
+	ran := make([]*RunBy, len(e.models))
+	for i, p := range pieces {
+		at := e.pieces[i]
+		n := len(e.group(at.model))
+		if len(p.Runs) != n || at.sequence >= 0 && len(p.Traces) != n || at.sequence < 0 && len(p.Copies) != n {
+			return nil, fmt.Errorf("eval: piece %d of %d is of another evaluation", i+1, len(pieces))
+		}
+		for j := range n {
+			k := max(at.model, 0) + j
+			switch by := &p.Runs[j]; {
+			case ran[k] == nil:
+				ran[k] = by
+			case *ran[k] != *by:
+				return nil, fmt.Errorf("%s: run by %s and by %s: expected one for all its sequences; name the runner, and have the same ONNX Runtime wherever pieces run", e.models[k].Dir, *ran[k], *by)
+			}
+			if at.sequence < 0 {
+				copies[k][at.length] = append(copies[k][at.length], p.Copies[j])
+			} else {
+				all[k][at.length] = append(all[k][at.length], p.Traces[j])
+			}
+		}
+	}
+	for l, n := range e.c.Lengths {
+		for k, m := range e.models {
+			m.Runner, m.Runtime, m.Note = ran[k].Runner, ran[k].Runtime, ran[k].Note
+			var from []Trace
+			if e.source >= 0 && k != e.source {
+				from = all[e.source][l]
+			}
+			if slices.ContainsFunc(all[k][l], func(t Trace) bool { return len(t.NLL) != n-1 }) {
+				return nil, fmt.Errorf("eval: a piece of another evaluation: expected sequences of %d tokens", n)
+			}
+			x := m.summarise(all[k][l], from, lastOf(e.c.Last, n))
+			x.Source, x.Copy = k == e.source, copies[k][l]
+			r.Results = append(r.Results, x)
+		}
+	}
+	for _, m := range e.models {
+		if m.Runtime != "" {
+			r.Runtime = m.Runtime
+		}
+		if m.Note != "" {
+			r.Notes = append(r.Notes, m.Name+": "+m.Note)
+		}
+	}
+	return &r, nil
+}
+
+// String names the runner for messages.
+func (r RunBy) String() string {
+	if r.Runtime == "" {
+		return "the Go reference"
+	}
+	return r.Runner + " of ONNX Runtime " + r.Runtime
+}

@@ -107,7 +107,9 @@ func intoGGUF(t *testing.T, model string, o convert.Options) (*gguf.File, *conve
 	if r.Output != o.Output || len(r.Files) != 1 || r.Files[0].Bytes != p.Bytes {
 		t.Errorf("result %+v of a plan of %d bytes", r, p.Bytes)
 	}
-	return openGGUF(t, o.Output), p
+	f := openGGUF(t, o.Output)
+	sumsHold(t, f, r.Files[0].How)
+	return f, p
 }
 
 // TestGGUFIsLlamaCPPs: a file made of safetensors has the tensors, byte by byte,

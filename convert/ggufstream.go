@@ -3,13 +3,10 @@ package convert
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
 
-	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/gguf"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/tensor"
@@ -36,22 +33,18 @@ type ggufSource struct {
 
 // write makes the file.
 func (g *ggufFile) write(w *run, dst string) (how string, err error) {
-	out, err := w.headed(dst, g.header)
+	out, err := w.headed(dst, g.h, g.header)
 	if err != nil {
 		return "", err
 	}
-	defer func() {
-		if cerr := out.Close(); err == nil && cerr != nil {
-			err = fsio.WriteError(dst, cerr)
-		}
-	}()
+	defer out.close(&err)
 	align, err := g.h.Alignment()
 	if err != nil {
 		return "", err
 	}
 	buffer := make([]byte, ggufBuffer)
 	for i, t := range g.h.Tensors {
-		if err := g.tensor(w, out, dst, t, g.sources[i], buffer); err != nil {
+		if err := g.tensor(w, out, t, g.sources[i], buffer); err != nil {
 			return "", err
 		}
 		n, err := t.Bytes()
@@ -60,31 +53,18 @@ func (g *ggufFile) write(w *run, dst string) (how string, err error) {
 		}
 		padding := make([]byte, (align-n%align)%align)
 		if _, err := out.Write(padding); err != nil {
-			return "", fsio.WriteError(dst, err)
+			return "", err
 		}
 		w.report(int64(len(padding)))
 	}
-	return "written", nil
-}
-
-// headed creates a file that begins with a header.
-func (w *run) headed(dst string, header []byte) (*os.File, error) {
-	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := out.Write(header); err != nil {
-		return nil, fsio.WriteError(dst, errors.Join(err, out.Close()))
-	}
-	w.report(int64(len(header)))
-	return out, nil
+	return "written", out.seal()
 }
 
 // ggufBuffer is how many bytes of a tensor are held at a time.
 const ggufBuffer = 1 << 20
 
 // tensor writes the data of one tensor.
-func (g *ggufFile) tensor(w *run, out *os.File, dst string, t gguf.Tensor, s ggufSource, buffer []byte) error {
+func (g *ggufFile) tensor(w *run, out io.Writer, t gguf.Tensor, s ggufSource, buffer []byte) error {
 	size, err := t.Bytes()
 	if err != nil {
 		return err
@@ -99,7 +79,7 @@ func (g *ggufFile) tensor(w *run, out *os.File, dst string, t gguf.Tensor, s ggu
 			return fmt.Errorf("tensor %q: after %d of %d bytes: %w", t.Name, at, size, err)
 		}
 		if _, err := out.Write(buffer[:n]); err != nil {
-			return fsio.WriteError(dst, err)
+			return err
 		}
 		at += int64(n)
 		w.report(int64(n))

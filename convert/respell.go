@@ -296,45 +296,45 @@ func (p *Plan) describeIn(h *gguf.Header) error {
 	h.Set(gguf.NewText(toolKey, man.Tool))
 	h.Set(gguf.NewText(encodingKey, man.Encoding.To))
 	h.Set(gguf.NewText(manifestKey, string(text)))
+	h.Set(store.NoGGUFSums(h))
 	return nil
 }
 
 // write carries a respelling out.
 func (r *respelling) write(w *run, dst string) (how string, err error) {
-	in, err := w.folder.Open(r.source)
+	out, err := w.headed(dst, r.h, r.header)
 	if err != nil {
 		return "", err
 	}
-	defer in.Close()
-	out, err := w.headed(dst, r.header)
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		if cerr := out.Close(); err == nil && cerr != nil {
-			err = fsio.WriteError(dst, cerr)
-		}
-	}()
+	defer out.close(&err)
 	start := int64(len(r.header))
-	action, err := in.CopyRange(w.ctx, out, start, r.offset, r.length, w.report)
+	action, err := out.copySource(w, r.source, r.offset, r.length)
 	if err != nil {
 		return "", err
 	}
 	if _, err := out.Write(r.tail); err != nil {
-		return "", fsio.WriteError(dst, err)
+		return "", err
 	}
 	w.report(int64(len(r.tail)))
 	for _, p := range r.patches {
-		if _, err := out.Seek(start+p.at, io.SeekStart); err != nil {
+		if _, err := out.file.Seek(start+p.at, io.SeekStart); err != nil {
 			return "", fsio.WriteError(dst, err)
 		}
 		from := io.Reader(bytes.NewReader(p.data))
 		if p.pieces != nil {
 			from = bufio.NewReaderSize(&rowReader{ctx: w.ctx, section: w.section, pieces: p.pieces, report: func(int64) {}}, 1<<20)
 		}
-		if _, err := io.Copy(out, from); err != nil {
+		if _, err := io.Copy(out.file, from); err != nil {
 			return "", fmt.Errorf("tensor %q: %w", p.name, fsio.WriteError(dst, err))
 		}
+		if action != fsio.Reflinked {
+			if err := out.resum(w.ctx, p.name); err != nil {
+				return "", err
+			}
+		}
 	}
-	return string(action), nil
+	if action == fsio.Reflinked { // of whose blocks nothing was read
+		return string(action), nil
+	}
+	return string(action), out.seal()
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -25,6 +24,9 @@ import (
 // tokenizer.json or a generation_config.json lost shows in no logits. Folders
 // without a pecvt.json, as export makes, have no such list.
 func (s *session) files() error {
+	if s.opts.File != "" {
+		return s.ggufFile()
+	}
 	m, err := s.manifest()
 	if m == nil || err != nil {
 		return nil // there is none; one that cannot be read is the check metadata's
@@ -68,6 +70,25 @@ func (s *session) files() error {
 	return nil
 }
 
+// ggufFile compares a GGUF file with the sums that pecvt wrote into it; a file of
+// another program has none.
+func (s *session) ggufFile() error {
+	s.step("file %s", filepath.Base(s.opts.File))
+	sums, err := store.CompareSums(s.ctx, s.opts.File)
+	if err != nil || !sums.Known {
+		return err
+	}
+	c := report.Check{Name: report.CheckFiles, Runner: run.RefName, Against: filepath.Base(s.opts.File), Verdict: report.Pass, Detail: sums.Unlike}
+	switch {
+	case sums.Unlike != "":
+		c.Verdict = report.Fail
+	case !sums.Read:
+		c.Detail = "its bytes were not compared: the conversion shared its source's blocks, and read none of them"
+	}
+	s.add(c)
+	return nil
+}
+
 // unlikeSums tells which part of a tensor file does not have the sum that was recorded
 // when it was written, "" where all do.
 func (s *session) unlikeSums(f store.File, want string) (string, error) {
@@ -83,34 +104,11 @@ func (s *session) unlikeSums(f store.File, want string) (string, error) {
 	if len(want) != len(parts)*safetensors.SumDigits {
 		return fmt.Sprintf("%s has %d tensors: %s has sums of %d", name, len(parts)-1, run.ManifestFile, len(want)/safetensors.SumDigits-1), nil
 	}
-	file, err := os.Open(f.Path)
-	if err != nil {
-		return "", fmt.Errorf("files: %w", err)
-	}
-	defer file.Close()
 	sums := safetensors.NewSums(slices.Collect(maps.Values(ends)))
-	buffer := make([]byte, 256<<10)
-	for {
-		n, err := file.Read(buffer)
-		sums.Write(buffer[:n])
-		if err == io.EOF {
-			break
-		}
-		if err == nil {
-			err = s.ctx.Err()
-		}
-		if err != nil {
-			return "", fmt.Errorf("files: %s: %w", name, err)
-		}
+	if err := safetensors.SumFile(s.ctx, sums, f.Path, 0); err != nil {
+		return "", fmt.Errorf("files: %s: %w", name, err)
 	}
-	got := sums.String()
-	for i, part := range parts {
-		at := i * safetensors.SumDigits
-		if len(got) != len(want) || got[at:at+safetensors.SumDigits] != want[at:at+safetensors.SumDigits] {
-			return fmt.Sprintf("%s: %s does not hold the bytes that were written: its CRC-32C is %.8s, %s says %s", name, part, got[min(at, len(got)):], run.ManifestFile, want[at:at+safetensors.SumDigits]), nil
-		}
-	}
-	return "", nil
+	return safetensors.Unlike(name, parts, sums.String(), want, run.ManifestFile), nil
 }
 
 // unlikeFile tells how a file differs from what is recorded of it, "" where it

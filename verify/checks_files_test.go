@@ -1,6 +1,8 @@
 package verify_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -183,5 +185,52 @@ func TestCopiedWeights(t *testing.T) {
 		if strings.Contains(text.String(), "not read   the bytes of model.safetensors") == hash {
 			t.Errorf("links, hash %v:\n%s", hash, text.String())
 		}
+	}
+}
+
+// TestGGUFFile: the sums of a GGUF file are compared beside the folder that is made of
+// it; a file without sums has no such check.
+func TestGGUFFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "model.gguf")
+	plan, err := convert.NewPlan(filepath.Join("..", "testdata", "golden", "llama-gqa"), convert.Options{To: "rope", Output: path})
+	if err == nil {
+		_, err = convert.Run(context.Background(), plan, convert.RunOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		damage func([]byte) []byte
+		want   verify.Verdict
+		says   string
+	}{
+		"as written": {func(b []byte) []byte { return b }, verify.Pass, ""},
+		"a bit":      {func(b []byte) []byte { b[len(b)-1000] ^= 1; return b }, verify.Fail, "does not hold the bytes that were written"},
+		"no sums":    {func(b []byte) []byte { return bytes.Replace(b, []byte("pecvt.crc32c"), []byte("other.crc32c"), 1) }, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, path := filepath.Join(t.TempDir(), "folder"), filepath.Join(t.TempDir(), "model.gguf")
+			if err := os.WriteFile(path, c.damage(bytes.Clone(raw)), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := convert.Import(context.Background(), path, dir, convert.ImportOptions{NoTokenizer: true}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := onnxops.Emit(dir, onnxops.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			r := verified(t, dir, verify.Options{ORTLibrary: noLibrary, File: path})
+			got, ok := find(r, "files", "ref")
+			if ok != (c.want != "") || got.Verdict != c.want || !strings.Contains(got.Detail, c.says) {
+				t.Errorf("%v: %s %q, want %s %q", ok, got.Verdict, got.Detail, c.want, c.says)
+			}
+			if ok && got.Against != "model.gguf" {
+				t.Errorf("against %s", got.Against)
+			}
+		})
 	}
 }

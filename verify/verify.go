@@ -35,6 +35,9 @@ type Options struct {
 	Golden string
 	// Against, where not empty, is the source model to measure the drift from.
 	Against string
+	// File, where not empty, is the GGUF file that the folder was made of, for the check
+	// of what pecvt wrote into it.
+	File string
 	// IgnoreKeys are keys of config.json, of the folder or of Against, that change
 	// nothing of what the model computes; see convert.Options.
 	IgnoreKeys []string
@@ -116,8 +119,18 @@ const defaultTokens = 48
 
 // Verify checks the folder dir, which holds a checkpoint and its model.onnx.
 // An error means that the verification could not be made; what it found is in
-// the report's verdict.
+// the report's verdict. A file of the folder, of Options.Against or another that the
+// options name, which changes meanwhile, is ErrChanged.
 func Verify(ctx context.Context, dir string, opts Options) (*report.Report, error) {
+	files := watch(dir, opts.Against, opts.Golden, opts.IDs, opts.File)
+	r, err := verified(ctx, dir, opts)
+	if changed := files.changed(); changed != nil && ctx.Err() == nil {
+		return nil, changed // whatever else came of it
+	}
+	return r, err
+}
+
+func verified(ctx context.Context, dir string, opts Options) (*report.Report, error) {
 	begin := time.Now()
 	if opts.Tokens == 0 {
 		opts.Tokens = defaultTokens

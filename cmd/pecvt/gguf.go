@@ -38,6 +38,7 @@ func verifyAny(ctx context.Context, path string, opts verify.Options) (*verify.R
 	if _, err := onnxops.Emit(dir, onnxops.Options{}); err != nil {
 		return nil, err
 	}
+	opts.File = path
 	r, err := verify.Verify(ctx, dir, opts)
 	if err != nil {
 		return nil, err

@@ -163,7 +163,7 @@ func shared(t *testing.T, path string, data []byte, src *os.File, at, offset, le
 		t.Fatal(err)
 	}
 	var moved int64
-	action, err := ShareRange(ctx, out, at, src, offset, length, func(n int64) { moved += n })
+	action, err := ShareRange(ctx, out, at, src, offset, length, nil, func(n int64) { moved += n })
 	if err != nil || action != want || moved != length {
 		t.Fatalf("%s, %d bytes told of, %v: want %s and %d", action, moved, err, want, length)
 	}

@@ -25,11 +25,11 @@ func (f *Folder) Copy(ctx context.Context, name, dst string, see io.Writer, prog
 		return "", err
 	}
 	defer file.Close()
-	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	out, err := os.OpenFile(dst, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return "", err
 	}
-	action, err := file.CopyRange(ctx, out, 0, 0, file.size, progress)
+	action, err := file.CopyRange(ctx, out, 0, 0, file.size, see, progress)
 	if cerr := out.Close(); err == nil && cerr != nil {
 		err = fsio.WriteError(dst, cerr)
 	}
@@ -37,30 +37,27 @@ func (f *Folder) Copy(ctx context.Context, name, dst string, see io.Writer, prog
 		os.Remove(dst)
 		return "", err
 	}
-	if see == nil {
-		return action, nil
-	}
-	written, err := os.Open(dst)
-	if err != nil {
-		return "", err
-	}
-	defer written.Close()
-	_, err = io.Copy(see, written)
-	return action, err
+	return action, nil
 }
 
 // CopyRange writes length bytes of the file, from offset on, to dst from position at on,
 // and leaves dst's position behind them: from the local disk as [fsio.ShareRange] does,
-// from elsewhere in parts, several at once.
-func (f *File) CopyRange(ctx context.Context, dst *os.File, at, offset, length int64, progress fsio.Progress) (fsio.Action, error) {
+// from elsewhere in parts, several at once. See, where it is not nil, is shown the bytes
+// in their order, unless blocks are shared.
+func (f *File) CopyRange(ctx context.Context, dst *os.File, at, offset, length int64, see io.Writer, progress fsio.Progress) (fsio.Action, error) {
 	if f.file != nil {
-		return fsio.ShareRange(ctx, dst, at, f.file, offset, length, progress)
+		return fsio.ShareRange(ctx, dst, at, f.file, offset, length, see, progress)
 	}
 	if offset < 0 || length < 0 || offset+length > f.size {
 		return "", fmt.Errorf("%s: %d bytes from %d on of %d: no such bytes", f.Path, length, offset, f.size)
 	}
 	if err := f.away.copy(ctx, dst, at, offset, length, nil, progress); err != nil {
 		return "", err
+	}
+	if see != nil {
+		if _, err := io.Copy(see, io.NewSectionReader(dst, at, length)); err != nil {
+			return "", err
+		}
 	}
 	if _, err := dst.Seek(at+length, io.SeekStart); err != nil {
 		return "", fsio.WriteError(dst.Name(), err)

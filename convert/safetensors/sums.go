@@ -1,8 +1,11 @@
 package safetensors
 
 import (
+	"context"
 	"fmt"
 	"hash/crc32"
+	"io"
+	"os"
 	"slices"
 	"strings"
 )
@@ -64,3 +67,63 @@ func (s *Sums) String() string {
 
 // SumDigits is the length of one sum in [Sums.String].
 const SumDigits = 8
+
+// Resum sums the part that ends at an offset anew, from the file as it is now.
+func (s *Sums) Resum(ctx context.Context, file io.ReaderAt, end int64) error {
+	i, ok := slices.BinarySearch(s.ends, end)
+	if !ok || i >= len(s.done) {
+		return fmt.Errorf("internal error: no part that was summed ends at %d", end)
+	}
+	begin := int64(0)
+	if i > 0 {
+		begin = s.ends[i-1]
+	}
+	sum := NewSums([]int64{end - begin})
+	if err := readInto(ctx, sum, io.NewSectionReader(file, begin, end-begin)); err != nil {
+		return err
+	}
+	s.done[i] = sum.done[0] // BinarySearch finds the first; those behind it have no bytes
+	return nil
+}
+
+// SumFile sums a file from an offset on, up to its end.
+func SumFile(ctx context.Context, s *Sums, path string, from int64) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Seek(from, io.SeekStart); err != nil {
+		return err
+	}
+	return readInto(ctx, s, f)
+}
+
+func readInto(ctx context.Context, s *Sums, r io.Reader) error {
+	buffer := make([]byte, 256<<10)
+	for {
+		n, err := r.Read(buffer)
+		s.Write(buffer[:n])
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// Unlike says which of a file's parts, in their order, has another sum than the one that
+// was recorded, "" where none has; by says where that is.
+func Unlike(name string, parts []string, got, want, by string) string {
+	for i, part := range parts {
+		at := i * SumDigits
+		if len(got) != len(want) || got[at:at+SumDigits] != want[at:at+SumDigits] {
+			return fmt.Sprintf("%s: %s does not hold the bytes that were written: its CRC-32C is %.8s, %s says %s", name, part, got[min(at, len(got)):], by, want[at:at+SumDigits])
+		}
+	}
+	return ""
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
+	"github.com/pecvt/pecvt/verify/written"
 )
 
 // lastOnly writes the graph of a bundled model that gives the logits of each row's last
@@ -72,25 +73,40 @@ func TestGiveAll(t *testing.T) {
 	}
 }
 
-// TestGiveAllDamaged: a graph one of whose nodes lost its inputs or its outputs is an error
-// or gives all logits, and no panic.
-func TestGiveAllDamaged(t *testing.T) {
-	m := readModel(t, lastOnly(t, "golden/llama-gqa", onnxops.Options{}))
-	refused := 0
-	for i := range m.GetGraph().GetNode() {
-		for _, lose := range []func(*onnxpb.NodeProto){
-			func(n *onnxpb.NodeProto) { n.Input = nil },
-			func(n *onnxpb.NodeProto) { n.Output = nil },
-		} {
-			damaged := proto.Clone(m).(*onnxpb.ModelProto)
-			lose(damaged.Graph.Node[i])
-			if _, err := run.GiveAll(damaged); err != nil {
-				refused++
+// TestDamagedGraphs: a graph one of whose nodes lost its inputs or its outputs is read as
+// something else than was emitted, or refused, and is no panic.
+func TestDamagedGraphs(t *testing.T) {
+	for i, form := range []struct {
+		model string
+		o     onnxops.Options
+	}{
+		{"golden/llama-gqa", onnxops.Options{}},
+		{"golden/llama-tied-bf16", onnxops.Options{Weights: onnxops.WeightsInt4, Attention: onnxops.AttentionORT}},
+		{"golden/llama-tied-bf16", onnxops.Options{Weights: onnxops.WeightsInt4, Portable: true, Opset: 17}},
+		{"quantised/llama-gguf", onnxops.Options{}},
+	} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			m := readModel(t, lastOnly(t, form.model, form.o))
+			refused := 0
+			for i := range m.GetGraph().GetNode() {
+				for _, lose := range []func(*onnxpb.NodeProto){
+					func(n *onnxpb.NodeProto) { n.Input = nil },
+					func(n *onnxpb.NodeProto) { n.Input = n.Input[:1] },
+					func(n *onnxpb.NodeProto) { n.Output = nil },
+				} {
+					damaged := proto.Clone(m).(*onnxpb.ModelProto)
+					lose(damaged.Graph.Node[i])
+					if _, err := run.GiveAll(damaged); err != nil {
+						refused++
+					}
+					written.Nodes(damaged.Graph)
+				}
 			}
-		}
-	}
-	if refused < 5 { // both sides of the two choices and of the logits, and the lengths
-		t.Errorf("%d damaged graphs are refused", refused)
+			if refused < 5 { // both sides of the choice and of the logits, and the lengths
+				t.Errorf("%d damaged graphs are refused", refused)
+			}
+		})
 	}
 }
 

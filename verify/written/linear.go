@@ -144,7 +144,7 @@ func (g *group) codes(step string) node {
 
 // joinedOf is joined where the step was taken already.
 func (g *group) joinedOf(step, value string) []string {
-	if n := g.nodes[step+"/Concat"]; n != nil && out(n) == value {
+	if n := g.nodes[step+"/Concat"]; len(n.GetInput()) > 1 && len(n.GetOutput()) == 1 && out(n) == value {
 		return n.GetInput()
 	}
 	return []string{value}

@@ -102,7 +102,7 @@ func (s *session) unlikeSums(f store.File, want string) (string, error) {
 	parts := slices.SortedFunc(maps.Keys(ends), func(a, b string) int { return cmp.Compare(ends[a], ends[b]) })
 	name := filepath.Base(f.Path)
 	if len(want) != len(parts)*safetensors.SumDigits {
-		return fmt.Sprintf("%s has %d tensors: %s has sums of %d", name, len(parts)-1, run.ManifestFile, len(want)/safetensors.SumDigits-1), nil
+		return fmt.Sprintf("%s has %d tensors: %s has %d digits of sums, expected %d for each tensor and as many for the header", name, len(parts)-1, run.ManifestFile, len(want), safetensors.SumDigits), nil
 	}
 	sums := safetensors.NewSums(slices.Collect(maps.Values(ends)))
 	if err := safetensors.SumFile(s.ctx, sums, f.Path, 0); err != nil {

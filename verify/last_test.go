@@ -84,6 +84,7 @@ func TestDamagedGraphs(t *testing.T) {
 		{"golden/llama-tied-bf16", onnxops.Options{Weights: onnxops.WeightsInt4, Attention: onnxops.AttentionORT}},
 		{"golden/llama-tied-bf16", onnxops.Options{Weights: onnxops.WeightsInt4, Portable: true, Opset: 17}},
 		{"quantised/llama-gguf", onnxops.Options{}},
+		{"golden/llama-tied-bf16", onnxops.Options{DType: onnxops.DTypeFloat16}},
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
@@ -101,6 +102,9 @@ func TestDamagedGraphs(t *testing.T) {
 						refused++
 					}
 					written.Nodes(damaged.Graph)
+					computes, _ := run.Computes(damaged)
+					run.WrongTypes(damaged, computes)
+					run.Widen(damaged)
 				}
 			}
 			if refused < 5 { // both sides of the choice and of the logits, and the lengths

@@ -70,7 +70,7 @@ func Computes(m *onnxpb.ModelProto) (computes onnxpb.TensorProto_DataType, mixed
 
 // castTo is the type that a Cast gives.
 func castTo(n *onnxpb.NodeProto) (int32, bool) {
-	if n.GetOpType() != "Cast" || n.GetDomain() != "" {
+	if n.GetOpType() != "Cast" || n.GetDomain() != "" || len(n.GetInput()) != 1 || len(n.GetOutput()) != 1 {
 		return 0, false
 	}
 	for _, a := range n.GetAttribute() {

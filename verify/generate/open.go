@@ -109,5 +109,8 @@ func findAny(dir string) (f found, err error) {
 		return f, fmt.Errorf("%s: model.decoder.filename is missing: the graph is not known", config)
 	}
 	f.path, f.length, f.headSize, f.shared = filepath.Join(dir, c.Model.Decoder.Filename), c.Model.ContextLength, c.Model.Decoder.HeadSize, c.Search.Shared
+	if _, err := os.Stat(f.path); errors.Is(err, fs.ErrNotExist) {
+		return f, fmt.Errorf("%s: no graph in it: %s names %s, which is not there; make a folder with one, pecvt export MODEL -o DIR", dir, configFile, c.Model.Decoder.Filename)
+	}
 	return f, nil
 }

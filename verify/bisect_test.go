@@ -3,10 +3,16 @@ package verify_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/report"
@@ -217,4 +223,68 @@ func (g *graphOf) gather(value string, before *onnxpb.NodeProto) {
 		Name: "/fault/order", DataType: int32(onnxpb.TensorProto_INT64), Dims: []int64{2}, RawData: swapped})
 	g.insert(before, &onnxpb.NodeProto{OpType: "Gather", Name: "/fault/Gather", Input: []string{value, "/fault/order"}, Output: []string{"/fault/gathered"},
 		Attribute: []*onnxpb.AttributeProto{textAttribute("axis", 1)}})
+}
+
+// TestBisectOfCodes: a fault beside rounded weights is not blamed on their codes, and a
+// product with another weight's codes is.
+func TestBisectOfCodes(t *testing.T) {
+	const product, sums = "/layers.1/mlp/down_proj/Gemm", "/layers.1/mlp/Mul_output_0/sums32/ReduceSum"
+	find := func(g *onnxpb.GraphProto, name string) *onnxpb.NodeProto {
+		i := slices.IndexFunc(g.GetNode(), func(n *onnxpb.NodeProto) bool { return n.GetName() == name })
+		if i < 0 {
+			t.Fatalf("no node %s", name)
+		}
+		return g.Node[i]
+	}
+	other := func(g *onnxpb.GraphProto) { // gate's weight in up's place
+		for _, n := range g.GetNode() {
+			if strings.HasPrefix(n.GetName(), "/layers.1/mlp/up_proj/") {
+				for i, in := range n.GetInput() {
+					n.Input[i] = strings.Replace(in, "up_proj", "gate_proj", 1)
+				}
+			}
+		}
+	}
+	for _, c := range []struct {
+		o         onnxops.Options
+		node, bad string
+		plant     func(*onnxpb.GraphProto)
+	}{
+		{onnxops.Options{Weights: onnxops.WeightsInt4}, product, "", func(g *onnxpb.GraphProto) { find(g, sums).OpType = "ReduceMax" }},
+		{onnxops.Options{Weights: onnxops.WeightsInt4, Attention: onnxops.AttentionORT}, product, "", func(g *onnxpb.GraphProto) { find(g, sums).OpType = "ReduceMax" }},
+		{onnxops.Options{Weights: onnxops.WeightsInt4, Portable: true}, product, "", func(g *onnxpb.GraphProto) { find(g, sums).OpType = "ReduceMax" }},
+		{onnxops.Options{Weights: onnxops.WeightsInt8}, product, "", func(g *onnxpb.GraphProto) { find(g, sums).OpType = "ReduceMax" }},
+		{onnxops.Options{Weights: onnxops.WeightsInt4, Coding: onnxops.Coding{ZeroPoints: "none"}}, "/layers.1/mlp/up_proj/Gemm", "model.layers.1.mlp.gate_proj.weight~codes4", other},
+	} {
+		t.Run(fmt.Sprint(c.o.Scheme(), c.o.Attention, c.o.Portable), func(t *testing.T) {
+			t.Parallel()
+			c.o.MaxLength = 64
+			dir := emittedAs(t, "golden/llama-tied-bf16", "", c.o)
+			m := readModel(t, dir)
+			c.plant(m.GetGraph())
+			raw, err := proto.Marshal(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "model.onnx"), raw, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			r, err := verify.Verify(context.Background(), dir, verify.Options{Bisect: true, ORTLibrary: noLibrary})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Bisect == nil || r.Bisect.Node == nil || r.Bisect.Node.Name != c.node {
+				t.Fatalf("%+v: expected %s", r.Bisect, c.node)
+			}
+			bad := ""
+			for _, in := range r.Bisect.Tensors {
+				if in.State == "bad" && bad == "" {
+					bad = in.Name
+				}
+			}
+			if bad != c.bad {
+				t.Errorf("%q is blamed, expected %q: %+v", bad, c.bad, r.Bisect.Tensors)
+			}
+		})
+	}
 }

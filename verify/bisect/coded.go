@@ -3,6 +3,7 @@ package bisect
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/tensor"
@@ -11,6 +12,44 @@ import (
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
 )
+
+// judgeRounded tells whose what a node reads of rounded weights is; false where it reads
+// none. The reference's numbers are made of the same codes, scales, lows and zero points,
+// so that those of the weight that the node computes with are right, and another's are
+// not; whether they are the checkpoint's numbers, rounded, is for the check of weights. A
+// constant beside them is no weight.
+func judgeRounded(list []report.TensorFinding, sources []*onnxpb.TensorProto, should *family.Weight) bool {
+	found := false
+	for i, t := range sources {
+		w, ok := run.RoundedWeight(t.GetName())
+		if !ok {
+			continue
+		}
+		found = true
+		f := &list[i]
+		if f.Expected, f.State = should.Tensor, report.StateGood; w.Tensor != should.Tensor || !sameRows(w.Rows, should.Rows) {
+			f.State, f.MaxRel, f.Note = report.StateBad, report.Number(math.Inf(1)), "it is of another weight, or of other rows"
+		}
+	}
+	return found
+}
+
+// sameRows tells whether two lists of runs of rows are the same rows in one order; nil is
+// all of a tensor's.
+func sameRows(a, b []family.Range) bool {
+	joined := func(list []family.Range) []family.Range {
+		var runs []family.Range
+		for _, r := range list {
+			if n := len(runs); n > 0 && runs[n-1].End == r.Begin {
+				runs[n-1].End = r.End
+				continue
+			}
+			runs = append(runs, r)
+		}
+		return runs
+	}
+	return slices.Equal(joined(a), joined(b))
+}
 
 // scalesOf names the scales of the codes among initialisers, "" where none are codes.
 func scalesOf(sources []*onnxpb.TensorProto) string {

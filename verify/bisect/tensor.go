@@ -62,6 +62,9 @@ func (w *walk) tensor(n node, input int, value string, layer int) []report.Tenso
 		w.s.judgeOrder(list, layer)
 		return list
 	}
+	if judgeRounded(list, sources, should) {
+		return list
+	}
 	var off float64
 	var note string
 	var err error
@@ -238,8 +241,8 @@ func (s *search) compareWeight(sources []*onnxpb.TensorProto, should *family.Wei
 	defer s.ckpt.Release(should.Tensor)
 	var got []io.Reader
 	for _, t := range sources {
-		if d := dtypes[t.GetDataType()]; d != dtype {
-			return 0, "", fmt.Errorf("its elements are %s: expected %s", d, dtype)
+		if d, known := dtypes[t.GetDataType()]; !known || d != dtype {
+			return 0, "", fmt.Errorf("its elements are %s: expected %s", onnxpb.TensorProto_DataType(t.GetDataType()), dtype)
 		}
 		location, offset, length := run.External(t)
 		if location == "" {

@@ -32,12 +32,11 @@ type ggufSource struct {
 }
 
 // write makes the file.
-func (g *ggufFile) write(w *run, dst string) (how string, err error) {
-	out, err := w.headed(dst, g.h, g.header)
+func (g *ggufFile) write(w *run, to output) (how string, err error) {
+	out, err := w.headed(to, g.h, g.header)
 	if err != nil {
 		return "", err
 	}
-	defer out.close(&err)
 	align, err := g.h.Alignment()
 	if err != nil {
 		return "", err

@@ -2,7 +2,6 @@ package convert
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -19,22 +18,24 @@ import (
 type summed struct {
 	path string
 	h    *gguf.Header
-	file *os.File
+	to   output
+	file *os.File // to, where it is on the local disk
 	sums *safetensors.Sums
 }
 
-// headed creates a file that begins with a header, and sums it.
-func (w *run) headed(dst string, h *gguf.Header, header []byte) (_ *summed, err error) {
+// headed begins a file with a header, and sums it.
+func (w *run) headed(to output, h *gguf.Header, header []byte) (_ *summed, err error) {
 	ends, err := store.GGUFParts(h, int64(len(header)))
 	if err != nil {
 		return nil, err
 	}
-	s := &summed{path: dst, h: h, sums: safetensors.NewSums(slices.Collect(maps.Values(ends)))}
-	if s.file, err = os.OpenFile(dst, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666); err != nil {
-		return nil, err
+	s := &summed{path: to.Name(), h: h, to: to, sums: safetensors.NewSums(slices.Collect(maps.Values(ends)))}
+	s.file, _ = to.(*os.File)
+	if u, ok := to.(*sink); ok {
+		u.Hold(int64(len(header)))
 	}
 	if _, err := s.Write(header); err != nil {
-		return nil, errors.Join(err, s.file.Close())
+		return nil, err
 	}
 	w.report(int64(len(header)))
 	return s, nil
@@ -42,7 +43,7 @@ func (w *run) headed(dst string, h *gguf.Header, header []byte) (_ *summed, err 
 
 // Write appends bytes that nothing is written over.
 func (s *summed) Write(p []byte) (int, error) {
-	n, err := s.file.Write(p)
+	n, err := s.to.Write(p)
 	s.sums.Write(p[:n])
 	if err != nil {
 		err = fsio.WriteError(s.path, err)
@@ -60,6 +61,9 @@ func (s *summed) seal() error {
 	defer s.h.Set(kv) // a plan may be run once more
 	s.h.Set(gguf.NewText(store.GGUFSums, text))
 	header, err := s.h.Encode()
+	if u, ok := s.to.(*sink); ok && err == nil {
+		return u.Begin(header)
+	}
 	if err == nil {
 		_, err = s.file.WriteAt(header, 0)
 	}
@@ -84,12 +88,6 @@ func (s *summed) resum(ctx context.Context, name string) error {
 		return err
 	}
 	return s.sums.Resum(ctx, s.file, int64(len(header))+t.Offset+n)
-}
-
-func (s *summed) close(err *error) {
-	if cerr := s.file.Close(); *err == nil && cerr != nil {
-		*err = fsio.WriteError(s.path, cerr)
-	}
 }
 
 // copySource copies a range of the source behind what was written; where blocks of it

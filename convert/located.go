@@ -15,7 +15,7 @@ func (w *run) located(err error) error {
 	slices.SortStableFunc(files, func(a, b FilePlan) int { return len(b.Name) - len(a.Name) })
 	var list []string
 	for _, f := range files {
-		if f.Action == Link || f.Action == Reflink || f.Action == Copy {
+		if f.Action == Link || f.Action == Reflink || f.Action == Copy || f.Action == ServerCopy {
 			list = append(list, filepath.Join(w.dir, filepath.FromSlash(f.Name)), w.folder.Path(f.Source))
 		}
 	}

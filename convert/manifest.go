@@ -222,7 +222,7 @@ func (p *Plan) manifest() Manifest {
 }
 
 // renderManifest gives pecvt.json's text, with the hashes of the result's files.
-func (p *Plan) renderManifest(hash func(name string) (string, error), sums map[string]*safetensors.Sums) ([]byte, error) {
+func (p *Plan) renderManifest(hash func(name string) (string, error), sums map[string]string) ([]byte, error) {
 	man := p.manifest()
 	for _, f := range p.Files {
 		if f.Name == manifestName {
@@ -236,7 +236,7 @@ func (p *Plan) renderManifest(hash func(name string) (string, error), sums map[s
 			}
 		}
 		if n := p.sumDigits(f); n > 0 {
-			if file.CRC32C = sums[f.Name].String(); file.CRC32C == "" {
+			if file.CRC32C = sums[f.Name]; file.CRC32C == "" {
 				file.CRC32C = strings.Repeat("-", n)
 			}
 			if len(file.CRC32C) != n {

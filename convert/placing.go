@@ -7,11 +7,18 @@ import (
 	"path/filepath"
 
 	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/place"
 )
 
 // placing says how a tensor file that stays as it is will come to its place: as a
 // link where those are asked for, else as a file of its own.
 func (p *Plan) placing(source string) Action {
+	if p.isAway() {
+		if from, err := place.Parse(p.Model); err == nil && from.SameService(p.to) {
+			return ServerCopy
+		}
+		return Copy
+	}
 	if _, local := p.folder.Local(); !local { // whatever is asked for: a link does not lead there
 		return Copy
 	}
@@ -46,11 +53,11 @@ func (p *Plan) nearest() string {
 // copied to where the target will be (at most 64 MiB, gone afterwards). It does
 // not count the wait for the disk that RunOptions.Durable asks for. It is 0 where
 // nothing must be written, and an error where the source cannot be read or the
-// target's file system not be written to. It is 0 too where the source is not on the
-// local disk: how fast it comes is not known before it does.
+// target's file system not be written to. It is 0 too where source or target are not
+// on the local disk: how fast it comes is not known before it does.
 func (p *Plan) CopyTime(ctx context.Context) (float64, error) {
 	dir, local := p.folder.Local()
-	if !local {
+	if !local || p.isAway() {
 		return 0, nil
 	}
 	largest := ""

@@ -26,6 +26,9 @@ const (
 	// Reflink makes a file of its own that shares its blocks with the source's
 	// until one of them is written to.
 	Reflink Action = "reflink"
+	// ServerCopy has the service that source and target lie with copy a file; nothing
+	// of it is read.
+	ServerCopy Action = "server-copy"
 	// Copy copies a file of the source.
 	Copy Action = "copy"
 	// Rewrite writes a tensor file anew, from the source's tensors.
@@ -103,7 +106,7 @@ type Plan struct {
 	Encoding Encoding   `json:"encoding"`
 	Files    []FilePlan `json:"files"`
 	// Bytes is the result's size, Written what must be written for it: all but
-	// links and reflinks.
+	// links, reflinks and copies on the server.
 	Bytes   int64 `json:"bytes"`
 	Written int64 `json:"written"`
 	// LeftBehind lists files beside the checkpoint that do not come along.
@@ -113,7 +116,11 @@ type Plan struct {
 	// Read is what was asked for of a place that is not the local disk.
 	Read *place.Traffic `json:"read,omitempty"`
 
+	// Wrote is what was done to a target that is not on the local disk.
+	Wrote *place.Written `json:"wrote,omitempty"`
+
 	options  Options
+	to       place.Place // Output, with what its URL says besides
 	rewrite  *rewrite.Rewrite
 	source   sourceIdentity
 	folder   *place.Folder // of the source; closed after it was planned, as far as it is no local one
@@ -141,21 +148,26 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	if o.Link && o.Copy {
 		return nil, hint.Errorf("%s and %s exclude each other: a file is either a link or one of its own", hint.Link, hint.Copy)
 	}
-	var err error
-	if o.Output, err = localTarget(o.Output); err != nil {
+	to, output, err := targetPlace(o.Output)
+	if err != nil {
 		return nil, err
 	}
+	o.Output = output
 	src, err := store.Open(path)
 	if err != nil {
 		return nil, err
 	}
+	shown := path
+	if at, err := place.Parse(path); err == nil && place.IsURL(path) {
+		shown = at.String() // without its query
+	}
 	defer src.Close()
 	if err := o.decideFormat(formatOf(src)); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", shown, err)
 	}
 	if file, ok := src.(*arch.Model); ok && o.Format == Safetensors {
 		if src, err = blocksOf(file); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", shown, err)
 		}
 	}
 	m, err := families.LoadIgnoring(src, o.IgnoreKeys)
@@ -163,25 +175,25 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		return nil, err
 	}
 	if o.Format == GGUF && m.Wrapper != nil {
-		return nil, hint.Errorf("%s: the language model inside of %s as a GGUF file is %w: write a folder ("+hint.Format+" %s), or save it as a checkpoint of its own", path, m.Wrapper.ModelType, posenc.ErrUnsupported, Safetensors)
+		return nil, hint.Errorf("%s: the language model inside of %s as a GGUF file is %w: write a folder ("+hint.Format+" %s), or save it as a checkpoint of its own", shown, m.Wrapper.ModelType, posenc.ErrUnsupported, Safetensors)
 	}
 	if o.Format == GGUF && o.Tuning != nil {
-		return nil, hint.Errorf("%s: a selection or a calibration into a GGUF file is %w: write a folder ("+hint.Format+" %s), and that with "+hint.To+" rope as GGUF", path, posenc.ErrUnsupported, Safetensors)
+		return nil, hint.Errorf("%s: a selection or a calibration into a GGUF file is %w: write a folder ("+hint.Format+" %s), and that with "+hint.To+" rope as GGUF", shown, posenc.ErrUnsupported, Safetensors)
 	}
 	if o.Spectra, err = o.Tuning.spectra(m, o.Spectra); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", shown, err)
 	}
 	r, overruled, err := decide(m, src, o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", shown, err)
 	}
 	replaced, err := openOverlay(o.Tuning, src, m, r)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", shown, err)
 	}
 	defer replaced.Close()
 	o = o.With(r.Options)
-	p := &Plan{dtype: m.DType, Model: path, Output: o.Output, Format: o.Format, options: o, rewrite: r, folder: store.Folder(src), replaced: replaced.names(),
+	p := &Plan{dtype: m.DType, Model: path, Output: o.Output, to: to, Format: o.Format, options: o, rewrite: r, folder: store.Folder(src), replaced: replaced.names(),
 		Notes: append([]string{}, r.Notes...), Warnings: append(append([]string{}, m.Warnings...), overruled...), LeftBehind: []string{}}
 	if p.fromFile, err = isFile(path); err != nil {
 		return nil, err
@@ -190,6 +202,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		if p.Output, err = p.defaultOutput(r.To); err != nil {
 			return nil, err
 		}
+		p.to = place.Place{Path: p.Output}
 	}
 	if o.To == rewrite.AsIs || r.AfterLong != nil { // what changes with the length stays
 		p.Warnings = append(p.Warnings, lengthWarnings(m)...)
@@ -220,7 +233,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 	}
 	for _, f := range p.Files {
 		p.Bytes += f.Bytes
-		if f.Action != Link && f.Action != Reflink {
+		if f.Action != Link && f.Action != Reflink && f.Action != ServerCopy {
 			p.Written += f.Bytes
 		}
 	}

@@ -38,11 +38,8 @@ func replaceable(name, path string) error {
 		return nil
 	}
 	man, err := readManifest(place.Local(path))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return hint.Errorf("target %s holds files and no %s, so pecvt did not write it: "+hint.Replace+" replaces only an empty folder or a result of pecvt's; choose another target, or remove it yourself", name, manifestName)
-	case err != nil:
-		return hint.Errorf("target %s: its %s is not a manifest of pecvt's (%w): "+hint.Replace+" replaces only an empty folder or a result of pecvt's; choose another target, or remove it yourself", name, manifestName, err)
+	if err != nil {
+		return notOurs(name, err)
 	}
 	ours := map[string]bool{}
 	for _, n := range emitted {
@@ -65,6 +62,20 @@ func replaceable(name, path string) error {
 			others = append(others, e.Name())
 		}
 	}
+	return wouldDelete(name, others)
+}
+
+// notOurs is the error of a target whose manifest cannot be read.
+func notOurs(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return hint.Errorf("target %s holds files and no %s, so pecvt did not write it: "+hint.Replace+" replaces only an empty folder or a result of pecvt's; choose another target, or remove it yourself", name, manifestName)
+	}
+	return hint.Errorf("target %s: its %s is not a manifest of pecvt's (%w): "+hint.Replace+" replaces only an empty folder or a result of pecvt's; choose another target, or remove it yourself", name, manifestName, err)
+}
+
+// wouldDelete is the error of a target that holds what pecvt did not write, nil where
+// there is none.
+func wouldDelete(name string, others []string) error {
 	if len(others) == 0 {
 		return nil
 	}

@@ -3,6 +3,7 @@ package convert
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -301,12 +302,17 @@ func (p *Plan) describeIn(h *gguf.Header) error {
 }
 
 // write carries a respelling out.
-func (r *respelling) write(w *run, dst string) (how string, err error) {
-	out, err := w.headed(dst, r.h, r.header)
+func (r *respelling) write(w *run, to output) (how string, err error) {
+	out, err := w.headed(to, r.h, r.header)
 	if err != nil {
 		return "", err
 	}
-	defer out.close(&err)
+	if out.file == nil {
+		if err := r.stream(w, out); err != nil {
+			return "", err
+		}
+		return string(fsio.Copied), out.seal()
+	}
 	start := int64(len(r.header))
 	action, err := out.copySource(w, r.source, r.offset, r.length)
 	if err != nil {
@@ -318,14 +324,10 @@ func (r *respelling) write(w *run, dst string) (how string, err error) {
 	w.report(int64(len(r.tail)))
 	for _, p := range r.patches {
 		if _, err := out.file.Seek(start+p.at, io.SeekStart); err != nil {
-			return "", fsio.WriteError(dst, err)
+			return "", fsio.WriteError(out.path, err)
 		}
-		from := io.Reader(bytes.NewReader(p.data))
-		if p.pieces != nil {
-			from = bufio.NewReaderSize(&rowReader{ctx: w.ctx, section: w.section, pieces: p.pieces, report: func(int64) {}}, 1<<20)
-		}
-		if _, err := io.Copy(out.file, from); err != nil {
-			return "", fmt.Errorf("tensor %q: %w", p.name, fsio.WriteError(dst, err))
+		if _, err := io.Copy(out.file, p.reader(w)); err != nil {
+			return "", fmt.Errorf("tensor %q: %w", p.name, fsio.WriteError(out.path, err))
 		}
 		if action != fsio.Reflinked {
 			if err := out.resum(w.ctx, p.name); err != nil {
@@ -337,4 +339,53 @@ func (r *respelling) write(w *run, dst string) (how string, err error) {
 		return string(action), nil
 	}
 	return string(action), out.seal()
+}
+
+// reader gives the bytes of a patch.
+func (p *patch) reader(w *run) io.Reader {
+	if p.pieces == nil {
+		return bytes.NewReader(p.data)
+	}
+	return bufio.NewReaderSize(&rowReader{ctx: w.ctx, section: w.section, pieces: p.pieces, report: func(int64) {}}, 1<<20)
+}
+
+// stream writes the data, with its patches, and the tail from front to back.
+func (r *respelling) stream(w *run, out *summed) error {
+	in, err := w.folder.Open(r.source)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	patches := slices.Clone(r.patches)
+	slices.SortFunc(patches, func(a, b patch) int { return cmp.Compare(a.at, b.at) })
+	at := int64(0)
+	until := func(end int64) error {
+		if end < at {
+			return fmt.Errorf("internal error: what changes of %s overlaps at %d", r.source, end)
+		}
+		n, err := io.Copy(out, io.NewSectionReader(in.Reader(), r.offset+at, end-at))
+		w.report(n)
+		at += n
+		if err == nil && at != end {
+			err = io.ErrUnexpectedEOF
+		}
+		return err
+	}
+	for _, p := range patches {
+		if err := until(p.at); err != nil {
+			return err
+		}
+		n, err := io.Copy(out, p.reader(w))
+		if err != nil {
+			return fmt.Errorf("tensor %q: %w", p.name, err)
+		}
+		w.report(n)
+		at += n
+	}
+	if err := until(r.length); err != nil {
+		return err
+	}
+	_, err = out.Write(r.tail)
+	w.report(int64(len(r.tail)))
+	return err
 }

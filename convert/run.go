@@ -12,7 +12,6 @@ import (
 
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/place"
-	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/store"
 )
 
@@ -27,10 +26,22 @@ type RunOptions struct {
 	Durable bool
 	// Progress is told of the bytes placed so far; it may be nil.
 	Progress func(Progress)
-	// Finish adds to the result before it is put in its place: it gets the
-	// temporary folder, in which every planned file is complete. Tensor files
-	// there may be hard links to the source's: it must not write to them.
-	Finish func(ctx context.Context, dir string) error
+	// Finish adds to the result before it is put in its place.
+	Finish func(ctx context.Context, made Made) error
+	// OnDisk makes all of a result on the local disk before it goes to a target that is
+	// elsewhere, for a Finish that needs files. Results with a selection or a calibration
+	// always are.
+	OnDisk bool
+}
+
+// Made is a result before it is put in its place: every planned file is complete.
+type Made struct {
+	// Dir is the folder of the local disk that is added to. Tensor files there may be hard
+	// links to the source's: they must not be written to.
+	Dir string
+	// Folder is where the result's files are read: Dir, or, of a target that is elsewhere,
+	// what lies there and in Dir.
+	Folder *place.Folder
 }
 
 // Progress is how far a run has come.
@@ -45,10 +56,13 @@ type Result struct {
 	Files  []ResultFile `json:"files"`
 	// Read is what was asked for of a place that is not the local disk.
 	Read *place.Traffic `json:"read,omitempty"`
+	// Wrote is what was done to a target that is not on the local disk.
+	Wrote *place.Written `json:"wrote,omitempty"`
 }
 
 // ResultFile is a planned file and how it came about: "linked", "reflinked",
-// "copied", "rewritten" or "written".
+// "copied", "copied on the server", "rewritten", "written", or "kept" where an earlier
+// run that was ended had made it.
 type ResultFile struct {
 	Name  string `json:"name"`
 	How   string `json:"how"`
@@ -58,10 +72,16 @@ type ResultFile struct {
 // Run writes what the plan says into a temporary folder beside the target and
 // renames it. After an error, a cancelled context or a panic the temporary
 // folder is gone and an older target is as it was.
+//
+// A target that is not on the local disk is written file by file and can be read when
+// all of it is there ([place.Target]). What a run that ended has done there is kept for
+// the next one with the same plan; an older target that it was to replace is gone.
 func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
-	t, err := p.prepareTarget(o.Force)
-	if err != nil {
-		return nil, err
+	var t *target
+	if !p.isAway() {
+		if t, err = p.prepareTarget(o.Force); err != nil {
+			return nil, err
+		}
 	}
 	defer t.discard() // also on a panic
 	src, err := p.reopen(ctx)
@@ -77,36 +97,63 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 	if !p.oneFile() { // a folder holds quantised weights as they are stored
 		src = store.Stored(src)
 	}
-	w := &run{replaced: replaced, ctx: ctx, plan: p, src: src, folder: store.Folder(src), dir: t.temporary, progress: o.Progress, linked: map[string]bool{}, sums: map[string]*safetensors.Sums{}}
-	for _, f := range p.Files {
-		w.at = f.Name
-		how, err := w.file(f)
-		if err != nil {
-			return nil, interrupted(ctx, err)
+	w := &run{replaced: replaced, ctx: ctx, plan: p, src: src, folder: store.Folder(src), progress: o.Progress, linked: map[string]bool{}, sums: map[string]string{}}
+	if p.isAway() {
+		if w.away, err = p.prepareAway(ctx, o, w.folder); err != nil {
+			return nil, err
 		}
-		w.linked[f.Name] = how == string(fsio.Linked)
-		w.result.Files = append(w.result.Files, ResultFile{f.Name, how, f.Bytes})
+		defer w.away.discard()
+		w.ctx, w.dir = w.away.Context(), w.away.own.Dir
+	} else {
+		w.dir = t.temporary
 	}
-	if o.Finish != nil {
-		if err := o.Finish(ctx, t.temporary); err != nil {
-			return nil, interrupted(ctx, w.located(err))
-		}
-	}
-	if err := w.check(); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, interrupted(ctx, err)
+	if err := w.files(o.Finish); err != nil {
+		return nil, interrupted(ctx, w.away.lost(ctx, err))
 	}
 	w.result.Read = traffic(src)
 	if err := src.Close(); err != nil { // some systems rename no folder with open files
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	if err := t.commit(o.Durable, w.linked); err != nil {
+	if w.away != nil {
+		if err := w.away.commit(); err != nil {
+			return nil, interrupted(ctx, w.away.lost(ctx, err))
+		}
+		w.result.Wrote = w.away.Written()
+	} else if err := t.commit(o.Durable, w.linked); err != nil {
 		return nil, err
 	}
 	w.result.Output = p.Output
 	return &w.result, nil
+}
+
+// files makes the planned files, and what finish adds.
+func (w *run) files(finish func(context.Context, Made) error) error {
+	for _, f := range w.plan.Files {
+		w.at = f.Name
+		how, err := w.file(f)
+		if err != nil {
+			return err
+		}
+		w.linked[f.Name] = how == string(fsio.Linked)
+		w.result.Files = append(w.result.Files, ResultFile{f.Name, how, f.Bytes})
+	}
+	if finish != nil {
+		made := Made{Dir: w.dir, Folder: place.Local(w.dir)}
+		if w.away != nil && !w.away.onDisk {
+			var err error
+			if made.Folder, err = w.away.Folder(w.dir); err != nil {
+				return err
+			}
+			defer made.Folder.Close()
+		}
+		if err := finish(w.ctx, made); err != nil {
+			return w.located(err)
+		}
+	}
+	if err := w.check(); err != nil {
+		return err
+	}
+	return w.ctx.Err()
 }
 
 // interrupted makes a cancelled context the error, whatever it broke.
@@ -145,7 +192,8 @@ type run struct {
 	at       string
 	done     int64
 	linked   map[string]bool
-	sums     map[string]*safetensors.Sums // by tensor file, of what was read
+	sums     map[string]string // by tensor file, of what was read
+	away     *away             // nil where the target is on the local disk
 	result   Result
 }
 
@@ -158,6 +206,9 @@ func (w *run) report(n int64) {
 
 // file makes one planned file.
 func (w *run) file(f FilePlan) (how string, err error) {
+	if w.away.takes(f) {
+		return w.away.file(w, f)
+	}
 	dst := filepath.Join(w.dir, filepath.FromSlash(f.Name))
 	if folder := filepath.Dir(dst); folder != w.dir {
 		if err := os.MkdirAll(folder, 0o777); err != nil {
@@ -168,36 +219,55 @@ func (w *run) file(f FilePlan) (how string, err error) {
 	case Link:
 		action, err := fsio.Link(w.ctx, w.folder.Path(f.Source), dst, w.report)
 		return string(action), err
-	case Reflink, Copy:
+	case Reflink, Copy, ServerCopy:
 		var see io.Writer
 		sums := w.plan.partsOf(w.src, f)
 		if sums != nil {
 			see = sums
 		}
 		action, err := w.folder.Copy(w.ctx, f.Source, dst, see, w.report)
-		if sums != nil {
-			w.sums[f.Name] = sums
-		}
+		w.sums[f.Name] = sums.String()
 		return string(action), err
-	case Rewrite:
-		if g := w.plan.ggufFile; g != nil {
-			if err := w.sealed(f.Name, w.plan.sealGGUF); err != nil {
-				return "", err
-			}
-			return g.write(w, dst)
-		}
-		return "rewritten", w.tensors(f.Name, dst)
-	case Respell:
-		if err := w.sealed(f.Name, w.plan.sealRespelling); err != nil {
+	case Rewrite, Respell:
+		out, err := os.OpenFile(dst, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if err != nil {
 			return "", err
 		}
-		return w.plan.respelling.write(w, dst)
+		how, err = w.made(f, out)
+		if cerr := out.Close(); err == nil && cerr != nil {
+			err = fsio.WriteError(dst, cerr)
+		}
+		return how, err
 	}
 	text, err := w.text(f.Name)
 	if err != nil {
 		return "", err
 	}
 	return "written", w.write(dst, text)
+}
+
+// output is a file that is made from front to back: an [os.File], or on its way
+// elsewhere.
+type output interface {
+	io.Writer
+	Name() string
+}
+
+// made writes a file that is made anew.
+func (w *run) made(f FilePlan, out output) (how string, err error) {
+	switch g := w.plan.ggufFile; {
+	case f.Action == Respell:
+		if err := w.sealed(f.Name, w.plan.sealRespelling); err != nil {
+			return "", err
+		}
+		return w.plan.respelling.write(w, out)
+	case g != nil:
+		if err := w.sealed(f.Name, w.plan.sealGGUF); err != nil {
+			return "", err
+		}
+		return g.write(w, out)
+	}
+	return "rewritten", w.tensors(f.Name, out)
 }
 
 // text gives the small files that a plan makes itself.
@@ -219,6 +289,9 @@ func (w *run) text(name string) ([]byte, error) {
 		return nil, err
 	}
 	return w.plan.renderManifest(func(file string) (string, error) {
+		if w.away != nil && w.away.hashes[file] != "" {
+			return w.away.hashes[file], nil
+		}
 		return fileSHA256(w.ctx, filepath.Join(w.dir, file))
 	}, w.sums)
 }
@@ -276,6 +349,9 @@ func (w *run) write(path string, text []byte) error {
 // check compares the sizes on disk with the planned ones.
 func (w *run) check() error {
 	for i, f := range w.plan.Files {
+		if w.away.takes(f) { // looked at when it was written
+			continue
+		}
 		info, err := os.Lstat(filepath.Join(w.dir, f.Name))
 		if err == nil && f.Name == manifestName { // a graph was recorded in it
 			w.plan.resizeManifest(info.Size())

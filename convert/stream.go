@@ -16,7 +16,7 @@ import (
 
 // tensors writes one tensor file: tensors that stay are copied in the kernel
 // where it can, edited ones are streamed row run by row run.
-func (w *run) tensors(name, dst string) (err error) {
+func (w *run) tensors(name string, to output) (err error) {
 	var g *tensorFile
 	for i := range w.plan.tensors {
 		if w.plan.tensors[i].name == name {
@@ -26,15 +26,10 @@ func (w *run) tensors(name, dst string) (err error) {
 	if g == nil {
 		return fmt.Errorf("internal error: %s is planned without tensors", name)
 	}
-	out, err := safetensors.Create(dst, g.infos, g.metadata)
+	out, err := safetensors.NewWriter(to, g.infos, g.metadata)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if cerr := out.Close(); err == nil {
-			err = cerr
-		}
-	}()
 	for _, info := range g.infos {
 		if e := g.edits[info.Name]; e != nil {
 			r := &rowReader{ctx: w.ctx, section: w.section, pieces: e.Pieces, report: w.report}
@@ -58,7 +53,10 @@ func (w *run) tensors(name, dst string) (err error) {
 		}
 		w.report(info.Bytes())
 	}
-	w.sums[name] = out.Sums()
+	if err := out.Close(); err != nil {
+		return err
+	}
+	w.sums[name] = out.Sums().String()
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,23 +32,27 @@ type target struct {
 	done    bool
 }
 
-// localTarget is the path of a target, which is on the local disk.
-func localTarget(output string) (string, error) {
-	at, err := place.Parse(output)
-	if err != nil {
-		return "", fmt.Errorf("target: %w", err)
+// targetPlace is where a result goes, and what it is called.
+func targetPlace(output string) (to place.Place, name string, err error) {
+	if to, err = place.Parse(output); err != nil {
+		return to, "", fmt.Errorf("target: %w", err)
 	}
-	path, local := at.Local()
-	if !local {
-		return "", fmt.Errorf("target %s: writing there is %w: name one on the local disk", at, posenc.ErrUnsupported)
+	if !to.Writes() {
+		return to, "", fmt.Errorf("target %s: writing there is %w: name a bucket, or a folder of the local disk, which the hub's own client sends", to, posenc.ErrUnsupported)
 	}
-	return path, nil
+	if path, local := to.Local(); local {
+		return to, path, nil
+	}
+	return to, to.String(), nil
 }
 
 // CheckTarget says before any work what Run would say of the target: that it is
 // there already, may not be replaced, or cannot be written. Nothing stays of the
 // attempt.
 func (p *Plan) CheckTarget(force bool) error {
+	if p.isAway() {
+		return p.checkAway(context.Background(), force)
+	}
 	t, err := p.prepareTarget(force)
 	if err != nil {
 		return err
@@ -203,6 +208,9 @@ func bare(err error) error {
 
 // discard removes what was made and was not put in place.
 func (t *target) discard() {
+	if t == nil {
+		return
+	}
 	t.own.Remove()
 	if t.done {
 		return

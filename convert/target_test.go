@@ -102,7 +102,7 @@ func TestExistingTarget(t *testing.T) {
 		t.Errorf("without force: %v", err)
 	}
 	broken := errors.New("emission failed")
-	_, err := convert.Run(context.Background(), p, convert.RunOptions{Force: true, Finish: func(context.Context, string) error { return broken }})
+	_, err := convert.Run(context.Background(), p, convert.RunOptions{Force: true, Finish: func(context.Context, convert.Made) error { return broken }})
 	if !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
@@ -235,7 +235,8 @@ func TestFinishSeesTheResult(t *testing.T) {
 	o := to("hope")
 	o.Output = filepath.Join(t.TempDir(), "out")
 	p := plan(t, golden(t, "llama-gqa"), o)
-	_, err := convert.Run(context.Background(), p, convert.RunOptions{Finish: func(_ context.Context, dir string) error {
+	_, err := convert.Run(context.Background(), p, convert.RunOptions{Finish: func(_ context.Context, made convert.Made) error {
+		dir := made.Dir
 		if diff := cmp.Diff([]string{"config.json", "model.safetensors", "pecvt.json"}, names(t, dir)); diff != "" {
 			t.Errorf("files at finish:\n%s", diff)
 		}
@@ -256,7 +257,8 @@ func TestFinishNamesWhatIsThere(t *testing.T) {
 	o := to("hope")
 	o.Output = filepath.Join(t.TempDir(), "out")
 	broken := errors.New("broken")
-	_, err := convert.Run(context.Background(), plan(t, source, o), convert.RunOptions{Finish: func(_ context.Context, dir string) error {
+	_, err := convert.Run(context.Background(), plan(t, source, o), convert.RunOptions{Finish: func(_ context.Context, made convert.Made) error {
+		dir := made.Dir
 		return fmt.Errorf("%s of %s and %s: %w", filepath.Join(dir, "model.onnx"), filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "config.json"), broken)
 	}})
 	want := fmt.Sprintf("%s of %s and %s: broken", filepath.Join(o.Output, "model.onnx"), filepath.Join(source, "model.safetensors"), filepath.Join(o.Output, "config.json"))
@@ -276,7 +278,7 @@ func TestPanicLeavesNothing(t *testing.T) {
 				t.Error("the panic was swallowed")
 			}
 		}()
-		convert.Run(context.Background(), p, convert.RunOptions{Finish: func(context.Context, string) error { panic("fault") }})
+		convert.Run(context.Background(), p, convert.RunOptions{Finish: func(context.Context, convert.Made) error { panic("fault") }})
 	}()
 	nothing(t, o.Output)
 }
@@ -287,7 +289,8 @@ func TestFinishMayNotChangeFiles(t *testing.T) {
 	o := to("hope")
 	o.Output = filepath.Join(t.TempDir(), "out")
 	p := plan(t, golden(t, "llama-gqa"), o)
-	_, err := convert.Run(context.Background(), p, convert.RunOptions{Finish: func(_ context.Context, dir string) error {
+	_, err := convert.Run(context.Background(), p, convert.RunOptions{Finish: func(_ context.Context, made convert.Made) error {
+		dir := made.Dir
 		return os.Remove(filepath.Join(dir, "config.json"))
 	}})
 	if err == nil || !strings.Contains(err.Error(), "config.json") {

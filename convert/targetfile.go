@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/pecvt/pecvt/convert/gguf"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
@@ -27,14 +28,14 @@ func (t *target) kind() string {
 // is replaced. Name is how it is called in errors.
 func (t *target) replaceable(name string) error {
 	if t.file {
-		return replaceableFile(name, t.path)
+		return replaceableFile(name, place.Local(filepath.Dir(t.path)), filepath.Base(t.path))
 	}
 	return replaceable(name, t.path)
 }
 
 // replaceableFile checks that a file is a GGUF file that pecvt wrote.
-func replaceableFile(name, path string) error {
-	f, err := gguf.Open(path)
+func replaceableFile(name string, folder *place.Folder, file string) error {
+	f, err := gguf.OpenIn(folder, file)
 	if errors.Is(err, gguf.ErrFormat) {
 		return hint.Errorf("target %s is no GGUF file, so pecvt did not write it: "+hint.Replace+" replaces only a result of pecvt's; choose another target, or remove it yourself", name)
 	}

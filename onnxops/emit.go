@@ -38,6 +38,24 @@ func Emit(dir string, o Options) (*Emitted, error) {
 	if err != nil {
 		return nil, err
 	}
+	return emitFrom(src, dir, o)
+}
+
+// EmitInto is [Emit] for a conversion's result that is not in its place yet: the
+// checkpoint is read from made.Folder, the graph goes to made.Dir.
+func EmitInto(made convert.Made, o Options) (*Emitted, error) {
+	if _, local := made.Folder.Local(); local {
+		return Emit(made.Dir, o)
+	}
+	src, err := store.OpenIn(made.Folder)
+	if err != nil {
+		return nil, err
+	}
+	return emitFrom(src, made.Dir, o)
+}
+
+// emitFrom closes src.
+func emitFrom(src store.Store, dir string, o Options) (*Emitted, error) {
 	defer src.Close()
 	m, err := families.Load(src)
 	if err != nil {
@@ -46,11 +64,11 @@ func Emit(dir string, o Options) (*Emitted, error) {
 	if o, err = o.withDefaults(m); err != nil {
 		return nil, err
 	}
-	w, err := write(src.Root(), m, src, o)
+	w, err := write(dir, m, src, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := convert.RecordGraph(src.Root(), w.record); err != nil {
+	if err := convert.RecordGraph(dir, w.record); err != nil {
 		return nil, err
 	}
 	return &Emitted{Options: o, Files: w.files, Notes: w.notes, Bytes: w.bytes, Record: w.record, Runtime: w.runtime}, nil
@@ -58,9 +76,9 @@ func Emit(dir string, o Options) (*Emitted, error) {
 
 // Finish gives convert.RunOptions.Finish a function that emits the graph of the
 // result.
-func Finish(o Options) func(ctx context.Context, dir string) error {
-	return func(_ context.Context, dir string) error {
-		_, err := Emit(dir, o)
+func Finish(o Options) func(ctx context.Context, made convert.Made) error {
+	return func(_ context.Context, made convert.Made) error {
+		_, err := EmitInto(made, o)
 		return err
 	}
 }

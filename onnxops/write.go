@@ -104,7 +104,7 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (*written
 		return nil, err
 	}
 	slices.Sort(files)
-	size, err := sizeOf(dir, opts.Folder, opts.graphFile(), model)
+	size, err := sizeOf(dir, src, opts.Folder, opts.graphFile(), model)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func write(dir string, m *family.Model, src store.Store, opts Options) (*written
 
 // sizeOf is the size of a graph in a folder of a model's, with the files that its
 // initializers name.
-func sizeOf(dir, folder, graph string, model *onnxpb.ModelProto) (size int64, err error) {
+func sizeOf(dir string, src store.Store, folder, graph string, model *onnxpb.ModelProto) (size int64, err error) {
 	read := map[string]bool{graph: true}
 	for _, t := range model.GetGraph().GetInitializer() {
 		for _, e := range t.GetExternalData() {
@@ -125,7 +125,12 @@ func sizeOf(dir, folder, graph string, model *onnxpb.ModelProto) (size int64, er
 	for name := range read {
 		st, err := os.Stat(filepath.Join(dir, folder, filepath.FromSlash(name)))
 		switch {
-		case errors.Is(err, fs.ErrNotExist): // of the checkpoint, which lies elsewhere yet
+		case errors.Is(err, fs.ErrNotExist): // of the checkpoint, which lies elsewhere
+			for _, f := range src.Files() {
+				if filepath.Base(f.Path) == name {
+					size += f.Size
+				}
+			}
 		case err != nil:
 			return 0, fmt.Errorf("onnx: %w", err)
 		default:

@@ -63,7 +63,7 @@ var arrows = map[string][]string{
 	"verify/eval":         {"convert/recode", "posenc/hint", "posenc", "convert/fsio", "convert/store", "convert/family", "convert/retrofit", "convert/tune", "onnxops", "verify/run", "verify/report", "verify/ref", "verify/ort", "verify/generate", "verify/chart", "verify/eval/tokens", "convert/families"},
 	"verify/htmlreport":   {"posenc/hint", "verify/report"},
 	"cmd/pecvt/words":     {"posenc/hint"},
-	"cmd/pecvt/batch":     {"posenc", "convert/fsio"},
+	"cmd/pecvt/batch":     {"posenc", "convert/fsio", "convert/place"},
 	"cmd/pecvt":           {"cmd/pecvt/batch", "convert/place", "convert/recode", "convert/fsio", "convert/quant/widths", "cmd/pecvt/words", "convert/quant/nearest", "convert/loaders", "posenc/hint", "posenc", "convert", "convert/family", "convert/store", "convert/rewrite", "convert/retrofit", "convert/tune", "onnxops", "onnxops/lower", "onnxops/ops", "verify", "verify/ort", "verify/eval", "verify/eval/tokens", "verify/generate", "verify/bench", "verify/htmlreport", "convert/families", "convert/family"},
 	"verify/mutants":      {"posenc", "convert", "convert/family", "convert/rewrite", "convert/store", "convert/tensor", "onnxops", "onnxops/names", "onnxops/onnxpb", "verify", "verify/ort", "verify/ref", "convert/families"},
 	"verify/mutants/gen":  {"verify/mutants"},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pecvt/pecvt/cmd/pecvt/batch"
 	"github.com/pecvt/pecvt/convert/place"
+	"github.com/pecvt/pecvt/convert/place/placetest"
 	"github.com/pecvt/pecvt/verify/ort/orttest"
 )
 
@@ -177,4 +178,42 @@ func TestMayPass(t *testing.T) {
 			t.Errorf("%v: %v, want %v", c.err, got, c.want)
 		}
 	}
+}
+
+// TestBatchBucket: targets in a bucket are read by later jobs, and kept as long as source
+// and target are what they were.
+func TestBatchBucket(t *testing.T) {
+	s := placetest.StartS3(t)
+	model, err := filepath.Abs("../../testdata/golden/llama-gqa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.PutFolder(t, "llama", model)
+	t.Chdir(t.TempDir())
+	text := "jobs:\n  - {name: a, verb: convert, model: '" + s.URL("llama") + "', out: '" + s.URL("out") + "', options: {to: hope, no-onnx: true, force: true}}\n" +
+		"  - {name: b, verb: inspect, model: '" + s.URL("out") + "'}\n"
+	if err := os.WriteFile("jobs.yaml", []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	do := func(want batch.Status) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), []string{"batch", "jobs.yaml", "--json", "-q"}, &out, &errs); code != exitOK {
+			t.Fatalf("exit code %d, stderr %q, stdout %s", code, errs.String(), out.String())
+		}
+		var r batch.Report
+		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Jobs) != 2 || r.Jobs[0].Status != want || len(r.Jobs[1].After) != 1 {
+			t.Errorf("%s, want %s; the second waits for %q", r.Jobs[0].Status, want, r.Jobs[1].After)
+		}
+	}
+	do(batch.Done)
+	do(batch.Kept)
+	s.Put(t, "out/config.json", []byte("{}"))
+	do(batch.Done)
+	do(batch.Kept)
+	s.Put(t, "llama/README.md", []byte("other"))
+	do(batch.Done)
 }

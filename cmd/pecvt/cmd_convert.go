@@ -24,8 +24,7 @@ import (
 // conversion is what convert and export print with --json.
 type conversion struct {
 	*convert.Plan
-	// Placed says how each planned file came about: linked, reflinked, copied,
-	// rewritten or written.
+	// Placed says how each planned file came about: see convert.ResultFile.
 	Placed []convert.ResultFile `json:"placed"`
 	Graph  *graphResult         `json:"graph,omitempty"`
 	// Tuning is what was selected and calibrated, Expected how long that was
@@ -73,7 +72,8 @@ can, else copies; hard links with --link or --no-onnx. The source is never
 touched, and nothing is left behind when it fails.
 
 MODEL is a folder, a .safetensors file, a *.safetensors.index.json or a .gguf file,
-or the s3://, gs://, azblob:// or hf:// URL of one, which is streamed: docs/scale.md.
+or the s3://, gs://, azblob:// or hf:// URL of one, which is streamed; a target may
+be the URL of a bucket's folder: docs/scale.md.
 
 --format gguf writes one GGUF file instead, for llama.cpp and what is built on it:
 from a .gguf file with the bytes of its tensors as they are, whatever their types
@@ -177,15 +177,17 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	}
 	result := conversion{Plan: plan}
 	run := convert.RunOptions{Force: force, Progress: func(p convert.Progress) { u.bytes(p.File, p.Done, p.Total) }}
-	run.Finish = func(ctx context.Context, dir string) error {
+	// What measures opens files, and so does what gives a tensor file a second name.
+	run.OnDisk = rounding != nil || graph != nil && graph.Folder != ""
+	run.Finish = func(ctx context.Context, made convert.Made) error {
 		if graph != nil {
 			write := func(o onnxops.Options) (err error) {
 				u.step("emit model.onnx")
-				result.Graph, err = emit(dir, o)
+				result.Graph, err = emit(made, o)
 				return err
 			}
 			if rounding != nil {
-				result.Rounding, err = rounding.Write(ctx, dir, func(code func(family.Weight) recode.Row) error {
+				result.Rounding, err = rounding.Write(ctx, made.Dir, func(code func(family.Weight) recode.Row) error {
 					o := *graph
 					if o.Coding.Texts, err = rounding.Texts(); err != nil {
 						return err
@@ -242,7 +244,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		plan.Notes = append(plan.Notes, costs...)
 	}
 	result.Placed = done.Files
-	plan.Read = done.Read.Add(plan.Read)
+	plan.Read, plan.Wrote = done.Read.Add(plan.Read), done.Wrote
 	result.Seconds = time.Since(begin).Seconds()
 	if a.json {
 		err = printJSON(cmd, result)
@@ -354,10 +356,10 @@ func stops(e convert.Encoding) string {
 	return text
 }
 
-// emit writes the graph of the checkpoint in dir.
-func emit(dir string, o onnxops.Options) (*graphResult, error) {
+// emit writes the graph of a result.
+func emit(made convert.Made, o onnxops.Options) (*graphResult, error) {
 	begin := time.Now()
-	e, err := onnxops.Emit(dir, o)
+	e, err := onnxops.EmitInto(made, o)
 	if err != nil {
 		return nil, err
 	}

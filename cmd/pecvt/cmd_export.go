@@ -18,8 +18,8 @@ func newExport(a *app) *cobra.Command {
 		Use:   "export MODEL -o DIR",
 		Short: "emit the ONNX graph of a checkpoint as it stands",
 		Long: `export writes a folder with the checkpoint (unchanged), its sidecars and
-model.onnx: the encoding stays what it is. The source is never touched. MODEL may
-be a URL: docs/scale.md.`,
+model.onnx: the encoding stays what it is. The source is never touched. MODEL and
+DIR may be URLs: docs/scale.md.`,
 		Example: `  pecvt export path/to/model -o out
   pecvt export path/to/model -o out --attention ort --max-length 4096`,
 		Args: exactly("MODEL"),

@@ -14,6 +14,7 @@ import (
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/loaders"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify/eval"
@@ -167,7 +168,7 @@ func planGraph(p *convert.Plan, o onnxops.Options) (*graphResult, error) {
 		return nil, err
 	}
 	o.Sketch = true
-	result, err := emit(dir, o)
+	result, err := emit(convert.Made{Dir: dir, Folder: place.Local(dir)}, o)
 	if err != nil {
 		return nil, err
 	}

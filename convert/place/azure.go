@@ -8,13 +8,14 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	azblob "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/azureblob"
 )
 
 func openAzure(ctx context.Context, p Place) (driver, error) {
-	return openBucket(ctx, p.url, &service{open: bucketAzure, context: onceAzure, pin: pinAzure, same: sameAzure, version: versionAzure, status: statusAzure})
+	return openBucket(ctx, p.url, &service{open: bucketAzure, context: onceAzure, pin: pinAzure, replaces: replacesAzure, same: sameAzure, version: versionAzure, status: statusAzure})
 }
 
 // bucketAzure opens a container as gocloud.dev does by its URL, by the environment as it
@@ -37,6 +38,15 @@ func pinAzure(e Entry, as func(any) bool) error {
 	var options *azblob.DownloadStreamOptions
 	if as(&options) && e.Version != "" {
 		tag := azcore.ETag(e.Version)
+		options.AccessConditions = &azblob.AccessConditions{ModifiedAccessConditions: &azblob.ModifiedAccessConditions{IfMatch: &tag}}
+	}
+	return nil
+}
+
+func replacesAzure(version string, as func(any) bool) error {
+	var options *blockblob.UploadStreamOptions
+	if as(&options) {
+		tag := azcore.ETag(version)
 		options.AccessConditions = &azblob.AccessConditions{ModifiedAccessConditions: &azblob.ModifiedAccessConditions{IfMatch: &tag}}
 	}
 	return nil
@@ -76,6 +86,9 @@ func quoted(tag string) string {
 func statusAzure(err error) (int, string) {
 	var answer *azcore.ResponseError
 	if errors.As(err, &answer) {
+		if answer.ErrorCode == "BlobAlreadyExists" { // 409, which others say of what may pass
+			return 412, answer.ErrorCode
+		}
 		return answer.StatusCode, answer.ErrorCode
 	}
 	return 0, ""

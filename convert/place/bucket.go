@@ -27,6 +27,11 @@ type service struct {
 	context func(context.Context) context.Context
 	// open opens a bucket by its URL; nil is as gocloud.dev does.
 	open func(ctx context.Context, u *url.URL) (*blob.Bucket, error)
+	// replaces has an object written in the place of a version alone; nil where its
+	// requests are made in another way.
+	replaces func(version string, as func(any) bool) error
+	// sends has the library make requests of a large object again; nil where it does.
+	sends func(as func(any) bool) error
 	// version is that of a listed object.
 	version func(o *blob.ListObject) string
 	// status is the HTTP status of an error, 0 where there was no answer, and what the
@@ -38,6 +43,7 @@ type service struct {
 type bucket struct {
 	*service
 	blobs  *blob.Bucket
+	url    *url.URL
 	prefix string // "" or with a slash behind it
 }
 
@@ -59,7 +65,7 @@ func openBucket(ctx context.Context, u *url.URL, s *service) (driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bucket{s, b, prefix}, nil
+	return &bucket{s, b, u, prefix}, nil
 }
 
 // own is the context of a request.
@@ -98,11 +104,7 @@ func (b *bucket) list(ctx context.Context, folder string) ([]Entry, error) {
 			if o.Key == prefix || name == "" { // the mark of a folder that some tools write
 				continue
 			}
-			e := Entry{Name: name, Dir: o.IsDir}
-			if !o.IsDir {
-				e.Size, e.ModTime, e.MD5, e.Version = o.Size, o.ModTime, o.MD5, b.version(o)
-			}
-			entries = append(entries, e)
+			entries = append(entries, b.entry(name, o))
 		}
 		if len(entries) > maxListed {
 			return nil, fmt.Errorf("over %d objects: expected the folder of one model", maxListed)
@@ -164,7 +166,10 @@ func (b *bucket) failure(err error) error {
 	if strings.Contains(err.Error(), "partial request not satisfied") { // Google's library, which checks it itself
 		return &failure{err: fmt.Errorf("%w: %s", &short{err}, noRanges)}
 	}
-	if status, says := b.status(err); status != 0 {
+	switch status, says := b.status(err); {
+	case status >= 200 && status < 300: // that it breaks off is what is wrong
+		return &failure{err: errors.New("the answer breaks off"), again: true}
+	case status != 0:
 		return byStatus(status, says)
 	}
 	return broken(&short{err})
@@ -190,6 +195,9 @@ type short struct{ error }
 
 func (s *short) Error() string {
 	text := strings.TrimPrefix(s.error.Error(), "blob ")
+	if at := (*url.Error)(nil); errors.As(s.error, &at) { // not the request's URL, which has a query
+		text = at.Err.Error()
+	}
 	text, _, _ = strings.Cut(text, "\n")
 	return text
 }

@@ -79,7 +79,8 @@ func byStatus(status int, says string) *failure {
 		f.kind = fs.ErrPermission
 	case status == 412, status == 416: // its end is nearer than it was
 		f.kind = ErrChanged
-	case status == 408 || status == 429 || status >= 500:
+	case status == 507: // the service is full
+	case status == 408 || status == 409 || status == 429 || status >= 500: // 409: another request is under way
 		f.again = true
 	}
 	return f

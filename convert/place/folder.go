@@ -1,6 +1,7 @@
 package place
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,11 +44,23 @@ func newFolder(ctx context.Context, p Place, d driver) (*Folder, error) {
 	if err == nil && len(entries) == 0 {
 		err = fmt.Errorf("%s: nothing lies there: expected a folder that holds a model; folders are named from the %s down, with their case", f.root, p.scheme.holder)
 	}
+	if err == nil {
+		err = f.Finished()
+	}
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// Finished is an error that satisfies errors.Is(err, [ErrUnfinished]) where a [Marker]
+// lies in the folder.
+func (f *Folder) Finished() error {
+	if _, err := f.Stat(Marker); err != nil {
+		return nil // what else is wrong with the folder shows when it is read
+	}
+	return fmt.Errorf("%s: %w (%s lies there)", f.root, ErrUnfinished, Marker)
 }
 
 // Root names the folder: its path, or its URL without query.
@@ -86,6 +99,20 @@ func (f *Folder) Stat(name string) (fs.FileInfo, error) {
 		return nil, err
 	}
 	return info{e}, nil
+}
+
+// Version tells a file from others of its name, earlier or later, as far as the place
+// does: on the local disk by size and time.
+func (f *Folder) Version(name string) (string, error) {
+	if f.local {
+		st, err := os.Stat(f.Path(name))
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprint(st.Size(), " ", st.ModTime().UnixNano()), nil
+	}
+	e, err := f.entry(name)
+	return fmt.Sprint(e.Size, " ", cmp.Or(e.Version, e.ModTime.String())), err
 }
 
 // FS gives the folder's files. A file is read when it is opened and must be smaller

@@ -20,7 +20,7 @@ import (
 const credentialsGCS = "Google's application default credentials (GOOGLE_APPLICATION_CREDENTIALS); anonymous=true in the URL's query reads a public bucket"
 
 func openGCS(ctx context.Context, p Place) (driver, error) {
-	return openBucket(ctx, p.url, &service{open: bucketGCS, pin: pinGCS, same: sameGCS, version: versionGCS, status: statusGCS})
+	return openBucket(ctx, p.url, &service{open: bucketGCS, pin: pinGCS, replaces: replacesGCS, sends: sendsGCS, same: sameGCS, version: versionGCS, status: statusGCS})
 }
 
 // bucketGCS opens a bucket as gocloud.dev does by its URL, but for what that prints on
@@ -56,6 +56,24 @@ func pinGCS(e Entry, as func(any) bool) error {
 		return nil
 	}
 	if generation, err := strconv.ParseInt(e.Version, 10, 64); err == nil {
+		*object = (*object).If(storage.Conditions{GenerationMatch: generation})
+	}
+	return nil
+}
+
+// sendsGCS has the library send parts of a large object again: one that it gives up cannot
+// be begun anew from the middle.
+func sendsGCS(as func(any) bool) error {
+	var object **storage.ObjectHandle
+	if as(&object) {
+		*object = (*object).Retryer(storage.WithPolicy(storage.RetryAlways))
+	}
+	return nil
+}
+
+func replacesGCS(version string, as func(any) bool) error {
+	var object **storage.ObjectHandle
+	if generation, err := strconv.ParseInt(version, 10, 64); err == nil && as(&object) {
 		*object = (*object).If(storage.Conditions{GenerationMatch: generation})
 	}
 	return nil

@@ -98,20 +98,31 @@ func OpenContext(ctx context.Context, path string) (Store, error) {
 			continue
 		}
 		folder, err := at.Open(ctx)
+		if err == nil { // elsewhere Open looked for it
+			err = folder.Finished()
+		}
 		if err != nil {
 			return nil, err
 		}
-		stored, err := k.open(folder, name)
-		if err != nil {
-			return nil, err
-		}
-		s, err := Decoded(stored)
-		if err != nil {
-			stored.Close()
-		}
-		return s, err
+		return k.decoded(folder, name)
 	}
 	return nil, fmt.Errorf("store: %s: expected %s", path, accepted())
+}
+
+// OpenIn is [Open] for a folder of safetensors files that is open. It is closed with the
+// store, or after an error.
+func OpenIn(folder *place.Folder) (Store, error) { return kinds[0].decoded(folder, "") }
+
+func (k kind) decoded(folder *place.Folder, name string) (Store, error) {
+	stored, err := k.open(folder, name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := Decoded(stored)
+	if err != nil {
+		stored.Close()
+	}
+	return s, err
 }
 
 // Folder is where a store's files lie; nil where it is of none.

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -71,10 +72,10 @@ func (r *reading) waits(jobs []Job) error {
 		if j.Out == "" {
 			continue
 		}
-		if other, taken := writers[place(j.Out)]; taken {
+		if other, taken := writers[canonical(j.Out)]; taken {
 			return r.failAt(j.Line, fmt.Errorf("job %s: out %s is written by the job %s too", j.Name, j.Out, jobs[other].Name))
 		}
-		writers[place(j.Out)] = i
+		writers[canonical(j.Out)] = i
 	}
 	for i := range jobs {
 		j := &jobs[i]
@@ -84,7 +85,7 @@ func (r *reading) waits(jobs []Job) error {
 			}
 		}
 		for _, path := range j.reads() {
-			if w, found := writers[place(path)]; found && w != i && !slices.Contains(j.After, jobs[w].Name) {
+			if w, found := writers[canonical(path)]; found && w != i && !slices.Contains(j.After, jobs[w].Name) {
 				j.After = append(j.After, jobs[w].Name)
 			}
 		}
@@ -92,10 +93,16 @@ func (r *reading) waits(jobs []Job) error {
 	return nil
 }
 
-// place is a path as other spellings of it are compared.
-func place(path string) string {
-	if strings.Contains(path, "://") {
-		return path
+// canonical is a path as other spellings of it are compared.
+func canonical(path string) string {
+	if place.IsURL(path) {
+		if at, err := place.Parse(path); err == nil {
+			if _, local := at.Local(); !local {
+				_, query, _ := strings.Cut(path, "?")
+				return at.String() + "?" + query
+			}
+			path = at.Path
+		}
 	}
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
@@ -109,7 +116,7 @@ func (r *reading) check(jobs []Job) error {
 	written := map[string]bool{}
 	for _, j := range jobs {
 		if j.Out != "" {
-			written[place(j.Out)] = true
+			written[canonical(j.Out)] = true
 		}
 	}
 	for _, j := range jobs {
@@ -117,7 +124,7 @@ func (r *reading) check(jobs []Job) error {
 			return r.failAt(j.Line, fmt.Errorf("job %s: %w", j.Name, err))
 		}
 		for _, m := range j.Models {
-			if strings.Contains(m, "://") || written[place(m)] {
+			if strings.Contains(m, "://") || written[canonical(m)] {
 				continue
 			}
 			if _, err := os.Stat(m); err != nil {

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,8 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/place"
 )
 
 // maxRecord bounds a record before it is read.
@@ -81,33 +84,89 @@ func (r *Record) matches(other *Record) bool {
 
 // keeps tells whether the job need not run: its record says so and its target is as it
 // was, or it was ended by a kill between the target's appearance and the record.
-func (r *Record) keeps(older *Record, j Job, resume bool) bool {
+func (r *Record) keeps(ctx context.Context, older *Record, j Job, resume bool) bool {
 	switch {
 	case older == nil || !older.matches(r):
 		return false
 	case older.wentWell():
-		return j.Out == "" && resume || j.Out != "" && older.Target != "" && older.Target == target(j)
+		return j.Out == "" && resume || j.Out != "" && older.Target != "" && older.Target == target(ctx, j)
 	case older.Status == running && j.Out != "" && j.Verb != "import": // whose files appear one by one
+		if files, newest, err := elsewhere(ctx, j.Out); files != nil || err != nil {
+			return err == nil && !newest.Before(older.Started.Truncate(time.Second)) // services keep no parts of it
+		}
 		info, err := os.Stat(j.Out)
 		return err == nil && !info.ModTime().Before(older.Started)
 	}
 	return false
 }
 
-// target says what the job's target is now, "" where there is none.
-func target(j Job) string {
-	if _, err := os.Stat(j.Out); err != nil {
+// target says what the job's target is now, "" where there is none, or it is not
+// finished.
+func target(ctx context.Context, j Job) string {
+	files, _, err := elsewhere(ctx, j.Out)
+	if files == nil && err == nil {
+		_, err = os.Stat(j.Out)
+	}
+	if err != nil {
 		return ""
 	}
-	return fingerprint(j.Out)
+	return fingerprint(ctx, j.Out)
+}
+
+// elsewhere lists the files of a folder that is not on the local disk, or the one file,
+// each with its version, and when the newest was written; nil of a path.
+func elsewhere(ctx context.Context, path string) (files []string, newest time.Time, err error) {
+	at, err := place.Parse(path)
+	if err != nil || !place.IsURL(path) {
+		return nil, newest, nil
+	}
+	if _, local := at.Local(); local {
+		return nil, newest, nil
+	}
+	only := ""
+	if place.IsFile(at.Base()) {
+		at, only = at.Split()
+	}
+	folder, err := at.Open(ctx)
+	if err != nil {
+		return nil, newest, err
+	}
+	defer folder.Close()
+	entries, err := folder.ReadDir()
+	if err != nil {
+		return nil, newest, err
+	}
+	files = []string{}
+	for _, e := range entries {
+		if e.IsDir() || only != "" && only != e.Name() {
+			continue
+		}
+		version, err := folder.Version(e.Name())
+		if err != nil {
+			return nil, newest, err
+		}
+		if info, err := e.Info(); err == nil && info.ModTime().After(newest) {
+			newest = info.ModTime()
+		}
+		files = append(files, e.Name()+" "+version)
+	}
+	if only != "" && len(files) == 0 {
+		return nil, newest, fs.ErrNotExist
+	}
+	return files, newest, nil
 }
 
 // fingerprint is a hash of the names, sizes and times of files and of the files of
-// folders. Whatever is no file counts by its text alone.
-func fingerprint(paths ...string) string {
+// folders, elsewhere of their versions. Whatever is no file, or cannot be looked at,
+// counts by its text alone.
+func fingerprint(ctx context.Context, paths ...string) string {
 	h := sha256.New()
 	for _, path := range paths {
 		fmt.Fprintf(h, "%q\n", path)
+		if files, _, _ := elsewhere(ctx, path); files != nil {
+			fmt.Fprintf(h, "%q\n", files)
+			continue
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			continue

@@ -37,10 +37,10 @@ func (p *process) prepare(bundle context.Context, b Batch, j Job, ended map[stri
 			return []task{{Record: r, Job: j, Ended: true}}, writeRecord(b.Folder, r)
 		}
 	}
-	r.Inputs = fingerprint(j.reads()...)
-	if r.keeps(older, j, b.Resume) {
+	r.Inputs = fingerprint(ctx, j.reads()...)
+	if r.keeps(ctx, older, j, b.Resume) {
 		r.Status, r.Result, r.Said, r.Seconds, r.Parts = Kept, older.Result, older.Said, older.Seconds, older.Parts
-		r.Target = target(j)
+		r.Target = target(ctx, j)
 		w.Say(j.Name + ": kept")
 		return []task{{Record: r, Job: j, Ended: true}}, writeRecord(b.Folder, r)
 	}
@@ -187,7 +187,7 @@ func (p *process) finish(ctx context.Context, w Worker, b Batch, r *Record, j Jo
 		}
 	}
 	if r.Status == Done {
-		r.Target = target(j)
+		r.Target = target(ctx, j)
 	}
 	if err := writeRecord(b.Folder, r); err != nil {
 		return err

@@ -97,7 +97,7 @@ mutants: ort ## planted faults: docs/mutants.md, what finds each; a survivor is 
 race: ort services ## what starts goroutines under the race detector
 	@PECVT_REQUIRE_ORT=1 PECVT_REQUIRE_S3=1 GO='$(GO)' .ci/race.sh
 
-faults: ort ## kills, failing system calls, full disks (Linux, root, strace; FAULTS=N kills): docs/reliability.md
+faults: ort s3 ## kills, failing system calls, full disks (Linux, root, strace; FAULTS=N kills): docs/reliability.md
 	PECVT_FAULTS=$(FAULTS) PECVT_FAULTS_TABLE=1 $(GO) test -count=1 -timeout 120m ./cmd/pecvt/faults
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s) each

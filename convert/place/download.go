@@ -30,6 +30,7 @@ const (
 // left of the same version is used; the caller sees to it that dst is of one version.
 func (f *Folder) download(ctx context.Context, e Entry, dst string, progress fsio.Progress) error {
 	if st, err := os.Lstat(dst); err == nil && st.Mode().IsRegular() && st.Size() == e.Size {
+		os.Remove(dst + listSuffix) // of a download that was killed at its last step
 		if progress != nil {
 			progress(e.Size)
 		}

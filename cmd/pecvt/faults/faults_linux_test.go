@@ -57,7 +57,7 @@ func TestFaults(t *testing.T) {
 		t.Error("no fault met a run: the trials show nothing")
 	}
 	if os.Getenv("PECVT_FAULTS_TABLE") != "" && !t.Failed() {
-		if err := writeTable(filepath.Join(repository, "docs", "reliability.md"), kills, rows); err != nil {
+		if err := writeTable(filepath.Join(repository, "docs", "reliability.md"), "faults", fmt.Sprintf("make faults FAULTS=%d", kills), rows); err != nil {
 			t.Fatal(err)
 		}
 	}

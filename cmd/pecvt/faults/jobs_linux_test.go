@@ -11,9 +11,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +34,8 @@ type job struct {
 	force bool
 	// keeps names what the command may keep beside its target until it is done.
 	keeps string
+	// says takes the result out of what the command prints, where it has no target.
+	says *regexp.Regexp
 
 	want  string // the digest of the result
 	older string // the digest of what is replaced
@@ -43,6 +47,8 @@ type job struct {
 type bench struct {
 	t                         *testing.T
 	pecvt, sources, out, temp string
+	cache                     string       // for what is fetched; "" is the user's
+	writes                    atomic.Int64 // to a bucket's sources
 	targets                   []string
 }
 
@@ -163,10 +169,33 @@ func (b *bench) jobs() []*job {
 	return jobs
 }
 
+func (b *bench) environ() []string {
+	env := append(os.Environ(), "TMPDIR="+b.temp)
+	if b.cache != "" {
+		env = append(env, "PECVT_CACHE="+b.cache)
+	}
+	return env
+}
+
+// made is the digest of what a job has made of its target, result that of what it
+// prints where it has none.
+func (b *bench) made(j *job) string {
+	if j.says != nil {
+		return ""
+	}
+	return b.digest(b.at(j))
+}
+
+func (b *bench) result(j *job, text string) string {
+	if j.says == nil {
+		return b.digest(b.at(j))
+	}
+	return strings.Join(j.says.FindStringSubmatch(text), " ")
+}
+
 func (b *bench) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), "TMPDIR="+b.temp)
-	cmd.Dir = b.temp
+	cmd.Env, cmd.Dir = b.environ(), b.temp
 	return cmd
 }
 
@@ -175,7 +204,7 @@ func (b *bench) run(args ...string) (string, error) {
 	ctx, stop := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer stop()
 	cmd := exec.CommandContext(ctx, b.pecvt, args...)
-	cmd.Env, cmd.Dir = append(os.Environ(), "TMPDIR="+b.temp), b.temp
+	cmd.Env, cmd.Dir = b.environ(), b.temp
 	text, err := cmd.CombinedOutput()
 	return string(text), err
 }
@@ -188,12 +217,13 @@ func (b *bench) prepare(j *job) {
 		j.older = b.digest(b.at(j))
 	}
 	begin := time.Now()
-	if text, err := b.run(j.args...); err != nil {
+	text, err := b.run(j.args...)
+	if err != nil {
 		b.t.Fatalf("%s: %v\n%s", j.name, err, text)
 	}
-	j.took, j.want = time.Since(begin), b.digest(b.at(j))
+	j.took, j.want = time.Since(begin), b.result(j, text)
 	if j.want == j.older {
-		b.t.Fatalf("%s: the older result is the same", j.name)
+		b.t.Fatalf("%s: the result is the older one, or nothing:\n%s", j.name, text)
 	}
 	b.clear(j)
 }
@@ -209,8 +239,15 @@ func (b *bench) old(j *job) {
 // clear makes the bench as it was before the job.
 func (b *bench) clear(j *job) {
 	b.t.Helper()
-	if err := os.RemoveAll(b.at(j)); err != nil {
-		b.t.Fatal(err)
+	if j.says == nil {
+		if err := os.RemoveAll(b.at(j)); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if b.cache != "" {
+		if err := os.RemoveAll(filepath.Join(b.cache, "places")); err != nil {
+			b.t.Fatal(err)
+		}
 	}
 	if j.force {
 		b.old(j)

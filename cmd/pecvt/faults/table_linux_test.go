@@ -10,13 +10,9 @@ import (
 	"time"
 )
 
-const (
-	tableBegin = "<!-- faults: begin -->\n"
-	tableEnd   = "<!-- faults: end -->"
-)
-
-// writeTable puts what the suite found into a page, between its marks.
-func writeTable(path string, kills int, rows []*row) error {
+// writeTable puts what the suite found into a page, between the marks of a name.
+func writeTable(path, name, command string, rows []*row) error {
+	tableBegin, tableEnd := "<!-- "+name+": begin -->\n", "<!-- "+name+": end -->"
 	page, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -24,12 +20,12 @@ func writeTable(path string, kills int, rows []*row) error {
 	before, rest, ok := bytes.Cut(page, []byte(tableBegin))
 	_, after, ok2 := bytes.Cut(rest, []byte(tableEnd))
 	if !ok || !ok2 {
-		return fmt.Errorf("%s has no table of faults", path)
+		return fmt.Errorf("%s has no table of %s", path, name)
 	}
 	var t strings.Builder
 	t.Write(before)
 	t.WriteString(tableBegin)
-	fmt.Fprintf(&t, "`make faults FAULTS=%d`, %s, %d processors, Linux %s, %s:\n\n", kills, time.Now().Format("2 January 2006"), runtime.NumCPU(), release(), fileSystem())
+	fmt.Fprintf(&t, "`%s`, %s, %d processors, Linux %s, %s:\n\n", command, time.Now().Format("2 January 2006"), runtime.NumCPU(), release(), fileSystem())
 	t.WriteString("| command | fault | trials | died or failed of it | source changed | half results | not finished by the same command | temporary folders, at most | left after the next run |\n")
 	t.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, r := range rows {

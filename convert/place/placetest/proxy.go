@@ -62,6 +62,14 @@ func (s *Server) Cut(w http.ResponseWriter, r *http.Request, after int64) {
 	}
 }
 
+// Forward answers a request as the server does.
+func (s *Server) Forward(w http.ResponseWriter, r *http.Request) {
+	if answer := s.forward(w, r); answer != nil {
+		defer answer.Body.Close()
+		io.Copy(w, answer.Body)
+	}
+}
+
 // forward makes a request anew and passes on what its answer begins with; nil where
 // there was none.
 func (s *Server) forward(w http.ResponseWriter, r *http.Request) *http.Response {

@@ -245,11 +245,13 @@ func TestBisectOfCodes(t *testing.T) {
 			}
 		}
 	}
+	const biased = "/layers.1/attn/q_proj/Gemm"
 	for _, c := range []struct {
 		o         onnxops.Options
 		node, bad string
 		plant     func(*onnxpb.GraphProto)
 	}{
+		{onnxops.Options{Weights: onnxops.WeightsInt4, Coding: onnxops.Coding{Block: 64}}, biased, "", func(g *onnxpb.GraphProto) { find(g, biased).OpType = "Sub" }},
 		{onnxops.Options{Weights: onnxops.WeightsInt4}, product, "", func(g *onnxpb.GraphProto) { find(g, sums).OpType = "ReduceMax" }},
 		{onnxops.Options{Weights: onnxops.WeightsInt4, Attention: onnxops.AttentionORT}, product, "", func(g *onnxpb.GraphProto) { find(g, sums).OpType = "ReduceMax" }},
 		{onnxops.Options{Weights: onnxops.WeightsInt4, Portable: true}, product, "", func(g *onnxpb.GraphProto) { find(g, sums).OpType = "ReduceMax" }},
@@ -259,7 +261,11 @@ func TestBisectOfCodes(t *testing.T) {
 		t.Run(fmt.Sprint(c.o.Scheme(), c.o.Attention, c.o.Portable), func(t *testing.T) {
 			t.Parallel()
 			c.o.MaxLength = 64
-			dir := emittedAs(t, "golden/llama-tied-bf16", "", c.o)
+			model := "golden/llama-tied-bf16"
+			if c.node == biased {
+				model = "golden/qwen2"
+			}
+			dir := emittedAs(t, model, "", c.o)
 			m := readModel(t, dir)
 			c.plant(m.GetGraph())
 			raw, err := proto.Marshal(m)
@@ -284,6 +290,9 @@ func TestBisectOfCodes(t *testing.T) {
 			}
 			if bad != c.bad {
 				t.Errorf("%q is blamed, expected %q: %+v", bad, c.bad, r.Bisect.Tensors)
+			}
+			if strings.Contains(r.Bisect.Advice, "has a bias here") {
+				t.Errorf("advice %q, and the bias is there", r.Bisect.Advice)
 			}
 		})
 	}

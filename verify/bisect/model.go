@@ -61,6 +61,15 @@ func (s *search) weightOf(name string, input int) *family.Weight {
 	return nil
 }
 
+// weightAt is weightOf for a node: where a product with codes has a bias, the node of that
+// name is the sum of both.
+func (s *search) weightAt(n node, input int) *family.Weight {
+	if b := s.weightOf(n.GetName(), 2); b != nil && n.GetOpType() != "Gemm" && input == 1 {
+		return b
+	}
+	return s.weightOf(n.GetName(), input)
+}
+
 // normOf is the norm that a node computes, nil for other nodes.
 func (s *search) normOf(name string) *family.Norm {
 	p, _ := s.partOf(name)
@@ -160,7 +169,7 @@ func at(n node, input int) string {
 
 // lacking tells of weights that the model has and a node does not read.
 func (s *search) lacking(n node) []string {
-	if b := s.weightOf(n.GetName(), 2); b != nil && at(n, 2) == "" {
+	if b := s.weightOf(n.GetName(), 2); b != nil && at(n, 2) == "" && n.GetOpType() == "Gemm" {
 		return []string{fmt.Sprintf("the node has no input 2: the model has a bias here, %s", b.Tensor)}
 	}
 	return nil

@@ -52,7 +52,7 @@ func (w *walk) tensor(n node, input int, value string, layer int) []report.Tenso
 	for _, t := range sources {
 		list = append(list, w.s.locate(t, input))
 	}
-	should := w.s.weightOf(n.GetName(), input)
+	should := w.s.weightAt(n, input)
 	if should == nil {
 		for i, t := range sources {
 			if !w.s.judgeTable(&list[i], t) {

@@ -163,5 +163,8 @@ func (s *initializers) heldNotes() []string {
 	if list == nil {
 		return nil
 	}
+	if s.loses != "" {
+		return []string{"weights that are stored in codes: " + strings.Join(list, ", "), s.loses}
+	}
 	return []string{"weights that are stored in codes: " + strings.Join(list, ", ")}
 }

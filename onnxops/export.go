@@ -91,6 +91,9 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 			return nil, nil, fmt.Errorf("onnx: %w", err)
 		}
 		e.roundable, e.rounded, head = roundable(m, of, src), map[string]*rounded{}, of.Head(m)
+		if e.weights.loses, err = loses(m, src, opts, e.roundable); err != nil {
+			return nil, nil, fmt.Errorf("onnx: %w", err)
+		}
 	}
 	for _, a := range m.Attentions() {
 		// ONNX Runtime before 1.29 caps what the mask hides (1.23.2, 1.26.0); and of

@@ -10,6 +10,7 @@ import (
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/graph"
 	"github.com/pecvt/pecvt/onnxops/names"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Rounds tells whether the weights are rounded to codes.
@@ -78,6 +79,27 @@ func roundable(m *family.Model, of widths.Schemes, src store.Store) map[string]n
 		}
 	}
 	return list
+}
+
+// loses tells of another kind of zero points that keeps the numbers of the first linear
+// map where the one that was chosen rounds them anew, as floats do those of Q4_0, whose
+// least number is seldom one of float16.
+func loses(m *family.Model, src store.Store, o Options, list map[string]nearest.Scheme) (string, error) {
+	if o.Sketch || o.Coding.Code != nil || o.Coding.Like != nil {
+		return "", nil
+	}
+	for _, p := range m.Parts() {
+		l, linear := p.Of.(*family.Linear)
+		if !linear || list[keyOf(l.Weight)] != o.Scheme() || l.Weight.Tensor == m.Head.Weight.Tensor {
+			continue
+		}
+		better, found, err := widths.Lossless(l.Weight, src, o.Scheme())
+		if err != nil || !found {
+			return "", err
+		}
+		return fmt.Sprintf("the numbers of %s are codes already (%v) and are rounded anew: "+hint.ZeroPoints+" %s with "+hint.Block+" %d loses nothing of such maps", l.Weight.Tensor, better, better.Zeros, better.Block), nil
+	}
+	return "", nil
 }
 
 // keyOf names a weight: its tensor, and which rows and columns it is.

@@ -21,6 +21,7 @@ type initializers struct {
 	kind  string // Options.Weights
 	opset int
 	held  map[string]string // weights in codes, by name and rows: what the graph has of each
+	loses string            // of codes that keep what these round anew, "" where none are known
 	// folder is where the graph goes in the model's folder, "" for beside the model.
 	folder string
 	// graph is the name of the graph's file.

@@ -81,20 +81,48 @@ const looked = 64
 // gridOf is the scheme that keeps a weight's numbers: the maps' own where it does so or
 // none does, else one in ggml's blocks of 32.
 func gridOf(w family.Weight, src store.Store, maps nearest.Scheme) (nearest.Scheme, error) {
-	info, held := src.Lookup(w.Tensor)
+	_, held := src.Lookup(w.Tensor)
 	if q := store.Quantised(src); !held || len(w.Shape) != 2 || q != nil && q.Tensors[w.Tensor] != nil {
 		return maps, nil // it stays, or has codes already
 	}
 	if w.Columns != nil { // no row of it is read alone
 		return maps, nil
 	}
-	fits := []nearest.Scheme{maps, {Bits: 4, Block: 32, Zeros: maps.Zeros}, {Bits: 8, Block: 32, Zeros: nearest.ZeroNone}}
+	fits, err := fitting(w, src, []nearest.Scheme{maps, {Bits: 4, Block: 32, Zeros: maps.Zeros}, {Bits: 8, Block: 32, Zeros: nearest.ZeroNone}})
+	if err != nil || len(fits) == 0 {
+		return maps, err
+	}
+	return fits[0], nil
+}
+
+// Lossless is a scheme of as many bits that keeps a linear map's numbers where the maps'
+// own does not: of the blocks of 32 that ggml has, with another kind of zero points. It is
+// false where there is none, or none is needed; some rows are looked at.
+func Lossless(w family.Weight, src store.Store, maps nearest.Scheme) (nearest.Scheme, bool, error) {
+	if info, held := src.Lookup(w.Tensor); !held || len(info.Shape) != 2 || len(w.Shape) != 2 || w.Columns != nil {
+		return maps, false, nil // no row of it is read alone
+	}
+	list := []nearest.Scheme{maps}
+	for _, zeros := range nearest.ZeroPoints() {
+		list = append(list, nearest.Scheme{Bits: maps.Bits, Block: 32, Zeros: zeros})
+	}
+	fits, err := fitting(w, src, list)
+	if err != nil || len(fits) == 0 || fits[0] == maps {
+		return maps, false, err
+	}
+	return fits[0], true, nil
+}
+
+// fitting are the schemes that keep every number of some rows of a weight, in their order;
+// none where the rows are zeros, which tell nothing.
+func fitting(w family.Weight, src store.Store, fits []nearest.Scheme) ([]nearest.Scheme, error) {
+	info, _ := src.Lookup(w.Tensor)
 	seen := false
 	for i := range min(w.Shape[0], looked) {
 		row := i * w.Shape[0] / min(w.Shape[0], looked)
 		numbers, err := w.Between(row, row+1).Float32(src)
 		if err != nil {
-			return maps, err
+			return nil, err
 		}
 		rest := fits[:0:0]
 		for _, s := range fits {
@@ -104,14 +132,14 @@ func gridOf(w family.Weight, src store.Store, maps nearest.Scheme) (nearest.Sche
 			}
 		}
 		if fits = rest; len(fits) == 0 {
-			return maps, nil
+			return nil, nil
 		}
 	}
 	src.Release(w.Tensor)
-	if !seen { // zeros tell nothing
-		return maps, nil
+	if !seen {
+		return nil, nil
 	}
-	return fits[0], nil
+	return fits, nil
 }
 
 // lies tells whether every block of a row lies on a grid of the scheme, and whether one

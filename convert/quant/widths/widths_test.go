@@ -117,3 +117,42 @@ func TestNew(t *testing.T) {
 		t.Error("int9 was taken")
 	}
 }
+
+// TestLossless: of a map by ggml's formula of Q4_0, whose least numbers are seldom float16's,
+// another kind of zero points is told where those asked for lose something, and there alone.
+func TestLossless(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	var d float64
+	q40 := func(_, j int) float64 {
+		if j%32 == 0 { // one of the ends is code -8
+			d = float64(nearest.Half((rng.Float64() + 0.5) * 0.01 * float64(1-2*rng.IntN(2))))
+			return -8 * d
+		}
+		return d * float64(rng.IntN(16)-8)
+	}
+	free := func(int, int) float64 { return rng.NormFloat64() * 0.04 }
+	zeros := func(int, int) float64 { return 0 }
+	for _, c := range []struct {
+		name   string
+		number func(i, j int) float64
+		maps   nearest.Scheme
+		want   string
+	}{
+		{"floats", q40, nearest.Scheme{Bits: 4, Block: 32, Zeros: nearest.ZeroFloat}, "int4, blocks of 32, zero points none"},
+		{"longer blocks", q40, nearest.Scheme{Bits: 4, Block: 64, Zeros: nearest.ZeroNone}, "int4, blocks of 32, zero points none"},
+		{"kept", q40, nearest.Scheme{Bits: 4, Block: 32, Zeros: nearest.ZeroNone}, ""},
+		{"kept by codes", q40, nearest.Scheme{Bits: 4, Block: 32, Zeros: nearest.ZeroCode}, ""},
+		{"on no grid", free, nearest.Scheme{Bits: 4, Block: 32, Zeros: nearest.ZeroFloat}, ""},
+		{"zeros", zeros, nearest.Scheme{Bits: 4, Block: 64, Zeros: nearest.ZeroFloat}, ""},
+	} {
+		src, err := storetest.New("m", nil, map[string]storetest.Tensor{"w": matrix(tensor.BF16, 70, 128, c.number)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := family.Weight{Tensor: "w", Stored: []int64{70, 128}, Shape: []int64{70, 128}}
+		got, found, err := widths.Lossless(w, src, c.maps)
+		if err != nil || found != (c.want != "") || found && got.String() != c.want {
+			t.Errorf("%s: %v, %v, %v: expected %q", c.name, got, found, err, c.want)
+		}
+	}
+}

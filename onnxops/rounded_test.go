@@ -1,7 +1,11 @@
 package onnxops
 
 import (
+	"encoding/binary"
+	"math"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +14,7 @@ import (
 	"github.com/pecvt/pecvt/convert/quant/widths"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // TestDecodedMaps: what standard operators decode is one chain from codes to the product,
@@ -77,5 +82,47 @@ func TestDecodedMaps(t *testing.T) {
 				t.Errorf("the embedding's codes are bytes %d to %d of %s, the head's %d to %d of %s", at, at+length, file, from, from+many, other)
 			}
 		})
+	}
+}
+
+// TestLosesNote: of a map whose numbers are codes by Q4_0's formula an export by other zero
+// points says which kind loses nothing of it, and one by those says nothing.
+func TestLosesNote(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "testdata", "models", "stories260K"))); err != nil {
+		t.Fatal(err)
+	}
+	src, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "model.layers.0.self_attn.q_proj.weight"
+	at, ok := src.Place(name)
+	src.Close()
+	if !ok {
+		t.Fatal("no such tensor")
+	}
+	path := filepath.Join(dir, "model.safetensors")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range at.Length / 4 { // the largest is that of code -8, so that no least number is of float16
+		binary.LittleEndian.PutUint32(raw[at.Offset+4*i:], math.Float32bits(float32((i*7+i/32)%16-8)*-nearest.Half(0.0101)))
+	}
+	if err := os.WriteFile(path, raw, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for zeros, note := range map[string]bool{"": true, nearest.ZeroFloat: true, nearest.ZeroNone: false, nearest.ZeroCode: false} {
+		e, err := Emit(dir, Options{Weights: WeightsInt4, MaxLength: 64, Coding: Coding{ZeroPoints: zeros}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := slices.ContainsFunc(e.Notes, func(n string) bool {
+			return strings.Contains(n, name) && strings.Contains(n, hint.ZeroPoints+" none with "+hint.Block+" 32")
+		})
+		if said != note {
+			t.Errorf("zero points %q: notes %q", zeros, e.Notes)
+		}
 	}
 }

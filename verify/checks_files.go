@@ -43,7 +43,7 @@ func (s *session) files() error {
 		}
 		of, tensors := stored[f.Name]
 		known := f.CRC32C != "" && !strings.HasPrefix(f.CRC32C, "-")
-		if c.Detail == "" && tensors && known {
+		if c.Detail == "" && tensors && known && len(s.opts.Layers) == 0 { // else there is more than one wants to read
 			if c.Detail, err = s.unlikeSums(of, f.CRC32C); err != nil {
 				return err
 			}

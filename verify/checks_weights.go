@@ -61,7 +61,7 @@ func (s *session) damagedWeight() (string, error) {
 		parameters[w.Tensor] = true
 	}
 	seen := map[string]bool{}
-	for _, w := range s.loaded.Weights() {
+	for w := range s.read().EachWeight() {
 		if seen[w.Tensor] || w.Tensor == "" {
 			continue
 		}

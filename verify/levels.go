@@ -64,7 +64,7 @@ func (s *session) openORT(provider, level string) (run.Runner, error) {
 		s.step("onnx runtime %s from %s (%s)", lib.Version, lib.Path, lib.Source)
 	}
 	s.report.Runtime, s.report.RuntimePath = lib.Version, lib.Path
-	return run.OpenORT(cmp.Or(folderOf(s.left), s.declared()), run.GraphFile, s.info, ort.Options{Provider: provider, OptLevel: level, Threads: s.opts.Threads, OpsLibrary: s.opts.OpsLibrary, ProfileDir: s.profileDir()})
+	return run.OpenORT(cmp.Or(folderOf(s.picked), folderOf(s.left), s.declared()), run.GraphFile, s.info, ort.Options{Provider: provider, OptLevel: level, Threads: s.opts.Threads, OpsLibrary: s.opts.OpsLibrary, ProfileDir: s.profileDir()})
 }
 
 // levels runs the graph at the optimisation levels that the other checks do not

@@ -22,6 +22,11 @@ func (o Options) check() error {
 	case o.MaxMem < 0:
 		return hint.Errorf(hint.MaxMem+" %d: expected a positive number of bytes, or 0 for 1 GiB", o.MaxMem)
 	}
+	if len(o.Layers) > 0 {
+		if err := o.checkLayers(); err != nil {
+			return err
+		}
+	}
 	for _, choice := range []struct {
 		field, is string
 		of        []string

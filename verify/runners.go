@@ -98,7 +98,7 @@ func (s *session) close() {
 			r.Close()
 		}
 	}
-	for _, made := range []*fsio.Temporary{s.whole, s.left, s.profiles} {
+	for _, made := range []*fsio.Temporary{s.whole, s.left, s.picked, s.profiles} {
 		made.Remove()
 	}
 	if s.meant != nil && s.meant != s.ckpt {

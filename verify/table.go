@@ -30,6 +30,8 @@ const (
 	NeedHalf Need = "a graph of 16 bits"
 	// NeedLast is a graph that gives the logits of each row's last token.
 	NeedLast Need = "a graph that gives one position's logits"
+	// NeedLayers is a choice of layers.
+	NeedLayers Need = "a choice of layers"
 	// NeedRepro is a folder that a bisection wrote, of which nothing else is made.
 	NeedRepro Need = "a repro"
 )
@@ -97,23 +99,25 @@ func (k Kind) has(n Need) bool { return slices.Contains(k.Needs, n) }
 func (s *session) has(n Need) bool {
 	switch n {
 	case NeedRunners:
-		return len(s.others) > 0 || s.verdictOf(report.CheckInterface, run.InterpName) == report.Pass
+		return !s.unrunnable && (len(s.others) > 0 || s.verdictOf(report.CheckInterface, run.InterpName) == report.Pass)
 	case NeedReference:
 		return len(s.in.IDs) > 0
 	case NeedGolden:
 		return s.given != nil
 	case NeedSource:
 		return s.source != nil
+	case NeedLayers:
+		return len(s.opts.Layers) > 0
 	case NeedWindow:
 		return len(s.spans()) > 0
 	case NeedNoWindow:
 		return len(s.spans()) == 0
 	case NeedHalf:
-		return s.half()
+		return s.half() && s.picked == nil // the graph as it is has all layers
 	case NeedLast:
-		return s.whole != nil
+		return s.whole != nil && s.picked == nil
 	case NeedRounding:
-		return s.left != nil && s.info.Accuracy == "int8"
+		return s.left != nil && s.info.Accuracy == "int8" && s.picked == nil
 	}
 	return false
 }

@@ -68,8 +68,12 @@ type Options struct {
 	// at a time; 0 is 1 GiB.
 	Bisect  bool
 	Extract string
-	Force   bool
-	MaxMem  int64
+	// Layers, where not empty, are those that are run, ascending; the graph's other
+	// nodes are left out, with the model's other layers, so that memory is theirs. The
+	// verdict is incomplete at best.
+	Layers []int
+	Force  bool
+	MaxMem int64
 	// Curves asks for the data of figures (Report.Curves).
 	Curves bool
 	// Progress, where not nil, is told of every step as it starts, of how many
@@ -86,9 +90,13 @@ type session struct {
 	model  *family.Model // at the graph's length
 	loaded *family.Model // as the checkpoint declares it
 	ckpt   store.Store
-	logits string          // which the graph says that it gives, "" for all
-	whole  *fsio.Temporary // the folder of the graph with all logits (run.Whole), nil for its own
-	left   *fsio.Temporary // the folder of the graph in float32 (run.InFloat32), nil for its own
+	logits string // which the graph says that it gives, "" for all
+	// unrunnable: the layers that were asked for cannot be told apart from the others.
+	unrunnable bool
+	kept       *family.Model   // the model of Options.Layers, nil for all
+	picked     *fsio.Temporary // the folder of the graph of Options.Layers (run.KeepLayers), nil for all
+	whole      *fsio.Temporary // the folder of the graph with all logits (run.Whole), nil for its own
+	left       *fsio.Temporary // the folder of the graph in float32 (run.InFloat32), nil for its own
 	// computes is what the graph as it is computes in, wrongTypes what is wrong with that.
 	computes   onnxpb.TensorProto_DataType
 	wrongTypes string
@@ -161,10 +169,16 @@ func verified(ctx context.Context, dir string, opts Options) (*report.Report, er
 	if err := s.openInputs(); err != nil {
 		return nil, err
 	}
+	if err := s.pickLayers(); err != nil {
+		return nil, err
+	}
 	if err := s.makeAll(ofFolder); err != nil {
 		return nil, err
 	}
 	if err := s.lengthDependence(); err != nil {
+		return nil, err
+	}
+	if err := s.keepLayers(); err != nil {
 		return nil, err
 	}
 	if s.has(NeedRunners) {

@@ -28,6 +28,9 @@ ONNX Runtime is looked for at --ort-lib, in PECVT_ORT_LIB, in the cache that
 'make ort' fills, and in the system's library folders. Without it the Go
 runners still verify and the exit code is 5 (--require ort: a failure).
 
+--layers 0,30,60 judges some layers of a model that is too large to run, with
+the memory of those: docs/verify.md. The exit code is then 5 at best.
+
 A .gguf file is first written as safetensors with a graph into a temporary
 folder (TMPDIR), in float32 where it has blocks, and that is verified: the
 numbers that were read, the rotation, and what the graph makes of them.
@@ -99,6 +102,7 @@ DIR defaults to the current folder. It, and what --against names, may be a URL
 	f.BoolVar(&opts.Bisect, "bisect", false, "find the first layer, and in it the first node, whose values leave the budget")
 	f.StringVar(&opts.Extract, "extract", "", "write that node with its inputs to a new folder `DIR`, for pecvt verify DIR (implies --bisect)")
 	f.BoolVar(&opts.Force, "force", false, "with --extract: replace an older repro")
+	f.IntSliceVar(&opts.Layers, "layers", nil, "run only these layers (0,30,60), in order: for a model too large to run; the verdict is incomplete at best")
 	f.StringVar(&maxMem, "max-mem", "1GiB", "values that --bisect holds at a time, as a `SIZE` such as 500MB")
 	f.StringSliceVar(&opts.Require, "require", nil, "runners whose absence is a failure: ort")
 	complete(cmd, "provider", ort.Providers())

@@ -13,6 +13,7 @@ const (
 	CheckGenAI              = "genai"
 	CheckInterface          = "interface"
 	CheckTypes              = "types"
+	CheckLayers             = "layers"
 	CheckRotation           = "rotation"
 	CheckLoad               = "load"
 	CheckReference          = "reference"

@@ -43,6 +43,10 @@ type Report struct {
 	// Encoding is the positional encoding as the graph declares it.
 	Encoding  string `json:"encoding,omitempty"`
 	Attention string `json:"attention,omitempty"`
+	// Layers, where not empty, are those that were run, of Of; checks that run the graph
+	// count them from 0.
+	Layers []int `json:"layers,omitempty"`
+	Of     int   `json:"layers_of,omitempty"`
 	// Tokens is the length of the prompt used, Seed what made it.
 	Tokens int   `json:"tokens"`
 	Seed   int64 `json:"seed"`

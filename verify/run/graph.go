@@ -182,14 +182,23 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 	if g.Logits != "" && g.Logits != LogitsLast {
 		return nil, fmt.Errorf("%s: metadata %s is %q: expected %s, or none", path, metaLogits, g.Logits, LogitsLast)
 	}
-	for _, in := range m.GetGraph().GetInput() {
+	if err := g.readInputs(); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// readInputs reads what the inputs of the graph are.
+func (g *GraphInfo) readInputs() error {
+	g.Caches, g.Layers, g.Positions = nil, 0, false
+	for _, in := range g.Model.GetGraph().GetInput() {
 		switch name := in.GetName(); {
 		case name == names.PositionIDs:
 			g.Positions = true
 		case strings.HasPrefix(name, "past"):
 			c, err := newCacheInfo(in)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", path, err)
+				return fmt.Errorf("%s: %w", g.Path, err)
 			}
 			g.Caches = append(g.Caches, c)
 			if layer, _, ok := names.CacheOf(name); ok && (name == names.Past(layer, names.Key) || name == names.Past(layer, names.Latent)) {
@@ -198,9 +207,9 @@ func ReadGraph(dir string) (*GraphInfo, error) {
 		}
 	}
 	if g.Layers == 0 {
-		return nil, fmt.Errorf("%s: no key/value cache among its inputs: emit it again with pecvt export", path)
+		return fmt.Errorf("%s: no key/value cache among its inputs: emit it again with pecvt export", g.Path)
 	}
-	return g, nil
+	return nil
 }
 
 // cacheInfo is one input that takes an output of the call before.

@@ -74,7 +74,8 @@ const besideBytes = 1 << 20
 
 // beside copies what stands beside the codes of quantised weights into a tensor file
 // of holes: sizes and orders of columns are among it, which a reader needs to know the
-// weights' shapes.
+// weights' shapes. Scales that a grid has as plain numbers are not: they are read with
+// the codes alone, and a mixture has a hundred thousand of them.
 func beside(src store.Store, path string, data int64, t tensorFile) error {
 	q := store.Quantised(src)
 	if q == nil {
@@ -83,8 +84,13 @@ func beside(src store.Store, path string, data int64, t tensorFile) error {
 	parts := map[string]bool{}
 	for _, w := range q.Tensors {
 		for _, name := range w.Parts[1:] {
-			parts[name] = true
+			if g := w.Grid; g == nil || name != g.Scales || g.ReadScales != nil {
+				parts[name] = true
+			}
 		}
+	}
+	if len(parts) == 0 {
+		return nil
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pecvt/pecvt/verify/report"
 )
@@ -61,7 +62,10 @@ var funcs = template.FuncMap{
 	"class":   func(v report.Verdict) string { return class(string(v)) },
 }
 
-var pageTemplate = template.Must(template.New("page").Funcs(funcs).Parse(pageSource))
+// pageTemplate is parsed when a page is written: other verbs need not wait for it.
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(funcs).Parse(pageSource))
+})
 
 // Write writes the report as a page.
 func Write(w io.Writer, r *report.Report) error {
@@ -78,7 +82,7 @@ func Write(w io.Writer, r *report.Report) error {
 			p.Figures = append(p.Figures, f)
 		}
 	}
-	return pageTemplate.Execute(w, p)
+	return pageTemplate().Execute(w, p)
 }
 
 // sentence says the verdict in words.

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"strconv"
+	"sync"
 	"text/tabwriter"
 )
 
@@ -98,7 +99,12 @@ func (r *Record) tries() string {
 //go:embed page.html
 var pageSource string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
+// page is parsed when a page is written: other verbs need not wait for it.
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(functions).Parse(pageSource))
+})
+
+var functions = template.FuncMap{
 	"exit":  (*Record).exit,
 	"time":  (*Record).time,
 	"tries": (*Record).tries,
@@ -112,7 +118,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 		return "warn"
 	},
 	"result": func(r *Record) string { return string(r.Result) },
-}).Parse(pageSource))
+}
 
 // WritePage writes the report as a page of HTML that loads nothing.
-func (r *Report) WritePage(w io.Writer) error { return page.Execute(w, r) }
+func (r *Report) WritePage(w io.Writer) error { return page().Execute(w, r) }

@@ -13,6 +13,11 @@ import (
 
 // checkLayers refuses what needs all layers.
 func (o Options) checkLayers() error {
+	for i := 1; i < len(o.Layers); i++ {
+		if o.Layers[i-1] >= o.Layers[i] {
+			return hint.Errorf(hint.Layers+": layers %d and %d: expected ascending numbers, each once", o.Layers[i-1], o.Layers[i])
+		}
+	}
 	for _, other := range []struct {
 		name string
 		set  bool
@@ -33,8 +38,13 @@ func (s *session) pickLayers() error {
 		return nil
 	}
 	if mark := run.Marking(s.info); mark >= 0 && !slices.Contains(s.opts.Layers, mark) {
-		s.opts.Layers = slices.Insert(slices.Clone(s.opts.Layers), 0, mark)
+		with := []int{mark}
 		s.warn("layer %d is run too: its cache says which positions were outside of the tables", mark)
+		if s.model.Blocks[mark].Shortcut != nil {
+			with = append(with, mark+1)
+			s.warn("layer %d is run too: the mixture of layer %d joins the stream after it", mark+1, mark)
+		}
+		s.opts.Layers = slices.Compact(slices.Sorted(slices.Values(append(with, s.opts.Layers...))))
 	}
 	var err error
 	if s.kept, err = run.PickLayers(s.model, s.opts.Layers); err != nil {

@@ -67,9 +67,6 @@ func PickLayers(m *family.Model, layers []int) (*family.Model, error) {
 		if i < 0 || i >= len(m.Blocks) {
 			return nil, fmt.Errorf("layer %d: the model has layers 0 to %d", i, len(m.Blocks)-1)
 		}
-		if j > 0 && layers[j-1] >= i {
-			return nil, fmt.Errorf("layers %d and %d: expected ascending numbers, each once", layers[j-1], i)
-		}
 		at[i] = j
 	}
 	c := *m

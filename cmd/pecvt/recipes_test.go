@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/pecvt/pecvt/convert/place/placetest"
 	"github.com/pecvt/pecvt/verify/ort"
 )
 
@@ -111,6 +112,36 @@ func TestRecipes(t *testing.T) {
 		cmd.Env = append(os.Environ(), "MODEL=model", "ENCODING=hope", ort.EnvLibrary+"="+lib.Path)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("by hand: %v\n%s", err, out)
+		}
+	}
+}
+
+// TestBucketRecipe runs the recipe for models in a bucket, and again over its result.
+func TestBucketRecipe(t *testing.T) {
+	lib, bash := runtimeAndShell(t)
+	s := placetest.StartS3(t)
+	s.PutFolder(t, "llama", "../../testdata/golden/llama-gqa")
+	blocks := recipes(t, "bash")
+	if len(blocks) != 1 {
+		t.Fatalf("%d recipes, want 1", len(blocks))
+	}
+	dir := t.TempDir()
+	for range 2 {
+		cmd := exec.Command(bash, "-e", "-c", blocks[0])
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "SOURCE="+s.URL("llama"), "TARGET="+s.URL("llama-hope"), "ENCODING=hope", "PECVT_CACHE="+dir, ort.EnvLibrary+"="+lib.Path)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for _, name := range []string{"convert.json", "report.html", "junit.xml"} {
+			if st, err := os.Stat(filepath.Join(dir, name)); err != nil || st.Size() == 0 {
+				t.Errorf("no %s: %v", name, err)
+			}
+		}
+		for _, name := range []string{"config.json", "pecvt.json", "model.onnx", "model.safetensors"} {
+			if !slices.Contains(s.Objects(t, "llama-hope"), name) {
+				t.Errorf("no %s in the bucket", name)
+			}
 		}
 	}
 }

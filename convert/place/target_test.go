@@ -57,8 +57,9 @@ func names(t testing.TB, s *placetest.Server, folder string) []string {
 
 // Objects of all sizes are what was written, in whichever way, and appear when the
 // target is finished.
-func TestTarget(t *testing.T) {
-	s := placetest.StartS3(t)
+func TestTarget(t *testing.T) { placetest.Each(t, testTarget) }
+
+func testTarget(t *testing.T, s *placetest.Server) {
 	s.Put(t, "source/a", numbers(100))
 	big := numbers(19<<20 + 7)
 	s.Put(t, "source/big", big)
@@ -130,8 +131,9 @@ func TestTarget(t *testing.T) {
 }
 
 // A run that ends leaves what a later one of the same plan goes on with, or nothing.
-func TestTargetLeft(t *testing.T) {
-	s := placetest.StartS3(t)
+func TestTargetLeft(t *testing.T) { placetest.Each(t, testTargetLeft) }
+
+func testTargetLeft(t *testing.T, s *placetest.Server) {
 	place.ShortBeats(t)
 	x := target(t, s.URL("out"))
 	if err := claim(x, "p", "a", "b"); err != nil {
@@ -184,8 +186,9 @@ func TestTargetLeft(t *testing.T) {
 }
 
 // Of runs at once one writes, and the others say so; one whose claim is taken stops.
-func TestTargetClaimed(t *testing.T) {
-	s := placetest.StartS3(t)
+func TestTargetClaimed(t *testing.T) { placetest.Each(t, testTargetClaimed) }
+
+func testTargetClaimed(t *testing.T, s *placetest.Server) {
 	place.ShortBeats(t)
 	x := target(t, s.URL("out"))
 	if err := claim(x, "p", "a"); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // away is a target that is not on the local disk, with a folder there for the small files
@@ -54,7 +55,7 @@ type before struct {
 	resumes  bool
 }
 
-// look checks that the target may be written.
+// look checks that the target may be written. An empty plan is any that was begun there.
 func (p *Plan) look(ctx context.Context, t *place.Target, plan string, force bool) (*before, error) {
 	if err := p.keepAway(); err != nil {
 		return nil, err
@@ -68,9 +69,9 @@ func (p *Plan) look(ctx context.Context, t *place.Target, plan string, force boo
 		return nil, err
 	}
 	if s.older != nil {
-		s.resumes = s.older.Plan == plan
+		s.resumes = plan == "" || s.older.Plan == plan
 		if !s.resumes && !force {
-			return nil, fmt.Errorf("target %s holds what another command, or another version of the source, left unfinished: that command finishes it, or %w", p.Output, errTaken)
+			return nil, hint.Errorf("target %s holds what another command, or one with another version of the source, left unfinished: that command finishes it; choose another target, or replace it with "+hint.Replace, p.Output)
 		}
 		return s, p.foreign(s.there, s.older.Files)
 	}
@@ -142,17 +143,7 @@ func (p *Plan) checkAway(ctx context.Context, force bool) error {
 		return err
 	}
 	defer t.Close()
-	_, err = p.look(ctx, t, "", true)
-	if err != nil || force {
-		return err
-	}
-	// What is unfinished may be this plan's, whose name is known when the source is open.
-	s, err := p.look(ctx, t, "", false)
-	if err != nil && s == nil {
-		if older, oerr := t.Unfinished(ctx); oerr == nil && older != nil {
-			return nil
-		}
-	}
+	_, err = p.look(ctx, t, "", force)
 	return err
 }
 

@@ -46,9 +46,19 @@ func targetPlace(output string) (to place.Place, name string, err error) {
 	return to, to.String(), nil
 }
 
+// Beside is a path of the local disk of the target's name, for what is kept beside it
+// while it is made: the target's own, or, of one elsewhere, one in the current folder.
+func (p *Plan) Beside() string {
+	if p.isAway() {
+		return p.to.Base()
+	}
+	return p.Output
+}
+
 // CheckTarget says before any work what Run would say of the target: that it is
 // there already, may not be replaced, or cannot be written. Nothing stays of the
-// attempt.
+// attempt. A target that is not on the local disk is looked at only: whether it can be
+// written shows when it is.
 func (p *Plan) CheckTarget(force bool) error {
 	if p.isAway() {
 		return p.checkAway(context.Background(), force)

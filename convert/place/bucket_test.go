@@ -136,8 +136,12 @@ func testRanges(t *testing.T, s *placetest.Server) {
 	}
 	dst := filepath.Join(t.TempDir(), "x")
 	told := int64(0)
-	if _, err := f.Copy(context.Background(), "x", dst, nil, func(n int64) { told += n }); err != nil {
+	var seen bytes.Buffer
+	if _, err := f.Copy(context.Background(), "x", dst, &seen, func(n int64) { told += n }); err != nil {
 		t.Fatal(err)
+	}
+	if !bytes.Equal(seen.Bytes(), data) {
+		t.Error("the copied bytes are seen in another order")
 	}
 	if got, err := os.ReadFile(dst); err != nil || !bytes.Equal(got, data) || told != int64(len(data)) {
 		t.Errorf("copied %d bytes, told of %d, %v", len(got), told, err)

@@ -14,7 +14,7 @@ import (
 
 // Copy places a file of the folder at the new name dst of the local disk as a file of its
 // own: from the local disk as [fsio.Clone] does, from elsewhere in parts, several at once,
-// after which see, where it is not nil, is shown what was written.
+// as which see, where it is not nil, is shown them in their order.
 // After an error dst does not exist, unless it did before.
 func (f *Folder) Copy(ctx context.Context, name, dst string, see io.Writer, progress fsio.Progress) (fsio.Action, error) {
 	if f.local {
@@ -51,13 +51,8 @@ func (f *File) CopyRange(ctx context.Context, dst *os.File, at, offset, length i
 	if offset < 0 || length < 0 || offset+length > f.size {
 		return "", fmt.Errorf("%s: %d bytes from %d on of %d: no such bytes", f.Path, length, offset, f.size)
 	}
-	if err := f.away.copy(ctx, dst, at, offset, length, nil, progress); err != nil {
+	if err := f.away.copy(ctx, dst, at, offset, length, nil, see, progress); err != nil {
 		return "", err
-	}
-	if see != nil {
-		if _, err := io.Copy(see, io.NewSectionReader(dst, at, length)); err != nil {
-			return "", err
-		}
 	}
 	if _, err := dst.Seek(at+length, io.SeekStart); err != nil {
 		return "", fsio.WriteError(dst.Name(), err)
@@ -69,8 +64,9 @@ func (f *File) CopyRange(ctx context.Context, dst *os.File, at, offset, length i
 var partBuffers = sync.Pool{New: func() any { b := make([]byte, partBytes); return &b }}
 
 // copy writes parts as they come, each where it belongs. Those that are there already,
-// where kept is not nil, are passed over, and those that come are noted there.
-func (a *away) copy(ctx context.Context, dst *os.File, at, offset, length int64, kept *parts, progress fsio.Progress) error {
+// where kept is not nil, are passed over, and those that come are noted there. See, where
+// it is not nil, is shown the parts in their order.
+func (a *away) copy(ctx context.Context, dst *os.File, at, offset, length int64, kept *parts, see io.Writer, progress fsio.Progress) error {
 	f := a.folder
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -83,10 +79,14 @@ func (a *away) copy(ctx context.Context, dst *os.File, at, offset, length int64,
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(partsAtOnce)
 	var mu sync.Mutex
+	turn := make(chan struct{}) // of the next part to be seen; parts begin in their order, so that it is under way
+	close(turn)
 	for done := int64(0); done < length; done += partBytes {
 		if kept != nil && kept.has(done/partBytes) {
 			continue
 		}
+		mine, next := turn, make(chan struct{})
+		turn = next
 		g.Go(func() error {
 			buffer := partBuffers.Get().(*[]byte)
 			defer partBuffers.Put(buffer)
@@ -94,19 +94,34 @@ func (a *away) copy(ctx context.Context, dst *os.File, at, offset, length int64,
 			if err := f.fetch(ctx, a.entry, part, offset+done); err != nil {
 				return err
 			}
-			mu.Lock() // a file system writes one part at a time, and others would turn in circles
-			defer mu.Unlock()
-			if _, err := dst.WriteAt(part, at+done); err != nil {
-				return fsio.WriteError(dst.Name(), err)
-			}
-			if kept != nil {
-				if err := kept.add(done / partBytes); err != nil {
-					return err
+			write := func() error {
+				mu.Lock() // a file system writes one part at a time, and others would turn in circles
+				defer mu.Unlock()
+				if _, err := dst.WriteAt(part, at+done); err != nil {
+					return fsio.WriteError(dst.Name(), err)
 				}
+				if kept != nil {
+					if err := kept.add(done / partBytes); err != nil {
+						return err
+					}
+				}
+				if progress != nil {
+					progress(int64(len(part)))
+				}
+				return nil
 			}
-			if progress != nil {
-				progress(int64(len(part)))
+			if err := write(); err != nil || see == nil {
+				return err
 			}
+			select {
+			case <-mine:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			if _, err := see.Write(part); err != nil {
+				return err
+			}
+			close(next)
 			return nil
 		})
 	}

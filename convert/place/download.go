@@ -45,7 +45,7 @@ func (f *Folder) download(ctx context.Context, e Entry, dst string, progress fsi
 		progress(d.had)
 	}
 	a := &away{folder: f, entry: e}
-	if err := a.copy(ctx, d.file, 0, 0, e.Size, &d.parts, progress); err != nil {
+	if err := a.copy(ctx, d.file, 0, 0, e.Size, &d.parts, nil, progress); err != nil {
 		return err
 	}
 	if err := checkDigest(ctx, d.file, e, f.Path(e.Name)); err != nil {

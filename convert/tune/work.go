@@ -60,8 +60,10 @@ func (w *work) plans() (err error) {
 	if err := w.plan.CheckTarget(j.Force); err != nil { // known before minutes of work
 		return err
 	}
-	j.Options.Output = w.plan.Output
-	w.folder = folderFor(w.plan.Output)
+	if j.Options.Output == "" {
+		j.Options.Output = w.plan.Output
+	}
+	w.folder = folderFor(w.plan.Beside())
 	if err := w.folder.check(w.plan.Output); err != nil {
 		return err
 	}
@@ -105,7 +107,7 @@ func (w *work) open(ctx context.Context) (err error) {
 	if err := w.rehearse(); err != nil { // before the measurement's folder is there: one at a time
 		return err
 	}
-	w.tries, err = newCandidates(ctx, j.Engine, j.Model, j.Options, w.parts.Measured, j.Select.searches(), folderAbove(w.plan.Output), j.Progress)
+	w.tries, err = newCandidates(ctx, j.Engine, j.Model, j.Options, w.parts.Measured, j.Select.searches(), folderAbove(w.plan.Beside()), j.Progress)
 	if err != nil {
 		return err
 	}

@@ -35,11 +35,11 @@ func stored(t *testing.T, s *placetest.Server, folder string) string {
 	return fmt.Sprintf("%08x", sum.Sum32())
 }
 
-// TestBucketFaults: a conversion into a bucket that is killed, or asked to end, at any
+// TestBucketTargets: a conversion into a bucket that is killed, or asked to end, at any
 // moment leaves a target that no reader takes for a model, or a whole one; the same
 // command then makes the same bytes, and leaves no upload behind. A reader beside the run
 // sees nothing, or all of it.
-func TestBucketFaults(t *testing.T) {
+func TestBucketTargets(t *testing.T) {
 	kills, _ := long()
 	s := placetest.StartS3(t)
 	b := newBench(t, 2)

@@ -15,7 +15,7 @@ import (
 )
 
 func openAzure(ctx context.Context, p Place) (driver, error) {
-	return openBucket(ctx, p.url, &service{open: bucketAzure, context: onceAzure, pin: pinAzure, replaces: replacesAzure, same: sameAzure, version: versionAzure, status: statusAzure})
+	return openBucket(ctx, p.url, &service{open: bucketAzure, context: onceAzure, often: oftenAzure, pin: pinAzure, replaces: replacesAzure, same: sameAzure, version: versionAzure, status: statusAzure})
 }
 
 // bucketAzure opens a container as gocloud.dev does by its URL, by the environment as it
@@ -27,6 +27,11 @@ func bucketAzure(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 		return nil, &short{err}
 	}
 	return b, nil
+}
+
+// oftenAzure has a part of a large object sent as often as [Folder] would.
+func oftenAzure(ctx context.Context) context.Context {
+	return policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: tries - 1, RetryDelay: firstWait})
 }
 
 // onceAzure leaves it to [Folder] how often a request is made.

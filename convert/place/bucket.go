@@ -30,6 +30,9 @@ type service struct {
 	// replaces has an object written in the place of a version alone; nil where its
 	// requests are made in another way.
 	replaces func(version string, as func(any) bool) error
+	// often is context for the parts of a large object, which the library has to send
+	// again by itself; nil where sends sees to it.
+	often func(context.Context) context.Context
 	// sends has the library make requests of a large object again; nil where it does.
 	sends func(as func(any) bool) error
 	// version is that of a listed object.

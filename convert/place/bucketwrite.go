@@ -115,6 +115,9 @@ type blobUpload struct {
 }
 
 func (w *bucketWriter) begin(ctx context.Context, name string, size int64) (upload, error) {
+	if w.often != nil {
+		ctx = w.often(ctx)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	length := partOf(size)
 	out, err := w.blobs.NewWriter(ctx, w.prefix+name, &blob.WriterOptions{BufferSize: int(length), MaxConcurrency: 2, BeforeWrite: w.sends, ContentType: "application/octet-stream"})

@@ -222,8 +222,9 @@ func testTargetClaimed(t *testing.T, s *placetest.Server) {
 
 // Requests that fail are made again, and those that go on failing end with one error
 // that names the object; no upload stays.
-func TestTargetFaults(t *testing.T) {
-	s := placetest.StartS3(t)
+func TestTargetFaults(t *testing.T) { placetest.Each(t, testTargetFaults) }
+
+func testTargetFaults(t *testing.T, s *placetest.Server) {
 	place.ShortWaits(t)
 	p := s.Proxy(t)
 	data := numbers(20 << 20)
@@ -243,8 +244,8 @@ func TestTargetFaults(t *testing.T) {
 			}
 			return false
 		}},
-		"no parts": {want: "given up after 6 tries", fault: func(n int64, w http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Query().Has("partNumber") {
+		"no parts": {want: "answered 500", fault: func(n int64, w http.ResponseWriter, r *http.Request) bool {
+			if s.Part(r) {
 				io.Copy(io.Discard, r.Body)
 				w.WriteHeader(500)
 				return true
@@ -252,21 +253,24 @@ func TestTargetFaults(t *testing.T) {
 			return false
 		}},
 		"full": {want: "answered 507", fault: func(n int64, w http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Query().Has("partNumber") {
+			if s.Part(r) {
 				io.Copy(io.Discard, r.Body)
 				w.WriteHeader(507)
 				return true
 			}
 			return false
 		}},
-		"forbidden": {want: "AWS_ACCESS_KEY_ID", fault: func(n int64, w http.ResponseWriter, r *http.Request) bool {
-			if r.Method == "PUT" {
+		"forbidden": {want: s.Credentials(), fault: func(n int64, w http.ResponseWriter, r *http.Request) bool {
+			if r.Method == "PUT" || r.Method == "POST" {
 				w.WriteHeader(403)
 				return true
 			}
 			return false
 		}},
 	} {
+		if s.Scheme() == "gs" && strings.HasPrefix(c.want, "answered 5") {
+			continue // its library sends parts again for half a minute, whatever is asked of it
+		}
 		t.Run(name, func(t *testing.T) {
 			var n atomic.Int64
 			p.Fail(func(w http.ResponseWriter, r *http.Request) bool { return c.fault(n.Add(1), w, r) })

@@ -51,6 +51,8 @@ type service struct {
 	// pinned tells whether a request asks for one version; unpin has it ask for any.
 	pinned func(r *http.Request) bool
 	unpin  func(r *http.Request)
+	// part tells whether a request sends a part of a large object.
+	part func(r *http.Request) bool
 	// other marks an answer as that of another version.
 	other func(h http.Header)
 }
@@ -187,6 +189,9 @@ func (s *Server) Pinned(r *http.Request) bool {
 	s.unpin(r)
 	return pinned
 }
+
+// Part tells whether a request sends a part of a large object.
+func (s *Server) Part(r *http.Request) bool { return s.part(r) }
 
 // Other marks an answer as that of another version.
 func (s *Server) Other(h http.Header) { s.other(h) }

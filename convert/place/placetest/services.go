@@ -46,6 +46,7 @@ var s3 = service{
 	bucket: func(endpoint, bucket string) (*blob.Bucket, error) {
 		return blob.OpenBucket(context.Background(), "s3://"+bucket+"?endpoint=http://"+endpoint+"&use_path_style=true")
 	},
+	part:  func(r *http.Request) bool { return r.URL.Query().Has("partNumber") },
 	wrong: "AWS_SECRET_ACCESS_KEY", credentials: "AWS_ACCESS_KEY_ID",
 	pinned: func(r *http.Request) bool { return r.Header.Get("If-Match") != "" },
 	unpin:  func(r *http.Request) { r.Header.Del("If-Match") },
@@ -79,6 +80,7 @@ var gs = service{
 		}
 		return gcsblob.OpenBucket(ctx, nil, bucket, &gcsblob.Options{Client: client})
 	},
+	part:        func(r *http.Request) bool { return r.Method == "PUT" && r.URL.Query().Has("upload_id") },
 	credentials: "GOOGLE_APPLICATION_CREDENTIALS",
 	pinned: func(r *http.Request) bool {
 		return r.Header.Get("X-Goog-If-Generation-Match") != "" || r.URL.Query().Has("ifGenerationMatch")
@@ -137,6 +139,7 @@ var azblob = service{
 		}
 		return azureblob.OpenBucket(context.Background(), client, nil)
 	},
+	part:  func(r *http.Request) bool { return r.URL.Query().Get("comp") == "block" },
 	wrong: "AZURE_STORAGE_KEY", credentials: "AZURE_STORAGE_ACCOUNT",
 	pinned: func(r *http.Request) bool { return r.Header.Get("If-Match") != "" },
 	unpin:  func(r *http.Request) { r.Header.Del("If-Match") },

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pecvt/pecvt/convert/place/placetest"
+	"github.com/pecvt/pecvt/verify/ort"
 )
 
 // TestBucketFaults: what TestFaults asks for holds where the source is in a bucket, and
@@ -28,6 +29,9 @@ func TestBucketFaults(t *testing.T) {
 		layers, each = 6, 4
 	}
 	b := newBench(t, layers)
+	if library, _, err := ort.Locate(""); err == nil { // the cache becomes another
+		t.Setenv(ort.EnvLibrary, library)
+	}
 	b.cache = filepath.Join(t.TempDir(), "cache")
 	s.PutFolder(t, "large", filepath.Join(b.sources, "large"))
 	if text, err := b.run("export", filepath.Join(b.sources, "small"), "-o", filepath.Join(b.out, "graph")); err != nil {

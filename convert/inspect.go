@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -92,7 +93,13 @@ type Plane struct {
 // Inspect reads a model's headers and configuration; no weight is read. See
 // Options.IgnoreKeys.
 func Inspect(path string, ignoreKeys ...string) (*Inspection, error) {
-	src, err := store.Open(path)
+	return InspectContext(context.Background(), path, ignoreKeys...)
+}
+
+// InspectContext is [Inspect] for a context that ends the requests of a model that is not
+// on the local disk.
+func InspectContext(ctx context.Context, path string, ignoreKeys ...string) (*Inspection, error) {
+	src, err := store.OpenContext(ctx, path)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -142,6 +143,12 @@ type Plan struct {
 // NewPlan reads a model's configuration and headers and decides the
 // conversion. Path is a folder, a .safetensors file or an index.
 func NewPlan(path string, o Options) (*Plan, error) {
+	return NewPlanContext(context.Background(), path, o)
+}
+
+// NewPlanContext is [NewPlan] for a context that ends the requests of a model that is not
+// on the local disk.
+func NewPlanContext(ctx context.Context, path string, o Options) (*Plan, error) {
 	if o.MaxShardSize < 0 {
 		return nil, fmt.Errorf("Options.MaxShardSize %d: expected a positive number of bytes, or 0 for the source's files", o.MaxShardSize)
 	}
@@ -153,7 +160,7 @@ func NewPlan(path string, o Options) (*Plan, error) {
 		return nil, err
 	}
 	o.Output = output
-	src, err := store.Open(path)
+	src, err := store.OpenContext(ctx, path)
 	if err != nil {
 		return nil, err
 	}

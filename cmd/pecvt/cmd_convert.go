@@ -157,7 +157,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		if tuned, plan, err = a.tune(cmd.Context(), t.job(model, o, force), graph, u); err != nil {
 			return err
 		}
-	} else if plan, err = convert.NewPlan(model, o); err != nil {
+	} else if plan, err = convert.NewPlanContext(cmd.Context(), model, o); err != nil {
 		return err
 	}
 	plan.Warnings = append(plan.Warnings, warnings...)

@@ -30,7 +30,7 @@ the s3://, gs://, azblob:// or hf:// URL of one: docs/scale.md.`,
 				return nil
 			}
 			defer frugal()()
-			in, err := convert.Inspect(args[0], ignore...)
+			in, err := convert.InspectContext(cmd.Context(), args[0], ignore...)
 			if err != nil {
 				return err
 			}

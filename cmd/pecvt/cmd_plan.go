@@ -66,7 +66,7 @@ MODEL may be an s3://, gs://, azblob:// or hf:// URL: docs/scale.md.`,
 				return err
 			}
 			defer frugal()()
-			p, err := convert.NewPlan(args[0], o)
+			p, err := convert.NewPlanContext(cmd.Context(), args[0], o)
 			if err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ MODEL may be an s3://, gs://, azblob:// or hf:// URL: docs/scale.md.`,
 			if !noONNX && p.Format != convert.GGUF {
 				planned.GraphReaders = loaders.JudgeFolder(graphForm(graph), p.Encoding.Family, p.BesideGraph()...)
 				if graph.Rounds() { // the skeleton has no numbers
-					src, err := store.Open(args[0])
+					src, err := store.OpenContext(cmd.Context(), args[0])
 					if err != nil {
 						return err
 					}

@@ -25,7 +25,7 @@ chat template. Blocks of scaled codes become float32, which loses nothing; all
 else keeps its type unless --dtype says another.
 
 CHECKPOINT is a .pt, .bin or .gguf file, a *.bin.index.json, or a folder that
-holds pytorch_model.bin or its index.`,
+holds pytorch_model.bin or its index; a URL of one is fetched into a cache.`,
 		Example: `  pecvt import path/to/model -o model
   pecvt import model.Q4_K_M.gguf -o model --dtype bfloat16`,
 		Args: exactly("CHECKPOINT"),
@@ -43,6 +43,9 @@ holds pytorch_model.bin or its index.`,
 			u := newUI(a, cmd.ErrOrStderr())
 			defer u.close()
 			opts.Progress = func(done, total int64) { u.bytes("importing", done, total) }
+			if err := fetched(cmd.Context(), u, &args[0]); err != nil {
+				return err
+			}
 			r, err := convert.Import(cmd.Context(), args[0], output, opts)
 			if err != nil {
 				return err

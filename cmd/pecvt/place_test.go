@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/place/placetest"
@@ -78,16 +79,24 @@ func testModelsByURL(t *testing.T, s *placetest.Server) {
 	do(4, "a bucket", "convert", stories, "--to", "hope", "-o", "hf://org/out")
 	do(1, "lies inside the source", "convert", s.URL("stories"), "--to", "hope", "-o", s.URL("stories/out"))
 	do(1, "holds the source", "convert", s.URL("stories"), "--to", "hope", "-o", s.URL("stories"), "--force")
-	do(4, s.Root("stories"), "import", s.URL("stories"), "-o", filepath.Join(dir, "imported"))
+	blocks := filepath.Join(repository, "convert", "gguf", "arch", "testdata", "llama-tied-bf16.gguf")
+	s.Put(t, "g/llama.gguf", must(os.ReadFile(blocks)))
+	do(0, "imported", "import", s.URL("g/llama.gguf"), "-o", filepath.Join(dir, "from-bucket"), "-q")
+	do(0, "imported", "import", blocks, "-o", filepath.Join(dir, "from-disk"), "-q")
+	for _, name := range []string{"model.safetensors", "config.json"} {
+		if !bytes.Equal(must(os.ReadFile(filepath.Join(dir, "from-bucket", name))), must(os.ReadFile(filepath.Join(dir, "from-disk", name)))) {
+			t.Errorf("import of a URL: another %s", name)
+		}
+	}
 	p := s.Proxy(t)
 	p.Fail(func(w http.ResponseWriter, r *http.Request) bool {
 		w.WriteHeader(403)
 		return true
 	})
 	do(1, s.Credentials(), "inspect", s.Through(p, "stories"))
-	if _, err := os.Stat(filepath.Join(dir, "imported")); err == nil {
-		t.Error("import left a folder")
-	}
+	t.Setenv("HF_HUB_OFFLINE", "1")
+	do(0, "to hope", "convert", "hf://org/stories", "--to", "hope", "-o", filepath.Join(dir, "offline"), "-q") // verify fetched it
+	do(1, "HF_HUB_OFFLINE=1 forbids", "inspect", "hf://org/other")
 }
 
 func must[T any](v T, err error) T {
@@ -95,4 +104,26 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// Ctrl-C while a service is asked again ends inspect and plan at once.
+func TestInterruptedWhileAsking(t *testing.T) {
+	s := placetest.StartS3(t)
+	p := s.Proxy(t)
+	for _, args := range [][]string{{"inspect"}, {"plan", "--to", "hope"}, {"convert", "--to", "hope", "-o", filepath.Join(t.TempDir(), "out")}} {
+		ctx, cancel := context.WithCancel(context.Background())
+		var times atomic.Int64
+		p.Fail(func(w http.ResponseWriter, r *http.Request) bool {
+			if times.Add(1) == 3 { // 0.8 s before the next, and 6 s before it is given up
+				cancel()
+			}
+			w.WriteHeader(503)
+			return true
+		})
+		var stdout, stderr bytes.Buffer
+		code := run(ctx, append(args, s.Through(p, "m")), &stdout, &stderr)
+		if code != 130 || times.Load() != 3 {
+			t.Errorf("pecvt %q ends with %d after %d requests: %s", args, code, times.Load(), stderr.String())
+		}
+	}
 }

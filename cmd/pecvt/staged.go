@@ -21,3 +21,16 @@ func staged(ctx context.Context, u *ui, models ...*string) error {
 	}
 	return nil
 }
+
+// fetched is staged for a checkpoint that is imported, which is of another format than
+// those that all other verbs read.
+func fetched(ctx context.Context, u *ui, checkpoint *string) error {
+	if !place.IsURL(*checkpoint) {
+		return nil
+	}
+	local, err := place.StageImport(ctx, *checkpoint, func(file string, done, total int64) { u.bytes("fetch "+file, done, total) })
+	if err == nil {
+		*checkpoint = local
+	}
+	return err
+}

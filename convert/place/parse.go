@@ -141,6 +141,13 @@ func (p Place) Open(ctx context.Context) (*Folder, error) {
 	if p.url == nil {
 		return &Folder{root: p.Path, local: true}, nil
 	}
+	if variable, yes := offline(); yes && p.scheme.name == "hf" {
+		local, err := p.cached(variable)
+		if err != nil {
+			return nil, err
+		}
+		return local.Open(ctx)
+	}
 	d, err := p.scheme.open(ctx, p)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p, err)

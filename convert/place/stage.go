@@ -29,6 +29,19 @@ type StageProgress func(file string, done, total int64)
 // formats beside safetensors files (.bin, .pt, .pth, .h5, .msgpack, .ot, .gguf), and the
 // folders original and checkpoint-*.
 func Stage(ctx context.Context, text string, progress StageProgress) (string, error) {
+	return stage(ctx, text, IsFile, false, progress)
+}
+
+// StageImport is [Stage] for a checkpoint of another format: a .pt or .bin file or an
+// index of ones, which come with all of its folder, or a folder of them.
+func StageImport(ctx context.Context, text string, progress StageProgress) (string, error) {
+	return stage(ctx, text, func(name string) bool {
+		lower := strings.ToLower(name)
+		return IsFile(name) || strings.HasSuffix(lower, ".pt") || strings.HasSuffix(lower, ".pth") || strings.HasSuffix(lower, ".bin") || strings.HasSuffix(lower, ".bin.index.json")
+	}, true, progress)
+}
+
+func stage(ctx context.Context, text string, isFile func(name string) bool, all bool, progress StageProgress) (string, error) {
 	at, err := Parse(text)
 	if err != nil {
 		return "", err
@@ -37,7 +50,7 @@ func Stage(ctx context.Context, text string, progress StageProgress) (string, er
 		return local, nil
 	}
 	only := ""
-	if IsFile(at.Base()) {
+	if isFile(at.Base()) {
 		at, only = at.Split()
 	}
 	f, err := at.Open(ctx)
@@ -45,7 +58,10 @@ func Stage(ctx context.Context, text string, progress StageProgress) (string, er
 		return "", err
 	}
 	defer f.Close()
-	dir, err := f.stage(ctx, at.Base(), only, progress)
+	if f.local { // in the hub's cache already, and that is all there is
+		return filepath.Join(f.root, only), nil
+	}
+	dir, err := f.stage(ctx, at.Base(), only, all, progress)
 	if err != nil {
 		return "", err
 	}
@@ -60,8 +76,8 @@ func IsFile(name string) bool {
 }
 
 // stage fetches the files of the folder, or a GGUF file alone, to where they belong.
-func (f *Folder) stage(ctx context.Context, base, only string, progress StageProgress) (string, error) {
-	entries, err := f.wanted(only)
+func (f *Folder) stage(ctx context.Context, base, only string, all bool, progress StageProgress) (string, error) {
+	entries, err := f.wanted(only, all)
 	if err != nil {
 		return "", err
 	}
@@ -110,12 +126,13 @@ type staging struct {
 	env             string // the variable that names another
 	// fetch makes a file of dir.
 	fetch func(ctx context.Context, f *Folder, e Entry, tell fsio.Progress) error
-	// finish is called when all are there.
+	// finish is called when all are there, with the lock.
 	finish func() error
 }
 
-// wanted lists the files that come, those in folders too.
-func (f *Folder) wanted(only string) ([]Entry, error) {
+// wanted lists the files that come, those in folders too, and with all those of other
+// formats beside safetensors files.
+func (f *Folder) wanted(only string, all bool) ([]Entry, error) {
 	if strings.HasSuffix(strings.ToLower(only), ".gguf") {
 		e, err := f.entry(only)
 		return []Entry{e}, err
@@ -143,7 +160,7 @@ func (f *Folder) wanted(only string) ([]Entry, error) {
 			return nil, fmt.Errorf("%s: over %d files: expected the folder of one model", f.root, maxListed)
 		}
 	}
-	if slices.ContainsFunc(list, func(e Entry) bool { return strings.HasSuffix(e.Name, ".safetensors") }) {
+	if !all && slices.ContainsFunc(list, func(e Entry) bool { return strings.HasSuffix(e.Name, ".safetensors") }) {
 		list = slices.DeleteFunc(list, func(e Entry) bool {
 			return slices.Contains([]string{".bin", ".pt", ".pth", ".h5", ".msgpack", ".ot", ".gguf"}, strings.ToLower(path.Ext(e.Name)))
 		})
@@ -170,7 +187,18 @@ func (b *bucket) cache(f *Folder, base string, entries []Entry) (*staging, error
 	}
 	at := sha256.Sum256([]byte(f.id))
 	work := filepath.Join(root, "places", hex.EncodeToString(at[:8]), hex.EncodeToString(version.Sum(nil)[:8]))
-	s := &staging{work: work, lock: work + ".lock", dir: filepath.Join(work, base), env: fsio.EnvCache, finish: func() error { return nil }}
+	keep, err := keeping()
+	if err != nil {
+		return nil, err
+	}
+	s := &staging{work: work, lock: work + lockSuffix, dir: filepath.Join(work, base), env: fsio.EnvCache}
+	s.finish = func() error {
+		if err := use(work); err != nil {
+			return fmt.Errorf("the cache: %w", err)
+		}
+		prune(filepath.Join(root, "places"), keep)
+		return nil
+	}
 	s.fetch = func(ctx context.Context, f *Folder, e Entry, tell fsio.Progress) error {
 		dst := filepath.Join(s.dir, filepath.FromSlash(e.Name))
 		if err := os.MkdirAll(filepath.Dir(dst), 0o777); err != nil {
@@ -184,13 +212,9 @@ func (b *bucket) cache(f *Folder, base string, entries []Entry) (*staging, error
 // cache is the hub's own: blobs by their digests, and a snapshot of the commit whose
 // files are links to them.
 func (h *hub) cache(f *Folder, base string, entries []Entry) (*staging, error) {
-	root := os.Getenv("HF_HUB_CACHE")
-	if root == "" {
-		home, err := hubHome()
-		if err != nil {
-			return nil, err
-		}
-		root = filepath.Join(home, "hub")
+	root, err := hubCache()
+	if err != nil {
+		return nil, err
 	}
 	work := filepath.Join(root, "models--"+strings.ReplaceAll(h.repo, "/", "--"))
 	snapshot := filepath.Join(work, "snapshots", h.commit)

@@ -61,9 +61,14 @@ var services = []*service{&s3, &gs, &azblob}
 
 // Each runs a test with each service that is there. One whose program
 // .ci/fetch-service.sh did not put into the cache is skipped, or fails where
-// PECVT_REQUIRE_S3, PECVT_REQUIRE_GS or PECVT_REQUIRE_AZBLOB is set.
+// PECVT_REQUIRE_S3, PECVT_REQUIRE_GS or PECVT_REQUIRE_AZBLOB is set. Short tests, as those
+// for races are, take the first alone.
 func Each(t *testing.T, test func(t *testing.T, s *Server)) {
-	for _, s := range services {
+	list := services
+	if testing.Short() {
+		list = list[:1]
+	}
+	for _, s := range list {
 		t.Run(s.scheme, func(t *testing.T) { test(t, start(t, s)) })
 	}
 }

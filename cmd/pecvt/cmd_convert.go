@@ -61,7 +61,8 @@ func newConvert(a *app) *cobra.Command {
 	var g graphFlags
 	var r tuneFlags
 	var who forFlags
-	var force, noONNX bool
+	var as placed
+	var noONNX bool
 	cmd := &cobra.Command{
 		Use:   "convert MODEL --to ENCODING",
 		Short: "rewrite a checkpoint's positional encoding and emit its ONNX graph",
@@ -111,23 +112,23 @@ goes on where it was, from DIR.calibration. docs/retrofit.md has the definitions
 				if err := unusedIn(cmd, true, ""); err != nil && !r.wanted() { // what measures runs a graph
 					return err
 				}
-				return a.write(cmd, args[0], o, nil, &r, who.warnings, force)
+				return a.write(cmd, args[0], o, nil, &r, who.warnings, as)
 			}
-			return a.write(cmd, args[0], o, &graph, &r, who.warnings, force)
+			return a.write(cmd, args[0], o, &graph, &r, who.warnings, as)
 		},
 	}
 	f.register(cmd)
 	g.register(cmd)
 	r.register(cmd)
 	who.register(cmd)
-	cmd.Flags().BoolVar(&force, "force", false, "replace an existing target that pecvt wrote")
+	as.register(cmd)
 	cmd.Flags().BoolVar(&noONNX, "no-onnx", false, "write no model.onnx")
 	return cmd
 }
 
 // write plans and runs a conversion, and emits the graph into the result
 // before it takes its place. warnings are of the command line, the plan's own go on.
-func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *onnxops.Options, t *tuneFlags, warnings []string, force bool) error {
+func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *onnxops.Options, t *tuneFlags, warnings []string, as placed) error {
 	if a.checkOnly {
 		return nil
 	}
@@ -154,7 +155,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		defer rounding.Close()
 	}
 	if t != nil && t.wanted() {
-		if tuned, plan, err = a.tune(cmd.Context(), t.job(model, o, force), graph, u); err != nil {
+		if tuned, plan, err = a.tune(cmd.Context(), t.job(model, o, as.force), graph, u); err != nil {
 			return err
 		}
 	} else if plan, err = convert.NewPlanContext(cmd.Context(), model, o); err != nil {
@@ -176,7 +177,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 		}
 	}
 	result := conversion{Plan: plan}
-	run := convert.RunOptions{Force: force, Progress: func(p convert.Progress) { u.bytes(p.File, p.Done, p.Total) }}
+	run := convert.RunOptions{Force: as.force, Durable: as.durable, Progress: func(p convert.Progress) { u.bytes(p.File, p.Done, p.Total) }}
 	// What measures opens files, and so does what gives a tensor file a second name.
 	run.OnDisk = rounding != nil || graph != nil && graph.Folder != ""
 	run.Finish = func(ctx context.Context, made convert.Made) error {

@@ -13,7 +13,7 @@ func newExport(a *app) *cobra.Command {
 	var g graphFlags
 	var t tuneFlags
 	var who forFlags
-	var force bool
+	var as placed
 	cmd := &cobra.Command{
 		Use:   "export MODEL -o DIR",
 		Short: "emit the ONNX graph of a checkpoint as it stands",
@@ -46,13 +46,13 @@ DIR may be URLs: docs/scale.md.`,
 			if err := t.checkExport(cmd, graph); err != nil {
 				return err
 			}
-			return a.write(cmd, args[0], o, &graph, &t, who.warnings, force)
+			return a.write(cmd, args[0], o, &graph, &t, who.warnings, as)
 		},
 	}
 	f.registerOutput(cmd)
 	g.register(cmd)
 	t.registerRounding(cmd)
 	who.register(cmd)
-	cmd.Flags().BoolVar(&force, "force", false, "replace an existing target that pecvt wrote")
+	as.register(cmd)
 	return cmd
 }

@@ -80,6 +80,14 @@ func (f *rewriteFlags) registerOutput(cmd *cobra.Command) {
 	flags.BoolVar(&f.hash, "hash", false, "record the SHA-256 of the source's files in the manifest")
 }
 
+// placed says how a result comes to its place.
+type placed struct{ force, durable bool }
+
+func (p *placed) register(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&p.force, "force", false, "replace an existing target that pecvt wrote")
+	cmd.Flags().BoolVar(&p.durable, "durable", false, "wait until the result is on the disk before it is put in its place: it outlasts a loss of power right after")
+}
+
 // place decides how tensor files that stay come to their place: links only where
 // no graph points into them, unless asked for.
 func (f *rewriteFlags) place(o *convert.Options, graph bool) {

@@ -24,7 +24,7 @@ func TestFaults(t *testing.T) {
 	b := newBench(t, layers)
 	jobs := b.jobs()
 	if !all { // the ones that differ most
-		jobs = []*job{jobs[0], jobs[2], jobs[3], jobs[4], jobs[7], jobs[8]}
+		jobs = []*job{jobs[0], jobs[2], jobs[3], jobs[4], jobs[7], jobs[9]}
 	}
 	for _, j := range jobs {
 		b.prepare(j)

@@ -148,6 +148,7 @@ func (b *bench) jobs() []*job {
 		{name: "convert of GGUF", model: "large.gguf", target: ".gguf", args: []string{"convert", "MODEL", "--to", "hope"}},
 		{name: "export, int4", model: "large", args: []string{"export", "MODEL", "--weights", "int4"}},
 		{name: "import", model: "large.gguf", args: []string{"import", "MODEL", "--no-tokenizer"}},
+		{name: "convert, durable", model: "large", args: []string{"convert", "MODEL", "--to", "hope-ab3", "--durable"}},
 		{name: "convert, calibrated", model: "small", keeps: ".calibration", args: append([]string{"convert", "MODEL", "--to", "hope"}, fit...)},
 	}
 	for i, j := range jobs {

@@ -22,6 +22,7 @@ var Flags = map[hint.Field]string{
 	hint.GGUFType:     "gguf-type",
 	hint.MaxShardSize: "max-shard-size",
 	hint.Replace:      "force",
+	hint.Durable:      "durable",
 	hint.IgnoreKeys:   "ignore-key",
 	hint.NoGraph:      "no-onnx",
 

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/rewrite"
 )
 
@@ -27,6 +30,9 @@ DIR may be URLs: docs/scale.md.`,
 			if f.output == "" {
 				return usagef("export: -o DIR is missing: the folder to write")
 			}
+			if to, err := place.Parse(f.output); err == nil && strings.HasSuffix(strings.ToLower(to.Base()), ".gguf") {
+				return usagef("export: -o %s: a folder is written, with the graph beside the checkpoint: choose another name", to)
+			}
 			graph, err := g.options("")
 			if err != nil {
 				return err
@@ -35,7 +41,7 @@ DIR may be URLs: docs/scale.md.`,
 			if err != nil {
 				return err
 			}
-			o := convert.Options{To: rewrite.AsIs, Output: f.output, Hash: f.hash, IgnoreKeys: f.ignoreKeys, MaxShardSize: shard, ToolVersion: toolVersion(), Say: words.Say}
+			o := convert.Options{To: rewrite.AsIs, Format: convert.Safetensors, Output: f.output, Hash: f.hash, IgnoreKeys: f.ignoreKeys, MaxShardSize: shard, ToolVersion: toolVersion(), Say: words.Say}
 			f.place(&o, true)
 			if err := who.check(&o, true); err != nil {
 				return err

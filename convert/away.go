@@ -55,8 +55,9 @@ type before struct {
 	resumes  bool
 }
 
-// look checks that the target may be written. An empty plan is any that was begun there.
-func (p *Plan) look(ctx context.Context, t *place.Target, plan string, force bool) (*before, error) {
+// look checks that the target may be written. Source is the source's folder; an empty plan
+// is any that was begun there.
+func (p *Plan) look(ctx context.Context, t *place.Target, source *place.Folder, plan string, force bool) (*before, error) {
 	if err := p.keepAway(); err != nil {
 		return nil, err
 	}
@@ -64,6 +65,10 @@ func (p *Plan) look(ctx context.Context, t *place.Target, plan string, force boo
 	var err error
 	if s.there, err = t.List(ctx); err != nil {
 		return nil, err
+	}
+	if t.Same(source, s.there) {
+		from, _ := place.Parse(p.Model)
+		return nil, fmt.Errorf("target %s is the source %s by another URL, as the same objects lie there: the source is never written to; choose another target", p.Output, from)
 	}
 	if s.older, err = t.Unfinished(ctx); err != nil {
 		return nil, err
@@ -143,7 +148,7 @@ func (p *Plan) checkAway(ctx context.Context, force bool) error {
 		return err
 	}
 	defer t.Close()
-	_, err = p.look(ctx, t, "", force)
+	_, err = p.look(ctx, t, p.folder, "", force)
 	return err
 }
 
@@ -163,7 +168,7 @@ func (p *Plan) prepareAway(ctx context.Context, o RunOptions, folder *place.Fold
 			a.discard()
 		}
 	}()
-	s, err := p.look(ctx, t, identity, o.Force)
+	s, err := p.look(ctx, t, folder, identity, o.Force)
 	if err != nil {
 		return nil, err
 	}

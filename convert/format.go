@@ -6,6 +6,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/gguf"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/store"
@@ -55,6 +56,20 @@ func (o *Options) decideFormat(from string) error {
 		return bad(hint.GGUFType+" %s: a GGUF file made from one keeps the types of its tensors; quantise the result with llama-quantize of llama.cpp", o.GGUFType)
 	case o.Format == GGUF && o.MaxShardSize > 0:
 		return bad(hint.MaxShardSize + " is of no meaning for one GGUF file; split it with llama-gguf-split of llama.cpp")
+	}
+	return nil
+}
+
+// readable refuses a target elsewhere that nobody could read by its URL, of which the end
+// alone says whether a file or a folder lies there.
+func (o *Options) readable(to place.Place) error {
+	_, local := to.Local()
+	switch file := place.IsFile(to.Base()); {
+	case local:
+	case o.Format == GGUF && !strings.HasSuffix(strings.ToLower(to.Base()), ggufSuffix):
+		return hint.Errorf("%w: target %s: one file is written in the format %s, and a URL of one ends in %s: name it so", rewrite.ErrOptions, o.Output, o.Format, ggufSuffix)
+	case o.Format != GGUF && file:
+		return hint.Errorf("%w: target %s: a folder is written in the format %s, and a URL that ends so is read as that of a file: choose another name", rewrite.ErrOptions, o.Output, o.Format)
 	}
 	return nil
 }

@@ -172,6 +172,9 @@ func NewPlanContext(ctx context.Context, path string, o Options) (*Plan, error) 
 	if err := o.decideFormat(formatOf(src)); err != nil {
 		return nil, fmt.Errorf("%s: %w", shown, err)
 	}
+	if err := o.readable(to); err != nil {
+		return nil, err
+	}
 	if file, ok := src.(*arch.Model); ok && o.Format == Safetensors {
 		if src, err = blocksOf(file); err != nil {
 			return nil, fmt.Errorf("%s: %w", shown, err)

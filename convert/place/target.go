@@ -430,6 +430,28 @@ func (p Place) Overlaps(in Place) bool {
 	return in.url.Path == "" || p.url.Path == in.url.Path || strings.HasPrefix(p.url.Path, in.url.Path+"/")
 }
 
+// Same tells whether the target is a folder, or has its one object from there, though
+// their URLs differ (two names of an endpoint, an alias of a bucket): all that lies there
+// is, by name, version and time, what the folder was listed with.
+func (t *Target) Same(f *Folder, there []Entry) bool {
+	if f.local || f.scheme != t.folder.scheme {
+		return false
+	}
+	found := false
+	for _, e := range there {
+		if e.Dir || strings.Contains(e.Name, "/") {
+			continue
+		}
+		o, err := f.entry(e.Name)
+		// S3 tells the time of one object in seconds
+		if err != nil || o.Dir || o.Size != e.Size || o.Version != e.Version || !o.ModTime.Truncate(time.Second).Equal(e.ModTime.Truncate(time.Second)) {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
 // SameService tells whether objects of one place can be copied to the other on the
 // server.
 func (p Place) SameService(o Place) bool {

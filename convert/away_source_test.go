@@ -1,0 +1,68 @@
+package convert_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/place/placetest"
+	"github.com/pecvt/pecvt/convert/rewrite"
+)
+
+// A source is not replaced by its own result where its URL is spelled in another way: an
+// endpoint has many names.
+func TestTargetIsSourceByAnotherURL(t *testing.T) {
+	s := placetest.StartS3(t)
+	model := filepath.Join("..", "testdata", "golden", "llama-gqa")
+	for _, c := range []struct{ name, format string }{{"hope", convert.Safetensors}, {"hope.gguf", convert.GGUF}} {
+		t.Run(c.name, func(t *testing.T) {
+			plan, err := convert.NewPlan(model, convert.Options{To: "hope", Format: c.format, Output: s.URL(c.name)})
+			if err == nil {
+				_, err = convert.Run(context.Background(), plan, convert.RunOptions{})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := func() string {
+				if c.format == convert.GGUF {
+					return string(s.Get(t, c.name))
+				}
+				return strings.Join(s.Objects(t, c.name), " ") + string(s.Get(t, c.name+"/pecvt.json"))
+			}
+			before := all()
+			other := strings.Replace(s.URL(c.name), "127.0.0.1", "localhost", 1)
+			if other == s.URL(c.name) {
+				t.Fatalf("%s has no 127.0.0.1", other)
+			}
+			if plan, err = convert.NewPlan(s.URL(c.name), convert.Options{To: "nope", Format: c.format, Output: other}); err != nil {
+				t.Fatal(err)
+			}
+			const want = "is the source s3://"
+			if err := plan.CheckTarget(true); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("CheckTarget: %v, want %q", err, want)
+			}
+			if _, err := convert.Run(context.Background(), plan, convert.RunOptions{Force: true}); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("Run: %v, want %q", err, want)
+			}
+			if after := all(); after != before {
+				t.Error("the source is another")
+			}
+		})
+	}
+}
+
+// The end of a URL says whether a file or a folder lies there, so none is written to that
+// says the other.
+func TestTargetNamedAsAnother(t *testing.T) {
+	model := filepath.Join("..", "testdata", "golden", "llama-gqa")
+	for name, format := range map[string]string{"a.safetensors": convert.Safetensors, "a.safetensors.index.json": "", "a.gguf": convert.Safetensors, "a.GGUF": convert.Safetensors,
+		"a": convert.GGUF, "a.safetensors/": convert.GGUF, "": convert.GGUF} {
+		_, err := convert.NewPlan(model, convert.Options{To: "hope", Format: format, Output: "s3://bucket/" + name})
+		if !errors.Is(err, rewrite.ErrOptions) || !strings.Contains(err.Error(), "s3://bucket") {
+			t.Errorf("%q in the format %q: %v, want an error of options that names it", name, format, err)
+		}
+	}
+}

@@ -61,6 +61,8 @@ func (w *bucketWriter) put(ctx context.Context, name string, data []byte, expect
 	if expect != "" && expect != absent && w.replaces != nil {
 		opts.BeforeWrite = func(as func(any) bool) error { return w.replaces(expect, as) }
 	}
+	ctx, cancel := outliving(ctx)
+	defer cancel()
 	if err := w.blobs.WriteAll(w.own(ctx), w.prefix+name, data, opts); err != nil {
 		return "", w.failure(err)
 	}
@@ -97,7 +99,10 @@ func (w *bucketWriter) copy(ctx context.Context, from driver, e Entry, name stri
 		if progress == nil {
 			return nil
 		}
-		if err := w.blobs.Copy(ctx, w.prefix+name, b.prefix+e.Name, nil); err != nil {
+		longer, end := outliving(ctx)
+		err = w.blobs.Copy(longer, w.prefix+name, b.prefix+e.Name, nil)
+		end()
+		if err != nil {
 			return w.failure(err)
 		}
 		progress(e.Size)

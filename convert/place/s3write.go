@@ -61,6 +61,8 @@ func (w *s3Writer) put(ctx context.Context, name string, data []byte, expect str
 	default:
 		in.IfMatch = &expect
 	}
+	ctx, cancel := outliving(ctx)
+	defer cancel()
 	out, err := w.client.PutObject(ctx, in, call)
 	if err != nil {
 		return "", w.failure(err)
@@ -124,6 +126,8 @@ func (w *s3Writer) begin(ctx context.Context, name string, size int64) (upload, 
 // start begins an upload whose parts have sums that the server compares, or none.
 func (w *s3Writer) start(ctx context.Context, name string, size, length int64, sums types.ChecksumAlgorithm) (*s3Upload, error) {
 	key := w.key(name)
+	ctx, cancel := outliving(ctx)
+	defer cancel()
 	out, err := w.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &w.name, Key: key, ChecksumAlgorithm: sums, ServerSideEncryption: w.sse, SSEKMSKeyId: w.kms}, call)
 	if err != nil {
 		return nil, w.failure(err)
@@ -146,6 +150,8 @@ func (u *s3Upload) part(ctx context.Context, n int, data []byte) error {
 }
 
 func (u *s3Upload) finish(ctx context.Context) error {
+	ctx, cancel := outliving(ctx)
+	defer cancel()
 	_, err := u.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &u.name, Key: u.key, UploadId: u.id, MultipartUpload: &types.CompletedMultipartUpload{Parts: u.parts}}, call)
 	return u.maybe(err)
 }
@@ -168,6 +174,8 @@ func (w *s3Writer) copy(ctx context.Context, from driver, e Entry, name string, 
 	if e.Size <= copyWhole {
 		ctx, cancel := context.WithTimeout(ctx, copyPatience)
 		defer cancel()
+		ctx, end := outliving(ctx)
+		defer end()
 		_, err := w.client.CopyObject(ctx, &s3.CopyObjectInput{Bucket: &w.name, Key: w.key(name), CopySource: source, CopySourceIfMatch: match, ServerSideEncryption: w.sse, SSEKMSKeyId: w.kms}, call)
 		if err == nil {
 			progress(e.Size)

@@ -387,13 +387,14 @@ func (t *Target) Close() error {
 func (t *Target) leave(ctx context.Context) {
 	t.writer.abandon(ctx, func(name string) bool { return slices.Contains(t.marker.Files, name) })
 	there, err := t.List(ctx)
-	if err == nil && len(t.marker.Done) == 0 {
+	if err == nil && len(t.marker.Done)+len(t.marker.Replaced) == 0 && t.file == "" {
+		ours := func(e Entry) bool { return slices.Contains(t.marker.Files, e.Name) }
 		for _, e := range there {
-			if _, ours := t.objects[e.Name]; ours && t.file == "" {
+			if ours(e) {
 				t.remove(ctx, e.Name)
 			}
 		}
-		there = slices.DeleteFunc(there, func(e Entry) bool { _, ours := t.objects[e.Name]; return ours })
+		there = slices.DeleteFunc(there, ours)
 	}
 	if err != nil || len(there) > 0 && t.file == "" { // of this result, or of the one that is replaced
 		t.mark(ctx, func(m *marker) { m.Run = "" })

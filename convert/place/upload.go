@@ -32,6 +32,17 @@ func partOf(size int64) int64 {
 	return (n + step - 1) / step * step
 }
 
+// grace is how long a request that makes something appear may go on when its run has
+// ended: whoever tidies up must know what came of it.
+const grace = 5 * time.Second
+
+// outliving is a context that ends so much later than another.
+func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return longer, func() { stop(); cancel() }
+}
+
 // Upload is an object under way, written from front to back. It holds at most five parts
 // in memory: 40 MiB, more of an object of 80 GB and larger. Nothing of it can be seen
 // before Close, which is an error where the size is another than it was begun with.

@@ -115,6 +115,62 @@ func TestBatchParts(t *testing.T) {
 	}
 }
 
+// TestBatchCalibrates: a calibration in parts has the command's bytes, whatever the number
+// of workers; a conversion without one is no parts.
+func TestBatchCalibrates(t *testing.T) {
+	orttest.Require(t)
+	model, err := filepath.Abs("../../testdata/models/stories260K")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	options := []string{"to: hope", "calibrate: true", "select: planes=60%", "ids: " + filepath.Join(model, "sampled.safetensors"),
+		"steps: 3", "measure-tokens: 128", "calib-length: 64", "calib-tokens: 256", "over-budget: true"}
+	args := []string{"convert", model, "-o", "alone", "-q"}
+	for _, o := range options {
+		args = append(args, "--"+strings.Replace(o, ": ", "=", 1))
+	}
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), args, &out, &errs); code != exitOK {
+		t.Fatal(errs.String())
+	}
+	for _, workers := range []string{"1", "2", "3"} {
+		text := "jobs:\n  - {name: c, verb: convert, model: " + model + ", out: w" + workers + ", options: {" + strings.Join(options, ", ") + "}}\n" +
+			"  - {name: p, verb: convert, model: " + model + ", out: p" + workers + ", options: {to: hope, no-onnx: true}}\n"
+		if err := os.WriteFile("jobs.yaml", []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		out.Reset()
+		if code := run(t.Context(), []string{"batch", "jobs.yaml", "--workers", workers, "--json", "-q"}, &out, &errs); code != exitOK {
+			t.Fatalf("%s%s", out.String(), errs.String())
+		}
+		var r batch.Report
+		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		if r.Jobs[0].Parts != 5 || r.Jobs[1].Parts != 0 {
+			t.Errorf("%d and %d parts, want 5 and 0", r.Jobs[0].Parts, r.Jobs[1].Parts)
+		}
+		want, err := os.ReadDir("alone")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range want {
+			a, errA := os.ReadFile(filepath.Join("alone", e.Name()))
+			b, errB := os.ReadFile(filepath.Join("w"+workers, e.Name()))
+			if errA != nil || errB != nil || !bytes.Equal(a, b) {
+				t.Errorf("%s workers: %s has other bytes: %v %v", workers, e.Name(), errA, errB)
+			}
+		}
+		if got, err := os.ReadDir("w" + workers); err != nil || len(got) != len(want) {
+			t.Errorf("%s workers: %d files, want %d: %v", workers, len(got), len(want), err)
+		}
+	}
+	if left, _ := filepath.Glob("*.calibration"); left != nil {
+		t.Errorf("left: %v", left)
+	}
+}
+
 // TestBatchInterrupted: a batch that is interrupted leaves whole targets or none, says
 // what was not done, and the same command finishes.
 func TestBatchInterrupted(t *testing.T) {

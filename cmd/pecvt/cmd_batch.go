@@ -39,8 +39,8 @@ func newBatch(a *app) *cobra.Command {
 inspect, import, convert, export, verify and eval. All of them are checked before
 anything starts. A job waits for those that write what it reads.
 
-The sequences of an eval are parts that all workers share: the figures are those of
-the command to the last digit.
+The sequences of an eval, and the layers of a convert --calibrate, are parts that all
+workers share: figures and bytes are those of the command.
 
 A job whose target is there, made by the same command line from the same files, is
 kept, so that the same command finishes what was interrupted. One that fails in a

@@ -146,6 +146,15 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 			return err
 		}
 	}
+	if a.part != nil && a.part.step != stepJoin {
+		if t == nil || !t.calibrate { // nothing to divide
+			return nil
+		}
+		if err := a.part.calibrate(cmd.Context(), rehearsed(t.job(model, o, as.force), graph)); err != nil {
+			return inFlags(err)
+		}
+		return nil
+	}
 	var rounding *tune.Rounding
 	if t != nil && graph != nil && graph.Rounds() && t.given() {
 		rounding = t.rounding(model, *graph, u)
@@ -268,15 +277,20 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 // tune selects and calibrates as the job says and plans its result.
 func (a *app) tune(ctx context.Context, j tune.Job, graph *onnxops.Options, u *ui) (*tune.Result, *convert.Plan, error) {
 	j.Expect, j.Progress = u.expect, u.stage
-	if graph != nil {
-		j.Rehearse = func(p *convert.Plan) error { _, err := planGraph(p, *graph); return err }
-	}
-	r, err := j.Run(ctx)
+	r, err := rehearsed(j, graph).Run(ctx)
 	if err != nil {
 		return nil, nil, inFlags(err)
 	}
 	p, err := r.Plan()
 	return r, p, err
+}
+
+// rehearsed has the job see before the work whether the graph can be made.
+func rehearsed(j tune.Job, graph *onnxops.Options) tune.Job {
+	if graph != nil {
+		j.Rehearse = func(p *convert.Plan) error { _, err := planGraph(p, *graph); return err }
+	}
+	return j
 }
 
 // print says what a conversion did.

@@ -11,11 +11,13 @@ import (
 	"sync"
 
 	"github.com/pecvt/pecvt/cmd/pecvt/batch"
+	"github.com/pecvt/pecvt/convert/tune"
 	"github.com/pecvt/pecvt/verify/eval"
 )
 
-// dividedVerbs are those whose work batch can divide: sequences of an evaluation.
-var dividedVerbs = []string{"eval"}
+// dividedVerbs are those whose work batch can divide: sequences of an evaluation, layers
+// of a calibration.
+var dividedVerbs = []string{"eval", "convert"}
 
 // partRun has a verb run a part of its work. The verb reads its flags as ever, and asks
 // here for the rest.
@@ -41,7 +43,7 @@ const (
 // eval runs a part of an evaluation; the report is nil but for stepJoin.
 func (p *partRun) eval(ctx context.Context, c eval.Config) (*eval.Report, error) {
 	c.Progress = nil // its lines would be of one part
-	e, err := keptOr(p, func() (*eval.Evaluation, error) { return eval.Begin(ctx, c) })
+	e, err := keptOr(p, func(*eval.Evaluation) int { return 0 }, func() (*eval.Evaluation, error) { return eval.Begin(ctx, c) })
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +75,29 @@ func (p *partRun) eval(ctx context.Context, c eval.Config) (*eval.Report, error)
 	return nil, p.kept.put(p.name, e)
 }
 
+// calibrate runs a part of a calibration; the join is the whole verb, which finds the
+// layers in the target's work folder.
+func (p *partRun) calibrate(ctx context.Context, j tune.Job) (err error) {
+	if p.step == stepCount {
+		p.count, err = j.Divide(ctx)
+		return err
+	}
+	// The residual stream leads from layer to layer: one that has come close is best.
+	l, err := keptOr(p, func(l *tune.Layers) int {
+		if n := l.Reached(); n <= p.at {
+			return 1 + n
+		}
+		return 0
+	}, func() (*tune.Layers, error) { return j.Layers(ctx) })
+	if err != nil {
+		return err
+	}
+	if err := l.Fit(ctx, p.at); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	return p.kept.put(p.name, l)
+}
+
 // encoded is a piece in gob, which keeps every number to the last bit.
 func encoded(piece *eval.Piece) ([]byte, error) {
 	var out bytes.Buffer
@@ -94,19 +119,28 @@ type keptOne struct {
 	what io.Closer
 }
 
-// keptOr takes what is kept for the part's command line, or makes it.
-func keptOr[T io.Closer](p *partRun, make func() (T, error)) (T, error) {
+// keptOr takes what is kept for the part's command line, of several that of which good
+// says most, or makes it.
+func keptOr[T io.Closer](p *partRun, good func(T) int, make func() (T, error)) (T, error) {
 	k := p.kept
 	k.mu.Lock()
-	for i := len(k.list) - 1; i >= 0; i-- {
-		if t, fits := k.list[i].what.(T); fits && k.list[i].name == p.name {
-			k.list = slices.Delete(k.list, i, i+1)
-			k.mu.Unlock()
-			return t, nil
+	var best T
+	at, most := -1, 0
+	for i, o := range k.list {
+		if t, fits := o.what.(T); fits && o.name == p.name {
+			if n := good(t); at < 0 || n > most {
+				best, at, most = t, i, n
+			}
 		}
 	}
+	if at >= 0 {
+		k.list = slices.Delete(k.list, at, at+1)
+	}
 	k.mu.Unlock()
-	return make()
+	if at < 0 {
+		return make()
+	}
+	return best, nil
 }
 
 // put keeps it; as many are kept as parts run at once.

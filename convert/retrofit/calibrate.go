@@ -119,6 +119,7 @@ type job struct {
 	sequences       [][]int64
 	o               CalibrateOptions
 	state           *state
+	streams         *streams // nil until a layer is fitted
 	begin           time.Time
 	// work done by this run and all of it, in flops
 	done, total float64
@@ -172,24 +173,13 @@ func (j *job) run(ctx context.Context) (*Calibration, error) {
 	for _, s := range j.sequences {
 		c.Lengths = append(c.Lengths, len(s))
 	}
-	last := -1 // the last layer with work left
-	var finished []*LayerReport
+	finished := map[int]*LayerReport{} // all are read before any is fitted
 	for i := range j.m.Blocks {
 		report, err := j.state.load(i)
 		if err != nil {
 			return nil, err
 		}
-		finished = append(finished, report)
-		if report == nil && !j.source[i].Same(&j.student[i]) {
-			last = i
-		}
-	}
-	var st *streams
-	if last >= 0 {
-		var err error
-		if st, err = newStreams(ctx, j.walk, j.m.Hidden, j.sequences); err != nil {
-			return nil, err
-		}
+		finished[i] = report
 	}
 	for i := range j.m.Blocks {
 		if err := ctx.Err(); err != nil {
@@ -197,11 +187,10 @@ func (j *job) run(ctx context.Context) (*Calibration, error) {
 		}
 		report := finished[i]
 		if report == nil && !j.source[i].Same(&j.student[i]) {
-			r, err := j.layer(ctx, st, i)
-			if err != nil {
-				return nil, fmt.Errorf("layer %d: %w", i, err)
+			var err error
+			if report, err = j.fit(ctx, i); err != nil {
+				return nil, err
 			}
-			report = r
 		}
 		if report != nil {
 			c.Layers = append(c.Layers, *report)
@@ -209,14 +198,31 @@ func (j *job) run(ctx context.Context) (*Calibration, error) {
 				c.Files = append(c.Files, j.state.tensorPath(i))
 			}
 		}
-		if i < last {
-			if err := st.advance(ctx); err != nil {
-				return nil, err
-			}
-			j.done += LayerFlops(j.m, i, j.sequences)
-		}
 	}
 	return c, nil
+}
+
+// fit leads the streams to a layer, from the front where they are behind it, and fits it.
+func (j *job) fit(ctx context.Context, layer int) (*LayerReport, error) {
+	if j.streams == nil || j.streams.layer > layer {
+		st, err := newStreams(ctx, j.walk, j.m.Hidden, j.sequences)
+		if err != nil {
+			return nil, err
+		}
+		j.streams = st
+	}
+	for j.streams.layer < layer {
+		j.done += LayerFlops(j.m, j.streams.layer, j.sequences)
+		if err := j.streams.advance(ctx); err != nil {
+			j.streams = nil // some of its sequences are a layer further
+			return nil, err
+		}
+	}
+	report, err := j.layer(ctx, j.streams, layer)
+	if err != nil {
+		return nil, fmt.Errorf("layer %d: %w", layer, err)
+	}
+	return report, nil
 }
 
 // layer fits one layer and stores the outcome.

@@ -181,15 +181,11 @@ func (j Job) Convert(ctx context.Context, o convert.RunOptions) (*Result, error)
 // all of them before the work; a result over the budget (retrofit.ErrBudget). A
 // KeptError says that a work folder stays.
 func (j Job) Run(ctx context.Context) (*Result, error) {
-	j, err := j.complete()
+	w, err := j.begin()
 	if err != nil {
 		return nil, err
 	}
-	w := &work{job: &j}
 	defer w.close()
-	if err := w.plans(); err != nil {
-		return nil, err
-	}
 	if err := w.open(ctx); err != nil {
 		w.folder.free()
 		return nil, err
@@ -197,7 +193,20 @@ func (j Job) Run(ctx context.Context) (*Result, error) {
 	if err := w.run(ctx); err != nil {
 		return nil, w.folder.left(err)
 	}
-	o := j.Options
+	o := w.job.Options
 	o.Tuning = &w.result
 	return &Result{Tuning: &w.result, Estimate: w.estimate, Notes: w.notes, model: j.Model, options: o, force: j.Force, folder: w.folder}, nil
+}
+
+// begin decides the conversion and takes the work folder.
+func (j Job) begin() (*work, error) {
+	j, err := j.complete()
+	if err != nil {
+		return nil, err
+	}
+	w := &work{job: &j}
+	if err := w.plans(); err != nil {
+		return nil, err
+	}
+	return w, nil
 }

@@ -41,12 +41,7 @@ func (w *work) run(ctx context.Context) error {
 // made.
 func (w *work) choose(ctx context.Context) error {
 	j := w.job
-	sequences := w.parts.Costs(w.selectLength)
-	fingerprint, err := retrofit.Contents(w.m, w.ckpt)
-	if err != nil {
-		return err
-	}
-	key, err := keyOf(fingerprint, w.plan.Encoding.Planes, w.planes, &j.Select.Budget, j.Select.By, j.Seed, sequences, w.parts.Measured)
+	key, sequences, err := w.selectionKey()
 	if err != nil {
 		return err
 	}
@@ -69,6 +64,19 @@ func (w *work) choose(ctx context.Context) error {
 	return nil
 }
 
+// selectionKey names everything that decides the selection; sequences are what costs are
+// measured on.
+func (w *work) selectionKey() (key string, sequences [][]int64, err error) {
+	j := w.job
+	sequences = w.parts.Costs(w.selectLength)
+	fingerprint, err := retrofit.Contents(w.m, w.ckpt)
+	if err != nil {
+		return "", nil, err
+	}
+	key, err = keyOf(fingerprint, w.plan.Encoding.Planes, w.planes, &j.Select.Budget, j.Select.By, j.Seed, sequences, w.parts.Measured)
+	return key, sequences, err
+}
+
 // selection measures costs and selects by them.
 func (w *work) selection(ctx context.Context, sequences [][]int64) (*retrofit.Selection, error) {
 	j := w.job
@@ -87,13 +95,7 @@ func (w *work) selection(ctx context.Context, sequences [][]int64) (*retrofit.Se
 
 // calibrate refits the layers to what the conversion turns by.
 func (w *work) calibrate(ctx context.Context) error {
-	o := w.job.Options
-	o.Tuning = &convert.Tuning{Selection: w.result.Selection}
-	plan, err := convert.NewPlan(w.job.Model, o)
-	if err != nil {
-		return err
-	}
-	student, err := convert.Students(w.m, plan.Rewrite())
+	student, err := w.student()
 	if err != nil {
 		return err
 	}

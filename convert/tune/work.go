@@ -47,9 +47,8 @@ func (w *work) close() {
 	}
 }
 
-// plans decides the conversion without a retrofit, and whether its target can be
-// written.
-func (w *work) plans() (err error) {
+// decide decides the conversion without a retrofit.
+func (w *work) decide() (err error) {
 	j := w.job
 	if w.plan, err = convert.NewPlan(j.Model, j.Options); err != nil {
 		return err
@@ -57,13 +56,22 @@ func (w *work) plans() (err error) {
 	if kind := w.plan.Encoding.Kind; kind != rewrite.Lossy {
 		return hint.Errorf("%s %s is %s here: %w", hint.To, j.Options.To, kind, ErrNothing)
 	}
-	if err := w.plan.CheckTarget(j.Force); err != nil { // known before minutes of work
-		return err
-	}
 	if j.Options.Output == "" {
 		j.Options.Output = w.plan.Output
 	}
 	w.folder = folderFor(w.plan.Beside())
+	return nil
+}
+
+// plans decides too whether the target can be written, and takes the work folder.
+func (w *work) plans() error {
+	if err := w.decide(); err != nil {
+		return err
+	}
+	j := w.job
+	if err := w.plan.CheckTarget(j.Force); err != nil { // known before minutes of work
+		return err
+	}
 	if err := w.folder.check(w.plan.Output); err != nil {
 		return err
 	}
@@ -73,8 +81,8 @@ func (w *work) plans() (err error) {
 	return w.folder.take(w.plan.Output)
 }
 
-// open reads the model and the text, and divides that.
-func (w *work) open(ctx context.Context) (err error) {
+// read reads the model and the text, and divides that.
+func (w *work) read(ctx context.Context) (err error) {
 	j := w.job
 	if w.ckpt, err = store.Open(j.Model); err != nil {
 		return err
@@ -104,9 +112,19 @@ func (w *work) open(ctx context.Context) (err error) {
 		}
 	}
 	w.result.BOS = w.text.BOS
+	return nil
+}
+
+// open reads, and readies the measurements.
+func (w *work) open(ctx context.Context) error {
+	j := w.job
+	if err := w.read(ctx); err != nil {
+		return err
+	}
 	if err := w.rehearse(); err != nil { // before the measurement's folder is there: one at a time
 		return err
 	}
+	var err error
 	w.tries, err = newCandidates(ctx, j.Engine, j.Model, j.Options, w.parts.Measured, j.Select.searches(), folderAbove(w.plan.Beside()), j.Progress)
 	if err != nil {
 		return err

@@ -7,13 +7,18 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 )
 
+// lanesEach is how many lanes each worker has on Prism.
+const lanesEach = 4
+
 // pipeline has three steps per level: prepare, work and join. The ends of all levels
 // before are a side input, which a runner has whole before the step begins, so that a job
 // finds what it waits for.
 //
-// Prism hands all tasks of a step to one worker, and shares them out when it sees that
-// they take long. The work is therefore a step for each of so many lanes, which Prism
-// begins side by side: each takes its share of the tasks. Elsewhere one lane is enough.
+// Prism hands all tasks of a step to one worker, and would share them out when it sees,
+// later and later, that they take long: that is switched off. The work is a step for each
+// of so many lanes in place of it, which Prism begins side by side, each with its share
+// of the tasks. There are more lanes than workers, so that [slots] always finds the next
+// task in order among those that wait. Elsewhere one lane is enough.
 func (p Plan) pipeline(lanes int) (*beam.Pipeline, error) {
 	pipeline, scope := beam.NewPipelineWithRoot()
 	ends := []beam.PCollection{beam.CreateList(scope, []string{""})}

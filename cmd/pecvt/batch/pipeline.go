@@ -64,7 +64,7 @@ func Run(ctx context.Context, p Plan) error {
 	}
 	lanes := 1
 	if p.Runner == Prism {
-		lanes = cap(here.slots)
+		lanes = lanesEach * here.slots.all
 	}
 	pipeline, err := p.pipeline(lanes)
 	if err != nil {
@@ -118,7 +118,8 @@ func submit(ctx context.Context, p Plan, model *pipepb.Pipeline, program string)
 		}
 		return fmt.Errorf("runner %s: %w", p.Runner, err)
 	}
-	id, artifacts, token, err := runnerlib.Prepare(ctx, client, model, &runnerlib.JobOptions{Name: "pecvt-batch", Loopback: true, Parallelism: cap(here.slots)})
+	id, artifacts, token, err := runnerlib.Prepare(ctx, client, model, &runnerlib.JobOptions{
+		Name: "pecvt-batch", Loopback: true, Parallelism: here.slots.all, Experiments: []string{"prism_disable_sdf_split"}})
 	if err != nil {
 		return wrap(err)
 	}

@@ -17,7 +17,7 @@ const interruptedCode = 130
 // prepare decides what is to be done for a job: nothing, where it is skipped, kept or
 // was ended before, else the whole job or its parts.
 func (p *process) prepare(bundle context.Context, b Batch, j Job, ended map[string]bool) ([]task, error) {
-	ctx, w, leave, err := p.enter(bundle)
+	ctx, w, leave, err := p.enter(bundle, first)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (p *process) work(bundle context.Context, b Batch, t task) (*done, error) {
 	if t.Ended {
 		return &done{task: t, Well: r.wentWell()}, nil
 	}
-	ctx, w, leave, err := p.enter(bundle)
+	ctx, w, leave, err := p.enter(bundle, t.Lane)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (p *process) join(bundle context.Context, b Batch, all []*done) (well bool,
 	if i := slices.Index(parts, nil); i >= 0 {
 		return false, fmt.Errorf("job %s: the runner lost part %d of %d", all[0].Job.Name, i+1, len(parts))
 	}
-	ctx, w, leave, err := p.enter(bundle)
+	ctx, w, leave, err := p.enter(bundle, first)
 	if err != nil {
 		return false, err
 	}

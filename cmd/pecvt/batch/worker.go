@@ -50,7 +50,7 @@ type process struct {
 	mu     sync.Mutex
 	worker Worker
 	ctx    context.Context // that of Serve: the batch's
-	slots  chan struct{}
+	slots  *slots
 	jobs   sync.WaitGroup
 }
 
@@ -64,7 +64,7 @@ var errStopped = errors.New("the batch has ended")
 func Serve(ctx context.Context, w Worker, atOnce int) (close func()) {
 	here.mu.Lock()
 	defer here.mu.Unlock()
-	here.worker, here.ctx, here.slots = w, ctx, make(chan struct{}, atOnce)
+	here.worker, here.ctx, here.slots = w, ctx, &slots{free: atOnce, all: atOnce}
 	return func() {
 		here.mu.Lock()
 		here.ctx = nil
@@ -73,8 +73,9 @@ func Serve(ctx context.Context, w Worker, atOnce int) (close func()) {
 	}
 }
 
-// enter waits for a slot. The context ends with the batch's and with the bundle's.
-func (p *process) enter(bundle context.Context) (ctx context.Context, w Worker, leave func(), err error) {
+// enter waits for a slot; of those that wait, the lowest rank is first. The context ends
+// with the batch's and with the bundle's.
+func (p *process) enter(bundle context.Context, rank int) (ctx context.Context, w Worker, leave func(), err error) {
 	p.mu.Lock()
 	own, slots, w := p.ctx, p.slots, p.worker
 	if own == nil {
@@ -86,14 +87,9 @@ func (p *process) enter(bundle context.Context) (ctx context.Context, w Worker, 
 	ctx, cancel := context.WithCancel(bundle)
 	stop := context.AfterFunc(own, cancel)
 	give := func() { stop(); cancel(); p.jobs.Done() }
-	select {
-	case slots <- struct{}{}:
-		if ctx.Err() == nil {
-			return ctx, w, func() { <-slots; give() }, nil
-		}
-		<-slots
-	case <-ctx.Done():
+	if !slots.take(ctx, rank) {
+		give()
+		return nil, w, nil, fmt.Errorf("stopped: %w", context.Canceled)
 	}
-	give()
-	return nil, w, nil, fmt.Errorf("stopped: %w", context.Canceled)
+	return ctx, w, func() { slots.give(); give() }, nil
 }

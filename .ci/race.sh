@@ -42,7 +42,7 @@ race verify '^(TestGolden|TestBisectOfTheRuntime)$/^(llama-gqa|llama-sharded-f16
 # mutants by several workers
 race verify/mutants '^TestBases$/^(stories-hope|grape-m-ctx)$'
 # jobs of a pipeline, and what a process shares between them
-race cmd/pecvt/batch '^(TestOrder|TestShared|TestInterrupted|TestParts)$'
+race cmd/pecvt/batch '^(TestOrder|TestShared|TestInterrupted|TestParts|TestSlots|TestElsewhere)$'
 # verbs side by side in one process
 race cmd/pecvt '^TestBatchTogether$'
 # progress, signals

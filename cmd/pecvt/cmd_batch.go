@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -29,7 +28,7 @@ import (
 var batchVerbs = []string{"inspect", "import", "convert", "export", "verify", "eval"}
 
 func newBatch(a *app) *cobra.Command {
-	var runner, records, page string
+	var runner, environment, serve, records, page string
 	var workers, threads int
 	var resume bool
 	cmd := &cobra.Command{
@@ -49,10 +48,16 @@ and the exit code is that of the worst: docs/scale.md has the file's form and th
 order of the codes.
 
 The runner is Prism, which is inside of this program, or a job server of Beam
-(Flink, Spark). The jobs run in this process either way.`,
+(Flink, Spark). The jobs run in this process, or with --environment in others, on
+machines that share the folder where the batch is begun.`,
 		Example: `  pecvt batch jobs.yaml
   pecvt batch jobs.yaml --workers 4 --report jobs.html --json`,
-		Args: exactly("JOBS.yaml"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if serve == "" {
+				return exactly("JOBS.yaml")(cmd, args)
+			}
+			return workersArgs(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if workers < 1 {
 				return usagef("--workers %d: expected 1 or more", workers)
@@ -60,7 +65,14 @@ The runner is Prism, which is inside of this program, or a job server of Beam
 			if threads < 0 {
 				return usagef("--threads %d: expected 1 or more, or 0 for the processors divided by --workers", threads)
 			}
+			if serve != "" {
+				return serveWorkers(cmd, a, serve, workers, threads)
+			}
 			if err := checkBatchRunner(runner); err != nil {
+				return err
+			}
+			where, err := workersAt(environment, runner, workers, threads)
+			if err != nil {
 				return err
 			}
 			if err := checkOutFile("report", page); err != nil {
@@ -80,16 +92,21 @@ The runner is Prism, which is inside of this program, or a job server of Beam
 			if err != nil {
 				return err
 			}
-			begin := time.Now()
-			plan := batch.Plan{Batch: batch.Batch{Folder: records, Run: begin.UTC().Format(time.RFC3339Nano), Resume: resume}, Levels: levels, Runner: runner}
-			if threads == 0 {
-				threads = max(1, runtime.GOMAXPROCS(0)/workers)
+			dir, err := os.Getwd()
+			if err != nil {
+				return err
 			}
-			here := batchRunner{threads: threads, kept: &kept{most: workers}}
-			finish := batch.Serve(cmd.Context(), batch.Worker{Run: here.run, Parts: here, Say: lines(a, cmd.ErrOrStderr()), Version: toolVersion()}, workers)
+			begin := time.Now()
+			plan := batch.Plan{
+				Batch:  batch.Batch{Folder: records, Run: begin.UTC().Format(time.RFC3339Nano), Resume: resume, Dir: dir, Version: toolVersion()},
+				Levels: levels, Runner: runner, Workers: workers, Environment: where, Say: lines(a, cmd.ErrOrStderr()),
+			}
+			finish := func() {}
+			if where.Here() {
+				finish = serveJobs(cmd.Context(), workers, threads, lines(a, cmd.ErrOrStderr()))
+			}
 			runErr := batch.Run(cmd.Context(), plan)
 			finish()
-			_ = here.kept.drop("") // the models of jobs that were stopped
 			all, err := plan.Records(jobs)
 			if err != nil {
 				return errors.Join(runErr, err)
@@ -120,10 +137,13 @@ The runner is Prism, which is inside of this program, or a job server of Beam
 	f.StringVar(&runner, "runner", batch.Prism, "prism, or the `HOST:PORT` of a job server of Beam")
 	f.IntVar(&workers, "workers", 2, "jobs, and parts of jobs, that run at once")
 	f.IntVar(&threads, "threads", 0, "threads of ONNX Runtime in each (0: the processors divided by --workers)")
+	f.StringVar(&environment, "environment", "loopback", "where --runner HOST:PORT has the jobs run: loopback (this process), `WHERE` external:HOST:PORT (--serve), or process:PATH (this program, there)")
+	f.StringVar(&serve, "serve", "", "be workers, in place of JOBS.yaml: answer runners at the address `HOST:PORT` until interrupted")
 	f.StringVar(&records, "records", "", "`DIR` with a record of each job, from which the next run knows what to keep (default: the file's name with .records)")
 	f.BoolVar(&resume, "resume", false, "keep results of jobs without a target too: of inspect, verify and eval")
 	f.StringVar(&page, "report", "", "write a page of the jobs to `FILE.html`")
 	complete(cmd, "runner", []string{batch.Prism})
+	complete(cmd, "environment", []string{"loopback", "external:", "process:"})
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 	}

@@ -33,7 +33,7 @@ func runWorker(t *testing.T, ctx context.Context, folder string, resume bool, wo
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := Plan{Levels: levels, Batch: Batch{Folder: folder, Run: time.Now().Format(time.RFC3339Nano), Resume: resume}, Runner: Prism}
+	p := Plan{Levels: levels, Batch: Batch{Folder: folder, Run: time.Now().Format(time.RFC3339Nano), Resume: resume, Version: "test"}, Runner: Prism, Workers: workers}
 	w.Say, w.Version = func(string) {}, "test"
 	finish := Serve(ctx, w, workers)
 	err = Run(ctx, p)

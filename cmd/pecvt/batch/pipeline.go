@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +17,6 @@ import (
 	jobpb "github.com/apache/beam/sdks/v2/go/pkg/beam/model/jobmanagement_v1"
 	pipepb "github.com/apache/beam/sdks/v2/go/pkg/beam/model/pipeline_v1"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/runners/prism"
-	"github.com/apache/beam/sdks/v2/go/pkg/beam/runners/universal/extworker"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/runners/universal/runnerlib"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/util/grpcx"
 	"google.golang.org/grpc"
@@ -26,6 +26,10 @@ import (
 
 // Prism is the runner inside this process.
 const Prism = "prism"
+
+// mostTries is how often a pipeline is handed to a runner whose workers are elsewhere:
+// where a worker dies the runner may give all up. Jobs that ended stay so.
+const mostTries = 3
 
 // dialTimeout bounds the wait for a job server that does not answer.
 const dialTimeout = 15 * time.Second
@@ -50,13 +54,30 @@ type Plan struct {
 	Levels [][]Job
 	// Runner is [Prism] or HOST:PORT of a job server.
 	Runner string
+	// Workers is how many tasks are thought to run at once, 0 one.
+	Workers int
+	// Say tells of a pipeline that is handed out again.
+	Say func(string)
+	// Environment says where the workers are; with [Prism], in this process.
+	Environment Environment
 }
 
-// Run runs the pipeline to its end. The jobs run in this process ([Serve] must have
-// been called), whichever runner hands them out. Jobs that fail are no error: their
-// records say it.
+// Run runs the pipeline to its end. The jobs run where the environment says; in this
+// process after [Serve] was called. Jobs that fail are no error: their records say it.
 func Run(ctx context.Context, p Plan) error {
 	start()
+	if p.Dir == "" {
+		dir, err := os.Getwd()
+		if err != nil {
+			return err
+		}
+		p.Dir = dir
+	}
+	release, err := p.claim()
+	if err != nil {
+		return err
+	}
+	defer release()
 	if p.Runner == Prism {
 		if err := guard(); err != nil { // before any server is made
 			return err
@@ -64,7 +85,7 @@ func Run(ctx context.Context, p Plan) error {
 	}
 	lanes := 1
 	if p.Runner == Prism {
-		lanes = lanesEach * here.slots.all
+		lanes = lanesEach * max(1, p.Workers)
 	}
 	pipeline, err := p.pipeline(lanes)
 	if err != nil {
@@ -76,12 +97,19 @@ func Run(ctx context.Context, p Plan) error {
 	}
 	defer temporary.Remove()
 
-	workers, err := extworker.StartLoopback(ctx, 0)
-	if err != nil {
-		return fmt.Errorf("a port on the loopback address for workers: %w", err)
+	where := p.Environment
+	if where.Here() {
+		pool, err := NewPool(ctx, "", "")
+		if err != nil {
+			return err
+		}
+		defer pool.Close()
+		where.Pool, where.Secret = pool.Address(), pool.secret
 	}
-	defer workers.Stop(context.WithoutCancel(ctx))
-	environment, err := graphx.CreateEnvironment(ctx, graphx.URNEnvExternal, workers.EnvironmentConfig)
+	environment, err := graphx.CreateEnvironment(ctx, graphx.URNEnvExternal, func(context.Context) string { return where.Pool })
+	if err == nil {
+		environment, err = where.proto(environment)
+	}
 	if err != nil {
 		return err
 	}
@@ -112,23 +140,35 @@ func submit(ctx context.Context, p Plan, model *pipepb.Pipeline, program string)
 		return err
 	}
 	defer hangUp()
-	wrap := func(err error) error {
+	for try := 1; ; try++ {
+		err := p.once(ctx, client, model, program)
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("runner %s: %w", p.Runner, err)
+		err = fmt.Errorf("runner %s: %w", p.Runner, err)
+		if p.Environment.Here() || try == mostTries || strings.Contains(err.Error(), notReady) {
+			return err
+		}
+		if p.Say == nil {
+			continue
+		}
+		p.Say(fmt.Sprintf("%v: what is not done is handed out again", err))
 	}
+}
+
+// once is one run of the pipeline by the runner.
+func (p Plan) once(ctx context.Context, client jobpb.JobServiceClient, model *pipepb.Pipeline, program string) error {
 	id, artifacts, token, err := runnerlib.Prepare(ctx, client, model, &runnerlib.JobOptions{
-		Name: "pecvt-batch", Loopback: true, Parallelism: here.slots.all, Experiments: []string{"prism_disable_sdf_split"}})
+		Name: "pecvt-batch", Loopback: p.Environment.Here(), Parallelism: max(1, p.Workers), Experiments: []string{"prism_disable_sdf_split"}})
 	if err != nil {
-		return wrap(err)
+		return err
 	}
 	if token, err = runnerlib.Stage(ctx, id, artifacts, program, token); err != nil {
-		return wrap(err)
+		return err
 	}
 	job, err := runnerlib.Submit(ctx, client, id, token)
 	if err != nil {
-		return wrap(err)
+		return err
 	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { // the runner would go on handing out jobs
@@ -141,7 +181,7 @@ func submit(ctx context.Context, p Plan, model *pipepb.Pipeline, program string)
 	if !stop() {
 		<-stopped
 	}
-	return wrap(err)
+	return err
 }
 
 // dial opens the way to the runner.

@@ -22,6 +22,9 @@ func (p *process) prepare(bundle context.Context, b Batch, j Job, ended map[stri
 		return nil, err
 	}
 	defer leave()
+	if err := p.settle(b, w); err != nil {
+		return nil, err
+	}
 	older, err := readRecord(b.Folder, j.Name)
 	if err != nil {
 		return nil, err
@@ -89,8 +92,8 @@ func (p *process) work(bundle context.Context, b Batch, t task) (*done, error) {
 		return nil, err
 	}
 	defer leave()
-	if w.Version != r.Version {
-		return nil, fmt.Errorf("a worker is pecvt %s, the batch was begun by %s: expected one version", w.Version, r.Version)
+	if err := p.settle(b, w); err != nil {
+		return nil, err
 	}
 	d := &done{task: t}
 	if t.Of > 0 {
@@ -145,6 +148,9 @@ func (p *process) join(bundle context.Context, b Batch, all []*done) (well bool,
 		return false, err
 	}
 	defer leave()
+	if err := p.settle(b, w); err != nil {
+		return false, err
+	}
 	r, j := parts[0].Record, parts[0].Job
 	if older, err := readRecord(b.Folder, j.Name); err != nil || older != nil && older.Run == b.Run && older.Status != running {
 		return err == nil && older.wentWell(), err

@@ -22,6 +22,8 @@ type Batch struct {
 	Folder, Run string
 	// Resume keeps results of verbs that write no target, too.
 	Resume bool
+	// Dir is where the batch was begun, Version the program's.
+	Dir, Version string
 }
 
 // end is how a job ended, for those that wait for it.

@@ -51,6 +51,7 @@ type process struct {
 	worker Worker
 	ctx    context.Context // that of Serve: the batch's
 	slots  *slots
+	inside int // that have a slot
 	jobs   sync.WaitGroup
 }
 
@@ -91,5 +92,12 @@ func (p *process) enter(bundle context.Context, rank int) (ctx context.Context, 
 		give()
 		return nil, w, nil, fmt.Errorf("stopped: %w", context.Canceled)
 	}
-	return ctx, w, func() { slots.give(); give() }, nil
+	p.count(1)
+	return ctx, w, func() { p.count(-1); slots.give(); give() }, nil
+}
+
+func (p *process) count(n int) {
+	p.mu.Lock()
+	p.inside += n
+	p.mu.Unlock()
 }

@@ -102,7 +102,12 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 		if w.away, err = p.prepareAway(ctx, o, w.folder); err != nil {
 			return nil, err
 		}
-		defer w.away.discard()
+		defer func() {
+			w.away.discard()
+			if err != nil && w.away.Left() {
+				err = &LeftError{err, p.Output}
+			}
+		}()
 		w.ctx, w.dir = w.away.Context(), w.away.own.Dir
 	} else {
 		w.dir = t.temporary
@@ -154,6 +159,19 @@ func (w *run) files(finish func(context.Context, Made) error) error {
 		return err
 	}
 	return w.ctx.Err()
+}
+
+// LeftError is an error after which something lies at the target, which no reader takes
+// for a result and from which the same conversion goes on.
+type LeftError struct {
+	Err    error
+	Target string
+}
+
+func (e *LeftError) Unwrap() error { return e.Err }
+
+func (e *LeftError) Error() string {
+	return fmt.Sprintf("%v; %s is left unfinished, and the same command goes on from there", e.Err, e.Target)
 }
 
 // interrupted makes a cancelled context the error, whatever it broke.

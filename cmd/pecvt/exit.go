@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pecvt/pecvt/cmd/pecvt/words"
+	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/tune"
@@ -92,9 +93,12 @@ func errorText(code int, err error) string {
 	}
 	text := words.Say(err.Error())
 	var kept *tune.KeptError
+	var left *convert.LeftError
 	switch {
 	case code == exitInterrupted && errors.As(err, &kept):
 		text = fmt.Sprintf("interrupted: what was computed is kept in %s, and the same command goes on from there", kept.Folder)
+	case code == exitInterrupted && errors.As(err, &left):
+		text = fmt.Sprintf("interrupted: %s is left unfinished, and the same command goes on from there", left.Target)
 	case code == exitInterrupted:
 		text = "interrupted: nothing is left behind"
 	case errors.Is(err, rewrite.ErrOptions): // the option is at fault, not the model it was tried on

@@ -37,6 +37,10 @@ type Target struct {
 	done    map[string]Part
 	objects map[string]Entry // of the result
 
+	// unsure says that a request was given up that may yet have an object appear.
+	unsure atomic.Bool
+	left   bool
+
 	sent, copied atomic.Int64 // bytes
 }
 
@@ -244,9 +248,24 @@ func (t *Target) again(ctx context.Context, what string, request func(context.Co
 	})
 }
 
+// appear is again for a request that has an object appear. A service that has it goes on
+// with it when the run ends without the answer.
+func (t *Target) appear(what string, request func(context.Context) error) error {
+	err := t.again(t.ctx, what, request)
+	if err != nil && t.ctx.Err() != nil {
+		t.unsure.Store(true)
+	}
+	return err
+}
+
 // Put writes a small object.
 func (t *Target) Put(name string, data []byte) error {
-	if _, err := t.put(t.ctx, name, data, ""); err != nil {
+	if err := t.appear("write "+t.Path(name), func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, partPatience)
+		defer cancel()
+		_, err := t.writer.put(ctx, name, data, "")
+		return err
+	}); err != nil {
 		return err
 	}
 	t.sent.Add(int64(len(data)))
@@ -383,6 +402,10 @@ func (t *Target) Close() error {
 	return t.folder.driver.close()
 }
 
+// Left tells, after Close, whether something lies there that a later run of the same plan
+// finishes.
+func (t *Target) Left() bool { return t.left }
+
 // leave gives the claim up; what fails of it only has a later run wait.
 func (t *Target) leave(ctx context.Context) {
 	t.writer.abandon(ctx, func(name string) bool { return slices.Contains(t.marker.Files, name) })
@@ -396,7 +419,8 @@ func (t *Target) leave(ctx context.Context) {
 		}
 		there = slices.DeleteFunc(there, ours)
 	}
-	if err != nil || len(there) > 0 && t.file == "" { // of this result, or of the one that is replaced
+	if err != nil || t.unsure.Load() || len(there) > 0 && t.file == "" { // of this result, or of the one that is replaced
+		t.left = true
 		t.mark(ctx, func(m *marker) { m.Run = "" })
 		return
 	}

@@ -185,7 +185,7 @@ func (u *Upload) Close() (err error) {
 		return err
 	}
 	tried := false
-	err = u.t.again(u.t.ctx, "finish "+u.Name(), func(ctx context.Context) error {
+	err = u.t.appear("finish "+u.Name(), func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, partPatience)
 		defer cancel()
 		err := u.up.finish(ctx)
@@ -230,7 +230,7 @@ func (t *Target) CopyFile(f *Folder, name, as string, server bool, see io.Writer
 	defer file.Close()
 	if server && file.away != nil {
 		done := int64(0)
-		err := t.again(t.ctx, "copy "+file.Path+" to "+t.Path(as), func(ctx context.Context) error {
+		err := t.appear("copy "+file.Path+" to "+t.Path(as), func(ctx context.Context) error {
 			return t.writer.copy(ctx, f.driver, file.away.entry, as, func(n int64) {
 				done += n
 				if progress != nil {

@@ -1,6 +1,8 @@
 package placetest
 
 import (
+	"bytes"
+	"context"
 	"io"
 	"log"
 	"net/http"
@@ -89,4 +91,24 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request) *http.Response 
 	}
 	w.WriteHeader(answer.StatusCode)
 	return answer
+}
+
+// Late makes a request whose client is gone, with its body.
+func (s *Server) Late(t testing.TB, r *http.Request, body []byte) {
+	t.Helper()
+	out := r.Clone(context.Background())
+	out.RequestURI, out.Body = "", io.NopCloser(bytes.NewReader(body))
+	out.URL.Scheme, out.URL.Host = "http", s.endpoint
+	if s.wrong == "" {
+		out.Host = s.endpoint
+	}
+	answer, err := http.DefaultTransport.RoundTrip(out)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer answer.Body.Close()
+	if text, _ := io.ReadAll(answer.Body); answer.StatusCode >= 300 {
+		t.Logf("late: %s: %s", answer.Status, text)
+	}
 }

@@ -32,11 +32,16 @@ func GGUFTypes() []string { return []string{"f32", "f16", "bf16", "q8_0"} }
 
 const ggufSuffix = ".gguf"
 
-// decideFormat fills in the format that is not said; from is the source's.
-func (o *Options) decideFormat(from string) error {
+// namesGGUF reports whether a file of that name is read as a GGUF file.
+func namesGGUF(name string) bool { return strings.HasSuffix(strings.ToLower(name), ggufSuffix) }
+
+// decideFormat fills in the format that is not said; from is the source's, name the
+// target's.
+func (o *Options) decideFormat(from, name string) error {
+	named := o.Output != "" && namesGGUF(name)
 	if o.Format == "" {
 		o.Format = Safetensors
-		if strings.HasSuffix(o.Output, ggufSuffix) || o.Output == "" && from == gguf.Format {
+		if named || o.Output == "" && from == gguf.Format {
 			o.Format = GGUF
 		}
 	}
@@ -46,7 +51,7 @@ func (o *Options) decideFormat(from string) error {
 	switch {
 	case !slices.Contains(Formats(), o.Format):
 		return bad(hint.Format+" %q%s", o.Format, posenc.Suggest(o.Format, Formats()))
-	case o.Format != GGUF && strings.HasSuffix(o.Output, ggufSuffix):
+	case o.Format != GGUF && named:
 		return bad("target %s: a folder is written in the format %s: choose another name, or "+hint.Format+" %s", o.Output, o.Format, GGUF)
 	case o.Format != GGUF && o.GGUFType != "":
 		return bad(hint.GGUFType+" %s is of no meaning in the format %s", o.GGUFType, o.Format)
@@ -60,15 +65,14 @@ func (o *Options) decideFormat(from string) error {
 	return nil
 }
 
-// readable refuses a target elsewhere that nobody could read by its URL, of which the end
-// alone says whether a file or a folder lies there.
+// readable refuses a target that nobody could read by its name: of a GGUF file the end
+// says what it is, and of a URL the end alone says whether a file or a folder lies there.
 func (o *Options) readable(to place.Place) error {
 	_, local := to.Local()
 	switch file := place.IsFile(to.Base()); {
-	case local:
-	case o.Format == GGUF && !strings.HasSuffix(strings.ToLower(to.Base()), ggufSuffix):
-		return hint.Errorf("%w: target %s: one file is written in the format %s, and a URL of one ends in %s: name it so", rewrite.ErrOptions, o.Output, o.Format, ggufSuffix)
-	case o.Format != GGUF && file:
+	case o.Format == GGUF && o.Output != "" && !namesGGUF(to.Base()):
+		return hint.Errorf("%w: target %s: one file is written in the format %s, and the name of one ends in %s: name it so", rewrite.ErrOptions, o.Output, o.Format, ggufSuffix)
+	case !local && o.Format != GGUF && file:
 		return hint.Errorf("%w: target %s: a folder is written in the format %s, and a URL that ends so is read as that of a file: choose another name", rewrite.ErrOptions, o.Output, o.Format)
 	}
 	return nil

@@ -296,8 +296,10 @@ func TestGGUFTarget(t *testing.T) {
 		}
 	}
 	folder := to("hope")
-	folder.Output = t.TempDir()
-	folder.Format = convert.GGUF
+	folder.Output = filepath.Join(t.TempDir(), "hope.gguf")
+	if err := os.Mkdir(folder.Output, 0o777); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := run(plan(t, source, folder)); err == nil || !strings.Contains(err.Error(), "not a file") {
 		t.Errorf("over a folder: %v", err)
 	}

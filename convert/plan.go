@@ -169,7 +169,7 @@ func NewPlanContext(ctx context.Context, path string, o Options) (*Plan, error) 
 		shown = at.String() // without its query
 	}
 	defer src.Close()
-	if err := o.decideFormat(formatOf(src)); err != nil {
+	if err := o.decideFormat(formatOf(src), to.Base()); err != nil {
 		return nil, fmt.Errorf("%s: %w", shown, err)
 	}
 	if err := o.readable(to); err != nil {

@@ -39,7 +39,7 @@ func (s *initializers) codes(c *coded) *graph.Value {
 		w := family.Weight{Tensor: c.grid.Codes, Shape: []int64{c.rows, c.columns}, Rows: c.w.Rows}
 		info, _ := c.src.Lookup(w.Tensor)
 		var parts []*graph.Value
-		for _, r := range mergeRuns(w.Rows) { // Concat takes no float8
+		for _, r := range family.JoinRanges(w.Rows) { // Concat takes no float8
 			w.Rows, w.Shape = []family.Range{r}, []int64{r.End - r.Begin, c.columns}
 			parts = append(parts, s.cast(s.raw(c.src, w, info)))
 		}

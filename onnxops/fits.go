@@ -40,7 +40,7 @@ func (s *initializers) fits(o Options) error {
 func (s *initializers) fitsOne(w family.Weight, limit float64, o Options) error {
 	info, _ := s.src.Lookup(w.Tensor)
 	size := int64(info.DType.Size())
-	runs := mergeRuns(w.Rows)
+	runs := family.JoinRanges(w.Rows)
 	if len(runs) == 0 {
 		runs = []family.Range{{Begin: 0, End: max(1, tensor.Matrix(info.Shape)[0])}}
 	}

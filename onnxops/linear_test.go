@@ -47,7 +47,7 @@ func TestMatMul(t *testing.T) {
 			}
 			linears++
 			rows := ""
-			for _, r := range mergeRuns(l.Weight.Rows) {
+			for _, r := range family.JoinRanges(l.Weight.Rows) {
 				if rows != "" {
 					rows += ","
 				}

@@ -31,7 +31,7 @@ func (s *initializers) transposed(w family.Weight) *graph.Value {
 // partOf names the rows and columns of its tensor that a weight is, "" for all.
 func partOf(w family.Weight) string {
 	var runs []string
-	for _, r := range mergeRuns(w.Rows) {
+	for _, r := range family.JoinRanges(w.Rows) {
 		runs = append(runs, fmt.Sprintf("%d:%d", r.Begin, r.End))
 	}
 	part := strings.Join(runs, ",")

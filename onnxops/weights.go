@@ -121,7 +121,7 @@ func (s *initializers) stored(w family.Weight) *graph.Value {
 
 // raw is stored for a tensor of any store, in the type that it has there.
 func (s *initializers) raw(src store.Store, w family.Weight, info store.Info) *graph.Value {
-	runs := mergeRuns(w.Rows)
+	runs := family.JoinRanges(w.Rows)
 	if len(runs) == 0 {
 		return s.initializer(src, w.Tensor, w.Shape, info, 0, info.Bytes())
 	}
@@ -162,19 +162,6 @@ func (s *initializers) readable(w family.Weight) (store.Info, bool) {
 			store.Where(s.src, w.Tensor), w.Tensor, info.DType))
 	}
 	return info, s.g.Err() == nil
-}
-
-// mergeRuns joins neighbouring row ranges.
-func mergeRuns(rows []family.Range) []family.Range {
-	var out []family.Range
-	for _, r := range rows {
-		if n := len(out); n > 0 && out[n-1].End == r.Begin {
-			out[n-1].End = r.End
-			continue
-		}
-		out = append(out, r)
-	}
-	return out
 }
 
 // initializer adds bytes begin to end of a stored tensor as an initializer.

@@ -104,7 +104,7 @@ func parts(w family.Weight) []string {
 		return []string{w.Tensor}
 	}
 	var list []string
-	for _, r := range mergeRuns(w.Rows) {
+	for _, r := range family.JoinRanges(w.Rows) {
 		list = append(list, fmt.Sprintf("%s[%d:%d]", w.Tensor, r.Begin, r.End))
 	}
 	return list

@@ -11,6 +11,20 @@ import (
 // Range is the half-open range of rows [Begin, End).
 type Range struct{ Begin, End int64 }
 
+// JoinRanges joins ranges that follow one another: the same rows in the same order, in as
+// few ranges as can be.
+func JoinRanges(rows []Range) []Range {
+	var runs []Range
+	for _, r := range rows {
+		if n := len(runs); n > 0 && runs[n-1].End == r.Begin {
+			runs[n-1].End = r.End
+			continue
+		}
+		runs = append(runs, r)
+	}
+	return runs
+}
+
 // Weight is a logical weight: a stored tensor, or some of its rows.
 type Weight struct {
 	// Tensor is the stored tensor's name.

@@ -37,18 +37,7 @@ func judgeRounded(list []report.TensorFinding, sources []*onnxpb.TensorProto, sh
 // sameRows tells whether two lists of runs of rows are the same rows in one order; nil is
 // all of a tensor's.
 func sameRows(a, b []family.Range) bool {
-	joined := func(list []family.Range) []family.Range {
-		var runs []family.Range
-		for _, r := range list {
-			if n := len(runs); n > 0 && runs[n-1].End == r.Begin {
-				runs[n-1].End = r.End
-				continue
-			}
-			runs = append(runs, r)
-		}
-		return runs
-	}
-	return slices.Equal(joined(a), joined(b))
+	return slices.Equal(family.JoinRanges(a), family.JoinRanges(b))
 }
 
 // scalesOf names the scales of the codes among initialisers, "" where none are codes.

@@ -194,7 +194,12 @@ func (f *Folder) entry(name string) (Entry, error) {
 	if i, ok := slices.BinarySearchFunc(entries, name, func(e Entry, name string) int { return strings.Compare(e.Name, name) }); ok {
 		return entries[i], nil
 	}
-	return Entry{}, &fs.PathError{Op: "open", Path: f.Path(name), Err: fs.ErrNotExist}
+	err = &fs.PathError{Op: "open", Path: f.Path(name), Err: fs.ErrNotExist}
+	marker := path.Join(dir, fileMarker(path.Base(name)))
+	if slices.ContainsFunc(entries, func(e Entry) bool { return e.Name == marker }) {
+		err = fmt.Errorf("%w: %w (%s lies beside it)", err, ErrUnfinished, path.Base(marker))
+	}
+	return Entry{}, err
 }
 
 // ErrNotRegular is of what is no file that can be read: a folder, a device, a pipe.

@@ -14,6 +14,9 @@ import (
 // before everything else of a result, and goes when all of it is there.
 const Marker = ".pecvt-partial.json"
 
+// fileMarker is the marker of a result that is one file, which lies beside it.
+func fileMarker(name string) string { return "." + name + Marker }
+
 // ErrUnfinished is of a folder that a result is being written to, or of which the run
 // that wrote it was ended.
 var ErrUnfinished = errors.New("a result that is not finished: the command that writes it has not ended, or the same command finishes it")

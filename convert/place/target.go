@@ -105,7 +105,7 @@ func (p Place) TargetFile(ctx context.Context, name string) (*Target, error) {
 // markerName is the name of the target's marker.
 func (t *Target) markerName() string {
 	if t.file != "" {
-		return "." + t.file + Marker
+		return fileMarker(t.file)
 	}
 	return Marker
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
@@ -97,5 +98,34 @@ func TestTargetObjectAfterTheEnd(t *testing.T) {
 				t.Errorf("in the end there are %q", got)
 			}
 		})
+	}
+}
+
+// A file that is being written is not only not there: whoever asks for it learns why.
+func TestFileUnfinished(t *testing.T) {
+	s := placetest.StartS3(t)
+	s.Put(t, "out/other", numbers(100))
+	at, err := place.Parse(s.URL("out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := at.TargetFile(context.Background(), "a.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	if err := claim(x, "p", "a.gguf"); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := openErr(s.URL("out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	if _, err := folder.Open("a.gguf"); !errors.Is(err, place.ErrUnfinished) || !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), place.Marker) {
+		t.Errorf("the file that is being written: %v", err)
+	}
+	if _, err := folder.Stat("b.gguf"); errors.Is(err, place.ErrUnfinished) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/s3blob" // opens s3://
 )
@@ -23,6 +24,7 @@ func onceS3(as func(any) bool) error {
 	if as(&options) {
 		*options = append(*options, func(o *s3.Options) {
 			o.Retryer = aws.NopRetryer{}
+			o.Logger = logging.Nop{} // what went wrong is told by us, once
 			o.DisableLogOutputChecksumValidationSkipped = true // no object's sum is of a part
 		})
 	}

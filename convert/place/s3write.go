@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/logging"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -48,7 +49,7 @@ func writeS3(d driver) writer {
 }
 
 // call has a request made once: [Folder] makes it again.
-func call(o *s3.Options) { o.Retryer = aws.NopRetryer{} }
+func call(o *s3.Options) { o.Retryer, o.Logger = aws.NopRetryer{}, logging.Nop{} }
 
 func (w *s3Writer) key(name string) *string { return aws.String(w.prefix + name) }
 

@@ -129,3 +129,34 @@ func TestFileUnfinished(t *testing.T) {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }
+
+// Who stops writing because a part failed learns at Close why it failed.
+func TestPartFailedWhileWriting(t *testing.T) {
+	place.ShortWaits(t)
+	s := placetest.StartS3(t)
+	p := s.Proxy(t)
+	x := target(t, s.Through(p, "out"))
+	if err := claim(x, "p", "a"); err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	p.Fail(func(w http.ResponseWriter, r *http.Request) bool {
+		if s.Part(r) {
+			io.Copy(io.Discard, r.Body)
+			w.WriteHeader(507)
+			return true
+		}
+		return false
+	})
+	u, err := x.Create("a", 40<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := u.Write(numbers(20 << 20)); err != nil {
+		t.Fatal(err)
+	}
+	u.Failed() // the part that was sent is waited for
+	if err := u.Close(); err == nil || !strings.Contains(err.Error(), "answered 507") {
+		t.Errorf("%v, want what the service answered", err)
+	}
+}

@@ -168,6 +168,9 @@ func (u *Upload) Close() (err error) {
 		u.cancel()
 	}()
 	if u.at != u.size {
+		if werr := u.group.Wait(); werr != nil { // why whoever wrote stopped
+			return werr
+		}
 		return fmt.Errorf("%s: %d bytes were written, planned were %d", u.Name(), u.at, u.size)
 	}
 	if u.up == nil {

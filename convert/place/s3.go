@@ -24,7 +24,7 @@ func onceS3(as func(any) bool) error {
 	if as(&options) {
 		*options = append(*options, func(o *s3.Options) {
 			o.Retryer = aws.NopRetryer{}
-			o.Logger = logging.Nop{} // what went wrong is told by us, once
+			o.Logger = logging.Nop{}                           // what went wrong is told by us, once
 			o.DisableLogOutputChecksumValidationSkipped = true // no object's sum is of a part
 		})
 	}

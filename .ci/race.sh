@@ -42,7 +42,9 @@ race verify '^(TestGolden|TestBisectOfTheRuntime)$/^(llama-gqa|llama-sharded-f16
 # mutants by several workers
 race verify/mutants '^TestBases$/^(stories-hope|grape-m-ctx)$'
 # jobs of a pipeline, and what a process shares between them
-race cmd/pecvt/batch '^(TestOrder|TestShared|TestInterrupted|TestParts|TestSlots|TestElsewhere)$'
+# (not TestInterrupted: where a runner hangs up, Beam 2.77.0's dataWriter receives from the
+# stream that its reader receives from, to ask what went wrong)
+race cmd/pecvt/batch '^(TestOrder|TestShared|TestParts|TestSlots|TestElsewhere)$'
 # verbs side by side in one process
 race cmd/pecvt '^TestBatchTogether$'
 # progress, signals

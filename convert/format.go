@@ -65,14 +65,15 @@ func (o *Options) decideFormat(from, name string) error {
 	return nil
 }
 
-// readable refuses a target that nobody could read by its name: of a GGUF file the end
-// says what it is, and of a URL the end alone says whether a file or a folder lies there.
+// readable refuses a target elsewhere that nobody could read by its URL, of which the end
+// alone says whether a file or a folder lies there.
 func (o *Options) readable(to place.Place) error {
 	_, local := to.Local()
 	switch file := place.IsFile(to.Base()); {
-	case o.Format == GGUF && o.Output != "" && !namesGGUF(to.Base()):
-		return hint.Errorf("%w: target %s: one file is written in the format %s, and the name of one ends in %s: name it so", rewrite.ErrOptions, o.Output, o.Format, ggufSuffix)
-	case !local && o.Format != GGUF && file:
+	case local:
+	case o.Format == GGUF && !namesGGUF(to.Base()):
+		return hint.Errorf("%w: target %s: one file is written in the format %s, and a URL of one ends in %s: name it so", rewrite.ErrOptions, o.Output, o.Format, ggufSuffix)
+	case o.Format != GGUF && file:
 		return hint.Errorf("%w: target %s: a folder is written in the format %s, and a URL that ends so is read as that of a file: choose another name", rewrite.ErrOptions, o.Output, o.Format)
 	}
 	return nil

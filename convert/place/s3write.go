@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -157,8 +158,22 @@ func (u *s3Upload) finish(ctx context.Context) error {
 	return u.maybe(err)
 }
 
+// abort ends the upload. A part that the service is still taking may bring it back, so it
+// is ended until the service no longer knows it.
 func (u *s3Upload) abort(ctx context.Context) {
-	u.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &u.name, Key: u.key, UploadId: u.id}, call)
+	for wait := 20 * time.Millisecond; wait < time.Second; wait *= 2 {
+		_, err := u.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &u.name, Key: u.key, UploadId: u.id}, call)
+		if status, _ := statusS3(err); err != nil && status != http.StatusNotFound {
+			return
+		} else if err != nil && wait > 40*time.Millisecond { // the third time or later
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
 }
 
 // copy has the server copy an object of any of its buckets, in parts where it is large.

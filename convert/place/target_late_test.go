@@ -152,10 +152,8 @@ func TestPartFailedWhileWriting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := u.Write(numbers(20 << 20)); err != nil {
-		t.Fatal(err)
-	}
-	u.Failed() // the part that was sent is waited for
+	u.Write(numbers(20 << 20)) // an error, or none yet
+	u.Failed()                 // the parts that were sent are waited for
 	if err := u.Close(); err == nil || !strings.Contains(err.Error(), "answered 507") {
 		t.Errorf("%v, want what the service answered", err)
 	}

@@ -2,13 +2,8 @@ package verify
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"testing"
 
-	"github.com/pecvt/pecvt/convert/families"
-	"github.com/pecvt/pecvt/convert/store"
-	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/verify/report"
 	"github.com/pecvt/pecvt/verify/run"
 )
@@ -17,22 +12,7 @@ import (
 // (beam), or have passed a norm (roformer).
 func TestLayersOfARightGraph(t *testing.T) {
 	for _, name := range []string{"beam", "roformer", "minimax"} {
-		dir := t.TempDir()
-		if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "testdata", "families", name))); err != nil {
-			t.Fatal(err)
-		}
-		s, err := store.Open(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		m, err := families.Load(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := onnxops.Write(dir, m, s, onnxops.Options{MaxLength: 40, Encoding: m.Encoding()}); err != nil {
-			t.Fatal(err)
-		}
+		dir, m, s := emitted(t, "families/"+name, 40)
 		info, err := run.ReadGraph(dir)
 		if err != nil {
 			t.Fatal(err)

@@ -79,7 +79,11 @@ func (s *session) keepLayers() error {
 	if s.kept == nil || !s.has(NeedRunners) {
 		return nil
 	}
-	info, err := run.KeepLayers(s.info, s.model, s.kept, s.opts.Layers)
+	cut := s.cut
+	if cut == nil {
+		cut = run.KeepLayers
+	}
+	info, err := cut(s.info, s.model, s.kept, s.opts.Layers)
 	if err != nil {
 		s.add(report.Check{Name: report.CheckLayers, Runner: run.InterpName, Against: "config.json", Verdict: report.Fail, Detail: err.Error()})
 		s.unrunnable = true

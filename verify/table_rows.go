@@ -68,7 +68,7 @@ func folderChecks() []Kind {
 			Blame:   "the emission is wrong, or the graph was changed after it: emit it again with pecvt export",
 			other:   true, when: ofFolder, make: (*session).types},
 		{Name: report.CheckLayers,
-			Meaning: "in the whole graph the residual stream goes from each layer to the next, as far as its nodes' names tell; of it only the layers that were asked for (`" + hint.Layers + "`) are run, so that the verification is incomplete at best: the first of them reads the embedding, each other what the one before it among them hands on, the head what the last does, in the graph and in the reference, and numbers of other layers are not read. Checks that run the graph count layers from 0",
+			Meaning: "in the whole graph the residual stream goes from each layer to the next, and no layer reads another's, as far as its nodes' names tell; of it only the layers that were asked for (`" + hint.Layers + "`) are run, so that the verification is incomplete at best: the first of them reads the embedding, each other what the one before it among them hands on, the head what the last does, in the graph and in the reference, and numbers of other layers are not read. Checks that run the graph count layers from 0",
 			Needs:   []Need{NeedLayers},
 			Blame:   "the emission is wrong, or the graph was changed after it: emit it again with pecvt export",
 			other:   true, when: ofFolder, make: always((*session).joints)},

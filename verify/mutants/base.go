@@ -29,6 +29,8 @@ type Base struct {
 	Opset                     int
 	// MaxLength is the length of the tables, 0 for defaultMaxLength.
 	MaxLength int
+	// Layers are those that are verified, without a source; nil is all of them.
+	Layers []int
 }
 
 // defaultMaxLength leaves some rows of the tables past the longest prompt.
@@ -39,6 +41,7 @@ func Bases() []Base {
 	const asIs = rewrite.AsIs
 	return []Base{
 		{Name: "stories-hope", Model: "models/stories260K", To: "hope"},
+		{Name: "stories-layers", Model: "models/stories260K", To: "hope", Layers: []int{1, 3}},
 		{Name: "llama-rope", Model: "golden/llama-gqa", To: "rope"},
 		{Name: "llama-rope-ort", Model: "golden/llama-gqa", To: "rope", Attention: onnxops.AttentionORT},
 		{Name: "llama-hope", Model: "golden/llama-gqa", To: "hope"},

@@ -123,7 +123,6 @@ var provedElsewhere = map[string]string{
 	report.CheckGolden:        "TestFaultyGolden: mutants are verified against no given answers",
 	report.CheckGoldenHidden:  "TestFaultyGolden: likewise",
 	report.CheckRoundedInputs: "TestJudgeRounded: what only ONNX Runtime's products can do wrong",
-	report.CheckLayers:        "TestLayersFault, TestJoints: mutants are verified whole",
 	report.CheckRepro:         "TestExtract: a mutant is a model, no part of one",
 }
 

@@ -80,9 +80,9 @@ func (r Runner) Run(ctx context.Context, m Mutant) (Result, error) {
 	}
 	// One level of ONNX Runtime finds nearly all; what it does not is verified as
 	// TestBases verifies what has no mutant, at every level.
-	result, err := judge(ctx, f.dir, b.Source(r.Testdata), ort.OptAll)
+	result, err := r.judge(ctx, f.dir, b, ort.OptAll)
 	if err == nil && !result.Caught() {
-		result, err = judge(ctx, f.dir, b.Source(r.Testdata), "")
+		result, err = r.judge(ctx, f.dir, b, "")
 	}
 	if err != nil {
 		return Result{}, err
@@ -111,7 +111,7 @@ func (r Runner) Base(ctx context.Context, b Base) (Result, error) {
 	if err := b.Emit(dir); err != nil {
 		return Result{}, fmt.Errorf("base %s: %w", b.Name, err)
 	}
-	result, err := judge(ctx, dir, b.Source(r.Testdata), "")
+	result, err := r.judge(ctx, dir, b, "")
 	if err != nil {
 		return result, err
 	}
@@ -120,9 +120,14 @@ func (r Runner) Base(ctx context.Context, b Base) (Result, error) {
 }
 
 // judge verifies a folder against its source, as `pecvt verify DIR --against
-// SOURCE` does, at one optimisation level, or at all of them.
-func judge(ctx context.Context, dir, source, level string) (Result, error) {
-	report, err := verify.Verify(ctx, dir, verify.Options{Against: source, Seed: 1, Threads: 1, OptLevel: level})
+// SOURCE` does, or some layers of it alone (`--layers`), at one optimisation level, or
+// at all of them.
+func (r Runner) judge(ctx context.Context, dir string, b Base, level string) (Result, error) {
+	o := verify.Options{Against: b.Source(r.Testdata), Layers: b.Layers, Seed: 1, Threads: 1, OptLevel: level}
+	if b.Layers != nil {
+		o.Against = ""
+	}
+	report, err := verify.Verify(ctx, dir, o)
 	if ctx.Err() != nil {
 		return Result{}, ctx.Err()
 	}
@@ -160,7 +165,7 @@ func judge(ctx context.Context, dir, source, level string) (Result, error) {
 
 // static are the checks that compute no logits.
 var static = map[string]bool{"weights": true, "tables": true, "window-size": true, "rewrite": true,
-	"interface": true, "attributes": true, "metadata": true, "rotation": true, "files": true, "genai": true}
+	"layers": true, "interface": true, "attributes": true, "metadata": true, "rotation": true, "files": true, "genai": true}
 
 // compares are the checks that hold what files say against each other: another one
 // that fails is named before them.

@@ -17,8 +17,10 @@ import (
 )
 
 // Joints tells of the first place where the residual stream does not go from a layer to
-// the next: what a layer's first norm reads is what the layer before hands on. "" is
-// none, and so is a layer whose last node is not known by its name.
+// the next: what a layer's first norm reads is what the layer before hands on, and no
+// other node of a layer reads another layer's stream, which would be the same value where
+// those between are left out. "" is none, and so is a layer whose last node is not known
+// by its name.
 func Joints(g *GraphInfo, m *family.Model) string {
 	nodes := g.Written.Nodes
 	stream, missing := Streams(m, nodes)
@@ -37,7 +39,33 @@ func Joints(g *GraphInfo, m *family.Model) string {
 			return fmt.Sprintf("what follows layer %d reads %q, which node %q makes: expected the layer's output, of node %q", i, stream[i+1], by, last)
 		}
 	}
+	before := map[string]int{}
+	for i, s := range stream {
+		before[s] = i
+	}
+	for _, n := range nodes {
+		layer, _ := names.Split(n.GetName())
+		if layer < 0 || layer >= len(stream) {
+			continue
+		}
+		for _, in := range reads(n) {
+			if i, ok := before[in]; ok && in != stream[layer] {
+				return fmt.Sprintf("node %q of layer %d reads %q, the stream before layer %d: expected %q, the one before its own", n.GetName(), layer, in, i, stream[layer])
+			}
+		}
+	}
 	return ""
+}
+
+// reads are a node's inputs, and those of the nodes of the graphs in it.
+func reads(n *onnxpb.NodeProto) []string {
+	list := slices.Clone(n.GetInput())
+	for _, inner := range graphsIn(n) {
+		for _, n := range inner.GetNode() {
+			list = append(list, reads(n)...)
+		}
+	}
+	return list
 }
 
 // movesStream tells whether a node hands the stream on as it is, or chosen rows of it.

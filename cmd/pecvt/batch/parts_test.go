@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -127,6 +131,79 @@ func TestPartInterrupted(t *testing.T) {
 	if got := ends(records); got != "a interrupted" || after.Load() > 0 {
 		t.Errorf("%s, %d parts after the end", got, after.Load())
 	}
+}
+
+// TestPartsKept: parts that were done when a batch ended, or when another part failed, are
+// not run again by the same command; what was done for other files, or another command
+// line, is. A job that ended well leaves none.
+func TestPartsKept(t *testing.T) {
+	folder := t.TempDir()
+	input := filepath.Join(t.TempDir(), "5") // a model that is a number, and a file
+	t.Chdir(filepath.Dir(input))
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile("5", []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("one")
+	a := job("a", "5")
+	ran := func(p *parted) (list []int) {
+		for i := range 5 {
+			if p.runs[fmt.Sprint("5 ", i)] > 0 {
+				list = append(list, i)
+			}
+		}
+		return list
+	}
+	check := func(what string, records []*Record, p *parted, status string, parts ...int) {
+		t.Helper()
+		if got := ends(records); got != "a "+status || !slices.Equal(ran(p), parts) {
+			t.Errorf("%s: %s, parts %v were run, want %s and %v", what, got, ran(p), status, parts)
+		}
+		if r := records[0]; status == "done" && (string(r.Result) != `"0 1 2 3 4"` || !slices.Equal(r.Said, []string{"said"})) {
+			t.Errorf("%s: record %+v, result %s", what, r, r.Result)
+		}
+		left, _ := filepath.Glob(filepath.Join(folder, partsName, "*", "*"))
+		if _, err := os.Stat(filepath.Join(folder, partsName)); status == "done" && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: left %v", what, left)
+		}
+	}
+	part := func(_ string, at int) Outcome { return Outcome{Stdout: fmt.Append(nil, at), Said: []string{"said"}} }
+
+	ctx, cancel := context.WithCancel(t.Context())
+	p := &parted{part: func(name string, at int) Outcome {
+		if at == 3 {
+			cancel()
+			return Outcome{ExitCode: interruptedCode}
+		}
+		return part(name, at)
+	}}
+	check("interrupted", runParts(t, ctx, folder, 1, p, nil, a), p, "interrupted", 0, 1, 2, 3)
+	failing := func(name string, at int) Outcome {
+		if at == 4 {
+			return Outcome{ExitCode: 1, Error: "no"}
+		}
+		return part(name, at)
+	}
+	p = &parted{part: failing}
+	check("failed", runParts(t, t.Context(), folder, 1, p, nil, a), p, "failed", 3, 4)
+	if err := os.WriteFile(partPath(folder, "a", 1), []byte(`{"Of": "`), 0o666); err != nil { // of a system that stopped
+		t.Fatal(err)
+	}
+	p = &parted{part: part}
+	check("again", runParts(t, t.Context(), folder, 2, p, nil, a), p, "done", 1, 4)
+
+	p = &parted{part: failing}
+	check("all anew", runParts(t, t.Context(), folder, 1, p, nil, a), p, "failed", 0, 1, 2, 3, 4)
+	write("another")
+	p = &parted{part: part}
+	check("other files", runParts(t, t.Context(), folder, 1, p, nil, a), p, "done", 0, 1, 2, 3, 4)
+	if err := os.MkdirAll(partsFolder(folder, "gone"), 0o777); err != nil { // of a job that the file has no more
+		t.Fatal(err)
+	}
+	p = &parted{part: part}
+	check("once more", runParts(t, t.Context(), folder, 3, p, nil, a), p, "done", 0, 1, 2, 3, 4)
 }
 
 // runParts is runAll with parts.

@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -45,7 +46,7 @@ func (p *process) prepare(bundle context.Context, b Batch, j Job, ended map[stri
 		r.Status, r.Result, r.Said, r.Seconds, r.Parts = Kept, older.Result, older.Said, older.Seconds, older.Parts
 		r.Target = target(ctx, j)
 		w.Say(j.Name + ": kept")
-		return []task{{Record: r, Job: j, Ended: true}}, writeRecord(b.Folder, r)
+		return []task{{Record: r, Job: j, Ended: true}}, errors.Join(writeRecord(b.Folder, r), dropParts(b.Folder, j.Name))
 	}
 	if older != nil && older.Status == running && j.Out != "" && older.matches(r) {
 		r.Started = older.Started // a target may be there that is this job's, made before a kill
@@ -97,15 +98,8 @@ func (p *process) work(bundle context.Context, b Batch, t task) (*done, error) {
 	}
 	d := &done{task: t}
 	if t.Of > 0 {
-		what := fmt.Sprintf("%s: part %d of %d", t.Job.Name, t.Part+1, t.Of)
-		begin := time.Now()
-		var interrupted bool
-		d.Outcome, d.Attempts, interrupted = tries(ctx, w, what, func() Outcome { return w.Parts.Part(ctx, r.part(), r.Arguments, t.Part) })
-		if interrupted {
-			return nil, context.Canceled
-		}
-		if d.Outcome.ExitCode == 0 {
-			w.Say(fmt.Sprintf("%s: done in %.2f s", what, time.Since(begin).Seconds()))
+		if err := d.part(ctx, w, b); err != nil {
+			return nil, err
 		}
 		d.Record = nil // the first part has it
 		if t.Part == 0 {
@@ -129,6 +123,29 @@ func (p *process) work(bundle context.Context, b Batch, t task) (*done, error) {
 	}
 	d.Well = r.wentWell()
 	return d, nil
+}
+
+// part runs a part, unless an earlier run has done it.
+func (d *done) part(ctx context.Context, w Worker, b Batch) (err error) {
+	what := fmt.Sprintf("%s: part %d of %d", d.Job.Name, d.Part+1, d.Of)
+	var stored, interrupted bool
+	if d.Outcome, stored = readPart(b.Folder, d.task); stored {
+		w.Say(what + ": kept")
+		return nil
+	}
+	begin, r := time.Now(), d.Record
+	d.Outcome, d.Attempts, interrupted = tries(ctx, w, what, func() Outcome { return w.Parts.Part(ctx, r.part(), r.Arguments, d.Part) })
+	if interrupted {
+		return context.Canceled
+	}
+	if d.Outcome.ExitCode != 0 {
+		return nil
+	}
+	if err := writePart(b.Folder, d.task, d.Outcome); err != nil {
+		return err
+	}
+	w.Say(fmt.Sprintf("%s: done in %.2f s", what, time.Since(begin).Seconds()))
+	return nil
 }
 
 // join brings a job to its end whose tasks were done. A runner may have done one twice.
@@ -201,6 +218,9 @@ func (p *process) finish(ctx context.Context, w Worker, b Batch, r *Record, j Jo
 	w.Say(r.line())
 	if r.Status == Interrupted {
 		return context.Canceled
+	}
+	if r.Status == Done {
+		return dropParts(b.Folder, r.Name)
 	}
 	return nil
 }

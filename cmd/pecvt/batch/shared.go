@@ -30,6 +30,9 @@ func (p Plan) claim() (release func(), err error) {
 	if err := fsio.WriteWhole(filepath.Join(p.Folder, runName), []byte(p.Run+"\n")); err != nil {
 		return nil, errors.Join(err, c.Release())
 	}
+	if err := p.dropOtherParts(); err != nil {
+		return nil, errors.Join(err, c.Release())
+	}
 	return func() {
 		_ = os.Remove(filepath.Join(p.Folder, runName))
 		_ = c.Release()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pecvt/pecvt/cmd/pecvt/garbage"
 	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert"
 )
@@ -29,7 +30,7 @@ the s3://, gs://, azblob:// or hf:// URL of one: docs/scale.md.`,
 			if a.checkOnly {
 				return nil
 			}
-			defer frugal()()
+			defer garbage.Frugal()()
 			in, err := convert.InspectContext(cmd.Context(), args[0], ignore...)
 			if err != nil {
 				return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pecvt/pecvt/cmd/pecvt/garbage"
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/loaders"
@@ -65,7 +66,7 @@ MODEL may be an s3://, gs://, azblob:// or hf:// URL: docs/scale.md.`,
 			if err := who.pick(&o, &graph); err != nil {
 				return err
 			}
-			defer frugal()()
+			defer garbage.Frugal()()
 			p, err := convert.NewPlanContext(cmd.Context(), args[0], o)
 			if err != nil {
 				return err

@@ -120,6 +120,7 @@ type job struct {
 	o               CalibrateOptions
 	state           *state
 	streams         *streams // nil until a layer is fitted
+	shared          bool     // other workers fit layers of the same work
 	begin           time.Time
 	// work done by this run and all of it, in flops
 	done, total float64
@@ -173,6 +174,7 @@ func (j *job) run(ctx context.Context) (*Calibration, error) {
 	for _, s := range j.sequences {
 		c.Lengths = append(c.Lengths, len(s))
 	}
+	j.state.dropStreams()              // whoever shared them is done
 	finished := map[int]*LayerReport{} // all are read before any is fitted
 	for i := range j.m.Blocks {
 		report, err := j.state.load(i)
@@ -212,10 +214,16 @@ func (j *job) fit(ctx context.Context, layer int) (*LayerReport, error) {
 		j.streams = st
 	}
 	for j.streams.layer < layer {
+		if j.shared && j.takeFurthest(layer) {
+			continue
+		}
 		j.done += LayerFlops(j.m, j.streams.layer, j.sequences)
 		if err := j.streams.advance(ctx); err != nil {
 			j.streams = nil // some of its sequences are a layer further
 			return nil, err
+		}
+		if j.shared {
+			j.state.shareStream(j.streams)
 		}
 	}
 	report, err := j.layer(ctx, j.streams, layer)
@@ -223,6 +231,16 @@ func (j *job) fit(ctx context.Context, layer int) (*LayerReport, error) {
 		return nil, fmt.Errorf("layer %d: %w", layer, err)
 	}
 	return report, nil
+}
+
+// takeFurthest leads the streams on by what another worker left, at most to a layer.
+func (j *job) takeFurthest(layer int) bool {
+	for to := layer; to > j.streams.layer; to-- {
+		if j.state.takeStream(j.streams, to) {
+			return true
+		}
+	}
+	return false
 }
 
 // layer fits one layer and stores the outcome.

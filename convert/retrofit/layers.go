@@ -10,7 +10,9 @@ import (
 // Layers fits the layers of a calibration one by one, into the folder of its options:
 // [Calibrate] with the same input finds them there, whoever fitted them, and in whatever
 // order. Several processes may fit layers into one folder, each with Layers of its own; of
-// two that fit the same one both write the same bytes. It is not safe for concurrent use.
+// two that fit the same one both write the same bytes. Each leaves the residual stream that
+// it came to for the others, in the same folder, so that a layer is walked through once
+// while all keep pace. It is not safe for concurrent use.
 type Layers struct {
 	job  *job
 	list []int
@@ -22,6 +24,7 @@ func NewLayers(m *family.Model, src family.Source, walk Walk, student []Turn, se
 	if err != nil {
 		return nil, fmt.Errorf("calibrate: %w", err)
 	}
+	j.shared = true
 	l := &Layers{job: j}
 	for i := range m.Blocks {
 		if !j.source[i].Same(&j.student[i]) {

@@ -103,7 +103,7 @@ With --against all models are held in memory at once. Models may be URLs
 	f.StringArrayVar(&plots, "plot", nil, "write a picture: `FILE`.png or FILE.svg; may be given more than once")
 	ignoreKeyFlag(cmd, &c.Options.IgnoreKeys)
 	f.StringVar(&c.Options.Runner, "runner", "", "ort or ref (default: ort where it can be loaded)")
-	f.IntVar(&c.Options.Chunk, "chunk", 256, "tokens that run at once")
+	f.IntVar(&c.Options.Chunk, "chunk", 0, "tokens that run at once (0: 256, fewer where one of their tensors would take over 64 MiB)")
 	f.StringVar(&c.Options.ORTLibrary, "ort-lib", "", "ONNX Runtime's shared library `FILE`")
 	f.StringVar(&c.Options.OpsLibrary, "ops-lib", "", "shared library `FILE` of kernels for the operators of ai.pecvt (make ops)")
 	f.StringVar(&c.Options.Provider, "provider", ort.ProviderCPU, "execution provider: cpu or cuda")
@@ -140,7 +140,7 @@ func checkEvalFlags(c *eval.Config, plots []string) error {
 	for _, f := range []struct {
 		name       string
 		value, min int
-	}{{"sequences", c.Sequences, 0}, {"last", c.Last, 1}, {"copy", c.Copy, 0}, {"copy-tokens", c.CopyTokens, 2}, {"chunk", c.Options.Chunk, 1}} {
+	}{{"sequences", c.Sequences, 0}, {"last", c.Last, 1}, {"copy", c.Copy, 0}, {"copy-tokens", c.CopyTokens, 2}, {"chunk", c.Options.Chunk, 0}} {
 		if f.value < f.min {
 			return usagef("--%s %d: expected %d or more", f.name, f.value, f.min)
 		}

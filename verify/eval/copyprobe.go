@@ -60,15 +60,27 @@ func (p *probe) sequence(d, k int) []int64 {
 	return append(seq, text...)
 }
 
-// run probes all models at a distance; source as in lockstep.
+// run probes all models at a distance: in lock-step, or one after the other where the
+// sequences are too long for that.
 func (p *probe) run(ctx context.Context, models []*Model, d, probes int, progress func(tokens int)) ([]Copy, error) {
 	out := make([]Copy, len(models))
+	if inTurns(models, d+p.size) {
+		for k, m := range models {
+			one, err := p.run(ctx, []*Model{m}, d, probes, progress)
+			if err != nil {
+				return nil, err
+			}
+			out[k] = one[0]
+			m.free()
+		}
+		return out, nil
+	}
 	for i := range out {
 		out[i] = Copy{Distance: d, Probes: probes, Tokens: probes * (p.size - 1), Alphabet: len(p.alphabet)}
 	}
 	for k := range probes {
 		seq := p.sequence(d, k)
-		traces, err := lockstep(ctx, models, -1, seq, progress)
+		traces, err := lockstep(ctx, models, -1, seq, func(_, n int) { progress(n) })
 		if err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 	"github.com/pecvt/pecvt/verify/generate"
 	"github.com/pecvt/pecvt/verify/ort"
@@ -84,13 +85,25 @@ func ownGraph(m *Model, n int) (own *run.GraphInfo, fits bool, err error) {
 }
 
 // temporaryGraph makes a folder with the checkpoint's files, linked, and a graph
-// of them. The caller removes it.
+// of them. The caller removes it. Where the model has that form, its attention is
+// GroupQueryAttention: on the CPU and in float32 ONNX Runtime (1.32) goes over the keys in
+// blocks there and writes caches in place, so that memory grows by the keys and values
+// alone, where the standard operator has scores of a piece with all keys and two copies
+// of the cache.
 func temporaryGraph(ctx context.Context, m *Model, at *family.Model, length int, dtype string) (*fsio.Temporary, error) {
 	own, err := placeWeights(ctx, m.ckpt, m.opts.TempDir)
 	if err != nil {
 		return nil, err
 	}
-	_, err = onnxops.Write(own.Dir, at, m.ckpt, onnxops.Options{MaxLength: length, DType: dtype, Version: m.opts.Version})
+	o := onnxops.Options{MaxLength: length, DType: dtype, Version: m.opts.Version}
+	if m.opts.Provider == ort.ProviderCPU && m.opts.OpsLibrary == "" && dtype == "" {
+		o.Attention = onnxops.AttentionORT
+	}
+	_, err = onnxops.Write(own.Dir, at, m.ckpt, o)
+	if o.Attention != "" && errors.Is(err, posenc.ErrUnsupported) {
+		o.Attention = ""
+		_, err = onnxops.Write(own.Dir, at, m.ckpt, o)
+	}
 	if err == nil {
 		err = ctx.Err()
 	}

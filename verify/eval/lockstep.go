@@ -19,22 +19,23 @@ type Trace struct {
 }
 
 // lockstep runs a sequence through all models piece by piece, models[source]
-// (where not negative) being what the others are compared with.
-func lockstep(ctx context.Context, models []*Model, source int, ids []int64, progress func(tokens int)) ([]Trace, error) {
+// (where not negative) being what the others are compared with. progress is told of the
+// tokens that model k has run, or is known to have run.
+func lockstep(ctx context.Context, models []*Model, source int, ids []int64, progress func(k, tokens int)) ([]Trace, error) {
 	n := len(ids) - 1
 	traces := make([]Trace, len(models))
 	running := make([]*sequence, len(models))
 	for k, m := range models {
-		if err := m.prepare(ctx, len(ids)); err != nil {
+		var err error
+		if running[k], err = m.start(ctx, ids, k == source); err != nil {
 			return nil, err
 		}
-		running[k] = m.start(ids, k == source)
 		traces[k] = Trace{NLL: make([]float64, n), Top: make([]int64, n)}
 		if source >= 0 && k != source {
 			traces[k].KL, traces[k].OK = make([]float64, n), make([]bool, n)
 		}
 	}
-	chunk := models[0].opts.Chunk
+	chunk := pieceSize(models, len(ids))
 	piece := make([]logits, len(models))
 	for from := 0; from < len(ids); from += chunk {
 		to := min(from+chunk, len(ids))
@@ -43,9 +44,7 @@ func lockstep(ctx context.Context, models []*Model, source int, ids []int64, pro
 			if piece[k], err = running[k].next(ctx, ids[from:to]); err != nil {
 				return nil, err
 			}
-			if progress != nil {
-				progress(to - from)
-			}
+			progress(k, to-from)
 		}
 		if k, err := measure(piece, source, ids, from, min(to, n), traces); err != nil {
 			return nil, fmt.Errorf("%s: %w", models[k].Dir, err)

@@ -20,43 +20,36 @@ type memory struct {
 	file   *os.File
 	remove func() // of file
 	end    int64
-	kept   map[[sha256.Size]byte][]span // by the ids
+	kept   map[[sha256.Size]byte]int64 // by the ids: where the first one's are
 }
 
-// span is where the logits of one piece are.
-type span struct {
-	at    int64
-	count int
-}
-
-// add writes logits to the file. What does not fit on the disk is not kept.
-func (m *memory) add(l logits, dir string) (span, error) {
+// add writes logits to the file's end. What does not fit on the disk is not kept.
+func (m *memory) add(l logits, dir string) error {
 	if m.file == nil {
 		var err error
 		if m.file, m.remove, err = fsio.Scratch(dir); err != nil {
-			return span{}, err
+			return err
 		}
 	}
 	raw, err := binary.Append(nil, binary.LittleEndian, l.data)
 	if err != nil {
-		return span{}, err
+		return err
 	}
 	if _, err := m.file.WriteAt(raw, m.end); err != nil {
-		return span{}, err
+		return err
 	}
-	s := span{m.end, len(l.data)}
 	m.end += int64(len(raw))
 	m.room -= int64(len(raw))
-	return s, nil
+	return nil
 }
 
-// read returns what add wrote.
-func (m *memory) read(s span) ([]float32, error) {
-	raw := make([]byte, s.count*bytesEach)
-	if _, err := m.file.ReadAt(raw, s.at); err != nil {
+// read returns so many numbers of what add wrote.
+func (m *memory) read(at int64, count int) ([]float32, error) {
+	raw := make([]byte, count*bytesEach)
+	if _, err := m.file.ReadAt(raw, at); err != nil {
 		return nil, fmt.Errorf("logits kept of the source: %w", err)
 	}
-	data := make([]float32, s.count)
+	data := make([]float32, count)
 	if _, err := binary.Decode(raw, binary.LittleEndian, data); err != nil {
 		return nil, fmt.Errorf("logits kept of the source: %w", err)
 	}
@@ -74,39 +67,43 @@ func (m *memory) forget(room int64) {
 // sequence is one under way in one model.
 type sequence struct {
 	m     *Model
-	at    int // pieces so far
-	known []span
-	keep  bool
+	known bool // its logits are in the memory
+	keep  bool // they come into it
+	at    int64
 	key   [sha256.Size]byte
 	total int
 	from  int
 }
 
-// start begins a sequence in a model that was prepared for it. The logits are
-// kept, and taken from what is kept, where reuse is set.
-func (m *Model) start(ids []int64, reuse bool) *sequence {
+// start begins a sequence. The logits are kept, and taken from what is kept, where reuse
+// is set; a model that is not needed is not loaded.
+func (m *Model) start(ctx context.Context, ids []int64, reuse bool) (*sequence, error) {
 	s := &sequence{m: m, total: len(ids)}
 	if reuse && m.opts.Remember > 0 {
 		h := sha256.New()
 		_ = binary.Write(h, binary.LittleEndian, ids) // a hash has no way to fail
 		h.Sum(s.key[:0])
-		s.known = m.memory.kept[s.key]
-		s.keep = s.known == nil && int64(len(ids))*int64(m.Vocab)*bytesEach <= m.memory.room
+		if s.at, s.known = m.memory.kept[s.key]; s.known {
+			return s, nil
+		}
+		s.keep, s.at = int64(len(ids))*int64(m.Vocab)*bytesEach <= m.memory.room, m.memory.end
 	}
-	if s.known == nil {
-		m.run.begin()
+	if err := m.prepare(ctx, len(ids)); err != nil {
+		return nil, err
 	}
-	return s
+	m.run.begin(len(ids))
+	return s, nil
 }
 
 // next returns the logits of the sequence's next tokens.
 func (s *sequence) next(ctx context.Context, ids []int64) (logits, error) {
-	if s.known != nil && !s.keep {
-		data, err := s.m.memory.read(s.known[s.at])
+	if s.known {
+		at := s.at + int64(s.from)*int64(s.m.Vocab)*bytesEach
+		data, err := s.m.memory.read(at, len(ids)*s.m.Vocab)
 		if err != nil {
 			return logits{}, err
 		}
-		s.at++
+		s.from += len(ids)
 		return logits{vocab: s.m.Vocab, data: data}, ctx.Err()
 	}
 	l, err := s.m.run.next(ctx, ids)
@@ -127,17 +124,15 @@ func (s *sequence) next(ctx context.Context, ids []int64) (logits, error) {
 // the disk is full nothing is kept any longer: the model runs again instead.
 func (s *sequence) remember(l logits) {
 	m := &s.m.memory
-	where, err := m.add(l, s.m.opts.TempDir)
-	if err != nil {
+	if err := m.add(l, s.m.opts.TempDir); err != nil {
 		m.forget(0)
-		s.keep, s.known = false, nil
+		s.keep = false
 		return
 	}
-	s.known = append(s.known, where)
 	if s.from == s.total {
 		if m.kept == nil {
-			m.kept = map[[sha256.Size]byte][]span{}
+			m.kept = map[[sha256.Size]byte]int64{}
 		}
-		m.kept[s.key] = s.known
+		m.kept[s.key] = s.at
 	}
 }

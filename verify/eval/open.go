@@ -99,7 +99,6 @@ func (m *Model) prepare(ctx context.Context, n int) error {
 		}
 	}
 	m.free()
-	m.memory.forget(m.opts.Remember) // what another spectrum said
 	// A rotation that depends on the length is the one of n tokens, as stock
 	// loaders have it: a longer table would be another model.
 	length := max(n, m.opts.Length)

@@ -29,8 +29,8 @@ type Options struct {
 	// IgnoreKeys are keys of config.json that change nothing of what the models
 	// compute; see convert.Options.
 	IgnoreKeys []string
-	// Chunk is how many tokens run at once; 0 is 256. It does not change what is
-	// measured beyond rounding.
+	// Chunk is how many tokens run at once; 0 is 256, or fewer where one of their tensors
+	// would take more than 64 MiB. It does not change what is measured beyond rounding.
 	Chunk int
 	// Length is the longest sequence that will be scored, where that is known: a
 	// graph made on the way is made long enough at once.
@@ -46,12 +46,13 @@ type Options struct {
 	Remember int64
 }
 
-const defaultChunk = 256
+// defaultChunk is a piece's size, where no tensor of it takes more than pieceBytes.
+const (
+	defaultChunk = 256
+	pieceBytes   = 64 << 20
+)
 
 func (o Options) withDefaults() (Options, error) {
-	if o.Chunk == 0 {
-		o.Chunk = defaultChunk
-	}
 	if o.Provider == "" {
 		o.Provider = ort.ProviderCPU
 	}

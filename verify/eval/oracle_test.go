@@ -54,8 +54,13 @@ func variant(t *testing.T, changed map[string]any) string {
 	if changed == nil {
 		return stories
 	}
+	return variantOf(t, stories, changed)
+}
+
+func variantOf(t *testing.T, model string, changed map[string]any) string {
+	t.Helper()
 	dir := t.TempDir()
-	raw, err := os.ReadFile(stories + "/config.json")
+	raw, err := os.ReadFile(model + "/config.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +75,7 @@ func variant(t *testing.T, changed map[string]any) string {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "config.json"), raw)
-	if raw, err = os.ReadFile(stories + "/model.safetensors"); err != nil {
+	if raw, err = os.ReadFile(model + "/model.safetensors"); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "model.safetensors"), raw)

@@ -99,7 +99,7 @@ func (e *Evaluation) Piece(ctx context.Context, i int) (*Piece, error) {
 		if at.model >= 0 {
 			source = -1
 		}
-		p.Traces, err = lockstep(ctx, models, source, all[at.sequence], e.step(what))
+		p.Traces, err = scored(ctx, models, source, all[at.sequence], e.step(what))
 	}
 	if err != nil {
 		return nil, err

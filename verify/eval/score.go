@@ -62,7 +62,7 @@ func (m *Model) Score(ctx context.Context, ids [][]int64, o ScoreOptions) (*Resu
 func scoreAll(ctx context.Context, models []*Model, source int, ids [][]int64, progress func(tokens int)) ([][]Trace, error) {
 	all := make([][]Trace, len(models))
 	for _, row := range ids {
-		traces, err := lockstep(ctx, models, source, row, progress)
+		traces, err := lockstep(ctx, models, source, row, func(_, n int) { progress(n) })
 		if err != nil {
 			return nil, err
 		}

@@ -21,7 +21,7 @@ func TestZeroConfig(t *testing.T) {
 	if !slices.Equal(c.Lengths, []int{512, 2048}) || c.Seed != 1 || c.CopyTokens != 32 || c.Options.Length != 2048 {
 		t.Errorf("lengths %d, seed %d, copy tokens %d, longest %d", c.Lengths, c.Seed, c.CopyTokens, c.Options.Length)
 	}
-	if o, err := (Options{}).withDefaults(); err != nil || o.Chunk != 256 || o.Provider != "cpu" {
+	if o, err := (Options{}).withDefaults(); err != nil || o.Chunk != 0 || o.Provider != "cpu" {
 		t.Errorf("options %+v, %v", o, err)
 	}
 	if lastOf(0, 8192) != 512 {

@@ -101,6 +101,12 @@ func (g *Graph) Vocab() int { return g.vocab }
 // Length is the number of tokens of the sequence so far.
 func (g *Graph) Length() int { return g.length }
 
+// InPlace tells whether all caches are written where they are read: attention is then
+// ONNX Runtime's GroupQueryAttention, which makes no tensor of queries × keys.
+func (g *Graph) InPlace() bool {
+	return !slices.ContainsFunc(g.caches, func(c *cache) bool { return !c.inPlace })
+}
+
 // Begin starts a sequence, of so many tokens where that is known: room is made once.
 func (g *Graph) Begin(tokens int) {
 	g.length, g.reserved = 0, tokens

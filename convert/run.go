@@ -103,6 +103,9 @@ func Run(ctx context.Context, p *Plan, o RunOptions) (_ *Result, err error) {
 			return nil, err
 		}
 		defer func() {
+			if !passing(ctx, err) {
+				w.away.Spoil()
+			}
 			w.away.discard()
 			if err != nil && w.away.Left() {
 				err = &LeftError{err, p.Output}
@@ -159,6 +162,12 @@ func (w *run) files(finish func(context.Context, Made) error) error {
 		return err
 	}
 	return w.ctx.Err()
+}
+
+// passing tells whether the same command may get further than an error did, and so goes on
+// with parts of files: those that were sent before a fault of the source stay for nobody.
+func passing(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, place.ErrGivenUp) || errors.Is(err, fs.ErrPermission)
 }
 
 // LeftError is an error after which something lies at the target, which no reader takes

@@ -76,7 +76,7 @@ func (w *bucketWriter) remove(ctx context.Context, name string) error {
 
 // abandon has nothing to end: parts that were not put together are not listed, and go by
 // themselves.
-func (w *bucketWriter) abandon(context.Context, func(string) bool) error { return nil }
+func (w *bucketWriter) abandon(context.Context, func(string, string) bool) error { return nil }
 
 // copy has the server copy an object of the same bucket.
 func (w *bucketWriter) copy(ctx context.Context, from driver, e Entry, name string, progress func(int64)) error {

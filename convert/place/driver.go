@@ -80,7 +80,7 @@ func byStatus(status int, says string) *failure {
 	case status == 412, status == 416: // its end is nearer than it was
 		f.kind = ErrChanged
 	case status == 507: // the service is full
-	case status == 408 || status == 409 || status == 429 || status >= 500: // 409: another request is under way
+	case status == 408 || status == 409 || status == 429 || status >= 500 && status != 501: // 409: another request is under way
 		f.again = true
 	}
 	return f

@@ -44,6 +44,8 @@ type marker struct {
 	Files    []string `json:"files"`
 	Replaced []string `json:"replaced,omitempty"`
 	Done     []Part   `json:"done"`
+	// Sending are uploads under way, of which parts may be there.
+	Sending []sending `json:"sending,omitempty"`
 }
 
 const markerText = "this folder is being written and is no model yet; the same command finishes it if it was ended"

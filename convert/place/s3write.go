@@ -86,7 +86,7 @@ func (w *s3Writer) remove(ctx context.Context, name string) error {
 }
 
 // abandon looks through the uploads below the prefix.
-func (w *s3Writer) abandon(ctx context.Context, mine func(string) bool) error {
+func (w *s3Writer) abandon(ctx context.Context, stray func(name, id string) bool) error {
 	in := &s3.ListMultipartUploadsInput{Bucket: &w.name, Prefix: &w.prefix}
 	for {
 		page, err := w.client.ListMultipartUploads(ctx, in, call)
@@ -95,7 +95,7 @@ func (w *s3Writer) abandon(ctx context.Context, mine func(string) bool) error {
 		}
 		for _, u := range page.Uploads {
 			key := aws.ToString(u.Key)
-			if len(key) <= len(w.prefix) || !mine(key[len(w.prefix):]) {
+			if len(key) <= len(w.prefix) || !stray(key[len(w.prefix):], aws.ToString(u.UploadId)) {
 				continue
 			}
 			_, err := w.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &w.name, Key: u.Key, UploadId: u.UploadId}, call)
@@ -114,11 +114,12 @@ func (w *s3Writer) abandon(ctx context.Context, mine func(string) bool) error {
 type s3Upload struct {
 	*s3Writer
 	key    *string
-	id     *string
+	upload *string // its id
 	length int64
 
 	mu    sync.Mutex
 	parts []types.CompletedPart
+	there map[int]types.Part // what an older run sent
 }
 
 func (w *s3Writer) begin(ctx context.Context, name string, size int64) (upload, error) {
@@ -134,27 +135,29 @@ func (w *s3Writer) start(ctx context.Context, name string, size, length int64, s
 	if err != nil {
 		return nil, w.failure(err)
 	}
-	return &s3Upload{s3Writer: w, key: key, id: out.UploadId, length: length, parts: make([]types.CompletedPart, (size+length-1)/length)}, nil
+	return w.uploadOf(key, out.UploadId, size, length), nil
+}
+
+func (w *s3Writer) uploadOf(key, id *string, size, length int64) *s3Upload {
+	return &s3Upload{s3Writer: w, key: key, upload: id, length: length, parts: make([]types.CompletedPart, (size+length-1)/length), there: map[int]types.Part{}}
 }
 
 func (u *s3Upload) atOnce() int  { return sentAtOnce }
 func (u *s3Upload) bytes() int64 { return u.length }
 
 func (u *s3Upload) part(ctx context.Context, n int, data []byte) error {
-	out, err := u.client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &u.name, Key: u.key, UploadId: u.id, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, PartNumber: aws.Int32(int32(n + 1)), Body: bytes.NewReader(data)}, call)
+	out, err := u.client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &u.name, Key: u.key, UploadId: u.upload, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, PartNumber: aws.Int32(int32(n + 1)), Body: bytes.NewReader(data)}, call)
 	if err != nil {
 		return u.failure(err)
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.parts[n] = types.CompletedPart{PartNumber: aws.Int32(int32(n + 1)), ETag: out.ETag, ChecksumCRC32: out.ChecksumCRC32}
+	u.note(n, out.ETag, out.ChecksumCRC32)
 	return nil
 }
 
 func (u *s3Upload) finish(ctx context.Context) error {
 	ctx, cancel := outliving(ctx)
 	defer cancel()
-	_, err := u.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &u.name, Key: u.key, UploadId: u.id, MultipartUpload: &types.CompletedMultipartUpload{Parts: u.parts}}, call)
+	_, err := u.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &u.name, Key: u.key, UploadId: u.upload, MultipartUpload: &types.CompletedMultipartUpload{Parts: u.parts}}, call)
 	return u.maybe(err)
 }
 
@@ -162,7 +165,7 @@ func (u *s3Upload) finish(ctx context.Context) error {
 // is ended until the service no longer knows it.
 func (u *s3Upload) abort(ctx context.Context) {
 	for wait := 20 * time.Millisecond; wait < time.Second; wait *= 2 {
-		_, err := u.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &u.name, Key: u.key, UploadId: u.id}, call)
+		_, err := u.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &u.name, Key: u.key, UploadId: u.upload}, call)
 		if status, _ := statusS3(err); err != nil && status != http.StatusNotFound {
 			return
 		} else if err != nil && wait > 40*time.Millisecond { // the third time or later
@@ -196,7 +199,7 @@ func (w *s3Writer) copy(ctx context.Context, from driver, e Entry, name string, 
 		if err == nil {
 			progress(e.Size)
 		}
-		return w.copyFailure(err)
+		return w.orUnsupported(err)
 	}
 	u, err := w.start(ctx, name, e.Size, max(copyPart, partOf(e.Size)), "")
 	if err != nil {
@@ -211,20 +214,20 @@ func (w *s3Writer) copy(ctx context.Context, from driver, e Entry, name string, 
 	}()
 	g, inGroup := errgroup.WithContext(ctx)
 	g.SetLimit(sentAtOnce)
-	var mu sync.Mutex
+	var mu sync.Mutex // progress is told of one part at a time
 	for n := range u.parts {
 		at := int64(n) * u.length
 		end := min(at+u.length, e.Size)
 		g.Go(func() error {
 			ctx, cancel := context.WithTimeout(inGroup, copyPatience)
 			defer cancel()
-			out, err := w.client.UploadPartCopy(ctx, &s3.UploadPartCopyInput{Bucket: &w.name, Key: u.key, UploadId: u.id, PartNumber: aws.Int32(int32(n + 1)), CopySource: source, CopySourceIfMatch: match, CopySourceRange: aws.String(fmt.Sprintf("bytes=%d-%d", at, end-1))}, call)
+			out, err := w.client.UploadPartCopy(ctx, &s3.UploadPartCopyInput{Bucket: &w.name, Key: u.key, UploadId: u.upload, PartNumber: aws.Int32(int32(n + 1)), CopySource: source, CopySourceIfMatch: match, CopySourceRange: aws.String(fmt.Sprintf("bytes=%d-%d", at, end-1))}, call)
 			if err != nil {
-				return w.copyFailure(err)
+				return w.orUnsupported(err)
 			}
+			u.note(n, out.CopyPartResult.ETag, nil)
 			mu.Lock()
 			defer mu.Unlock()
-			u.parts[n] = types.CompletedPart{PartNumber: aws.Int32(int32(n + 1)), ETag: out.CopyPartResult.ETag}
 			progress(end - at)
 			return nil
 		})
@@ -235,9 +238,9 @@ func (w *s3Writer) copy(ctx context.Context, from driver, e Entry, name string, 
 	return u.finish(ctx)
 }
 
-// copyFailure is the failure of a copy on the server: what the service does not have is
-// errors.ErrUnsupported.
-func (w *s3Writer) copyFailure(err error) error {
+// orUnsupported is the failure of a request that there is another way for: what the
+// service does not have is errors.ErrUnsupported.
+func (w *s3Writer) orUnsupported(err error) error {
 	if err == nil {
 		return nil
 	}

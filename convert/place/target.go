@@ -41,7 +41,7 @@ type Target struct {
 	unsure atomic.Bool
 	left   bool
 
-	sent, copied atomic.Int64 // bytes
+	sent, copied, kept atomic.Int64 // bytes
 }
 
 // writer is what a kind of place does for a target. Errors are failures.
@@ -56,7 +56,7 @@ type writer interface {
 	copy(ctx context.Context, from driver, e Entry, name string, progress func(int64)) error
 	remove(ctx context.Context, name string) error
 	// abandon ends uploads of objects that nobody finished.
-	abandon(ctx context.Context, mine func(name string) bool) error
+	abandon(ctx context.Context, stray func(name, id string) bool) error
 }
 
 // upload is an object under way.
@@ -195,7 +195,9 @@ func (t *Target) Unfinished(ctx context.Context) (*Unfinished, error) {
 // Claim makes the target this run's, after older, which Unfinished gave, is known to
 // have no run that lives. Files are those that the result is to have as far as that is
 // known, replaced those of an older result. What an older run of the same plan wrote is
-// kept, where it still is what that run wrote; uploads that it left go.
+// kept, where it still is what that run wrote, and so are the parts that it sent of
+// others, where their sums are those of what is written now; other uploads that it left
+// go.
 func (t *Target) Claim(plan string, files, replaced []string, older *Unfinished, there []Entry) error {
 	ctx := t.ctx
 	t.marker = marker{Pecvt: markerText, Plan: plan, Run: newRun(), Files: files, Replaced: replaced, Done: []Part{}}
@@ -213,6 +215,7 @@ func (t *Target) Claim(plan string, files, replaced []string, older *Unfinished,
 					t.done[p.Name], t.objects[p.Name] = p, there[i]
 				}
 			}
+			t.marker.Sending = older.m.Sending
 		}
 	}
 	if err := t.mark(ctx, nil); err != nil {
@@ -220,10 +223,14 @@ func (t *Target) Claim(plan string, files, replaced []string, older *Unfinished,
 	}
 	t.ended = make(chan struct{})
 	go t.live()
-	mine := func(name string) bool {
-		return slices.Contains(files, name) || slices.Contains(t.marker.Replaced, name)
-	}
-	return t.again(ctx, "end uploads to "+t.Root(), func(ctx context.Context) error { return t.writer.abandon(ctx, mine) })
+	return t.abandon(ctx)
+}
+
+// abandon ends uploads to the result's names, and to those of an older one, but for those
+// that this run goes on with.
+func (t *Target) abandon(ctx context.Context) error {
+	stray := t.stray(t.marker.Replaced)
+	return t.again(ctx, "end uploads to "+t.Root(), func(ctx context.Context) error { return t.writer.abandon(ctx, stray) })
 }
 
 func newRun() string {
@@ -370,6 +377,12 @@ func (t *Target) Finish(last []string, text func(name string) ([]byte, error)) e
 	if err := t.mark(t.ctx, nil); err != nil { // it is still this run's
 		return err
 	}
+	if len(t.marker.Sending) > 0 { // of objects that were made in another way this time
+		t.Spoil()
+		if err := t.abandon(t.ctx); err != nil {
+			return err
+		}
+	}
 	t.stop()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), patience)
 	defer cancel()
@@ -408,9 +421,10 @@ func (t *Target) Left() bool { return t.left }
 
 // leave gives the claim up; what fails of it only has a later run wait.
 func (t *Target) leave(ctx context.Context) {
-	t.writer.abandon(ctx, func(name string) bool { return slices.Contains(t.marker.Files, name) })
+	t.writer.abandon(ctx, t.stray(nil))
 	there, err := t.List(ctx)
-	if err == nil && len(t.marker.Done)+len(t.marker.Replaced) == 0 && t.file == "" {
+	parts := len(t.marker.Sending) > 0
+	if err == nil && len(t.marker.Done)+len(t.marker.Replaced) == 0 && !parts && t.file == "" {
 		ours := func(e Entry) bool { return slices.Contains(t.marker.Files, e.Name) }
 		for _, e := range there {
 			if ours(e) {
@@ -419,7 +433,7 @@ func (t *Target) leave(ctx context.Context) {
 		}
 		there = slices.DeleteFunc(there, ours)
 	}
-	if err != nil || t.unsure.Load() || len(there) > 0 && t.file == "" { // of this result, or of the one that is replaced
+	if err != nil || parts || t.unsure.Load() || len(there) > 0 && t.file == "" { // of this result, or of the one that is replaced
 		t.left = true
 		t.mark(ctx, func(m *marker) { m.Run = "" })
 		return
@@ -430,17 +444,19 @@ func (t *Target) leave(ctx context.Context) {
 // Written is what was done to a target.
 type Written struct {
 	Requests int64 `json:"requests"`
-	// Bytes were sent, Copied were copied on the server, Read were read back.
+	// Bytes were sent, Copied were copied on the server, Read were read back; Kept are of
+	// parts that a run which was ended had sent.
 	Bytes    int64 `json:"bytes"`
 	Copied   int64 `json:"copied"`
 	Read     int64 `json:"read"`
 	Repeated int64 `json:"repeated,omitempty"`
+	Kept     int64 `json:"kept,omitempty"`
 }
 
 // Written counts what was done.
 func (t *Target) Written() *Written {
 	f := t.folder
-	return &Written{f.requests.Load(), t.sent.Load(), t.copied.Load(), f.bytes.Load(), f.repeated.Load()}
+	return &Written{f.requests.Load(), t.sent.Load(), t.copied.Load(), f.bytes.Load(), f.repeated.Load(), t.kept.Load()}
 }
 
 // Overlaps tells whether a place lies in another of the same service, or is it.

@@ -145,6 +145,7 @@ func testTargetLeft(t *testing.T, s *placetest.Server) {
 	}
 	u.Write(make([]byte, 17<<20))
 	u.Abort()
+	x.Spoil()
 	x.Close()
 	if got := names(t, s, "out"); len(got) != 0 || s.Uploads(t) != 0 {
 		t.Errorf("of a run that did nothing there are left %q and %d uploads", got, s.Uploads(t))
@@ -171,9 +172,6 @@ func testTargetLeft(t *testing.T, s *placetest.Server) {
 	if p, ok := x.Done("a"); !ok || p.CRC32C != "01234567" || p.How != "written" {
 		t.Errorf("of the first run: %+v", p)
 	}
-	if n := s.Uploads(t); n != 0 {
-		t.Errorf("%d uploads of the first run are left", n)
-	}
 	x.Close()
 	s.Put(t, "out/a", []byte("y")) // another one's
 	x = target(t, s.URL("out"))
@@ -182,6 +180,13 @@ func testTargetLeft(t *testing.T, s *placetest.Server) {
 	}
 	if _, ok := x.Done("a"); ok {
 		t.Error("an object that was replaced is kept")
+	}
+	x.Close()
+	if err := claim(target(t, s.URL("out")), "q", "a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Uploads(t); n != 0 {
+		t.Errorf("%d uploads of the first run are left by another plan", n)
 	}
 }
 

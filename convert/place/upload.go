@@ -83,10 +83,8 @@ func (t *Target) Create(name string, size int64) (*Upload, error) {
 	u := &Upload{t: t, name: name, size: size}
 	length := min(size, partBytes)
 	if size > partBytes {
-		if err := t.again(t.ctx, "begin "+t.Path(name), func(ctx context.Context) (err error) {
-			u.up, err = t.writer.begin(ctx, name, size)
-			return err
-		}); err != nil {
+		var err error
+		if u.up, err = t.begin(name, size); err != nil {
 			return nil, err
 		}
 		length = u.up.bytes()
@@ -140,6 +138,10 @@ func (u *Upload) flush() error {
 
 func (u *Upload) send(n int, part []byte) {
 	u.group.Go(func() error {
+		if r, ok := u.up.(resumable); ok && r.has(n, part) {
+			u.t.kept.Add(int64(len(part)))
+			return nil
+		}
 		err := u.t.again(u.ctx, "write "+u.Name(), func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, partPatience)
 			defer cancel()
@@ -159,7 +161,7 @@ func (u *Upload) Failed() error {
 }
 
 // Close sends the rest and makes the object appear. After an error nothing of it is
-// there.
+// there, but for what Abort leaves.
 func (u *Upload) Close() (err error) {
 	defer func() {
 		if err != nil {
@@ -204,20 +206,22 @@ func (u *Upload) Close() (err error) {
 		return err
 	}
 	u.once.Do(func() {})
+	u.t.forget(u.name)
 	return u.t.note(u.t.ctx, u.name, u.size)
 }
 
-// Abort ends an upload of which nothing is to stay. After Close it does nothing.
+// Abort ends an upload that cannot be closed. Parts that were sent stay for a later run of
+// the plan where the service tells what it has of them, unless [Target.Spoil] is called
+// before the target is closed. After Close it does nothing.
 func (u *Upload) Abort() {
 	u.once.Do(func() {
 		u.cancel()
 		u.group.Wait()
-		if u.up == nil {
+		if u.up == nil || u.t.leaves(u.up) {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(u.t.ctx), 10*time.Second)
-		defer cancel()
-		u.up.abort(ctx)
+		u.t.forget(u.name)
+		end(u.t.ctx, u.up)
 	})
 }
 

@@ -95,8 +95,8 @@ func TestBucketTargets(t *testing.T) {
 			case !strings.Contains(rerr.Error(), "nothing lies there"):
 				t.Errorf("%s, %v: %v", j.name, signal, rerr)
 			}
-			if signal == syscall.SIGINT && s.Uploads(t) != 0 {
-				t.Errorf("%s: %d uploads are left of a run that was asked to end", j.name, s.Uploads(t))
+			if signal == syscall.SIGINT && s.Uploads(t) != 0 && !errors.Is(rerr, place.ErrUnfinished) {
+				t.Errorf("%s: %d uploads are left of a run that was asked to end, and nothing says so", j.name, s.Uploads(t))
 			}
 			if got == j.want { // the kill came too late
 				continue

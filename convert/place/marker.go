@@ -1,7 +1,6 @@
 package place
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -115,6 +114,12 @@ func (t *Target) wait(ctx context.Context, m *marker) error {
 	return nil
 }
 
+// text is the marker's.
+func (t *Target) text() ([]byte, error) {
+	data, err := json.MarshalIndent(t.marker, "", " ")
+	return append(data, '\n'), err
+}
+
 // mark writes the marker anew, after change, where it still is as this run left it.
 func (t *Target) mark(ctx context.Context, change func(*marker)) error {
 	t.mu.Lock()
@@ -124,11 +129,11 @@ func (t *Target) mark(ctx context.Context, change func(*marker)) error {
 	}
 	for try := 0; ; try++ {
 		t.marker.Beat++
-		data, err := json.MarshalIndent(t.marker, "", " ")
+		data, err := t.text()
 		if err != nil {
 			return err
 		}
-		version, err := t.put(ctx, t.markerName(), append(data, '\n'), cmp.Or(t.version, absent))
+		version, err := t.swap(ctx, data)
 		if err == nil {
 			t.version = version
 			return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,7 +67,9 @@ func (w *s3Writer) put(ctx context.Context, name string, data []byte, expect str
 	ctx, cancel := outliving(ctx)
 	defer cancel()
 	out, err := w.client.PutObject(ctx, in, call)
-	if err != nil {
+	if err != nil && expect != "" && w.lacks(err) {
+		return "", fmt.Errorf("%w: %w", w.failure(err), errors.ErrUnsupported)
+	} else if err != nil {
 		return "", w.failure(err)
 	}
 	return aws.ToString(out.ETag), nil
@@ -244,8 +247,15 @@ func (w *s3Writer) orUnsupported(err error) error {
 	if err == nil {
 		return nil
 	}
-	if status, _ := w.status(err); status == 501 || status == 405 {
+	if w.lacks(err) {
 		return errors.ErrUnsupported
 	}
 	return w.failure(err)
+}
+
+// lacks tells whether an answer is that the service does not have what was asked for.
+func (b *bucket) lacks(err error) bool {
+	status, says := b.status(err)
+	says = strings.ToLower(says)
+	return status == 501 || status == 405 || status == 400 && (strings.Contains(says, "notimplemented") || strings.Contains(says, "not implemented"))
 }

@@ -34,8 +34,10 @@ type Target struct {
 	mu      sync.Mutex
 	marker  marker
 	version string // of the marker that this run wrote
-	done    map[string]Part
-	objects map[string]Entry // of the result
+	// unguarded says that the service does not write on a condition.
+	unguarded bool
+	done      map[string]Part
+	objects   map[string]Entry // of the result
 
 	// unsure says that a request was given up that may yet have an object appear.
 	unsure atomic.Bool
@@ -47,7 +49,8 @@ type Target struct {
 // writer is what a kind of place does for a target. Errors are failures.
 type writer interface {
 	// put writes a small object and gives its version: in the place of the version expect
-	// alone, where that is not empty ([absent]: where there is none).
+	// alone, where that is not empty ([absent]: where there is none); errors.ErrUnsupported
+	// where the service has no such condition.
 	put(ctx context.Context, name string, data []byte, expect string) (version string, err error)
 	// begin starts an object of a size that is written in parts.
 	begin(ctx context.Context, name string, size int64) (upload, error)
@@ -219,6 +222,9 @@ func (t *Target) Claim(plan string, files, replaced []string, older *Unfinished,
 		}
 	}
 	if err := t.mark(ctx, nil); err != nil {
+		return err
+	}
+	if err := t.probe(ctx); err != nil {
 		return err
 	}
 	t.ended = make(chan struct{})

@@ -141,15 +141,17 @@ func (p *Plan) keepAway() error {
 	return nil
 }
 
-// checkAway is CheckTarget elsewhere.
+// checkAway is CheckTarget elsewhere. A small object is written and removed.
 func (p *Plan) checkAway(ctx context.Context, force bool) error {
 	t, err := p.openAway(ctx)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	_, err = p.look(ctx, t, p.folder, "", force)
-	return err
+	if _, err = p.look(ctx, t, p.folder, "", force); err != nil {
+		return err
+	}
+	return t.Try(ctx)
 }
 
 // prepareAway claims the target. The source is open in folder.

@@ -3,7 +3,10 @@ package convert_test
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +80,44 @@ func TestTargetNameOfFormat(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		} else if plan.Format != convert.GGUF {
 			t.Errorf("%s: format %q", name, plan.Format)
+		}
+	}
+}
+
+// Whether a target elsewhere can be written to is known before the work begins, and
+// nothing stays of the attempt.
+func TestCheckTargetElsewhere(t *testing.T) { placetest.Each(t, testCheckTargetElsewhere) }
+
+func testCheckTargetElsewhere(t *testing.T, s *placetest.Server) {
+	model := filepath.Join("..", "testdata", "golden", "llama-gqa")
+	p := s.Proxy(t)
+	for _, name := range []string{"at/out", "at/out.gguf"} {
+		plan, err := convert.NewPlan(model, convert.Options{To: "hope", Output: s.Through(p, name)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, c := range map[string]struct {
+			methods []string
+			want    string
+		}{"may": {}, "may not write": {[]string{http.MethodPut, http.MethodPost}, "nothing can be written there"}, "may not remove": {[]string{http.MethodDelete}, "not removed"}} {
+			p.Fail(func(w http.ResponseWriter, r *http.Request) bool {
+				refused := slices.Contains(c.methods, r.Method)
+				if refused {
+					w.WriteHeader(http.StatusForbidden)
+				}
+				return refused
+			})
+			err := plan.CheckTarget(false)
+			p.Fail(nil)
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "target "+s.Root(name)) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), s.Credentials())) {
+				t.Errorf("%s, %s: %v", name, what, err)
+			}
+			if c.want == "" && slices.ContainsFunc(s.Objects(t, "at"), func(n string) bool { return strings.HasSuffix(n, ".pecvt-try") }) {
+				t.Errorf("%s: left are %q", name, s.Objects(t, "at"))
+			}
+		}
+		if _, err := convert.Run(context.Background(), plan, convert.RunOptions{}); err != nil { // over what may not be removed
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -57,8 +57,7 @@ func (p *Plan) Beside() string {
 
 // CheckTarget says before any work what Run would say of the target: that it is
 // there already, may not be replaced, or cannot be written. Nothing stays of the
-// attempt. A target that is not on the local disk is looked at only: whether it can be
-// written shows when it is.
+// attempt.
 func (p *Plan) CheckTarget(force bool) error {
 	if p.isAway() {
 		return p.checkAway(context.Background(), force)

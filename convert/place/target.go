@@ -124,6 +124,12 @@ func (t *Target) Context() context.Context { return t.ctx }
 // List gives the names of what lies there, in folders down to the second too; deeper
 // ones are named with a slash behind them. The marker is not among them.
 func (t *Target) List(ctx context.Context) ([]Entry, error) {
+	all, err := t.all(ctx)
+	return slices.DeleteFunc(all, func(e Entry) bool { return e.Name == tried }), err
+}
+
+// all is List with what an attempt to write left.
+func (t *Target) all(ctx context.Context) ([]Entry, error) {
 	if t.file != "" {
 		e, err := t.stat(ctx, t.file)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -349,12 +355,12 @@ func (t *Target) remove(ctx context.Context, name string) error {
 // checks that what was written is what lies there, and takes the marker away. last are
 // written before that, in their order.
 func (t *Target) Finish(last []string, text func(name string) ([]byte, error)) error {
-	there, err := t.List(t.ctx)
+	there, err := t.all(t.ctx)
 	if err != nil {
 		return err
 	}
 	t.mu.Lock()
-	old := slices.Clone(t.marker.Replaced)
+	old := append(slices.Clone(t.marker.Replaced), tried)
 	t.mu.Unlock()
 	for _, e := range there {
 		if _, ours := t.objects[e.Name]; !ours && !slices.Contains(last, e.Name) && slices.Contains(old, e.Name) {

@@ -76,6 +76,7 @@ func (a *away) fill(p []byte, offset int64) error {
 	}
 	near := a.moves(offset, int64(len(p)))
 	switch {
+	case a.folder.exact:
 	case len(p) >= 2*blockBytes:
 		return a.wide(a.folder.ctx, p, offset)
 	case near:

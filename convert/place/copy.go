@@ -64,7 +64,7 @@ func (f *File) CopyRange(ctx context.Context, dst *os.File, at, offset, length i
 var partBuffers = sync.Pool{New: func() any { b := make([]byte, partBytes); return &b }}
 
 // copy writes parts as they come, each where it belongs. Those that are there already,
-// where kept is not nil, are passed over, and those that come are noted there. See, where
+// where kept is not nil, are passed over, and those that come are noted in its list. See, where
 // it is not nil, is shown the parts in their order.
 func (a *away) copy(ctx context.Context, dst *os.File, at, offset, length int64, kept *parts, see io.Writer, progress fsio.Progress) error {
 	f := a.folder
@@ -100,7 +100,7 @@ func (a *away) copy(ctx context.Context, dst *os.File, at, offset, length int64,
 				if _, err := dst.WriteAt(part, at+done); err != nil {
 					return fsio.WriteError(dst.Name(), err)
 				}
-				if kept != nil {
+				if kept != nil && kept.list != nil {
 					if err := kept.add(done / partBytes); err != nil {
 						return err
 					}

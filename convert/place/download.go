@@ -36,7 +36,7 @@ func (f *Folder) download(ctx context.Context, e Entry, dst string, progress fsi
 		}
 		return nil
 	}
-	d, err := resume(dst, e.Size)
+	d, err := resume(dst, partSuffix, e.Size)
 	if err != nil {
 		return err
 	}
@@ -64,8 +64,8 @@ func (f *Folder) download(ctx context.Context, e Entry, dst string, progress fsi
 // unfinished is a download under way.
 type unfinished struct {
 	dst  string
-	file *os.File
-	had  int64 // bytes that were there
+	file *os.File // dst, with an end to its name until it is whole
+	had  int64    // bytes that were there
 	parts
 	closed bool
 }
@@ -87,10 +87,10 @@ func (p *parts) add(part int64) error {
 }
 
 // resume opens a download, with the parts that an earlier one left.
-func resume(dst string, size int64) (_ *unfinished, err error) {
+func resume(dst, suffix string, size int64) (_ *unfinished, err error) {
 	d := &unfinished{dst: dst}
 	d.done = map[int64]bool{}
-	if d.file, err = os.OpenFile(dst+partSuffix, os.O_RDWR|os.O_CREATE, 0o666); err != nil {
+	if d.file, err = os.OpenFile(dst+suffix, os.O_RDWR|os.O_CREATE, 0o666); err != nil {
 		return nil, err
 	}
 	if d.list, err = os.OpenFile(dst+listSuffix, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o666); err != nil {

@@ -28,6 +28,8 @@ type Folder struct {
 	cancel context.CancelFunc
 	traffic
 	cache cache
+	// exact: what is read is asked for as it is, without what may be read next.
+	exact bool
 
 	mu     sync.Mutex
 	listed map[string][]Entry // by folder, sorted by name

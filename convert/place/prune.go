@@ -122,10 +122,10 @@ func prune(places string, k kept) {
 			continue // it was removed before
 		}
 		f.last = st.ModTime()
-		filepath.WalkDir(f.work, func(_ string, d fs.DirEntry, err error) error {
+		filepath.WalkDir(f.work, func(path string, d fs.DirEntry, err error) error {
 			if err == nil && d.Type().IsRegular() {
 				if st, err := d.Info(); err == nil {
-					f.bytes += st.Size()
+					f.bytes += onDisk(path, st.Size())
 				}
 			}
 			return nil

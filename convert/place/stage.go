@@ -89,33 +89,49 @@ func (f *Folder) stage(ctx context.Context, base, only string, all bool, progres
 	if err != nil {
 		return "", fmt.Errorf("%s: no cache to fetch it to: %w", f.root, err)
 	}
+	release, err := to.hold(ctx, f)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	return to.dir, to.fetchAll(ctx, f, entries, func(file string, done int64) {
+		if progress != nil {
+			progress(file, done, total)
+		}
+	})
+}
+
+// hold makes the folders of a staging and takes its lock.
+func (to *staging) hold(ctx context.Context, f *Folder) (release func(), err error) {
 	for _, dir := range []string{to.work, filepath.Dir(to.lock)} {
 		if err := os.MkdirAll(dir, 0o777); err != nil {
-			return "", fmt.Errorf("%s: the cache: %w; %s names another", f.root, err, to.env)
+			return nil, fmt.Errorf("%s: the cache: %w; %s names another", f.root, err, to.env)
 		}
 	}
-	release, err := fsio.Hold(ctx, to.lock, func() {
+	release, err = fsio.Hold(ctx, to.lock, func() {
 		if say := said.Load(); say != nil {
 			(*say)(f.root + ": another process fetches it: waiting")
 		}
 	})
 	if err != nil {
-		return "", fmt.Errorf("%s: the cache: %w", f.root, err)
+		return nil, fmt.Errorf("%s: the cache: %w", f.root, err)
 	}
-	defer release()
+	return release, nil
+}
+
+// fetchAll fetches files whole, with the lock; progress is told of the bytes of all.
+func (to *staging) fetchAll(ctx context.Context, f *Folder, entries []Entry, progress func(file string, done int64)) error {
 	var done int64
 	for _, e := range entries {
 		tell := func(n int64) {
 			done += n
-			if progress != nil {
-				progress(e.Name, done, total)
-			}
+			progress(e.Name, done)
 		}
 		if err := to.fetch(ctx, f, e, tell); err != nil {
-			return "", fmt.Errorf("%w; what came stays in %s, and the same command goes on from there", err, to.work)
+			return fmt.Errorf("%w; what came stays in %s, and the same command goes on from there", err, to.work)
 		}
 	}
-	return to.dir, to.finish()
+	return to.finish()
 }
 
 // staging is where a folder's files go.
@@ -174,9 +190,14 @@ func (f *Folder) wanted(only string, all bool) ([]Entry, error) {
 	return list, nil
 }
 
-// cache is where the files of a bucket's folder go: one folder for all that are of one
-// version.
+// cache is where the files of a bucket's folder go.
 func (b *bucket) cache(f *Folder, base string, entries []Entry) (*staging, error) {
+	return inPlaces(f, base, entries, "")
+}
+
+// inPlaces is where files of a folder go: one folder of the cache for all that are of one
+// version, whose name ends as kind says.
+func inPlaces(f *Folder, base string, entries []Entry, kind string) (*staging, error) {
 	root, err := fsio.CacheDir()
 	if err != nil {
 		return nil, err
@@ -186,7 +207,7 @@ func (b *bucket) cache(f *Folder, base string, entries []Entry) (*staging, error
 		fmt.Fprintf(version, "%q %d %q\n", e.Name, e.Size, cmp.Or(e.Version, e.ModTime.String()))
 	}
 	at := sha256.Sum256([]byte(f.id))
-	work := filepath.Join(root, "places", hex.EncodeToString(at[:8]), hex.EncodeToString(version.Sum(nil)[:8]))
+	work := filepath.Join(root, "places", hex.EncodeToString(at[:8]), hex.EncodeToString(version.Sum(nil)[:8])+kind)
 	keep, err := keeping()
 	if err != nil {
 		return nil, err

@@ -38,6 +38,9 @@ func (s *session) files() error {
 	}
 	for _, f := range m.Files {
 		s.step("file %s", f.Name)
+		if s.partly != nil && s.partly.Holes(f.Name) {
+			f.SHA256 = "" // of all its bytes
+		}
 		if c.Detail, err = s.unlikeFile(f.Name, f.Bytes, f.SHA256); err != nil {
 			return err
 		}

@@ -51,7 +51,7 @@ func (s *session) pickLayers() error {
 		return hint.Errorf("%s: "+hint.Layers+": %w", s.dir, err)
 	}
 	s.report.Layers, s.report.Of = s.opts.Layers, len(s.model.Blocks)
-	return nil
+	return s.fetchWeights()
 }
 
 // read is the model whose numbers are looked at: the whole one, or that of the layers
@@ -94,5 +94,5 @@ func (s *session) keepLayers() error {
 	}
 	s.info, s.model = info, s.kept
 	s.ref = run.NewRef(s.model, s.meant)
-	return nil
+	return s.fetchInitializers()
 }

@@ -10,7 +10,7 @@ import (
 
 // TestPlace: nodes are counted by provider, and those elsewhere are named.
 func TestPlace(t *testing.T) {
-	rows, stray := place([]ort.NodeRun{
+	rows, stray := placed([]ort.NodeRun{
 		{Node: "/a", Op: "Gemm", Provider: "CUDAExecutionProvider"},
 		{Node: "/b", Op: "Gemm", Provider: "CUDAExecutionProvider"},
 		{Node: "/c", Op: "Attention", Provider: "CPUExecutionProvider"},
@@ -21,7 +21,7 @@ func TestPlace(t *testing.T) {
 	if len(stray) != 1 || !strings.Contains(stray[0], "/c (Attention, on CPUExecutionProvider)") {
 		t.Errorf("%q", stray)
 	}
-	if _, stray := place([]ort.NodeRun{{Node: "/a", Op: "Gemm", Provider: "CPUExecutionProvider"}}, "CPUExecutionProvider", "ort-cpu", "all"); len(stray) > 0 {
+	if _, stray := placed([]ort.NodeRun{{Node: "/a", Op: "Gemm", Provider: "CPUExecutionProvider"}}, "CPUExecutionProvider", "ort-cpu", "all"); len(stray) > 0 {
 		t.Errorf("on the CPU as asked: %q", stray)
 	}
 }

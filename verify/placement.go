@@ -55,7 +55,7 @@ func (s *session) placement(r run.Runner) {
 		s.add(c)
 		return
 	}
-	rows, stray := place(runs, full, r.Name(), run.LevelOf(r))
+	rows, stray := placed(runs, full, r.Name(), run.LevelOf(r))
 	s.report.Placement = append(s.report.Placement, rows...)
 	if len(stray) > 0 {
 		c.Verdict = report.Fail
@@ -65,9 +65,9 @@ func (s *session) placement(r run.Runner) {
 	s.add(c)
 }
 
-// place sums node runs up by provider, and names those that ran on another than
+// placed sums node runs up by provider, and names those that ran on another than
 // the runner's.
-func place(runs []ort.NodeRun, provider, runner, level string) (rows []report.Placement, stray []string) {
+func placed(runs []ort.NodeRun, provider, runner, level string) (rows []report.Placement, stray []string) {
 	by := map[string]*report.Placement{}
 	for _, n := range runs {
 		p := by[n.Provider]

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 )
@@ -38,6 +39,11 @@ func watch(paths ...string) watched {
 		}
 	}
 	return w
+}
+
+// ignore takes files out.
+func (w watched) ignore(which func(path string) bool) {
+	maps.DeleteFunc(w, func(path string, _ fs.FileInfo) bool { return which(path) })
 }
 
 // changed is an error that names a file which is another one than at the beginning, or

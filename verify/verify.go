@@ -12,6 +12,7 @@ import (
 	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/fsio"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc/hint"
@@ -76,6 +77,8 @@ type Options struct {
 	MaxMem int64
 	// Curves asks for the data of figures (Report.Curves).
 	Curves bool
+	// Fetched, where not nil, is told of what comes of a folder elsewhere.
+	Fetched place.StageProgress
 	// Progress, where not nil, is told of every step as it starts, of how many
 	// were made before it, and of how many there will be as far as is known.
 	Progress func(step string, done, total int)
@@ -85,6 +88,7 @@ type Options struct {
 type session struct {
 	ctx    context.Context
 	dir    string
+	partly *place.Partly // the folder whose tensor files have holes, nil for one without
 	opts   Options
 	info   *run.GraphInfo
 	model  *family.Model // at the graph's length
@@ -127,20 +131,32 @@ type session struct {
 // defaultTokens is the length of a prompt that nobody chose.
 const defaultTokens = 48
 
-// Verify checks the folder dir, which holds a checkpoint and its model.onnx.
+// Verify checks the folder dir, which holds a checkpoint and its model.onnx. One that is
+// named by a URL (package place), as Options.Against may be, is fetched into the cache: as
+// a whole, or with Options.Layers what these need of the tensor files.
 // An error means that the verification could not be made; what it found is in
 // the report's verdict. A file of the folder, of Options.Against or another that the
 // options name, which changes meanwhile, is ErrChanged.
 func Verify(ctx context.Context, dir string, opts Options) (*report.Report, error) {
+	partly, err := staged(ctx, &dir, &opts)
+	if err != nil {
+		return nil, err
+	}
+	if partly != nil {
+		defer partly.Close()
+	}
 	files := watch(dir, opts.Against, opts.Golden, opts.IDs, opts.File)
-	r, err := verified(ctx, dir, opts)
+	if partly != nil { // whose versions each answer is of
+		files.ignore(func(path string) bool { return partly.Grows(filepath.Base(path)) })
+	}
+	r, err := verified(ctx, dir, partly, opts)
 	if changed := files.changed(); changed != nil && ctx.Err() == nil {
 		return nil, changed // whatever else came of it
 	}
 	return r, err
 }
 
-func verified(ctx context.Context, dir string, opts Options) (*report.Report, error) {
+func verified(ctx context.Context, dir string, partly *place.Partly, opts Options) (*report.Report, error) {
 	begin := time.Now()
 	if opts.Tokens == 0 {
 		opts.Tokens = defaultTokens
@@ -163,13 +179,17 @@ func verified(ctx context.Context, dir string, opts Options) (*report.Report, er
 			return nil, err
 		}
 	}
-	s := &session{ctx: ctx, dir: dir, opts: opts, report: &report.Report{Schema: 1, Model: filepath.Base(fsio.Absolute(dir)), Seed: opts.Seed, Tolerances: report.Tolerances()}}
+	s := &session{ctx: ctx, dir: dir, partly: partly, opts: opts, report: &report.Report{Schema: 1, Model: filepath.Base(fsio.Absolute(dir)), Seed: opts.Seed, Tolerances: report.Tolerances()}}
 	defer s.close()
 	if err := s.makeChecks(); err != nil {
 		return nil, err
 	}
 	if b := s.report.Bisect; b != nil && opts.Extract != "" && b.Extracted == "" {
 		b.Summary += "; no node to write to " + opts.Extract
+	}
+	if partly != nil && partly.Traffic().Requests > 0 {
+		t := partly.Traffic()
+		s.report.Read = &report.Traffic{Requests: t.Requests, Bytes: t.Bytes, Repeated: t.Repeated}
 	}
 	s.report.Settle()
 	s.report.Seconds = report.Number(time.Since(begin).Seconds())
@@ -248,7 +268,12 @@ func (s *session) open() (err error) {
 	if s.info, err = run.ReadGraph(s.dir); err != nil {
 		return err
 	}
-	if s.ckpt, err = store.Open(s.dir); err != nil {
+	if s.partly != nil {
+		s.ckpt, err = store.OpenIn(s.partly.Folder())
+	} else {
+		s.ckpt, err = store.Open(s.dir)
+	}
+	if err != nil {
 		return err
 	}
 	loaded, err := families.LoadIgnoring(s.ckpt, s.opts.IgnoreKeys)

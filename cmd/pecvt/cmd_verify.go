@@ -36,7 +36,8 @@ folder (TMPDIR), in float32 where it has blocks, and that is verified: the
 numbers that were read, the rotation, and what the graph makes of them.
 
 DIR defaults to the current folder. It, and what --against names, may be a URL
-(docs/scale.md): the files are fetched into a cache. Exit code 3 means a mismatch.`,
+(docs/scale.md): the files are fetched into a cache, with --layers no more than
+these need. Exit code 3 means a mismatch.`,
 		Example: `  pecvt verify model-hope
   pecvt verify model-hope --golden logits.safetensors --against path/to/model --json`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -65,8 +66,11 @@ DIR defaults to the current folder. It, and what --against names, may be a URL
 			}
 			ui := newUI(a, cmd.ErrOrStderr())
 			defer ui.close()
-			if err := staged(cmd.Context(), ui, &dir, &opts.Against); err != nil {
-				return err
+			opts.Fetched = func(file string, done, total int64) { ui.bytes("fetch "+file, done, total) }
+			if len(opts.Layers) == 0 { // else little of it comes
+				if err := staged(cmd.Context(), ui, &dir, &opts.Against); err != nil {
+					return err
+				}
 			}
 			opts.Progress, opts.Threads = ui.steps, a.threads
 			opts.Curves = output.wantCurves()

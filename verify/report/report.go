@@ -66,7 +66,17 @@ type Report struct {
 	Bisect     *Bisection  `json:"bisect,omitempty"`
 	Tolerances []Tolerance `json:"tolerances"`
 	Warnings   []string    `json:"warnings,omitempty"`
-	Seconds    Number      `json:"seconds"`
+	// Read is what was asked for of a folder elsewhere of which some layers were fetched.
+	Read    *Traffic `json:"read,omitempty"`
+	Seconds Number   `json:"seconds"`
+}
+
+// Traffic counts requests to a service, those among them that were made again, and the
+// bytes of files that came.
+type Traffic struct {
+	Requests int64 `json:"requests"`
+	Bytes    int64 `json:"bytes"`
+	Repeated int64 `json:"repeated,omitempty"`
 }
 
 // Redrawn is a generated prompt that could not tell right from wrong: something

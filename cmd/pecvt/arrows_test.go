@@ -60,7 +60,7 @@ var arrows = map[string][]string{
 	"verify/figures":      {"onnxops/names", "verify/report", "verify/run", "posenc", "convert/store", "convert/family", "verify/ref"},
 	"verify":              {"posenc/hint", "convert/place", "onnxops/names", "verify/report", "verify/run", "verify/bisect", "verify/figures", "verify/conversion", "verify/genai", "verify/weights", "posenc", "convert/fsio", "convert/tensor", "convert/safetensors", "convert/store", "convert/family", "onnxops/onnxpb", "verify/ref", "verify/interp", "verify/ort", "convert/families"},
 	"verify/eval/tokens":  {"posenc/hint"},
-	"verify/eval":         {"convert/recode", "posenc/hint", "posenc", "convert/fsio", "convert/store", "convert/family", "convert/retrofit", "convert/tune", "onnxops", "verify/run", "verify/report", "verify/ref", "verify/ort", "verify/generate", "verify/chart", "verify/eval/tokens", "convert/families"},
+	"verify/eval":         {"convert", "convert/recode", "posenc/hint", "posenc", "convert/fsio", "convert/store", "convert/family", "convert/retrofit", "convert/tune", "onnxops", "verify/run", "verify/report", "verify/ref", "verify/ort", "verify/generate", "verify/chart", "verify/eval/tokens", "convert/families"},
 	"verify/htmlreport":   {"posenc/hint", "verify/report"},
 	"cmd/pecvt/words":     {"posenc/hint"},
 	"cmd/pecvt/garbage":   {},

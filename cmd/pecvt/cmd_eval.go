@@ -15,6 +15,9 @@ import (
 	"github.com/pecvt/pecvt/verify/ort"
 )
 
+// compareExample is a value of --compare.
+const compareExample = "source,pi:2,yarn:4,hope,hope+yarn:2"
+
 // plotTypes are the endings of --plot.
 var plotTypes = []string{".png", ".svg"}
 
@@ -33,10 +36,14 @@ definitions.
 Sequences are cut from the front of each text, without overlap. A model runs in
 ONNX Runtime where that can be loaded, else in the Go reference, slowly; one
 without a model.onnx that is long enough gets a graph in a temporary folder.
-With --against all models are held in memory at once. Models may be URLs
+With --against all models are held in memory at once, or one after the other
+where sequences are long. --compare makes conversions of the source in a
+temporary folder and scores them too: any --to, a scaling with its factor
+(yarn:4), or both (hope+yarn:2). Models may be URLs
 (docs/scale.md): the files are fetched into a cache.`,
 		Example: `  pecvt eval model-hope --against path/to/model --text book.txt --lengths 512,2048
-  pecvt eval model-hope --ids tokens.safetensors --plot eval.png --json`,
+  pecvt eval model-hope --ids tokens.safetensors --plot eval.png --json
+  pecvt eval path/to/model --compare yarn:2,hope,hope+yarn:2 --text book.txt --lengths 16384`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("eval: MODEL is missing")
@@ -92,10 +99,12 @@ With --against all models are held in memory at once. Models may be URLs
 	f.StringArrayVar(&c.Texts, "text", nil, "UTF-8 text `FILE`; may be given more than once")
 	f.StringVar(&c.IDs, "ids", "", "safetensors `FILE` whose input_ids (rows, positions) are scored")
 	f.StringVar(&c.Against, "against", "", "source `MODEL` for KL, top-1 agreement and ratios; it is scored too")
+	f.StringSliceVar(&c.Compare, "compare", nil, "conversions of the source to score beside it, made on the way: `TARGETS` as "+compareExample+" (the source is --against, or the one MODEL)")
 	f.IntSliceVar(&c.Lengths, "lengths", []int{512, 2048}, "context lengths in tokens, each once, in any order")
 	f.IntVar(&c.Sequences, "sequences", 0, "sequences per length (0: as many as the text has, at most 8)")
 	f.IntVar(&c.Last, "last", 512, "tokens of the last-k perplexity (never more than a quarter of the length)")
 	f.IntVar(&c.Copy, "copy", 0, "random strings per distance of the copy probe (0: none)")
+	f.IntSliceVar(&c.CopyDistances, "copy-distances", nil, "distances of the copy probe in tokens (default: powers of two, and the farthest, within the lengths)")
 	f.IntVar(&c.CopyTokens, "copy-tokens", 32, "tokens of such a string")
 	f.Int64Var(&c.Seed, "seed", 1, "seed of the copy probe's strings")
 	f.BoolVar(&c.BOS, "bos", false, "put bos_token_id before every sequence (it counts as a token of it)")
@@ -109,6 +118,7 @@ With --against all models are held in memory at once. Models may be URLs
 	f.StringVar(&c.Options.Provider, "provider", ort.ProviderCPU, "execution provider: cpu or cuda")
 	complete(cmd, "provider", ort.Providers())
 	complete(cmd, "runner", eval.Runners())
+	complete(cmd, "compare", []string{"source", "pi:", "yarn:", "hope", "hope+yarn:"})
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}
@@ -144,6 +154,18 @@ func checkEvalFlags(c *eval.Config, plots []string) error {
 		if f.value < f.min {
 			return usagef("--%s %d: expected %d or more", f.name, f.value, f.min)
 		}
+	}
+	if _, err := eval.ParseRivals(c.Compare); err != nil {
+		return usageError{err}
+	}
+	if c.Compare != nil && len(c.Compare) == 0 {
+		return usagef("--compare is empty: expected targets as " + compareExample)
+	}
+	if len(c.Compare) > 0 && c.Against == "" && len(c.Models) > 1 {
+		return usagef("--compare: what is compared is made from one source: name it with --against")
+	}
+	if len(c.CopyDistances) > 0 && c.Copy == 0 {
+		return usagef("--copy-distances has no use without --copy")
 	}
 	if longest := slices.Max(c.Lengths); c.Copy > 0 && longest < 2*c.CopyTokens {
 		return usagef("--copy: two strings of --copy-tokens %d do not fit into %d tokens, the longest of --lengths", c.CopyTokens, longest)

@@ -99,21 +99,11 @@ func sixDigits(x float64) float64 {
 // files: the system's where that shares their file system, else the one that the
 // model's folder is in where that can be written to.
 func besides(ckpt store.Store) string {
-	beside := filepath.Dir(fsio.Absolute(ckpt.Root()))
-	for _, base := range []string{"", beside} {
-		own, err := fsio.NewTemporary(base, "measure")
-		if err != nil {
-			continue
-		}
-		if files := ckpt.Files(); len(files) > 0 {
-			err = os.Link(files[0].Path, filepath.Join(own.Dir, "link"))
-		}
-		own.Remove()
-		if err == nil {
-			return base
-		}
+	files := ckpt.Files()
+	if len(files) == 0 {
+		return ""
 	}
-	return ""
+	return fsio.Beside(files[0].Path, "", filepath.Dir(fsio.Absolute(ckpt.Root())))
 }
 
 // folderAbove is the nearest folder above path that exists.

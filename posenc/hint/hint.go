@@ -84,12 +84,15 @@ const (
 	ImportDType = "ImportOptions.DType"
 	NoTokenizer = "ImportOptions.NoTokenizer"
 
-	Scored      = "Config.IDs"
-	EvalAgainst = "Config.Against"
-	BOS         = "Config.BOS"
-	Tokenizer   = "Config.Tokenizer"
-	Lengths     = "Config.Lengths"
-	Sequences   = "Config.Sequences"
+	Scored        = "Config.IDs"
+	EvalAgainst   = "Config.Against"
+	Compare       = "Config.Compare"
+	CopyStrings   = "Config.Copy"
+	CopyDistances = "Config.CopyDistances"
+	BOS           = "Config.BOS"
+	Tokenizer     = "Config.Tokenizer"
+	Lengths       = "Config.Lengths"
+	Sequences     = "Config.Sequences"
 
 	MaxTokens   = "Options.MaxTokens"
 	Temperature = "Sampling.Temperature"
@@ -106,7 +109,7 @@ func Fields() []Field {
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, OpsLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,
-		Scored, EvalAgainst, BOS, Tokenizer, Lengths, Sequences,
+		Scored, EvalAgainst, Compare, CopyStrings, CopyDistances, BOS, Tokenizer, Lengths, Sequences,
 		MaxTokens, Temperature, TopK, TopP, Chat,
 		Contexts}
 }

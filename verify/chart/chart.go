@@ -46,6 +46,9 @@ type Panel struct {
 	Title, X, Y string
 	Curves      []Curve
 	FromZero    bool // the vertical axis begins at 0
+	// Mark, where not 0, is where a vertical line stands, MarkName what it is.
+	Mark     float64
+	MarkName string
 }
 
 // Panels draws panels side by side, the legend in the first.
@@ -119,11 +122,25 @@ func (p Panel) draw(legend bool) (*plot.Plot, error) {
 			g.Legend.Add(name, line, points)
 		}
 	}
-	head := 0.0 // of the panel's height, for the legend
+	head, lines := 0.0, len(p.Curves)+1 // of the panel's height, for the legend
+	if p.Mark > 0 {
+		left, right, lines = min(left, p.Mark), max(right, p.Mark), lines+1
+	}
 	if legend {
-		head = 0.08 * float64(len(p.Curves)+1)
+		head = 0.08 * float64(lines)
 	}
 	p.scale(g, left, right, lo, hi, head)
+	if p.Mark > 0 {
+		mark, err := plotter.NewLine(plotter.XYs{{X: p.Mark, Y: g.Y.Min}, {X: p.Mark, Y: g.Y.Max}})
+		if err != nil {
+			return nil, fmt.Errorf("plot: %s: %s: %w", p.Title, p.MarkName, err)
+		}
+		mark.LineStyle = draw.LineStyle{Color: color.Gray{0x60}, Width: 0.9, Dashes: []vg.Length{2, 2}}
+		g.Add(mark)
+		if legend {
+			g.Legend.Add(p.MarkName, mark)
+		}
+	}
 	g.Legend.Top, g.Legend.Padding, g.Legend.TextStyle.Font.Size = true, 3, 9
 	g.Legend.ThumbnailWidth = 22
 	g.Legend.XOffs, g.Legend.YOffs = -6, -4

@@ -3,6 +3,7 @@ package eval
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 )
@@ -13,10 +14,11 @@ type probe struct {
 	filler   []int64
 	size     int // n
 	seed     int64
+	chosen   []int // distances, nil for those of distances
 }
 
-func newProbe(rows [][]int64, size int, seed int64) (*probe, error) {
-	p := &probe{size: size, seed: seed}
+func newProbe(rows [][]int64, size int, seed int64, chosen []int) (*probe, error) {
+	p := &probe{size: size, seed: seed, chosen: chosen}
 	for _, row := range rows {
 		p.alphabet = append(p.alphabet, row...)
 		p.filler = append(p.filler, row...)
@@ -30,10 +32,18 @@ func newProbe(rows [][]int64, size int, seed int64) (*probe, error) {
 }
 
 // distances are those that sequences of up to n tokens hold and up to before
-// do not: powers of two from 2·size, and the farthest.
+// do not: those chosen, else powers of two from 2·size, and the farthest.
 func (p *probe) distances(before, n int) []int {
 	most, done := n-p.size, before-p.size
 	var out []int
+	if p.chosen != nil {
+		for _, d := range p.chosen {
+			if d > done && d <= most {
+				out = append(out, d)
+			}
+		}
+		return out
+	}
 	for d := 2 * p.size; d < most; d *= 2 {
 		if d > done {
 			out = append(out, d)
@@ -76,7 +86,7 @@ func (p *probe) run(ctx context.Context, models []*Model, d, probes int, progres
 		return out, nil
 	}
 	for i := range out {
-		out[i] = Copy{Distance: d, Probes: probes, Tokens: probes * (p.size - 1), Alphabet: len(p.alphabet)}
+		out[i] = Copy{Distance: d, Probes: probes, Tokens: probes * (p.size - 1), Share: Number(math.NaN()), Alphabet: len(p.alphabet)}
 	}
 	for k := range probes {
 		seq := p.sequence(d, k)
@@ -100,4 +110,13 @@ func (p *probe) run(ctx context.Context, models []*Model, d, probes int, progres
 		out[i].Accuracy /= Number(out[i].Tokens)
 	}
 	return out, nil
+}
+
+// share compares what a model copies with what its source does, by distance.
+func share(copies, source []Copy) {
+	for i := range copies {
+		if source[i].Accuracy > 0 {
+			copies[i].Share = copies[i].Accuracy / source[i].Accuracy
+		}
+	}
 }

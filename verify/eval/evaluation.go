@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
@@ -19,6 +20,7 @@ type Evaluation struct {
 	source      int         // 0, or -1 for none
 	sequences   [][][]int64 // by length
 	probe       *probe
+	made        *fsio.Temporary // rivals, or nil
 	pieces      []pieceAt
 	report      Report // without results
 	begin, work time.Time
@@ -54,7 +56,7 @@ func (e *Evaluation) Close() error {
 	for _, m := range e.models {
 		err = errors.Join(err, m.Close())
 	}
-	return err
+	return errors.Join(err, e.made.Remove())
 }
 
 func (e *Evaluation) open(ctx context.Context) error {
@@ -73,15 +75,20 @@ func (e *Evaluation) open(ctx context.Context) error {
 			return err
 		}
 		e.models = append(e.models, m)
+	}
+	if err := e.addRivals(ctx, e.models[0]); err != nil {
+		return err
+	}
+	for _, m := range e.models {
 		if m.Vocab != e.models[0].Vocab {
-			return fmt.Errorf("%s has a vocabulary of %d, %s one of %d: the same tokens cannot be given to both", e.models[0].Dir, e.models[0].Vocab, m.Dir, m.Vocab)
+			return fmt.Errorf("%s has a vocabulary of %d, %s one of %d: the same tokens cannot be given to both", e.models[0].title(), e.models[0].Vocab, m.title(), m.Vocab)
 		}
 	}
 	nameApart(e.models)
 	return nil
 }
 
-// nameApart gives folders of one name their paths as names.
+// nameApart gives models of one name their paths as names, rivals what they are made of.
 func nameApart(models []*Model) {
 	count := map[string]int{}
 	for _, m := range models {
@@ -89,7 +96,7 @@ func nameApart(models []*Model) {
 	}
 	for _, m := range models {
 		if count[m.Name] > 1 {
-			m.Name = m.Dir
+			m.Name = m.title()
 		}
 	}
 }
@@ -118,7 +125,7 @@ func (e *Evaluation) read(ctx context.Context) error {
 		e.sequences = append(e.sequences, s)
 	}
 	if e.c.Copy > 0 {
-		if e.probe, err = newProbe(rows, e.c.CopyTokens, e.c.Seed); err != nil {
+		if e.probe, err = newProbe(rows, e.c.CopyTokens, e.c.Seed, e.c.CopyDistances); err != nil {
 			return err
 		}
 	}

@@ -47,7 +47,7 @@ func lockstep(ctx context.Context, models []*Model, source int, ids []int64, pro
 			progress(k, to-from)
 		}
 		if k, err := measure(piece, source, ids, from, min(to, n), traces); err != nil {
-			return nil, fmt.Errorf("%s: %w", models[k].Dir, err)
+			return nil, fmt.Errorf("%s: %w", models[k].title(), err)
 		}
 	}
 	return traces, nil

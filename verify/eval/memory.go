@@ -108,10 +108,10 @@ func (s *sequence) next(ctx context.Context, ids []int64) (logits, error) {
 	}
 	l, err := s.m.run.next(ctx, ids)
 	if err != nil {
-		return l, fmt.Errorf("%s: positions %d to %d: %w", s.m.Dir, s.from, s.from+len(ids)-1, err)
+		return l, fmt.Errorf("%s: positions %d to %d: %w", s.m.title(), s.from, s.from+len(ids)-1, err)
 	}
 	if l.vocab != s.m.Vocab {
-		return l, fmt.Errorf("%s: %d logits for each token, but the vocabulary has %d", s.m.Dir, l.vocab, s.m.Vocab)
+		return l, fmt.Errorf("%s: %d logits for each token, but the vocabulary has %d", s.m.title(), l.vocab, s.m.Vocab)
 	}
 	s.from += len(ids)
 	if s.keep {

@@ -26,6 +26,10 @@ type Model struct {
 	// or "". Note says why it is not what could be expected, or "".
 	Runner, Runtime, Note string
 
+	// as, where not "", is the rival that the model in from became for a comparison.
+	as, from string
+
+	path   string // as given
 	opts   Options
 	ckpt   store.Store
 	loaded *family.Model
@@ -46,7 +50,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Model, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	m := &Model{opts: opts, Runner: RunnerRef}
+	m := &Model{path: dir, opts: opts, Runner: RunnerRef}
 	m.memory.room = opts.Remember
 	if opts.Runner != RunnerRef {
 		lib, err := ort.Load(opts.ORTLibrary)
@@ -74,6 +78,14 @@ func Open(ctx context.Context, dir string, opts Options) (*Model, error) {
 	}
 	m.Vocab, m.TrainedLength, m.MaxPositions = m.loaded.Vocab, m.loaded.TrainedLength, m.loaded.MaxPositions
 	return m, nil
+}
+
+// title names the model in messages.
+func (m *Model) title() string {
+	if m.as != "" {
+		return m.from + " as " + m.as
+	}
+	return m.Dir
 }
 
 // Close frees the model and what was made for it.
@@ -111,7 +123,7 @@ func (m *Model) prepare(ctx context.Context, n int) error {
 	}
 	at, err := m.loaded.AtLength(length)
 	if err != nil {
-		return fmt.Errorf("%s: %w", m.Dir, err)
+		return fmt.Errorf("%s: %w", m.title(), err)
 	}
 	if m.Runner != RunnerRef {
 		m.run, err = openGraph(ctx, m, at, n, length)
@@ -124,7 +136,7 @@ func (m *Model) prepare(ctx context.Context, n int) error {
 		m.run = newRef(at, m.ckpt)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", m.Dir, err)
+		return fmt.Errorf("%s: %w", m.title(), err)
 	}
 	m.length = length
 	return nil
@@ -138,11 +150,11 @@ func (m *Model) sameSpectra(a, b int) (bool, error) {
 	}
 	x, err := m.loaded.AtLength(a)
 	if err != nil {
-		return false, fmt.Errorf("%s: %w", m.Dir, err)
+		return false, fmt.Errorf("%s: %w", m.title(), err)
 	}
 	y, err := m.loaded.AtLength(b)
 	if err != nil {
-		return false, fmt.Errorf("%s: %w", m.Dir, err)
+		return false, fmt.Errorf("%s: %w", m.title(), err)
 	}
 	for i, a := range x.Attentions() {
 		if !reflect.DeepEqual(a.Rotary.Spectrum, y.Blocks[i].Attn().Rotary.Spectrum) {

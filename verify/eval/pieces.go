@@ -136,7 +136,7 @@ func (e *Evaluation) Report(pieces []*Piece) (*Report, error) {
 			case ran[k] == nil:
 				ran[k] = by
 			case *ran[k] != *by:
-				return nil, fmt.Errorf("%s: run by %s and by %s: expected one for all its sequences; name the runner, and have the same ONNX Runtime wherever pieces run", e.models[k].Dir, *ran[k], *by)
+				return nil, fmt.Errorf("%s: run by %s and by %s: expected one for all its sequences; name the runner, and have the same ONNX Runtime wherever pieces run", e.models[k].title(), *ran[k], *by)
 			}
 			if at.sequence < 0 {
 				copies[k][at.length] = append(copies[k][at.length], p.Copies[j])
@@ -155,8 +155,15 @@ func (e *Evaluation) Report(pieces []*Piece) (*Report, error) {
 			if slices.ContainsFunc(all[k][l], func(t Trace) bool { return len(t.NLL) != n-1 }) {
 				return nil, fmt.Errorf("eval: a piece of another evaluation: expected sequences of %d tokens", n)
 			}
-			x := m.summarise(all[k][l], from, lastOf(e.c.Last, n))
+			trained := m.TrainedLength
+			if e.source >= 0 {
+				trained = e.models[e.source].TrainedLength
+			}
+			x := m.summarise(all[k][l], from, lastOf(e.c.Last, n), trained)
 			x.Source, x.Copy = k == e.source, copies[k][l]
+			if e.source >= 0 && k != e.source {
+				share(x.Copy, copies[e.source][l])
+			}
 			r.Results = append(r.Results, x)
 		}
 	}

@@ -14,27 +14,29 @@ import (
 const drawnWidest = 10
 
 // Plot draws a report: perplexity and, with a source, KL over length and over
-// position; kind is ".png" or ".svg".
+// position, with the trained length marked where it is passed; kind is ".png" or ".svg".
 func (r *Report) Plot(w io.Writer, kind string) error {
 	var rows [][]*plot.Plot
-	n := r.longest()[0].Length
-	byLength := func(f func(x *Result) (Number, Interval)) []chart.Curve { return curvesByLength(r.Results, f) }
-	byPosition := func(f func(b Bucket) Number) []chart.Curve { return curvesByPosition(r.longest(), f) }
-	row, err := chart.Panels(
-		chart.Panel{Title: "perplexity by context length", X: "context length T (tokens)", Y: "perplexity", Curves: byLength(func(x *Result) (Number, Interval) { return x.PPL, x.PPLCI })},
-		chart.Panel{Title: fmt.Sprintf("perplexity by position, T = %d", n), X: "position in the sequence", Y: "perplexity", Curves: byPosition(func(b Bucket) Number { return b.PPL })})
-	if err != nil {
+	const x = "context length T (tokens)"
+	add := func(what string, y string, fromZero bool, byLength func(x *Result) (Number, Interval), byPosition func(b Bucket) Number) error {
+		panels := []chart.Panel{
+			{Title: what + " by context length", X: x, Curves: curvesByLength(r.Results, byLength)},
+			{Title: fmt.Sprintf("%s by position, T = %d", what, r.longest()[0].Length), X: "position in the sequence", Curves: curvesByPosition(r.longest(), byPosition)},
+		}
+		for i := range panels {
+			p := &panels[i]
+			p.Y, p.FromZero, p.Mark, p.MarkName = y, fromZero, float64(r.trained()), fmt.Sprintf("trained length, %d", r.trained())
+		}
+		row, err := chart.Panels(panels...)
+		rows = append(rows, row)
 		return err
 	}
-	rows = append(rows, row)
-	if r.Results[0].Source {
-		row, err := chart.Panels(
-			chart.Panel{Title: "KL(source ‖ model) by context length", X: "context length T (tokens)", Y: "KL, nats", Curves: byLength(func(x *Result) (Number, Interval) { return x.KL, x.KLCI }), FromZero: true},
-			chart.Panel{Title: fmt.Sprintf("KL(source ‖ model) by position, T = %d", n), X: "position in the sequence", Y: "KL, nats", Curves: byPosition(func(b Bucket) Number { return b.KL }), FromZero: true})
-		if err != nil {
-			return err
-		}
-		rows = append(rows, row)
+	err := add("perplexity", "perplexity", false, func(x *Result) (Number, Interval) { return x.PPL, x.PPLCI }, func(b Bucket) Number { return b.PPL })
+	if err == nil && r.Results[0].Source {
+		err = add("KL(source ‖ model)", "KL, nats", true, func(x *Result) (Number, Interval) { return x.KL, x.KLCI }, func(b Bucket) Number { return b.KL })
+	}
+	if err != nil {
+		return err
 	}
 	return chart.Write(w, kind, rows, chart.PanelWidth, chart.PanelHeight)
 }
@@ -42,8 +44,8 @@ func (r *Report) Plot(w io.Writer, kind string) error {
 func curvesByLength(results []*Result, f func(x *Result) (Number, Interval)) []chart.Curve {
 	var out []chart.Curve
 	type key struct {
-		path   string
-		source bool
+		path, name string
+		source     bool
 	}
 	at := map[key]int{}
 	for _, x := range results {
@@ -51,10 +53,10 @@ func curvesByLength(results []*Result, f func(x *Result) (Number, Interval)) []c
 		if math.IsNaN(float64(y)) {
 			continue
 		}
-		k, known := at[key{x.Path, x.Source}]
+		k, known := at[key{x.Path, x.Model, x.Source}]
 		if !known {
 			k = len(out)
-			at[key{x.Path, x.Source}] = k
+			at[key{x.Path, x.Model, x.Source}] = k
 			out = append(out, chart.Curve{Name: x.Model, Source: x.Source})
 		}
 		c := &out[k]

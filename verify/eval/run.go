@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // Config is one evaluation: models, tokens, and what is measured.
@@ -14,6 +16,10 @@ type Config struct {
 	// that KL, top-1 agreement and ratios are taken from. It is evaluated too.
 	Models  []string
 	Against string
+	// Compare are conversions of the source, as ParseRivals reads them, which are made for
+	// the evaluation and scored after the models. The source is Against, or else the only
+	// one of Models.
+	Compare []string
 	// Texts are UTF-8 files, or IDs a safetensors file with input_ids (rows,
 	// positions). Sequences never cross a file or a row.
 	Texts []string
@@ -33,6 +39,9 @@ type Config struct {
 	// at each distance; 0 leaves the copy probe out. Seed makes the strings; 0 is 1.
 	Copy, CopyTokens int
 	Seed             int64
+	// CopyDistances, where not nil, are the distances that are probed, each of
+	// CopyTokens or more and with the string within the longest of Lengths.
+	CopyDistances []int
 	// Options are those of every model; Length is set.
 	Options Options
 	// Progress, where not nil, is told how far the work is.
@@ -113,8 +122,17 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	slices.Sort(c.Lengths)
 	c.Lengths = slices.Compact(c.Lengths)
+	if len(c.Compare) > 0 && c.Against == "" && len(c.Models) == 1 {
+		c.Against, c.Models = c.Models[0], nil
+	}
+	c.CopyDistances = slices.Clone(c.CopyDistances)
+	slices.Sort(c.CopyDistances)
+	c.CopyDistances = slices.Compact(c.CopyDistances)
+	longest := slices.Max(c.Lengths)
 	switch {
-	case len(c.Models) == 0:
+	case len(c.Compare) > 0 && c.Against == "":
+		return c, hint.Errorf("eval: " + hint.Compare + " of several models: what its rivals are made of is not known; name the source with " + hint.EvalAgainst)
+	case len(c.Models) == 0 && len(c.Compare) == 0:
 		return c, fmt.Errorf("eval: no model")
 	case (len(c.Texts) == 0) == (c.IDs == ""):
 		return c, fmt.Errorf("eval: expected either texts or ids")
@@ -129,6 +147,14 @@ func (c Config) withDefaults() (Config, error) {
 	case c.CopyTokens < 2:
 		return c, fmt.Errorf("eval: a copy probe of %d tokens: expected 2 or more", c.CopyTokens)
 	}
-	c.Options.Length = c.Lengths[len(c.Lengths)-1]
+	for _, d := range c.CopyDistances {
+		if d < c.CopyTokens || d+c.CopyTokens > longest {
+			return c, hint.Errorf("eval: "+hint.CopyDistances+" %d: expected %d to %d, with strings of %d tokens in sequences of %d", d, c.CopyTokens, longest-c.CopyTokens, c.CopyTokens, longest)
+		}
+	}
+	if len(c.CopyDistances) > 0 && c.Copy == 0 {
+		return c, hint.Errorf("eval: " + hint.CopyDistances + " has no use without " + hint.CopyStrings)
+	}
+	c.Options.Length = longest
 	return c, nil
 }

@@ -55,7 +55,7 @@ func (m *Model) Score(ctx context.Context, ids [][]int64, o ScoreOptions) (*Resu
 	if source >= 0 {
 		from = all[source]
 	}
-	return m.summarise(all[len(all)-1], from, lastOf(o.Last, len(ids[0]))), nil
+	return m.summarise(all[len(all)-1], from, lastOf(o.Last, len(ids[0])), models[0].TrainedLength), nil
 }
 
 // scoreAll returns traces by model and sequence.
@@ -83,7 +83,7 @@ func (m *Model) check(ids [][]int64) error {
 		}
 		for i, id := range row {
 			if id < 0 || id >= int64(m.Vocab) {
-				return fmt.Errorf("eval: token %d of sequence %d is %d: expected one of the vocabulary of %d of %s", i, s, id, m.Vocab, m.Dir)
+				return fmt.Errorf("eval: token %d of sequence %d is %d: expected one of the vocabulary of %d of %s", i, s, id, m.Vocab, m.title())
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func (m *Model) check(ids [][]int64) error {
 
 func sameVocabulary(source, m *Model) error {
 	if source.Vocab != m.Vocab {
-		return fmt.Errorf("eval: %s has a vocabulary of %d, %s one of %d: not its source", source.Dir, source.Vocab, m.Dir, m.Vocab)
+		return fmt.Errorf("eval: %s has a vocabulary of %d, %s one of %d: not its source", source.title(), source.Vocab, m.title(), m.Vocab)
 	}
 	return nil
 }

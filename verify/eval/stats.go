@@ -51,7 +51,7 @@ func each(traces []Trace, f func(t Trace) float64) []float64 {
 
 func mean(x []float64) float64 { return stat.Mean(x, nil) }
 
-func share(x []bool) float64 {
+func shareOf(x []bool) float64 {
 	n := 0
 	for _, ok := range x {
 		if ok {
@@ -70,13 +70,14 @@ func bucketStart(k int) int {
 }
 
 // summarise makes a result of the traces of N sequences of T tokens; source are
-// the source's traces of the same sequences, nil without one or for itself.
-func (m *Model) summarise(traces, source []Trace, last int) *Result {
+// the source's traces of the same sequences, nil without one or for itself, and trained
+// is L.
+func (m *Model) summarise(traces, source []Trace, last, trained int) *Result {
 	n := len(traces[0].NLL)
 	k := min(last, n)
 	nan := Number(math.NaN())
 	r := &Result{
-		Model: m.Name, Path: m.Dir, Length: n + 1, Sequences: len(traces), Tokens: len(traces) * n,
+		Model: m.Name, Path: m.Dir, As: m.as, Length: n + 1, Sequences: len(traces), Tokens: len(traces) * n,
 		TrainedLength: m.TrainedLength, Beyond: n+1 > m.TrainedLength, Runner: m.Runner, Last: k,
 		KL: nan, KLLast: nan, Top1: nan, Ratio: nan, RatioLast: nan,
 	}
@@ -88,13 +89,9 @@ func (m *Model) summarise(traces, source []Trace, last int) *Result {
 	if source != nil {
 		r.KL, r.KLCI = plain(each(traces, func(t Trace) float64 { return mean(t.KL) }))
 		r.KLLast = Number(mean(each(traces, func(t Trace) float64 { return mean(t.KL[n-k:]) })))
-		r.Top1, r.Top1CI = plain(each(traces, func(t Trace) float64 { return share(t.OK) }))
-		for s := range traces {
-			all[s] -= mean(source[s].NLL)
-			late[s] -= mean(source[s].NLL[n-k:])
-		}
-		r.Ratio, r.RatioCI = exponential(all)
-		r.RatioLast, r.RatioLastCI = exponential(late)
+		r.Top1, r.Top1CI = plain(each(traces, func(t Trace) float64 { return shareOf(t.OK) }))
+		r.Ratio, r.RatioCI = exponential(minus(all, each(source, func(t Trace) float64 { return mean(t.NLL) })))
+		r.RatioLast, r.RatioLastCI = exponential(minus(late, each(source, func(t Trace) float64 { return mean(t.NLL[n-k:]) })))
 	}
 	for b := 0; bucketStart(b) < n; b++ {
 		from, to := bucketStart(b), min(bucketStart(b+1), n)
@@ -102,9 +99,47 @@ func (m *Model) summarise(traces, source []Trace, last int) *Result {
 		out.PPL = Number(math.Exp(mean(each(traces, func(t Trace) float64 { return mean(t.NLL[from:to]) }))))
 		if source != nil {
 			out.KL = Number(mean(each(traces, func(t Trace) float64 { return mean(t.KL[from:to]) })))
-			out.Top1 = Number(mean(each(traces, func(t Trace) float64 { return share(t.OK[from:to]) })))
+			out.Top1 = Number(mean(each(traces, func(t Trace) float64 { return shareOf(t.OK[from:to]) })))
 		}
 		r.Buckets = append(r.Buckets, out)
 	}
+	if m.as != "" {
+		r.Path = m.from
+	}
+	r.Bands = bands(traces, source, trained)
 	return r
+}
+
+// bands are those of sequences of more than trained tokens.
+func bands(traces, source []Trace, trained int) []Band {
+	n := len(traces[0].NLL)
+	if trained < 2 || n+1 <= trained {
+		return nil
+	}
+	var out []Band
+	var own []float64
+	for from, to := trained/2, trained; from < n; from, to = to, 2*to {
+		to := min(to, n)
+		b := Band{From: from, To: to - 1, Own: Number(math.NaN()), Ratio: Number(math.NaN())}
+		nll := each(traces, func(t Trace) float64 { return mean(t.NLL[from:to]) })
+		b.PPL, b.PPLCI = exponential(nll)
+		if own == nil {
+			own = nll
+		} else {
+			b.Own, b.OwnCI = exponential(minus(nll, own))
+		}
+		if source != nil {
+			b.Ratio, b.RatioCI = exponential(minus(nll, each(source, func(t Trace) float64 { return mean(t.NLL[from:to]) })))
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+func minus(a, b []float64) []float64 {
+	out := make([]float64, len(a))
+	for i := range a {
+		out[i] = a[i] - b[i]
+	}
+	return out
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"text/tabwriter"
 )
 
@@ -32,6 +31,9 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 	}
 	if err := r.writeBuckets(w); err != nil {
+		return err
+	}
+	if err := r.writeBands(w); err != nil {
 		return err
 	}
 	if err := r.writeCopies(w); err != nil {
@@ -84,31 +86,6 @@ func (r *Report) writeBuckets(w io.Writer) error {
 			}
 		}
 		fmt.Fprintln(t)
-	}
-	return t.Flush()
-}
-
-func (r *Report) writeCopies(w io.Writer) error {
-	type line struct {
-		model string
-		Copy
-	}
-	var lines []line
-	for _, x := range r.Results {
-		for _, c := range x.Copy {
-			lines = append(lines, line{x.Model, c})
-		}
-	}
-	if len(lines) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(lines, func(a, b line) int { return a.Distance - b.Distance })
-	n := float64(lines[0].Alphabet)
-	fmt.Fprintf(w, "\ncopying a random string of %d tokens out of %.0f (chance: accuracy %.2g%%, nll %.3g)\n", lines[0].Tokens/lines[0].Probes+1, n, 100/n, math.Log(n))
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "DISTANCE\tMODEL\tPROBES\tACCURACY\tNLL\tNLL FIRST\t")
-	for _, l := range lines {
-		fmt.Fprintf(t, "%d\t%s\t%d\t%s\t%s\t%s\t\n", l.Distance, l.model, l.Probes, percent(l.Accuracy), figure(l.NLL, "%.3g"), figure(l.First, "%.3g"))
 	}
 	return t.Flush()
 }

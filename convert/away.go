@@ -315,8 +315,15 @@ var lastNames = []string{"config.json", manifestName}
 
 // commit sends what was made on the disk, and finishes the target.
 func (a *away) commit() error {
+	return send(a.Target, a.own.Dir, func(name string) bool {
+		return !a.plan.oneFile() && slices.ContainsFunc(a.plan.Files, func(f FilePlan) bool { return f.Name == name && f.Tensors > 0 })
+	})
+}
+
+// send sends the files of a folder of the local disk, those that make a folder a model
+// last, and finishes the target. A later run keeps those that keep names.
+func send(t *place.Target, root string, keep func(name string) bool) error {
 	var names, last []string
-	root := a.own.Dir
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -335,25 +342,25 @@ func (a *away) commit() error {
 			last = append(last, name)
 		}
 	}
-	if err := a.Expect(append(slices.Clone(names), last...)); err != nil {
+	if err := t.Expect(append(slices.Clone(names), last...)); err != nil {
 		return err
 	}
 	folder := place.Local(root)
 	for _, name := range names {
-		if _, done := a.Done(name); done {
+		if _, done := t.Done(name); done {
 			continue
 		}
-		how, err := a.CopyFile(folder, name, name, false, nil, nil)
+		how, err := t.CopyFile(folder, name, name, false, nil, nil)
 		if err != nil {
 			return err
 		}
-		if i := slices.IndexFunc(a.plan.Files, func(f FilePlan) bool { return f.Name == name && f.Tensors > 0 }); i >= 0 && !a.plan.oneFile() {
-			if err := a.Record(place.Part{Name: name, How: how}); err != nil {
+		if keep(name) {
+			if err := t.Record(place.Part{Name: name, How: how}); err != nil {
 				return err
 			}
 		}
 	}
-	return a.Finish(last, func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(root, name)) })
+	return t.Finish(last, func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(root, name)) })
 }
 
 // lost is the error of a run whose claim another took, rather than what that broke.

@@ -19,6 +19,8 @@ type Imported struct {
 	Files   []string `json:"files"`
 	Tensors int      `json:"tensors"`
 	Bytes   int64    `json:"bytes"`
+	// Wrote is what was done to a folder that is not on the local disk.
+	Wrote *place.Written `json:"wrote,omitempty"`
 }
 
 // ImportOptions are of an import; the zero value writes one file.
@@ -29,6 +31,9 @@ type ImportOptions struct {
 	DType string
 	// NoTokenizer leaves a GGUF file's tokenizer out.
 	NoTokenizer bool
+	// ToolVersion is pecvt's: of imports to a bucket one goes on with what another of the
+	// same version left.
+	ToolVersion string
 	// Progress, where set, is called after each tensor with the bytes written.
 	Progress func(done, total int64)
 }
@@ -39,18 +44,31 @@ func ImportDTypes() []string { return unpack.DTypes() }
 // Import writes a PyTorch checkpoint (.pt, .bin, an index, or a folder) or a GGUF
 // file as safetensors into a folder, with config.json and the sidecars beside it;
 // nothing in the checkpoint is run. See [torchfile.Import] and [unpack.Import].
+//
+// A folder elsewhere, by its URL, is one where nothing lies. All is made on the local disk
+// first; what is sent can be read when all of it is there, and the same import goes on
+// with what an ended one left ([place.Target]).
 func Import(ctx context.Context, path, folder string, opts ImportOptions) (*Imported, error) {
-	for _, p := range []*string{&path, &folder} {
-		at, err := place.Parse(*p)
-		if err != nil {
-			return nil, err
-		}
-		local, ok := at.Local()
-		if !ok {
-			return nil, fmt.Errorf("import %s: from or to another place than the local disk: %w; conversions read models there", at, posenc.ErrUnsupported)
-		}
-		*p = local
+	from, err := place.Parse(path)
+	if err != nil {
+		return nil, err
 	}
+	local, ok := from.Local()
+	if !ok {
+		return nil, fmt.Errorf("import %s: from another place than the local disk: %w: place.StageImport fetches it", from, posenc.ErrUnsupported)
+	}
+	t, to, err := importTarget(ctx, local, folder)
+	if err != nil {
+		return nil, err
+	}
+	if t != nil {
+		return importAway(ctx, t, local, to.String(), opts)
+	}
+	return importLocal(ctx, local, to.Path, opts)
+}
+
+// importLocal is Import on the local disk.
+func importLocal(ctx context.Context, path, folder string, opts ImportOptions) (*Imported, error) {
 	if unpack.Opens(path) {
 		r, err := unpack.Import(ctx, path, folder, unpack.Options{DType: opts.DType, MaxShard: opts.MaxShardSize, NoTokenizer: opts.NoTokenizer, Progress: opts.Progress})
 		if err != nil {

@@ -25,9 +25,12 @@ chat template. Blocks of scaled codes become float32, which loses nothing; all
 else keeps its type unless --dtype says another.
 
 CHECKPOINT is a .pt, .bin or .gguf file, a *.bin.index.json, or a folder that
-holds pytorch_model.bin or its index; a URL of one is fetched into a cache.`,
+holds pytorch_model.bin or its index; a URL of one is fetched into a cache. DIR
+may be the URL of a bucket's folder where nothing lies: all is made in the folder
+for temporary files, then sent.`,
 		Example: `  pecvt import path/to/model -o model
-  pecvt import model.Q4_K_M.gguf -o model --dtype bfloat16`,
+  pecvt import model.Q4_K_M.gguf -o model --dtype bfloat16
+  pecvt import model.Q4_K_M.gguf -o s3://bucket/model`,
 		Args: exactly("CHECKPOINT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output == "" {
@@ -42,7 +45,11 @@ holds pytorch_model.bin or its index; a URL of one is fetched into a cache.`,
 			}
 			u := newUI(a, cmd.ErrOrStderr())
 			defer u.close()
+			opts.ToolVersion = toolVersion()
 			opts.Progress = func(done, total int64) { u.bytes("importing", done, total) }
+			if err := convert.CheckImport(cmd.Context(), args[0], output); err != nil { // known before anything is fetched
+				return err
+			}
 			if err := fetched(cmd.Context(), u, &args[0]); err != nil {
 				return err
 			}
@@ -58,7 +65,7 @@ holds pytorch_model.bin or its index; a URL of one is fetched into a cache.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "", "target `DIR`; nothing in it is replaced")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "target `DIR` or URL; nothing in it is replaced")
 	cmd.Flags().StringVar(&shard, "max-shard-size", "", "largest tensor file, such as 5GB (default: one file)")
 	cmd.Flags().StringVar(&opts.DType, "dtype", "auto", "type of a GGUF file's tensors: "+strings.Join(convert.ImportDTypes(), ", "))
 	cmd.Flags().BoolVar(&opts.NoTokenizer, "no-tokenizer", false, "leave a GGUF file's tokenizer out")

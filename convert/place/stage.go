@@ -35,10 +35,13 @@ func Stage(ctx context.Context, text string, progress StageProgress) (string, er
 // StageImport is [Stage] for a checkpoint of another format: a .pt or .bin file or an
 // index of ones, which come with all of its folder, or a folder of them.
 func StageImport(ctx context.Context, text string, progress StageProgress) (string, error) {
-	return stage(ctx, text, func(name string) bool {
-		lower := strings.ToLower(name)
-		return IsFile(name) || strings.HasSuffix(lower, ".pt") || strings.HasSuffix(lower, ".pth") || strings.HasSuffix(lower, ".bin") || strings.HasSuffix(lower, ".bin.index.json")
-	}, true, progress)
+	return stage(ctx, text, IsImportFile, true, progress)
+}
+
+// IsImportFile is [IsFile] for checkpoints of other formats too.
+func IsImportFile(name string) bool {
+	lower := strings.ToLower(name)
+	return IsFile(name) || strings.HasSuffix(lower, ".pt") || strings.HasSuffix(lower, ".pth") || strings.HasSuffix(lower, ".bin") || strings.HasSuffix(lower, ".bin.index.json")
 }
 
 func stage(ctx context.Context, text string, isFile func(name string) bool, all bool, progress StageProgress) (string, error) {

@@ -90,7 +90,7 @@ func (r *Record) keeps(ctx context.Context, older *Record, j Job, resume bool) b
 		return false
 	case older.wentWell():
 		return j.Out == "" && resume || j.Out != "" && older.Target != "" && older.Target == target(ctx, j)
-	case older.Status == running && j.Out != "" && j.Verb != "import": // whose files appear one by one
+	case older.Status == running && j.Out != "" && (j.Verb != "import" || place.IsURL(j.Out)): // on the disk its files appear one by one
 		if files, newest, err := elsewhere(ctx, j.Out); files != nil || err != nil {
 			return err == nil && !newest.Before(older.Started.Truncate(time.Second)) // services keep no parts of it
 		}

@@ -105,6 +105,7 @@ temporary folder and scores them too: any --to, a scaling with its factor
 	f.IntVar(&c.Last, "last", 512, "tokens of the last-k perplexity (never more than a quarter of the length)")
 	f.IntVar(&c.Copy, "copy", 0, "random strings per distance of the copy probe (0: none)")
 	f.IntSliceVar(&c.CopyDistances, "copy-distances", nil, "distances of the copy probe in tokens (default: powers of two, and the farthest, within the lengths)")
+	f.BoolVar(&c.CopyTogether, "copy-together", false, "put all strings of a distance into one sequence, which costs one and not --copy of them")
 	f.IntVar(&c.CopyTokens, "copy-tokens", 32, "tokens of such a string")
 	f.Int64Var(&c.Seed, "seed", 1, "seed of the copy probe's strings")
 	f.BoolVar(&c.BOS, "bos", false, "put bos_token_id before every sequence (it counts as a token of it)")
@@ -164,8 +165,8 @@ func checkEvalFlags(c *eval.Config, plots []string) error {
 	if len(c.Compare) > 0 && c.Against == "" && len(c.Models) > 1 {
 		return usagef("--compare: what is compared is made from one source: name it with --against")
 	}
-	if len(c.CopyDistances) > 0 && c.Copy == 0 {
-		return usagef("--copy-distances has no use without --copy")
+	if (len(c.CopyDistances) > 0 || c.CopyTogether) && c.Copy == 0 {
+		return usagef("--copy-distances and --copy-together have no use without --copy")
 	}
 	if longest := slices.Max(c.Lengths); c.Copy > 0 && longest < 2*c.CopyTokens {
 		return usagef("--copy: two strings of --copy-tokens %d do not fit into %d tokens, the longest of --lengths", c.CopyTokens, longest)

@@ -125,7 +125,7 @@ func (e *Evaluation) read(ctx context.Context) error {
 		e.sequences = append(e.sequences, s)
 	}
 	if e.c.Copy > 0 {
-		if e.probe, err = newProbe(rows, e.c.CopyTokens, e.c.Seed, e.c.CopyDistances); err != nil {
+		if e.probe, err = newProbe(rows, e.c); err != nil {
 			return err
 		}
 	}

@@ -58,7 +58,7 @@ func (e *Evaluation) divide() {
 func (e *Evaluation) tokens(at pieceAt) int {
 	n := e.c.Lengths[at.length]
 	if at.sequence < 0 {
-		n = e.c.Copy * (at.distance + e.c.CopyTokens)
+		n = e.probe.tokens(at.distance)
 	}
 	return n * len(e.group(at.model))
 }
@@ -88,7 +88,7 @@ func (e *Evaluation) Piece(ctx context.Context, i int) (*Piece, error) {
 	p := &Piece{}
 	var err error
 	if at.sequence < 0 {
-		p.Copies, err = e.probe.run(ctx, models, at.distance, e.c.Copy, e.step(fmt.Sprintf("copying over %d", at.distance)))
+		p.Copies, err = e.probe.run(ctx, models, at.distance, e.step(fmt.Sprintf("copying over %d", at.distance)))
 	} else {
 		all := e.sequences[at.length]
 		what := fmt.Sprintf("length %d, sequence %d of %d", e.c.Lengths[at.length], at.sequence+1, len(all))

@@ -85,7 +85,9 @@ type Band struct {
 type Copy struct {
 	Distance int `json:"distance"`
 	// Probes is how many strings were tried, Tokens how many tokens counted.
-	Probes   int    `json:"probes"`
+	Probes int `json:"probes"`
+	// Together: all of them stood in one sequence.
+	Together bool   `json:"together,omitempty"`
 	Tokens   int    `json:"tokens"`
 	Accuracy Number `json:"accuracy"`
 	// Share is Accuracy over the source's; null without one, and where it copies nothing.

@@ -179,3 +179,28 @@ func TestBands(t *testing.T) {
 		t.Error("the trained length is not in the picture")
 	}
 }
+
+// Strings that stand together are counted as those that stand alone: of a model that
+// cannot copy chance, of each the same tokens; the sequence is the block, text, the block.
+func TestCopyTogether(t *testing.T) {
+	var done int
+	r := quick(t, eval.Config{Models: []string{stories}, Lengths: []int{512}, Sequences: 1, Copy: 4, CopyTokens: 16, CopyTogether: true,
+		Progress: func(p eval.Progress) { done = p.Done }})
+	var distances []int
+	for _, c := range r.Results[0].Copy {
+		distances = append(distances, c.Distance)
+		if c.Probes != 4 || c.Tokens != 60 || !c.Together || math.Abs(float64(c.NLL/c.First)-1) > .5 || c.Accuracy > .1 {
+			t.Errorf("%+v", c)
+		}
+	}
+	if want := []int{64, 128, 256, 448}; !slices.Equal(distances, want) {
+		t.Errorf("distances %d, want %d", distances, want)
+	}
+	if want := 512 + (64 + 64) + (128 + 64) + (256 + 64) + 512; done != want {
+		t.Errorf("%d tokens ran, want %d", done, want)
+	}
+	var text bytes.Buffer
+	if err := r.WriteText(&text); err != nil || !strings.Contains(text.String(), "copying a random string of 16 tokens out of 447, 4 in one sequence") {
+		t.Errorf("%v: %s", err, text.String())
+	}
+}

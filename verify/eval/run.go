@@ -39,8 +39,11 @@ type Config struct {
 	// at each distance; 0 leaves the copy probe out. Seed makes the strings; 0 is 1.
 	Copy, CopyTokens int
 	Seed             int64
-	// CopyDistances, where not nil, are the distances that are probed, each of
-	// CopyTokens or more and with the string within the longest of Lengths.
+	// CopyTogether has all strings of a distance stand in one sequence, one after the
+	// other, which costs one sequence and not Copy of them.
+	CopyTogether bool
+	// CopyDistances, where not nil, are the distances that are probed, each no
+	// less than what stands twice, which must fit into the longest of Lengths.
 	CopyDistances []int
 	// Options are those of every model; Length is set.
 	Options Options
@@ -147,13 +150,17 @@ func (c Config) withDefaults() (Config, error) {
 	case c.CopyTokens < 2:
 		return c, fmt.Errorf("eval: a copy probe of %d tokens: expected 2 or more", c.CopyTokens)
 	}
-	for _, d := range c.CopyDistances {
-		if d < c.CopyTokens || d+c.CopyTokens > longest {
-			return c, hint.Errorf("eval: "+hint.CopyDistances+" %d: expected %d to %d, with strings of %d tokens in sequences of %d", d, c.CopyTokens, longest-c.CopyTokens, c.CopyTokens, longest)
-		}
+	if (len(c.CopyDistances) > 0 || c.CopyTogether) && c.Copy == 0 {
+		return c, hint.Errorf("eval: distances of the copy probe, and its strings together, have no use without " + hint.CopyStrings)
 	}
-	if len(c.CopyDistances) > 0 && c.Copy == 0 {
-		return c, hint.Errorf("eval: " + hint.CopyDistances + " has no use without " + hint.CopyStrings)
+	block := (&probe{size: c.CopyTokens, strings: c.Copy, together: c.CopyTogether}).block()
+	if c.CopyTogether && 2*block > longest {
+		return c, hint.Errorf("eval: "+hint.CopyStrings+": %d random tokens, twice, do not fit into %d, the longest of "+hint.Lengths, block, longest)
+	}
+	for _, d := range c.CopyDistances {
+		if d < block || d+block > longest {
+			return c, hint.Errorf("eval: "+hint.CopyDistances+" %d: expected %d to %d, with %d random tokens twice in sequences of %d", d, block, longest-block, block, longest)
+		}
 	}
 	c.Options.Length = longest
 	return c, nil

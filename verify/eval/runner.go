@@ -94,8 +94,10 @@ func pieceSize(models []*Model, n int) int {
 		if m.run == nil || !m.run.scores() { // nil: what it said is remembered
 			continue
 		}
+		// Each piece copies the cache: scores may be a share of it.
+		room := max(pieceBytes, m.cacheBytes(n)/8)
 		for _, a := range m.loaded.Attentions() {
-			chunk = min(chunk, pieceBytes/(bytesEach*a.Heads*n))
+			chunk = min(chunk, int(room/int64(bytesEach*a.Heads*n)))
 		}
 	}
 	return max(1, chunk)

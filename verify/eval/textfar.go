@@ -86,7 +86,11 @@ func (r *Report) writeCopies(w io.Writer) error {
 	}
 	slices.SortStableFunc(lines, func(a, b line) int { return a.Distance - b.Distance })
 	n := float64(lines[0].Alphabet)
-	fmt.Fprintf(w, "\ncopying a random string of %d tokens out of %.0f (chance: accuracy %.2g%%, nll %.3g)\n", lines[0].Tokens/lines[0].Probes+1, n, 100/n, math.Log(n))
+	together := ""
+	if lines[0].Together {
+		together = fmt.Sprintf(", %d in one sequence", lines[0].Probes)
+	}
+	fmt.Fprintf(w, "\ncopying a random string of %d tokens out of %.0f%s (chance: accuracy %.2g%%, nll %.3g)\n", lines[0].Tokens/lines[0].Probes+1, n, together, 100/n, math.Log(n))
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
 	of := ""
 	if compared {

@@ -12,11 +12,11 @@ import (
 
 // CalibrateOptions say how layers are refitted.
 type CalibrateOptions struct {
-	// Steps per layer; 0 is 96. At 8192 positions take 200 or more.
+	// Steps per layer; 0 is 96. At 8192 positions take 600 or more.
 	Steps int `json:"steps"`
 	// Rows are query rows per step; 0 is 96.
 	Rows int `json:"rows"`
-	// Rate is the learning rate in units of std(W); 0 is 0.08. A layer that it
+	// Rate is the learning rate in units of std(W); 0 is 0.12. A layer that it
 	// does not help is tried again at a quarter of it, at a sixteenth and at a 64th.
 	Rate float64 `json:"rate"`
 	// Together has every step take one sequence of each length and sum their
@@ -45,7 +45,7 @@ func (o CalibrateOptions) defaults() CalibrateOptions {
 		o.Rows = 96
 	}
 	if o.Rate == 0 {
-		o.Rate = 0.08
+		o.Rate = 0.12
 	}
 	return o
 }

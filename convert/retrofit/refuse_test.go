@@ -111,7 +111,7 @@ func TestBlockFormats(t *testing.T) {
 
 // TestDefaults: what is given stays, and zeros become numbers.
 func TestDefaults(t *testing.T) {
-	if o := (CalibrateOptions{}).defaults(); o.Steps != 96 || o.Rows != 96 || o.Rate != .08 {
+	if o := (CalibrateOptions{}).defaults(); o.Steps != 96 || o.Rows != 96 || o.Rate != .12 {
 		t.Errorf("%+v", o)
 	}
 	if o := (CalibrateOptions{Steps: 12, Rows: 7, Rate: .5}).defaults(); o.Steps != 12 || o.Rows != 7 || o.Rate != .5 {

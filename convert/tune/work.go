@@ -178,7 +178,7 @@ func (w *work) lengths() (longest int, err error) {
 func (w *work) train() error {
 	c := w.job.Calibrate
 	all, rest := len(w.text.IDs), len(w.parts.Fit)
-	want := orElse(c.Tokens, min(max(16384, 4*w.calibrateLength), rest))
+	want := orElse(c.Tokens, min(max(16384, 8*w.calibrateLength), rest))
 	if want > rest {
 		return hint.Errorf("the text has %d tokens, of which %d are measured on: %s %d asks for more than the rest; give more text", all, all-rest, hint.CalibrateTokens, want)
 	}
@@ -220,7 +220,7 @@ func (w *work) calibrateOptions() retrofit.CalibrateOptions {
 	if steps == 0 {
 		steps = 96
 		if w.calibrateLength > 4096 {
-			steps = 192
+			steps = 640
 		}
 	}
 	return retrofit.CalibrateOptions{Steps: steps, Seed: w.job.Seed, Folder: w.folder.dir, Progress: w.job.Progress}

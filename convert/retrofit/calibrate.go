@@ -28,6 +28,12 @@ type CalibrateOptions struct {
 	// power of −Balance. It needs Together: in turns, weights that differ are
 	// noise to Adam and leave every length worse.
 	Balance float64 `json:"balance,omitempty"`
+	// Extend, where above 1, has a third of the steps fit attention at up to Extend
+	// times Trained positions, Trained being how many the source was trained at: on the
+	// sequences one behind the other, to what the source would do there if planes that
+	// turn at most once over Trained took greater distances for Trained − 1.
+	Extend  int `json:"extend,omitempty"`
+	Trained int `json:"trained,omitempty"`
 	// Seed draws sequences and rows.
 	Seed uint64 `json:"seed"`
 	// Folder holds what is done: each layer's new tensors and its report. A run
@@ -145,6 +151,11 @@ func newJob(m *family.Model, src family.Source, walk Walk, student []Turn, seque
 		return nil, fmt.Errorf("%d steps of %d rows at rate %v, balance %v: expected positive numbers and a balance from 0 to 1", o.Steps, o.Rows, o.Rate, o.Balance)
 	case o.Folder == "":
 		return nil, fmt.Errorf("no folder to work in")
+	case o.Extend < 0 || o.Extend > 1 && o.Trained < Shortest:
+		return nil, fmt.Errorf("an extension to %d times %d positions: expected a positive number of at least %d", o.Extend, o.Trained, Shortest)
+	}
+	if far := o.joined(sequences); far != nil && far.length < o.Extend*o.Trained {
+		return nil, fmt.Errorf("the text is too short: the sequences have %d tokens together, %d times %d positions are to be fitted", far.length, o.Extend, o.Trained)
 	}
 	for i, s := range sequences {
 		if len(s) < heldOutOf {
@@ -253,22 +264,31 @@ func (j *job) layer(ctx context.Context, st *streams, i int) (*LayerReport, erro
 	if err != nil {
 		return nil, err
 	}
-	longest := 0
-	for _, s := range j.sequences {
-		longest = max(longest, len(s))
+	longest := longestOf(j.sequences)
+	far := j.o.joined(j.sequences)
+	if far != nil {
+		longest = max(longest, far.length)
 	}
 	fitted := original.Clone()
 	pair := NewPair(NewLayer(shape, original, &j.source[i], longest), NewLayer(shape, fitted, &j.student[i], longest))
-	h := make([][]float32, len(j.sequences))
-	keys := make([]*heads[float32], len(j.sequences))
-	for s := range h {
-		if h[s], err = st.input(s); err != nil {
+	if far != nil {
+		pair.away = newAway(pair.source, j.o.Trained, longest)
+	}
+	f := &fit{job: j, layer: i, shape: shape, original: original, fitted: fitted, pair: pair, far: far,
+		rng: rand.New(rand.NewPCG(j.o.Seed, uint64(i)))}
+	for s := range j.sequences {
+		h, err := st.input(s)
+		if err != nil {
 			return nil, err
 		}
-		keys[s] = pair.Sequence(h[s], len(j.sequences[s]))
+		f.add(h)
 	}
-	f := &fit{job: j, layer: i, shape: shape, original: original, fitted: fitted, pair: pair, h: h, keys: keys,
-		rng: rand.New(rand.NewPCG(j.o.Seed, uint64(i)))}
+	if far != nil {
+		own := f.h
+		for range farCount {
+			f.add(join(own, shape.Hidden, far.length, f.rng))
+		}
+	}
 	report, out, err := f.run(ctx)
 	if err != nil {
 		return nil, err
@@ -278,6 +298,14 @@ func (j *job) layer(ctx context.Context, st *streams, i int) (*LayerReport, erro
 	}
 	j.tell(i, j.o.Steps, report)
 	return report, nil
+}
+
+func longestOf(sequences [][]int64) int {
+	longest := 0
+	for _, s := range sequences {
+		longest = max(longest, len(s))
+	}
+	return longest
 }
 
 func (j *job) tell(layer, step int, r *LayerReport) {

@@ -15,17 +15,19 @@ type Pair[F Float] struct {
 	source, student *Layer[F]
 	sourceKeys      *heads[F] // of the sequence at hand, all positions
 	weight          float64   // of the loss, in gradients
+	away            *away[F]  // of the source; nil where no sequence is longer than it was trained
 
-	rows       []F // of h
-	aq, bq, bk heads[F]
-	blocks     []block
-	kl         []float64
+	rows           []F // of h
+	aq, wq, bq, bk heads[F]
+	blocks         []block
+	kl             []float64
 	// of each key/value head and block, (query heads, rows, …): the student's scores,
 	// in the end the derivatives in them, and its queries
 	g, q        []F
 	dq, dk      []F   // shaped as the turned heads
 	groups      [][]F // of each worker
 	scores      [][]F
+	distant     [][]F
 	differences [][]F
 	bends       [][]F // derivatives of capped scores in the scores
 }
@@ -70,6 +72,11 @@ func (b block) sees(pos, window int) (first, n int) {
 func (p *Pair[F]) Sequence(h []F, n int) *heads[F] {
 	k := &heads[F]{}
 	p.source.keys(k, h, n)
+	if a := p.away; a != nil && n > a.span+1 {
+		k.away = &heads[F]{pre: k.pre}
+		a.keys.keys(k.away, h, n)
+		k.away.pre = nil
+	}
 	k.pre = nil
 	return k
 }
@@ -83,6 +90,9 @@ func (p *Pair[F]) KL(h []F, keys *heads[F], rows []int, grad *Weights[F]) []floa
 	at := room(&p.rows, len(rows)*s.Hidden)
 	gather(at, h, rows, s.Hidden)
 	p.source.queries(&p.aq, at, rows)
+	if keys.away != nil {
+		p.away.queries.queries(&p.wq, at, rows)
+	}
 	p.student.queries(&p.bq, at, rows)
 	p.student.keys(&p.bk, h, last)
 	p.sourceKeys = keys
@@ -94,6 +104,7 @@ func (p *Pair[F]) KL(h []F, keys *heads[F], rows []int, grad *Weights[F]) []floa
 		p.dq = room(&p.dq, s.Heads*len(rows)*s.HeadDim)
 	}
 	for len(p.scores) < workerCount() {
+		p.distant = append(p.distant, nil)
 		p.groups, p.scores, p.differences, p.bends = append(p.groups, nil), append(p.scores, nil), append(p.differences, nil), append(p.bends, nil)
 	}
 	each(s.KVHeads*len(p.blocks), func(worker, i int) {
@@ -126,6 +137,9 @@ func (p *Pair[F]) task(worker, g, nth, size int, rows []int, grad bool) {
 	p.group(queries, &p.bq, g, b)
 	scale := F(s.Scale)
 	gemm.Mul(scale, gemm.Of(m, d, d, some), p.sourceKeys.of(g, b.first, b.keys, d).T(), 0, gemm.Of(m, b.keys, b.keys, ref))
+	if p.sourceKeys.away != nil {
+		p.far(worker, g, b, rows, some, ref)
+	}
 	gemm.Mul(scale, gemm.Of(m, d, d, queries), p.bk.of(g, b.first, b.keys, d).T(), 0, gemm.Of(m, b.keys, b.keys, own))
 	c := F(p.weight * s.Scale / float64(s.Heads*len(rows)))
 	for k := range m {
@@ -162,6 +176,23 @@ func (p *Pair[F]) task(worker, g, nth, size int, rows []int, grad bool) {
 	gemm.Mul(1, gemm.Of(m, b.keys, b.keys, own), p.bk.of(g, b.first, b.keys, d), 0, gemm.Of(m, d, d, some))
 	for k := range m {
 		copy(p.dq[((b.begin+k%n)*s.Heads+g*share+k/n)*d:][:d], some[k*d:])
+	}
+}
+
+// far replaces the source's scores at distances that it was not trained at.
+func (p *Pair[F]) far(worker, g int, b block, rows []int, some, ref []F) {
+	s := p.student.Shape
+	d, n := s.HeadDim, b.end-b.begin
+	m, most := s.share()*n, min(p.away.beyond(rows[b.end-1], b.first), b.keys)
+	if most == 0 {
+		return
+	}
+	scores := room(&p.distant[worker], m*most)
+	p.group(some, &p.wq, g, b)
+	gemm.Mul(F(s.Scale), gemm.Of(m, d, d, some), p.sourceKeys.away.of(g, b.first, most, d).T(), 0, gemm.Of(m, most, most, scores))
+	for k := range m {
+		count := p.away.beyond(rows[b.begin+k%n], b.first)
+		copy(ref[k*b.keys:][:count], scores[k*most:])
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // attempts is how often a layer that gets no better is tried again, each time
@@ -18,29 +19,33 @@ type fit struct {
 	shape            *Shape
 	original, fitted *Weights[float32] // fitted is the student's
 	pair             *Pair[float32]
-	h                [][]float32
-	keys             []*heads[float32]
+	far              *joined // nil where nothing is extended
 	rng              *rand.Rand
 
-	classes []class
-	of      []int // the class of each sequence
+	// of each sequence, those that are joined last
+	h       [][]float32
+	keys    []*heads[float32]
+	lengths []int
+	of      []int // its class
+
+	classes []class // that of joined sequences last
 	held    []heldOut
 	weights []float64 // of the classes' losses
+}
+
+// add takes what a sequence gives the layer to read.
+func (f *fit) add(h []float32) {
+	n := len(h) / f.shape.Hidden
+	f.h, f.keys, f.lengths = append(f.h, h), append(f.keys, f.pair.Sequence(h, n)), append(f.lengths, n)
 }
 
 // run tries rates until held-out KL falls and returns the tensors to store, nil
 // where it never does.
 func (f *fit) run(ctx context.Context) (*LayerReport, []newTensor, error) {
-	f.classes = classes(f.sequences)
-	f.of = make([]int, len(f.sequences))
-	for n, c := range f.classes {
-		for _, s := range c.members {
-			f.of[s] = n
-		}
-	}
-	f.held = drawHeldOut(f.sequences, f.rng)
+	f.sort()
 	before := f.test()
-	f.weights = weigh(f.classes, before, f.o.Balance)
+	near := f.classes[:len(f.classes)-f.farClasses()]
+	f.weights = weigh(near, before, f.o.Balance)
 	report := &LayerReport{Layer: f.layer, Before: f.mean(before)}
 	if !(report.Before >= 0) || math.IsInf(report.Before, 0) {
 		return nil, nil, fmt.Errorf("attention KL %v before calibration: the source's own activations are not finite", report.Before)
@@ -58,8 +63,9 @@ func (f *fit) run(ctx context.Context) (*LayerReport, []newTensor, error) {
 		after := f.test() // of the weights as stored
 		report.After, report.Rate, report.ByLength = f.mean(after), rate, nil
 		for n, c := range f.classes {
-			report.ByLength = append(report.ByLength, LengthKL{len(f.sequences[c.members[0]]), before[n], finite(after[n])})
+			report.ByLength = append(report.ByLength, LengthKL{f.lengths[c.members[0]], before[n], finite(after[n])})
 		}
+		slices.SortStableFunc(report.ByLength, func(a, b LengthKL) int { return b.Length - a.Length })
 		if report.After < report.Before {
 			report.Kept = true
 			return report, out, nil
@@ -68,6 +74,43 @@ func (f *fit) run(ctx context.Context) (*LayerReport, []newTensor, error) {
 	}
 	report.After = finite(report.After)
 	return report, nil, nil
+}
+
+// sort puts the sequences into classes and draws the rows that are held out.
+func (f *fit) sort() {
+	f.classes = classes(f.sequences)
+	f.held = drawHeldOut(f.sequences, f.rng)
+	if f.far != nil {
+		c := class{share: farShare}
+		for s := len(f.sequences); s < len(f.h); s++ {
+			c.members = append(c.members, s)
+		}
+		rows := f.far.between(f.rng, 2*heldOutRows, f.far.length, true)
+		f.held = append(f.held, heldOut{c.members[0], len(f.classes), rows, 1})
+		f.classes = append(f.classes, c)
+	}
+	f.of = make([]int, len(f.h))
+	for n, c := range f.classes {
+		for _, s := range c.members {
+			f.of[s] = n
+		}
+	}
+}
+
+// farClasses counts the classes of joined sequences.
+func (f *fit) farClasses() int {
+	if f.far == nil {
+		return 0
+	}
+	return 1
+}
+
+// rows draws those of a step on a sequence.
+func (f *fit) rows(s int) []int {
+	if s >= len(f.sequences) {
+		return f.far.draw(f.rng, f.o.Rows)
+	}
+	return drawRows(f.rng, f.o.Rows, f.lengths[s], false)
 }
 
 // finite is what JSON can say of a KL.
@@ -98,11 +141,16 @@ func (f *fit) train(ctx context.Context, rate float64, report *LayerReport) erro
 			if n > 0 {
 				into = part
 			}
-			f.pair.KL(f.h[s], f.keys[s], drawRows(f.rng, f.o.Rows, len(f.sequences[s]), false), into)
+			rows := f.rows(s)
+			f.pair.KL(f.h[s], f.keys[s], rows, into)
 			if n > 0 {
 				grad.add(part)
 			}
-			f.done += stepFlops(f.shape, len(f.sequences[s]), f.o.Rows)
+			reached := f.lengths[s]
+			if s >= len(f.sequences) {
+				reached = rows[len(rows)-1] + 1
+			}
+			f.done += stepFlops(f.shape, reached, f.o.Rows)
 		}
 		optimiser.update(grad)
 		f.tell(f.layer, step+1, report)
@@ -110,16 +158,34 @@ func (f *fit) train(ctx context.Context, rate float64, report *LayerReport) erro
 	return nil
 }
 
-// plan lists the sequences of each step.
+// plan lists the sequences of each step, joined ones among the others.
 func (f *fit) plan() [][]int {
-	list := make([][]int, f.o.Steps)
+	if f.far == nil {
+		return f.planNear(f.o.Steps)
+	}
+	far := f.classes[len(f.classes)-1].members
+	near := f.planNear(f.o.Steps - int(farShare*float64(f.o.Steps)))
+	list := make([][]int, 0, f.o.Steps)
+	for step := range f.o.Steps {
+		if n := int(farShare * float64(step)); int(farShare*float64(step+1)) > n {
+			list = append(list, []int{far[n%len(far)]})
+		} else {
+			list, near = append(list, near[0]), near[1:]
+		}
+	}
+	return list
+}
+
+// planNear lists those of each of so many steps on sequences as they are.
+func (f *fit) planNear(steps int) [][]int {
+	list := make([][]int, steps)
 	if !f.o.Together {
-		for step, s := range schedule(f.sequences, f.o.Steps, f.rng) {
+		for step, s := range schedule(f.sequences, steps, f.rng) {
 			list[step] = []int{s}
 		}
 		return list
 	}
-	for _, c := range f.classes {
+	for _, c := range f.classes[:len(f.classes)-f.farClasses()] {
 		members := append([]int(nil), c.members...)
 		for step := range list {
 			at := step % len(members)
@@ -144,8 +210,11 @@ func (f *fit) test() []float64 {
 // mean is the loss: that of the classes by share and weight.
 func (f *fit) mean(kl []float64) float64 {
 	var sum float64
-	for n, c := range f.classes {
-		sum += c.share * f.weights[n] * kl[n]
+	for n, w := range f.weights {
+		sum += f.classes[n].share * w * kl[n]
+	}
+	if f.far != nil {
+		sum = (1-farShare)*sum + farShare*kl[len(kl)-1]
 	}
 	return sum
 }

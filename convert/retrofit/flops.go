@@ -1,6 +1,7 @@
 package retrofit
 
 import (
+	"math"
 	"time"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -24,12 +25,19 @@ func Flops(m *family.Model, source, student []Turn, sequences [][]int64, o Calib
 		last = i
 		a := m.Blocks[i].Attn()
 		s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.QKDim}
+		steps, far := float64(o.Steps), o.joined(sequences)
+		if far != nil {
+			grown := float64(far.length) / float64(far.from)
+			n := float64(far.from) * (grown - 1) / math.Log(grown) // the mean of draw's ends
+			sum += farShare * steps * stepFlops(s, int(n), o.Rows)
+			steps *= 1 - farShare
+		}
 		for _, c := range classes(sequences) {
 			share := c.share
 			if o.Together {
 				share = 1
 			}
-			sum += share * float64(o.Steps) * stepFlops(s, len(sequences[c.members[0]]), o.Rows)
+			sum += share * steps * stepFlops(s, len(sequences[c.members[0]]), o.Rows)
 		}
 	}
 	for i := range m.Blocks {

@@ -3,6 +3,7 @@ package retrofit
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/pecvt/pecvt/posenc"
@@ -17,6 +18,7 @@ type layerCase struct {
 	rows              []int
 	sourceW, studentW *Weights[float64]
 	h                 []float64
+	trained           int // positions that the source was trained at; 0 is all
 }
 
 // spectrum is base^(−2p/r) for every key/value head, planes from cut on at 0.
@@ -115,6 +117,23 @@ func layerCases() map[string]*layerCase {
 	})
 	add("slopes", llama, func(c *layerCase) { c.student.Slopes = []float64{.5, .25, .125, 0} })
 	add("gain", llama, func(c *layerCase) { c.student.Gain = 1.2 })
+	// of 40 positions the source was trained at 12: its slower planes turn less than once
+	add("away", llama, func(c *layerCase) { c.trained = 12 })
+	add("away, scaled, capped, gain, sinks", llama, func(c *layerCase) {
+		c.trained, c.shape.Cap, c.source.Gain, c.shape.Sinks = 12, .8, 1.2, []float64{.5, -3, 0, 2}
+		c.shape.QueryScale = func(position int64) float64 { return 1 + .3*math.Log(1+float64(position/7)) }
+	})
+	add("away, norms, biases, slopes", llama, func(c *layerCase) {
+		c.trained, c.shape.QNorm, c.shape.KNorm, c.qBias, c.kBias = 5, norm(11), norm(12), true, true
+		c.source.Slopes = []float64{.5, .25, .125, 0}
+	})
+	add("away, window", llama, func(c *layerCase) { c.trained, c.shape.Window = 12, 15 })
+	add("away, spectra per head", llama, func(c *layerCase) {
+		c.trained, c.source.InvFreq[1], c.student.InvFreq[1] = 12, []float64{1, 0, .1, 0}, []float64{1, 0, 0, 0}
+	})
+	add("away, spectra that differ in slow planes", llama, func(c *layerCase) {
+		c.trained, c.source.InvFreq[1] = 12, append(append([]float64{}, c.source.InvFreq[0][:3]...), .02)
+	})
 	add("removed", llama, func(c *layerCase) { c.student.Removed = []bool{false, false, true, true} })
 	add("spectra per head", llama, func(c *layerCase) { c.student.InvFreq[1] = []float64{1, 0, .1, 0} })
 	return list
@@ -122,6 +141,9 @@ func layerCases() map[string]*layerCase {
 
 func (c *layerCase) pair() (*Pair[float64], *heads[float64]) {
 	p := NewPair(NewLayer(&c.shape, c.sourceW, &c.source, c.positions), NewLayer(&c.shape, c.studentW, &c.student, c.positions))
+	if c.trained > 0 {
+		p.away = newAway(p.source, c.trained, c.positions)
+	}
 	return p, p.Sequence(c.h, c.positions)
 }
 
@@ -188,8 +210,8 @@ func TestScores(t *testing.T) {
 		got := p.KL(c.h, keys, c.rows, nil)
 		for n := range c.shape.Heads {
 			for i, pos := range c.rows {
-				a := c.attention(c.sourceW, &c.source, n, pos)
-				b := c.attention(c.studentW, &c.student, n, pos)
+				a := c.attention(c.sourceW, &c.source, n, pos, c.trained)
+				b := c.attention(c.studentW, &c.student, n, pos, 0)
 				var want float64
 				for j := range a {
 					if a[j] > 0 {
@@ -204,11 +226,15 @@ func TestScores(t *testing.T) {
 	}
 }
 
-// attention is a row of the softmax as the model's formulas say it.
-func (c *layerCase) attention(w *Weights[float64], turn *Turn, head, pos int) []float64 {
+// attention is a row of the softmax as the model's formulas say it; where trained is not
+// 0, planes that turn at most once over trained positions take no distance for more than
+// trained − 1.
+func (c *layerCase) attention(w *Weights[float64], turn *Turn, head, pos, trained int) []float64 {
 	s := &c.shape
 	g := head / (s.Heads / s.KVHeads)
-	vector := func(w, bias []float64, norm *HeadNorm, head, at int) []float64 {
+	// the planes of held turn as at position as, the others as at position at
+	held := func(p int) bool { return trained > 0 && turn.InvFreq[g][p]*float64(trained) <= 2*math.Pi }
+	vector := func(w, bias []float64, norm *HeadNorm, head, at, as int) []float64 {
 		all := make([]float64, len(w)/s.Hidden) // every head's
 		for row := range all {
 			for j := range s.Hidden {
@@ -236,15 +262,35 @@ func (c *layerCase) attention(w *Weights[float64], turn *Turn, head, pos int) []
 			}
 		}
 		x := all[head*s.HeadDim : (head+1)*s.HeadDim]
-		r := posenc.Rotary{Spectrum: posenc.Spectrum{InvFreq: turn.InvFreq[g], Gain: turn.Gain, Removed: turn.Removed}, HeadDim: s.HeadDim, Dim: s.RotaryDim, Pairing: s.Pairing}
-		r.Rotate(x, int64(at))
+		fast, slow := slices.Clone(turn.InvFreq[g]), slices.Clone(turn.InvFreq[g])
+		for p := range fast {
+			if held(p) {
+				fast[p] = 0
+			} else {
+				slow[p] = 0
+			}
+		}
+		for _, part := range []struct {
+			invFreq  []float64
+			gain     float64
+			position int
+		}{{fast, turn.Gain, at}, {slow, 1, as}} {
+			r := posenc.Rotary{Spectrum: posenc.Spectrum{InvFreq: part.invFreq, Gain: part.gain}, HeadDim: s.HeadDim, Dim: s.RotaryDim, Pairing: s.Pairing}
+			if part.gain == turn.Gain {
+				r.Removed = turn.Removed
+			}
+			r.Rotate(x, int64(part.position))
+		}
 		return x
 	}
-	q := vector(w.Q, w.QBias, s.QNorm, head, pos)
-	if s.QueryScale != nil {
-		for i := range q {
-			q[i] *= s.QueryScale(int64(pos))
+	query := func(as int) []float64 {
+		q := vector(w.Q, w.QBias, s.QNorm, head, pos, as)
+		if s.QueryScale != nil {
+			for i := range q {
+				q[i] *= s.QueryScale(int64(pos))
+			}
 		}
+		return q
 	}
 	out := make([]float64, pos+1)
 	var sum float64
@@ -252,7 +298,10 @@ func (c *layerCase) attention(w *Weights[float64], turn *Turn, head, pos int) []
 		if s.Window > 0 && pos-j >= s.Window {
 			continue
 		}
-		k := vector(w.K, w.KBias, s.KNorm, g, j)
+		q, k := query(pos), vector(w.K, w.KBias, s.KNorm, g, j, j)
+		if trained > 0 && pos-j >= trained {
+			q, k = query(trained-1), vector(w.K, w.KBias, s.KNorm, g, j, 0)
+		}
 		var score float64
 		for i := range q {
 			score += q[i] * k[i]

@@ -22,6 +22,7 @@ func NewLayer[F Float](s *Shape, w *Weights[F], t *Turn, length int) *Layer[F] {
 type heads[F Float] struct {
 	n, count    int
 	pre, turned []F
+	away        *heads[F] // keys as the source sees them from afar, or nil
 }
 
 // at is head i at position index j.

@@ -10,6 +10,9 @@ import (
 // one.
 const heldOutOf, heldOutAt = 8, 5
 
+// heldOutRows is how many of them a sequence is tested on at most.
+const heldOutRows = 48
+
 func isHeldOut(t int) bool { return t%heldOutOf == heldOutAt }
 
 // Sequences cuts a text into training sequences of mixed lengths: of about
@@ -95,13 +98,13 @@ type heldOut struct {
 
 // drawHeldOut draws the rows of the test, of each class up to 4 sequences.
 func drawHeldOut(sequences [][]int64, rng *rand.Rand) []heldOut {
-	const most, rows = 4, 48
+	const most = 4
 	var list []heldOut
 	for n, c := range classes(sequences) {
 		members := c.members[:min(most, len(c.members))]
 		for _, s := range members {
 			length := len(sequences[s])
-			list = append(list, heldOut{s, n, drawRows(rng, min(rows, max(2, length/heldOutOf)), length/heldOutOf*heldOutOf, true), 1 / float64(len(members))})
+			list = append(list, heldOut{s, n, drawRows(rng, min(heldOutRows, max(2, length/heldOutOf)), length/heldOutOf*heldOutOf, true), 1 / float64(len(members))})
 		}
 	}
 	return list

@@ -186,6 +186,11 @@ func newTable[F Float](t *Turn, length int) *table[F] {
 	if shared {
 		rows = rows[:1]
 	}
+	return newTableOf[F](t, rows, length)
+}
+
+// newTableOf is the table of these rows of frequencies.
+func newTableOf[F Float](t *Turn, rows [][]float64, length int) *table[F] {
 	out := &table[F]{groups: len(rows), length: length, planes: len(rows[0])}
 	out.cos, out.sin = make([]F, len(rows)*length*out.planes), make([]F, len(rows)*length*out.planes)
 	for g, row := range rows {

@@ -49,6 +49,7 @@ type Flags struct {
 	TrainLength  int    `json:"train_length,omitempty"`
 	Cut          string `json:"cut"`
 	Scale        string `json:"scale,omitempty"`
+	Extend       int    `json:"extend,omitempty"`
 	Slope        string `json:"slope,omitempty"`
 	Layers       string `json:"layers,omitempty"`
 	Layout       string `json:"layout"`
@@ -218,7 +219,7 @@ func (p *Plan) manifest() Manifest {
 		version = "devel"
 	}
 	return Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: recorded(p.Encoding), Notes: p.Notes, Tuning: o.Tuning, Graph: p.graph,
-		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Slope: o.Slope, Layers: o.Layers, Layout: o.Layout, Spelling: o.Spelling, GGUFType: o.GGUFType, MaxShardSize: o.MaxShardSize}}
+		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Extend: o.Extend, Slope: o.Slope, Layers: o.Layers, Layout: o.Layout, Spelling: o.Spelling, GGUFType: o.GGUFType, MaxShardSize: o.MaxShardSize}}
 }
 
 // renderManifest gives pecvt.json's text, with the hashes of the result's files.

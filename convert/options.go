@@ -15,6 +15,9 @@ type Options struct {
 	// Cut chooses HoPE's planes, Scale an extension of the context.
 	Cut   posenc.Cut
 	Scale posenc.Scale
+	// Extend, where not 0, is how many times L the result is meant to reach; see
+	// rewrite.Options. A calibration then fits layers for that.
+	Extend int
 	// Layout is rewrite.Native or rewrite.Partial; empty is Native.
 	Layout string
 	// Spelling is rewrite.Auto or a rope type; empty is Auto.
@@ -78,12 +81,12 @@ type Options struct {
 
 // Rewrite returns the part of the options that decides the rewrite.
 func (o Options) Rewrite() rewrite.Options {
-	return rewrite.Options{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut, Scale: o.Scale, Layout: o.Layout, Spelling: o.Spelling, Slope: o.Slope, Layers: o.Layers, Spectra: o.Spectra}
+	return rewrite.Options{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut, Scale: o.Scale, Extend: o.Extend, Layout: o.Layout, Spelling: o.Spelling, Slope: o.Slope, Layers: o.Layers, Spectra: o.Spectra}
 }
 
 // With returns o with that part from r.
 func (o Options) With(r rewrite.Options) Options {
-	o.To, o.TrainLength, o.Cut, o.Scale = r.To, r.TrainLength, r.Cut, r.Scale
+	o.To, o.TrainLength, o.Cut, o.Scale, o.Extend = r.To, r.TrainLength, r.Cut, r.Scale, r.Extend
 	o.Layout, o.Spelling, o.Slope, o.Layers, o.Spectra = r.Layout, r.Spelling, r.Slope, r.Layers, r.Spectra
 	return o
 }

@@ -33,6 +33,9 @@ type Tuning struct {
 	MeasuredLength int `json:"measured_length,omitempty"`
 	// MeasuredBy is the runner that measured: "ort-cpu", "ort-cuda" or "ref".
 	MeasuredBy string `json:"measured_by,omitempty"`
+	// Reached is what the result makes of a text as long as Options.Extend asks for,
+	// of tokens that were not read for anything else; nil where nobody measured.
+	Reached *retrofit.Reached `json:"reached,omitempty"`
 	// Budget is what the result was held against, empty for nothing; OverBudget
 	// marks one that is over it and was written all the same.
 	Budget     string `json:"budget,omitempty"`
@@ -46,7 +49,7 @@ type Text struct {
 	// Tokens from First on were read.
 	First  int    `json:"first"`
 	Tokens int    `json:"tokens"`
-	Use    string `json:"use"` // "costs", "measure" or "calibrate"
+	Use    string `json:"use"` // "costs", "measure", "reach" or "calibrate"
 }
 
 // spectra are those of the selection, or the ones given where there is none.

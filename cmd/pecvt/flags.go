@@ -23,7 +23,7 @@ import (
 type rewriteFlags struct {
 	to, cut, scale, layout, spelling string
 	slope, layers                    string
-	trainLength                      int
+	trainLength, extend              int
 	output, shard                    string
 	linkFiles, copyFiles, hash       bool
 	ignoreKeys                       []string
@@ -39,6 +39,7 @@ func (f *rewriteFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.to, "to", "", "target `ENCODING`: "+strings.Join(names, ", "))
 	flags.StringVar(&f.cut, "cut", "paper", "planes hope drops: paper (θ <= 2π/L), k=N (keep N), max-phase=RADIANS (drop what turns less over L)")
 	flags.StringVar(&f.scale, "scale", "", "context extension: pi:FACTOR or yarn:FACTOR")
+	flags.IntVar(&f.extend, "extend", 0, "`N` times the trained length is to be reached: --calibrate fits layers for that, and max_position_embeddings says so")
 	flags.StringVar(&f.slope, "slope", "", "what a hybrid's bias starts with: 0 (nothing: exact), alibi, or a number in score units per position (default 0)")
 	flags.StringVar(&f.layers, "layers", "", "`KIND` of layers that change, by what their attention sees: all, full or sliding (default: all, but full where sliding ones turn by rope keys of their own)")
 	flags.IntVar(&f.trainLength, "train-length", 0, "trained length L in positions (default: from config.json)")
@@ -67,6 +68,9 @@ func (f *rewriteFlags) registerOutput(cmd *cobra.Command) {
 		}
 		if cmd.Flags().Changed("slope") && f.slope == "" {
 			return usagef("--slope is empty: expected 0 (no bias yet), alibi (a slope per head) or a positive number in score units per position")
+		}
+		if cmd.Flags().Changed("extend") && (f.extend < 2 || f.extend > rewrite.MostExtended) {
+			return usagef("--extend %d: expected how many times the trained length is to be reached, 2 to %d", f.extend, rewrite.MostExtended)
 		}
 		if f.linkFiles && f.copyFiles {
 			return usagef("--link and --copy exclude each other")
@@ -101,7 +105,7 @@ func ignoreKeyFlag(cmd *cobra.Command, keys *[]string) {
 
 // options reads the flags into a plan's options.
 func (f *rewriteFlags) options() (convert.Options, error) {
-	o := convert.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling, Slope: f.slope, Layers: f.layers,
+	o := convert.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling, Extend: f.extend, Slope: f.slope, Layers: f.layers,
 		Format: f.format, GGUFType: f.ggufType, Output: f.output, Hash: f.hash, IgnoreKeys: f.ignoreKeys, ToolVersion: toolVersion(), Say: words.Say}
 	if f.to == "" {
 		var names []string

@@ -84,7 +84,7 @@ func (f *tuneFlags) check(cmd *cobra.Command, o convert.Options, graph onnxops.O
 		}
 	}
 	if !f.calibrate {
-		if name := changed("calib-length", "calib-tokens", "calib-copies", "steps"); name != "" {
+		if name := changed("calib-length", "calib-tokens", "calib-copies", "steps", "extend"); name != "" {
 			return usagef("--%s has no use without --calibrate", name)
 		}
 	}

@@ -43,6 +43,9 @@ func writeTuning(w io.Writer, r *convert.Tuning) {
 			over = "; OVER the budget " + r.Budget
 		}
 		fmt.Fprintf(w, "measured: %s at %d positions%s\n", *r.Measured, r.MeasuredLength, over)
+		if r.Reached != nil {
+			fmt.Fprintf(w, "reached: %s\n", *r.Reached)
+		}
 	}
 }
 

@@ -154,8 +154,8 @@ func newJob(m *family.Model, src family.Source, walk Walk, student []Turn, seque
 	case o.Extend < 0 || o.Extend > 1 && o.Trained < Shortest:
 		return nil, fmt.Errorf("an extension to %d times %d positions: expected a positive number of at least %d", o.Extend, o.Trained, Shortest)
 	}
-	if far := o.joined(sequences); far != nil && far.length < o.Extend*o.Trained {
-		return nil, fmt.Errorf("the text is too short: the sequences have %d tokens together, %d times %d positions are to be fitted", far.length, o.Extend, o.Trained)
+	if err := o.Enough(sequences); err != nil {
+		return nil, err
 	}
 	for i, s := range sequences {
 		if len(s) < heldOutOf {

@@ -1,6 +1,7 @@
 package retrofit
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -30,6 +31,14 @@ func (o CalibrateOptions) joined(sequences [][]int64) *joined {
 		n += len(s)
 	}
 	return &joined{from: min(longestOf(sequences), o.Trained), length: min(n, o.Extend*o.Trained)}
+}
+
+// Enough refuses sequences that are not as long together as Extend asks for.
+func (o CalibrateOptions) Enough(sequences [][]int64) error {
+	if far := o.joined(sequences); far != nil && far.length < o.Extend*o.Trained {
+		return fmt.Errorf("the text is too short: the calibration's sequences have %d tokens together, and %d times the trained length %d is to be fitted", far.length, o.Extend, o.Trained)
+	}
+	return nil
 }
 
 // join joins the inputs of a layer, (…, hidden) each, in an order drawn from rng.

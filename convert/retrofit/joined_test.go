@@ -74,7 +74,7 @@ func TestCalibrateExtend(t *testing.T) {
 		}
 	}
 	_, err := calibrateStories(t, t.Context(), "models/stories260K", func(o *CalibrateOptions, _ *Walk) { o.Extend, o.Trained = 16, 512 })
-	if err == nil || !strings.Contains(err.Error(), "16 times 512 positions") {
+	if err == nil || !strings.Contains(err.Error(), "16 times the trained length 512") {
 		t.Errorf("too little text: %v", err)
 	}
 }

@@ -52,6 +52,31 @@ func (m Measured) figures() map[string]any {
 	return figures
 }
 
+// Reached is what a result makes of a text that is longer than its source was trained at.
+type Reached struct {
+	// PPL is its perplexity, and SourcePPL that of the source, which reads the text in
+	// pieces of Piece tokens, each by itself: both of the tokens in the second halves of
+	// the pieces but the first, where the source sees Piece/2 tokens or more and the
+	// result all that are before.
+	PPL       float64 `json:"ppl"`
+	SourcePPL float64 `json:"source_ppl"`
+	// Length is how long the text is.
+	Length int `json:"length"`
+	Piece  int `json:"piece"`
+}
+
+// String says what was found.
+func (r Reached) String() string {
+	return fmt.Sprintf("perplexity %.5g from %d to %d positions, where the source, reading the same in pieces of %d, has %.5g (%+.2f%%)", r.PPL, r.Piece, r.Length, r.Piece, r.SourcePPL, 100*(r.PPL/r.SourcePPL-1))
+}
+
+// MarshalJSON writes a figure that is not finite as null.
+func (r Reached) MarshalJSON() ([]byte, error) {
+	figures := Measured{PPL: r.PPL, SourcePPL: r.SourcePPL}.figures()
+	figures["length"], figures["piece"] = r.Length, r.Piece
+	return json.Marshal(figures)
+}
+
 // Measure runs the model with the selection's spectra over a text that Costs
 // did not see.
 type Measure func(ctx context.Context, s *Selection) (Measured, error)

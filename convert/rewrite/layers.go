@@ -3,7 +3,6 @@ package rewrite
 import (
 	"fmt"
 
-	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
@@ -135,21 +134,11 @@ func (r *Rewrite) perLayer(j job) error {
 	}
 	r.rescaled()
 	r.tally(j.m, r.some)
-	m := *j.m
-	if r.MaxPositions != m.MaxPositions {
-		if m.Wrapper != nil {
-			return hint.Errorf(hint.Layers+" %s with another length inside of %s: %w; all layers can", r.Options.Layers, m.Wrapper.ModelType, posenc.ErrUnsupported)
-		}
-		spec, err := families.Find(m.ModelType)
-		if err != nil {
-			return err
-		}
-		config := *m.Config
-		config.Object = config.Object.Clone()
-		setNumber(config.Object, spec.LengthKey(config.Object), float64(r.MaxPositions))
-		m.Config = &config
+	m, err := r.lengthened(j.m)
+	if err != nil {
+		return hint.Errorf(hint.Layers+" %s %w; all layers can", r.Options.Layers, err)
 	}
-	if err := r.perHead(&m, r.some); err != nil {
+	if err := r.perHead(m, r.some); err != nil {
 		return err
 	}
 	if hasBases(j.m) {

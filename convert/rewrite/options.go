@@ -26,6 +26,9 @@ const Auto = "auto"
 // maxLength bounds lengths in positions: loaders count them in 32 bits.
 const maxLength = math.MaxInt32
 
+// MostExtended bounds Options.Extend.
+const MostExtended = 64
+
 // Options say what to make of a model.
 type Options struct {
 	// To is a name of posenc's table of encodings, NAME or NAME:VARIANT.
@@ -35,6 +38,9 @@ type Options struct {
 	// Cut chooses HoPE's planes, Scale an extension of the context.
 	Cut   posenc.Cut
 	Scale posenc.Scale
+	// Extend, where not 0, is how many times L max_position_embeddings becomes, 2 to
+	// MostExtended, whatever a scaling says.
+	Extend int
 	// Layout is Native or Partial; empty is Native.
 	Layout string
 	// Spelling is Auto or a rope type; empty is Auto.
@@ -107,6 +113,10 @@ func (o Options) check() (Options, posenc.Encoding, error) {
 		return bad(hint.Slope+" %s: "+hint.To+" %s starts with no slope of choice", o.Slope, enc.Name)
 	case enc.Target == nil && o.TrainLength != 0:
 		return bad(hint.TrainLength+" %d: "+hint.To+" %s depends on no trained length: leave it out", o.TrainLength, enc.Name)
+	case o.Extend != 0 && (o.Extend < 2 || o.Extend > MostExtended):
+		return bad(hint.Extend+" %d: expected how many times the trained length is to be reached, 2 to %d", o.Extend, MostExtended)
+	case o.Extend != 0 && enc.Target == nil:
+		return bad(hint.Extend+" %d: "+hint.To+" %s depends on no trained length: leave it out", o.Extend, enc.Name)
 	case enc.Target == nil && o.Layout != Native:
 		return bad(hint.Layout+" %s: "+hint.To+" %s moves no rows", o.Layout, enc.Name)
 	case enc.Target == nil && o.Spelling != Auto:

@@ -111,6 +111,9 @@ func ofModel(m *family.Model, src family.Source, options Options) (*Rewrite, err
 	if s := o.Scale; s.Kind != "" && s.Factor*float64(r.TrainLength) > maxLength {
 		return nil, hint.Errorf("%w: "+hint.Scale+" %s: %v times the trained length %d (%s) is over %d positions", ErrOptions, s, s.Factor, r.TrainLength, r.TrainLengthFrom, maxLength)
 	}
+	if err := r.extends(m); err != nil {
+		return nil, err
+	}
 	if err := m.Beyond(known...); err != nil {
 		return nil, hint.Errorf(hint.To+" %s: %w; "+hint.To+" %s copies it", r.To, err, AsIs)
 	}
@@ -166,8 +169,13 @@ func (r *Rewrite) declared(j job) error {
 	return nil
 }
 
-// rescaled sets the length that a scaling extends to.
+// rescaled sets the length that a scaling or Options.Extend extends to.
 func (r *Rewrite) rescaled() {
+	if n := r.Options.Extend; n > 0 {
+		r.MaxPositions = n * r.TrainLength
+		r.note("max_position_embeddings becomes %d (%d × the trained length %d)", r.MaxPositions, n, r.TrainLength)
+		return
+	}
 	if scale := r.Options.Scale; scale.Kind != "" {
 		r.MaxPositions = int(math.Round(scale.Factor * float64(r.TrainLength)))
 		r.note("max_position_embeddings becomes %d (%v × the trained length %d)", r.MaxPositions, scale.Factor, r.TrainLength)

@@ -22,6 +22,7 @@ func (r *Rewrite) selected(j job) error {
 	}
 	r.Dropped, r.Removed, r.AfterLong = nil, nil, nil
 	r.After = r.Before.Clone()
+	r.rescaled()
 	stopped, turned, shared := r.tally(m, spectra)
 	r.listDropped()
 	r.Kind, r.Reason = Exact, "every plane turns as before"
@@ -38,7 +39,11 @@ func (r *Rewrite) selected(j job) error {
 	if r.Options.Layout == Partial || r.Options.Spelling != Auto {
 		return fmt.Errorf("spectra per layer or head in layout %s, spelling %s: %w: no rope type has them; choose planes for the whole model, or leave layout and spelling", r.Options.Layout, r.Options.Spelling, posenc.ErrUnsupported)
 	}
-	return r.perHead(m, spectra)
+	longer, err := r.lengthened(m)
+	if err != nil {
+		return fmt.Errorf("spectra per layer or head %w; choose planes for the whole model", err)
+	}
+	return r.perHead(longer, spectra)
 }
 
 // tally counts the heads in which planes stop that turned before: those that stop in

@@ -29,14 +29,14 @@ type candidates struct {
 }
 
 // newCandidates makes the temporary folder in base, "" is the system's.
-func newCandidates(ctx context.Context, e Engine, model string, o convert.Options, sequences [][]int64, series bool, base string, progress func(retrofit.Progress)) (*candidates, error) {
+func newCandidates(ctx context.Context, e Engine, model string, o convert.Options, sequences [][]int64, longest int, series bool, base string, progress func(retrofit.Progress)) (*candidates, error) {
 	own, err := fsio.NewTemporary(base, "measure")
 	if err != nil {
 		return nil, fmt.Errorf("measure: temporary folder: %w", err)
 	}
 	o.Hash, o.Copy, o.Link = false, false, true // none outlives its measurement
 	c := &candidates{model: model, options: o, progress: progress, own: own}
-	if c.meter, err = e.Meter(ctx, model, MeterOptions{Sequences: sequences, Series: series, Folder: own.Dir}); err != nil {
+	if c.meter, err = e.Meter(ctx, model, MeterOptions{Sequences: sequences, Longest: longest, Series: series, Folder: own.Dir}); err != nil {
 		c.close()
 		return nil, err
 	}
@@ -59,27 +59,47 @@ func (c *candidates) with(ctx context.Context, r *convert.Tuning) (retrofit.Meas
 }
 
 func (c *candidates) measure(ctx context.Context, o convert.Options) (retrofit.Measured, error) {
+	var m retrofit.Measured
+	err := c.made(ctx, o, func(dir string, progress func(done, total int)) (err error) {
+		m, err = c.meter.Measure(ctx, dir, progress)
+		return err
+	})
+	return retrofit.Measured{PPL: sixDigits(m.PPL), SourcePPL: sixDigits(m.SourcePPL), KL: sixDigits(m.KL)}, err
+}
+
+// made makes a candidate for as long as it is measured.
+func (c *candidates) made(ctx context.Context, o convert.Options, measure func(dir string, progress func(done, total int)) error) error {
 	c.done++
 	o.Output = filepath.Join(c.own.Dir, fmt.Sprintf("candidate-%d", c.done))
 	plan, err := convert.NewPlan(c.model, o)
 	if err != nil {
-		return retrofit.Measured{}, err
+		return err
 	}
 	if _, err := convert.Run(ctx, plan, convert.RunOptions{}); err != nil {
-		return retrofit.Measured{}, err
+		return err
 	}
 	defer os.RemoveAll(o.Output)
 	begin := time.Now()
-	m, err := c.meter.Measure(ctx, o.Output, func(done, total int) {
+	return measure(o.Output, func(done, total int) {
 		if c.progress != nil && done > 0 {
 			left := time.Since(begin).Seconds() / float64(done) * float64(total-done)
 			c.progress(retrofit.Progress{Stage: StageScore, Layer: c.done, Step: done, Steps: total, Seconds: left})
 		}
 	})
-	if err != nil {
-		return retrofit.Measured{}, err
-	}
-	return retrofit.Measured{PPL: sixDigits(m.PPL), SourcePPL: sixDigits(m.SourcePPL), KL: sixDigits(m.KL)}, nil
+}
+
+// reach measures what the conversion becomes with r on a text longer than the source
+// was trained at.
+func (c *candidates) reach(ctx context.Context, r *convert.Tuning, whole []int64, pieces [][]int64) (retrofit.Reached, error) {
+	o := c.options
+	o.Tuning = r
+	var m retrofit.Reached
+	err := c.made(ctx, o, func(dir string, progress func(done, total int)) (err error) {
+		m, err = c.meter.Reach(ctx, dir, whole, pieces, progress)
+		return err
+	})
+	m.PPL, m.SourcePPL = sixDigits(m.PPL), sixDigits(m.SourcePPL)
+	return m, err
 }
 
 // sixDigits rounds a figure that goes into a manifest to what float32

@@ -21,6 +21,10 @@ type Division struct {
 	// Fit are the tokens before the end, Measured the sequences of it.
 	Fit      []int64
 	Measured [][]int64
+	// Whole is the text's end, as long as an extension reaches, and Pieces are it in
+	// pieces of the trained length; nil where there is none to measure.
+	Whole  []int64
+	Pieces [][]int64
 
 	text *Text
 }
@@ -41,6 +45,21 @@ func (t *Text) Divide(length, measure int) (*Division, error) {
 	return &Division{Fit: t.IDs[:end], Measured: t.begun(chunks(t.IDs[end:], length, n)), text: t}, nil
 }
 
+// reach sets the last n times length tokens apart for the measurement of an extension,
+// so that what is fitted reads none of them.
+func (d *Division) reach(n, length int) {
+	ids := d.text.IDs
+	from := len(ids) - n*length
+	d.Fit = d.Fit[:min(len(d.Fit), from)]
+	d.Whole = d.text.begun([][]int64{ids[from:]})[0]
+	for _, piece := range chunks(d.Whole, length, n) {
+		if d.text.BOS != nil { // in the place of a token that is not scored: positions stay
+			piece = append([]int64{*d.text.BOS}, piece[1:]...)
+		}
+		d.Pieces = append(d.Pieces, piece)
+	}
+}
+
 // Costs are the sequences of length tokens that the costs of planes are measured
 // on.
 func (d *Division) Costs(length int) [][]int64 {
@@ -49,8 +68,8 @@ func (d *Division) Costs(length int) [][]int64 {
 
 // measured records for the manifest what was measured on.
 func (d *Division) measured() []convert.Text {
-	n := tokenCount(d.Measured)
-	return d.text.uses(len(d.text.IDs)-n, n, "measure")
+	n, long := tokenCount(d.Measured), len(d.Whole)
+	return append(d.text.uses(len(d.text.IDs)-n, n, "measure"), d.text.uses(len(d.text.IDs)-long, long, "reach")...)
 }
 
 // chunks cuts at most n sequences from the front.

@@ -21,6 +21,8 @@ type Engine interface {
 type MeterOptions struct {
 	// Sequences of one length are what every measurement reads.
 	Sequences [][]int64
+	// Longest is the longest sequence that the source reads beside them.
+	Longest int
 	// Series announces more than one measurement: what the source says is worth
 	// keeping.
 	Series bool
@@ -40,5 +42,9 @@ type Meter interface {
 	// Measure scores the checkpoint in dir on the sequences, with progress of
 	// tokens.
 	Measure(ctx context.Context, dir string, progress func(done, total int)) (retrofit.Measured, error)
+	// Reach scores the checkpoint in dir on one text, whole, longer than the source was
+	// trained at, and the source on its pieces but the first, which are of one even
+	// length, each by itself.
+	Reach(ctx context.Context, dir string, whole []int64, pieces [][]int64, progress func(done, total int)) (retrofit.Reached, error)
 	Close() error
 }

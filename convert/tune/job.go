@@ -7,6 +7,7 @@ import (
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/retrofit"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // LongestDefault is the longest length that is worked at without being asked.
@@ -90,7 +91,8 @@ type Calibrate struct {
 	// which are mixed in; 0 is the trained length, at most LongestDefault.
 	Length int
 	// Tokens are read, about, and at least one sequence of each length; 0 is
-	// 16384, at least 8 times Length, and never what is measured on.
+	// 16384, at least 8 times Length and what Options.Extend asks for, and never what is
+	// measured on.
 	Tokens int
 	// Steps of each layer; 0 is 96, above 4096 positions 640.
 	Steps int
@@ -114,6 +116,8 @@ func (j Job) complete() (Job, error) {
 		return j, errors.New("tune: no Text: planes are chosen and layers fitted by the model's own activations on one")
 	case j.Engine == nil:
 		return j, errors.New("tune: no Engine to run models with: verify/eval has one")
+	case j.Options.Extend != 0 && j.Calibrate == nil:
+		return j, hint.Errorf("tune: "+hint.Extend+" %d without "+hint.Calibrate+": attention beyond the trained length has to be fitted", j.Options.Extend)
 	case j.MeasureTokens < 0:
 		return j, fmt.Errorf("tune: MeasureTokens %d: expected 2 or more", j.MeasureTokens)
 	case j.Budget != nil && j.Budget.Kind == retrofit.BudgetPlanes:

@@ -51,7 +51,9 @@ type BudgetError struct {
 	Measured retrofit.Measured
 	// Length is the positions that it was measured at.
 	Length int
-	Budget retrofit.Budget
+	// Reached, where not nil, is what is over the budget: Measured is within it.
+	Reached *retrofit.Reached
+	Budget  retrofit.Budget
 	// Calibrated says that layers were refitted, Rounded that the weights are codes.
 	Calibrated, Rounded bool
 }
@@ -59,5 +61,8 @@ type BudgetError struct {
 func (e *BudgetError) Unwrap() error { return retrofit.ErrBudget }
 
 func (e *BudgetError) Error() string {
+	if e.Reached != nil {
+		return fmt.Sprintf("the result has %s, %v %s", e.Reached, retrofit.ErrBudget, e.Budget)
+	}
 	return fmt.Sprintf("the result is %s at %d positions, %v %s", e.Measured, e.Length, retrofit.ErrBudget, e.Budget)
 }

@@ -33,6 +33,13 @@ func (w *work) run(ctx context.Context) error {
 		}
 		w.result.Measured = &m
 	}
+	if w.parts.Whole != nil {
+		r, err := w.tries.reach(ctx, &w.result, w.parts.Whole, w.parts.Pieces)
+		if err != nil {
+			return fmt.Errorf("measure: %w", err)
+		}
+		w.result.Reached = &r
+	}
 	w.result.Texts = append(w.result.Texts, w.parts.measured()...)
 	return w.judge()
 }
@@ -115,9 +122,15 @@ func (w *work) judge() error {
 	if budget == nil {
 		return nil
 	}
+	over := &BudgetError{Measured: *r.Measured, Length: r.MeasuredLength, Budget: *budget, Calibrated: r.Calibration != nil}
 	r.Budget, r.OverBudget = budget.String(), !budget.Holds(*r.Measured)
+	if far := r.Reached; far != nil && budget.Kind == retrofit.BudgetPPL && !r.OverBudget { // of two different contexts no KL is taken
+		if r.OverBudget = !budget.Holds(retrofit.Measured{PPL: far.PPL, SourcePPL: far.SourcePPL}); r.OverBudget {
+			over.Reached = far
+		}
+	}
 	if !r.OverBudget || w.job.OverBudget {
 		return nil
 	}
-	return &BudgetError{Measured: *r.Measured, Length: r.MeasuredLength, Budget: *budget, Calibrated: r.Calibration != nil}
+	return over
 }

@@ -85,7 +85,7 @@ func (j Sweep) Run(ctx context.Context) (*SweepResult, error) {
 	}
 	var tries *candidates
 	if j.Measure {
-		if tries, err = newCandidates(ctx, j.Engine, j.Model, j.Options, parts.Measured, len(s.Cuts) > 1, besides(ckpt), j.Progress); err != nil {
+		if tries, err = newCandidates(ctx, j.Engine, j.Model, j.Options, parts.Measured, 0, len(s.Cuts) > 1, besides(ckpt), j.Progress); err != nil {
 			return nil, err
 		}
 		defer tries.close()

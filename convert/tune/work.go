@@ -125,7 +125,7 @@ func (w *work) open(ctx context.Context) error {
 		return err
 	}
 	var err error
-	w.tries, err = newCandidates(ctx, j.Engine, j.Model, j.Options, w.parts.Measured, j.Select.searches(), folderAbove(w.plan.Beside()), j.Progress)
+	w.tries, err = newCandidates(ctx, j.Engine, j.Model, j.Options, w.parts.Measured, w.piece(), j.Select.searches(), folderAbove(w.plan.Beside()), j.Progress)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (w *work) lengths() (longest int, err error) {
 		w.calibrateLength = orElse(c.Length, usual)
 		longest = max(longest, w.calibrateLength)
 	}
-	if err := retrofit.SameAt(w.m, longest, w.m.MaxPositions, 2*w.m.TrainedLength); err != nil {
+	if err := retrofit.SameAt(w.m, longest, w.m.MaxPositions, max(2, w.job.Options.Extend)*w.m.TrainedLength); err != nil {
 		return 0, hint.Errorf("%s and %s: %w", hint.Select, hint.Calibrate, err)
 	}
 	return longest, nil
@@ -178,18 +178,41 @@ func (w *work) lengths() (longest int, err error) {
 func (w *work) train() error {
 	c := w.job.Calibrate
 	all, rest := len(w.text.IDs), len(w.parts.Fit)
-	want := orElse(c.Tokens, min(max(16384, 8*w.calibrateLength), rest))
+	usual := max(16384, 8*w.calibrateLength)
+	reach := w.job.Options.Extend * w.plan.Encoding.TrainLength
+	if reach > 0 {
+		usual = max(usual, reach+reach/8) // sequences are whole, and lose their first tokens
+	}
+	want := orElse(c.Tokens, min(usual, rest))
+	if want <= all-reach && reach > 0 {
+		w.parts.reach(w.job.Options.Extend, w.plan.Encoding.TrainLength)
+	}
 	if want > rest {
 		return hint.Errorf("the text has %d tokens, of which %d are measured on: %s %d asks for more than the rest; give more text", all, all-rest, hint.CalibrateTokens, want)
 	}
 	w.training = w.text.begun(retrofit.Repeat(retrofit.Sequences(w.parts.Fit, w.calibrateLength, want), c.Copies, w.job.Seed))
 	w.result.Copies = c.Copies
+	if err := w.calibrateOptions().Enough(w.training); err != nil {
+		return hint.Errorf("%w ("+hint.Extend+" %d); give more text, or more of it as "+hint.CalibrateTokens, err, w.job.Options.Extend)
+	}
 	return nil
 }
 
-// leftOut says which of the calibration's lengths are left out.
+// piece is how long the pieces are that the source reads of what is reached, 0 without.
+func (w *work) piece() int {
+	if w.parts.Pieces == nil {
+		return 0
+	}
+	return len(w.parts.Pieces[0])
+}
+
+// leftOut says which of the calibration's lengths are left out, and whether what is
+// reached is not measured.
 func (w *work) leftOut() []string {
 	var list []string
+	if n := w.job.Options.Extend * w.plan.Encoding.TrainLength; n > 0 && w.parts.Whole == nil {
+		list = append(list, fmt.Sprintf("the text has no %d tokens beside those of the calibration: the result is measured at %d positions, and not at the %d that it is to reach", n, len(w.parts.Measured[0]), n))
+	}
 	for _, part := range []struct {
 		of   int
 		name string
@@ -223,7 +246,11 @@ func (w *work) calibrateOptions() retrofit.CalibrateOptions {
 			steps = 640
 		}
 	}
-	return retrofit.CalibrateOptions{Steps: steps, Seed: w.job.Seed, Folder: w.folder.dir, Progress: w.job.Progress}
+	trained := 0
+	if w.job.Options.Extend > 0 {
+		trained = w.plan.Encoding.TrainLength
+	}
+	return retrofit.CalibrateOptions{Steps: steps, Extend: w.job.Options.Extend, Trained: trained, Seed: w.job.Seed, Folder: w.folder.dir, Progress: w.job.Progress}
 }
 
 // expect fills in and tells how long it will take.
@@ -248,6 +275,10 @@ func (w *work) expect() error {
 		e.Calibrate = here.fit(w.m, w.turns, student, w.training, w.calibrateOptions())
 	}
 	e.Measure = float64(e.Measurements) * here.measure(w.m, w.parts.Measured, w.tries.meter.Share())
+	if w.parts.Whole != nil {
+		e.Measurements++
+		e.Measure += here.measure(w.m, [][]int64{w.parts.Whole}, w.tries.meter.Share()) + here.measure(w.m, w.parts.Pieces[1:], w.tries.meter.Share())
+	}
 	if j.Expect != nil {
 		j.Expect(*e, w.notes)
 	}

@@ -26,6 +26,7 @@ const (
 	TrainLength  = "Options.TrainLength"
 	Cut          = "Options.Cut"
 	Scale        = "Options.Scale"
+	Extend       = "Options.Extend"
 	Slope        = "Options.Slope"
 	Layers       = "Options.Layers"
 	Layout       = "Options.Layout"
@@ -105,7 +106,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, Durable, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, Block, ZeroPoints, Head, Accuracy, MaxLength, Portable, Opset, Linear, Cache, DType, Logits,
+	return []Field{To, TrainLength, Cut, Scale, Extend, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, Durable, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, Block, ZeroPoints, Head, Accuracy, MaxLength, Portable, Opset, Linear, Cache, DType, Logits,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, OpsLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,

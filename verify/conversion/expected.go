@@ -25,6 +25,7 @@ type flags struct {
 	TrainLength int    `json:"train_length"`
 	Cut         string `json:"cut"`
 	Scale       string `json:"scale"`
+	Extend      int    `json:"extend"`
 	Slope       string `json:"slope"`
 	// Layers are the kind of layers that change, by what they see.
 	Layers string `json:"layers"`
@@ -171,6 +172,9 @@ func (s *conversion) expected(f flags) (*expectation, error) {
 	}
 	if in.Scale.Kind != "" {
 		x.maxPositions = int(math.Round(in.Scale.Factor * float64(in.TrainedLength)))
+	}
+	if f.Extend > 0 {
+		x.maxPositions = f.Extend * in.TrainedLength
 	}
 	for _, length := range x.lengths {
 		m, err := src.AtLength(length)

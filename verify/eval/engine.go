@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"math"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/recode"
@@ -35,6 +36,7 @@ func (e Engine) Meter(ctx context.Context, source string, o tune.MeterOptions) (
 	m := &meter{options: e.Options, sequences: o.Sequences}
 	m.options.Length, m.options.TempDir, m.options.Remember = len(o.Sequences[0]), o.Folder, 0
 	own := m.options
+	own.Length = max(own.Length, o.Longest)
 	if o.Series {
 		own.Remember = rememberBytes
 	}
@@ -85,6 +87,45 @@ func (m *meter) Measure(ctx context.Context, dir string, progress func(done, tot
 		return retrofit.Measured{}, err
 	}
 	return retrofit.Measured{PPL: float64(r.PPL), SourcePPL: float64(r.PPL) / float64(r.Ratio), KL: float64(r.KL)}, nil
+}
+
+func (m *meter) Reach(ctx context.Context, dir string, whole []int64, pieces [][]int64, progress func(done, total int)) (retrofit.Reached, error) {
+	size := len(pieces[0])
+	r := retrofit.Reached{Length: len(whole), Piece: size}
+	o := m.options
+	o.Length = len(whole)
+	candidate, err := Open(ctx, dir, o)
+	if err != nil {
+		return r, err
+	}
+	defer candidate.Close()
+	total, done := len(whole)+len(whole)-size, 0
+	tell := func(n int) {
+		done += n
+		progress(done, total)
+	}
+	if err := candidate.check([][]int64{whole}); err != nil {
+		return r, err
+	}
+	all, err := scoreAll(ctx, []*Model{candidate}, -1, [][]int64{whole}, tell)
+	if err != nil {
+		return r, err
+	}
+	own, err := scoreAll(ctx, []*Model{m.source}, -1, pieces[1:], tell)
+	if err != nil {
+		return r, err
+	}
+	var sums [2]float64
+	n := 0
+	for k, piece := range own[0] {
+		for i := size / 2; i < size-1; i++ {
+			sums[0] += all[0][0].NLL[(k+1)*size+i]
+			sums[1] += piece.NLL[i]
+			n++
+		}
+	}
+	r.PPL, r.SourcePPL = math.Exp(sums[0]/float64(n)), math.Exp(sums[1]/float64(n))
+	return r, nil
 }
 
 func (m *meter) Close() error { return m.source.Close() }

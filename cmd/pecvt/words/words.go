@@ -10,6 +10,7 @@ var Flags = map[hint.Field]string{
 	hint.TrainLength:  "train-length",
 	hint.Cut:          "cut",
 	hint.Scale:        "scale",
+	hint.Extend:       "extend",
 	hint.Slope:        "slope",
 	hint.Layers:       "layers",
 	hint.Layout:       "layout",

@@ -94,7 +94,7 @@ func TestPlaneCosts(t *testing.T) {
 	for name, c := range layerCases() {
 		costs := PlaneCosts(NewLayer(&c.shape, c.sourceW, &c.source, c.positions), c.h, c.rows, []int{1, 0})
 		for i, p := range []int{1, 0} {
-			student := Turn{Gain: c.source.Gain}
+			student := Turn{Gain: c.source.Gain, Slopes: c.source.Slopes}
 			for _, row := range c.source.InvFreq {
 				row = slices.Clone(row)
 				row[p] = 0

@@ -129,7 +129,7 @@ func layerCases() map[string]*layerCase {
 	})
 	add("away, window", llama, func(c *layerCase) { c.trained, c.shape.Window = 12, 15 })
 	add("away, spectra per head", llama, func(c *layerCase) {
-		c.trained, c.source.InvFreq[1], c.student.InvFreq[1] = 12, []float64{1, 0, .1, 0}, []float64{1, 0, 0, 0}
+		c.trained, c.source.InvFreq[1], c.student.InvFreq[1] = 12, []float64{1, .7, .1, 0}, []float64{1, .7, 0, 0}
 	})
 	add("away, spectra that differ in slow planes", llama, func(c *layerCase) {
 		c.trained, c.source.InvFreq[1] = 12, append(append([]float64{}, c.source.InvFreq[0][:3]...), .02)

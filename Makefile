@@ -24,7 +24,7 @@ DEMO_MODEL := testdata/models/stories260K
 DEMO := build/demo
 
 .DEFAULT_GOAL := build
-.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race faults fuzz bench bench-peers demo interop interop-quick families ort s3 services shapes ops ops-cuda ops-sanitize clean
+.PHONY: help build test test-long check fmt vet lint cross tidy gen gen-check mutants race faults fleet-flink fuzz bench bench-peers demo interop interop-quick families ort s3 services shapes ops ops-cuda ops-sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ race: ort services ## what starts goroutines under the race detector
 
 faults: ort s3 ## kills, failing system calls, full disks (Linux, root, strace; FAULTS=N kills): docs/reliability.md
 	PECVT_FAULTS=$(FAULTS) PECVT_FAULTS_TABLE=1 $(GO) test -count=1 -timeout 120m ./cmd/pecvt/faults
+
+fleet-flink: build ort ## a batch on a Flink cluster of this machine against one on Prism (java, maven; fetches 152 MB, pinned): docs/scale.md
+	@.ci/fleet-flink.sh $(BIN)
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	@GO='$(GO)' .ci/fuzz.sh '$(FUZZTIME)'

@@ -127,7 +127,7 @@ func TestCalibrateTogether(t *testing.T) {
 // TestCalibrateDeterministic: the same bytes on one core, on several, and after
 // an interruption, which does not begin again.
 func TestCalibrateDeterministic(t *testing.T) {
-	few := func(o *CalibrateOptions, _ *Walk) { o.Steps = 6 }
+	few := func(o *CalibrateOptions, _ *Walk) { o.Steps, o.Extend, o.Trained = 6, 2, 512 }
 	first, err := calibrateStories(t, context.Background(), "models/stories260K", few)
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +143,7 @@ func TestCalibrateDeterministic(t *testing.T) {
 	folder := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	_, err = calibrateStories(t, ctx, "models/stories260K", func(o *CalibrateOptions, _ *Walk) {
-		o.Folder, o.Steps = folder, 6
+		o.Folder, o.Steps, o.Extend, o.Trained = folder, 6, 2, 512
 		o.Progress = func(p Progress) {
 			if p.Layer == 3 && p.Step == 4 {
 				cancel()
@@ -155,7 +155,7 @@ func TestCalibrateDeterministic(t *testing.T) {
 	}
 	lowest := 99
 	third, err := calibrateStories(t, context.Background(), "models/stories260K", func(o *CalibrateOptions, _ *Walk) {
-		o.Folder, o.Steps = folder, 6
+		o.Folder, o.Steps, o.Extend, o.Trained = folder, 6, 2, 512
 		o.Progress = func(p Progress) { lowest = min(lowest, p.Layer) }
 	})
 	if err != nil {
@@ -173,7 +173,10 @@ func TestCalibrateDeterministic(t *testing.T) {
 	if err := os.WriteFile(first.Files[1], []byte("x"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	_, err = calibrateStories(t, context.Background(), "models/stories260K", func(o *CalibrateOptions, _ *Walk) { o.Folder, o.Steps = filepath.Dir(first.Files[1]), 6 })
+	_, err = calibrateStories(t, context.Background(), "models/stories260K", func(o *CalibrateOptions, walk *Walk) {
+		few(o, walk)
+		o.Folder = filepath.Dir(first.Files[1])
+	})
 	if err == nil || !strings.Contains(err.Error(), "is not what was written") {
 		t.Errorf("damaged state: %v", err)
 	}

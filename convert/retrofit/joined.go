@@ -18,7 +18,6 @@ const farShare, farCount = 1.0 / 3, 2
 type joined struct {
 	// rows are drawn from the positions from on, before length.
 	from, length int
-	held         []int
 }
 
 // joined says what of the sequences is joined, nil for nothing.

@@ -223,6 +223,9 @@ func NewPlanContext(ctx context.Context, path string, o Options) (*Plan, error) 
 		p.InsideOf = m.Wrapper.ModelType
 	}
 	if p.oneFile() {
+		if o.Output != "" && !namesGGUF(p.to.Base()) {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("target %s: a file in the format %s that is not called so is read by no command: name it %s", o.Output, GGUF, filepath.Base(o.Output)+ggufSuffix))
+		}
 		p.Encoding.Readers = readers(r, o.Format)
 		p.Encoding.Loaders = loaders.Summary(p.Encoding.Readers)
 	}

@@ -77,3 +77,16 @@ func TestLostSidecar(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestGGUFName: a file that no command would read by its name is written, with the name
+// that it should have.
+func TestGGUFName(t *testing.T) {
+	dir := t.TempDir()
+	for name, want := range map[string]string{"x": "name it x.gguf", "x.bin": "name it x.bin.gguf", "x.gguf": "", "x.GGUF": ""} {
+		p := plan(t, golden(t, "llama-gqa"), convert.Options{To: "hope", Format: convert.GGUF, Output: filepath.Join(dir, name)})
+		text := strings.Join(p.Warnings, "\n")
+		if want == "" && text != "" || !strings.Contains(text, want) {
+			t.Errorf("%s: warnings %q, want %q", name, text, want)
+		}
+	}
+}

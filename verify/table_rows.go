@@ -52,7 +52,7 @@ func folderChecks() []Kind {
 			other:   true, when: ofFolder, make: always((*session).metadata)},
 		{Name: report.CheckFiles,
 			Meaning: "what `pecvt.json` lists is there, in its size, with the SHA-256 that it has of the configuration, the tokenizer and other small files, and of tensor files that a retrofit wrote, or any conversion with `" + hint.Hash + "`, and every tensor that was copied or written anew with its CRC-32C; of a GGUF file that a conversion wrote, its header and every tensor likewise; links and reflinks, of which the conversion read no byte, are named",
-			Blame:   "the file was changed after the conversion, or a disk or a transfer damaged it: make the change in the source and convert it again; a folder that is meant to differ is verified as an exported one once " + run.ManifestFile + " is removed",
+			Blame:   "the file was changed after the conversion, or a disk or a transfer damaged it: make the change in the source and convert it again; a folder that is meant to differ is verified as an exported one once " + run.ManifestFile + " is removed, a GGUF file, which has none, once its key pecvt.crc32c is",
 			steps:   steps{4, 0}, when: ofFolder, make: (*session).files},
 		{Name: report.CheckGenAI,
 			Meaning: "`genai_config.json`, where there is one, is of this graph: file, layers, heads, names of inputs and outputs, the caches' widths and whether they are written in place, length, the tokens that begin and end a text",

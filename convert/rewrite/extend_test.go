@@ -2,6 +2,7 @@ package rewrite_test
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,6 +58,41 @@ func TestExtend(t *testing.T) {
 			if n, ok, err := r.Config.Int("max_position_embeddings"); err != nil || !ok || int(n) != c.want {
 				t.Errorf("%s %+v: config.json says %v, %v", c.model, c.options, n, err)
 			}
+		}
+	}
+}
+
+// TestExtendYarn: a length that YaRN's factor does not say is noted; one that it says, or
+// that another rope type declares by itself, is not.
+func TestExtendYarn(t *testing.T) {
+	for _, c := range []struct {
+		to     string
+		factor float64
+		extend int
+		noted  bool
+	}{
+		{"yarn", 2, 4, true},
+		{"yarn", 4, 2, true},
+		{"yarn", 4, 4, false},
+		{"yarn", 4, 0, false},
+		{"hope", 2, 4, false},
+	} {
+		ckpt, err := safetensors.OpenCheckpoint("../../testdata/models/stories260K")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := families.Load(ckpt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := rewrite.Make(m, ckpt, rewrite.Options{To: c.to, Scale: posenc.Scale{Kind: "yarn", Factor: c.factor}, Extend: c.extend})
+		ckpt.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf("the factor %v of rope type yarn says %v positions, max_position_embeddings %d", c.factor, c.factor*512, c.extend*512)
+		if noted := slices.ContainsFunc(r.Notes, func(n string) bool { return strings.HasPrefix(n, want) }); noted != c.noted {
+			t.Errorf("%+v: notes %q", c, r.Notes)
 		}
 	}
 }

@@ -29,3 +29,14 @@ func (r *Rewrite) noteLongrope(p posenc.RopeParams) {
 		r.note("vLLM passes over attention_factor (%.6g) of longrope and computes %.6g from the lengths: its results differ; transformers reads it", gain, own)
 	}
 }
+
+// noteYarn says where an extension declares another length than the factor of YaRN does:
+// loaders have the one or the other.
+func (r *Rewrite) noteYarn(p posenc.RopeParams) {
+	if p.Type != "yarn" || r.Options.Extend == 0 {
+		return
+	}
+	if says := p.Factor * float64(p.TrainedLength); int(math.Round(says)) != r.MaxPositions {
+		r.note("the factor %v of rope type yarn says %.0f positions, max_position_embeddings %d: transformers warns of it and takes the factor; a loader that computes the factor from the lengths turns otherwise, one that computes the length from the factor ends there", p.Factor, says, r.MaxPositions)
+	}
+}

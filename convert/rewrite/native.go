@@ -66,6 +66,7 @@ func (r *Rewrite) native(m *family.Model) error {
 		r.ConfigChanged = true
 		r.noteSpelling(found)
 		r.noteLongrope(found)
+		r.noteYarn(found)
 		if err := readBack(m.Whole(r.Config), m.Config.Path, r.MaxPositions, wants...); err != nil {
 			return err
 		}

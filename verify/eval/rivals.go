@@ -114,7 +114,7 @@ func (e *Evaluation) addRivals(ctx context.Context, source *Model) error {
 			o.Output += ".gguf"
 		}
 		if plans[i], err = convert.NewPlanContext(ctx, source.path, o); err != nil {
-			return hint.Errorf(hint.Compare+" %s: %s cannot become it: %w", r.Name, source.title(), err)
+			return hint.Errorf(hint.Compare+" %s: the source cannot become it: %w", r.Name, err)
 		}
 	}
 	for i, r := range rivals {

@@ -93,7 +93,7 @@ func TestCompareErrors(t *testing.T) {
 		kind error
 		eval.Config
 	}{
-		{"Config.Compare alibi: " + stories + " cannot become it", posenc.ErrUnsupported, eval.Config{Models: []string{stories}, Compare: []string{"hope", "alibi"}}},
+		{"Config.Compare alibi: the source cannot become it: " + stories, posenc.ErrUnsupported, eval.Config{Models: []string{stories}, Compare: []string{"hope", "alibi"}}},
 		{"name the source with Config.Against", nil, eval.Config{Models: []string{stories, stories}, Compare: []string{"hope"}}},
 		{"is unknown", nil, eval.Config{Models: []string{stories}, Compare: []string{"hop:e"}}},
 		{"Config.CopyDistances 500: expected 32 to 480", nil, eval.Config{Models: []string{stories}, Copy: 1, CopyDistances: []int{500}}},

@@ -170,7 +170,7 @@ func TestBands(t *testing.T) {
 	if err := r.Plot(&picture, ".svg"); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"past the trained length of 512", "512-1023  OF OWN", "1024-2047", "*900"} {
+	for _, want := range []string{"past the trained length of 512", "512-1023  OF OWN", "1024-1398", "*900"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, text.String())
 		}

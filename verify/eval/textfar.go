@@ -40,7 +40,7 @@ func (r *Report) writeBands(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "LENGTH\tMODEL\t")
 	for i, b := range bands {
-		if fmt.Fprintf(t, "%d-%d\t", b.From, r.trained()<<i-1); i > 0 {
+		if fmt.Fprintf(t, "%d-%d\t", b.From, b.To); i > 0 {
 			fmt.Fprint(t, "OF OWN\t95%\t")
 		}
 	}

@@ -34,7 +34,7 @@ type Tuning struct {
 	// MeasuredBy is the runner that measured: "ort-cpu", "ort-cuda" or "ref".
 	MeasuredBy string `json:"measured_by,omitempty"`
 	// Reached is what the result makes of a text as long as Options.Extend asks for,
-	// of tokens that were not read for anything else; nil where nobody measured.
+	// of tokens that no fit read; nil where nobody measured.
 	Reached *retrofit.Reached `json:"reached,omitempty"`
 	// Budget is what the result was held against, empty for nothing; OverBudget
 	// marks one that is over it and was written all the same.

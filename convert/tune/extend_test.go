@@ -23,7 +23,7 @@ func extended(out string) tune.Job {
 }
 
 // TestExtended: the result says how far it reaches, was fitted for it, and is measured
-// there on tokens that nothing else read; so too with spectra by layer and head.
+// there on tokens that no fit read; so too with spectra by layer and head.
 func TestExtended(t *testing.T) {
 	const all = 6 * 512
 	for _, selects := range []bool{false, true} {

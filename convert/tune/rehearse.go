@@ -12,6 +12,7 @@ import (
 // end in: what cannot be written is known before minutes of work.
 func (w *work) rehearse() error {
 	o := w.job.Options
+	o.Tuning = &convert.Tuning{} // not every format holds one
 	if w.job.Select != nil {
 		if len(w.planes) == 0 {
 			return fmt.Errorf("select: no plane that turns is below the cut (%s, L %d): there is nothing to choose", o.Cut, w.plan.Encoding.TrainLength)

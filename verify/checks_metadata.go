@@ -159,6 +159,14 @@ type told struct {
 	Graph map[string]json.RawMessage `json:"graph"`
 }
 
+// refitted reports whether a calibration wrote tensors that the encoding leaves alone.
+func (m *told) refitted() bool {
+	var r struct {
+		Calibration json.RawMessage `json:"calibration"`
+	}
+	return json.Unmarshal(m.Retrofit, &r) == nil && len(r.Calibration) > 0
+}
+
 // manifest reads it; nil where there is none, as of an exported folder.
 func (s *session) manifest() (*told, error) {
 	raw, err := os.ReadFile(filepath.Join(s.dir, run.ManifestFile))

@@ -51,7 +51,7 @@ func (s *session) sourceHashes() error {
 			continue
 		}
 		from := headers[f.HeaderSHA256]
-		stock := len(m.Source.Manifest) == 0 && s.loaded.Extension == nil && slices.Contains(untouching, m.Flags.To) && m.Flags.Layout == "native"
+		stock := len(m.Source.Manifest) == 0 && !m.refitted() && s.loaded.Extension == nil && slices.Contains(untouching, m.Flags.To) && m.Flags.Layout == "native"
 		if from != "" && stock {
 			c.Verdict = report.Fail
 			c.Detail = fmt.Sprintf("%s has the tensors of the source's %s, but not their numbers: "+hint.To+" %s changes none (SHA-256 %s…)", name, from, m.Flags.To, sum[:12])

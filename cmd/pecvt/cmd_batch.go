@@ -186,6 +186,9 @@ func batchReader() batch.Reader {
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			if f.Name != "output" && f.Name != "help" {
 				v.Flags = append(v.Flags, f.Name)
+				if _, several := f.Value.(pflag.SliceValue); several {
+					v.Lists = append(v.Lists, f.Name)
+				}
 			}
 		})
 		known = append(known, v)

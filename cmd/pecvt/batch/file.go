@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -24,8 +25,9 @@ type Verb struct {
 	Writes bool
 	// Several tells that more than one model may be given.
 	Several bool
-	// Flags are the options' names, without those that the batch sets itself.
-	Flags []string
+	// Flags are the options' names, without those that the batch sets itself; Lists are
+	// those of them that more than one value may be given.
+	Flags, Lists []string
 }
 
 // Reader reads files of jobs.
@@ -42,7 +44,12 @@ type Error struct {
 	Err  error
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err) }
+func (e *Error) Error() string {
+	if e.Line == 0 { // of the whole file, or the fault itself has the line
+		return fmt.Sprintf("%s: %v", e.File, e.Err)
+	}
+	return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
+}
 
 // Unwrap is the fault itself.
 func (e *Error) Unwrap() error { return e.Err }
@@ -85,13 +92,10 @@ func (rd Reader) Read(path string) ([]Job, error) {
 	if len(raw) > maxFile {
 		return nil, fmt.Errorf("%s has more than %d bytes: expected a file of jobs", path, maxFile)
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(raw, &document); err != nil {
-		return nil, fmt.Errorf("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
-	}
 	r := &reading{Reader: rd, file: path, defaults: map[string]map[string]option{}, at: map[string]int{}}
-	if document.Kind != yaml.DocumentNode {
-		return nil, r.failAt(1, errors.New("the file is empty: expected the key jobs with a list of jobs"))
+	document, err := r.document(raw)
+	if err != nil {
+		return nil, err
 	}
 	top, err := r.mapping(document.Content[0], "the file", "jobs", "defaults")
 	if err != nil {
@@ -118,15 +122,38 @@ func (rd Reader) Read(path string) ([]Job, error) {
 		return nil, err
 	}
 	if _, err := Levels(jobs); err != nil {
-		return nil, err
+		return nil, r.failAt(0, err)
 	}
 	return jobs, r.check(jobs)
+}
+
+// document reads the one document of the file: jobs of a second one would not be run.
+func (r *reading) document(raw []byte) (*yaml.Node, error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(raw))
+	var first, second yaml.Node
+	err := decoder.Decode(&first)
+	if errors.Is(err, io.EOF) {
+		return nil, r.failAt(1, errors.New("the file is empty: expected the key jobs with a list of jobs"))
+	}
+	if err == nil {
+		if err = decoder.Decode(&second); err == nil {
+			return nil, r.fail(&second, "a second document begins (---): expected one, with all jobs in its list")
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		return nil, r.failAt(0, errors.New(strings.TrimPrefix(err.Error(), "yaml: ")))
+	}
+	return &first, nil
 }
 
 // mapping reads a mapping whose keys are known and each there once.
 func (r *reading) mapping(n *yaml.Node, what string, keys ...string) (map[string]*yaml.Node, error) {
 	if n.Kind != yaml.MappingNode {
-		return nil, r.fail(n, "%s: expected keys and values (%s)", what, strings.Join(keys, ", "))
+		known := ""
+		if keys != nil {
+			known = " (" + strings.Join(keys, ", ") + ")"
+		}
+		return nil, r.fail(n, "%s: expected keys and values%s", what, known)
 	}
 	out := map[string]*yaml.Node{}
 	for i := 0; i+1 < len(n.Content); i += 2 {

@@ -10,9 +10,9 @@ import (
 
 var testReader = Reader{
 	Verbs: []Verb{
-		{Name: "convert", Writes: true, Flags: []string{"to", "no-onnx", "text"}},
+		{Name: "convert", Writes: true, Flags: []string{"to", "no-onnx", "text"}, Lists: []string{"text"}},
 		{Name: "verify", Flags: []string{"against"}},
-		{Name: "eval", Several: true, Flags: []string{"text", "lengths"}},
+		{Name: "eval", Several: true, Flags: []string{"text", "lengths"}, Lists: []string{"text", "lengths"}},
 	},
 	Check: func(args []string) error {
 		if strings.Contains(strings.Join(args, " "), "--to=nothing") {
@@ -69,6 +69,25 @@ jobs:
 	}
 }
 
+// TestReadInside: a file or folder of a target is waited for as the target is.
+func TestReadInside(t *testing.T) {
+	jobs, err := readText(t, `
+jobs:
+  - {name: here, verb: convert, model: src, out: out/hope}
+  - {name: there, verb: convert, model: src, out: 's3://bucket/a b?region=x'}
+  - {name: file, verb: verify, model: out/hope/model.safetensors, options: {against: 's3://bucket/a%20b/deep/model.safetensors?region=x'}}
+  - {name: beside, verb: verify, model: 's3://bucket/a%20b.safetensors?region=x', options: {against: 's3://bucket/a%20b/x?region=y'}}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"", "", "here there", ""} {
+		if got := strings.Join(jobs[i].After, " "); got != want {
+			t.Errorf("job %s waits for %q, want %q", jobs[i].Name, got, want)
+		}
+	}
+}
+
 // TestReadErrors: each fault is one line with the file, the line and the key.
 func TestReadErrors(t *testing.T) {
 	for text, want := range map[string]string{
@@ -94,7 +113,11 @@ func TestReadErrors(t *testing.T) {
 		"jobs:\n - {name: a, verb: verify, model: nothing}":                                                         `jobs.yaml:2: job a: model nothing: no such file or folder, and no job writes it`,
 		"jobs:\n - {name: a, verb: convert, model: src, out: b, options: {to: nothing}}":                            `jobs.yaml:2: job a: no such encoding`,
 		"jobs:\n - {name: a, verb: convert, model: src, out: b}\n - {name: c, verb: convert, model: src, out: ./b}": `jobs.yaml:3: job c: out ./b is written by the job a too`,
-		"jobs:\n - {name: a, verb: convert, model: c, out: b}\n - {name: d, verb: convert, model: b, out: c}":       `jobs wait for one another in a circle, or behind one: a, d`,
+		"jobs:\n - {name: a, verb: convert, model: c, out: b}\n - {name: d, verb: convert, model: b, out: c}":       `jobs.yaml: jobs wait for one another in a circle, or behind one: a, d`,
+		"jobs:\n - {name: a, verb: convert, model: src, out: b}\n---\njobs: []":                                     `jobs.yaml:3: a second document begins (---): expected one`,
+		"jobs:\n - {name: a, verb: convert, model: src, out: b}\n---\na: [":                                         `jobs.yaml: line 4: did not find`,
+		"jobs:\n - {name: a, verb: convert, model: src, out: b, options: {to: [hope, pi]}}":                         `jobs.yaml:2: job a: option to: expected one value, found 2`,
+		"defaults: {convert: null}\njobs: []":                                                                       `jobs.yaml:1: defaults of convert: options: expected keys and values`,
 		"jobs:\n - {name: a, verb: verify, model: src, after: a}":                                                   `in a circle`,
 		"x: &x [*x]\njobs: *x": `key "x" is unknown`,
 		"jobs:\n - {name: a, verb: eval, model: src, options: {text: [[a]]}}":                                                               `jobs.yaml:2: job a: option text: expected a text, or a list of texts`,
@@ -102,7 +125,8 @@ func TestReadErrors(t *testing.T) {
 		"jobs:\n - {name: a, verb: verify, model: s3://bucket/x}\n - {name: b, verb: verify, model: s3://bucket/x, options: {against: ''}}": `job b: option against: expected a text`,
 	} {
 		_, err := readText(t, text)
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		var fault *Error
+		if !errors.As(err, &fault) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q:\n%v, want\n%s", text, err, want)
 		}
 	}

@@ -53,6 +53,9 @@ func (r *reading) options(n *yaml.Node, verb Verb, what string, set map[string]o
 		if err != nil {
 			return err
 		}
+		if len(list) > 1 && !slices.Contains(verb.Lists, name) {
+			return r.fail(value, "%s: option %s: expected one value, found %d", what, name, len(list))
+		}
 		o := option{line: value.Line}
 		for _, text := range list {
 			o.flags = append(o.flags, "--"+name+"="+text)
@@ -85,13 +88,34 @@ func (r *reading) waits(jobs []Job) error {
 			}
 		}
 		for _, path := range j.reads() {
-			if w, found := writers[canonical(path)]; found && w != i && !slices.Contains(j.After, jobs[w].Name) {
+			if w, found := writer(writers, path); found && w != i && !slices.Contains(j.After, jobs[w].Name) {
 				j.After = append(j.After, jobs[w].Name)
 			}
 		}
 	}
 	return nil
 }
+
+// writer is the job of which a path is the target, or a file or folder in it.
+func writer(writers map[string]int, path string) (int, bool) {
+	name, query := canonical(path), ""
+	if i := strings.LastIndex(name, "?"); i >= 0 && strings.Contains(name, "://") {
+		name, query = name[:i], name[i:]
+	}
+	for {
+		if w, found := writers[name+query]; found {
+			return w, true
+		}
+		i := strings.LastIndexAny(name, separators)
+		if i <= 0 {
+			return 0, false
+		}
+		name = name[:i]
+	}
+}
+
+// separators stand between the names of paths and URLs.
+const separators = "/" + string(filepath.Separator)
 
 // canonical is a path as other spellings of it are compared.
 func canonical(path string) string {
@@ -113,10 +137,10 @@ func canonical(path string) string {
 // check has every verb check its command line, and looks for the models that no job
 // writes.
 func (r *reading) check(jobs []Job) error {
-	written := map[string]bool{}
-	for _, j := range jobs {
+	writers := map[string]int{}
+	for i, j := range jobs {
 		if j.Out != "" {
-			written[canonical(j.Out)] = true
+			writers[canonical(j.Out)] = i
 		}
 	}
 	for _, j := range jobs {
@@ -124,7 +148,7 @@ func (r *reading) check(jobs []Job) error {
 			return r.failAt(j.Line, fmt.Errorf("job %s: %w", j.Name, err))
 		}
 		for _, m := range j.Models {
-			if strings.Contains(m, "://") || written[canonical(m)] {
+			if _, found := writer(writers, m); found || strings.Contains(m, "://") {
 				continue
 			}
 			if _, err := os.Stat(m); err != nil {

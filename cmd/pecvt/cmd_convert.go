@@ -303,7 +303,7 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 		writeInside(w, plan.InsideOf)
 		writeRounding(w, result.Rounding)
 		writeNotes(w, plan, notes)
-		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
+		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", argument(plan.Output))
 		return nil
 	}
 	r := result.Tuning
@@ -331,7 +331,7 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 		}
 	}
 	if result.Graph != nil {
-		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", plan.Output)
+		fmt.Fprintf(w, "prove it with: pecvt verify %s\n", argument(plan.Output))
 	}
 	return nil
 }

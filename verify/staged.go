@@ -2,7 +2,9 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/pecvt/pecvt/convert/place"
@@ -14,17 +16,20 @@ import (
 // comes where some layers are asked for (partly is not nil then), and the source.
 func staged(ctx context.Context, dir *string, o *Options) (partly *place.Partly, err error) {
 	if place.IsURL(*dir) && len(o.Layers) > 0 {
-		if place.IsFile(*dir) {
-			return nil, fmt.Errorf("verify: %s is a file: expected the folder that convert or export wrote", *dir)
-		}
 		if err := o.check(); err != nil { // before anything comes
 			return nil, fmt.Errorf("verify: %w", err)
+		}
+		if err := graphAway(ctx, *dir); err != nil {
+			return nil, err
 		}
 		if partly, err = place.StagePartly(ctx, *dir, o.Fetched); err != nil {
 			return nil, err
 		}
 		*dir = partly.Dir()
 		return partly, nil // a source and layers exclude each other
+	}
+	if err := graphAway(ctx, *dir); err != nil {
+		return nil, err
 	}
 	for _, m := range []*string{dir, &o.Against} {
 		if !place.IsURL(*m) {
@@ -35,6 +40,31 @@ func staged(ctx context.Context, dir *string, o *Options) (partly *place.Partly,
 		}
 	}
 	return nil, nil
+}
+
+// graphAway is [somethingToVerify] of what is named by a URL, before all of it comes.
+func graphAway(ctx context.Context, dir string) error {
+	at, err := place.Parse(dir)
+	if err != nil {
+		return err
+	}
+	if _, local := at.Local(); local {
+		return nil
+	}
+	if place.IsFile(at.Base()) {
+		return isFile(at.String())
+	}
+	f, err := at.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for _, name := range run.GraphNames() {
+		if _, err := f.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return noGraph(f.Root())
 }
 
 // fetchWeights has the numbers come of the layers that are run, with the embedding and

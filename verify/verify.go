@@ -253,14 +253,22 @@ func somethingToVerify(dir string) error {
 		return fmt.Errorf("verify: %w", err)
 	}
 	if !st.IsDir() {
-		return fmt.Errorf("verify: %s is a file: expected the folder that convert or export wrote", dir)
+		return isFile(dir)
 	}
 	if _, err := run.FindGraph(dir); errors.Is(err, os.ErrNotExist) {
-		return hint.Errorf("verify: %s holds no %s: nothing to verify; emit the graph with pecvt export, or convert without "+hint.NoGraph, dir, run.GraphFile)
+		return noGraph(dir)
 	} else if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
 	return nil
+}
+
+func isFile(path string) error {
+	return fmt.Errorf("verify: %s is a file: expected the folder that convert or export wrote", path)
+}
+
+func noGraph(dir string) error {
+	return hint.Errorf("verify: %s holds no %s: nothing to verify; emit the graph with pecvt export, or convert without "+hint.NoGraph, dir, run.GraphFile)
 }
 
 // open reads the graph and the checkpoint and starts the runners.

@@ -2,10 +2,12 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pecvt/pecvt/cmd/pecvt/words"
+	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify"
 	"github.com/pecvt/pecvt/verify/ort"
@@ -67,7 +69,7 @@ these need. Exit code 3 means a mismatch.`,
 			ui := newUI(a, cmd.ErrOrStderr())
 			defer ui.close()
 			opts.Fetched = func(file string, done, total int64) { ui.bytes("fetch "+file, done, total) }
-			if len(opts.Layers) == 0 { // else little of it comes
+			if at, err := place.Parse(dir); err == nil && len(opts.Layers) == 0 && strings.HasSuffix(strings.ToLower(at.Base()), ".gguf") { // Verify has folders come
 				if err := staged(cmd.Context(), ui, &dir, &opts.Against); err != nil {
 					return err
 				}

@@ -42,6 +42,12 @@ func testModelsByURL(t *testing.T, s *placetest.Server) {
 		}
 		return stdout.String()
 	}
+	do(1, s.Root("stories")+" holds no model.onnx", "verify", s.URL("stories"), "-q")
+	do(1, s.Root("stories")+" holds no model.onnx", "verify", s.URL("stories"), "--layers", "0", "-q")
+	do(1, s.Root("stories/model.safetensors")+" is a file", "verify", s.URL("stories/model.safetensors"), "-q")
+	if came := must(filepath.Glob(filepath.Join(os.Getenv("PECVT_CACHE"), "*"))); len(came) > 0 {
+		t.Errorf("for nothing to verify there came %q", came)
+	}
 	for name, url := range map[string]string{"bucket": s.URL("stories"), "hf": "hf://org/stories", "file": "file://" + filepath.ToSlash(must(filepath.Abs(stories)))} {
 		var in struct {
 			Family string

@@ -42,6 +42,15 @@ func FindGraph(dir string) (string, error) {
 	return web, nil
 }
 
+// GraphNames are the names in a folder, with slashes, that [FindGraph] looks for.
+func GraphNames() []string {
+	list := []string{GraphFile}
+	for _, name := range loaders.WebNames() {
+		list = append(list, name.Graph(), names.WebFolder+"/"+name.Graph())
+	}
+	return list
+}
+
 // graphIn is the graph that lies in a folder itself, by any of its names.
 func graphIn(dir string) (string, error) {
 	var found []string

@@ -114,6 +114,9 @@ func (f *rewriteFlags) options() (convert.Options, error) {
 		}
 		return o, usagef("--to is missing: it names the target encoding (valid: %s)", strings.Join(names, ", "))
 	}
+	if _, err := posenc.FindEncoding(f.to); err != nil {
+		return o, usageError{fmt.Errorf("--to: %w", err)}
+	}
 	for _, v := range []struct {
 		flag, value string
 		valid       []string

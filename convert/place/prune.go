@@ -73,6 +73,7 @@ func use(work string) error {
 	if err := os.MkdirAll(work+usersSuffix, 0o777); err != nil {
 		return err
 	}
+	used(work) // else each process leaves a file
 	c, err := fsio.Take(filepath.Join(work+usersSuffix, strconv.Itoa(os.Getpid())))
 	if err != nil {
 		return err
@@ -84,8 +85,9 @@ func use(work string) error {
 	return nil
 }
 
-// used tells whether a living process uses a folder.
-func used(work string) bool {
+// used tells whether a living process uses a folder, whose lock is held, and removes what
+// others noted that have ended.
+func used(work string) (yes bool) {
 	users, err := os.ReadDir(work + usersSuffix)
 	if err != nil {
 		return !os.IsNotExist(err)
@@ -93,11 +95,12 @@ func used(work string) bool {
 	for _, u := range users {
 		c, err := fsio.Take(filepath.Join(work+usersSuffix, u.Name()))
 		if err != nil {
-			return true
+			yes = true
+			continue
 		}
 		c.Release()
 	}
-	return false
+	return yes
 }
 
 // prune removes folders of places/ in the cache that were not used for long, and of the

@@ -68,6 +68,11 @@ func TestPrune(t *testing.T) {
 	mine := fetch("third")
 	there("31 days", dirs[0], false)
 	there("29 days", dirs[1], true)
+	other("new", "new", "new")
+	if users, err := os.ReadDir(filepath.Dir(dirs[1]) + ".users"); err != nil || len(users) != 1 {
+		t.Errorf("after four processes that ended, the last of them is noted: %v, %v", users, err)
+	}
+	age(dirs[1], 29)
 	age(mine, 400)
 	t.Setenv("PECVT_PLACES_GB", "0.0021") // two of a megabyte
 	fetch("fourth")

@@ -183,7 +183,7 @@ func broken(err error) error {
 	var at net.Error
 	var dns *net.DNSError
 	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), strings.Contains(err.Error(), closedIdle):
 		return &failure{err: err, again: true}
 	case errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &dns):
 		return &failure{err: err, again: true, refused: true}
@@ -192,6 +192,10 @@ func broken(err error) error {
 	}
 	return &failure{err: err}
 }
+
+// closedIdle is net/http's error, which has no name, of a request with a body on a
+// connection that the service gave up at that moment: net/http repeats others itself.
+const closedIdle = "server closed idle connection"
 
 // short says an error of a library in one line.
 type short struct{ error }

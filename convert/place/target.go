@@ -389,11 +389,11 @@ func (t *Target) Finish(last []string, text func(name string) ([]byte, error)) e
 	if err := t.mark(t.ctx, nil); err != nil { // it is still this run's
 		return err
 	}
-	if len(t.marker.Sending) > 0 { // of objects that were made in another way this time
-		t.Spoil()
-		if err := t.abandon(t.ctx); err != nil {
-			return err
-		}
+	// Uploads are left of objects that were made in another way this time, and of those that
+	// began twice since the answer to the first was lost.
+	t.Spoil()
+	if err := t.abandon(t.ctx); err != nil {
+		return err
 	}
 	t.stop()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), patience)

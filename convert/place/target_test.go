@@ -308,6 +308,9 @@ func testTargetFaults(t *testing.T, s *placetest.Server) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if n := s.Uploads(t); n != 0 {
+				t.Errorf("%d uploads are left", n)
+			}
 			if got, err := open(t, s.URL(folder)).ReadFile("a"); err != nil || !bytes.Equal(got, data) {
 				t.Errorf("%d bytes, %v", len(got), err)
 			}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/gguf/unpack"
 	"github.com/pecvt/pecvt/convert/place"
+	"github.com/pecvt/pecvt/convert/torchfile"
 )
 
 // importTarget is the target of an import that is not on the local disk; nil where it is.
@@ -42,17 +44,47 @@ func importTarget(ctx context.Context, checkpoint, folder string) (*place.Target
 
 // CheckImport says before any work what [Import] would say of a folder that is not on the
 // local disk: that something is there already, or nothing can be written there. Nothing
-// stays of the attempt. The checkpoint may be a URL, which Import does not take.
+// stays of the attempt. The checkpoint may be a URL, which Import does not take; that a
+// folder elsewhere is none is said too, before it is fetched.
 func CheckImport(ctx context.Context, checkpoint, folder string) error {
 	t, _, err := importTarget(ctx, checkpoint, folder)
-	if t == nil || err != nil {
+	if err != nil {
 		return err
+	}
+	if t == nil {
+		return checkpointAway(ctx, checkpoint)
 	}
 	defer t.Close()
 	if _, _, err := vacant(ctx, t, ""); err != nil {
 		return err
 	}
+	if err := checkpointAway(ctx, checkpoint); err != nil {
+		return err
+	}
 	return t.Try(ctx)
+}
+
+// checkpointAway looks for the files of a checkpoint in a folder that is not on the local
+// disk.
+func checkpointAway(ctx context.Context, checkpoint string) error {
+	at, err := place.Parse(checkpoint)
+	if err != nil {
+		return err
+	}
+	if _, local := at.Local(); local || place.IsImportFile(at.Base()) {
+		return nil
+	}
+	f, err := at.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for _, name := range torchfile.Names() {
+		if _, err := f.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return torchfile.Missing(f.Root())
 }
 
 // vacant checks that nothing lies at the target, but for what an ended import of the plan

@@ -45,8 +45,9 @@ func testModelsByURL(t *testing.T, s *placetest.Server) {
 	do(1, s.Root("stories")+" holds no model.onnx", "verify", s.URL("stories"), "-q")
 	do(1, s.Root("stories")+" holds no model.onnx", "verify", s.URL("stories"), "--layers", "0", "-q")
 	do(1, s.Root("stories/model.safetensors")+" is a file", "verify", s.URL("stories/model.safetensors"), "-q")
+	do(1, s.Root("stories")+": the folder holds no pytorch_model.bin", "import", s.URL("stories"), "-o", filepath.Join(dir, "none"))
 	if came := must(filepath.Glob(filepath.Join(os.Getenv("PECVT_CACHE"), "*"))); len(came) > 0 {
-		t.Errorf("for nothing to verify there came %q", came)
+		t.Errorf("for nothing to verify and to import there came %q", came)
 	}
 	for name, url := range map[string]string{"bucket": s.URL("stories"), "hf": "hf://org/stories", "file": "file://" + filepath.ToSlash(must(filepath.Abs(stories)))} {
 		var in struct {

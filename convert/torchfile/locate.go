@@ -30,7 +30,7 @@ func locate(name string) ([]string, error) {
 		}
 		return []string{name}, nil
 	}
-	for _, candidate := range []string{"pytorch_model" + indexSuffix, singleName} {
+	for _, candidate := range Names() {
 		path := filepath.Join(name, candidate)
 		if _, err := os.Stat(path); err == nil {
 			return locate(path)
@@ -38,7 +38,15 @@ func locate(name string) ([]string, error) {
 			return nil, fmt.Errorf("torchfile: %w", err)
 		}
 	}
-	return nil, fmt.Errorf("torchfile: %s: the folder holds no %s and no pytorch_model%s: name the file", name, singleName, indexSuffix)
+	return nil, Missing(name)
+}
+
+// Names are the files by one of which a folder is a checkpoint.
+func Names() []string { return []string{"pytorch_model" + indexSuffix, singleName} }
+
+// Missing is the error of a folder that has none of [Names].
+func Missing(folder string) error {
+	return fmt.Errorf("torchfile: %s: the folder holds no %s and no pytorch_model%s: name the file", folder, singleName, indexSuffix)
 }
 
 // shards lists the files that an index names, sorted.

@@ -42,8 +42,9 @@ func deviation(x []float32) float64 {
 	return math.Sqrt(max(squares/n-sum/n*sum/n, 0))
 }
 
-// rateAt is the factor of step t of n, counted from 0. A fit is short of steps, not of
-// exactness, until its last third: a cosine leaves the high rate too early.
+// rateAt is the factor of step t of n, counted from 0: with w warm-up steps
+// min((t+1)/w, 1, 2·(n−t)/(n−w)). A fit is short of steps: a cosine leaves the high rate
+// too early.
 func rateAt(t, n int) float64 {
 	warm := min(warmUp, n)
 	if t < warm {

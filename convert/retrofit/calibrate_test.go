@@ -13,11 +13,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/posenc"
 )
 
-// calibrateStories calibrates a model with the slower half of its planes at 0.
-func calibrateStories(t testing.TB, ctx context.Context, path string, edit func(o *CalibrateOptions, walk *Walk)) (*Calibration, error) {
+// storiesCut opens a model, with a walk through it and the slower half of its planes at 0.
+func storiesCut(t testing.TB, path string) (*family.Model, *safetensors.Checkpoint, *testWalk, []Turn) {
 	t.Helper()
 	m, src := open(t, path)
 	w, err := newTestWalk(m, src)
@@ -34,6 +35,13 @@ func calibrateStories(t testing.TB, ctx context.Context, path string, edit func(
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m, src, w, student
+}
+
+// calibrateStories calibrates a model with the slower half of its planes at 0.
+func calibrateStories(t testing.TB, ctx context.Context, path string, edit func(o *CalibrateOptions, walk *Walk)) (*Calibration, error) {
+	t.Helper()
+	m, src, w, student := storiesCut(t, path)
 	o := CalibrateOptions{Steps: 16, Rows: 32, Rate: .03, Seed: 3, Folder: t.TempDir()}
 	var walk Walk = w
 	if edit != nil {

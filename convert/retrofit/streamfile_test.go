@@ -28,17 +28,7 @@ func TestSharedStreams(t *testing.T) {
 	if _, err := calibrateStories(t, t.Context(), path, func(o *CalibrateOptions, _ *Walk) { o.Steps, o.Folder = 2, alone }); err != nil {
 		t.Fatal(err)
 	}
-	m, src := open(t, path)
-	turns, err := Turns(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := m.Blocks[0].Attn().Rotary.Spectrum.Clone()
-	clear(s.InvFreq[len(s.InvFreq)/2:])
-	student, err := With(turns, s, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, src, _, student := storiesCut(t, path)
 	sequences := Sequences(text(t, m), 512, 2000)
 	dir := t.TempDir()
 	var walks [2]*advances

@@ -46,4 +46,6 @@ func newAway[F Float](l *Layer[F], trained, length int) *away[F] {
 }
 
 // beyond counts the keys from first on that are L or more away from pos.
-func (a *away[F]) beyond(pos, first int) int { return max(0, pos-a.span-first) }
+func (a *away[F]) beyond(pos, first int, upTo func(int) int) int {
+	return max(0, upTo(pos-a.span-1)-first)
+}

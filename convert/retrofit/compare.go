@@ -13,12 +13,14 @@ const keyRun = 512
 // holds buffers and serves one caller at a time.
 type Pair[F Float] struct {
 	source, student *Layer[F]
-	sourceKeys      *heads[F] // of the sequence at hand, all positions
+	sourceKeys      *heads[F] // of the sequence at hand
+	some            *some[F]  // the keys that count, nil for all
 	weight          float64   // of the loss, in gradients
 	away            *away[F]  // of the source; nil where no sequence is longer than it was trained
 
-	rows           []F // of h
+	rows, at       []F // of h: at the queries and, where some count, at the keys
 	aq, wq, bq, bk heads[F]
+	picked         heads[F] // of the source's keys
 	blocks         []block
 	kl             []float64
 	// of each key/value head and block, (query heads, rows, …): the student's scores,
@@ -45,14 +47,14 @@ type block struct {
 }
 
 // divide cuts rows, sorted positions, into blocks; size is the room that the
-// scores of one head take.
-func divide(rows []int, window int) (list []block, size int) {
+// scores of one head take. upTo counts the keys at positions up to one.
+func divide(rows []int, window int, upTo func(int) int) (list []block, size int) {
 	for begin := 0; begin < len(rows); begin += blockRows {
 		b := block{begin: begin, end: min(begin+blockRows, len(rows)), at: size}
 		if window > 0 {
-			b.first = max(0, rows[begin]-window+1)
+			b.first = upTo(rows[begin] - window)
 		}
-		b.keys = rows[b.end-1] + 1 - b.first
+		b.keys = upTo(rows[b.end-1]) - b.first
 		size += (b.end - b.begin) * b.keys
 		list = append(list, b)
 	}
@@ -61,11 +63,11 @@ func divide(rows []int, window int) (list []block, size int) {
 
 // sees is the first key of block b that a query at pos sees, and how many
 // follow.
-func (b block) sees(pos, window int) (first, n int) {
+func (b block) sees(pos, window int, upTo func(int) int) (first, n int) {
 	if window > 0 {
-		first = max(0, pos-window+1-b.first)
+		first = max(0, upTo(pos-window)-b.first)
 	}
-	return first, pos + 1 - b.first - first
+	return first, upTo(pos) - b.first - first
 }
 
 // Sequence sets the sequence: keys of the source for h (n, Hidden).
@@ -85,8 +87,14 @@ func (p *Pair[F]) Sequence(h []F, n int) *heads[F] {
 // (Heads, rows): rows are sorted positions of h (…, Hidden), keys what Sequence
 // made of it. Where grad is not nil the gradient of the mean is written there.
 func (p *Pair[F]) KL(h []F, keys *heads[F], rows []int, grad *Weights[F]) []float64 {
+	return p.estimate(h, keys, rows, nil, grad)
+}
+
+// estimate is KL by some of the keys, where those are not nil.
+func (p *Pair[F]) estimate(h []F, keys *heads[F], rows []int, of *some[F], grad *Weights[F]) []float64 {
 	s := p.student.Shape
-	last := rows[len(rows)-1] + 1
+	p.some = of
+	last := of.upTo(rows[len(rows)-1])
 	at := room(&p.rows, len(rows)*s.Hidden)
 	gather(at, h, rows, s.Hidden)
 	p.source.queries(&p.aq, at, rows)
@@ -94,10 +102,16 @@ func (p *Pair[F]) KL(h []F, keys *heads[F], rows []int, grad *Weights[F]) []floa
 		p.away.queries.queries(&p.wq, at, rows)
 	}
 	p.student.queries(&p.bq, at, rows)
-	p.student.keys(&p.bk, h, last)
+	if of != nil {
+		p.at = room(&p.at, last*s.Hidden)
+		gather(p.at, h, of.places[:last], s.Hidden)
+		h = p.at
+		keys = p.pick(keys, of.places[:last])
+	}
+	p.student.keysAt(&p.bk, h, last, of.place)
 	p.sourceKeys = keys
 	var size int
-	p.blocks, size = divide(rows, s.Window)
+	p.blocks, size = divide(rows, s.Window, of.upTo)
 	p.kl = make([]float64, s.Heads*len(rows))
 	p.g, p.q = room(&p.g, s.Heads*size), room(&p.q, s.Heads*len(rows)*s.HeadDim)
 	if grad != nil {
@@ -145,7 +159,7 @@ func (p *Pair[F]) task(worker, g, nth, size int, rows []int, grad bool) {
 	for k := range m {
 		head, i := g*share+k/n, b.begin+k%n
 		pos := rows[i]
-		first, seen := b.sees(pos, s.Window)
+		first, seen := b.sees(pos, s.Window, p.some.upTo)
 		whole := own[k*b.keys : (k+1)*b.keys]
 		x, y := ref[k*b.keys+first:][:seen], whole[first:first+seen]
 		var bend []F
@@ -157,8 +171,9 @@ func (p *Pair[F]) task(worker, g, nth, size int, rows []int, grad bool) {
 				bend[j] = 1 - t*t
 			}
 		}
-		slope(x, p.source.Turn.slope(head))
-		slope(y, p.student.Turn.slope(head))
+		p.slope(x, p.source.Turn.slope(head), pos, b.first+first)
+		p.slope(y, p.student.Turn.slope(head), pos, b.first+first)
+		p.some.weigh(x, y, b.first+first)
 		p.kl[head*len(rows)+i] = divergence(x, y, room(&p.differences[worker], seen), s.sink(head))
 		if !grad {
 			continue
@@ -183,7 +198,7 @@ func (p *Pair[F]) task(worker, g, nth, size int, rows []int, grad bool) {
 func (p *Pair[F]) far(worker, g int, b block, rows []int, some, ref []F) {
 	s := p.student.Shape
 	d, n := s.HeadDim, b.end-b.begin
-	m, most := s.share()*n, min(p.away.beyond(rows[b.end-1], b.first), b.keys)
+	m, most := s.share()*n, min(p.away.beyond(rows[b.end-1], b.first, p.some.upTo), b.keys)
 	if most == 0 {
 		return
 	}
@@ -191,7 +206,7 @@ func (p *Pair[F]) far(worker, g int, b block, rows []int, some, ref []F) {
 	p.group(some, &p.wq, g, b)
 	gemm.Mul(F(s.Scale), gemm.Of(m, d, d, some), p.sourceKeys.away.of(g, b.first, most, d).T(), 0, gemm.Of(m, most, most, scores))
 	for k := range m {
-		count := p.away.beyond(rows[b.begin+k%n], b.first)
+		count := p.away.beyond(rows[b.begin+k%n], b.first, p.some.upTo)
 		copy(ref[k*b.keys:][:count], scores[k*most:])
 	}
 }
@@ -204,13 +219,13 @@ func (p *Pair[F]) group(dst []F, v *heads[F], g int, b block) {
 	}
 }
 
-// slope adds −β (t − j) to the scores of a query with the keys up to its own.
-func slope[F Float](x []F, beta float64) {
+// slope adds −β (t − j) to the scores of a query at pos with the keys from first on.
+func (p *Pair[F]) slope(x []F, beta float64, pos, first int) {
 	if beta == 0 {
 		return
 	}
 	for j := range x {
-		x[j] -= F(beta * float64(len(x)-1-j))
+		x[j] -= F(beta * float64(pos-p.some.place(first+j)))
 	}
 }
 
@@ -233,7 +248,7 @@ func (p *Pair[F]) gradient(h, at []F, rows []int, size int, grad *Weights[F]) {
 	runs := (last + keyRun - 1) / keyRun
 	each(s.KVHeads*runs, func(_, i int) { p.keyDerivatives(i/runs, i%runs*keyRun, size, n) })
 	p.student.backward(&p.bq, p.dq, s.QNorm, s.share(), s.QueryScale, func(i int) int { return rows[i] })
-	p.student.backward(&p.bk, p.dk, s.KNorm, 1, nil, func(i int) int { return i })
+	p.student.backward(&p.bk, p.dk, s.KNorm, 1, nil, p.some.place)
 	gemm.Share(1, gemm.Of(n, queries, queries, p.dq).T(), gemm.Of(n, s.Hidden, s.Hidden, at), 0, gemm.Of(queries, s.Hidden, s.Hidden, grad.Q))
 	gemm.Share(1, gemm.Of(last, keys, keys, p.dk).T(), gemm.Of(last, s.Hidden, s.Hidden, h), 0, gemm.Of(keys, s.Hidden, s.Hidden, grad.K))
 	sums(grad.QBias, p.dq)

@@ -32,7 +32,9 @@
 // in the scores, dQ' = scale·G K' and dK' = scale·Gᵀ Q' in the turned queries
 // and keys (summed over the query heads of g), turned back by the transposed
 // rotation, taken back through the per-head norms, and dW_q = dQᵀ h[rows],
-// dW_k = dKᵀ h. Adam, per step one sequence and a draw of query rows.
+// dW_k = dKᵀ h. Adam, per step one sequence and a draw of query rows, and of long
+// sequences of keys: one that is there with chance π adds −log π to its scores in both
+// layers, so that Σ exp(score) over those that are there is an estimate of the whole sum.
 //
 // The forward pass and the end-to-end measure are the caller's: Walk and
 // Measure.

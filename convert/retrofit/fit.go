@@ -142,7 +142,7 @@ func (f *fit) train(ctx context.Context, rate float64, report *LayerReport) erro
 				into = part
 			}
 			rows := f.rows(s)
-			f.pair.KL(f.h[s], f.keys[s], rows, into)
+			f.pair.estimate(f.h[s], f.keys[s], rows, drawSome[float32](f.rng, rows, chanceOf(rows[len(rows)-1]+1)), into)
 			if n > 0 {
 				grad.add(part)
 			}

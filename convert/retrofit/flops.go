@@ -52,7 +52,7 @@ func Flops(m *family.Model, source, student []Turn, sequences [][]int64, o Calib
 // dW_k, the queries of both layers and dW_q, and four products of rows with the
 // keys that they see, 0.6 of all on average.
 func stepFlops(s *Shape, n, rows int) float64 {
-	d, t, r := float64(s.Hidden), float64(n), float64(rows)
+	d, t, r := float64(s.Hidden), drawn(n, rows), float64(rows)
 	q, k := float64(s.Heads*s.HeadDim), float64(s.KVHeads*s.HeadDim)
 	return 4*t*d*k + 6*r*d*q + 0.6*8*r*t*q
 }

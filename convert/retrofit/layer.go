@@ -34,8 +34,14 @@ func (v *heads[F]) of(i, j, n, d int) gemm.View[F] {
 }
 
 // keys makes the keys of positions [0, n) of h (…, Hidden) in v's room.
-func (l *Layer[F]) keys(v *heads[F], h []F, n int) {
-	l.project(v, h, n, l.KVHeads, l.Weights.K, l.Weights.KBias, l.KNorm, 1, nil, func(i int) int { return i })
+func (l *Layer[F]) keys(v *heads[F], h []F, n int) { l.keysAt(v, h, n, every) }
+
+// every is the position of index i where nothing is left out.
+func every(i int) int { return i }
+
+// keysAt makes the keys of n positions, h holding what they read.
+func (l *Layer[F]) keysAt(v *heads[F], h []F, n int, pos func(int) int) {
+	l.project(v, h, n, l.KVHeads, l.Weights.K, l.Weights.KBias, l.KNorm, 1, nil, pos)
 }
 
 // queries makes the queries of rows, at is their rows of h.

@@ -135,7 +135,7 @@ func (w *testWalk) Advance(layer int, x []float32) error {
 	v := w.linear(&b.Attn().V, h)
 	kv, width := s.KVHeads*d, s.Heads*d
 	mixed := make([]float32, n*width)
-	blocks, _ := divide(rows, s.Window)
+	blocks, _ := divide(rows, s.Window, (*some[float32])(nil).upTo)
 	buffers := make([][]float32, workerCount())
 	each(s.Heads*len(blocks), func(worker, i int) {
 		head, b := i/len(blocks), blocks[len(blocks)-1-i%len(blocks)]
@@ -144,9 +144,11 @@ func (w *testWalk) Advance(layer int, x []float32) error {
 		scores := room(&buffers[worker], m*b.keys)
 		gemm.Mul(float32(s.Scale), q.of(head, b.begin, m, d), k.of(g, b.first, b.keys, d).T(), 0, gemm.Of(m, b.keys, b.keys, scores))
 		for r := range m {
-			first, seen := b.sees(b.begin+r, s.Window)
+			first, seen := b.sees(b.begin+r, s.Window, (*some[float32])(nil).upTo)
 			row := scores[r*b.keys : (r+1)*b.keys]
-			slope(row[first:first+seen], l.Turn.slope(head))
+			for j := range seen {
+				row[first+j] -= float32(l.Turn.slope(head) * float64(seen-1-j))
+			}
 			softmax(row[first:first+seen], s.sink(head))
 			clear(row[:first])
 			clear(row[first+seen:])

@@ -69,6 +69,18 @@ func (m Matrix) Mul(b Matrix) Matrix {
 	return out
 }
 
+// Add returns m + b. It panics if the shapes differ.
+func (m Matrix) Add(b Matrix) Matrix {
+	if m.Rows != b.Rows || m.Cols != b.Cols {
+		panic(fmt.Sprintf("posenc: Add: (%d, %d) and (%d, %d)", m.Rows, m.Cols, b.Rows, b.Cols))
+	}
+	out := m.Clone()
+	for i, v := range b.Data {
+		out.Data[i] += v
+	}
+	return out
+}
+
 // Apply returns m·x. It panics if x has another length than m has columns.
 func (m Matrix) Apply(x []float64) []float64 {
 	out := make([]float64, m.Rows)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 )
 
@@ -64,6 +65,11 @@ type Encoding struct {
 	// nothing does; nil is none. Variant is the one chosen (FindEncoding).
 	Variants []string
 	Variant  string
+	// Count says what the number behind NAME= counts; empty where there is none.
+	// N is the one that counts where none is given (0 is as many as there are),
+	// and once chosen, the one given.
+	Count string
+	N     int
 	// Slope reports whether --slope applies.
 	Slope bool
 	// Scale reports whether a scaling (--scale) belongs to it: "no", "may" or
@@ -74,6 +80,8 @@ type Encoding struct {
 	// Target turns a source's spectrum into this encoding's. It is nil where one
 	// spectrum for all heads does not say it.
 	Target func(Source) (Spectrum, error)
+
+	chosen bool // N was given
 }
 
 // Source is what an encoding's Target starts from.
@@ -104,24 +112,40 @@ func Encodings() []Encoding {
 		{Name: "nope", Title: "no positional encoding", Paper: "2305.19466", Angle: "0", Scale: "no", Target: func(s Source) (Spectrum, error) { return NoPE(len(s.Unscaled)), nil }},
 		{Name: "pi", Title: "position interpolation", Paper: "2306.15595", Angle: "t θ_p / s", Scale: "must", Target: scaledTarget("pi")},
 		{Name: "yarn", Title: "YaRN", Paper: "2309.00071", Angle: "t θ_p (1 − γ_p)/s + t θ_p γ_p, attention factor 0.1 ln s + 1", Scale: "must", Target: scaledTarget("yarn")},
-		grapeMEncoding, gatedEncoding, pathEncoding, foxEncoding, alibiEncoding, hybridEncoding,
+		grapeMEncoding, basisEncoding, mixedEncoding, rank2Encoding, denseEncoding, gatedEncoding, pathEncoding, foxEncoding, alibiEncoding, hybridEncoding,
 	}
 }
 
-// String is the encoding's name, with the variant where it has some: what
-// FindEncoding takes.
+// String is the encoding's name, with the variant or the number that was chosen:
+// what FindEncoding takes.
 func (e Encoding) String() string {
-	if e.Variant == "" {
-		return e.Name
+	switch {
+	case e.Variant != "":
+		return e.Name + ":" + e.Variant
+	case e.chosen:
+		return e.Name + "=" + strconv.Itoa(e.N)
 	}
-	return e.Name + ":" + e.Variant
+	return e.Name
 }
 
-// FindEncoding looks an encoding up by its name, NAME or NAME:VARIANT. An
+// FindEncoding looks an encoding up by its name, NAME, NAME:VARIANT or NAME=N. An
 // unknown one is an error that lists the valid ones and the nearest.
 func FindEncoding(name string) (Encoding, error) {
+	whole, count, counted := strings.Cut(name, "=")
 	name, variant, chosen := strings.Cut(name, ":")
-	var names []string
+	var names, forms []string
+	for _, e := range Encodings() {
+		if e.Name == whole && (counted || chosen) {
+			return e.counted(count, counted)
+		}
+		if form, ok := strings.CutPrefix(e.Name, name+":"); ok {
+			forms = append(forms, form)
+		}
+	}
+	if chosen && forms != nil {
+		form, _, _ := strings.Cut(variant, "=")
+		return Encoding{}, fmt.Errorf("encoding %s: form %q%s", name, form, Suggest(form, forms))
+	}
 	for _, e := range Encodings() {
 		if e.Name == name {
 			return e.with(variant, chosen)
@@ -129,6 +153,22 @@ func FindEncoding(name string) (Encoding, error) {
 		names = append(names, e.Name)
 	}
 	return Encoding{}, fmt.Errorf("encoding %q%s", name, Suggest(name, names))
+}
+
+// counted takes the number behind NAME=.
+func (e Encoding) counted(text string, given bool) (Encoding, error) {
+	if !given {
+		return e, nil
+	}
+	if e.Count == "" {
+		return Encoding{}, fmt.Errorf("encoding %s takes no number, so no %q", e.Name, text)
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || strconv.Itoa(n) != text {
+		return Encoding{}, fmt.Errorf("encoding %s=%s: expected %s, a positive number", e.Name, text, e.Count)
+	}
+	e.N, e.chosen = n, true
+	return e, nil
 }
 
 func (e Encoding) with(variant string, chosen bool) (Encoding, error) {

@@ -48,6 +48,41 @@ func (f PlaneForm) Folded(x []float64, at []float64) []float64 {
 	return out
 }
 
+// In is the form of one axis with its planes paired as r pairs coordinates, all of
+// which turn: it writes their frequencies, 0 where the form has fewer planes, and
+// returns the basis with its columns in the order of r.
+func (f PlaneForm) In(r Rotary, invFreq []float64) Matrix {
+	d := r.HeadDim
+	basis := Identity(d)
+	if f.Basis != nil {
+		basis = *f.Basis
+	}
+	own, ok := f.Planes.Rotary()
+	if !ok || own.HeadDim != d || r.Dim != d || len(invFreq) != d/2 {
+		panic(fmt.Sprintf("posenc: PlaneForm.In: heads of %d and %d coordinates, %d frequencies", own.HeadDim, d, len(invFreq)))
+	}
+	columns := make([]int, 0, d) // of the basis, plane by plane
+	for p := range own.Planes() {
+		x, y := own.Coordinates(p)
+		columns = append(columns, x, y)
+	}
+	for j := own.Dim; j < d; j++ {
+		columns = append(columns, j)
+	}
+	out := NewMatrix(d, d)
+	for p := range invFreq {
+		if invFreq[p] = 0; p < own.Planes() {
+			invFreq[p] = own.InvFreq[p]
+		}
+		x, y := r.Coordinates(p)
+		for i := range d {
+			out.Set(i, x, basis.At(i, columns[2*p]))
+			out.Set(i, y, basis.At(i, columns[2*p+1]))
+		}
+	}
+	return out
+}
+
 // Size returns the head size d.
 func (r Rotary) Size() int { return r.HeadDim }
 

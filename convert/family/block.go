@@ -31,6 +31,18 @@ import (
 // rotary dimension as the source has them. cos and sin are multiplied by
 // attention_factor; "attention_factors" in its place has one for each layer.
 //
+// With a "form" each key/value head turns by exp(tL), L skew (see Generators), and
+// the tensors of pecvt.layers.{i}.rotation. are, for G key/value heads, P planes and D
+// coordinates that the source turns, in its order:
+//
+//	basis                    inv_freq (G, P), basis (G, D, D): L = B L_θ Bᵀ
+//	mixed, "rank": r         inv_freq, frame (G, D, r), generator (G, r(r−1)/2): L_θ + E L_r Eᵀ
+//	rank2, "generators": m   inv_freq, a and b (G, m, D): L_θ + Σ_m (a bᵀ − b aᵀ)
+//	dense                    generator (G, D(D−1)/2)
+//
+// L_θ turns planes as inv_freq alone does; generator holds the upper triangle of a skew
+// matrix row by row. Columns of basis and frame are orthonormal.
+//
 // bias is {"type": …}, with in every layer, per query head h
 //
 //	alibi     pecvt.layers.{i}.bias.slope (heads): β
@@ -74,6 +86,9 @@ type RotationBlock struct {
 	AttentionFactor float64
 	// AttentionFactors are those of each layer where they differ, else nil.
 	AttentionFactors []float64
+	// Form is "", Basis, Mixed, Rank2 or Dense; Rank is r of Mixed, Count m of Rank2.
+	Form        string
+	Rank, Count int
 }
 
 // factor is what multiplies the cosines and sines of a layer.
@@ -115,6 +130,7 @@ func (e Extension) Config(source *Object) *Object {
 		} else {
 			o.Set("attention_factor", json.RawMessage(strconv.FormatFloat(e.Rotation.AttentionFactor, 'g', -1, 64)))
 		}
+		e.Rotation.setForm(o)
 		block.Set("rotation", o)
 	}
 	if b := e.Bias; b != nil {
@@ -163,6 +179,12 @@ func (m *Model) blockRotation(b *RotationBlock) error {
 			continue
 		}
 		turns = true
+		if b.Form != "" {
+			if err := m.generators(i, a, b); err != nil {
+				return fmt.Errorf("rotation: form %s: layer %d: %w", b.Form, i, err)
+			}
+			continue
+		}
 		planes := a.Rotary.Planes()
 		rows := grid(a.KVHeads, planes)
 		a.Rotary.Spectrum.InvFreq, a.Rotary.Gain, a.Rotary.Removed = rows[0], b.factor(i), nil

@@ -96,7 +96,7 @@ func outerKeys(c *Object) error {
 // says so no more. Planes that stand still are what a selection leaves.
 func (m *Model) warnOfSpectra() error {
 	e := m.Extension
-	if e == nil || e.Rotation == nil || e.Source.Rope.Type == "" {
+	if e == nil || e.Rotation == nil || e.Rotation.Form != "" || e.Source.Rope.Type == "" {
 		return nil
 	}
 	still, all := 0, 0
@@ -171,14 +171,20 @@ func parseRotation(block *Object) (*RotationBlock, error) {
 	if o == nil || err != nil {
 		return nil, err
 	}
-	if err := onlyKeys(o, "it", "type", "attention_factor", "attention_factors"); err != nil {
+	b := &RotationBlock{}
+	keys, err := b.parseForm(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := onlyKeys(o, "it", append([]string{"type", "attention_factor", "attention_factors"}, keys...)...); err != nil {
 		return nil, err
 	}
 	if err := oneOf(o, "type", "grape-m"); err != nil {
 		return nil, err
 	}
 	if o.Has("attention_factors") {
-		return parseFactors(o)
+		b.AttentionFactors, err = parseFactors(o)
+		return b, err
 	}
 	gain, ok, err := o.Float("attention_factor")
 	if err != nil {
@@ -187,11 +193,12 @@ func parseRotation(block *Object) (*RotationBlock, error) {
 	if !ok || posenc.CheckGain(gain) != nil {
 		return nil, fmt.Errorf("key %q is %s: expected a positive number, from %v to %v", "attention_factor", found(o, "attention_factor"), 1.0/posenc.MaxGain, posenc.MaxGain)
 	}
-	return &RotationBlock{AttentionFactor: gain}, nil
+	b.AttentionFactor = gain
+	return b, nil
 }
 
 // parseFactors reads a factor for each layer.
-func parseFactors(o *Object) (*RotationBlock, error) {
+func parseFactors(o *Object) ([]float64, error) {
 	if o.Has("attention_factor") {
 		return nil, fmt.Errorf("keys %q and %q are both there: expected one of them", "attention_factor", "attention_factors")
 	}
@@ -207,7 +214,7 @@ func parseFactors(o *Object) (*RotationBlock, error) {
 	if len(gains) == 0 {
 		return nil, fmt.Errorf("key %q is %s: expected a number for each layer", "attention_factors", found(o, "attention_factors"))
 	}
-	return &RotationBlock{AttentionFactors: gains}, nil
+	return gains, nil
 }
 
 func parseBias(block *Object) (*BiasBlock, error) {

@@ -1,6 +1,10 @@
 package family
 
-import "math"
+import (
+	"math"
+
+	"github.com/pecvt/pecvt/posenc"
+)
 
 // This file holds what an attention layer may carry beside a shared rotary
 // spectrum: spectra per head, contextual phases, biases, and shifted keys and
@@ -11,6 +15,24 @@ import "math"
 // the heads of group g. A negative frequency turns by −θt, as GRAPE does.
 type HeadSpectra struct {
 	InvFreq [][]float64
+}
+
+// Generators turn every key/value head by exp(tL), L skew in radians per position
+// over the D coordinates that are turned (GRAPE-M, arXiv 2512.07805; LieRE, arXiv
+// 2406.10322, for one axis):
+//
+//	exp(tL) = Q R_θ(t) Qᵀ
+//
+// with R_θ the planes of Rotary and Spectra. In a score Q meets its transpose, so that
+// queries and keys times Qᵀ, turned by R_θ, are enough.
+type Generators struct {
+	// Form is the block's: Basis, Mixed, Rank2 or Dense.
+	Form string
+	// L is each head's generator, (D, D), and Q its basis, (D, D) with orthonormal
+	// columns, planes of them paired as Rotary pairs coordinates.
+	L, Q []posenc.Matrix
+	// Turn is the same rotation by what its form allows: closed where that is so.
+	Turn posenc.PerHead
 }
 
 // PhaseGate makes a rotation contextual (GRAPE-M): position t is replaced by

@@ -32,6 +32,7 @@ const (
 	SpectraPerHead    Feature = "spectra per head"
 	SpectraByType     Feature = "a rotation for each type of layer"
 	SpectraPerLayer   Feature = "a spectrum in the weights, not in the configuration"
+	RotationsInBases  Feature = "rotations in bases of the heads' own"
 	ContextualPhase   Feature = "contextual phases"
 	ShiftedKV         Feature = "keys or values mixed with the one before"
 	BiasALiBi         Feature = "ALiBi"
@@ -87,7 +88,7 @@ const (
 
 // Named lists the features that have a name here. What else a model has is of
 // parts that nothing computes.
-func Named() []Feature { return Settled() }
+func Named() []Feature { return append(Settled(), RotationsInBases) }
 
 // Settled lists the features that all know who compute, emit, rewrite or check a
 // model. A new one is named first in the list of each that learns it, beside these,
@@ -220,8 +221,12 @@ func (m *Model) Encoding() string {
 		}
 		turns := a.Rotary.Dim > 0
 		add(turns && a.Phase != nil, "grape-m-ctx")
+		form := a.Generators != nil
+		if form {
+			add(true, posenc.FormPrefix+a.Generators.Form)
+		}
 		learned := a.Spectra != nil || m.learned
-		add(turns && a.Phase == nil && learned, "grape-m")
+		add(turns && a.Phase == nil && learned && !form, "grape-m")
 		add(turns && a.Phase == nil && !learned, rotation)
 		if a.Bias != nil {
 			add(true, map[BiasKind]string{ALiBi: "alibi", Gated: "grape-a", Forget: "fox", Path: "grape-ap"}[a.Bias.Kind])

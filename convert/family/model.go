@@ -222,8 +222,9 @@ type Attention struct {
 	// Rope is what the rope keys declare of this layer's type; nil is Model.Rope.
 	Rope   *posenc.RopeParams
 	Rotary posenc.Rotary
-	// Spectra, Phase, Bias, KShift and VShift are nil in a plain rotary layer.
+	// Spectra, Generators, Phase, Bias, KShift and VShift are nil in a plain rotary layer.
 	Spectra        *HeadSpectra
+	Generators     *Generators
 	Phase          *PhaseGate
 	Bias           *Bias
 	KShift, VShift *Shift

@@ -28,6 +28,7 @@ func (a *Attention) Parts() []Part {
 	has(a.HeadNorm != nil && a.HeadNorm.Size != a.VDim, JointOutputNorm)
 	has(a.Selects > 0, SparseIndexers)
 	has(a.Spectra != nil, SpectraPerHead)
+	has(a.Generators != nil, RotationsInBases)
 	has(a.Phase != nil, ContextualPhase)
 	has(a.Rotary.Dim > 0 && a.Rotary.Pairing == posenc.Interleaved, InterleavedPairs)
 	self.number("cap", &a.Cap, CappedScores)

@@ -100,6 +100,9 @@ func (s Side) Clipped() string { return "attn/" + string(s) + "_clip" }
 // Rotated names the turned heads among the reference's values.
 func (s Side) Rotated() string { return "attn/" + string(s) + "_rotated" }
 
+// Based is the place of queries or keys in the basis of their head.
+func (s Side) Based() string { return "attn/" + string(s) + "_basis" }
+
 // Scaled is the place of queries times a factor of their position.
 func (s Side) Scaled() string { return "attn/" + string(s) + "_scaled" }
 

@@ -2,6 +2,7 @@ package ref
 
 import (
 	"context"
+	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
@@ -102,7 +103,15 @@ func (p *pass[T]) heads(ctx context.Context, a *family.Attention, at func(place 
 			}
 		}
 		if turn != nil {
-			turn.rotate(&a.Rotary, one.to, one.heads)
+			if turn.powers != nil {
+				exponentiate(a, turn.powers, p.in.positions, one.to, one.heads)
+			} else {
+				if a.Generators != nil {
+					inBasis(a, one.to, one.heads)
+					tap(one.side.Based())
+				}
+				turn.rotate(&a.Rotary, one.to, one.heads)
+			}
 			tap(one.side.Rotated())
 		}
 		if after {
@@ -150,6 +159,9 @@ func (p *pass[T]) turns(a *family.Attention, at func(place string) string, x []T
 	}
 	if a.Rotary.Planes() == 0 {
 		return nil, nil
+	}
+	if a.Generators != nil && !p.roundTables {
+		return &turns[T]{powers: p.exps.upTo(a.Generators, slices.Max(p.in.positions))}, nil
 	}
 	t := newTurns[T](a, p.in.positions, phi, p.roundTables)
 	return &t, nil

@@ -1,6 +1,8 @@
 package ref
 
 import (
+	"gonum.org/v1/gonum/mat"
+
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -10,6 +12,7 @@ import (
 type turns[T Float] struct {
 	groups   int
 	cos, sin []T
+	powers   [][]*mat.Dense // in the place of both, where heads turn by exp(tL)
 }
 
 // newTurns makes the table of a layer. phases, (tokens, n), take the place of

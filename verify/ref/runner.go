@@ -31,6 +31,8 @@ type RunnerOf[T Float] struct {
 	// computed, and says whether its outputs are of no use.
 	observe func(l *family.Linear, x []T) (skip bool, err error)
 
+	exps exponentials // of layers whose heads turn in bases of their own
+
 	embedOnce, byLayerOnce sync.Once
 	embedErr, byLayerErr   error
 }
@@ -125,6 +127,8 @@ func room[T Float](s *[]T, n int) []T {
 //	/layers.i/attn/q_norm      the same, where the family has one (after q_rotated
 //	                           where it comes after the rotation); k_norm likewise
 //	/layers.i/attn/v_norm      the same of values
+//	/layers.i/attn/q_basis     the same in the basis of the head, where constants are
+//	                           rounded as a graph's (Rounded); k_basis likewise
 //	/layers.i/attn/q_rotated   the same, where anything turns; k_rotated likewise
 //	/layers.i/attn/q_scaled    the queries times the factor of their position, where
 //	                           there is one
@@ -192,7 +196,7 @@ func (r *RunnerOf[T]) Forward(ctx context.Context, input InputOf[T], opts Option
 
 // known are the parts of a model, beyond llama's, that are computed; a new one
 // must not be passed over.
-var known = family.Settled()
+var known = append(family.Settled(), family.RotationsInBases)
 
 func (r *RunnerOf[T]) forward(ctx context.Context, input InputOf[T], opts OptionsOf[T]) (*OutputOf[T], error) {
 	m := r.model

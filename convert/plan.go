@@ -314,7 +314,7 @@ func (p *Plan) defaultOutput(to string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name += "-" + strings.ReplaceAll(to, ":", "-") // a colon is no file name everywhere
+	name += "-" + strings.NewReplacer(":", "-", "=", "-").Replace(to) // a colon is no file name everywhere
 	if p.oneFile() {
 		name += ggufSuffix
 	}

@@ -62,6 +62,9 @@ func (w *run) tensors(name string, to output) (err error) {
 
 // added writes a tensor that the rewrite brings.
 func (w *run) added(out *safetensors.Writer, info safetensors.Info, t *rewrite.Tensor) error {
+	if t.Folds != nil {
+		return w.folded(out, t)
+	}
 	w.report(info.Bytes())
 	if t.Values == nil {
 		return out.WriteTensorFrom(info.Name, io.LimitReader(zeros{}, info.Bytes()))

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,13 +59,21 @@ func TestExactRewrites(t *testing.T) {
 		models []string
 		ways   []way
 	}{
-		{rotary, []way{{to: "grape-m", back: "rope"}, {to: "hybrid", back: "rope"}, {to: "hybrid:grape-ap", slope: "0", back: "rope"}, {to: "hybrid:alibi", slope: "0", back: "grape-m"}}},
+		{rotary, []way{{to: "grape-m", back: "rope"}, {to: "hybrid", back: "rope"}, {to: "hybrid:grape-ap", slope: "0", back: "rope"}, {to: "hybrid:alibi", slope: "0", back: "grape-m"},
+			{to: "grape-m:basis", back: "rope"}, {to: "grape-m:mixed", back: "rope"}, {to: "grape-m:rank2", back: "rope"}, {to: "grape-m:dense", back: "rope"}}},
 		{additive, []way{{to: "grape-a", back: "alibi"}, {to: "grape-a:query", back: "alibi"}, {to: "grape-a:querykey", back: "alibi"}, {to: "grape-ap", back: "alibi"}, {to: "fox", back: "alibi"}}},
 	} {
 		for _, name := range set.models {
 			ids := tokens(t, filepath.Join(fixtures, name), 40)
 			want := logits(t, filepath.Join(fixtures, name), ids, func(*family.Model) {})
 			for _, w := range set.ways {
+				if name == "golden/grape-rope" && strings.HasPrefix(w.to, posenc.FormPrefix) {
+					_, err := convert.NewPlan(filepath.Join(fixtures, name), convert.Options{Output: filepath.Join(t.TempDir(), "out")}.With(rewrite.Options{To: w.to}))
+					if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), string(family.NormAfterRotation)) {
+						t.Errorf("%s to %s: error %v, want one of its norms", name, w.to, err)
+					}
+					continue
+				}
 				walked[w.to], walked[w.back] = true, true
 				t.Run(fmt.Sprintf("%s/%s", filepath.Base(name), w.to), func(t *testing.T) {
 					kind := rewrite.Exact
@@ -270,10 +279,14 @@ func TestRewriteTable(t *testing.T) {
 	sources := map[string]string{"rope": "golden/llama-gqa", "grape-m": "golden/grape-m-nonctx", "grape-m-ctx": "golden/grape-m-ctx", "alibi": "golden/mpt",
 		"grape-a": "golden/grape-a-querykeygated", "grape-ap": "golden/grape-ap-v1", "fox": "golden/grape-fox"}
 	hybrid := rewritten(t, filepath.Join(fixtures, "golden/llama-gqa"), rewrite.Options{To: "hybrid", Slope: "0.5"}, rewrite.Lossy)
+	form := rewritten(t, filepath.Join(fixtures, "golden/llama-gqa"), rewrite.Options{To: "grape-m:basis"}, rewrite.Exact)
 	for _, cell := range rewrite.Table() {
 		source := filepath.Join(fixtures, sources[cell.From])
-		if cell.From == "hybrid" {
+		switch cell.From {
+		case "hybrid":
 			source = hybrid
+		case "grape-m:form":
+			source = form
 		}
 		o := rewrite.Options{To: cell.To}
 		if cell.To == "pi" || cell.To == "yarn" {
@@ -287,8 +300,11 @@ func TestRewriteTable(t *testing.T) {
 			t.Errorf("%s to %s: %v does not wrap ErrUnsupported", cell.From, cell.To, err)
 		}
 		want := cell.Kind
-		if cell.When != "" && cell.When != hint.Slope+" 0" && cell.From != "alibi" { // per-head spectra and trained gates
+		if cell.When != "" && cell.When != hint.Slope+" 0" && cell.From != "alibi" && cell.From != "rope" { // per-head spectra and trained gates
 			want = cell.Otherwise
+		}
+		if cell.From == "grape-m:form" && slices.Contains([]string{"grape-m", "rope", "grape-m:basis"}, cell.To) {
+			want = cell.Kind // the basis is the identity
 		}
 		if cell.From == "grape-a" && cell.To == "grape-a" {
 			want = rewrite.Refused // key-gated is asked, both gates are there

@@ -18,12 +18,8 @@ func (r *Rewrite) grapeM(j job) error {
 	r.Kind, r.Reason = Exact, "every plane turns as before: θ per layer and key/value head, as tensors"
 	e := extension(j.m)
 	silent := hasBias(j.m)
-	if silent && e.Bias == nil {
-		return fmt.Errorf("the bias of 0 is the family's own (%s) and stays: %w", j.m.Family, posenc.ErrUnsupported)
-	}
-	e.Bias = nil
-	if silent {
-		r.note("the bias was 0 for every pair of tokens and is gone")
+	if err := r.withoutSilentBias(j.m, &e); err != nil {
+		return err
 	}
 	if !learned(j.m) {
 		rotation, added, err := r.rotation(j.m)
@@ -46,7 +42,7 @@ func (r *Rewrite) grapeM(j job) error {
 // learned reports frequencies that are tensors already.
 func learned(m *family.Model) bool { return strings.Contains(m.Encoding(), "grape-m") }
 
-func ofRotation(name string) bool { return strings.HasSuffix(name, ".rotation.inv_freq") }
+func ofRotation(name string) bool { return strings.Contains(name, ".rotation.") }
 
 // rotation makes the block and the tensors that hold the model's rotation.
 func (r *Rewrite) rotation(m *family.Model) (*family.RotationBlock, []Tensor, error) {

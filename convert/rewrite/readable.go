@@ -11,12 +11,12 @@ import (
 
 // known are the parts of a model, beyond llama's, that no rewrite passes over: it
 // changes what is positional in them, and leaves the others as they are.
-var known = family.Settled()
+var known = append(family.Settled(), family.RotationsInBases)
 
 // ofWeights are those of them that the rope keys do not say, so that a rewrite of
 // these does not read them.
 var ofWeights = []family.Feature{
-	family.SpectraPerHead, family.SpectraPerLayer, family.ContextualPhase, family.ShiftedKV,
+	family.SpectraPerHead, family.SpectraPerLayer, family.RotationsInBases, family.ContextualPhase, family.ShiftedKV,
 	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath,
 }
 

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
@@ -12,9 +13,10 @@ import (
 // The kinds of encoding that a model may come with. A rotation whose bias is
 // zero everywhere counts as that rotation.
 const (
-	fromRope    = "rope"        // the rope keys declare it, whatever the rope type
-	fromGrapeM  = "grape-m"     // frequencies of its own, shared or per head
-	fromContext = "grape-m-ctx" // positions counted by a gate
+	fromRope    = "rope"         // the rope keys declare it, whatever the rope type
+	fromGrapeM  = "grape-m"      // frequencies of its own, shared or per head
+	fromForm    = "grape-m:form" // exp(tL) per head: basis, mixed, rank2 or dense
+	fromContext = "grape-m-ctx"  // positions counted by a gate
 	fromALiBi   = "alibi"
 	fromGrapeA  = "grape-a"
 	fromGrapeAP = "grape-ap"
@@ -56,11 +58,23 @@ func spectral(but ...string) []string {
 	return list
 }
 
+// formNames lists the forms of GRAPE-M.
+func formNames() []string {
+	var list []string
+	for _, e := range posenc.Encodings() {
+		if strings.HasPrefix(e.Name, posenc.FormPrefix) {
+			list = append(list, e.Name)
+		}
+	}
+	return list
+}
+
 // rules lists what is done; of several that fit, the first one counts.
 func rules() []rule {
 	biases := []string{"grape-a", "grape-ap", "fox", "alibi"}
 	unrounded := "a bias not rounded as Falcon's"
 	path := "the distance is in a bias that adds to the score, and no rotation of q and k gives it"
+	forms := formNames()
 	noRotation := "the model has no rotation to put a bias beside; it has a bias already"
 	return []rule{
 		{from: []string{fromRope}, to: []string{"rope"}, kind: Exact, reason: "the same spectrum, spelled anew", apply: (*Rewrite).declared},
@@ -69,11 +83,17 @@ func rules() []rule {
 		{from: []string{fromGrapeM}, to: []string{"grape-m"}, kind: Exact, reason: "every plane turns as before", apply: (*Rewrite).grapeM},
 		{from: []string{fromGrapeM}, to: []string{"rope"}, kind: Exact, when: "one spectrum for all heads and layers", otherwise: Refused, reason: "factors per plane; the sign folds into W_q and W_k", apply: (*Rewrite).spelled},
 		{from: []string{fromGrapeM}, to: spectral("rope"), kind: Lossy, when: "one spectrum for all heads and layers", otherwise: Refused, reason: "as from rope", apply: (*Rewrite).spelled},
-		{from: []string{fromRope, fromGrapeM}, to: []string{"hybrid"}, kind: Exact, when: hint.Slope + " 0", otherwise: Lossy, reason: "the rotation as grape-m, and a bias beside it", apply: (*Rewrite).hybrid},
-		{from: []string{fromRope, fromGrapeM}, to: biases, kind: Refused, reason: "the weights lean on the rotation, which a bias does not replace; " + hint.To + " hybrid puts one beside it"},
+		{from: []string{fromRope, fromGrapeM}, to: forms, kind: Exact, when: "no norm between rotation and score", otherwise: Refused, reason: "the generator starts as the planes' own, with what training changes beside it", apply: (*Rewrite).formed},
+		{from: []string{fromForm}, to: []string{"grape-m"}, kind: Exact, when: "no norm between that weights the coordinates which a basis mixes", otherwise: Refused, reason: "the real Schur form L = Q L_θ Qᵀ: Qᵀ folds into W_q and W_k, written in float32", apply: (*Rewrite).folded},
+		{from: []string{fromForm}, to: []string{"rope"}, kind: Exact, when: "as to grape-m, and one spectrum for all heads and layers", otherwise: Refused, reason: "folded as to grape-m, the planes spelled as rope keys", apply: (*Rewrite).stockOfForm},
+		{from: []string{fromForm}, to: []string{"grape-m:dense"}, kind: Exact, reason: "the same generators, by their upper triangles", apply: (*Rewrite).formed},
+		{from: []string{fromForm}, to: forms, kind: Exact, when: "the same form", otherwise: Refused, reason: "the model is that already", apply: (*Rewrite).formed},
+		{from: []string{fromForm}, to: spectral("rope"), kind: Refused, reason: "planes are chosen among those of the coordinates; " + hint.To + " grape-m folds the bases first"},
+		{from: []string{fromRope, fromGrapeM, fromForm}, to: []string{"hybrid"}, kind: Exact, when: hint.Slope + " 0", otherwise: Lossy, reason: "the rotation as grape-m, and a bias beside it", apply: (*Rewrite).hybrid},
+		{from: []string{fromRope, fromGrapeM, fromForm}, to: biases, kind: Refused, reason: "the weights lean on the rotation, which a bias does not replace; " + hint.To + " hybrid puts one beside it"},
 		{from: []string{fromContext}, kind: Refused, reason: "its phases are sums over the tokens, which no position gives; it stays what it is"},
 		// a hybrid whose bias is 0 does not come here: it counts as its rotation
-		{from: []string{fromHybrid}, to: []string{"rope", "grape-m", "hybrid"}, kind: Exact, when: "a bias of 0", otherwise: Refused, reason: twoParts, apply: (*Rewrite).refuseTwoParts},
+		{from: []string{fromHybrid}, to: append([]string{"rope", "grape-m", "hybrid"}, forms...), kind: Exact, when: "a bias of 0", otherwise: Refused, reason: twoParts, apply: (*Rewrite).refuseTwoParts},
 		{from: []string{fromHybrid}, to: spectral("rope"), kind: Lossy, when: "a bias of 0", otherwise: Refused, reason: twoParts, apply: (*Rewrite).refuseTwoParts},
 		{from: []string{fromHybrid}, kind: Refused, reason: "either of its two parts would be lost"},
 		{from: []string{fromNone}, kind: Refused, reason: "the model has no positional encoding that could become another one"},
@@ -130,7 +150,7 @@ type Relation struct {
 // it.
 func Table() []Relation {
 	var list []Relation
-	for _, from := range []string{fromRope, fromGrapeM, fromContext, fromALiBi, fromGrapeA, fromGrapeAP, fromFoX, fromHybrid} {
+	for _, from := range []string{fromRope, fromGrapeM, fromForm, fromContext, fromALiBi, fromGrapeA, fromGrapeAP, fromFoX, fromHybrid} {
 		for _, e := range posenc.Encodings() {
 			r := find(from, e.Name)
 			list = append(list, Relation{From: from, To: e.Name, Kind: r.kind, When: r.when, Otherwise: r.otherwise, Reason: r.reason})
@@ -146,7 +166,9 @@ func sourceOf(m *family.Model) string {
 		switch {
 		case a.Phase != nil:
 			rotation = fromContext
-		case a.Rotary.Dim > 0 && m.Rope.Type == "" && rotation != fromContext:
+		case a.Generators != nil:
+			rotation = fromForm
+		case a.Rotary.Dim > 0 && m.Rope.Type == "" && rotation != fromForm && rotation != fromContext:
 			rotation = fromGrapeM
 		case a.Rotary.Dim > 0 && rotation == fromNone:
 			rotation = fromRope

@@ -28,7 +28,7 @@ func TestTableIsWhole(t *testing.T) {
 			t.Errorf("%s to %s: when %q, otherwise %q: both or none", r.From, r.To, r.When, r.Otherwise)
 		}
 	}
-	if want := 8 * len(posenc.Encodings()); len(seen) != want {
+	if want := 9 * len(posenc.Encodings()); len(seen) != want {
 		t.Errorf("%d relations, want %d", len(seen), want)
 	}
 }

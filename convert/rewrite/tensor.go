@@ -15,6 +15,9 @@ type Tensor struct {
 	Shape []int64
 	// Values are its elements, row by row; nil is zeros.
 	Values []float64
+	// Folds, where not nil, make it of the stored tensor of its name: the heads that
+	// they list turned into a basis, other rows as they are.
+	Folds []Fold
 }
 
 // blockLoaders says who reads a folder with a block.

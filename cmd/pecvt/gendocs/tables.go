@@ -38,7 +38,15 @@ func paper(id string) string {
 func encodingNames() string {
 	var rows [][]string
 	for _, e := range posenc.Encodings() {
-		rows = append(rows, []string{"`" + e.Name + "`", e.Title})
+		form, ok := strings.CutPrefix(e.Name, posenc.FormPrefix)
+		switch last := len(rows) - 1; {
+		case !ok:
+			rows = append(rows, []string{"`" + e.Name + "`", e.Title})
+		case strings.Contains(rows[last][0], posenc.FormPrefix): // one row for all of them
+			rows[last][0] += ", `:" + form + "`"
+		default:
+			rows = append(rows, []string{"`" + e.Name + "`", "GRAPE-M: learned generators"})
+		}
 	}
 	return markdown([]string{"`--to`", "what it is"}, rows)
 }

@@ -40,7 +40,7 @@ type Options struct {
 	// that turns by the declaration of those of full attention.
 	Layers string
 	// Spectra, where not nil, are the inverse frequencies of every layer,
-	// key/value head and plane, each the source's or 0; Tuning's Selection
+	// key/value head and plane, each what rewrite.Scaled says or 0; Tuning's Selection
 	// brings its own.
 	Spectra [][][]float64
 

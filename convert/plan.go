@@ -191,7 +191,7 @@ func NewPlanContext(ctx context.Context, path string, o Options) (*Plan, error) 
 	if o.Format == GGUF && o.Tuning != nil {
 		return nil, hint.Errorf("%s: a selection or a calibration into a GGUF file is %w: write a folder ("+hint.Format+" %s), and that with "+hint.To+" rope as GGUF", shown, posenc.ErrUnsupported, Safetensors)
 	}
-	if o.Spectra, err = o.Tuning.spectra(m, o.Spectra); err != nil {
+	if o.Spectra, err = o.Tuning.spectra(m, o); err != nil {
 		return nil, fmt.Errorf("%s: %w", shown, err)
 	}
 	r, overruled, err := decide(m, src, o)

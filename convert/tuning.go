@@ -52,13 +52,13 @@ type Text struct {
 	Use    string `json:"use"` // "costs", "measure", "reach" or "calibrate"
 }
 
-// spectra are those of the selection, or the ones given where there is none.
-func (r *Tuning) spectra(m *family.Model, given [][][]float64) ([][][]float64, error) {
+// spectra are those of the selection, or the options' where there is none.
+func (r *Tuning) spectra(m *family.Model, o Options) ([][][]float64, error) {
 	if r == nil || r.Selection == nil {
-		return given, nil
+		return o.Spectra, nil
 	}
 	if !r.Selection.Bound() {
-		turns, err := retrofit.Turns(m)
+		turns, err := ScaledTurns(m, o.Rewrite())
 		if err != nil {
 			return nil, err
 		}
@@ -69,20 +69,38 @@ func (r *Tuning) spectra(m *family.Model, given [][][]float64) ([][][]float64, e
 	return r.Selection.Spectra(), nil
 }
 
-// Students returns how each layer of the result places positions: what a
-// calibration fits to.
-func Students(m *family.Model, r *rewrite.Rewrite) ([]retrofit.Turn, error) {
+// ScaledTurns returns how each layer of a model places positions before any plane is
+// dropped: as in the model itself, or by o.Scale. It is what a selection chooses from.
+func ScaledTurns(m *family.Model, o rewrite.Options) ([]retrofit.Turn, error) {
 	turns, err := retrofit.Turns(m)
+	if err != nil || o.Scale.Kind == "" {
+		return turns, err
+	}
+	scaled, err := rewrite.Scaled(m, o)
 	if err != nil {
 		return nil, err
 	}
+	return retrofit.With(turns, scaled, nil)
+}
+
+// Students returns how each layer of the result places positions: what a
+// calibration fits to.
+func Students(m *family.Model, r *rewrite.Rewrite) ([]retrofit.Turn, error) {
 	if s := r.Options.Spectra; s != nil {
+		turns, err := ScaledTurns(m, r.Options)
+		if err != nil {
+			return nil, err
+		}
 		for l, a := range m.Attentions() {
 			if a.Rotary.Dim > 0 {
 				turns[l].InvFreq = s[l]
 			}
 		}
 		return turns, nil
+	}
+	turns, err := retrofit.Turns(m)
+	if err != nil {
+		return nil, err
 	}
 	if len(r.After.InvFreq) > 0 {
 		return retrofit.With(turns, r.After, r.Slopes)

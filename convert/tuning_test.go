@@ -46,7 +46,13 @@ func load(t testing.TB, dir string) (*family.Model, *safetensors.Checkpoint) {
 // selection drops some planes, by costs that are made up.
 func selection(t testing.TB, m *family.Model, by retrofit.Granularity, planes []int, share float64) *retrofit.Selection {
 	t.Helper()
-	turns, err := retrofit.Turns(m)
+	return scaledSelection(t, m, posenc.Scale{}, by, planes, share)
+}
+
+// scaledSelection drops planes of a scaled model.
+func scaledSelection(t testing.TB, m *family.Model, scale posenc.Scale, by retrofit.Granularity, planes []int, share float64) *retrofit.Selection {
+	t.Helper()
+	turns, err := convert.ScaledTurns(m, rewrite.Options{Scale: scale})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,6 +139,89 @@ func TestSelectionReadsBack(t *testing.T) {
 	}
 }
 
+// TestScaledSelection: planes stop by a selection and the others turn as the scaling has
+// them, with its attention factor; the rope keys say it where all heads agree, else tensors
+// beside rope keys that say the scaling and where the model was trained.
+func TestScaledSelection(t *testing.T) {
+	for _, c := range []struct {
+		name, scale string
+		by          retrofit.Granularity
+		spelling    string
+		extend      int
+	}{
+		{"llama-gqa", "yarn:2", retrofit.ByGroup, "pecvt", 0},
+		{"llama-gqa", "yarn:2", retrofit.ByLayer, "pecvt", 4},
+		{"llama-gqa", "pi:2", retrofit.ByGroup, "pecvt", 0},
+		{"llama-gqa", "yarn:2", retrofit.ByModel, "longrope", 0},
+		{"llama-gqa", "pi:2", retrofit.ByModel, "longrope", 4},
+		{"phi3", "yarn:2", retrofit.ByGroup, "pecvt", 2},
+	} {
+		source := golden(t, c.name)
+		m, _ := load(t, source)
+		o := to("hope")
+		var err error
+		if o.Scale, err = posenc.ParseScale(c.scale); err != nil {
+			t.Fatal(err)
+		}
+		o.Extend = c.extend
+		planes := []int{5, 6, 7}
+		if c.name == "phi3" {
+			planes = []int{1, 2} // of three
+		}
+		s := scaledSelection(t, m, o.Scale, c.by, planes, .5)
+		o.Tuning = &convert.Tuning{Selection: s}
+		out, p, _ := produce(t, source, o)
+		if p.Encoding.Spelling != c.spelling || p.Encoding.Kind != rewrite.Lossy || !strings.Contains(p.Encoding.Reason, "stop turning, chosen") || !strings.Contains(p.Encoding.Reason, "compressed") {
+			t.Errorf("%+v: spelling %s, %s: %s", c, p.Encoding.Spelling, p.Encoding.Kind, p.Encoding.Reason)
+		}
+		got, _ := load(t, out)
+		times := 2
+		if c.extend > 0 {
+			times = c.extend
+		}
+		if got.MaxPositions != times*m.TrainedLength {
+			t.Errorf("%+v: %d positions", c, got.MaxPositions)
+		}
+		for _, w := range got.Warnings {
+			if strings.Contains(w, "the tensors were changed") {
+				t.Errorf("%+v: %s", c, w)
+			}
+		}
+		// by another way: what the scaling alone is, by its own conversion
+		alone, _ := load(t, must(produce(t, source, convert.Options{To: o.Scale.Kind, Scale: o.Scale})))
+		turns, err := retrofit.Turns(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scaled, err := retrofit.Turns(alone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		still := 0
+		for l := range scaled {
+			if x, y := turns[l].Gain, scaled[l].Gain; x-y > 1e-12 || y-x > 1e-12 {
+				t.Errorf("%+v: layer %d has the factor %v, the scaling %v", c, l, x, y)
+			}
+			for g, row := range scaled[l].InvFreq {
+				for i, f := range row {
+					x := turns[l].InvFreq[g][i]
+					if x == 0 {
+						still++
+					} else if x-f > 1e-12*f || f-x > 1e-12*f {
+						t.Errorf("%+v: layer %d, head %d, plane %d turns by %v, scaled %v", c, l, g, i, x, f)
+					}
+				}
+			}
+		}
+		if want, _ := s.Stopped(); still != want {
+			t.Errorf("%+v: %d stand still, %d were dropped", c, still, want)
+		}
+	}
+}
+
+// must is the folder of a conversion.
+func must(dir string, _ *convert.Plan, _ *convert.Result) string { return dir }
+
 // TestMixedPlanes: the table says in how many heads a plane stops.
 func TestMixedPlanes(t *testing.T) {
 	source := golden(t, "llama-gqa")
@@ -164,7 +253,7 @@ func TestSelectionRefused(t *testing.T) {
 		fault string
 	}{
 		{func(o *convert.Options) { o.To = "nope" }, "a selection of planes is Options.To hope"},
-		{func(o *convert.Options) { o.Scale = posenc.Scale{Kind: "pi", Factor: 4} }, "takes no scaling"},
+		{func(o *convert.Options) { o.Scale = posenc.Scale{Kind: "pi", Factor: 4} }, "expected the model's"}, // it was made unscaled
 		{func(o *convert.Options) { o.Layout = rewrite.Partial }, "no rope type has them"},
 		{func(o *convert.Options) { o.Spelling = "longrope" }, "no rope type has them"},
 	} {

@@ -35,8 +35,10 @@ func (s Scale) String() string {
 	return s.Kind + ":" + strconv.FormatFloat(s.Factor, 'g', -1, 64)
 }
 
-// apply scales a source that declares no scaling of its own.
-func (s Scale) apply(src Source) (Spectrum, error) {
+// Apply scales the current spectrum of a source that declares no scaling of its own: by
+// PI or YaRN; none leaves it as it is. It errors with ErrUnsupported for a source that
+// declares one.
+func (s Scale) Apply(src Source) (Spectrum, error) {
 	if s.Kind == "" {
 		return src.Current.Clone(), nil
 	}
@@ -62,7 +64,7 @@ func (s Scale) apply(src Source) (Spectrum, error) {
 // inverse frequencies either way.
 func hopeTarget(v Variant) func(Source) (Spectrum, error) {
 	return func(s Source) (Spectrum, error) {
-		scaled, err := s.Scale.apply(s)
+		scaled, err := s.Scale.Apply(s)
 		if err != nil {
 			return Spectrum{}, err
 		}
@@ -75,6 +77,6 @@ func scaledTarget(kind string) func(Source) (Spectrum, error) {
 		if s.Scale.Kind != kind {
 			return Spectrum{}, fmt.Errorf("%s needs a scale of its own kind: %s:FACTOR", kind, kind)
 		}
-		return s.Scale.apply(s)
+		return s.Scale.Apply(s)
 	}
 }

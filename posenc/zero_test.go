@@ -74,7 +74,7 @@ func TestZeroStructs(t *testing.T) {
 	if c := (Cut{}).String(); c != "paper" {
 		t.Errorf("the zero cut is %q, want the paper's", c)
 	}
-	if s, err := (Scale{}).apply(Source{Current: Spectrum{InvFreq: []float64{1}, Gain: 1}}); err != nil || s.InvFreq[0] != 1 {
+	if s, err := (Scale{}).Apply(Source{Current: Spectrum{InvFreq: []float64{1}, Gain: 1}}); err != nil || s.InvFreq[0] != 1 {
 		t.Errorf("the zero scale scales: %v, %v", s, err)
 	}
 }

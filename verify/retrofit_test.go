@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -124,7 +125,14 @@ func TestCalibrateOlmo2(t *testing.T) {
 // TestSelectionVerifies: graphs of selected planes, per head and for the whole
 // model, agree with the reference.
 func TestSelectionVerifies(t *testing.T) {
-	for _, by := range []retrofit.Granularity{retrofit.ByGroup, retrofit.ByLayer, retrofit.ByModel} {
+	for _, c := range []struct {
+		by    retrofit.Granularity
+		scale posenc.Scale
+	}{
+		{by: retrofit.ByGroup}, {by: retrofit.ByLayer}, {by: retrofit.ByModel},
+		{retrofit.ByGroup, posenc.Scale{Kind: "yarn", Factor: 2}}, {retrofit.ByModel, posenc.Scale{Kind: "yarn", Factor: 2}},
+	} {
+		by := c.by
 		source := filepath.Join(fixtures, "golden/llama-gqa")
 		ckpt, err := safetensors.OpenCheckpoint(source)
 		if err != nil {
@@ -135,7 +143,7 @@ func TestSelectionVerifies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		turns, err := retrofit.Turns(m)
+		turns, err := convert.ScaledTurns(m, rewrite.Options{Scale: c.scale})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +153,7 @@ func TestSelectionVerifies(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := filepath.Join(t.TempDir(), "out")
-		plan, err := convert.NewPlan(source, convert.Options{To: "hope", Tuning: &convert.Tuning{Selection: s}, Output: out, Copy: true})
+		plan, err := convert.NewPlan(source, convert.Options{To: "hope", Scale: c.scale, Tuning: &convert.Tuning{Selection: s}, Output: out, Copy: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +172,7 @@ func TestSelectionVerifies(t *testing.T) {
 			want = verify.Incomplete
 		}
 		if r.Verdict != want {
-			t.Errorf("by %s: %s", by, r.Verdict)
+			t.Errorf("by %s%s: %s", by, c.scale, r.Verdict)
 		}
 		replaceIn(t, filepath.Join(out, "pecvt.json"), `"dropped": [`, `"dropped": [{"layer": 0, "group": 0, "plane": 1},`)
 		if r, err = verify.Verify(context.Background(), out, verify.Options{Against: source}); err != nil {
@@ -172,6 +180,18 @@ func TestSelectionVerifies(t *testing.T) {
 		}
 		if got := verdicts(r, "rewrite")["ref"]; got != verify.Fail {
 			t.Errorf("by %s, with a plane more in the manifest: rewrite is %s", by, got)
+		}
+		if c.scale.Kind == "" {
+			continue
+		}
+		replaceIn(t, filepath.Join(out, "pecvt.json"), `"dropped": [{"layer": 0, "group": 0, "plane": 1},`, `"dropped": [`)
+		asked := "\"scale\": \"yarn:%d\",\n    \"layout\": \"native\",\n    \"spelling\": \"auto\"" // of the two, the flags' own
+		replaceIn(t, filepath.Join(out, "pecvt.json"), fmt.Sprintf(asked, 2), fmt.Sprintf(asked, 3))
+		if r, err = verify.Verify(context.Background(), out, verify.Options{Against: source}); err != nil {
+			t.Fatal(err)
+		}
+		if got := verdicts(r, "rewrite")["ref"]; got != verify.Fail {
+			t.Errorf("by %s, with another scaling in the manifest: rewrite is %s", by, got)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (f *rewriteFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.to, "to", "", "target `ENCODING`: "+strings.Join(names, ", "))
 	flags.StringVar(&f.cut, "cut", "paper", "planes hope drops: paper (θ <= 2π/L), k=N (keep N), max-phase=RADIANS (drop what turns less over L)")
 	flags.StringVar(&f.scale, "scale", "", "context extension: pi:FACTOR or yarn:FACTOR")
-	flags.IntVar(&f.extend, "extend", 0, "`N` times the trained length is to be reached: --calibrate fits layers for that, and max_position_embeddings says so")
+	flags.IntVar(&f.extend, "extend", 0, "`N` times the trained length is to be reached: --calibrate fits layers for that (or --select with --scale reaches it), and max_position_embeddings says so")
 	flags.StringVar(&f.slope, "slope", "", "what a hybrid's bias starts with: 0 (nothing: exact), alibi, or a number in score units per position (default 0)")
 	flags.StringVar(&f.layers, "layers", "", "`KIND` of layers that change, by what their attention sees: all, full or sliding (default: all, but full where sliding ones turn by rope keys of their own)")
 	flags.IntVar(&f.trainLength, "train-length", 0, "trained length L in positions (default: from config.json)")

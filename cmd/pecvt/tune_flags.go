@@ -84,8 +84,11 @@ func (f *tuneFlags) check(cmd *cobra.Command, o convert.Options, graph onnxops.O
 		}
 	}
 	if !f.calibrate {
-		if name := changed("calib-length", "calib-tokens", "calib-copies", "steps", "extend"); name != "" {
+		if name := changed("calib-length", "calib-tokens", "calib-copies", "steps"); name != "" {
 			return usagef("--%s has no use without --calibrate", name)
+		}
+		if changed("extend") != "" && (f.selecting == "" || o.Scale.Kind == "") {
+			return usagef("--extend has no use without --calibrate, or --select with --scale")
 		}
 	}
 	if !f.wanted() && graph.Rounds() && f.given() && !noONNX {
@@ -141,9 +144,6 @@ func (f *tuneFlags) check(cmd *cobra.Command, o convert.Options, graph onnxops.O
 func (f *tuneFlags) holds(o convert.Options, graph onnxops.Options, noONNX bool) error {
 	if f.budget == nil {
 		return nil
-	}
-	if o.Scale.Kind != "" {
-		return usagef("--scale %s: --select takes no scaling: leave one of them out", o.Scale)
 	}
 	if f.by == retrofit.ByModel {
 		return nil

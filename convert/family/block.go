@@ -18,7 +18,8 @@ import (
 //	vocab_size     -1
 //	pecvt          {"version": 1, "source": {…}, "rotation": {…}, "bias": {…}}
 //
-// source is the source's config.json, word for word. rotation and bias replace
+// source is the source's config.json, word for word but for a
+// length or a scaling that the conversion gave it. rotation and bias replace
 // what it declares; an absent one leaves it. Loaders that go by model_type or
 // by the architecture stop at an unknown one. A loader told to take a class of
 // its choice makes the embedding first, and finds no sizes but a vocabulary of

@@ -21,6 +21,9 @@ type CostOptions struct {
 	Rows int
 	// Seed draws them.
 	Seed uint64
+	// Turns are what the planes turn by, of which one stops at a time; nil is the source's
+	// own. Of others, as a scaling gives them, a cost is what stopping adds to them.
+	Turns []Turn
 	// Progress may be nil.
 	Progress func(Progress)
 }
@@ -49,9 +52,12 @@ func MeasureCosts(ctx context.Context, m *family.Model, src family.Source, walk 
 	if len(sequences) == 0 || len(sequences[0]) < 8 {
 		return nil, fmt.Errorf("costs: expected a text of at least 8 tokens")
 	}
-	turns, err := Turns(m)
-	if err != nil {
-		return nil, err
+	turns := o.Turns
+	if turns == nil {
+		var err error
+		if turns, err = Turns(m); err != nil {
+			return nil, err
+		}
 	}
 	length := len(sequences[0])
 	for i, s := range sequences {

@@ -14,6 +14,9 @@ type SelectOptions struct {
 	// Trials bounds the end-to-end measurements of the search; 0 is 7. Where all
 	// of them fail, the cheapest choice is measured too.
 	Trials int
+	// Scaled says that a model without anything dropped is not the source, as kept planes
+	// turn otherwise: it is measured first, and refused where it is over the budget alone.
+	Scaled bool
 	// Force takes the cheapest single choice where not even that is within the
 	// budget; without it that is an error that wraps ErrBudget.
 	Force bool
@@ -82,9 +85,18 @@ func (b *bisection) run(ctx context.Context) (*Selection, error) {
 	low, high := 0, n+1
 	best := Measured{}
 	var first *Trial
+	if b.options.Scaled {
+		m, err := b.try(ctx, 0)
+		if err != nil {
+			return nil, err
+		}
+		if !b.trials[0].Within && !b.options.Force {
+			return nil, &ScalingError{Budget: b.options.Budget, Measured: m}
+		}
+	}
 	for len(b.trials) < b.options.Trials && high-low > 1 {
 		at := (low + high) / 2
-		if len(b.trials) == 0 { // everything may be cheap
+		if high > n { // everything may be cheap
 			at = n
 		}
 		m, err := b.try(ctx, at)
@@ -151,6 +163,19 @@ func (c Choice) String() string {
 		return fmt.Sprintf("layer %d, plane %d", c.Layer, c.Plane)
 	}
 	return fmt.Sprintf("layer %d, key/value head %d, plane %d", c.Layer, c.Group, c.Plane)
+}
+
+// ScalingError says that the scaled model is over the budget before anything is dropped.
+// It matches ErrBudget.
+type ScalingError struct {
+	Budget   Budget
+	Measured Measured
+}
+
+func (e *ScalingError) Unwrap() error { return ErrBudget }
+
+func (e *ScalingError) Error() string {
+	return fmt.Sprintf("select: the scaling alone, nothing dropped, is not within %s: %s: %v", e.Budget, e.Budget.format(e.Measured), ErrBudget)
 }
 
 // CheapestError says that not even one choice is within the budget. It matches

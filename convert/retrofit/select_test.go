@@ -142,6 +142,34 @@ func TestBisection(t *testing.T) {
 	}
 }
 
+// TestSelectScaled: a model whose kept planes turn otherwise is measured before anything
+// is dropped, and nothing else where that is over the budget.
+func TestSelectScaled(t *testing.T) {
+	c, turns := flatCosts()
+	for _, alone := range []float64{.001, .02} {
+		var dropped []int
+		measure := func(_ context.Context, s *Selection) (Measured, error) {
+			dropped = append(dropped, len(s.Dropped))
+			return Measured{PPL: 2, SourcePPL: 2, KL: alone + .0029*float64(len(s.Dropped))}, nil
+		}
+		o := SelectOptions{Budget: Budget{BudgetKL, .01}, Scaled: true}
+		s, err := Select(context.Background(), c, turns, measure, o)
+		if alone < .01 {
+			if err != nil || len(s.Dropped) != 3 || s.Trials[0].Dropped != 0 || s.Trials[1].Dropped != 8 {
+				t.Errorf("%d dropped, %+v, %v", len(s.Dropped), s.Trials, err)
+			}
+			continue
+		}
+		var over *ScalingError
+		if !errors.As(err, &over) || !errors.Is(err, ErrBudget) || over.Measured.KL != alone || len(dropped) != 1 {
+			t.Errorf("%v after %v", err, dropped)
+		}
+		if s, err = Select(context.Background(), c, turns, measure, SelectOptions{Budget: o.Budget, Scaled: true, Force: true}); err != nil || len(s.Dropped) != 1 {
+			t.Errorf("forced: %+v, %v", s, err)
+		}
+	}
+}
+
 // TestSelectShare: a share needs no measure; what is written reads back.
 func TestSelectShare(t *testing.T) {
 	c, turns := flatCosts()

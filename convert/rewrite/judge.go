@@ -33,12 +33,7 @@ func (r *Rewrite) judge(enc posenc.Encoding) {
 		}
 		why = append(why, fmt.Sprintf("%d of %d planes %s", n, len(r.Unscaled), verb))
 	}
-	switch r.Options.Scale.Kind {
-	case "pi":
-		why = append(why, fmt.Sprintf("positions are compressed %v times", r.Options.Scale.Factor))
-	case "yarn":
-		why = append(why, fmt.Sprintf("slow planes are compressed up to %v times and scores are scaled", r.Options.Scale.Factor))
-	}
+	why = append(why, r.compressed()...)
 	if gain := r.Before.Gain; enc.Name == "nope" && gain != 1 {
 		why = append(why, fmt.Sprintf("the source's attention factor %.6g goes too: it multiplied cos and sin, and there are none any more", gain))
 	}
@@ -53,6 +48,17 @@ func (r *Rewrite) judge(enc posenc.Encoding) {
 	if enc.Name == "hope" && r.Options.Cut.Kind == posenc.CutPaper {
 		r.Untrained = "a trained model leans on planes of this cut: " + hopeCost + "; " + needsTraining
 	}
+}
+
+// compressed says what the scaling does, nil without one.
+func (r *Rewrite) compressed() []string {
+	switch s := r.Options.Scale; s.Kind {
+	case "pi":
+		return []string{fmt.Sprintf("positions are compressed %v times", s.Factor)}
+	case "yarn":
+		return []string{fmt.Sprintf("slow planes are compressed up to %v times and scores are scaled", s.Factor)}
+	}
+	return nil
 }
 
 // newlyDropped lists the planes that turned before and do not now.

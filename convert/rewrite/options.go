@@ -53,7 +53,7 @@ type Options struct {
 	Layers string
 	// Spectra, where not nil, are the inverse frequencies of every layer,
 	// key/value head and plane: what a selection of planes chose for To hope.
-	// Each is the source's or 0.
+	// Each is what [Scaled] turns the plane by, the source's where there is no Scale, or 0.
 	Spectra [][][]float64
 }
 

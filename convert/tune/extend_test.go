@@ -11,6 +11,7 @@ import (
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/tune"
+	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
 
@@ -26,11 +27,19 @@ func extended(out string) tune.Job {
 // there on tokens that no fit read; so too with spectra by layer and head.
 func TestExtended(t *testing.T) {
 	const all = 6 * 512
-	for _, selects := range []bool{false, true} {
+	yarn := posenc.Scale{Kind: "yarn", Factor: 2}
+	for _, c := range []struct {
+		selects, calibrates bool
+		scale               posenc.Scale
+	}{{false, true, posenc.Scale{}}, {true, true, posenc.Scale{}}, {true, true, yarn}, {true, false, yarn}} {
 		out := filepath.Join(t.TempDir(), "out")
 		job := extended(out)
-		if selects {
+		job.Options.Scale = c.scale
+		if c.selects {
 			job.Select = &tune.Select{Budget: retrofit.Budget{Kind: retrofit.BudgetPlanes, Value: .3}, Length: 64}
+		}
+		if !c.calibrates {
+			job.Calibrate = nil
 		}
 		r, err := job.Convert(t.Context(), convert.RunOptions{})
 		if err != nil {
@@ -46,8 +55,10 @@ func TestExtended(t *testing.T) {
 		if far := r.Tuning.Reached; far == nil || far.Length != 1024 || far.Piece != 512 || !(far.PPL > 1) || !(far.SourcePPL > 1) {
 			t.Errorf("reached %+v", far)
 		}
-		if l := r.Tuning.Calibration.Layers[0].ByLength[0]; l.Length != 1024 {
-			t.Errorf("fitted for %+v", l)
+		if c.calibrates {
+			if l := r.Tuning.Calibration.Layers[0].ByLength[0]; l.Length != 1024 {
+				t.Errorf("fitted for %+v", l)
+			}
 		}
 		i := slices.IndexFunc(r.Tuning.Texts, func(x convert.Text) bool { return x.Use == "reach" })
 		if i < 0 || r.Tuning.Texts[i].First != all-1024 || r.Tuning.Texts[i].Tokens != 1024 {

@@ -116,8 +116,8 @@ func (j Job) complete() (Job, error) {
 		return j, errors.New("tune: no Text: planes are chosen and layers fitted by the model's own activations on one")
 	case j.Engine == nil:
 		return j, errors.New("tune: no Engine to run models with: verify/eval has one")
-	case j.Options.Extend != 0 && j.Calibrate == nil:
-		return j, hint.Errorf("tune: "+hint.Extend+" %d without "+hint.Calibrate+": attention beyond the trained length has to be fitted", j.Options.Extend)
+	case j.Options.Extend != 0 && j.Calibrate == nil && j.Options.Scale.Kind == "":
+		return j, hint.Errorf("tune: "+hint.Extend+" %d without "+hint.Calibrate+" or "+hint.Scale+": attention beyond the trained length has to be fitted, or planes have to turn slower", j.Options.Extend)
 	case j.MeasureTokens < 0:
 		return j, fmt.Errorf("tune: MeasureTokens %d: expected 2 or more", j.MeasureTokens)
 	case j.Budget != nil && j.Budget.Kind == retrofit.BudgetPlanes:

@@ -75,7 +75,7 @@ func (j Job) Layers(ctx context.Context) (*Layers, error) {
 	if j.Select != nil {
 		key, _, err := w.selectionKey()
 		if err == nil {
-			w.result.Selection, err = w.folder.load(key, w.turns)
+			w.result.Selection, err = w.folder.load(key, w.free)
 		}
 		if err == nil && w.result.Selection == nil {
 			err = hint.Errorf("%s: no planes were chosen yet that the layers could be fitted to", w.folder.dir)

@@ -17,7 +17,7 @@ func (w *work) rehearse() error {
 		if len(w.planes) == 0 {
 			return fmt.Errorf("select: no plane that turns is below the cut (%s, L %d): there is nothing to choose", o.Cut, w.plan.Encoding.TrainLength)
 		}
-		o.Spectra = sampleSpectra(w.turns, w.planes, w.job.Select.By)
+		o.Spectra = sampleSpectra(w.free, w.planes, w.job.Select.By)
 	}
 	plan, err := convert.NewPlan(w.job.Model, o)
 	if err != nil || w.job.Rehearse == nil {

@@ -52,7 +52,7 @@ func (w *work) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := w.folder.load(key, w.turns)
+	s, err := w.folder.load(key, w.free)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (w *work) selectionKey() (key string, sequences [][]int64, err error) {
 // selection measures costs and selects by them.
 func (w *work) selection(ctx context.Context, sequences [][]int64) (*retrofit.Selection, error) {
 	j := w.job
-	c, err := retrofit.MeasureCosts(ctx, w.m, w.ckpt, j.Engine.Walk(w.m, w.ckpt), sequences, w.planes, retrofit.CostOptions{Seed: j.Seed, Progress: j.Progress})
+	c, err := retrofit.MeasureCosts(ctx, w.m, w.ckpt, j.Engine.Walk(w.m, w.ckpt), sequences, w.planes, retrofit.CostOptions{Seed: j.Seed, Turns: w.free, Progress: j.Progress})
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (w *work) selection(ctx context.Context, sequences [][]int64) (*retrofit.Se
 			return w.tries.with(ctx, &convert.Tuning{Selection: s})
 		}
 	}
-	return retrofit.Select(ctx, c, w.turns, measure, retrofit.SelectOptions{Budget: j.Select.Budget, Granularity: j.Select.By, Force: j.OverBudget, Progress: j.Progress})
+	return retrofit.Select(ctx, c, w.free, measure, retrofit.SelectOptions{Budget: j.Select.Budget, Granularity: j.Select.By, Scaled: j.Options.Scale.Kind != "", Force: j.OverBudget, Progress: j.Progress})
 }
 
 // calibrate refits the layers to what the conversion turns by.

@@ -24,6 +24,7 @@ type work struct {
 	ckpt  store.Store
 	m     *family.Model
 	turns []retrofit.Turn
+	free  []retrofit.Turn // those that planes are dropped from: scaled, or the same
 	text  *Text
 	parts *Division
 	tries *candidates
@@ -96,6 +97,9 @@ func (w *work) read(ctx context.Context) (err error) {
 	if w.turns, err = retrofit.Turns(w.m); err != nil {
 		return err
 	}
+	if w.free, err = convert.ScaledTurns(w.m, w.plan.Rewrite().Options); err != nil {
+		return err
+	}
 	longest, err := w.lengths()
 	if err != nil {
 		return err
@@ -110,6 +114,8 @@ func (w *work) read(ctx context.Context) (err error) {
 		if err := w.train(); err != nil {
 			return err
 		}
+	} else if reach := j.Options.Extend * w.plan.Encoding.TrainLength; reach > 0 && len(w.text.IDs)-reach >= w.selectLength {
+		w.parts.reach(j.Options.Extend, w.plan.Encoding.TrainLength)
 	}
 	w.result.BOS = w.text.BOS
 	return nil
@@ -131,9 +137,7 @@ func (w *work) open(ctx context.Context) error {
 	}
 	w.result.MeasuredBy = w.tries.meter.Runner()
 	w.notes = append(w.notes, w.tries.meter.Notes()...)
-	if j.Calibrate != nil {
-		w.notes = append(w.notes, w.leftOut()...)
-	}
+	w.notes = append(w.notes, w.leftOut()...)
 	return nil
 }
 
@@ -159,7 +163,7 @@ func (w *work) lengths() (longest int, err error) {
 	if s := w.job.Select; s != nil {
 		w.selectLength = orElse(s.Length, usual)
 		longest = w.selectLength
-		w.planes, err = retrofit.Below(w.turns, w.plan.Rewrite().Unscaled, w.job.Options.Cut, w.plan.Encoding.TrainLength)
+		w.planes, err = retrofit.Below(w.free, w.plan.Rewrite().Unscaled, w.job.Options.Cut, w.plan.Encoding.TrainLength)
 		if err != nil {
 			return 0, err
 		}
@@ -211,7 +215,10 @@ func (w *work) piece() int {
 func (w *work) leftOut() []string {
 	var list []string
 	if n := w.job.Options.Extend * w.plan.Encoding.TrainLength; n > 0 && w.parts.Whole == nil {
-		list = append(list, fmt.Sprintf("the text has no %d tokens beside those of the calibration: the result is measured at %d positions, and not at the %d that it is to reach", n, len(w.parts.Measured[0]), n))
+		list = append(list, fmt.Sprintf("the text has no %d tokens beside those that the work reads: the result is measured at %d positions, and not at the %d that it is to reach", n, len(w.parts.Measured[0]), n))
+	}
+	if w.job.Calibrate == nil {
+		return list
 	}
 	for _, part := range []struct {
 		of   int

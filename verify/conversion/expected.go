@@ -64,12 +64,21 @@ func (r *retrofitted) refitted() map[int]bool {
 	return out
 }
 
-// still gives a layer the source's spectra without the planes that a selection
+// still gives a layer the source's spectra, scaled, without the planes that a selection
 // dropped there.
-func (r *retrofitted) still(a *family.Attention, layer int) error {
+func (r *retrofitted) still(a *family.Attention, layer int, in posenc.Source) error {
 	a.Bias = nil // of 0 everywhere, as retarget has it
 	if a.Rotary.Dim == 0 {
 		return nil
+	}
+	if in.Scale.Kind != "" {
+		scaling, err := posenc.FindEncoding(in.Scale.Kind)
+		if err != nil {
+			return fmt.Errorf("%s: %w", run.ManifestFile, err)
+		}
+		if err := retarget(a, scaling, in); err != nil {
+			return err
+		}
 	}
 	spectra := make([][]float64, a.KVHeads)
 	for g := range spectra {
@@ -183,7 +192,7 @@ func (s *conversion) expected(f flags) (*expectation, error) {
 		}
 		for i, a := range m.Attentions() {
 			if f.retrofit != nil && f.retrofit.Selection != nil {
-				err = f.retrofit.still(a, i)
+				err = f.retrofit.still(a, i, in)
 			} else if !asIs && enc.Target != nil && !f.changes(a) { // a layer of another kind stays
 			} else if !asIs && enc.Target != nil {
 				err = retarget(a, enc, in)

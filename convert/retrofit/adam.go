@@ -1,6 +1,10 @@
 package retrofit
 
-import "math"
+import (
+	"math"
+
+	"github.com/pecvt/pecvt/convert/tensor"
+)
 
 // adam is Adam (arXiv 1412.6980) with β = (0.9, 0.98), one learning rate per
 // part of the weights, linear warm-up, one rate for the first half of the steps and
@@ -62,18 +66,21 @@ func (a *adam) update(grad *Weights[float32]) {
 	for part := range w {
 		rate, root := float32(a.rates[part]*factor/c1), float32(1/math.Sqrt(c2))
 		w, g, m, v := w[part], g[part], m[part], v[part]
+		const run = 1 << 14
+		runs := (len(w) + run - 1) / run
+		sums := make([]float64, runs)
+		each(runs, func(_, n int) {
+			from, to := n*run, min((n+1)*run, len(w))
+			sums[n] = tensor.Moments32(m[from:to], v[from:to], g[from:to], beta1, beta2)
+		})
 		var sum float64 // in one order on any number of cores
-		for i, x := range g {
-			v[i] = beta2*v[i] + (1-beta2)*x*x
-			sum += float64(v[i])
+		for _, x := range sums {
+			sum += x
 		}
 		eps := float32(adamEps + adamFloor*math.Sqrt(sum/c2/float64(max(len(v), 1))))
-		const run = 1 << 14
-		each((len(w)+run-1)/run, func(_, n int) {
-			for i := n * run; i < min((n+1)*run, len(w)); i++ {
-				m[i] = beta1*m[i] + (1-beta1)*g[i]
-				w[i] -= rate * m[i] / (float32(math.Sqrt(float64(v[i])))*root + eps)
-			}
+		each(runs, func(_, n int) {
+			from, to := n*run, min((n+1)*run, len(w))
+			tensor.Descend32(w[from:to], m[from:to], v[from:to], rate, root, eps)
 		})
 	}
 }

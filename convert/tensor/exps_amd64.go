@@ -27,3 +27,9 @@ func between32(n int, dst, x, y *float32, f float32)
 
 //go:noescape
 func dot32(n int, x, y *float32) float64
+
+//go:noescape
+func moments32(n int, m, v, grad *float32, beta1, beta2 float32) float64
+
+//go:noescape
+func descend32(n int, w, m, v *float32, rate, root, eps float32)

@@ -12,3 +12,7 @@ func max32(int, *float32) float32                          { panic("no vector co
 func scale32(int, *float32, float32)                       { panic("no vector code") }
 func between32(int, *float32, *float32, *float32, float32) { panic("no vector code") }
 func dot32(int, *float32, *float32) float64                { panic("no vector code") }
+func moments32(int, *float32, *float32, *float32, float32, float32) float64 {
+	panic("no vector code")
+}
+func descend32(int, *float32, *float32, *float32, float32, float32, float32) { panic("no vector code") }

@@ -129,6 +129,7 @@ func (f *fit) train(ctx context.Context, rate float64, report *LayerReport) erro
 	grad, part := f.fitted.NewWeights(), f.fitted.NewWeights()
 	optimiser := newAdam(f.fitted, rate, f.o.Steps)
 	for step, list := range f.plan() {
+		factor := rateAt(step, f.o.Steps)
 		for n, s := range list {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -142,7 +143,8 @@ func (f *fit) train(ctx context.Context, rate float64, report *LayerReport) erro
 				into = part
 			}
 			rows := f.rows(s)
-			f.pair.estimate(f.h[s], f.keys[s], rows, drawSome[float32](f.rng, rows, chanceOf(rows[len(rows)-1]+1)), into)
+			of := drawSome[float32](f.rng, rows, chanceOf(rows[len(rows)-1]+1, factor), nearestOf(factor))
+			f.pair.estimate(f.h[s], f.keys[s], rows, of, into)
 			if n > 0 {
 				grad.add(part)
 			}

@@ -16,29 +16,43 @@ type some[F Float] struct {
 }
 
 const (
-	// keysOf is how many keys of those that are drawn a step has on average, nearest how
-	// many before each query are always there, and earliest how many of the first, which
-	// take what attention is to be left over.
-	keysOf, nearest, earliest = 512, 4, 4
+	// keysOf is how many of the keys that are drawn a step has on average, nearest how
+	// many before each query are always there, while the rate is whole; earliest how many
+	// of the first, which take what attention is to be left over.
+	keysOf, nearest, earliest = 384, 2, 4
+	// nearestMost bounds those before each query.
+	nearestMost = 32
 )
 
-// chanceOf is the chance of a key of n, 1 where few would be left out.
-func chanceOf(n int) float64 {
-	if p := keysOf / float64(n); p < .75 {
+// chanceOf is the chance of a key of n where the rate is factor of its most, 1 where few
+// would be left out. What the draw leaves to chance weighs most at the end, when the rate
+// is small and steps no longer make good what others did.
+func chanceOf(n int, factor float64) float64 {
+	if p := keysOf / factor / float64(n); p < .75 {
 		return p
 	}
 	return 1
 }
 
-// drawn is about how many of n keys are there for so many rows, of which half have a
-// uniform logarithm and stand close together.
+// nearestOf is how many keys before each query are there for sure.
+func nearestOf(factor float64) int { return int(min(nearest/factor, nearestMost)) }
+
+// drawn is about how many of n keys are there for so many rows in the mean of a fit, of
+// whose rows half have a uniform logarithm and stand close together.
 func drawn(n, rows int) float64 {
-	p := chanceOf(n)
-	return float64(n)*p + (1-p)*min(float64(n), float64(rows*nearest))
+	const steps = 64
+	var sum float64
+	for i := range steps {
+		f := rateAt(warmUp+i*8, warmUp+steps*8)
+		p := chanceOf(n, f)
+		sum += float64(n)*p + (1-p)*min(float64(n), float64(rows*nearestOf(f)))
+	}
+	return sum / steps
 }
 
-// drawSome draws keys for queries at sorted rows, each with a chance, nil for all.
-func drawSome[F Float](rng *rand.Rand, rows []int, chance float64) *some[F] {
+// drawSome draws keys for queries at sorted rows, each with a chance but for the near
+// ones; nil for all.
+func drawSome[F Float](rng *rand.Rand, rows []int, chance float64, near int) *some[F] {
 	if chance == 1 {
 		return nil
 	}
@@ -51,7 +65,7 @@ func drawSome[F Float](rng *rand.Rand, rows []int, chance float64) *some[F] {
 		}
 		drawn := rng.Float64() < chance
 		switch {
-		case j < earliest || rows[next]-j < nearest:
+		case j < earliest || rows[next]-j < near:
 			s.places, s.logs = append(s.places, j), append(s.logs, 0)
 		case drawn:
 			s.places, s.logs = append(s.places, j), append(s.logs, log)

@@ -12,7 +12,7 @@ import (
 func TestSomeGradient(t *testing.T) {
 	for name, c := range layerCases() {
 		p, keys := c.pair()
-		of := drawSome[float64](rand.New(rand.NewPCG(4, 4)), c.rows[4:8], .4)
+		of := drawSome[float64](rand.New(rand.NewPCG(4, 4)), c.rows[4:8], .4, 2)
 		if n := len(of.places); n < 8 || n >= c.rows[7]+1 {
 			t.Fatalf("%d keys of %d were drawn", n, c.rows[7]+1)
 		}
@@ -73,12 +73,12 @@ func TestAllKeys(t *testing.T) {
 // TestSomeStandForAll: the sum of what the drawn keys count for is, on average, one for
 // each key, wherever it stands; the keys next to a query and the first are always there.
 func TestSomeStandForAll(t *testing.T) {
-	const n, draws, chance = 300, 4000, .2
+	const n, draws, chance, near = 300, 4000, .2, 3
 	rng := rand.New(rand.NewPCG(6, 6))
 	rows := []int{0, 3, 100, 101, n - 1}
 	sums := make([]float64, n)
 	for range draws {
-		s := drawSome[float64](rng, rows, chance)
+		s := drawSome[float64](rng, rows, chance, near)
 		if !slices.IsSorted(s.places) {
 			t.Fatal("not in order")
 		}
@@ -87,7 +87,7 @@ func TestSomeStandForAll(t *testing.T) {
 		}
 	}
 	for j, sum := range sums {
-		sure := j < earliest || j > n-1-nearest || j > 100-nearest && j <= 101
+		sure := j < earliest || j > n-1-near || j > 100-near && j <= 101
 		limit := 5 * math.Sqrt((1-chance)/chance/draws) // five deviations of the mean
 		if sure {
 			limit = 0
@@ -96,16 +96,20 @@ func TestSomeStandForAll(t *testing.T) {
 			t.Errorf("key %d counts as %v", j, sum/draws)
 		}
 	}
-	if drawSome[float64](rng, rows, chanceOf(keysOf)) != nil {
-		t.Error("keys of a short sequence are left out")
+	if drawSome[float64](rng, rows, chanceOf(keysOf, 1), nearest) != nil || drawSome[float64](rng, rows, chanceOf(8192, 1e-9), nearest) != nil {
+		t.Error("keys of a short sequence or of a last step are left out")
 	}
-	total := 0
-	for range 50 {
-		rows := drawRows(rng, 96, 8192, false)
-		total += len(drawSome[float64](rng, rows, chanceOf(rows[95]+1)).places)
+	var total float64
+	for step := range 200 {
+		f, rows := rateAt(step, 200), drawRows(rng, 96, 8192, false)
+		if s := drawSome[float64](rng, rows, chanceOf(rows[95]+1, f), nearestOf(f)); s != nil {
+			total += float64(len(s.places)) / 200
+		} else {
+			total += float64(rows[95]) / 200
+		}
 	}
-	if mean, want := float64(total)/50, drawn(8192, 96); math.Abs(mean/want-1) > .1 {
-		t.Errorf("%v of 8192 keys are there, reckoned with %v", mean, want)
+	if want := drawn(8192, 96); math.Abs(total/want-1) > .15 {
+		t.Errorf("%v of 8192 keys are there, reckoned with %v", total, want)
 	}
 }
 
@@ -125,7 +129,7 @@ func TestMeanOfEstimates(t *testing.T) {
 	kl := mean(p.KL(h, keys, rows, whole))
 	var about float64
 	for range draws {
-		about += mean(p.estimate(h, keys, rows, drawSome[float64](rng, rows, .3), part)) / draws
+		about += mean(p.estimate(h, keys, rows, drawSome[float64](rng, rows, .3, 4), part)) / draws
 		sum.add(part)
 	}
 	if math.Abs(about/kl-1) > .1 {

@@ -66,6 +66,11 @@ type LayerReport struct {
 	After  float64 `json:"after"`
 	// ByLength are the plain means of each length, longest first.
 	ByLength []LengthKL `json:"by_length"`
+	// Copying is the source's attention at second occurrences to what came behind the
+	// first, its mean in the head that has most; Steps is how many the layer had: more
+	// than others if it copies.
+	Copying float64 `json:"copying"`
+	Steps   int     `json:"steps"`
 	// Rate is the learning rate that was used, in units of std(W).
 	Rate float64 `json:"rate"`
 	// Kept reports whether the new weights are used: After < Before.
@@ -296,7 +301,7 @@ func (j *job) layer(ctx context.Context, st *streams, i int) (*LayerReport, erro
 	if err := j.state.save(i, report, out); err != nil {
 		return nil, err
 	}
-	j.tell(i, j.o.Steps, report)
+	j.tell(i, report.Steps, report)
 	return report, nil
 }
 
@@ -316,6 +321,6 @@ func (j *job) tell(layer, step int, r *LayerReport) {
 	if spent := time.Since(j.begin).Seconds(); j.done > 0 {
 		rest = spent * (j.total - j.done) / j.done
 	}
-	j.o.Progress(Progress{Stage: "calibrate", Layer: layer + 1, Layers: len(j.m.Blocks), Step: step, Steps: j.o.Steps,
+	j.o.Progress(Progress{Stage: "calibrate", Layer: layer + 1, Layers: len(j.m.Blocks), Step: step, Steps: r.Steps,
 		Before: r.Before, After: r.After, Seconds: max(rest, 0)})
 }

@@ -17,6 +17,9 @@ type Pair[F Float] struct {
 	some            *some[F]  // the keys that count, nil for all
 	weight          float64   // of the loss, in gradients
 	away            *away[F]  // of the source; nil where no sequence is longer than it was trained
+	// watch, where not nil, is shown the source's attention of each head and row, to the
+	// keys from first on; each by one goroutine, at once with others
+	watch func(head, row, first int, a []F)
 
 	rows, at       []F // of h: at the queries and, where some count, at the keys
 	aq, wq, bq, bk heads[F]
@@ -175,6 +178,9 @@ func (p *Pair[F]) task(worker, g, nth, size int, rows []int, grad bool) {
 		p.slope(y, p.student.Turn.slope(head), pos, b.first+first)
 		p.some.weigh(x, y, b.first+first)
 		p.kl[head*len(rows)+i] = divergence(x, y, room(&p.differences[worker], seen), s.sink(head))
+		if p.watch != nil {
+			p.watch(head, i, b.first+first, x)
+		}
 		if !grad {
 			continue
 		}

@@ -46,7 +46,11 @@ func (f *fit) run(ctx context.Context) (*LayerReport, []newTensor, error) {
 	before := f.test()
 	near := f.classes[:len(f.classes)-f.farClasses()]
 	f.weights = weigh(near, before, f.o.Balance)
-	report := &LayerReport{Layer: f.layer, Before: f.mean(before)}
+	report := &LayerReport{Layer: f.layer, Before: f.mean(before), Copying: f.copying(), Steps: f.o.Steps}
+	if report.Copying >= copiesFrom {
+		report.Steps *= copyingSteps
+		f.total += (copyingSteps - 1) * stepsFlops(f.shape, f.sequences, f.o)
+	}
 	if !(report.Before >= 0) || math.IsInf(report.Before, 0) {
 		return nil, nil, fmt.Errorf("attention KL %v before calibration: the source's own activations are not finite", report.Before)
 	}
@@ -127,9 +131,10 @@ func (f *fit) train(ctx context.Context, rate float64, report *LayerReport) erro
 		copy(f.fitted.parts()[n], part)
 	}
 	grad, part := f.fitted.NewWeights(), f.fitted.NewWeights()
-	optimiser := newAdam(f.fitted, rate, f.o.Steps)
-	for step, list := range f.plan() {
-		factor := rateAt(step, f.o.Steps)
+	steps := report.Steps
+	optimiser := newAdam(f.fitted, rate, steps)
+	for step, list := range f.plan(steps) {
+		factor := rateAt(step, steps)
 		for n, s := range list {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -161,14 +166,14 @@ func (f *fit) train(ctx context.Context, rate float64, report *LayerReport) erro
 }
 
 // plan lists the sequences of each step, joined ones among the others.
-func (f *fit) plan() [][]int {
+func (f *fit) plan(steps int) [][]int {
 	if f.far == nil {
-		return f.planNear(f.o.Steps)
+		return f.planNear(steps)
 	}
 	far := f.classes[len(f.classes)-1].members
-	near := f.planNear(f.o.Steps - int(farShare*float64(f.o.Steps)))
-	list := make([][]int, 0, f.o.Steps)
-	for step := range f.o.Steps {
+	near := f.planNear(steps - int(farShare*float64(steps)))
+	list := make([][]int, 0, steps)
+	for step := range steps {
 		if n := int(farShare * float64(step)); int(farShare*float64(step+1)) > n {
 			list = append(list, []int{far[n%len(far)]})
 		} else {

@@ -25,25 +25,32 @@ func Flops(m *family.Model, source, student []Turn, sequences [][]int64, o Calib
 		last = i
 		a := m.Blocks[i].Attn()
 		s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.QKDim}
-		steps, far := float64(o.Steps), o.joined(sequences)
-		if far != nil {
-			grown := float64(far.length) / float64(far.from)
-			n := float64(far.from) * (grown - 1) / math.Log(grown) // the mean of draw's ends
-			sum += farShare * steps * stepFlops(s, int(n), o.Rows)
-			steps *= 1 - farShare
-		}
-		for _, c := range classes(sequences) {
-			share := c.share
-			if o.Together {
-				share = 1
-			}
-			sum += share * steps * stepFlops(s, len(sequences[c.members[0]]), o.Rows)
-		}
+		sum += stepsFlops(s, sequences, o)
 	}
 	for i := range m.Blocks {
 		if i < last {
 			sum += LayerFlops(m, i, sequences)
 		}
+	}
+	return sum
+}
+
+// stepsFlops are all steps of one layer.
+func stepsFlops(s *Shape, sequences [][]int64, o CalibrateOptions) float64 {
+	var sum float64
+	steps, far := float64(o.Steps), o.joined(sequences)
+	if far != nil {
+		grown := float64(far.length) / float64(far.from)
+		n := float64(far.from) * (grown - 1) / math.Log(grown) // the mean of draw's ends
+		sum += farShare * steps * stepFlops(s, int(n), o.Rows)
+		steps *= 1 - farShare
+	}
+	for _, c := range classes(sequences) {
+		share := c.share
+		if o.Together {
+			share = 1
+		}
+		sum += share * steps * stepFlops(s, len(sequences[c.members[0]]), o.Rows)
 	}
 	return sum
 }

@@ -56,7 +56,7 @@ class Orthonormal(nn.Module):
         n = start.shape[-2]
         off = (start.transpose(-1, -2) @ start - torch.eye(start.shape[-1], dtype=start.dtype)).abs().max().item()
         if not off <= TOLERANCE:
-            raise ValueError(f"{name}: its columns are orthonormal but for {off:.3g}, expected {TOLERANCE:g}")
+            raise ValueError(f"tensor {name}: its columns are orthonormal but for {off:.3g}, expected {TOLERANCE:g}")
         self.register_buffer("start", start)
         self.upper = nn.Parameter(start.new_zeros(*start.shape[:-2], n * (n - 1) // 2))
 
@@ -65,12 +65,12 @@ class Orthonormal(nn.Module):
 
 
 class Frequencies(nn.Module):
-    """θ exp(s), s the one parameter."""
+    """θ exp(s), s the one parameter; where no θ turns there is nothing to train."""
 
     def __init__(self, start):
         super().__init__()
         self.register_buffer("start", start)
-        self.log = nn.Parameter(torch.zeros_like(start))
+        self.log = nn.Parameter(torch.zeros_like(start), requires_grad=bool(start.any()))
 
     def forward(self):
         return self.start * self.log.exp()

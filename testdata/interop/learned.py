@@ -1,0 +1,156 @@
+"""Holds testdata/tools/pecvt_torch to what it says, on the folders of testdata/learned.
+
+    python3 testdata/interop/learned.py
+
+`make interop` calls this after interop.py. For every folder, in float64:
+
+    forward    logits are golden.safetensors', which verify/ref's reference meets too (TestLearned)
+    gradients  of a loss by autograd against central differences, every kind of parameter of the block
+    kept       after steps of an optimiser: basis and frame orthonormal, KERPLE's numbers in their range
+    saved      what is saved and loaded again gives the same logits, its tensors under the same names and shapes
+
+and for damaged folders that each is refused. Exits with 1 where one does not hold, with 2 where transformers could not
+be installed.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent / "learned"
+FAR = 1e-12  # of the largest logit
+
+
+def gradients(model, loss):
+    """The largest difference of a directional derivative from central differences, of the gradient's length."""
+    import pecvt_torch
+    import torch
+
+    parameters = pecvt_torch.parameters(model)
+    taken = torch.autograd.grad(loss(), [p for _, p in parameters])
+    draw, worst = torch.Generator().manual_seed(1), 0.0
+    for (name, p), g in zip(parameters, taken):
+        if not g.norm() > 0:
+            raise AssertionError(f"{name} has no gradient")
+        way = torch.randn(p.shape, generator=draw, dtype=p.dtype)
+        way = way / way.norm() + g / g.norm()  # never across it
+        ends = []
+        with torch.no_grad():
+            for h in (1e-5, -1e-5, 2e-5, -2e-5):
+                p.add_(h * way)
+                ends.append(loss().item())
+                p.sub_(h * way)
+        slope = (8 * (ends[0] - ends[1]) - (ends[2] - ends[3])) / 12e-5
+        worst = max(worst, abs(slope - (g * way).sum().item()) / g.norm().item())
+    return worst
+
+
+def check(name, tmp):
+    import learned_folder
+    import pecvt_torch
+    import torch
+    from safetensors.torch import load_file
+
+    golden = load_file(ROOT / name / "golden.safetensors")
+    ids, want = golden["input_ids"], golden["logits"]
+    whole = tmp / "whole"
+    whole.mkdir()
+    model = pecvt_torch.load(learned_folder.whole(ROOT, name, whole), torch.float64)
+    # not transformers' own loss, which goes through float32
+    loss = lambda: torch.nn.functional.cross_entropy(model(input_ids=ids).logits[0, :-1], ids[0, 1:])
+    apart = lambda m, w: ((m(input_ids=ids).logits - w).abs().max() / w.abs().max()).item()
+    with torch.no_grad():
+        forward = apart(model, want)
+    slope = gradients(model, loss)
+    optimizer = torch.optim.AdamW([p for _, p in pecvt_torch.parameters(model)], lr=0.05)
+    first = loss().item()
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+        pecvt_torch.project(model)
+    last, off = loss().item(), 0.0
+    pecvt_torch.save(model, tmp / "saved")
+    tensors, before = load_file(tmp / "saved/model.safetensors"), pecvt_torch.folder.read_tensors(whole)
+    for k, t in tensors.items():
+        if k.endswith((".basis", ".frame")):
+            off = max(off, (t.mT @ t - torch.eye(t.shape[-1], dtype=t.dtype)).abs().max().item())
+    ranges = all((t >= 0).all() and ("r2" not in k or (t > 0).all()) for k, t in tensors.items() if ".bias.r" in k)
+    names = {k: tuple(t.shape) for k, t in tensors.items()} == {k: tuple(t.shape) for k, t in before.items()}
+    moved = all(not torch.equal(t, before[k]) for k, t in tensors.items() if k.startswith("pecvt."))
+    with torch.no_grad():
+        again = apart(pecvt_torch.load(tmp / "saved", torch.float64), model(input_ids=ids).logits)
+    held = {"forward": forward <= FAR, "gradients": slope <= 1e-6, "trained": last < first, "orthonormal": off <= 1e-12, "ranges": ranges,
+            "names": names, "moved": moved or "mixed-whole" in name, "saved": again <= FAR}  # frequencies of 0 stay there
+    wrong = [k for k, v in held.items() if not v]
+    print(f"{'FAIL' if wrong else 'ok':5}{name:24}forward {forward:.1e}  gradients {slope:.1e}  loss {first:.3f} to {last:.3f}  saved {again:.1e}  {' '.join(wrong)}", flush=True)
+    return not wrong
+
+
+def refusals(tmp):
+    """Damaged folders, each with a word of what it is refused with."""
+    import json
+
+    import learned_folder
+    import pecvt_torch
+    from safetensors.torch import load_file, save_file
+
+    def damaged(name, word, config=lambda c: None, tensors=lambda t: None):
+        folder = tmp / f"damaged-{word.replace(' ', '-')}"
+        folder.mkdir()
+        learned_folder.whole(ROOT, name, folder)
+        text = json.loads((folder / "config.json").read_text())
+        config(text)
+        (folder / "config.json").write_text(json.dumps(text))
+        own = load_file(folder / "model-00002-of-00002.safetensors")
+        tensors(own)
+        save_file(own, folder / "model-00002-of-00002.safetensors")
+        index = json.loads((folder / "model.safetensors.index.json").read_text())
+        index["weight_map"].update(dict.fromkeys(own, "model-00002-of-00002.safetensors"))
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+        try:
+            pecvt_torch.load(folder)
+        except pecvt_torch.Refused as e:
+            fine = word in str(e) and str(folder) in str(e)
+            print(f"{'ok' if fine else 'FAIL':5}refused: {str(e).replace(str(folder), 'DIR')}")
+            return fine
+        print(f"FAIL {name} is read, expected an error with {word!r}")
+        return False
+
+    first = "pecvt.layers.0."
+    return all([
+        damaged("llama-basis", "orthonormal", tensors=lambda t: t[first + "rotation.basis"].mul_(1.01)),
+        damaged("llama-basis", "is missing", tensors=lambda t: t.pop(first + "rotation.basis")),
+        damaged("llama-mixed", "has shape", config=lambda c: c["pecvt"]["rotation"].update(rank=6)),
+        damaged("llama-dense", "not one that", tensors=lambda t: t.update({first + "rotation.inv_freq": t[first + "rotation.generator"].clone()})),
+        damaged("llama-dense", "one of the forms", config=lambda c: c["pecvt"]["rotation"].update(form="round")),
+        damaged("llama-fox", "one of the types", config=lambda c: c["pecvt"]["bias"].update(type="round")),
+        damaged("llama-fox", "model type 'bloom'", config=lambda c: c["pecvt"]["source"].update(model_type="bloom")),
+    ])
+
+
+def main():
+    if sys.argv[1:] != ["--here"]:
+        import envs
+
+        try:
+            python = envs.python_of(envs.pip_environment("transformers5"))
+        except envs.NotInstalled as e:
+            print(f"learned: not run: {e}", file=sys.stderr)
+            return 2
+        return subprocess.run([str(python), __file__, "--here"]).returncode
+    sys.path.insert(0, str(HERE.parent / "tools"))
+    names = sorted(p.parent.name for p in ROOT.glob("*/golden.safetensors"))
+    with tempfile.TemporaryDirectory() as tmp:
+        held = [refusals(Path(tmp))]
+    for name in names:
+        with tempfile.TemporaryDirectory() as tmp:
+            held.append(check(name, Path(tmp)))
+    print(f"{sum(held)} of {len(held)} hold")
+    return 0 if all(held) and len(names) >= 20 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -53,6 +53,7 @@ func fitsGroupQuery(a *family.Attention) error {
 	}{
 		{a.KVLayer != nil, "keys and values of another layer"},
 		{a.Latent != nil, "keys that share a slice"},
+		{a.Generators != nil, string(family.RotationsInBases)},
 		{a.Spectra != nil, "spectra per head"},
 		{a.Phase != nil, "a contextual phase"},
 		{a.Bias != nil, "an additive bias"},

@@ -147,6 +147,35 @@ func rotaryDim(dim, size int) int {
 	return dim
 }
 
+// based emits n heads x (batch, n, sequence, head size) in the bases of their key/value
+// heads, Qᵀ x, where exp(tL) = Q R_θ(t) Qᵀ: the planes turn after it, keys are cached
+// so, and in a score one Q meets the other's transpose. Coordinates that do not turn
+// stay. Queries' copies of the bases are made when the session loads.
+func (e *emitter) based(l *layer, side names.Side, x *graph.Value, n int) *graph.Value {
+	a := l.attn
+	if a.Generators == nil || e.g.Err() != nil {
+		return x
+	}
+	groups, d := int64(a.KVHeads), int64(a.QKDim)
+	at := l.at(names.Bases)
+	basis := e.once(at, func() *graph.Value {
+		var all []float64
+		for _, q := range a.Generators.Q {
+			head := posenc.Identity(int(d))
+			for i := range q.Rows {
+				copy(head.Row(i), q.Row(i))
+			}
+			all = append(all, head.Data...)
+		}
+		return e.g.Tensor(at, graph.Float, []int64{groups, 1, d, d}, floatBytes(all))
+	})
+	if share := int64(n) / groups; share > 1 {
+		basis = e.g.Op("Expand", at+"/"+string(side)+"/Expand", []*graph.Value{basis, e.ints(fmt.Sprintf("bases%dx%dx%d", groups, share, d), groups, share, d, d)})
+	}
+	basis = e.g.Op("Reshape", at+"/"+string(side)+names.Reshape, []*graph.Value{basis, e.ints(fmt.Sprintf("bases%dx%d", n, d), int64(n), d, d)})
+	return e.g.Op("MatMul", names.Node(l.at(side.Based()), "MatMul"), []*graph.Value{x, basis})
+}
+
 // rotate turns heads x (batch, heads, sequence, head size) by the positions of
 // this call. Groups of heads with tables of their own go into the batch.
 func (e *emitter) rotate(prefix string, x *graph.Value, a *family.Attention, t turning) *graph.Value {

@@ -79,12 +79,16 @@ func (e *emitter) once(key string, make func() *graph.Value) *graph.Value {
 func (e *emitter) floats(name string, dims []int64, v []float64) *graph.Value {
 	name = "/const/" + name
 	return e.once(name, func() *graph.Value {
-		raw := make([]byte, 0, 4*len(v))
-		for _, x := range v {
-			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(float32(x)))
-		}
-		return e.g.Tensor(name, graph.Float, dims, raw)
+		return e.g.Tensor(name, graph.Float, dims, floatBytes(v))
 	})
+}
+
+func floatBytes(v []float64) []byte {
+	raw := make([]byte, 0, 4*len(v))
+	for _, x := range v {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(float32(x)))
+	}
+	return raw
 }
 
 func doubleBytes(v []float64) []byte {

@@ -20,7 +20,8 @@ type Based struct {
 	Inner Rotation
 }
 
-// NewBased checks that the basis is orthonormal (to 1e-5) and fits.
+// NewBased checks that the basis is orthonormal (to 1e-5) and fits, and takes the
+// nearest one that is so in float64.
 func NewBased(basis Matrix, inner Rotation) (Based, error) {
 	d := inner.Size()
 	if err := basis.check(d, d); err != nil {
@@ -29,7 +30,7 @@ func NewBased(basis Matrix, inner Rotation) (Based, error) {
 	if off := basis.Orthogonality(); off > basisTolerance {
 		return Based{}, fmt.Errorf("basis: BᵀB differs from I by %.3g: expected orthonormal columns (to %g); it cannot be folded away", off, basisTolerance)
 	}
-	return Based{Basis: basis, Inner: inner}, nil
+	return Based{Basis: basis.Orthonormal(), Inner: inner}, nil
 }
 
 // Size returns the head size d.

@@ -109,6 +109,24 @@ func (m Matrix) Orthogonality() float64 {
 	return worst
 }
 
+// Orthonormal returns the nearest matrix with orthonormal columns (the polar factor)
+// of one whose columns nearly are, as those of a basis stored in float32: without it
+// exp(t·M L Mᵀ) and M exp(tL) Mᵀ part by t times what is off. Each step of
+// M ← M (3I − MᵀM)/2 squares what is.
+func (m Matrix) Orthonormal() Matrix {
+	for range 3 {
+		step := m.T().Mul(m)
+		for i := range step.Rows {
+			for j, v := range step.Row(i) {
+				step.Set(i, j, -v/2)
+			}
+			step.Set(i, i, step.At(i, i)+1.5)
+		}
+		m = m.Mul(step)
+	}
+	return m
+}
+
 // check reports a matrix whose data does not fill its shape or is not finite.
 func (m Matrix) check(rows, cols int) error {
 	if m.Rows != rows || m.Cols != cols || len(m.Data) != rows*cols {

@@ -14,7 +14,7 @@ type Subspace struct {
 	planes Based
 }
 
-// NewSubspace reduces E L_r Eᵀ to planes.
+// NewSubspace reduces E L_r Eᵀ to planes, E brought to orthonormal columns in float64.
 func NewSubspace(e, lr Matrix) (Subspace, error) {
 	d, r := e.Rows, e.Cols
 	if err := e.check(d, r); err != nil {
@@ -26,6 +26,7 @@ func NewSubspace(e, lr Matrix) (Subspace, error) {
 	if off := e.Orthogonality(); off > basisTolerance {
 		return Subspace{}, fmt.Errorf("subspace: EᵀE differs from I by %.3g: expected orthonormal columns (to %g)", off, basisTolerance)
 	}
+	e = e.Orthonormal()
 	q, inv, err := SkewPlanes(lr)
 	if err != nil {
 		return Subspace{}, fmt.Errorf("subspace: L_r: %w", err)

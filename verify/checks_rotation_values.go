@@ -4,7 +4,10 @@ import (
 	"math"
 	"reflect"
 
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/verify/ref"
+	"github.com/pecvt/pecvt/verify/report"
 )
 
 // turnedNumber is coordinate i of the vector that is turned: of either sign, none
@@ -30,6 +33,42 @@ type turnedRows struct {
 	rotary posenc.Rotary
 	from   int
 	rows   []float64
+	exps   ref.Exponentials
+	last   generatedRows
+}
+
+// generatedRows are those of a head that turns by exp(tL).
+type generatedRows struct {
+	n    *family.Generators
+	head int
+	from int
+	rows []float64
+}
+
+// generated is [turnedRows.of] for key/value head g of a layer with generators: Qᵀ exp(tL) x,
+// by matrix exponentials and not by planes; coordinates that do not turn are x's.
+func (t *turnedRows) generated(a *family.Attention, g, from, n int) []float64 {
+	d, turning, last := a.QKDim, a.Rotary.Dim, &t.last
+	if last.n == a.Generators && last.head == g && last.from == from && len(last.rows) == n*d {
+		return last.rows
+	}
+	*last = generatedRows{a.Generators, g, from, make([]float64, n*d)}
+	x := make([]float64, turning)
+	for k := range x {
+		x[k] = turnedNumber(k)
+	}
+	t.exps.Turn(a.Generators, g, x, int64(from))
+	for i := range n {
+		row := last.rows[i*d : (i+1)*d]
+		for k := range row {
+			row[k] = turnedNumber(k)
+		}
+		for k, v := range a.Generators.Q[g].T().Apply(x) {
+			row[k] = a.Rotary.Gain * v
+		}
+		t.exps.Turn(a.Generators, g, x, 1)
+	}
+	return last.rows
 }
 
 // of returns the turned vector at n positions, (n, HeadDim), with cosines and
@@ -65,7 +104,14 @@ func (t *turnedRows) compare(p turnedPart, heads int, got []float64, from, n int
 			r.Spectrum = p.attn.Rotary.Spectrum.Clone()
 			r.InvFreq = g.InvFreq[h/(p.heads/len(g.InvFreq))]
 		}
-		want := t.of(r, from, n)
+		var want []float64
+		limit := limit
+		if p.attn.Generators != nil { // its basis is rounded as well
+			want = t.generated(p.attn, h/(p.heads/p.attn.KVHeads), from, n)
+			limit += report.Float32.Roundoff() * math.Abs(r.Gain) * math.Sqrt(2*float64(d))
+		} else {
+			want = t.of(r, from, n)
+		}
 		for i, x := range got[h*n*d:][:n*d] {
 			want, limit := want[i], limit
 			if p.scale != nil {

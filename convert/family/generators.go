@@ -182,7 +182,7 @@ func (p *parameters) rotation(g int) (posenc.Rotation, posenc.Matrix, error) {
 		if err != nil {
 			return nil, l, err
 		}
-		return turn, b.Mul(l).Mul(b.T()), nil
+		return turn, turn.Basis.Mul(l).Mul(turn.Basis.T()), nil
 	case Mixed:
 		lr, err := posenc.SkewFromUpper(p.of("generator", g), p.rank)
 		if err != nil {

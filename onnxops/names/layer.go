@@ -66,6 +66,7 @@ const (
 	BiasMasked          = "attn/bias/masked/Add"          // the mask with a bias in it
 	ContextPhase        = "attn/phase/ContextPhase"       // the running phase
 	PathNorm            = family.AtBias + "/path"         // the norm of path vectors
+	Bases               = "attn/bases"                    // what turns heads into their bases
 	TurnsPerPosition    = "attn/phase/turns_per_position" // a table
 )
 

@@ -150,7 +150,12 @@ func (e *expecter) ofProjection(p projection, place string, tap func(string) str
 			return plain(tap(p.projected()), asHeads)
 		}
 		return plain(tap(p.unturned()), asHeads)
+	case names.Node(p.side.Based(), "MatMul"):
+		return plain(tap(p.side.Based()), asHeads)
 	case heads + names.Fold:
+		if p.based {
+			return plain(tap(p.side.Based()), anyShape(asHeads))
+		}
 		return plain(tap(p.unturned()), anyShape(asHeads))
 	case heads + names.Rotation:
 		return plain(tap(p.side.Rotated()), anyShape(asHeads))

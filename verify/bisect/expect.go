@@ -275,6 +275,7 @@ type projection struct {
 	heads, d int
 	shift    bool
 	norm     *family.Norm
+	based    bool // heads turn in bases of their own
 	after    bool // the norm comes after the rotation
 	clip     bool
 	scaled   bool
@@ -287,9 +288,9 @@ func projections(a *family.Attention) map[names.Side]projection {
 		joined = a.Latent.Turned
 	}
 	return map[names.Side]projection{
-		names.Q: {names.Q, a.Heads, a.QKDim, false, a.QNorm, a.NormAfter, a.Clip != 0, false, 0},
-		names.K: {names.K, a.KVHeads, a.QKDim, a.KShift != nil, a.KNorm, a.NormAfter, a.Clip != 0, false, joined},
-		names.V: {names.V, a.KVHeads, a.VDim, a.VShift != nil, a.VNorm, false, a.Clip != 0, a.ValueScale != 0, 0},
+		names.Q: {names.Q, a.Heads, a.QKDim, false, a.QNorm, a.Generators != nil, a.NormAfter, a.Clip != 0, false, 0},
+		names.K: {names.K, a.KVHeads, a.QKDim, a.KShift != nil, a.KNorm, a.Generators != nil, a.NormAfter, a.Clip != 0, false, joined},
+		names.V: {names.V, a.KVHeads, a.VDim, a.VShift != nil, a.VNorm, false, false, a.Clip != 0, a.ValueScale != 0, 0},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
@@ -233,8 +234,8 @@ func byLength(m *family.Model) bool {
 // retarget gives a layer the spectrum of an encoding that is one for all heads.
 // The sign of a frequency is the source's, as the planes' coordinates are.
 func retarget(a *family.Attention, enc posenc.Encoding, in posenc.Source) error {
-	a.Bias = nil // of 0 everywhere, else no such encoding can be asked for
-	if a.Rotary.Dim == 0 {
+	a.Bias = nil                                  // of 0 everywhere, else no such encoding can be asked for
+	if a.Rotary.Dim == 0 || a.Generators != nil { // folded, what it computes is the same
 		return nil
 	}
 	if a.Rope != nil {
@@ -282,7 +283,7 @@ func rebias(a *family.Attention, enc posenc.Encoding, slope string) error {
 			a.Bias = &family.Bias{Kind: family.ALiBi, Slopes: slopes}
 		}
 		return err
-	case enc.Name == "grape-m":
+	case enc.Name == "grape-m", strings.HasPrefix(enc.Name, posenc.FormPrefix):
 		a.Bias = nil // of 0 everywhere
 	case enc.Name == "alibi" || a.Bias == nil || a.Bias.Kind != family.ALiBi:
 	default: // the gates do not round as a family may

@@ -8,17 +8,18 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 )
 
-// exponentials are exp(2^k L) of generators, by key/value head and k: R(t) = exp(tL) is
+// Exponentials are exp(2^k L) of generators, by key/value head and k: R(t) = exp(tL) is
 // the product of those of the bits of t. The first is gonum's matrix exponential
 // (scaling, squaring and Padé's approximation), each next one the square of the one
-// before. Nothing here knows planes, so that it is a second opinion on them.
-type exponentials struct {
+// before. Nothing here knows planes, so that it is a second opinion on them. The zero value is ready; its methods may be used
+// from several goroutines.
+type Exponentials struct {
 	mu sync.Mutex
 	of map[*family.Generators][][]*mat.Dense
 }
 
 // upTo returns the powers of a layer whose product is that of any position up to last.
-func (e *exponentials) upTo(n *family.Generators, last int64) [][]*mat.Dense {
+func (e *Exponentials) upTo(n *family.Generators, last int64) [][]*mat.Dense {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.of == nil {
@@ -43,6 +44,19 @@ func (e *exponentials) upTo(n *family.Generators, last int64) [][]*mat.Dense {
 	}
 	e.of[n] = heads
 	return heads
+}
+
+// Turn replaces x, the D coordinates of a head that turns with key/value head g, by
+// exp(tL)x, without the attention factor.
+func (e *Exponentials) Turn(n *family.Generators, g int, x []float64, t int64) {
+	y := mat.NewVecDense(len(x), x)
+	for k, power := range e.upTo(n, t)[g] {
+		if t>>k&1 == 1 {
+			var to mat.VecDense
+			to.MulVec(power, y)
+			y.CopyVec(&to)
+		}
+	}
 }
 
 // exponentiate turns every head of x, (tokens, heads, head size), in place by exp(tL),

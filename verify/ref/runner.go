@@ -31,7 +31,7 @@ type RunnerOf[T Float] struct {
 	// computed, and says whether its outputs are of no use.
 	observe func(l *family.Linear, x []T) (skip bool, err error)
 
-	exps exponentials // of layers whose heads turn in bases of their own
+	exps Exponentials // of layers whose heads turn in bases of their own
 
 	embedOnce, byLayerOnce sync.Once
 	embedErr, byLayerErr   error

@@ -6,6 +6,7 @@ const (
 	CheckWeights            = "weights"
 	CheckSourceWeights      = "source-weights"
 	CheckTables             = "tables"
+	CheckGenerators         = "generators"
 	CheckWindowSize         = "window-size"
 	CheckAttributes         = "attributes"
 	CheckMetadata           = "metadata"

@@ -31,7 +31,7 @@ func TestEveryRowIsMade(t *testing.T) {
 		attribute(t, g.node(t, "/layers.1/mlp_norm/RMSNormalization"), "epsilon").F = 1e-2
 	})(t, faulty)
 	repro, _ := extracted(t, faulty)
-	made := map[string]bool{} // generators are skipped where there are none
+	made := map[string]bool{}
 	for _, r := range []*verify.Report{
 		verified(t, hashed, verify.Options{Against: source, Golden: filepath.Join(source, "golden/hope.safetensors"), Provider: "cpu", OptLevel: "all"}),
 		verified(t, conversion{model: "golden/llama-gqa", to: "rope", attention: onnxops.AttentionORT}.write(t), verify.Options{ORTLibrary: noLibrary}),

@@ -133,8 +133,8 @@ func (s *conversion) compareRewrite(c *report.Check, want *expectation, refitted
 		return err
 	}
 	c.MaxAbs, c.MaxRel, c.NMSE, c.Cosine, c.KL, c.Top1, c.Positions = report.Number(m.MaxAbs), report.Number(m.MaxRel), report.Number(m.NMSE), report.Number(m.Cosine), report.Number(m.KL), report.Number(m.Top1), m.Positions
-	if !(m.MaxRel <= rewriteLimit) {
-		return fmt.Errorf("the logits are off by %.3g of the largest one from the source's with the encoding that pecvt.json names (limit %.0e), worst at token %d", m.MaxRel, rewriteLimit, m.WorstPosition)
+	if !(m.MaxRel <= float64(c.Limit)) {
+		return fmt.Errorf("the logits are off by %.3g of the largest one from the source's with the encoding that pecvt.json names (limit %.0e), worst at token %d", m.MaxRel, float64(c.Limit), m.WorstPosition)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package ref
 
 import (
+	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/mat"
@@ -81,6 +82,27 @@ func exponentiate[T Float](a *family.Attention, powers [][]*mat.Dense, positions
 			}
 		}
 	}
+}
+
+// OwnKeys are keys of a layer as this runner caches them, of those that a graph does,
+// (heads, positions, head size): it has them in their own coordinates where a graph, and
+// Rounded, have them in the bases of their heads.
+func (r *RunnerOf[T]) OwnKeys(layer int, keys []T) []T {
+	a := r.model.Blocks[layer].Attn()
+	if a == nil || a.Generators == nil || r.roundTables {
+		return keys
+	}
+	d, out, x := a.QKDim, slices.Clone(keys), make([]float64, a.Rotary.Dim)
+	each := len(keys) / a.KVHeads
+	for i := 0; i < len(keys); i += d {
+		for k := range x {
+			x[k] = float64(keys[i+k])
+		}
+		for k, v := range a.Generators.Q[i/each].Apply(x) {
+			out[i+k] = T(v)
+		}
+	}
+	return out
 }
 
 // inBasis takes every head of x, (tokens, heads, head size), in place to Qᵀx, with Q

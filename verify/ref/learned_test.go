@@ -2,66 +2,14 @@ package ref
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/families"
+	"github.com/pecvt/pecvt/convert/family/familytest"
 	"github.com/pecvt/pecvt/convert/safetensors"
 )
-
-// learned puts a folder of testdata/learned together: its config.json, the
-// weights that it shares with others, and the block's tensors beside them.
-func learned(t testing.TB, name string) string {
-	t.Helper()
-	from, to := filepath.Join(testdata, "learned"), t.TempDir()
-	raw, err := os.ReadFile(filepath.Join(from, name, "config.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var config struct {
-		Pecvt struct {
-			Source struct {
-				ModelType string `json:"model_type"`
-			}
-		}
-	}
-	if err := json.Unmarshal(raw, &config); err != nil {
-		t.Fatal(err)
-	}
-	shards := map[string]string{"model-00001-of-00002.safetensors": filepath.Join(from, "base", config.Pecvt.Source.ModelType+".safetensors"),
-		"model-00002-of-00002.safetensors": filepath.Join(from, name, "block.safetensors")}
-	where := map[string]string{}
-	put := func(name string, data []byte) {
-		if err := os.WriteFile(filepath.Join(to, name), data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for shard, path := range shards {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(shard, data)
-		f, err := safetensors.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, info := range f.Tensors() {
-			where[info.Name] = shard
-		}
-		f.Close()
-	}
-	index, err := json.Marshal(map[string]any{"metadata": map[string]any{}, "weight_map": where})
-	if err != nil {
-		t.Fatal(err)
-	}
-	put("model.safetensors.index.json", index)
-	put("config.json", raw)
-	return to
-}
 
 // learnedLimit is of the largest logit: the goldens are float64 throughout, by
 // stock transformers with its attention replaced, which takes every generator's
@@ -69,7 +17,7 @@ func learned(t testing.TB, name string) string {
 const learnedLimit = 1e-12
 
 // unread are the forms that no model is read with yet.
-var unread = []string{"-basis", "-mixed", "-rank2", "-dense", "-kerple"}
+var unread = []string{"-kerple"}
 
 // TestLearned holds the reference to testdata/learned: blocks of every form
 // with parameters that training could have left.
@@ -82,7 +30,7 @@ func TestLearned(t *testing.T) {
 		name := filepath.Base(filepath.Dir(path))
 		t.Run(name, func(t *testing.T) {
 			g := readGolden(t, "learned/"+name+"/golden.safetensors")
-			c, err := safetensors.OpenCheckpoint(learned(t, name))
+			c, err := safetensors.OpenCheckpoint(familytest.Learned(t, testdata, name))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -86,7 +86,7 @@ func (r *Plain) TakePast(p *Past) State {
 	}
 	c := &ref.Cache32{Batch: 1, Length: p.length, States: make([]ref.State, len(p.keys))}
 	for i := range p.keys {
-		c.Keys, c.Values = append(c.Keys, shorten(p.keys[i])), append(c.Values, shorten(p.values[i]))
+		c.Keys, c.Values = append(c.Keys, r.r.OwnKeys(i, shorten(p.keys[i]))), append(c.Values, shorten(p.values[i]))
 	}
 	for i := range p.length {
 		c.Positions = append(c.Positions, int64(i))

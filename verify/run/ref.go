@@ -74,7 +74,10 @@ func (r *Ref) TakePast(p *Past) State {
 	if p.latent {
 		return p
 	}
-	c := &ref.Cache{Batch: 1, Length: p.length, Keys: p.keys, Values: p.values, States: make([]ref.State, len(p.keys))}
+	c := &ref.Cache{Batch: 1, Length: p.length, Values: p.values, States: make([]ref.State, len(p.keys))}
+	for i, keys := range p.keys {
+		c.Keys = append(c.Keys, r.r.OwnKeys(i, keys))
+	}
 	for i := range p.length {
 		c.Positions = append(c.Positions, int64(i))
 	}

@@ -14,7 +14,7 @@ import (
 // learnedLimit is of the largest logit: the goldens are float64 throughout, by
 // stock transformers with its attention replaced, which takes every generator's
 // powers by torch's matrix exponential.
-const learnedLimit = 1e-12
+const learnedLimit = 1e-11
 
 // unread are the forms that no model is read with yet.
 var unread = []string{"-kerple"}

@@ -20,6 +20,9 @@ type adam struct {
 	first, second *Weights[float32]
 	rates         [4]float64
 	step, steps   int
+	// pull draws the weights back to source's by that share of their difference a step
+	pull   float64
+	source *Weights[float32]
 }
 
 const (
@@ -27,6 +30,9 @@ const (
 	adamFloor    = 3
 	adamEps      = 1e-8
 	warmUp       = 5
+	// pullBack is what a step draws weights back by where the rate is whole: noise moves
+	// those that no row of the text holds, for good, and other texts pay for it.
+	pullBack = .001
 )
 
 // newAdam sets each matrix's rate to rate·std(W). A bias is a column of its
@@ -81,6 +87,12 @@ func (a *adam) update(grad *Weights[float32]) {
 		each(runs, func(_, n int) {
 			from, to := n*run, min((n+1)*run, len(w))
 			tensor.Descend32(w[from:to], m[from:to], v[from:to], rate, root, eps)
+			if back := float32(a.pull * factor); back > 0 {
+				source := a.source.parts()[part]
+				for i := from; i < to; i++ {
+					w[i] += back * (source[i] - w[i])
+				}
+			}
 		})
 	}
 }

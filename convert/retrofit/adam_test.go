@@ -33,3 +33,35 @@ func TestRateAt(t *testing.T) {
 		}
 	}
 }
+
+// TestPull: without a gradient the difference to the source's weights falls by the share
+// that the rate's course says, step by step; without a pull it stays.
+func TestPull(t *testing.T) {
+	const steps = 40
+	source := &Weights[float32]{Q: []float32{1, -2, 3, 0}, K: []float32{.5, 1.5}, KBias: []float32{2}}
+	for _, pull := range []float64{0, .05} {
+		w := source.Clone()
+		for _, part := range w.parts() {
+			for i := range part {
+				part[i]++
+			}
+		}
+		a := newAdam(w, .1, steps)
+		a.pull, a.source = pull, source
+		left := 1.0
+		for step := range steps {
+			a.update(w.NewWeights())
+			left *= 1 - pull*rateAt(step, steps)
+		}
+		for n, part := range w.parts() {
+			for i, x := range part {
+				if got := float64(x - source.parts()[n][i]); math.Abs(got-left) > 1e-5 {
+					t.Errorf("pull %v: part %d, number %d is %v from the source's, expected %v", pull, n, i, got, left)
+				}
+			}
+		}
+		if pull > 0 && (left > .5 || left < .05) {
+			t.Fatalf("%v is left", left)
+		}
+	}
+}

@@ -133,6 +133,9 @@ func (f *fit) train(ctx context.Context, rate float64, report *LayerReport) erro
 	grad, part := f.fitted.NewWeights(), f.fitted.NewWeights()
 	steps := report.Steps
 	optimiser := newAdam(f.fitted, rate, steps)
+	if report.Copying < copiesFrom {
+		optimiser.pull, optimiser.source = pullBack, f.original
+	}
 	for step, list := range f.plan(steps) {
 		factor := rateAt(step, steps)
 		for n, s := range list {

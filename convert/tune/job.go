@@ -91,10 +91,11 @@ type Calibrate struct {
 	// which are mixed in; 0 is the trained length, at most LongestDefault.
 	Length int
 	// Tokens are read, about, and at least one sequence of each length; 0 is
-	// 16384, at least 8 times Length and what Options.Extend asks for, and never what is
-	// measured on.
+	// 16384, at least 8 times Length (above 4096 positions 16 times) and what
+	// Options.Extend asks for, and never what is measured on.
 	Tokens int
-	// Steps of each layer; 0 is 96, above 4096 positions 640.
+	// Steps of each layer; 0 is 96, above 4096 positions 3000. Layers whose attention
+	// copies have twice as many.
 	Steps int
 	// Copies is the share of tokens, at most a half, that random strings take
 	// which stand twice, so that heads which copy are kept; 0 is DefaultCopies.

@@ -182,7 +182,7 @@ func (w *work) lengths() (longest int, err error) {
 func (w *work) train() error {
 	c := w.job.Calibrate
 	all, rest := len(w.text.IDs), len(w.parts.Fit)
-	usual := max(16384, 8*w.calibrateLength)
+	usual := usualTokens(w.calibrateLength)
 	reach := w.job.Options.Extend * w.plan.Encoding.TrainLength
 	if reach > 0 {
 		usual = max(usual, reach+reach/8) // sequences are whole, and lose their first tokens
@@ -200,6 +200,25 @@ func (w *work) train() error {
 		return hint.Errorf("%w ("+hint.Extend+" %d); give more text, or more of it as "+hint.CalibrateTokens, err, w.job.Options.Extend)
 	}
 	return nil
+}
+
+// long is the length above which a calibration takes more tokens and steps: attention far
+// away is what a cut costs most, and what is fitted slowest.
+const long = 4096
+
+// usualSteps and usualTokens are what a calibration at a length takes without being asked.
+func usualSteps(length int) int {
+	if length > long {
+		return 3000
+	}
+	return 96
+}
+
+func usualTokens(length int) int {
+	if length > long {
+		return 16 * length
+	}
+	return max(16384, 8*length)
 }
 
 // piece is how long the pieces are that the source reads of what is reached, 0 without.
@@ -248,10 +267,7 @@ func orElse(n, otherwise int) int {
 func (w *work) calibrateOptions() retrofit.CalibrateOptions {
 	steps := w.job.Calibrate.Steps
 	if steps == 0 {
-		steps = 96
-		if w.calibrateLength > 4096 {
-			steps = 640
-		}
+		steps = usualSteps(w.calibrateLength)
 	}
 	trained := 0
 	if w.job.Options.Extend > 0 {

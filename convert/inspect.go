@@ -49,9 +49,11 @@ type Inspection struct {
 	Rope     RopeInfo `json:"rope"`
 	// Slopes are β of the first layer's bias, per head and position, if it has
 	// some.
-	Slopes   []float64 `json:"slopes,omitempty"`
-	Planes   []Plane   `json:"planes"`
-	Warnings []string  `json:"warnings"`
+	Slopes []float64 `json:"slopes,omitempty"`
+	// Kernel is the first layer's KERPLE, nil without.
+	Kernel   *Kernel  `json:"kernel,omitempty"`
+	Planes   []Plane  `json:"planes"`
+	Warnings []string `json:"warnings"`
 	// Readers says what becomes of the rotation, as it is declared, in each loader
 	// of the table (package loaders); empty where no rope keys declare it.
 	Readers []loaders.Verdict `json:"readers,omitempty"`
@@ -196,12 +198,26 @@ func inspection(m *family.Model, name string) *Inspection {
 	return in
 }
 
+// Kernel is KERPLE's bias per head: −r1 n^r2 ("power") or −r1 log(1 + r2 n) ("log") at
+// distance n.
+type Kernel struct {
+	Form string    `json:"form"`
+	R1   []float64 `json:"r1"`
+	R2   []float64 `json:"r2"`
+}
+
 // spectrum describes the first layer that turns and the first that has slopes.
 // What the rope keys do not declare is judged by its own frequencies.
 func (in *Inspection) spectrum(m *family.Model) {
 	in.Encoding = m.Encoding()
 	for _, a := range m.Attentions() {
-		if b := a.Bias; b != nil && b.Slopes != nil {
+		if b := a.Bias; b != nil && b.Kind == family.Kerple {
+			in.Kernel = &Kernel{Form: "log", R1: b.Slopes, R2: b.R2}
+			if b.Power {
+				in.Kernel.Form = "power"
+			}
+			break
+		} else if b != nil && b.Slopes != nil {
 			in.Slopes = b.Slopes
 			break
 		}

@@ -52,8 +52,11 @@ func (e *emitter) bias(l *layer) added {
 
 // notLowered says why a bias has no lowered form, or "".
 func notLowered(b *family.Bias) string {
-	if b.Kind == family.Path {
+	switch b.Kind {
+	case family.Path:
 		return "every gate of GRAPE-AP reads the query and a key between"
+	case family.Kerple:
+		return "KERPLE's bias is not linear in the distance"
 	}
 	if !b.RoundBF16 {
 		return ""
@@ -91,6 +94,11 @@ func checkBias(a *family.Attention, b *family.Bias) error {
 		return perHead("slopes", len(b.Slopes))
 	case family.Forget:
 		return perHead("forget gates", int(b.Gate.Weight.Shape[0]))
+	case family.Kerple:
+		if len(b.R2) != len(b.Slopes) {
+			return fmt.Errorf("bias: %d values of r1 and %d of r2", len(b.Slopes), len(b.R2))
+		}
+		return perHead("values of r1", len(b.Slopes))
 	case family.Path:
 		if b.P == nil && (b.PDim != tieSize(a, b.Tie) || b.Tie != "q" && b.Tie != "k" && b.Tie != "v") || b.PDim%2 != 0 || b.PDim < 2 {
 			return fmt.Errorf("bias: path vectors of %d numbers tied to %q: expected an even number, or q, k or v of head size %d", b.PDim, b.Tie, tieSize(a, b.Tie))

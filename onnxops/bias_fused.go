@@ -19,6 +19,8 @@ func fusable(a *family.Attention) string {
 		return "attention within chunks"
 	case a.Bias.RoundBF16:
 		return "ALiBi rounded to bf16"
+	case a.Bias.Kind == family.Kerple:
+		return "KERPLE"
 	}
 	return ""
 }

@@ -19,6 +19,8 @@ func (e *emitter) maskedBias(l *layer) *graph.Value {
 		return e.pathIntegral(l)
 	case b.Kind == family.Forget:
 		return e.maskedForget(l)
+	case b.Kind == family.Kerple:
+		return e.once(fmt.Sprint("/bias/kernel", b.Power, b.Slopes, b.R2), func() *graph.Value { return e.kernel(l) })
 	case b.RoundBF16:
 		return e.roundedALiBi(l)
 	case b.Kind == family.ALiBi:
@@ -34,6 +36,20 @@ func (e *emitter) relative(l *layer) *graph.Value {
 	return e.g.Add(graph.Node{
 		Domain: ops.Domain, Op: "RelativeBias", Name: prefix + "/RelativeBias",
 		In: []*graph.Value{e.floatPositions(), e.floatKeyPositions(), query, key},
+	})[0]
+}
+
+// kernel is KERPLE: of the distance alone.
+func (e *emitter) kernel(l *layer) *graph.Value {
+	prefix, b := l.at(family.AtBias), l.attn.Bias
+	op := "LogBias"
+	if b.Power {
+		op = "PowerBias"
+	}
+	perHead := []int64{1, int64(l.attn.Heads), 1, 1}
+	return e.g.Add(graph.Node{
+		Domain: ops.Domain, Op: op, Name: prefix + "/" + op,
+		In: []*graph.Value{e.floatPositions(), e.floatKeyPositions(), e.floats(prefix+"/r1", perHead, b.Slopes), e.floats(prefix+"/r2", perHead, b.R2)},
 	})[0]
 }
 

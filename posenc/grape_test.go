@@ -4,8 +4,6 @@ import (
 	"math"
 	"strings"
 	"testing"
-
-	"gonum.org/v1/gonum/mat"
 )
 
 // TestRank2ByHand: a = e1, b = e2 is the paper's J, which turns by −t:
@@ -72,40 +70,6 @@ func TestSeriesGuards(t *testing.T) {
 			if math.Abs(sinc(z)-s) > 4e-15 || math.Abs(cosc(z)-c) > 4e-15 {
 				t.Errorf("at %v: %v and %v, want %v and %v", z, sinc(z), cosc(z), s, c)
 			}
-		}
-	}
-}
-
-// TestUnipotent: G(n) = exp(nA) by gonum, A² = 0, G(m)G(n) = G(m+n), and the
-// score is <q, k> + (j − i)β.
-func TestUnipotent(t *testing.T) {
-	u := Unipotent{Dim: 3, Beta: 0.0625}
-	a := u.Generator()
-	if maxAbs(a.Mul(a)) != 0 {
-		t.Errorf("A² = %v", a.Mul(a))
-	}
-	for _, n := range []int64{0, 1, -7, 1000} {
-		var scaledA, e mat.Dense
-		scaledA.Scale(float64(n), mat.NewDense(5, 5, append([]float64(nil), a.Data...)))
-		e.Exp(&scaledA)
-		if off := difference(u.Action(n), Matrix{5, 5, e.RawMatrix().Data}); off > 1e-12 {
-			t.Errorf("G(%d) differs from the exponential by %.3g", n, off)
-		}
-	}
-	if off := difference(u.Action(1<<20).Mul(u.Action(-17)), u.Action(1<<20-17)); off != 0 {
-		t.Errorf("G(m)G(n) differs from G(m+n) by %v", off)
-	}
-	q, k := []float64{1, -2, 0.5}, []float64{0.25, 1, 4}
-	for _, at := range [][2]int64{{0, 0}, {9, 4}, {1 << 20, 3}, {1<<20 + 5, 1 << 20}} {
-		i, j := at[0], at[1]
-		want := innerProduct(q, k) + float64(j-i)*u.Beta
-		if got := innerProduct(u.Query(q, i), u.Key(k, j)); got != want {
-			t.Errorf("score at %d, %d is %v, want %v", i, j, got, want)
-		}
-		// through the group: q̂ᵀ G(j − i) k̂
-		lifted := append(append([]float64(nil), q...), 1, 0)
-		if got := innerProduct(lifted, u.Action(j-i).Apply(append(append([]float64(nil), k...), 0, 1))); got != want {
-			t.Errorf("by G(%d) the score is %v, want %v", j-i, got, want)
 		}
 	}
 }

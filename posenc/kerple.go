@@ -5,6 +5,9 @@ import (
 	"math"
 )
 
+var kerpleEncoding = Encoding{Name: "kerple", Title: "KERPLE: a power or a logarithm of the distance, per head", Paper: "2205.09921",
+	Angle: "b = −r1_h (i−j)^r2_h, or −r1_h log(1 + r2_h (i−j))", Variants: []string{"power", "log"}, Scale: "no"}
+
 // KERPLE is a kernelised relative bias (arXiv 2205.09921, section 4):
 //
 //	logarithmic: b_ij = −r1_h log(1 + r2_h (i − j))
@@ -13,7 +16,8 @@ import (
 // It reads positions alone. With r2 = 1 the power form is ALiBi.
 type KERPLE struct {
 	noFeatures
-	// R1 holds r1 > 0 per query head, in score units. R2 holds r2: positive,
+	// R1 holds r1 >= 0 per query head, in score units; 0 is no bias, as one that is
+	// yet to be trained starts. R2 holds r2: positive,
 	// per position (logarithmic), or an exponent in (0, 2] (power).
 	R1, R2 []float64
 	// Power chooses the power form.
@@ -27,8 +31,8 @@ func (k KERPLE) Check() error {
 	}
 	for h := range k.R1 {
 		r1, r2 := k.R1[h], k.R2[h]
-		if !(r1 > 0) || !(r2 > 0) || math.IsInf(r1, 0) || math.IsInf(r2, 0) || k.Power && r2 > 2 {
-			return fmt.Errorf("kerple: head %d has r1 %v and r2 %v: expected positive numbers, and an exponent r2 of at most 2 in the power form", h, r1, r2)
+		if !(r1 >= 0) || !(r2 > 0) || math.IsInf(r1, 0) || math.IsInf(r2, 0) || k.Power && r2 > 2 {
+			return fmt.Errorf("kerple: head %d has r1 %v and r2 %v: expected r1 of 0 or more, r2 above 0, and an exponent r2 of at most 2 in the power form", h, r1, r2)
 		}
 	}
 	return nil

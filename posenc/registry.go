@@ -112,7 +112,7 @@ func Encodings() []Encoding {
 		{Name: "nope", Title: "no positional encoding", Paper: "2305.19466", Angle: "0", Scale: "no", Target: func(s Source) (Spectrum, error) { return NoPE(len(s.Unscaled)), nil }},
 		{Name: "pi", Title: "position interpolation", Paper: "2306.15595", Angle: "t θ_p / s", Scale: "must", Target: scaledTarget("pi")},
 		{Name: "yarn", Title: "YaRN", Paper: "2309.00071", Angle: "t θ_p (1 − γ_p)/s + t θ_p γ_p, attention factor 0.1 ln s + 1", Scale: "must", Target: scaledTarget("yarn")},
-		grapeMEncoding, basisEncoding, mixedEncoding, rank2Encoding, denseEncoding, gatedEncoding, pathEncoding, foxEncoding, alibiEncoding, hybridEncoding,
+		grapeMEncoding, basisEncoding, mixedEncoding, rank2Encoding, denseEncoding, gatedEncoding, pathEncoding, foxEncoding, alibiEncoding, kerpleEncoding, hybridEncoding,
 	}
 }
 
@@ -172,6 +172,13 @@ func (e Encoding) counted(text string, given bool) (Encoding, error) {
 }
 
 func (e Encoding) with(variant string, chosen bool) (Encoding, error) {
+	variant = strings.ReplaceAll(variant, ",", "") // grape-a:query,key
+	for _, v := range e.Variants {
+		if strings.HasPrefix(v, variant+":") { // the first of a variant's own variants
+			variant = v
+			break
+		}
+	}
 	switch {
 	case chosen && e.Variants == nil:
 		return Encoding{}, fmt.Errorf("encoding %s has no variants, so no %q", e.Name, variant)

@@ -110,7 +110,8 @@ func TestBiasChecks(t *testing.T) {
 		"path, beta":       PathIntegral{Beta: []float64{nan}, Dim: 4, Tie: TieQ}.Check(),
 		"kerple, unlike":   KERPLE{R1: []float64{1}}.Check(),
 		"kerple, exponent": KERPLE{R1: []float64{1}, R2: []float64{2.5}, Power: true}.Check(),
-		"kerple, zero":     KERPLE{R1: []float64{0}, R2: []float64{1}}.Check(),
+		"kerple, zero":     KERPLE{R1: []float64{1}, R2: []float64{0}}.Check(),
+		"kerple, negative": KERPLE{R1: []float64{-1}, R2: []float64{1}}.Check(),
 		"hybrid, heads":    Hybrid{Bias: NewALiBi([]float64{1})}.Check(2, 4),
 		"hybrid, size":     Hybrid{Rotation: Rotary{HeadDim: 4}}.Check(2, 8),
 	} {
@@ -133,7 +134,6 @@ func TestBiasChecks(t *testing.T) {
 		"place":    func() { Rotary{HeadDim: 2}.Turn(make([]float64, 2), 0, nil) },
 		"product":  func() { Identity(2).Mul(Identity(3)) },
 		"apply":    func() { Identity(2).Apply([]float64{1}) },
-		"lift":     func() { Unipotent{Dim: 2}.Key([]float64{1}, 0) },
 	} {
 		func() {
 			defer func() {

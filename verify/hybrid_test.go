@@ -96,6 +96,13 @@ var hybrids = map[string]func(a *family.Attention){
 	"path vectors projected": func(a *family.Attention) {
 		a.Bias = &family.Bias{Kind: family.Path, Slopes: []float64{0.3, 0.11, 0.043, 0.017}, P: &a.Q, PDim: a.QKDim, Eps: 0x1p-23}
 	},
+	"a power of distance, grouped": func(a *family.Attention) {
+		a.Bias = &family.Bias{Kind: family.Kerple, Power: true, Slopes: []float64{0.3, 0.11, 1.7, 0}, R2: []float64{0.4, 1.5, 1, 2}}
+	},
+	"a logarithm of distance in a window": func(a *family.Attention) {
+		a.Window = 9
+		a.Bias = &family.Bias{Kind: family.Kerple, Slopes: []float64{0.3, 2.5, 0, 16}, R2: []float64{0.4, 3, 1, 0.01}}
+	},
 	"spectra per group": func(a *family.Attention) {
 		a.Spectra = &family.HeadSpectra{InvFreq: [][]float64{a.Rotary.InvFreq, make([]float64, a.Rotary.Planes())}}
 		for p, v := range a.Rotary.InvFreq {

@@ -108,7 +108,7 @@ func lawChecks() []Kind {
 			Blame:   "a plane that the encoding drops turns: the tables, or the coordinates that they are paired with, are wrong",
 			other:   true, steps: steps{0, 1}, when: ofRunners, make: (*session).lawBlind},
 		{Name: report.CheckLawGates,
-			Meaning: "a bias is never above 0, and 0 at distance 0",
+			Meaning: "a bias is never above 0, 0 at distance 0, and keeps the laws of its kind: it falls with distance, its path sums add, it is a function of i − j",
 			Needs:   []Need{NeedRunners, NeedReference},
 			Blame:   "a bias rewards distance: the sign of a slope or of a gate, or which of i and j it counts from, is wrong",
 			other:   true, when: ofRunners, make: (*session).lawGates},

@@ -78,6 +78,9 @@ func writeInspection(w io.Writer, in *convert.Inspection) error {
 	if in.Rope.AttentionFactor != 1 {
 		fmt.Fprintf(w, ", attention factor %.6g", in.Rope.AttentionFactor)
 	}
+	if k := in.Kernel; k != nil {
+		fmt.Fprintf(w, "\nkernel     %s, r1 %.5g, r2 %.5g", k.Form, k.R1, k.R2)
+	}
 	if in.Slopes != nil {
 		fmt.Fprintf(w, "\nslopes     %.5g", in.Slopes)
 	}

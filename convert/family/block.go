@@ -54,6 +54,8 @@ import (
 //	grape-ap  bias.beta (heads): β, and bias.path.weight
 //	          (heads · path_size, hidden): the projection to p, of "path_size"
 //	          numbers per head
+//	kerple    bias.r1 (heads): 0 or more, bias.r2 (heads): above 0, by "kernel"
+//	          "power" (where r2 is at most 2) or "log"
 //
 // with the formulas of [Bias]. Every tensor may be of any floating-point type.
 
@@ -107,10 +109,12 @@ type BiasBlock struct {
 	// vectors.
 	ByQuery, ByKey bool
 	PathSize       int
+	// Power is Kerple's kernel: a power, or else a logarithm.
+	Power bool
 }
 
 // biasTypes are the spellings of a block's bias type.
-var biasTypes = map[BiasKind]string{ALiBi: "alibi", Gated: "grape-a", Forget: "fox", Path: "grape-ap"}
+var biasTypes = map[BiasKind]string{ALiBi: "alibi", Gated: "grape-a", Forget: "fox", Path: "grape-ap", Kerple: "kerple"}
 
 // BlockTensor is the name of a tensor of the block, such as
 // pecvt.layers.3.bias.slope for "bias.slope" of layer 3.
@@ -143,6 +147,9 @@ func (e Extension) Config(source *Object) *Object {
 		if b.Kind == Path {
 			o.Set("path_size", b.PathSize)
 		}
+		if b.Kind == Kerple {
+			o.Set("kernel", b.kernel())
+		}
 		block.Set("bias", o)
 	}
 	c := newObject()
@@ -162,6 +169,16 @@ func (b *BiasBlock) gates() []string {
 		list = append(list, "key")
 	}
 	return list
+}
+
+// kernels are the spellings of Kerple's forms.
+var kernels = []string{"power", "log"}
+
+func (b *BiasBlock) kernel() string {
+	if b.Power {
+		return kernels[0]
+	}
+	return kernels[1]
 }
 
 func newObject() *Object { return &Object{} }
@@ -242,8 +259,29 @@ func (m *Model) blockBias(b *BiasBlock) {
 			slopes("beta")
 			bias.PDim, bias.Eps = b.PathSize, math.Ldexp(1, -23)
 			bias.P = &Linear{Weight: whole(BlockTensor(i, "bias.path.weight"), heads*int64(b.PathSize), hidden)}
+		case Kerple:
+			bias.Power, bias.Slopes, bias.R2 = b.Power, make([]float64, heads), make([]float64, heads)
+			m.kernelParameter(i, "bias.r1", bias.Slopes, "0 or more", func(x float64) bool { return x >= 0 })
+			want := "a number above 0"
+			if b.Power {
+				want = "an exponent above 0 and at most 2"
+			}
+			m.kernelParameter(i, "bias.r2", bias.R2, want, func(x float64) bool { return x > 0 && (x <= 2 || !b.Power) })
 		}
 	}
+}
+
+// kernelParameter has a number per head read that must be what is wanted.
+func (m *Model) kernelParameter(layer int, name string, into []float64, want string, ok func(float64) bool) {
+	m.read(whole(BlockTensor(layer, name), int64(len(into))), func(v []float64) error {
+		for h, x := range v {
+			if !ok(x) {
+				return fmt.Errorf("head %d has %v: expected %s", h, x, want)
+			}
+		}
+		copy(into, v)
+		return nil
+	})
 }
 
 // blockGates has gate vectors read as they are.

@@ -72,6 +72,10 @@ func TestBlockIsStrict(t *testing.T) {
 		{name: "no gates", from: `"query","key"`, to: ``, want: `key "gates" is []`},
 		{name: "null", from: `"rotation":{"type":"grape-m","attention_factor":1}`, to: `"rotation":null`, want: `key "rotation" is null`},
 		{name: "path size", from: `"grape-a","gates":["query","key"]`, to: `"grape-ap","path_size":3`, want: `key "path_size" is 3: expected a positive even number`},
+		{name: "kernel", from: `"grape-a","gates":["query","key"]`, to: `"kerple","kernel":"logg"`, want: `bias: kernel "logg" is unknown; did you mean "log"? (valid: log, power)`, unsupported: true},
+		{name: "no kernel", from: `"grape-a","gates":["query","key"]`, to: `"kerple"`, want: `bias: key "kernel" is missing: expected one of power, log`},
+		{name: "kernel of no text", from: `"grape-a","gates":["query","key"]`, to: `"kerple","kernel":1`, want: `key "kernel" is 1`},
+		{name: "kernel beside", from: `"grape-a"`, to: `"kerple","kernel":"log"`, want: `bias: key "gates": type kerple has the keys type, kernel alone`, unsupported: true},
 		{name: "nothing", from: grapeMBlock + `,"bias":{"type":"grape-a","gates":["query","key"]}`, to: ``, want: `neither "rotation" nor "bias"`},
 		{name: "nested", from: `"model_type":"llama"`, to: `"model_type":"pecvt"`, want: "blocks do not nest"},
 		{name: "source", from: `"model_type":"llama"`, to: `"model_type":"lama"`, want: `pecvt.source: config.json: model_type "lama"`, unsupported: true},
@@ -247,6 +251,47 @@ func TestBlockGatesAreFinite(t *testing.T) {
 			t.Errorf("large numbers: %v", err)
 		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "model.safetensors")):
 			t.Errorf("error %v, want %q and the file", err, c.want)
+		}
+	}
+}
+
+// TestBlockKernels: KERPLE's numbers are read as they are, and are in their range.
+func TestBlockKernels(t *testing.T) {
+	for _, c := range []struct {
+		kernel string
+		r1, r2 []float64
+		want   string
+	}{
+		{"log", []float64{0, 3}, []float64{1e-3, 7}, ""},
+		{"power", []float64{0.5, 3}, []float64{1, 2}, ""},
+		{"power", []float64{0.5, 3}, []float64{1, 2.01}, `tensor "pecvt.layers.1.bias.r2": head 1 has 2.01: expected an exponent above 0 and at most 2`},
+		{"power", []float64{0.5, 3}, []float64{0, 1}, `tensor "pecvt.layers.1.bias.r2": head 0 has 0: expected an exponent above 0`},
+		{"log", []float64{-0.5, 3}, []float64{1, 1}, `tensor "pecvt.layers.1.bias.r1": head 0 has -0.5: expected 0 or more`},
+		{"log", []float64{0.5, 3}, []float64{1, -1}, `tensor "pecvt.layers.1.bias.r2": head 1 has -1: expected a number above 0`},
+		{"log", []float64{0.5, math.NaN()}, []float64{1, 1}, `tensor "pecvt.layers.1.bias.r1": element 1 is NaN`},
+		{"log", nil, []float64{1, 1}, `tensor "pecvt.layers.1.bias.r1" is missing`},
+	} {
+		tensors := map[string]blockTensor{"pecvt.layers.0.bias.r1": {[]int64{2}, []float64{1, 2}}, "pecvt.layers.0.bias.r2": {[]int64{2}, []float64{0.5, 1}}, "pecvt.layers.1.bias.r2": {[]int64{2}, c.r2}}
+		if c.r1 != nil {
+			tensors["pecvt.layers.1.bias.r1"] = blockTensor{[]int64{2}, c.r1}
+		}
+		ckpt, err := blockFolder(t, blockConfig(`,"bias":{"type":"kerple","kernel":"`+c.kernel+`"}`), tensors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := families.Load(ckpt)
+		if c.want != "" {
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := &family.Bias{Kind: family.Kerple, Power: c.kernel == "power", Slopes: c.r1, R2: c.r2}
+		if diff := cmp.Diff(want, m.Blocks[1].Attn().Bias); diff != "" || m.Encoding() != "rope + kerple" {
+			t.Errorf("encoding %q, bias %s", m.Encoding(), diff)
 		}
 	}
 }

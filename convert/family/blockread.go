@@ -251,6 +251,16 @@ func parseBias(block *Object) (*BiasBlock, error) {
 		if b.PathSize <= 0 || b.PathSize%2 != 0 || b.PathSize > 1<<16 {
 			return nil, fmt.Errorf("key %q is %s: expected a positive even number", "path_size", found(o, "path_size"))
 		}
+	case Kerple:
+		known = append(known, "kernel")
+		if err := oneOf(o, "kernel", kernels...); err != nil {
+			return nil, err
+		}
+		kernel, _, err := o.Text("kernel")
+		if err != nil {
+			return nil, err
+		}
+		b.Power = kernel == kernels[0]
 	}
 	return b, onlyKeys(o, "type "+name, known...)
 }

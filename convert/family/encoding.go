@@ -58,13 +58,19 @@ const (
 	// Path is GRAPE-AP: Σ_{l=j+1..i} β_h log σ(⟨p_i, R_l p̂_l⟩/d_p), p̂ = p/rms(p),
 	// R_l turning every plane by −l radians.
 	Path
+	// Kerple is −r1_h (i − j)^r2_h (Power), or −r1_h log(1 + r2_h (i − j)) (arXiv
+	// 2205.09921).
+	Kerple
 )
 
 // Bias is an additive bias of a layer; b_ij is added to the scaled score.
 type Bias struct {
 	Kind BiasKind
-	// Slopes is β per query head, per position.
+	// Slopes is β per query head, per position; Kerple's r1.
 	Slopes []float64
+	// R2 is Kerple's r2 per query head, Power its form.
+	R2    []float64
+	Power bool
 	// RoundBF16 rounds slope, key position and their product to bf16, as Falcon
 	// does. BeforeScale adds the bias before the score is scaled.
 	RoundBF16, BeforeScale bool

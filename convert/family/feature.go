@@ -40,6 +40,7 @@ const (
 	BiasGated         Feature = "gated biases (GRAPE-A)"
 	BiasForget        Feature = "forget gates (FoX)"
 	BiasPath          Feature = "path biases (GRAPE-AP)"
+	BiasKernel        Feature = "kernel biases (KERPLE)"
 	EmbeddingScale    Feature = "an embedding times a factor"
 	ShiftedEmbedding  Feature = "an embedding plus a vector that all tokens share"
 	CappedScores      Feature = "a cap on scores"
@@ -117,6 +118,7 @@ func Settled() []Feature {
 		BiasGated,
 		BiasForget,
 		BiasPath,
+		BiasKernel,
 		EmbeddingScale,
 		ShiftedEmbedding,
 		CappedScores,
@@ -185,6 +187,8 @@ func biasFeature(k BiasKind) Feature {
 		return BiasForget
 	case Path:
 		return BiasPath
+	case Kerple:
+		return BiasKernel
 	}
 	return Feature(fmt.Sprintf("a bias of unknown kind %d", k))
 }
@@ -229,7 +233,7 @@ func (m *Model) Encoding() string {
 		add(turns && a.Phase == nil && learned && !form, "grape-m")
 		add(turns && a.Phase == nil && !learned, rotation)
 		if a.Bias != nil {
-			add(true, map[BiasKind]string{ALiBi: "alibi", Gated: "grape-a", Forget: "fox", Path: "grape-ap"}[a.Bias.Kind])
+			add(true, map[BiasKind]string{ALiBi: "alibi", Gated: "grape-a", Forget: "fox", Path: "grape-ap", Kerple: "kerple"}[a.Bias.Kind])
 		}
 		add(!turns && a.Bias == nil, "nope")
 	}

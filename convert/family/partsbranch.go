@@ -193,7 +193,7 @@ func (l *Linear) Part(place string) Part {
 }
 
 func (b *Bias) part() Part {
-	p := Part{Kind: KindBias, Place: AtBias, Of: b, Numbers: []Number{{Name: "slope", List: b.Slopes}, {Name: "epsilon", One: &b.Eps}}}
+	p := Part{Kind: KindBias, Place: AtBias, Of: b, Numbers: []Number{{Name: "slope", List: b.Slopes}, {Name: "r2", List: b.R2}, {Name: "epsilon", One: &b.Eps}}}
 	for _, rows := range [][][]float64{b.U, b.V} {
 		for _, row := range rows {
 			p.Numbers = append(p.Numbers, Number{Name: "gate", List: row})
@@ -211,7 +211,7 @@ func (b *Bias) copied() *Bias {
 		return nil
 	}
 	c := *b
-	c.Slopes, c.U, c.V = slices.Clone(b.Slopes), copiedRows(b.U), copiedRows(b.V)
+	c.Slopes, c.R2, c.U, c.V = slices.Clone(b.Slopes), slices.Clone(b.R2), copiedRows(b.U), copiedRows(b.V)
 	return &c
 }
 

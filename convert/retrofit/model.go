@@ -31,6 +31,7 @@ var known = []family.Feature{
 	family.BiasGated,
 	family.BiasForget,
 	family.BiasPath,
+	family.BiasKernel,
 	family.EmbeddingScale,
 	family.ScaledBranches,
 	family.ScaledLogits,

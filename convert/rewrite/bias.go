@@ -7,6 +7,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // slopes returns β per head of a bias that amounts to −β(i − j).
@@ -39,6 +40,13 @@ func (j job) slopes(a *family.Attention) ([]float64, error) {
 			return nil, orGates(err, "GRAPE-AP")
 		}
 		return times(b.Slopes, math.Ln2), nil
+	case family.Kerple:
+		for _, exponent := range b.R2 {
+			if !b.Power || exponent != 1 {
+				return nil, fmt.Errorf("KERPLE: only a power of 1 is a slope per head: %w; it stays what it is", posenc.ErrUnsupported)
+			}
+		}
+		return b.Slopes, nil
 	case family.Forget:
 		if zero, err := j.zeroWeight(b.Gate.Weight); err != nil || !zero {
 			return nil, orGates(err, "FoX")
@@ -77,8 +85,8 @@ func (r *Rewrite) alibi(j job) error {
 		return err
 	}
 	if e := j.m.Extension; e != nil {
-		own := job{m: e.Source, from: sourceOf(e.Source)}
-		if own.from == fromALiBi {
+		own := job{m: e.Source}
+		if from, err := sourceOf(e.Source, nil); err == nil && from == fromALiBi { // its slopes are no weights
 			if theirs, err := own.constant(); err == nil && nearly(theirs, slopes) {
 				r.note("the slopes are those of family %s: its own configuration says them", j.m.Family)
 				if e.Source.FirstAttn().Bias.RoundBF16 {
@@ -140,18 +148,37 @@ func (r *Rewrite) fox(j job) error {
 	if err != nil {
 		return err
 	}
-	var added []Tensor
-	for i, row := range slopes {
-		gates, err := posenc.FoXFromALiBi(row, 1)
-		if err != nil {
-			return err
-		}
-		heads := int64(len(row))
-		added = append(added,
-			Tensor{Name: family.BlockTensor(i, "bias.gate.bias"), DType: tensor.F64, Shape: []int64{heads}, Values: gates.C},
-			Tensor{Name: family.BlockTensor(i, "bias.gate.weight"), DType: j.m.DType, Shape: []int64{heads, int64(j.m.Hidden)}})
+	bias, added, err := gateTensors(j.m, slopes)
+	if err != nil {
+		return err
 	}
-	return r.replaceBias(j, &family.BiasBlock{Kind: family.Forget}, added)
+	return r.replaceBias(j, bias, added)
+}
+
+// kerple makes a bias KERPLE: a power of 1, which is ALiBi, or a logarithm fitted to
+// it.
+func (r *Rewrite) kerple(j job) error {
+	power := j.enc.Variant == "power"
+	if j.from == fromKERPLE && j.m.FirstAttn().Bias.Power == power {
+		return r.already(j)
+	}
+	if !power && j.from != fromALiBi && j.from != fromKERPLE {
+		return hint.Errorf("the logarithm is fitted to ALiBi's slopes or to powers of 1: %w from %s; "+hint.To+" kerple:power keeps gates of 0 exactly", posenc.ErrUnsupported, j.from)
+	}
+	slopes, err := r.fromConstant(j, "r1 is β and r2 is 1")
+	if err != nil {
+		return err
+	}
+	fit := &posenc.KERPLEFit{}
+	bias, added, err := kernelTensors(j.m, slopes, power, r.TrainLength, fit)
+	if err != nil {
+		return err
+	}
+	if !power {
+		r.Kind, r.Untrained = Lossy, needsTraining
+		r.Reason = fmt.Sprintf("a logarithm fitted to −β(i − j): the weight of a key beside the query's own is off by up to %.3g; far keys keep more of it, and the bias is up to %.4g score units off over the trained length %d", fit.Weight, fit.Bias, r.TrainLength)
+	}
+	return r.replaceBias(j, bias, added)
 }
 
 // already is for a model that is what was asked for.
@@ -212,6 +239,50 @@ func slopeTensors(m *family.Model, slopes [][]float64) (*family.BiasBlock, []Ten
 		added = append(added, Tensor{Name: family.BlockTensor(i, "bias.slope"), DType: tensor.F64, Shape: []int64{int64(len(row))}, Values: row})
 	}
 	return &family.BiasBlock{Kind: family.ALiBi}, added
+}
+
+// gateTensors are FoX's, with gates that do not read the token.
+func gateTensors(m *family.Model, slopes [][]float64) (*family.BiasBlock, []Tensor, error) {
+	var added []Tensor
+	for i, row := range slopes {
+		if row == nil {
+			continue
+		}
+		gates, err := posenc.FoXFromALiBi(row, 1)
+		if err != nil {
+			return nil, nil, err
+		}
+		heads := int64(len(row))
+		added = append(added,
+			Tensor{Name: family.BlockTensor(i, "bias.gate.bias"), DType: tensor.F64, Shape: []int64{heads}, Values: gates.C},
+			Tensor{Name: family.BlockTensor(i, "bias.gate.weight"), DType: m.DType, Shape: []int64{heads, int64(m.Hidden)}})
+	}
+	return &family.BiasBlock{Kind: family.Forget}, added, nil
+}
+
+// kernelTensors are KERPLE's: the slopes to the power of 1, or a logarithm fitted to
+// them, whose largest errors over length positions go to worst.
+func kernelTensors(m *family.Model, slopes [][]float64, power bool, length int, worst *posenc.KERPLEFit) (*family.BiasBlock, []Tensor, error) {
+	var added []Tensor
+	for i, row := range slopes {
+		if row == nil {
+			continue
+		}
+		fit, err := posenc.KERPLEFit{}, error(nil)
+		if power {
+			fit.KERPLE, err = posenc.KERPLEFromALiBi(row)
+		} else {
+			fit, err = posenc.FitKERPLE(row, length)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		worst.Weight, worst.Bias = max(worst.Weight, fit.Weight), max(worst.Bias, fit.Bias)
+		for name, v := range map[string][]float64{"bias.r1": fit.R1, "bias.r2": fit.R2} {
+			added = append(added, Tensor{Name: family.BlockTensor(i, name), DType: tensor.F64, Shape: []int64{int64(len(row))}, Values: v})
+		}
+	}
+	return &family.BiasBlock{Kind: family.Kerple, Power: power}, added, nil
 }
 
 func gatedTensors(m *family.Model, slopes [][]float64, query, key bool) (*family.BiasBlock, []Tensor, error) {

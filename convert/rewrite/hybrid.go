@@ -3,6 +3,7 @@ package rewrite
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -38,14 +39,22 @@ func (r *Rewrite) hybrid(j job) error {
 		tensors []Tensor
 		err     error
 	)
-	switch j.enc.Variant {
+	variant, form, _ := strings.Cut(j.enc.Variant, ":")
+	switch variant {
 	case "grape-a":
-		e.Bias, tensors, err = gatedTensors(m, all, false, true)
+		e.Bias, tensors, err = gatedTensors(m, all, form != "key", form != "query")
 	case "grape-ap":
 		e.Bias, tensors, err = pathTensors(m, all)
 		r.note("the projection of GRAPE-AP starts at 0, where its gradient is 0 as well: draw pecvt.layers.*.bias.path.weight at random before training; with a slope of 0 that changes no logit")
 	case "alibi":
 		e.Bias, tensors = slopeTensors(m, all)
+	case "fox":
+		e.Bias, tensors, err = gateTensors(m, all)
+		if largest == 0 {
+			r.note("the gates of FoX start open (their bias is %v), where the gradient is as small as what they take: set pecvt.layers.*.bias.gate.bias to about 6 before training, which takes 0.0025 per position from the scores", posenc.OpenGate)
+		}
+	case "kerple":
+		e.Bias, tensors, err = kernelTensors(m, all, form == "power", r.TrainLength, &posenc.KERPLEFit{})
 	default:
 		err = fmt.Errorf("internal error: no variant %q", j.enc.Variant)
 	}

@@ -111,6 +111,8 @@ func (o Options) check() (Options, posenc.Encoding, error) {
 		return bad(hint.To+" %s needs a factor of its own kind: "+hint.Scale+" %s:FACTOR", enc.Name, enc.Name)
 	case !enc.Slope && o.Slope != "":
 		return bad(hint.Slope+" %s: "+hint.To+" %s starts with no slope of choice", o.Slope, enc.Name)
+	case enc.Variant == "kerple:log" && o.Slope != "" && o.Slope != "0":
+		return bad(hint.Slope+" %s: a logarithm has no slope; "+hint.To+" %s:kerple:power has one", o.Slope, enc.Name)
 	case enc.Target == nil && o.TrainLength != 0:
 		return bad(hint.TrainLength+" %d: "+hint.To+" %s depends on no trained length: leave it out", o.TrainLength, enc.Name)
 	case o.Extend != 0 && (o.Extend < 2 || o.Extend > MostExtended):

@@ -17,7 +17,7 @@ var known = append(family.Settled(), family.RotationsInBases)
 // these does not read them.
 var ofWeights = []family.Feature{
 	family.SpectraPerHead, family.SpectraPerLayer, family.RotationsInBases, family.ContextualPhase, family.ShiftedKV,
-	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath,
+	family.BiasALiBi, family.BiasRounded, family.BiasGated, family.BiasForget, family.BiasPath, family.BiasKernel,
 }
 
 // readable refuses a model with a part that a rewrite of the rope keys would

@@ -117,7 +117,10 @@ func ofModel(m *family.Model, src family.Source, options Options) (*Rewrite, err
 	if err := m.Beyond(known...); err != nil {
 		return nil, hint.Errorf(hint.To+" %s: %w; "+hint.To+" %s copies it", r.To, err, AsIs)
 	}
-	j := job{m: m, src: src, enc: enc, from: sourceOf(m)}
+	j := job{m: m, src: src, enc: enc}
+	if j.from, err = sourceOf(m, src); err != nil {
+		return nil, err
+	}
 	if m.Rope.Type == "" {
 		r.From = m.Encoding()
 	}

@@ -21,6 +21,7 @@ const (
 	fromGrapeA  = "grape-a"
 	fromGrapeAP = "grape-ap"
 	fromFoX     = "fox"
+	fromKERPLE  = "kerple"
 	fromHybrid  = "hybrid" // a rotation and a bias
 	fromNone    = "nope"   // neither
 )
@@ -71,7 +72,8 @@ func formNames() []string {
 
 // rules lists what is done; of several that fit, the first one counts.
 func rules() []rule {
-	biases := []string{"grape-a", "grape-ap", "fox", "alibi"}
+	biases := []string{"grape-a", "grape-ap", "fox", "alibi", "kerple"}
+	read := []string{fromGrapeA, fromGrapeAP, fromFoX} // biases that read the tokens
 	unrounded := "a bias not rounded as Falcon's"
 	path := "the distance is in a bias that adds to the score, and no rotation of q and k gives it"
 	forms := formNames()
@@ -101,18 +103,25 @@ func rules() []rule {
 		{from: []string{fromALiBi}, to: []string{"grape-a"}, kind: Exact, when: unrounded, otherwise: Lossy, reason: "u = v = 0: every gate is ln 2, ω = β/ln 2, or half of it with both gates", apply: (*Rewrite).grapeA},
 		{from: []string{fromALiBi}, to: []string{"grape-ap"}, kind: Exact, when: unrounded, otherwise: Lossy, reason: "p = 0: every log gate is −ln 2, β' = β/ln 2", apply: (*Rewrite).grapeAP},
 		{from: []string{fromALiBi}, to: []string{"fox"}, kind: Exact, when: unrounded, otherwise: Lossy, reason: "w = 0, c = −log(e^β − 1)", apply: (*Rewrite).fox},
+		{from: []string{fromALiBi}, to: []string{"kerple"}, kind: Exact, when: "the power form of a bias not rounded as Falcon's", otherwise: Lossy, reason: "r1 = β, r2 = 1; the logarithm is fitted, and its largest error said", apply: (*Rewrite).kerple},
+		{from: []string{fromKERPLE}, to: []string{"kerple"}, kind: Exact, when: "the same form", otherwise: Lossy, reason: "the same bias; a logarithm fitted to powers of 1, no other", apply: (*Rewrite).kerple},
+		{from: read, to: []string{"kerple"}, kind: Exact, when: "the power form, and gates of 0", otherwise: Refused, reason: "by ALiBi's slopes; the logarithm fitted to them is lossy", apply: (*Rewrite).kerple},
+		{from: []string{fromKERPLE}, to: []string{"alibi"}, kind: Exact, when: "powers of 1", otherwise: Refused, reason: "r1 is a slope per head", apply: (*Rewrite).alibi},
+		{from: []string{fromKERPLE}, to: []string{"grape-a"}, kind: Exact, when: "powers of 1", otherwise: Refused, reason: "by ALiBi's slopes", apply: (*Rewrite).grapeA},
+		{from: []string{fromKERPLE}, to: []string{"grape-ap"}, kind: Exact, when: "powers of 1", otherwise: Refused, reason: "by ALiBi's slopes", apply: (*Rewrite).grapeAP},
+		{from: []string{fromKERPLE}, to: []string{"fox"}, kind: Exact, when: "powers of 1", otherwise: Refused, reason: "by ALiBi's slopes", apply: (*Rewrite).fox},
 		{from: []string{fromGrapeA}, to: []string{"grape-a"}, kind: Exact, when: "the same gates, or all of them 0", otherwise: Refused, reason: "the same bias", apply: (*Rewrite).grapeA},
 		{from: []string{fromGrapeAP}, to: []string{"grape-ap"}, kind: Exact, reason: "the same bias", apply: (*Rewrite).grapeAP},
 		{from: []string{fromFoX}, to: []string{"fox"}, kind: Exact, reason: "the same bias", apply: (*Rewrite).fox},
-		{from: []string{fromGrapeA, fromGrapeAP, fromFoX}, to: []string{"alibi"}, kind: Exact, when: "gates of 0", otherwise: Refused, reason: "constant gates are a slope per head", apply: (*Rewrite).alibi},
+		{from: read, to: []string{"alibi"}, kind: Exact, when: "gates of 0", otherwise: Refused, reason: "constant gates are a slope per head", apply: (*Rewrite).alibi},
 		{from: []string{fromGrapeAP, fromFoX}, to: []string{"grape-a"}, kind: Exact, when: "gates of 0", otherwise: Refused, reason: "by ALiBi's slopes", apply: (*Rewrite).grapeA},
 		{from: []string{fromGrapeA, fromFoX}, to: []string{"grape-ap"}, kind: Exact, when: "gates of 0", otherwise: Refused, reason: "by ALiBi's slopes", apply: (*Rewrite).grapeAP},
 		{from: []string{fromGrapeA, fromGrapeAP}, to: []string{"fox"}, kind: Exact, when: "gates of 0", otherwise: Refused, reason: "by ALiBi's slopes", apply: (*Rewrite).fox},
-		{from: []string{fromALiBi, fromGrapeA, fromGrapeAP, fromFoX}, to: []string{"hybrid"}, kind: Refused, reason: noRotation},
+		{from: []string{fromALiBi, fromGrapeA, fromGrapeAP, fromFoX, fromKERPLE}, to: []string{"hybrid"}, kind: Refused, reason: noRotation},
 		{from: []string{fromALiBi}, to: []string{"nope"}, kind: Refused, reason: "the weights lean on the bias, and no stock configuration of these families leaves it out"},
-		{from: []string{fromGrapeA, fromGrapeAP, fromFoX}, to: []string{"nope"}, kind: Refused, reason: "the weights lean on the bias"},
-		{from: []string{fromALiBi}, kind: Refused, reason: path + "; " + hint.To + " grape-a, grape-ap or fox keep it exactly"},
-		{from: []string{fromGrapeA, fromGrapeAP, fromFoX}, kind: Refused, reason: path},
+		{from: []string{fromGrapeA, fromGrapeAP, fromFoX, fromKERPLE}, to: []string{"nope"}, kind: Refused, reason: "the weights lean on the bias"},
+		{from: []string{fromALiBi}, kind: Refused, reason: path + "; " + hint.To + " grape-a, grape-ap, fox or kerple keep it exactly"},
+		{from: []string{fromGrapeA, fromGrapeAP, fromFoX, fromKERPLE}, kind: Refused, reason: path},
 	}
 }
 
@@ -150,7 +159,7 @@ type Relation struct {
 // it.
 func Table() []Relation {
 	var list []Relation
-	for _, from := range []string{fromRope, fromGrapeM, fromForm, fromContext, fromALiBi, fromGrapeA, fromGrapeAP, fromFoX, fromHybrid} {
+	for _, from := range []string{fromRope, fromGrapeM, fromForm, fromContext, fromALiBi, fromGrapeA, fromGrapeAP, fromFoX, fromKERPLE, fromHybrid} {
 		for _, e := range posenc.Encodings() {
 			r := find(from, e.Name)
 			list = append(list, Relation{From: from, To: e.Name, Kind: r.kind, When: r.when, Otherwise: r.otherwise, Reason: r.reason})
@@ -159,8 +168,9 @@ func Table() []Relation {
 	return list
 }
 
-// sourceOf says which kind of encoding a model has, over all its layers.
-func sourceOf(m *family.Model) string {
+// sourceOf says which kind of encoding a model has, over all its layers. Without
+// values (src is nil) gates count as no bias of 0.
+func sourceOf(m *family.Model, src family.Source) (string, error) {
 	rotation, bias := fromNone, fromNone
 	for _, a := range m.Attentions() {
 		switch {
@@ -173,20 +183,38 @@ func sourceOf(m *family.Model) string {
 		case a.Rotary.Dim > 0 && rotation == fromNone:
 			rotation = fromRope
 		}
-		if a.Bias != nil && !silent(a.Bias) {
-			bias = map[family.BiasKind]string{family.ALiBi: fromALiBi, family.Gated: fromGrapeA, family.Forget: fromFoX, family.Path: fromGrapeAP}[a.Bias.Kind]
+		mute, err := silent(a.Bias, src)
+		if err != nil {
+			return "", err
+		}
+		if !mute {
+			bias = map[family.BiasKind]string{family.ALiBi: fromALiBi, family.Gated: fromGrapeA, family.Forget: fromFoX, family.Path: fromGrapeAP, family.Kerple: fromKERPLE}[a.Bias.Kind]
 		}
 	}
 	switch {
 	case rotation == fromContext || bias == fromNone:
-		return rotation
+		return rotation, nil
 	case rotation == fromNone:
-		return bias
+		return bias, nil
 	}
-	return fromHybrid
+	return fromHybrid, nil
 }
 
-// silent reports a bias that is 0 for every pair of tokens.
-func silent(b *family.Bias) bool {
-	return b.Slopes != nil && !slices.ContainsFunc(b.Slopes, func(s float64) bool { return s != 0 })
+// silent reports a bias that is 0 for every pair of tokens, and none. FoX's is where
+// its gates are open and read nothing.
+func silent(b *family.Bias, src family.Source) (bool, error) {
+	switch {
+	case b == nil:
+		return true, nil
+	case b.Kind != family.Forget:
+		return b.Slopes != nil && !slices.ContainsFunc(b.Slopes, func(s float64) bool { return s != 0 }), nil
+	case src == nil || b.Gate.Bias == nil:
+		return false, nil
+	}
+	zero, err := job{src: src}.zeroWeight(b.Gate.Weight)
+	if err != nil || !zero {
+		return false, err
+	}
+	c, err := b.Gate.Bias.Float64(src)
+	return !slices.ContainsFunc(c, func(x float64) bool { return x < posenc.OpenGate }), err
 }

@@ -28,17 +28,19 @@ func TestTableIsWhole(t *testing.T) {
 			t.Errorf("%s to %s: when %q, otherwise %q: both or none", r.From, r.To, r.When, r.Otherwise)
 		}
 	}
-	if want := 9 * len(posenc.Encodings()); len(seen) != want {
+	if want := 10 * len(posenc.Encodings()); len(seen) != want {
 		t.Errorf("%d relations, want %d", len(seen), want)
 	}
 }
 
 func TestRefusedAcrossKinds(t *testing.T) {
 	for _, c := range []struct{ source, to, want string }{
-		{bloomText, "hope", "Options.To grape-a, grape-ap or fox keep it exactly"},
+		{bloomText, "hope", "Options.To grape-a, grape-ap, fox or kerple keep it exactly"},
 		{bloomText, "rope", "no rotation of q and k gives it"},
 		{bloomText, "hybrid", "no rotation to put a bias beside"},
 		{"llama", "alibi", "Options.To hybrid puts one beside it"},
+		{bloomText, "hybrid:kerple:log", "no rotation to put a bias beside"},
+		{"llama", "kerple:log", "Options.To hybrid puts one beside it"},
 		{"llama", "fox", "Options.To hybrid puts one beside it"},
 	} {
 		m := model(t, "llama", newer)
@@ -89,7 +91,10 @@ func TestBadOptionsOfBiases(t *testing.T) {
 		{rewrite.Options{To: "hybrid", TrainLength: 64}, "Options.TrainLength 64: Options.To hybrid depends on no trained length"},
 		{rewrite.Options{To: "grape-m", TrainLength: 64}, "Options.TrainLength 64: Options.To grape-m depends on no trained length"},
 		{rewrite.Options{To: "grape-m", Slope: "0"}, "Options.Slope 0: Options.To grape-m starts with no slope of choice"},
-		{rewrite.Options{To: "hybrid:fox"}, "(valid: alibi, grape-a, grape-ap)"},
+		{rewrite.Options{To: "hybrid:fix"}, `did you mean "fox"? (valid: alibi, fox, grape-a:key, grape-a:query, grape-a:querykey, grape-ap, kerple:log, kerple:power)`},
+		{rewrite.Options{To: "hybrid:kerple:log", Slope: "0.5"}, "Options.Slope 0.5: a logarithm has no slope; Options.To hybrid:kerple:power has one"},
+		{rewrite.Options{To: "kerple:lag"}, `did you mean "log"? (valid: log, power)`},
+		{rewrite.Options{To: "kerple", TrainLength: 64}, "Options.TrainLength 64: Options.To kerple depends on no trained length"},
 		{rewrite.Options{To: "grape-m", Layout: rewrite.Partial}, "Options.Layout partial: Options.To grape-m moves no rows"},
 		{rewrite.Options{To: "grape-a", Spelling: "longrope"}, "Options.Spelling longrope: no rope type says Options.To grape-a"},
 		{rewrite.Options{To: "grape-m", Scale: posenc.Scale{Kind: "pi", Factor: 2}}, "Options.To grape-m takes no scaling"},
@@ -144,6 +149,9 @@ func TestSlopesAreWritten(t *testing.T) {
 		{"grape-a:querykey", "omega", [4]float64{0.18033688011112043, 0.04508422002778011, 0.011271055006945027, 0.0028177637517362566}}, // β/(2 ln 2)
 		{"grape-ap", "beta", [4]float64{0.36067376022224085, 0.09016844005556021, 0.022542110013890053, 0.0056355275034725134}},
 		{"fox", "gate.bias", [4]float64{1.258691549446032, 2.7411759671209768, 4.151060410854326, 5.543223683696766}}, // −log(e^β − 1)
+		{"kerple", "r1", [4]float64{0.25, 0.0625, 0.015625, 0.00390625}},
+		{"kerple", "r2", [4]float64{1, 1, 1, 1}},
+		{"kerple:log", "r1", [4]float64{1024, 1024, 1024, 1024}},
 	} {
 		r, err := rewrite.Make(parse(t, bloomText), nil, rewrite.Options{To: c.to})
 		if err != nil {

@@ -77,6 +77,16 @@ func positions(b, n, start int64) array {
 	return a
 }
 
+// kernels is a bias of the distance: r1 of 0 or more, r2 above 0 and at most 2.
+func kernels(d draw, op string) trial {
+	b, h, s, past := d.between(1, 3), d.between(1, 5), d.between(1, 70), d.between(0, 70)
+	r1, r2 := d.floats(1, 1, h, 1, 1), d.floats(1, 1, h, 1, 1)
+	for i := range r1.floats {
+		r1.floats[i], r2.floats[i] = max(r1.floats[i], 0), min(max(-r2.floats[i], r2.floats[i], 1e-3), 2)
+	}
+	return trial{op, []array{positions(b, s, past), positions(b, s+past, 0), r1, r2}, nil}
+}
+
 // trials are the operators of the table, by name.
 var trials = map[string]func(d draw) trial{
 	"Rotation": func(d draw) trial {
@@ -106,6 +116,8 @@ var trials = map[string]func(d draw) trial{
 		one := func(n int64) int64 { return []int64{1, n}[d.IntN(2)] }
 		return trial{"RelativeBias", []array{positions(b, s, past), positions(b, t, 0), d.floats(1, one(b), h, one(s), 1), d.floats(1, one(b), one(h), 1, one(t))}, nil}
 	},
+	"LogBias":   func(d draw) trial { return kernels(d, "LogBias") },
+	"PowerBias": func(d draw) trial { return kernels(d, "PowerBias") },
 	"PathIntegralBias": func(d draw) trial {
 		b, h, s, past, p := d.between(1, 3), d.between(1, 4), d.between(1, 150), d.between(0, 150), d.between(1, 20)
 		seen := d.mask(b, 1, s, s+past)

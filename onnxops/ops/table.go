@@ -33,10 +33,12 @@ type Param struct {
 
 var table = []Op{
 	contextPhase,
+	logBias,
 	pathAttention,
 	pathBias,
 	pathIntegralAttention,
 	pathIntegralBias,
+	powerBias,
 	relativeAttention,
 	relativeBias,
 	rotation,

@@ -285,15 +285,28 @@ func rebias(a *family.Attention, enc posenc.Encoding, slope string) error {
 		return err
 	case enc.Name == "grape-m", strings.HasPrefix(enc.Name, posenc.FormPrefix):
 		a.Bias = nil // of 0 everywhere
+	case enc.String() == "kerple:log" && a.Bias != nil && (a.Bias.Kind == family.ALiBi || a.Bias.Kind == family.Kerple && a.Bias.Power):
+		slopes := a.Bias.Slopes
+		if a.Bias.Kind == family.ALiBi {
+			slopes = effective(a)
+		}
+		fit, err := posenc.FitKERPLE(slopes, 1)
+		a.Bias = &family.Bias{Kind: family.Kerple, Slopes: fit.R1, R2: fit.R2}
+		return err
 	case enc.Name == "alibi" || a.Bias == nil || a.Bias.Kind != family.ALiBi:
 	default: // the gates do not round as a family may
-		alibi := posenc.ALiBi{Slope: a.Bias.Slopes, Factor: 1, BF16: a.Bias.RoundBF16}
-		if a.Bias.BeforeScale {
-			alibi.Factor = a.Scale
-		}
-		a.Bias = &family.Bias{Kind: family.ALiBi, Slopes: alibi.Effective()}
+		a.Bias = &family.Bias{Kind: family.ALiBi, Slopes: effective(a)}
 	}
 	return nil
+}
+
+// effective are ALiBi's slopes as they act on the score.
+func effective(a *family.Attention) []float64 {
+	alibi := posenc.ALiBi{Slope: a.Bias.Slopes, Factor: 1, BF16: a.Bias.RoundBF16}
+	if a.Bias.BeforeScale {
+		alibi.Factor = a.Scale
+	}
+	return alibi.Effective()
 }
 
 // hybridSlopes are the slopes that --slope gives, nil for none.

@@ -17,13 +17,14 @@ import (
 // score is the mean score before softmax over layers and query heads as a
 // function of the distance n between query and key:
 //
-//	s(n) = constant − slope·n + Σ_θ cosine_θ·cos(θn) + sine_θ·sin(θn)
+//	s(n) = constant − slope·n + Σ_θ cosine_θ·cos(θn) + sine_θ·sin(θn) − Σ r1·k(n)
 //
 // which is what scale·<R_n q, k> + b(n) is for vectors q, k that do not depend
 // on n.
 type score struct {
 	constant, slope float64
 	terms           map[float64][2]float64 // θ to cosine, sine
+	kernels         map[kernel]float64     // KERPLE's, to r1
 }
 
 // mean is the mean of s over the distances from … to, exactly: the sum of
@@ -31,6 +32,9 @@ type score struct {
 func (s *score) mean(from, to int) float64 {
 	n, middle := float64(to-from+1), float64(from+to)/2
 	sum := s.constant - s.slope*middle
+	for _, k := range slices.SortedFunc(maps.Keys(s.kernels), kernel.compare) {
+		sum -= s.kernels[k] * k.mean(from, to)
+	}
 	for _, theta := range slices.Sorted(maps.Keys(s.terms)) {
 		damp := 1.0
 		if half := math.Sin(theta / 2); math.Abs(half) > 1e-15 {
@@ -49,7 +53,7 @@ type content func(layer, head int) (q, k []float64)
 // bias or a phase are those of an input of zeros: content moves them, distance
 // does not.
 func scoreOf(m *family.Model, src family.Source, of content) (*score, error) {
-	s := &score{terms: map[float64][2]float64{}}
+	s := &score{terms: map[float64][2]float64{}, kernels: map[kernel]float64{}}
 	for i, a := range m.Attentions() {
 		rates, err := biasRates(a, src)
 		if err != nil {
@@ -65,6 +69,9 @@ func scoreOf(m *family.Model, src family.Source, of content) (*score, error) {
 			q, k := of(i, h)
 			s.add(a, q, k, group, share, steps[group%len(steps)])
 			s.slope += share * rates[h%len(rates)]
+			if b := a.Bias; b != nil && b.Kind == family.Kerple {
+				s.kernels[kernel{b.Power, b.R2[h]}] += share * b.Slopes[h]
+			}
 		}
 	}
 	return s, nil
@@ -108,6 +115,8 @@ func biasRates(a *family.Attention, src family.Source) ([]float64, error) {
 	}
 	factor := 1.0
 	switch b.Kind {
+	case family.Kerple: // no rate: see kernel
+		return []float64{0}, nil
 	case family.ALiBi:
 		if b.BeforeScale {
 			factor = a.Scale

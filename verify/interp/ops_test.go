@@ -20,8 +20,12 @@ type formula struct {
 
 // formulas has one or more for every row of the table of operators.
 var formulas = map[string]func(rng *rand.Rand) []formula{
-	"Rotation":              rotations,
-	"RelativeBias":          relativeBiases,
+	"Rotation":     rotations,
+	"RelativeBias": relativeBiases,
+	"LogBias": func(rng *rand.Rand) []formula {
+		return kernelBiases(rng, func(n, r2 float64) float64 { return math.Log1p(r2 * n) })
+	},
+	"PowerBias":             func(rng *rand.Rand) []formula { return kernelBiases(rng, math.Pow) },
 	"ContextPhase":          contextPhases,
 	"PathBias":              pathBiases,
 	"PathIntegralBias":      pathIntegrals,
@@ -146,6 +150,26 @@ func relativeBiases(rng *rand.Rand) []formula {
 		}
 	}
 	return []formula{{map[string]*Array{"query_position": i, "key_position": j, "query_rate": q, "key_rate": k}, nil, map[string][]float64{"bias": bias}}}
+}
+
+func kernelBiases(rng *rand.Rand, kernel func(n, r2 float64) float64) []formula {
+	i, j := drawn(rng, batch, queries), drawn(rng, batch, keys)
+	r1, r2 := drawn(rng, 1, heads, 1, 1), drawn(rng, 1, heads, 1, 1)
+	var bias []float64
+	for h := range heads {
+		r1.F[h], r2.F[h] = math.Abs(r1.F[h]), 0.1+math.Abs(r2.F[h])
+	}
+	for b := range batch {
+		for h := range heads {
+			for s := range queries {
+				for t := range keys {
+					distance := max(i.F[b*queries+s]-j.F[b*keys+t], 0)
+					bias = append(bias, -r1.F[h]*kernel(distance, r2.F[h]))
+				}
+			}
+		}
+	}
+	return []formula{{map[string]*Array{"query_position": i, "key_position": j, "r1": r1, "r2": r2}, nil, map[string][]float64{"bias": bias}}}
 }
 
 // realTokens are 1 for tokens and 0 for the first of the last row, which is padding.

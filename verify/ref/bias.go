@@ -58,6 +58,9 @@ func (r *RunnerOf[T]) newBias(a *family.Attention, b *family.Bias) (posenc.Bias,
 		}
 		fox := posenc.FoX{W: w, C: c}
 		return fox, fox.Check()
+	case family.Kerple:
+		kerple := posenc.KERPLE{R1: b.Slopes, R2: b.R2, Power: b.Power}
+		return kerple, kerple.Check()
 	case family.Path:
 		path := posenc.PathIntegral{Beta: b.Slopes, Dim: b.PDim}
 		if b.Eps != math.Ldexp(1, -23) {

@@ -69,6 +69,11 @@ func TestHybrids(t *testing.T) {
 	forget := func(a *family.Attention, w weights) {
 		a.Bias = &family.Bias{Kind: family.Forget, Gate: &family.Linear{Weight: w("attn.c_q", 30, 4)}}
 	}
+	kernel := func(power bool) func(a *family.Attention, w weights) {
+		return func(a *family.Attention, _ weights) {
+			a.Bias = &family.Bias{Kind: family.Kerple, Power: power, Slopes: []float64{0.5, 0, 3, 0.2}, R2: []float64{0.4, 1, 1.7, 2}}
+		}
+	}
 	cases := []struct {
 		name  string
 		after bool
@@ -77,6 +82,7 @@ func TestHybrids(t *testing.T) {
 		{"all/before", false, full}, {"all/after", true, full},
 		{"fox/before", false, forget}, {"fox/after", true, forget},
 		{"path", true, path("")}, {"path-q/after", true, path("q")}, {"path-q/before", false, path("q")}, {"path-k", true, path("k")}, {"path-v", false, path("v")},
+		{"kerple-log", false, kernel(false)}, {"kerple-power", true, kernel(true)},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

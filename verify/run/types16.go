@@ -24,7 +24,7 @@ func Lowest(t onnxpb.TensorProto_DataType) float64 {
 
 // wide are operators whose numbers need float32: sums over a text, distances, angles,
 // recurrences, and the choice of experts.
-var wide = []string{"RelativeBias", "PathBias", "PathIntegralBias", "ContextPhase", "Scan", "TopK", "CumSum", "Cos", "Sin"}
+var wide = []string{"RelativeBias", "LogBias", "PowerBias", "PathBias", "PathIntegralBias", "ContextPhase", "Scan", "TopK", "CumSum", "Cos", "Sin"}
 
 // moving are operators whose output is their input's numbers.
 var moving = []string{"Gather", "Reshape", "Transpose", "Unsqueeze", "Squeeze", "Slice", "Expand", "Identity", "Concat", "Split"}

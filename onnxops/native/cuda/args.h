@@ -26,7 +26,7 @@ struct SumArgs {
   int64_t rows, perBatch, length;
 };
 
-// RelativeBias: out (batch, heads, length, total).
+// RelativeBias, and LogBias and PowerBias, whose rates are r1 and r2: out (batch, heads, length, total).
 struct RelativeArgs {
   const float *queryPlace, *keyPlace, *queryRate, *keyRate;
   float* out;

@@ -1,5 +1,5 @@
-// The kernels that go over elements and rows: rotation, running sums, the relative
-// bias, past and new rows joined.
+// The kernels that go over elements and rows: rotation, running sums, the biases of
+// the distance, past and new rows joined.
 #pragma once
 
 #include "../src/half.h"
@@ -76,12 +76,24 @@ PECVT_DEVICE void sums(const SumArgs& a) {
   }
 }
 
+// What a place ahead of the query and the two numbers of a head make.
+struct Relative {
+  PECVT_DEVICE static float at(float ahead, float query, float key) { return ahead * (query + key); }
+};
+struct Log {
+  PECVT_DEVICE static float at(float ahead, float r1, float r2) { return ahead < 0 ? -r1 * log1pf(-ahead * r2) : 0; }
+};
+struct Power {
+  PECVT_DEVICE static float at(float ahead, float r1, float r2) { return ahead < 0 ? -r1 * powf(-ahead, r2) : 0; }
+};
+
+template <class Form>
 PECVT_DEVICE void relative(const RelativeArgs& a) {
   const int64_t all = a.batch * a.heads * a.length * a.total;
   for (int64_t e = block() * threads() + thread(); e < all; e += blocks() * threads()) {
     const int64_t j = e % a.total, i = e / a.total % a.length, h = e / a.total / a.length % a.heads, n = e / a.total / a.length / a.heads;
-    const float rate = a.queryRate[n * a.queryBatch + h * a.queryHead + i * a.queryStep] + a.keyRate[n * a.keyBatch + h * a.keyHead + j * a.keyStep];
-    a.out[e] = (a.keyPlace[n * a.total + j] - a.queryPlace[n * a.length + i]) * rate;
+    const float of = a.queryRate[n * a.queryBatch + h * a.queryHead + i * a.queryStep], by = a.keyRate[n * a.keyBatch + h * a.keyHead + j * a.keyStep];
+    a.out[e] = Form::at(a.keyPlace[n * a.total + j] - a.queryPlace[n * a.length + i], of, by);
   }
 }
 

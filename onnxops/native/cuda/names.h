@@ -17,7 +17,9 @@
   X(rotate_bf16, RotateArgs, (rotate<BFloat>), kThreads)                  \
   X(phase_f32, SumArgs, (sums<true>), kThreads)                           \
   X(path_f32, SumArgs, (sums<false>), kThreads)                           \
-  X(relative_f32, RelativeArgs, (relative), kThreads)                     \
+  X(relative_f32, RelativeArgs, (relative<Relative>), kThreads)           \
+  X(log_f32, RelativeArgs, (relative<Log>), kThreads)                     \
+  X(power_f32, RelativeArgs, (relative<Power>), kThreads)                 \
   X(integral_f32, IntegralArgs, (integral), kWarps * kWarp)               \
   X(join_16, JoinArgs, (join<uint16_t>), kThreads)                        \
   X(join_32, JoinArgs, (join<uint32_t>), kThreads)                        \

@@ -71,14 +71,20 @@ struct PathBias : Kernel {
   }
 };
 
-struct RelativeBias : Kernel {
+// Biases of the distance, by their kernel.
+struct DistanceBias : Kernel {
+  Name name;
+  const char *of, *by;
+
+  DistanceBias(Name kernel, const char* first, const char* second) : name(kernel), of(first), by(second) {}
+
   void compute(const Call& call) const override {
-    const RelativeInputs in(call);
+    const RelativeInputs in(call, of, by);
     float* out = static_cast<float*>(call.out(0, {in.batch, in.heads, in.length, in.total}));
     if (out == nullptr) return;
     const Rates& s = in.steps;
     const RelativeArgs args{in.queryPlace.as<float>(), in.keyPlace.as<float>(), in.queryRate.as<float>(), in.keyRate.as<float>(), out, in.batch, in.heads, in.length, in.total, s.queryBatch, s.queryHead, s.query, s.keyBatch, s.keyHead, s.key};
-    elements(call, Name::relative_f32, in.batch * in.heads * in.length * in.total, args);
+    elements(call, name, in.batch * in.heads * in.length * in.total, args);
   }
 };
 
@@ -168,7 +174,9 @@ void addDevice(std::vector<std::unique_ptr<Op>>& ops) {
   addOf<float>(ops), addOf<Half>(ops), addOf<BFloat>(ops);
   add(ops, "ContextPhase", {f, f, f}, {d, f}, make<ContextPhase>);
   add(ops, "PathBias", {f, f, f}, {f, f, f}, make<PathBias>);
-  add(ops, "RelativeBias", {f, f, f, f}, {f}, make<RelativeBias>);
+  add(ops, "RelativeBias", {f, f, f, f}, {f}, [](const Attributes&) -> std::unique_ptr<Kernel> { return std::make_unique<DistanceBias>(Name::relative_f32, "query_rate", "key_rate"); });
+  add(ops, "LogBias", {f, f, f, f}, {f}, [](const Attributes&) -> std::unique_ptr<Kernel> { return std::make_unique<DistanceBias>(Name::log_f32, "r1", "r2"); });
+  add(ops, "PowerBias", {f, f, f, f}, {f}, [](const Attributes&) -> std::unique_ptr<Kernel> { return std::make_unique<DistanceBias>(Name::power_f32, "r1", "r2"); });
   add(ops, "PathIntegralBias", {f, f, f, b}, {f}, make<PathIntegralBias>);
 }
 

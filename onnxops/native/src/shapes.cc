@@ -39,8 +39,8 @@ RunningInputs::RunningInputs(const Call& call, const char* name) : terms(call.in
   past.is({batch, rows, 2});
 }
 
-RelativeInputs::RelativeInputs(const Call& call)
-    : queryPlace(call.in(0, "query_position").rank(2)), keyPlace(call.in(1, "key_position").rank(2)), queryRate(call.in(2, "query_rate").rank(4)), keyRate(call.in(3, "key_rate").rank(4)) {
+RelativeInputs::RelativeInputs(const Call& call, const char* of, const char* by)
+    : queryPlace(call.in(0, "query_position").rank(2)), keyPlace(call.in(1, "key_position").rank(2)), queryRate(call.in(2, of).rank(4)), keyRate(call.in(3, by).rank(4)) {
   batch = queryPlace.shape[0], length = queryPlace.shape[1], total = keyPlace.shape[1], heads = queryRate.shape[1];
   keyPlace.is({batch, total});
   steps = ratesOf(queryRate, keyRate, batch, heads, length, total);

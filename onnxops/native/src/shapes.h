@@ -33,7 +33,7 @@ struct RelativeInputs {
   Tensor queryPlace, keyPlace, queryRate, keyRate;
   int64_t batch, heads, length, total;
   Rates steps;
-  explicit RelativeInputs(const Call& call);
+  RelativeInputs(const Call& call, const char* of, const char* by);  // the rates' names
 };
 
 // IntegralInputs: path vectors of queries and keys, β (1, heads, 1, 1), and what is visible.

@@ -55,6 +55,21 @@ func biasMutants() []Mutant {
 		}),
 		inGraph("gate-rate", "grape-a", "the slopes of the key gates are in the reverse order", func(g *Graph) { g.reversed("/const//layers.0/attn/bias/key_gate/omega") }),
 		inGraph("gate-without-softplus", "grape-a", "a gate is its plain inner product, of either sign", func(g *Graph) { g.bypass("/layers.0/attn/bias/key_gate/Softplus") }),
+		inGraph("kernel-sign", "bloom-kerple", "far keys gain by a power of their distance", func(g *Graph) {
+			g.table("/const//layers.0/attn/bias/r1", func(_, _ int, x float64) float64 { return -x })
+		}),
+		inGraph("kernel-exponent", "bloom-kerple", "the exponent is 1.01", func(g *Graph) {
+			g.table("/const//layers.0/attn/bias/r2", func(_, _ int, x float64) float64 { return 1.01 * x })
+		}),
+		inGraph("kernel-of-the-other-side", "llama-kerple", "keys after the query lose, those before do not", func(g *Graph) {
+			n := g.inner("PowerBias", "Sub")
+			n.Input[0], n.Input[1] = n.Input[1], n.Input[0]
+		}),
+		inGraph("kernel-rates-reversed", "bloom-kerple-log", "r2 of the heads is in the reverse order", func(g *Graph) { g.reversed("/const//layers.0/attn/bias/r2") }),
+		inGraph("kernel-not-a-logarithm", "bloom-kerple-log", "the argument takes the logarithm's place: ALiBi nearly", func(g *Graph) {
+			n := g.inner("LogBias", "Where")
+			n.Input[2] = n.Input[1]
+		}),
 		inGraph("path-rate-sign", "grape-ap", "β adds instead of taking away", func(g *Graph) {
 			g.table("/const//layers.0/attn/bias/path/beta", func(_, _ int, x float64) float64 { return -x })
 		}),

@@ -2,7 +2,7 @@ package posenc
 
 import "fmt"
 
-var foxEncoding = Encoding{Name: "fox", Title: "forgetting transformer: gates add up between key and query", Paper: "2503.02130",
+var foxEncoding = Encoding{Name: "fox", Title: "FoX: gates add up between key and query", Paper: "2503.02130",
 	Angle: "b = Σ_{l=j+1..i} log σ(w_h·x_l + c_h)", Scale: "no"}
 
 // FoX is the forgetting transformer's bias (arXiv 2503.02130):

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-var gatedEncoding = Encoding{Name: "grape-a", Title: "GRAPE-A: ALiBi with slopes that keys or queries gate", Paper: "2512.07805",
+var gatedEncoding = Encoding{Name: "grape-a", Title: "GRAPE-A: ALiBi that keys or queries gate", Paper: "2512.07805",
 	Angle: "b = −(i−j) ω_h (softplus(v_h·q_i/√d) + softplus(u_h·k_j/√d))", Variants: []string{"key", "query", "querykey"}, Scale: "no"}
 
 // Gated is GRAPE-A, ALiBi whose slope reads the tokens (arXiv 2512.07805,

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-var kerpleEncoding = Encoding{Name: "kerple", Title: "KERPLE: a power or a logarithm of the distance, per head", Paper: "2205.09921",
+var kerpleEncoding = Encoding{Name: "kerple", Title: "KERPLE: a power or logarithm of distance", Paper: "2205.09921",
 	Angle: "b = −r1_h (i−j)^r2_h, or −r1_h log(1 + r2_h (i−j))", Variants: []string{"power", "log"}, Scale: "no"}
 
 // KERPLE is a kernelised relative bias (arXiv 2205.09921, section 4):

@@ -124,7 +124,7 @@ shapes: ## checkpoints of published shapes, 1B to a trillion, made of holes: doc
 
 interop: build ## results in other tools, pinned and cached: docs/interop.md (MODEL=DIR one more model, ONLY=NAME,… some tools)
 	python3 testdata/interop/interop.py --pecvt $(BIN) $(if $(MODEL),--model '$(MODEL)') $(if $(ONLY),--only '$(ONLY)')
-	$(if $(ONLY),,python3 testdata/interop/learned.py)
+	$(if $(ONLY),,python3 testdata/interop/learned.py --pecvt $(BIN))
 
 families: build ort ## every decoder of transformers through inspect, export, verify, hope and grape-m: docs/families.md (TYPES=a,b some)
 	python3 testdata/tools/families.py --pecvt $(BIN) $(if $(TYPES),--types '$(TYPES)')

@@ -266,7 +266,7 @@ func (a *app) write(cmd *cobra.Command, model string, o convert.Options, graph *
 	}
 	// last: what it says of a full disk must not hide the figures
 	err = writeOutFile(t.picture, func(w io.Writer) error {
-		return eval.PlotSelection(w, filepath.Ext(t.picture), tuned.Tuning.Selection, len(plan.Encoding.Planes))
+		return eval.PlotTuning(w, filepath.Ext(t.picture), tuned.Tuning, len(plan.Encoding.Planes))
 	})
 	if err != nil {
 		return fmt.Errorf("%s is complete, its picture is not: %w", plan.Output, err)

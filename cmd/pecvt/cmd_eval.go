@@ -39,16 +39,20 @@ without a model.onnx that is long enough gets a graph in a temporary folder.
 With --against all models are held in memory at once, or one after the other
 where sequences are long. --compare makes conversions of the source in a
 temporary folder and scores them too: any --to, a scaling with its factor
-(yarn:4), or both (hope+yarn:2). Models may be URLs
+(yarn:4), or both (hope+yarn:2). With --against and --compare the MODEL may be
+left out: the source and its rivals are scored alone. Models may be URLs
 (docs/scale.md): the files are fetched into a cache.`,
 		Example: `  pecvt eval model-hope --against path/to/model --text book.txt --lengths 512,2048
   pecvt eval model-hope --ids tokens.safetensors --plot eval.png --json
   pecvt eval path/to/model --compare yarn:2,hope,hope+yarn:2 --text book.txt --lengths 16384`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usagef("eval: MODEL is missing")
+			switch {
+			case len(args) > 0 || len(c.Compare) > 0 && c.Against != "":
+				return nil
+			case len(c.Compare) > 0:
+				return usagef("eval: MODEL is missing: --compare makes its rivals of that one, or of the source that --against names")
 			}
-			return nil
+			return usagef("eval: MODEL is missing")
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.Models = args

@@ -40,7 +40,7 @@ func (f *tuneFlags) register(cmd *cobra.Command) {
 	flags.IntVar(&f.steps, "steps", 0, "steps of each layer (default: 96, above 4096 positions 3000); layers that copy have twice as many")
 	flags.StringVar(&f.bound, "budget", "", "refuse a result that measures worse than `BUDGET`: ppl=5% or kl=0.05 (default: the one of --select; else "+tune.DefaultBudget.String()+" with --calibrate)")
 	flags.BoolVar(&f.overBudget, "over-budget", false, "write the result even where it is over the budget")
-	flags.StringVar(&f.picture, "picture", "", "draw which planes --select drops where: `FILE`.png or FILE.svg")
+	flags.StringVar(&f.picture, "picture", "", "draw which planes --select drops where, and with --extend perplexity by position: `FILE`.png or FILE.svg")
 	f.textFlags.register(cmd)
 	complete(cmd, "select", []string{"ppl=", "kl=", "planes="})
 	complete(cmd, "budget", []string{"ppl=", "kl="})
@@ -79,8 +79,11 @@ func (f *tuneFlags) check(cmd *cobra.Command, o convert.Options, graph onnxops.O
 		return usagef("--select is empty: expected ppl=1%%, kl=0.01 or planes=75%%")
 	}
 	if f.selecting == "" {
-		if name := changed("granularity", "select-length", "picture"); name != "" {
+		if name := changed("granularity", "select-length"); name != "" {
 			return usagef("--%s has no use without --select", name)
+		}
+		if changed("picture") != "" && (!f.calibrate || o.Extend == 0) {
+			return usagef("--picture has no use without --select, or --calibrate with --extend")
 		}
 	}
 	if !f.calibrate {

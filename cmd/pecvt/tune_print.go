@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"text/tabwriter"
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/retrofit"
@@ -45,8 +46,28 @@ func writeTuning(w io.Writer, r *convert.Tuning) {
 		fmt.Fprintf(w, "measured: %s at %d positions%s\n", *r.Measured, r.MeasuredLength, over)
 		if r.Reached != nil {
 			fmt.Fprintf(w, "reached: %s\n", *r.Reached)
+			writeReached(w, r.Reached)
 		}
 	}
+}
+
+// writeReached is a table of perplexity by position, from an eighth of the trained length
+// on; --json has the others.
+func writeReached(w io.Writer, r *retrofit.Reached) {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(t, "POSITIONS\tPPL\tSOURCE\tOF SOURCE\t\n")
+	for _, b := range r.Bands {
+		if b.To < r.Piece/8 {
+			continue
+		}
+		mark := ""
+		if b.From >= r.Piece {
+			mark = "*"
+		}
+		fmt.Fprintf(t, "%s%d-%d\t%.5g\t%.5g\t%.4f\t\n", mark, b.From, b.To, b.PPL, b.SourcePPL, b.OfSource)
+	}
+	t.Flush()
+	fmt.Fprintf(w, "* beyond the trained length of %d: the source reads pieces of it there, and is compared in their second halves\n", r.Piece)
 }
 
 // costNotes say what a cut without a text is for. The plan's reason has the

@@ -39,6 +39,7 @@ func (t Table) Load(s store.Store, ignore []string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.keptLength(s.FS())
 	m.deltaPieces(s)
 	if err := m.checkDecays(s); err != nil {
 		return nil, err

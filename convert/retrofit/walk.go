@@ -63,6 +63,32 @@ type Reached struct {
 	// Length is how long the text is.
 	Length int `json:"length"`
 	Piece  int `json:"piece"`
+	// Bands are the perplexities by position, up to Piece and beyond it.
+	Bands []ReachedBand `json:"by_position,omitempty"`
+}
+
+// ReachedBand is a range of positions of what was reached, From and To included; it lies
+// before position Reached.Piece or from it on.
+type ReachedBand struct {
+	From int `json:"from"`
+	To   int `json:"to"`
+	// PPL is the result's perplexity in the range; SourcePPL the source's of the tokens that
+	// it is compared by: of those before Piece, where both read the same, and beyond it of
+	// those in the second halves of its pieces. OfSource is the result's of these over it.
+	PPL       float64 `json:"ppl"`
+	SourcePPL float64 `json:"source_ppl"`
+	OfSource  float64 `json:"of_source"`
+}
+
+// MarshalJSON writes a figure that is not finite as null.
+func (b ReachedBand) MarshalJSON() ([]byte, error) {
+	figures := map[string]any{"from": b.From, "to": b.To}
+	for name, x := range map[string]float64{"ppl": b.PPL, "source_ppl": b.SourcePPL, "of_source": b.OfSource} {
+		if figures[name] = any(x); math.IsNaN(x) || math.IsInf(x, 0) {
+			figures[name] = nil
+		}
+	}
+	return json.Marshal(figures)
 }
 
 // String says what was found.
@@ -74,6 +100,9 @@ func (r Reached) String() string {
 func (r Reached) MarshalJSON() ([]byte, error) {
 	figures := Measured{PPL: r.PPL, SourcePPL: r.SourcePPL}.figures()
 	figures["length"], figures["piece"] = r.Length, r.Piece
+	if r.Bands != nil {
+		figures["by_position"] = r.Bands
+	}
 	return json.Marshal(figures)
 }
 

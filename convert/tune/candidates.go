@@ -99,6 +99,10 @@ func (c *candidates) reach(ctx context.Context, r *convert.Tuning, whole []int64
 		return err
 	})
 	m.PPL, m.SourcePPL = sixDigits(m.PPL), sixDigits(m.SourcePPL)
+	for i := range m.Bands {
+		b := &m.Bands[i]
+		b.PPL, b.SourcePPL, b.OfSource = sixDigits(b.PPL), sixDigits(b.SourcePPL), sixDigits(b.OfSource)
+	}
 	return m, err
 }
 

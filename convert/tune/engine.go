@@ -43,8 +43,8 @@ type Meter interface {
 	// tokens.
 	Measure(ctx context.Context, dir string, progress func(done, total int)) (retrofit.Measured, error)
 	// Reach scores the checkpoint in dir on one text, whole, longer than the source was
-	// trained at, and the source on its pieces but the first, which are of one even
-	// length, each by itself.
+	// trained at, and the source on its pieces, which are of one even length, each by
+	// itself.
 	Reach(ctx context.Context, dir string, whole []int64, pieces [][]int64, progress func(done, total int)) (retrofit.Reached, error)
 	Close() error
 }

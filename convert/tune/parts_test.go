@@ -16,14 +16,22 @@ import (
 // TestParts: layers that are fitted apart, in any order, by several openings of one job,
 // are those of the job that fits all by itself, byte for byte, and it fits none again.
 func TestParts(t *testing.T) {
+	t.Run("selected", func(t *testing.T) { testParts(t, quick, "no planes were chosen yet") })
+	// the joined sequences of an extension are drawn by each worker for itself
+	t.Run("extended", func(t *testing.T) { testParts(t, extended, "") })
+}
+
+func testParts(t *testing.T, quick func(out string) tune.Job, before string) {
 	dir := t.TempDir()
 	whole, apart := filepath.Join(dir, "whole"), filepath.Join(dir, "apart")
 	if _, err := quick(whole).Convert(t.Context(), convert.RunOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	j := quick(apart)
-	if _, err := j.Layers(t.Context()); err == nil || !strings.Contains(err.Error(), "no planes were chosen yet") {
-		t.Errorf("before it was divided: %v", err)
+	if before != "" {
+		if _, err := j.Layers(t.Context()); err == nil || !strings.Contains(err.Error(), before) {
+			t.Errorf("before it was divided: %v", err)
+		}
 	}
 	n, err := j.Divide(t.Context())
 	if err != nil || n != 5 {

@@ -239,6 +239,9 @@ func (w *work) leftOut() []string {
 	if w.job.Calibrate == nil {
 		return list
 	}
+	if l := w.plan.Encoding.TrainLength; w.job.Options.Extend > 0 && w.calibrateLength < l {
+		list = append(list, fmt.Sprintf("%s %d is below the trained length %d: from there on attention is fitted on joined sequences alone", hint.CalibrateLength, w.calibrateLength, l))
+	}
 	for _, part := range []struct {
 		of   int
 		name string
@@ -300,7 +303,7 @@ func (w *work) expect() error {
 	e.Measure = float64(e.Measurements) * here.measure(w.m, w.parts.Measured, w.tries.meter.Share())
 	if w.parts.Whole != nil {
 		e.Measurements++
-		e.Measure += here.measure(w.m, [][]int64{w.parts.Whole}, w.tries.meter.Share()) + here.measure(w.m, w.parts.Pieces[1:], w.tries.meter.Share())
+		e.Measure += here.measure(w.m, [][]int64{w.parts.Whole}, w.tries.meter.Share()) + here.measure(w.m, w.parts.Pieces, w.tries.meter.Share())
 	}
 	if j.Expect != nil {
 		j.Expect(*e, w.notes)

@@ -99,7 +99,7 @@ func (m *meter) Reach(ctx context.Context, dir string, whole []int64, pieces [][
 		return r, err
 	}
 	defer candidate.Close()
-	total, done := len(whole)+len(whole)-size, 0
+	total, done := 2*len(whole), 0
 	tell := func(n int) {
 		done += n
 		progress(done, total)
@@ -111,21 +111,55 @@ func (m *meter) Reach(ctx context.Context, dir string, whole []int64, pieces [][
 	if err != nil {
 		return r, err
 	}
-	own, err := scoreAll(ctx, []*Model{m.source}, -1, pieces[1:], tell)
+	own, err := scoreAll(ctx, []*Model{m.source}, -1, pieces, tell)
 	if err != nil {
 		return r, err
 	}
+	r.PPL, r.SourcePPL = beside(all[0][0], own[0], size, len(whole))
+	r.Bands = reached(all[0][0], own[0], size)
+	return r, nil
+}
+
+// beside is the perplexity of a text's tokens from one position on, before another, that a
+// source which reads it in pieces is held against: before the end of its first piece all of
+// them, later those in the second halves of the pieces; and the source's of the same.
+func beside(whole Trace, pieces []Trace, from, to int) (ppl, source float64) {
+	size := len(pieces[0].NLL) + 1
 	var sums [2]float64
 	n := 0
-	for k, piece := range own[0] {
-		for i := size / 2; i < size-1; i++ {
-			sums[0] += all[0][0].NLL[(k+1)*size+i]
-			sums[1] += piece.NLL[i]
-			n++
+	for i := from; i < min(to, len(whole.NLL)); i++ {
+		k, at := i/size, i%size
+		if at == size-1 || k > 0 && at < size/2 { // what follows its last token no piece says
+			continue
 		}
+		sums[0] += whole.NLL[i]
+		sums[1] += pieces[k].NLL[at]
+		n++
 	}
-	r.PPL, r.SourcePPL = math.Exp(sums[0]/float64(n)), math.Exp(sums[1]/float64(n))
-	return r, nil
+	return math.Exp(sums[0] / float64(n)), math.Exp(sums[1] / float64(n))
+}
+
+// reached are the ranges of positions: those of buckets up to the end of the first piece,
+// and doubled from there on.
+func reached(whole Trace, pieces []Trace, size int) []retrofit.ReachedBand {
+	edges := []int{}
+	for b := 0; bucketStart(b) < size; b++ {
+		edges = append(edges, bucketStart(b))
+	}
+	n := len(whole.NLL)
+	for at := size; at < n; at *= 2 {
+		edges = append(edges, at)
+	}
+	var list []retrofit.ReachedBand
+	for i, from := range edges {
+		to := n
+		if i+1 < len(edges) {
+			to = edges[i+1]
+		}
+		ppl, source := beside(whole, pieces, from, to)
+		list = append(list, retrofit.ReachedBand{From: from, To: to - 1, PPL: math.Exp(mean(whole.NLL[from:to])), SourcePPL: source, OfSource: ppl / source})
+	}
+	return list
 }
 
 func (m *meter) Close() error { return m.source.Close() }

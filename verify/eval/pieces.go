@@ -39,6 +39,9 @@ func (e *Evaluation) divide() {
 		before := 0
 		for l, n := range e.c.Lengths {
 			for s := range e.sequences[l] {
+				if _, _, ok := e.within(g, l, s); ok {
+					continue
+				}
 				e.pieces = append(e.pieces, pieceAt{model: g, length: l, sequence: s})
 			}
 			if e.probe != nil {
@@ -52,6 +55,67 @@ func (e *Evaluation) divide() {
 	for _, at := range e.pieces {
 		e.total += e.tokens(at)
 	}
+}
+
+// within finds the longer sequence that begins with sequence s of length l, if the models
+// of a group make the same of its front: attention sees what is before it alone, so that
+// the figures are there. A rotation that follows the length makes something else.
+func (e *Evaluation) within(g, l, s int) (length, sequence int, ok bool) {
+	short := e.sequences[l][s]
+	for length = l + 1; length < len(e.c.Lengths); length++ {
+		for k, long := range e.sequences[length] {
+			if slices.Equal(short, long[:len(short)]) && e.alike(g, len(short), len(long)) {
+				return length, k, true
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+// alike tells whether all models of a group turn sequences of a and of b tokens alike. An
+// error of one comes up where it runs.
+func (e *Evaluation) alike(g, a, b int) bool {
+	return !slices.ContainsFunc(e.group(g), func(m *Model) bool {
+		same, err := m.sameSpectra(a, b)
+		return err != nil || !same
+	})
+}
+
+// front is the trace of a sequence's first n tokens.
+func (t Trace) front(n int) Trace {
+	t.NLL = t.NLL[:n-1]
+	if t.KL != nil {
+		t.KL = t.KL[:n-1]
+	}
+	if t.Top != nil {
+		t.Top = t.Top[:n-1]
+	}
+	if t.OK != nil {
+		t.OK = t.OK[:n-1]
+	}
+	return t
+}
+
+// complete checks the traces by model, length and sequence, and cuts those of sequences
+// that longer ones begin with.
+func (e *Evaluation) complete(all [][][]Trace) error {
+	for l := len(e.c.Lengths) - 1; l >= 0; l-- { // longer ones first
+		for k := range all {
+			g := -1
+			if e.source < 0 {
+				g = k
+			}
+			for s := range all[k][l] {
+				if length, sequence, ok := e.within(g, l, s); ok {
+					all[k][l][s] = all[k][length][sequence].front(e.c.Lengths[l])
+				}
+				if len(all[k][l][s].NLL) != e.c.Lengths[l]-1 {
+					return fmt.Errorf("eval: a piece of another evaluation: expected sequences of %d tokens", e.c.Lengths[l])
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // tokens is what a piece runs, in all its models.
@@ -71,8 +135,8 @@ func (e *Evaluation) group(model int) []*Model {
 	return e.models[model : model+1]
 }
 
-// Pieces counts the pieces: one per sequence and distance of the copy probe, and per
-// model where they do not run in lock-step.
+// Pieces counts the pieces: one per sequence that no longer one begins with and distance
+// of the copy probe, and per model where they do not run in lock-step.
 func (e *Evaluation) Pieces() int { return len(e.pieces) }
 
 // Piece runs piece i. Errors: more positions than a table can hold, and what the
@@ -122,6 +186,9 @@ func (e *Evaluation) Report(pieces []*Piece) (*Report, error) {
 	copies := make([][][]Copy, len(e.models))
 	for k := range e.models {
 		all[k], copies[k] = make([][]Trace, len(e.c.Lengths)), make([][]Copy, len(e.c.Lengths))
+		for l := range all[k] {
+			all[k][l] = make([]Trace, len(e.sequences[l]))
+		}
 	}
 	ran := make([]*RunBy, len(e.models))
 	for i, p := range pieces {
@@ -141,9 +208,12 @@ func (e *Evaluation) Report(pieces []*Piece) (*Report, error) {
 			if at.sequence < 0 {
 				copies[k][at.length] = append(copies[k][at.length], p.Copies[j])
 			} else {
-				all[k][at.length] = append(all[k][at.length], p.Traces[j])
+				all[k][at.length][at.sequence] = p.Traces[j]
 			}
 		}
+	}
+	if err := e.complete(all); err != nil {
+		return nil, err
 	}
 	for l, n := range e.c.Lengths {
 		for k, m := range e.models {
@@ -151,9 +221,6 @@ func (e *Evaluation) Report(pieces []*Piece) (*Report, error) {
 			var from []Trace
 			if e.source >= 0 && k != e.source {
 				from = all[e.source][l]
-			}
-			if slices.ContainsFunc(all[k][l], func(t Trace) bool { return len(t.NLL) != n-1 }) {
-				return nil, fmt.Errorf("eval: a piece of another evaluation: expected sequences of %d tokens", n)
 			}
 			trained := m.TrainedLength
 			if e.source >= 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/gob"
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 
@@ -56,6 +57,36 @@ func TestPieces(t *testing.T) {
 		b, errB := json.Marshal(joined)
 		if errA != nil || errB != nil || !bytes.Equal(a, b) {
 			t.Errorf("%s: %s, want %s", name, b, a)
+		}
+	}
+}
+
+// TestFronts: a sequence that a longer one begins with is not run again, and its figures
+// are those of a run of its own; where the rotation follows the length it is.
+func TestFronts(t *testing.T) {
+	dynamic := variant(t, map[string]any{"rope_scaling": map[string]any{"type": "dynamic", "factor": 2.0}, "max_position_embeddings": 48})
+	for dir, pieces := range map[string]int{stories: 4 + 2, dynamic: 4 + 4} { // 64 tokens: the first and the third
+		c := eval.Config{Models: []string{dir}, IDs: storyIDs, Lengths: []int{128, 64}, Sequences: 4, Options: eval.Options{Runner: eval.RunnerRef}}
+		e, err := eval.Begin(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.Pieces(); got != pieces {
+			t.Errorf("%s: %d pieces, want %d", dir, got, pieces)
+		}
+		e.Close()
+		both, err := eval.Run(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Lengths = []int{64}
+		alone, err := eval.Run(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := both.Results[0], alone.Results[0]
+		if a.Length != 64 || a.Sequences != 4 || math.Abs(float64(a.PPL/b.PPL-1)) > 1e-5 || math.Abs(float64(a.PPLLast/b.PPLLast-1)) > 1e-5 || len(a.Buckets) != len(b.Buckets) {
+			t.Errorf("%s: %+v, alone %+v", dir, a, b)
 		}
 	}
 }

@@ -4,19 +4,60 @@ import (
 	"fmt"
 	"image/color"
 	"io"
+	"math"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/verify/chart"
 )
 
-// PlotSelection draws which of a model's planes stop turning where: a row for
+// PlotTuning draws what a selection and an extension came to: which of a model's planes
+// stop turning where, and perplexity by position up to what is reached, with the trained
+// length marked; kind is ".png" or ".svg". Of neither there is no picture.
+func PlotTuning(w io.Writer, kind string, r *convert.Tuning, planes int) error {
+	var row []*plot.Plot
+	width, height := chart.PanelWidth, chart.PanelHeight
+	if s := r.Selection; s != nil {
+		row = append(row, drawSelection(s, planes))
+		width = max(14*vg.Centimeter, vg.Length(planes)*0.42*vg.Centimeter+3*vg.Centimeter)
+		height = max(8*vg.Centimeter, vg.Length(len(s.Costs.Cost))*0.34*vg.Centimeter+3*vg.Centimeter)
+	}
+	if far := r.Reached; far != nil && len(far.Bands) > 0 {
+		drawn, err := drawReached(far)
+		if err != nil {
+			return err
+		}
+		row = append(row, drawn...)
+	}
+	if row == nil {
+		return fmt.Errorf("nothing to draw: no plane was chosen, and nothing measured beyond the trained length")
+	}
+	return chart.Write(w, kind, [][]*plot.Plot{row}, width, height)
+}
+
+// drawReached is perplexity by position, the source's as far as it reads the same.
+func drawReached(r *retrofit.Reached) ([]*plot.Plot, error) {
+	result, source := chart.Curve{Name: "result"}, chart.Curve{Name: fmt.Sprintf("source, in pieces of %d", r.Piece), Source: true}
+	for _, b := range r.Bands {
+		x := math.Sqrt(float64(max(b.From, 1)) * float64(b.To+1)) // the middle of the range, position 0 as 1
+		for c, y := range map[*chart.Curve]float64{&result: b.PPL, &source: b.SourcePPL} {
+			if !math.IsNaN(y) && !math.IsInf(y, 0) {
+				c.X, c.Y = append(c.X, x), append(c.Y, y)
+			}
+		}
+	}
+	return chart.Panels(chart.Panel{Title: fmt.Sprintf("perplexity by position, T = %d", r.Length), X: "position in the sequence", Y: "perplexity",
+		Curves: []chart.Curve{source, result}, Mark: float64(r.Piece), MarkName: fmt.Sprintf("trained length, %d", r.Piece)})
+}
+
+// drawSelection draws which of a model's planes stop turning where: a row for
 // each layer, a column for each plane, the shade is the share of the layer's
-// key/value heads; kind is ".png" or ".svg".
-func PlotSelection(w io.Writer, kind string, s *retrofit.Selection, planes int) error {
+// key/value heads.
+func drawSelection(s *retrofit.Selection, planes int) *plot.Plot {
 	groups := 0
 	for _, g := range s.Costs.Cost {
 		groups = max(groups, len(g))
@@ -63,9 +104,7 @@ func PlotSelection(w io.Writer, kind string, s *retrofit.Selection, planes int) 
 	}
 	p.Legend.Top, p.Legend.Left, p.Legend.XOffs, p.Legend.YOffs = true, true, 4, -4
 	p.Legend.Padding = 3
-	width := max(14*vg.Centimeter, vg.Length(planes)*0.42*vg.Centimeter+3*vg.Centimeter)
-	height := max(8*vg.Centimeter, vg.Length(len(s.Costs.Cost))*0.34*vg.Centimeter+3*vg.Centimeter)
-	return chart.Write(w, kind, [][]*plot.Plot{{p}}, width, height)
+	return p
 }
 
 // newPlot is an empty panel in the pictures' style.

@@ -1,8 +1,11 @@
 package verify_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -96,5 +99,54 @@ func TestGeneratorForms(t *testing.T) {
 	_, err := onnxops.Emit(dir, onnxops.Options{Attention: onnxops.AttentionORT, MaxLength: 64, Version: "test"})
 	if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(fmt.Sprint(err), string(family.RotationsInBases)) {
 		t.Errorf("form ort: error %v", err)
+	}
+}
+
+// TestGeneratorFaults: bases that are turned over, of the other head, or left out of the
+// keys are found by the rotation alone, whatever the logits say.
+func TestGeneratorFaults(t *testing.T) {
+	for name, plant := range map[string]func(t *testing.T, g *graphOf){
+		"turned over": func(t *testing.T, g *graphOf) {
+			bases(g, func(d int, of func(g, i, j int) float64) func(g, i, j int) float64 {
+				return func(g, i, j int) float64 { return of(g, j, i) }
+			})
+		},
+		"of the other head": func(t *testing.T, g *graphOf) {
+			bases(g, func(d int, of func(g, i, j int) float64) func(g, i, j int) float64 {
+				return func(g, i, j int) float64 { return of(1-g, i, j) }
+			})
+		},
+		"left out of keys": func(t *testing.T, g *graphOf) {
+			product := g.node(t, "/layers.1/attn/k_basis/MatMul")
+			g.node(t, "/layers.1/attn/k/fold/Reshape").Input[0] = product.Input[0]
+		},
+	} {
+		dir := familytest.Learned(t, fixtures, "llama-mixed")
+		if err := (conversion{maxLength: 64}).emit(dir); err != nil {
+			t.Fatal(err)
+		}
+		graphFault(plant)(t, dir)
+		r := verified(t, dir, verify.Options{ORTLibrary: noLibrary})
+		for _, check := range []string{"rotation", "prefill"} {
+			if c, ok := find(r, check, "interp"); !ok || c.Verdict != verify.Fail {
+				t.Errorf("%s: %s: %v %s", name, check, c.Verdict, c.Detail)
+			}
+		}
+	}
+}
+
+// bases changes the numbers of layer 1's bases.
+func bases(g *graphOf, change func(d int, of func(g, i, j int) float64) func(g, i, j int) float64) {
+	for _, t := range g.model.Graph.Initializer {
+		if t.GetName() != "/layers.1/attn/bases" {
+			continue
+		}
+		old, d := bytes.Clone(t.RawData), int(t.Dims[3])
+		made := change(d, func(g, i, j int) float64 {
+			return float64(math.Float32frombits(binary.LittleEndian.Uint32(old[4*((g*d+i)*d+j):])))
+		})
+		for k := range len(old) / 4 {
+			binary.LittleEndian.PutUint32(t.RawData[4*k:], math.Float32bits(float32(made(k/d/d, k/d%d, k%d))))
+		}
 	}
 }

@@ -32,7 +32,7 @@ type Mutant struct {
 // Mutants lists every mutant, by name.
 func Mutants() []Mutant {
 	var list []Mutant
-	for _, part := range [][]Mutant{rotaryMutants(), attentionMutants(), layerMutants(), familyMutants(), expertMutants(), mambaMutants(), deltaMutants(), latentMutants(), writtenMutants(), weightMutants(), quantisedMutants(), roundedMutants(), typeMutants(), lastMutants(), chosenLayerMutants(), biasMutants(), fusedMutants(), stateMutants(), rewriteMutants(), rewriteWeightMutants(), interfaceMutants(), guardMutants(), fileMutants()} {
+	for _, part := range [][]Mutant{rotaryMutants(), generatorMutants(), attentionMutants(), layerMutants(), familyMutants(), expertMutants(), mambaMutants(), deltaMutants(), latentMutants(), writtenMutants(), weightMutants(), quantisedMutants(), roundedMutants(), typeMutants(), lastMutants(), chosenLayerMutants(), biasMutants(), fusedMutants(), stateMutants(), rewriteMutants(), rewriteWeightMutants(), interfaceMutants(), guardMutants(), fileMutants()} {
 		list = append(list, part...)
 	}
 	slices.SortStableFunc(list, func(a, b Mutant) int { return slices.Index(order, a.Where) - slices.Index(order, b.Where) })

@@ -120,6 +120,7 @@ var provedElsewhere = map[string]string{
 	report.CheckWindow:        "TestWindow: the prompts of mutants are longer than their windows",
 	report.CheckPlacement:     "TestPlace: only the runtime puts a node on another provider",
 	report.CheckSourceWeights: "TestSourceWeights: conversions of mutants record no hashes of weights",
+	report.CheckGenerators:    "TestGeneratorLaws: what it compares is made of the same tensors by two ways of this program",
 	report.CheckGolden:        "TestFaultyGolden: mutants are verified against no given answers",
 	report.CheckGoldenHidden:  "TestFaultyGolden: likewise",
 	report.CheckRoundedInputs: "TestJudgeRounded: what only ONNX Runtime's products can do wrong",

@@ -6,7 +6,7 @@
 
     forward    logits are golden.safetensors', which verify/ref's reference meets too (TestLearned)
     gradients  of a loss by autograd against central differences, every kind of parameter of the block
-    kept       after steps of an optimiser: basis and frame orthonormal, KERPLE's numbers in their range
+    kept       after steps of an optimiser: basis and frame orthonormal, no bias rewards distance, KERPLE's numbers in their range
     saved      what is saved and loaded again gives the same logits, its tensors under the same names and shapes
 
 that damaged folders are refused, and by pecvt, with stories260K as the source of every form of ROUND:
@@ -85,7 +85,7 @@ def check(name, tmp):
     for k, t in tensors.items():
         if k.endswith((".basis", ".frame")):
             off = max(off, (t.mT @ t - torch.eye(t.shape[-1], dtype=t.dtype)).abs().max().item())
-    ranges = all((t >= 0).all() and ("r2" not in k or (t > 0).all()) for k, t in tensors.items() if ".bias.r" in k)
+    ranges = all((t >= 0).all() and ("r2" not in k or (t > 0).all()) for k, t in tensors.items() if k.endswith((".r1", ".r2", ".slope", ".omega", ".beta")))
     names = {k: tuple(t.shape) for k, t in tensors.items()} == {k: tuple(t.shape) for k, t in before.items()}
     moved = all(not torch.equal(t, before[k]) for k, t in tensors.items() if k.startswith("pecvt."))
     with torch.no_grad():

@@ -2,7 +2,7 @@
 
     model = pecvt_torch.load("converted")                     # float32; dtype=torch.float64 is exact throughout
     loss = model(input_ids=ids, labels=ids).loss; loss.backward()
-    optimizer.step(); pecvt_torch.project(model)              # keeps KERPLE's numbers in their range
+    optimizer.step(); pecvt_torch.project(model)              # keeps biases from rewarding distance
     pecvt_torch.save(model, "trained")                        # `pecvt export trained -o out` goes on from there
 
 The class is the one that transformers has for pecvt.source; its attention alone is replaced (attention.py). What the

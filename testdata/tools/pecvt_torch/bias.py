@@ -38,9 +38,10 @@ class Bias(nn.Module):
 
     @torch.no_grad()
     def project(self):
-        """KERPLE's r1 and r2 back into r1 >= 0, r2 > 0, and r2 <= 2 in the power form."""
+        """No bias rewards distance: slope, ω, β and r1 back to 0 or more; r2 > 0, and r2 <= 2 in the power form."""
+        for name in {"slope", "omega", "beta", "r1"} & set(names(self.block)):
+            getattr(self, name).clamp_(min=0)
         if self.block["type"] == "kerple":
-            self.r1.clamp_(min=0)
             self.r2.clamp_(1e-6, 2 if self.block["kernel"] == "power" else None)
 
     def forward(self, positions, x, q, k):

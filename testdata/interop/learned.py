@@ -28,7 +28,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent / "learned"
 FAR = 1e-12  # of the largest logit
 FOLDED = 1e-5  # of the largest logit: folded weights are rounded to float32
-ROUND = ("grape-m", "grape-m:basis", "grape-m:mixed", "grape-m:mixed=4", "grape-m:rank2=2", "grape-m:dense", "hybrid")
+ROUND = ("grape-m", "grape-m:basis", "grape-m:mixed", "grape-m:mixed=4", "grape-m:rank2=2", "grape-m:dense",
+         "hybrid:alibi", "hybrid:grape-a:query,key", "hybrid:grape-ap", "hybrid:fox", "hybrid:kerple:log", "hybrid:kerple:power")
 
 
 def gradients(model, loss):
@@ -182,7 +183,7 @@ def round_trip(target, pecvt, tmp):
     except (RuntimeError, ValueError) as e:
         print(f"FAIL {target}: {e}", flush=True)
         return False
-    print(f"ok   {target:24}{'; '.join(' '.join(line.split()) for line in lines)}", flush=True)
+    print(f"ok   {target:26}{'; '.join(' '.join(line.split()) for line in lines)}", flush=True)
     return True
 
 

@@ -85,7 +85,7 @@ var arrows = map[string][]string{
 	"convert/store":             {"convert/place", "convert/quant", "convert/tensor", "convert/gguf", "convert/gguf/arch", "convert/safetensors"},
 	"convert/family/config":     {"posenc", "posenc/hint", "convert/fsio"},
 	"convert/family/evidence":   {"posenc", "convert/tensor", "convert/store", "convert/family/config"},
-	"convert/family/familytest": {"posenc", "convert/family"},
+	"convert/family/familytest": {"posenc", "convert/family", "convert/safetensors"},
 	"convert/place/placetest":   {"convert/fsio"},
 	"convert/store/storetest":   {"convert/store", "convert/tensor"},
 }

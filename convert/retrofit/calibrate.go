@@ -12,7 +12,8 @@ import (
 
 // CalibrateOptions say how layers are refitted.
 type CalibrateOptions struct {
-	// Steps per layer; 0 is 96. At 8192 positions take 600 or more.
+	// Steps per layer; 0 is 96. At 8192 positions take 3000. Layers that copy have
+	// twice as many.
 	Steps int `json:"steps"`
 	// Rows are query rows per step; 0 is 96.
 	Rows int `json:"rows"`

@@ -9,7 +9,7 @@ import (
 )
 
 // loweredForget is q̂ = [F_i, 1], k̂ = [1, −F_j], F the running sum over the
-// scale as an integer and a fraction.
+// scale as an integer and a fraction; of F_i the integer does, but beside sinks.
 func (e *emitter) loweredForget(l *layer) added {
 	a, g, prefix := l.attn, e.g, l.prefix+"/bias/forget"
 	sum := e.pathBias(l, a.Scale)
@@ -21,10 +21,13 @@ func (e *emitter) loweredForget(l *layer) added {
 		}
 		return g.Op("Neg", prefix+"/"+name+"/Neg", []*graph.Value{v})
 	}
-	ones := slices.Repeat([][]coordinate{{unit}}, a.KVHeads)
+	query, ones := []*graph.Value{sum.whole}, []coordinate{unit}
+	if a.Sinks != nil { // a sink's score is no key's: what softmax ignores elsewhere counts beside it
+		query, ones = append(query, sum.fraction), append(ones, unit)
+	}
 	return added{
-		query: []*graph.Value{sum.whole, e.coordinates("/bias/query", slots(a.Heads, share, unit, unit), nil)},
-		key:   []*graph.Value{e.coordinates("/bias/one", ones, nil), side("whole", sum.whole), side("fraction", sum.fraction)},
+		query: append(query, e.coordinates("/bias/query", slots(a.Heads, share, unit, unit), nil)),
+		key:   []*graph.Value{e.coordinates("/bias/one", slices.Repeat([][]coordinate{ones}, a.KVHeads), nil), side("whole", sum.whole), side("fraction", sum.fraction)},
 	}
 }
 

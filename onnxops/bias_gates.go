@@ -59,7 +59,12 @@ func (e *emitter) queryRates(l *layer) (list []stage) {
 		term := g.Op("Mul", prefix+"/"+names[d]+"/Mul", []*graph.Value{place, back})
 		list = append(list, stage{query: []*graph.Value{term, rate}, key: []*graph.Value{keys(unit, kinds[d])}})
 	}
-	return append(list, stage{query: []*graph.Value{rest}, key: []*graph.Value{keys(whole)}})
+	if a.Sinks == nil {
+		return append(list, stage{query: []*graph.Value{rest}, key: []*graph.Value{keys(whole)}})
+	}
+	// a sink's score is no key's: what softmax ignores elsewhere counts beside it
+	term := g.Op("Mul", prefix+"/rest/Mul", []*graph.Value{e.place(), g.Op("Neg", prefix+"/rest/Neg", []*graph.Value{rest})})
+	return append(list, stage{query: []*graph.Value{term, rest}, key: []*graph.Value{keys(unit, whole)}})
 }
 
 // keyRates lowers (j − i)·g_j for each of the query heads that read a key:

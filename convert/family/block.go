@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/pecvt/pecvt/posenc"
 )
 
 // This file holds the form of a model whose encoding no stock configuration can
@@ -223,6 +225,17 @@ func (m *Model) blockRotation(b *RotationBlock) error {
 		return fmt.Errorf("rotation: no layer of the source turns")
 	}
 	m.Rope.Type, m.learned = "", true
+	return nil
+}
+
+// Biasable refuses a model in which a layer has no keys of its own: a bias may read
+// them, and the cache is another layer's. The error wraps posenc.ErrUnsupported.
+func (m *Model) Biasable() error {
+	for i, a := range m.Attentions() {
+		if a.KVLayer != nil {
+			return fmt.Errorf("layer %d reads the keys and values of layer %d, beside which no bias is computed: %w", i, *a.KVLayer, posenc.ErrUnsupported)
+		}
+	}
 	return nil
 }
 

@@ -39,6 +39,9 @@ func (t Table) fromBlock(c *Config, has func(tensor string) bool) (*Model, error
 		}
 	}
 	if e.Bias != nil {
+		if err := m.Biasable(); err != nil {
+			return nil, fmt.Errorf("%s: %s: bias: %w", c.Path, BlockKey, err)
+		}
 		m.blockBias(e.Bias)
 	}
 	return &m, nil

@@ -14,6 +14,9 @@ func (r *Rewrite) hybrid(j job) error {
 	if hasBias(m) && e.Bias == nil {
 		return fmt.Errorf("the bias of 0 is the family's own (%s) and stays: %w", m.Family, posenc.ErrUnsupported)
 	}
+	if err := m.Biasable(); err != nil {
+		return err
+	}
 	var added []Tensor
 	keep := ofRotation
 	if !learned(m) {

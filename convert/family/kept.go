@@ -15,7 +15,7 @@ const (
 
 // keptLength takes L from pecvt.json where the configuration has no key for it: a
 // conversion gave the model more positions than it was trained at, by a rope type that
-// names no original length. A manifest of other positions than the configuration's is of
+// names no original length; or it took one that an earlier conversion had kept so. A manifest of other positions than the configuration's is of
 // something else, and one that cannot be read says nothing here: what reads it for its own
 // sake says what is wrong with it.
 func (m *Model) keptLength(folder fs.FS) {
@@ -37,17 +37,19 @@ func (m *Model) keptLength(folder fs.FS) {
 			Extend int    `json:"extend"`
 		} `json:"flags"`
 		Encoding struct {
-			TrainLength  int `json:"train_length"`
-			MaxPositions int `json:"max_positions"`
+			TrainLength     int    `json:"train_length"`
+			TrainLengthFrom string `json:"train_length_from"`
+			MaxPositions    int    `json:"max_positions"`
 		} `json:"encoding"`
 	}
 	if json.Unmarshal(raw, &made) != nil {
 		return
 	}
-	if made.Flags.Scale == "" && made.Flags.Extend == 0 { // the length is the source's; see convert.Plan.Warnings
+	e := made.Encoding
+	if made.Flags.Scale == "" && made.Flags.Extend == 0 && e.TrainLengthFrom != manifestName { // the length is the source's; see convert.Plan.Warnings
 		return
 	}
-	if e := made.Encoding; e.MaxPositions == m.MaxPositions && e.TrainLength > 0 && e.TrainLength < m.TrainedLength {
+	if e.MaxPositions == m.MaxPositions && e.TrainLength > 0 && e.TrainLength < m.TrainedLength {
 		m.TrainedLength, m.TrainedLengthFrom = e.TrainLength, manifestName
 	}
 }

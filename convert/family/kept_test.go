@@ -21,6 +21,9 @@ func TestKeptLength(t *testing.T) {
 		{extended, 128, 128, "", 32},
 		{`{"flags":{"scale":"pi:4"},"encoding":{"train_length":32,"max_positions":128}}`, 128, 128, "proportional", 32},
 		{`{"flags":{"train_length":32},"encoding":{"train_length":32,"max_positions":128}}`, 128, 128, "default", 128},
+		// of a conversion from one that was extended, and of one from a source as it was
+		{`{"flags":{},"encoding":{"train_length":32,"train_length_from":"pecvt.json","max_positions":128}}`, 128, 128, "llama3", 32},
+		{`{"flags":{},"encoding":{"train_length":32,"train_length_from":"--train-length","max_positions":128}}`, 128, 128, "llama3", 128},
 		{extended, 256, 256, "llama3", 256},
 		{extended, 64, 128, "yarn", 64},
 		{extended, 128, 128, "dynamic", 128},

@@ -15,6 +15,7 @@ import (
 	"github.com/pecvt/pecvt/convert/fsio"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/tune"
+	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify/eval"
 )
 
@@ -162,6 +163,21 @@ func TestJobOfOtherOptions(t *testing.T) {
 	job.Seed = 2
 	if _, err := job.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "holds a selection of another model or text, or with other options") {
 		t.Errorf("another seed: %v", err)
+	}
+}
+
+// TestSelectionOfOtherScaling: planes that were chosen by what they cost at one scaling are
+// not taken for those of another, though the planes above the cut turn alike in both.
+func TestSelectionOfOtherScaling(t *testing.T) {
+	job := quick(filepath.Join(t.TempDir(), "out"))
+	job.Options.Cut = posenc.Cut{Kind: posenc.CutKeep, Keep: 1}
+	job.Options.Scale = posenc.Scale{Kind: "yarn", Factor: 2}
+	if _, err := job.Divide(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	job.Options.Scale.Factor = 32
+	if _, err := job.Divide(t.Context()); err == nil || !strings.Contains(err.Error(), "holds a selection of another model or text, or with other options") {
+		t.Errorf("another scaling: %v", err)
 	}
 }
 

@@ -80,7 +80,7 @@ func (w *work) selectionKey() (key string, sequences [][]int64, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	key, err = keyOf(fingerprint, w.plan.Encoding.Planes, w.planes, &j.Select.Budget, j.Select.By, j.Seed, sequences, w.parts.Measured)
+	key, err = keyOf(fingerprint, w.plan.Encoding.Planes, w.planes, retrofit.Hash(w.free), &j.Select.Budget, j.Select.By, j.Seed, sequences, w.parts.Measured)
 	return key, sequences, err
 }
 

@@ -15,7 +15,7 @@ import (
 func writeTuning(w io.Writer, r *convert.Tuning) {
 	if s := r.Selection; s != nil {
 		within := "within"
-		if n := len(s.Trials); n > 0 && !slices.ContainsFunc(s.Trials, func(t retrofit.Trial) bool { return t.Within }) {
+		if n := len(s.Trials); n > 0 && !slices.ContainsFunc(s.Trials, func(t retrofit.Trial) bool { return t.Within && t.Dropped == len(s.Dropped) }) {
 			within = "OVER" // the cheapest one, by --over-budget
 		}
 		fmt.Fprintf(w, "select: %d of %d choices (by %s) %s %s, %.0f%% of what the cut would drop, costs measured on %d x %d tokens\n",

@@ -23,13 +23,6 @@ type ALiBi struct {
 // after the scale.
 func NewALiBi(slopes []float64) ALiBi { return ALiBi{Slope: slopes, Factor: 1} }
 
-// NewFalcon returns ALiBi as Falcon applies it: Slopes(n), added before the
-// scale and rounded to bfloat16.
-func NewFalcon(n int, scale float64) (ALiBi, error) {
-	s, err := Slopes(n)
-	return ALiBi{Slope: s, Factor: scale, BF16: true}, err
-}
-
 // Check reports slopes or a factor that are no numbers.
 func (a ALiBi) Check() error {
 	if len(a.Slope) == 0 {

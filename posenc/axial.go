@@ -21,27 +21,6 @@ type Axial struct {
 	Removed []bool
 }
 
-// SplitAxes returns the usual grid spectrum: dim/2 planes divided among the
-// axes in equal runs (the first axes take one more where they do not divide),
-// each run with RoPE's own base^(−k/n) for its n planes.
-func SplitAxes(headDim, dim, axes int, base float64) (Axial, error) {
-	if axes < 1 || dim/2 < axes {
-		return Axial{}, fmt.Errorf("axial: %d planes for %d axes: expected at least one plane per axis", dim/2, axes)
-	}
-	a := Axial{HeadDim: headDim, Dim: dim, InvFreq: make([][]float64, axes), Gain: 1}
-	next := 0
-	for axis := range axes {
-		a.InvFreq[axis] = make([]float64, dim/2)
-		run := dim / 2 / axes
-		if axis < dim/2%axes {
-			run++
-		}
-		copy(a.InvFreq[axis][next:], InvFreq(base, 2*run))
-		next += run
-	}
-	return a, a.Check()
-}
-
 // Check reports whether the fields agree with each other.
 func (a Axial) Check() error {
 	if len(a.InvFreq) == 0 {

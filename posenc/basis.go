@@ -89,24 +89,6 @@ func FoldBasis(rows [][]float64, basis Matrix) error {
 	return nil
 }
 
-// FoldSign negates the second coordinate of every plane in one head's rows (d
-// rows), in place. Done to both W_q and W_k it turns a rotation by −θ into one
-// by +θ, exactly, and so brings GRAPE's orientation to Hugging Face's; with it
-// goes Reversed. It passes through a per-head RMSNorm, whose weight stays as it
-// is. Applied twice it is nothing.
-func FoldSign(rows [][]float64, r Rotary) error {
-	if len(rows) != r.HeadDim {
-		return fmt.Errorf("fold sign: %d rows for head size %d", len(rows), r.HeadDim)
-	}
-	for p := range r.Planes() {
-		_, second := r.Coordinates(p)
-		for i := range rows[second] {
-			rows[second][i] = -rows[second][i]
-		}
-	}
-	return nil
-}
-
 // Reversed returns the rotation by −θ: every inverse frequency negated.
 func (r Rotary) Reversed() Rotary {
 	r.Spectrum = r.Spectrum.Clone()

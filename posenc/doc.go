@@ -16,10 +16,10 @@
 //     them: an angle computed in bf16 merges positions above 256.
 //
 // An attention layer has two seams and no more. A Rotation turns q and k by a
-// position or a phase; a Bias adds to the score. Hybrid joins any of one with
-// any of the other. Both come down to what graphs and checkpoints carry: a
+// position or a phase; a Bias adds to the score. Any of one goes with any of the
+// other. Both come down to what graphs and checkpoints carry: a
 // rotation to planes in a basis that folds into W_q and W_k (PlaneForm,
-// FoldBasis, FoldSign), a bias to extra coordinates of q and k (Lowering) where
+// FoldBasis), a bias to extra coordinates of q and k (Lowering) where
 // that form exists.
 //
 // Matrices are row-major; a generator L (d × d) means exp(tL) with t in

@@ -36,15 +36,6 @@ func Omega(param, slope []float64) []float64 {
 	return out
 }
 
-// OmegaParam is Omega's inverse: softplus⁻¹(ω_h/slope_h).
-func OmegaParam(omega, slope []float64) []float64 {
-	out := make([]float64, len(omega))
-	for h, w := range omega {
-		out[h] = SoftplusInverse(w / slope[h])
-	}
-	return out
-}
-
 // NormalizeRows returns m with every row divided by max(its length, eps), as
 // official GRAPE-A does to u and v with eps 1e-6. A row of zeros stays.
 func NormalizeRows(m Matrix, eps float64) Matrix {

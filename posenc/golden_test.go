@@ -53,8 +53,14 @@ func TestGrapeGoldens(t *testing.T) {
 	}{
 		{"grape-rope", grapeRope},
 		{"grape-m-nonctx", func(w weights, l string) (posenc.Rotation, posenc.Bias) {
-			r, err := posenc.GrapeMPerHead(w.mat(l+"attn.grape.log_freq"), 16, 16)
-			return r, must(w.t, nil, err)
+			logFreq := w.mat(l + "attn.grape.log_freq")
+			heads := make(posenc.PerHead, logFreq.Rows)
+			for h := range heads {
+				r, err := posenc.GrapeM(logFreq.Row(h), 16, 16)
+				must(w.t, nil, err)
+				heads[h] = r
+			}
+			return heads, nil
 		}},
 		{"grape-m-nonctx-shared", grapeShared},
 		{"grape-m-ctx", grapeShared},
@@ -106,7 +112,7 @@ func grape(t *testing.T, name string, detail func(weights, string) (posenc.Rotat
 				for r := range rows {
 					rows[r] = l.w.Row(h*m.headDim + r)
 				}
-				if err := posenc.FoldSign(rows, m.encoding(i).Rotation.(posenc.Rotary)); err != nil {
+				if err := posenc.FoldBasis(rows, posenc.Signs(m.encoding(i).Rotation.(posenc.Rotary))); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -137,19 +143,10 @@ func grape(t *testing.T, name string, detail func(weights, string) (posenc.Rotat
 
 // TestALiBiGoldens runs transformers' ALiBi families.
 func TestALiBiGoldens(t *testing.T) {
-	alibi := func(n int) posenc.ALiBi {
-		s, err := posenc.Slopes(n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return posenc.NewALiBi(s)
-	}
+	alibi := func(n int) posenc.ALiBi { return posenc.NewALiBi(slopesOf(t, n)) }
 	t.Run("bloom", func(t *testing.T) { bloomLike(t, "bloom", "golden.safetensors", alibi(4), geluTanh) })
 	t.Run("bloom-6heads", func(t *testing.T) { bloomLike(t, "bloom-6heads", "golden.safetensors", alibi(6), geluTanh) })
-	falcon, err := posenc.NewFalcon(4, 0.25)
-	if err != nil {
-		t.Fatal(err)
-	}
+	falcon := falconOf(t, 4, 0.25)
 	t.Run("falcon-alibi/sdpa", func(t *testing.T) { bloomLike(t, "falcon-alibi", "golden.safetensors", falcon, gelu) })
 	// The eager path of transformers 5.23.0 adds Falcon's bias twice, in the
 	// mask and to the scores; its sdpa path, the default, adds it once.
@@ -251,9 +248,16 @@ func must(t *testing.T, b posenc.Bias, err error) posenc.Bias {
 	return b
 }
 
-func slopes(t *testing.T) []float64 {
+// falconOf is ALiBi as Falcon applies it: rounded, and added before the scale.
+func falconOf(t *testing.T, n int, scale float64) posenc.ALiBi {
+	return posenc.ALiBi{Slope: slopesOf(t, n), Factor: scale, BF16: true}
+}
+
+func slopes(t *testing.T) []float64 { return slopesOf(t, 4) }
+
+func slopesOf(t *testing.T, n int) []float64 {
 	t.Helper()
-	s, err := posenc.Slopes(4)
+	s, err := posenc.Slopes(n)
 	if err != nil {
 		t.Fatal(err)
 	}

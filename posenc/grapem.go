@@ -19,37 +19,14 @@ func GrapeM(logFreq []float64, scale float64, headDim int) (Rotary, error) {
 	}
 	r := Rotary{Spectrum: Spectrum{InvFreq: make([]float64, len(logFreq)), Gain: 1}, HeadDim: headDim, Dim: headDim}
 	for p, l := range logFreq {
-		r.InvFreq[p] = -math.Exp(l / scale)
+		theta := math.Exp(l / scale)
+		if !(theta <= math.MaxFloat64) {
+			return Rotary{}, fmt.Errorf("grape-m: element %d is %v: exp(%v/%v) is no frequency", p, l, l, scale)
+		}
+		r.InvFreq[p] = -theta
 	}
 	if err := r.Check(); err != nil {
 		return Rotary{}, fmt.Errorf("grape-m: %w", err)
 	}
 	return r, nil
-}
-
-// GrapeMPerHead is GrapeM with one row of logFreq per head (heads × d/2).
-func GrapeMPerHead(logFreq Matrix, scale float64, headDim int) (PerHead, error) {
-	out := make(PerHead, logFreq.Rows)
-	for h := range out {
-		r, err := GrapeM(logFreq.Row(h), scale, headDim)
-		if err != nil {
-			return nil, fmt.Errorf("head %d: %w", h, err)
-		}
-		out[h] = r
-	}
-	return out, out.Check()
-}
-
-// LogFreq is GrapeM's inverse on one spectrum: scale·ln|θ_p|. A
-// position-independent plane has no logarithm and is an error, because the
-// official parametrisation cannot hold it.
-func LogFreq(invFreq []float64, scale float64) ([]float64, error) {
-	out := make([]float64, len(invFreq))
-	for p, f := range invFreq {
-		if f == 0 {
-			return nil, fmt.Errorf("grape-m: plane %d does not turn: exp(log_freq) is never 0; store θ itself", p)
-		}
-		out[p] = scale * math.Log(math.Abs(f))
-	}
-	return out, nil
 }

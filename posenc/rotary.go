@@ -111,17 +111,3 @@ func (r Rotary) Coordinates(p int) (first, second int) {
 	}
 	return p, p + r.Dim/2
 }
-
-// Rotate turns one head vector x (HeadDim coordinates) in place to position
-// pos. It panics if x has another length.
-func (r Rotary) Rotate(x []float64, pos int64) {
-	if len(x) != r.HeadDim {
-		panic(fmt.Sprintf("posenc: Rotate: %d coordinates for head size %d", len(x), r.HeadDim))
-	}
-	for p := range r.Planes() {
-		c, s := r.CosSin(p, pos)
-		a, b := r.Coordinates(p)
-		x1, x2 := x[a], x[b]
-		x[a], x[b] = x1*c-x2*s, x2*c+x1*s
-	}
-}

@@ -35,7 +35,7 @@ func dot(a, b []float64) float64 {
 
 func turned(r Rotary, x []float64, pos int64) []float64 {
 	y := append([]float64(nil), x...)
-	r.Rotate(y, pos)
+	r.Turn(y, 0, []float64{float64(pos)})
 	return y
 }
 
@@ -190,15 +190,6 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: not found", name)
 		}
 	}
-}
-
-func TestRotatePanicsOnAnotherLength(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("a head of the wrong size was rotated")
-		}
-	}()
-	Rotary{Spectrum: Spectrum{InvFreq: []float64{1}, Gain: 1}, HeadDim: 4, Dim: 2}.Rotate(make([]float64, 3), 1)
 }
 
 func TestPairingNames(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 // Rotation is the first of the two seams of an attention layer: it turns q and
 // k, so that the score <R_i q, R_j k> holds the distance. The other seam is
-// Bias; an encoding has one of them, both or neither (Hybrid).
+// Bias; an encoding has one of them, both or neither.
 //
 // Every rotation satisfies R_0 = I, keeps the norm (times the attention factor
 // where it has one), and <R_a q, R_b k> depends on a − b alone. Implementations
@@ -35,17 +35,6 @@ type PlaneForm struct {
 	Basis *Matrix
 	// Planes turns coordinates of that basis.
 	Planes Axial
-}
-
-// Folded returns planes(t)·Bᵀx: what a layer computes once the basis is folded
-// into its projections. Scores agree with Turn's, coordinates need not.
-func (f PlaneForm) Folded(x []float64, at []float64) []float64 {
-	out := append([]float64(nil), x...)
-	if f.Basis != nil {
-		out = f.Basis.T().Apply(x)
-	}
-	f.Planes.Turn(out, 0, at)
-	return out
 }
 
 // In is the form of one axis with its planes paired as r pairs coordinates, all of

@@ -122,11 +122,8 @@ func grapeRope(r *Reader, m *Model, heads, headDim int) Position {
 		r.Fail(Unsupported("head_dim %d is odd: rotary planes pair coordinates", headDim))
 		return Position{}
 	}
-	inv := posenc.InvFreq(base, headDim)
-	for p := range inv {
-		inv[p] = -inv[p]
-	}
-	return Position{Rotary: posenc.Rotary{HeadDim: headDim, Dim: headDim, Spectrum: posenc.Spectrum{InvFreq: inv, Gain: 1}}}
+	rope := posenc.Rotary{HeadDim: headDim, Dim: headDim, Spectrum: posenc.Spectrum{InvFreq: posenc.InvFreq(base, headDim), Gain: 1}}
+	return Position{Rotary: rope.Reversed()}
 }
 
 // grapeBias is a bias with ALiBi's slopes and no rotation.

@@ -52,12 +52,12 @@ func (m *Model) learnedSpectra(r *Reader, scale float64) {
 			shape = []int64{int64(a.Heads), int64(planes)}
 		}
 		m.parameter(i, "attn.grape.log_freq", shape, func(v []float64) error {
-			for j, x := range v {
-				theta := math.Exp(x / scale)
-				if math.IsInf(theta, 0) {
-					return fmt.Errorf("element %d is %v: exp(%v/%v) is no frequency", j, x, x, scale)
+			for h, row := range rows {
+				r, err := posenc.GrapeM(v[h*planes:(h+1)*planes], scale, 2*planes)
+				if err != nil {
+					return fmt.Errorf("row %d: %w", h, err)
 				}
-				rows[j/planes][j%planes] = -theta
+				copy(row, r.InvFreq)
 			}
 			return nil
 		})
@@ -72,9 +72,7 @@ func grapeA(name string, key, query bool) func(r *Reader, m *Model) {
 			slopes := append([]float64(nil), a.Bias.Slopes...)
 			a.Bias.Slopes = make([]float64, a.Heads)
 			m.parameter(i, "attn."+name+".omega", []int64{int64(a.Heads)}, func(v []float64) error {
-				for h, x := range v {
-					a.Bias.Slopes[h] = posenc.Softplus(x) * slopes[h]
-				}
+				copy(a.Bias.Slopes, posenc.Omega(v, slopes))
 				return nil
 			})
 			if key {
@@ -102,19 +100,12 @@ func normal(r *Reader, prefix string) float64 {
 func (m *Model) gates(layer int, name string, rows [][]float64, eps float64) {
 	width := len(rows[0])
 	m.parameter(layer, name, []int64{int64(len(rows)), int64(width)}, func(v []float64) error {
+		gates := posenc.Matrix{Rows: len(rows), Cols: width, Data: v}
+		if eps != 0 {
+			gates = posenc.NormalizeRows(gates, eps)
+		}
 		for h, row := range rows {
-			copy(row, v[h*width:])
-			if eps == 0 {
-				continue
-			}
-			square := 0.0
-			for _, x := range row {
-				square += x * x
-			}
-			norm := max(math.Sqrt(square), eps)
-			for j := range row {
-				row[j] /= norm
-			}
+			copy(row, gates.Row(h))
 		}
 		return nil
 	})

@@ -279,7 +279,7 @@ func (c *layerCase) attention(w *Weights[float64], turn *Turn, head, pos, traine
 			if part.gain == turn.Gain {
 				r.Removed = turn.Removed
 			}
-			r.Rotate(x, int64(part.position))
+			r.Turn(x, 0, []float64{float64(part.position)})
 		}
 		return x
 	}

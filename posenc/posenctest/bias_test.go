@@ -43,10 +43,11 @@ func biasCases(t *testing.T) map[string][]posenctest.BiasCase {
 			Direct: linear(func(head int, _, _ posenc.Token) float64 { return slopes[head] })}},
 	}
 
-	falcon, err := posenc.NewFalcon(heads, 0.4)
+	own, err := posenc.Slopes(heads)
 	if err != nil {
 		t.Fatal(err)
 	}
+	falcon := posenc.ALiBi{Slope: own, Factor: 0.4, BF16: true}
 	bf16 := func(x float64) float64 { // the top 16 bits of a float32, to nearest even
 		b := math.Float32bits(float32(x))
 		return float64(math.Float32frombits((b + 0x7fff + b>>16&1) &^ 0xffff))

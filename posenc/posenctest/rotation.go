@@ -249,11 +249,22 @@ func (j judge) planes(t *testing.T) {
 		q, k := j.vector(t, "q"), j.vector(t, "k")
 		a, b := j.place(t, "i", farthest), j.place(t, "j", farthest)
 		want := dot(j.turned(q, a), j.turned(k, b))
-		got := dot(form.Folded(q, a), form.Folded(k, b))
+		got := dot(folded(form, q, a), folded(form, k, b))
 		if bound := 2 * j.rounding(total(a, b)) * length(q) * length(k); !(math.Abs(got-want) <= bound) {
 			t.Errorf("places %v and %v: score %v, want %v", a, b, got, want)
 		}
 	})
+}
+
+// folded is planes(t)·Bᵀx: what a layer computes once the basis is folded into its
+// projections. Scores agree with Turn's, coordinates need not.
+func folded(form posenc.PlaneForm, x, at []float64) []float64 {
+	out := cloned(x)
+	if form.Basis != nil {
+		out = form.Basis.T().Apply(x)
+	}
+	form.Planes.Turn(out, 0, at)
+	return out
 }
 
 // fold: projections with the basis folded in give the same scores.

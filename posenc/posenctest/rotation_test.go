@@ -154,8 +154,12 @@ func samples(t *testing.T) map[string][]posenctest.RotationCase {
 	}
 
 	logFreq := random(rng, 3, 4, 4)
-	perHead, err := posenc.GrapeMPerHead(logFreq, 2, 8)
-	must(err)
+	perHead := make(posenc.PerHead, logFreq.Rows)
+	for h := range perHead {
+		r, err := posenc.GrapeM(logFreq.Row(h), 2, 8)
+		must(err)
+		perHead[h] = r
+	}
 	add("grape-m", posenctest.RotationCase{Rotation: perHead, KVHeads: 3, Generator: func(head, _ int) posenc.Matrix {
 		inv := make([]float64, 4)
 		for p, v := range logFreq.Row(head) {
@@ -215,12 +219,25 @@ func samples(t *testing.T) map[string][]posenctest.RotationCase {
 	add("liere", posenctest.RotationCase{Rotation: perHeadDense, KVHeads: 3, Generator: func(head, _ int) posenc.Matrix { return dense[head] }})
 
 	for _, axes := range []int{2, 3} {
-		a, err := posenc.SplitAxes(16, 14, axes, 100)
-		must(err)
+		a := gridOf(16, 14, axes, 100)
+		must(a.Check())
 		add("axial", posenctest.RotationCase{Rotation: a, Still: fixed([][]float64{unit(16, 14), unit(16, 15)}),
 			Generator: func(_, axis int) posenc.Matrix { return planesOf(rotary(16, 14, posenc.Halves, a.InvFreq[axis])) }})
 	}
 	return out
+}
+
+// gridOf divides the planes among the axes, plane p to axis p mod axes: 2D and 3D
+// GRAPE-M.
+func gridOf(headDim, dim, axes int, base float64) posenc.Axial {
+	a := posenc.Axial{HeadDim: headDim, Dim: dim, InvFreq: make([][]float64, axes), Gain: 1}
+	for axis := range axes {
+		a.InvFreq[axis] = make([]float64, dim/2)
+	}
+	for p, f := range posenc.InvFreq(base, dim) {
+		a.InvFreq[p%axes][p] = f
+	}
+	return a
 }
 
 // degenerate has planes of one speed, the case in which eigenvectors are free.

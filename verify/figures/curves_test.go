@@ -24,8 +24,8 @@ func TestScoreMean(t *testing.T) {
 		sum := 0.0
 		for h := range q {
 			x, y := append([]float64(nil), q[h]...), append([]float64(nil), k...)
-			a.Rotary.Rotate(x, int64(n+5))
-			a.Rotary.Rotate(y, 5)
+			a.Rotary.Turn(x, 0, []float64{float64(n + 5)})
+			a.Rotary.Turn(y, 0, []float64{5})
 			for c := range x {
 				sum += a.Scale * x[c] * y[c] / 2
 			}

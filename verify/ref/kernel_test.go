@@ -78,7 +78,7 @@ func TestSoftmax(t *testing.T) {
 	}
 }
 
-// The table of turns gives what posenc's own Rotate gives, in both pairings,
+// The table of turns gives what posenc's own Turn gives, in both pairings,
 // with a pass-through tail, an attention factor and a removed plane.
 func TestRotateAgreesWithPosenc(t *testing.T) {
 	positions := []int64{0, 1, 77, 1 << 20}
@@ -92,7 +92,7 @@ func TestRotateAgreesWithPosenc(t *testing.T) {
 		want := append([]float64(nil), x...)
 		for i, pos := range positions {
 			for h := range 3 {
-				r.Rotate(want[(i*3+h)*8:(i*3+h+1)*8], pos)
+				r.Turn(want[(i*3+h)*8:(i*3+h+1)*8], 0, []float64{float64(pos)})
 			}
 		}
 		newTurns[float64](&family.Attention{Rotary: r}, positions, nil, false).rotate(&r, x, 3)

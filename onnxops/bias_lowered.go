@@ -12,7 +12,7 @@ import (
 // loweredBias puts the bias into extra coordinates. Those of a query hold a term
 // in i as well, though softmax ignores it: it brings the sum back to the size of
 // the bias, so that only the distance's share of it is rounded. See
-// [posenc.Lowering] for the algebra.
+// docs/biases-in-graphs.md for how it rounds.
 func (e *emitter) loweredBias(l *layer) added {
 	a := l.attn
 	switch a.Bias.Kind {

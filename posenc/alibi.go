@@ -71,21 +71,3 @@ func (a ALiBi) Add(scores []float64, head int, in BiasInput) {
 		scores[at] -= a.Factor * a.Slope[head] * float64(distance)
 	})
 }
-
-// Lower drops the term in i: q̂ = [q; β/scale], k̂ = [k; j], one pair of
-// coordinates that serves every head. The rounded form (BF16) keeps its rounded
-// terms: q̂ = [q; 1], k̂ = [k; term/scale].
-func (a ALiBi) Lower(scale float64, precision Precision, length int) (*Lowering, error) {
-	if a.BF16 {
-		return lowerTerm(scale, precision, func(head int, pos int64, _ []float64) float64 {
-			return a.Factor * a.term(head, pos)
-		}), nil
-	}
-	l, err := lowerRate(scale, precision, length, func(head int, _ []float64) float64 {
-		return a.Factor * a.Slope[head]
-	})
-	if err != nil {
-		return nil, fmt.Errorf("alibi: %w", err)
-	}
-	return l, nil
-}

@@ -23,18 +23,12 @@ type Bias interface {
 	// Add adds b_ij to an S × T block of scores, row-major, for key positions
 	// j <= i; it leaves other elements alone.
 	Add(scores []float64, head int, in BiasInput)
-	// Lower returns the same bias as extra coordinates of q and k (Lowering),
-	// up to terms constant along a row. It is an error that says why where
-	// there is no such form.
-	Lower(scale float64, precision Precision, length int) (*Lowering, error)
 }
 
 // Token is what a bias may read of one token at one head.
 type Token struct {
-	// Pos is the position t. At, if not nil, is the place that a rotation turns
-	// to instead: coordinates in a grid, or a contextual phase.
+	// Pos is the position t.
 	Pos int64
-	At  []float64
 	// X is the layer's normalised input (hidden numbers).
 	X []float64
 	// Q is the head's query, K and V the key and value it reads (d numbers

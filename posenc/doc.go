@@ -17,18 +17,16 @@
 //
 // An attention layer has two seams and no more. A Rotation turns q and k by a
 // position or a phase; a Bias adds to the score. Any of one goes with any of the
-// other. Both come down to what graphs and checkpoints carry: a
-// rotation to planes in a basis that folds into W_q and W_k (PlaneForm,
-// FoldBasis), a bias to extra coordinates of q and k (Lowering) where
-// that form exists.
+// other. A rotation comes down to planes in a basis that folds into W_q and W_k
+// (PlaneForm, FoldBasis), which is what graphs and checkpoints carry.
 //
 // Matrices are row-major; a generator L (d × d) means exp(tL) with t in
 // positions and L in radians per position. Encodings with a history (FoX's sum,
 // the contextual phase, KV-shift) take their state from the caller, who keeps it
 // in the cache; a key's share of it never changes once written.
 //
-// Spectra are rows of the tables in registry.go, rotations and biases of those
-// in tables.go, each with a file of its own; package posenctest runs every row
+// Spectra are rows of the tables in registry.go, biases of that in tables.go, each
+// with a file of its own; package posenctest runs every row, and every rotation,
 // through one suite of laws.
 //
 // # Stability

@@ -53,8 +53,3 @@ func (f FoX) Add(scores []float64, head int, in BiasInput) {
 		scores[at] += in.QueryFeatures[i][0] - in.KeyFeatures[j][0]
 	})
 }
-
-// Lower drops F_i: q̂ = [q; 1], k̂ = [k; −F_j/scale].
-func (f FoX) Lower(scale float64, precision Precision, _ int) (*Lowering, error) {
-	return lowerTerm(scale, precision, func(_ int, _ int64, features []float64) float64 { return -features[0] }), nil
-}

@@ -119,29 +119,3 @@ func (g Gated) Add(scores []float64, head int, in BiasInput) {
 		scores[at] -= float64(distance) * rate
 	})
 }
-
-// Lower splits (j − i)(g_i + g_j): the query's gate loses its term in i and
-// needs q̂ = [q; g_i/scale], k̂ = [k; j]; the key's gate needs
-// q̂ = [q; −i; 1], k̂ = [k; g_j/scale; j g_j/scale].
-func (g Gated) Lower(scale float64, precision Precision, length int) (*Lowering, error) {
-	read := func(_ int, features []float64) float64 { return features[0] }
-	var query, key *Lowering
-	var err error
-	if g.byQuery() {
-		if query, err = lowerRate(scale, precision, length, read); err != nil {
-			return nil, fmt.Errorf("grape-a: %w", err)
-		}
-	}
-	if g.byKey() {
-		if key, err = lowerKeyRate(scale, precision, length, read); err != nil {
-			return nil, fmt.Errorf("grape-a: %w", err)
-		}
-	}
-	switch {
-	case key == nil:
-		return query, nil
-	case query == nil:
-		return key, nil
-	}
-	return joined(query, key), nil
-}

@@ -50,7 +50,8 @@ func TestGates(t *testing.T) {
 
 // TestRoundAgainstTensor compares with the types' own encoders.
 func TestRoundAgainstTensor(t *testing.T) {
-	types := map[Precision]tensor.DType{Float16: tensor.F16, BFloat16: tensor.BF16, Float32: tensor.F32}
+	types := map[Precision]tensor.DType{Float16: tensor.F16, BFloat16: tensor.BF16}
+	units := map[Precision]float64{Float16: 0x1p-11, BFloat16: 0x1p-8}
 	stored := func(x float64, d tensor.DType) float64 {
 		raw, out := make([]byte, d.Size()), make([]float64, 1)
 		if err := tensor.Encode64(raw, []float64{x}, d); err != nil {
@@ -62,52 +63,22 @@ func TestRoundAgainstTensor(t *testing.T) {
 		return out[0]
 	}
 	for p, d := range types {
-		edge := []float64{0, 1, 1 + p.Unit(), 1 + 3*p.Unit(), 65504, 65519.999, 65520, 1e-8, 0x1p-24, 0x1p-25, 0x1.8p-25, 0x1p-126, 0x1p-133, 0x1p-134, 3e38, 3.4e38, 1e39}
+		edge := []float64{0, 1, 1 + units[p], 1 + 3*units[p], 65504, 65519.999, 65520, 1e-8, 0x1p-24, 0x1p-25, 0x1.8p-25, 0x1p-126, 0x1p-133, 0x1p-134, 3e38, 3.4e38, 1e39}
 		for _, x := range edge {
 			for _, x := range []float64{x, -x} {
 				if got, want := p.Round(x), stored(x, d); got != want {
-					t.Errorf("%s of %v is %v, want %v", p, x, got, want)
+					t.Errorf("%d: of %v it makes %v, want %v", d, x, got, want)
 				}
 			}
 		}
 		rapid.Check(t, func(t *rapid.T) {
 			x := math.Ldexp(rapid.Float64Range(-2, 2).Draw(t, "x"), rapid.IntRange(-150, 130).Draw(t, "e"))
 			if got, want := p.Round(x), stored(x, d); got != want {
-				t.Errorf("%s of %v is %v, want %v", p, x, got, want)
+				t.Errorf("%d: of %v it makes %v, want %v", d, x, got, want)
 			}
 		})
 	}
-	if !math.IsNaN(Float16.Round(math.NaN())) || Float64.Round(0.1) != 0.1 {
-		t.Error("not a number, or float64, was changed")
-	}
-}
-
-func TestDigits(t *testing.T) {
-	for _, c := range []struct {
-		p            Precision
-		length, want int
-	}{
-		{Float64, 1 << 20, 1}, {Float32, 1 << 24, 1}, {Float32, 1<<24 + 2, 0},
-		{Float16, 2049, 1}, {Float16, 2050, 2}, {Float16, 1 << 17, 2}, {Float16, 524544, 2}, {Float16, 524545, 0},
-		{BFloat16, 257, 1}, {BFloat16, 258, 2}, {BFloat16, 65792, 2}, {BFloat16, 65793, 3}, {BFloat16, 1 << 24, 3}, {BFloat16, 1 << 25, 0},
-	} {
-		n, err := c.p.digits(c.length)
-		if n != c.want || (err == nil) != (c.want > 0) {
-			t.Errorf("%s, %d positions: %d digits, %v; want %d", c.p, c.length, n, err, c.want)
-			continue
-		}
-		for _, pos := range []int64{0, 1, 255, 256, int64(c.length) - 1} {
-			sum := 0.0
-			for d := range n {
-				v := digit(pos, d, n)
-				if c.p.Round(v) != v {
-					t.Errorf("%s: digit %d of %d is %v", c.p, d, pos, v)
-				}
-				sum += v * base(d)
-			}
-			if n > 0 && pos < int64(c.length) && sum != float64(pos) {
-				t.Errorf("%s: the digits of %d make %v", c.p, pos, sum)
-			}
-		}
+	if !math.IsNaN(Float16.Round(math.NaN())) {
+		t.Error("not a number was changed")
 	}
 }

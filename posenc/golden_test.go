@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/posenctest"
 )
 
 // tolerance is for goldens computed in float32: relative to the largest hidden
@@ -93,12 +94,12 @@ func grape(t *testing.T, name string, detail func(weights, string) (posenc.Rotat
 	wte := w.mat("transformer.wte.weight")
 	layer := func(i int) string { return fmt.Sprintf("transformer.h.%d.", i) }
 	m := goldenModel{heads: 4, headDim: 16}
-	m.encoding = func(i int) posenc.Hybrid {
+	m.encoding = func(i int) posenctest.Hybrid {
 		r, b := detail(w, layer(i))
 		if folded {
 			r = r.(posenc.Rotary).Reversed()
 		}
-		return posenc.Hybrid{Rotation: r, Bias: b}
+		return posenctest.Hybrid{Rotation: r, Bias: b}
 	}
 	m.normAfter = m.encoding(0).Rotation != nil
 	m.attn = func(i int) projections {
@@ -161,7 +162,7 @@ func TestALiBiGoldens(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := goldenModel{heads: 4, headDim: 16}
-		m.encoding = func(int) posenc.Hybrid { return posenc.Hybrid{Bias: posenc.NewALiBi(s)} }
+		m.encoding = func(int) posenctest.Hybrid { return posenctest.Hybrid{Bias: posenc.NewALiBi(s)} }
 		m.attn = func(i int) projections {
 			qkv := w.linear(layer(i) + "attn.Wqkv")
 			return projections{q: qkv.rows(span(0, 64)...), k: qkv.rows(span(64, 128)...), v: qkv.rows(span(128, 192)...), o: w.linear(layer(i) + "attn.out_proj")}
@@ -190,7 +191,7 @@ func bloomLike(t *testing.T, name, file string, bias posenc.Bias, act func(float
 		return layerNorm(x, w.vec(name+".weight"), w.vec(name+".bias"))
 	}
 	m := goldenModel{heads: heads, headDim: d}
-	m.encoding = func(int) posenc.Hybrid { return posenc.Hybrid{Bias: bias} }
+	m.encoding = func(int) posenctest.Hybrid { return posenctest.Hybrid{Bias: bias} }
 	m.attn = func(i int) projections {
 		qkv := w.linear(layer(i) + "self_attention.query_key_value")
 		var q, k, v []int

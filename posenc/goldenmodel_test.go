@@ -8,6 +8,7 @@ import (
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/posenctest"
 )
 
 // goldenModel is a whole reference model in float64, written for the goldens of
@@ -15,7 +16,7 @@ import (
 // enough around the attention that its encoding can be judged by hidden states.
 type goldenModel struct {
 	heads, headDim int
-	encoding       func(layer int) posenc.Hybrid
+	encoding       func(layer int) posenctest.Hybrid
 	attn           func(layer int) projections
 	block          func(layer int, x, attn []float64) []float64
 	attnNorm       func(layer int, x []float64) []float64
@@ -68,6 +69,10 @@ func (m goldenModel) attention(layer int, xs [][]float64) [][]float64 {
 			at[t] = phi
 		}
 	}
+	var places [][]float64
+	if m.phase != nil {
+		places = at
+	}
 	tokens := make([][]posenc.Token, m.heads)
 	var kState, vState [][]float64
 	if p.kShift != nil {
@@ -79,7 +84,7 @@ func (m goldenModel) attention(layer int, xs [][]float64) [][]float64 {
 	for t, x := range xs {
 		q, k, v := p.q.of(x), p.k.of(x), p.v.of(x)
 		for h := range m.heads {
-			tok := posenc.Token{Pos: int64(t), At: at[t], X: x, Q: q[h*d : (h+1)*d], K: k[h*d : (h+1)*d], V: v[h*d : (h+1)*d]}
+			tok := posenc.Token{Pos: int64(t), X: x, Q: q[h*d : (h+1)*d], K: k[h*d : (h+1)*d], V: v[h*d : (h+1)*d]}
 			if p.kShift != nil {
 				p.kShift.Next(kState[h], h, tok.K, x)
 			}
@@ -105,7 +110,7 @@ func (m goldenModel) attention(layer int, xs [][]float64) [][]float64 {
 	}
 	joined := make([][]float64, len(xs))
 	for h := range m.heads {
-		scores := enc.Scores(tokens[h], len(xs), h, h, 1/math.Sqrt(float64(d)))
+		scores := enc.Scores(tokens[h], places, len(xs), h, h, 1/math.Sqrt(float64(d)))
 		for i := range xs {
 			out := make([]float64, d)
 			for j, w := range softmax(scores[i*len(xs) : i*len(xs)+i+1]) {

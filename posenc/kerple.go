@@ -52,8 +52,3 @@ func (k KERPLE) Add(scores []float64, head int, in BiasInput) {
 		scores[at] -= k.R1[head] * math.Log1p(k.R2[head]*float64(distance))
 	})
 }
-
-// Lower is an error: a function of i − j that is not linear does not split.
-func (k KERPLE) Lower(float64, Precision, int) (*Lowering, error) {
-	return nil, fmt.Errorf("kerple: no form as extra coordinates, because it is not linear in i − j: %w; use the mask form", ErrUnsupported)
-}

@@ -124,8 +124,3 @@ func (p PathIntegral) Add(scores []float64, head int, in BiasInput) {
 		}
 	}
 }
-
-// Lower is an error: the terms depend on i and on l together.
-func (p PathIntegral) Lower(float64, Precision, int) (*Lowering, error) {
-	return nil, fmt.Errorf("grape-ap: no form as extra coordinates, because every gate reads the query and a key between: %w; use the mask form", ErrUnsupported)
-}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -38,13 +37,14 @@ func RunBias(t *testing.T, c BiasCase) {
 	t.Run("relative law", c.relative)
 	t.Run("block", c.block)
 	if c.Rate == nil {
-		t.Run("no lowering", c.notLowered)
+		if _, err := Lower(c.Bias, 1, Float32, 1024); !errors.Is(err, errNotLowered) {
+			t.Errorf("lowered, with error %v", err)
+		}
 		return
 	}
-	for _, p := range []posenc.Precision{posenc.Float64, posenc.Float32, posenc.Float16, posenc.BFloat16} {
+	for _, p := range []Precision{Float64, Float32, Float16, BFloat16} {
 		t.Run("lowering "+p.String(), func(t *testing.T) { c.lowered(t, p) })
 	}
-	t.Run("grouped lowering", c.grouped)
 }
 
 // tokens draws a sequence that starts at a position.
@@ -69,7 +69,7 @@ func (c BiasCase) head(t *rapid.T) int { return rapid.IntRange(0, c.Bias.Heads()
 // scores returns the bias alone of the last queries tokens.
 func (c BiasCase) scores(head int, tokens []posenc.Token, queries int) []float64 {
 	s := make([]float64, queries*len(tokens))
-	c.Bias.Add(s, head, posenc.Block(c.Bias, head, tokens, queries))
+	c.Bias.Add(s, head, Block(c.Bias, head, tokens, queries))
 	return s
 }
 
@@ -134,10 +134,10 @@ func (c BiasCase) laws(t *testing.T) {
 func (c BiasCase) streaming(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		head, tokens := c.head(t), c.tokens(t, 0)
-		whole := posenc.Block(c.Bias, head, tokens, sequence)
+		whole := Block(c.Bias, head, tokens, sequence)
 		full := c.scores(head, tokens, sequence)
 		cut := rapid.IntRange(1, sequence).Draw(t, "cut")
-		prefix := posenc.Block(c.Bias, head, tokens[:cut], 1)
+		prefix := Block(c.Bias, head, tokens[:cut], 1)
 		for j, f := range prefix.KeyFeatures {
 			for i, v := range f {
 				if v != whole.KeyFeatures[j][i] {
@@ -183,7 +183,7 @@ func (c BiasCase) block(t *testing.T) {
 		for i := range s {
 			s[i] = float64(i) + 0.25
 		}
-		c.Bias.Add(s, head, posenc.Block(c.Bias, head, tokens, sequence))
+		c.Bias.Add(s, head, Block(c.Bias, head, tokens, sequence))
 		for i := range sequence {
 			for j := range sequence {
 				at := i*sequence + j
@@ -199,27 +199,20 @@ func (c BiasCase) block(t *testing.T) {
 	})
 }
 
-func (c BiasCase) notLowered(t *testing.T) {
-	l, err := c.Bias.Lower(1, posenc.Float32, 1024)
-	if l != nil || !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "mask form") {
-		t.Errorf("lowered to %v with error %v: expected ErrUnsupported that names the mask form", l, err)
-	}
-}
-
 // lowered: the extra coordinates give the direct bias up to the bound and to a
 // constant per row, near the start and at 128k positions, and every one of them
 // is a number of the precision.
-func (c BiasCase) lowered(t *testing.T, p posenc.Precision) {
+func (c BiasCase) lowered(t *testing.T, p Precision) {
 	const longest = 1 << 17
 	rapid.Check(t, func(t *rapid.T) {
 		scale := rapid.SampledFrom([]float64{1, 0.125, 1 / math.Sqrt(80)}).Draw(t, "scale")
-		l, err := c.Bias.Lower(scale, p, longest)
+		l, err := Lower(c.Bias, scale, p, longest)
 		if err != nil {
 			t.Fatal(err)
 		}
 		start := rapid.SampledFrom([]int64{0, 250, 65530, longest - sequence}).Draw(t, "start")
 		head, tokens := c.head(t), c.tokens(t, start)
-		in := posenc.Block(c.Bias, head, tokens, sequence)
+		in := Block(c.Bias, head, tokens, sequence)
 		b, rate := c.scores(head, tokens, sequence), c.Rate(head, in)
 		q, k := make([][]float64, sequence), make([][]float64, sequence)
 		size := 0.0
@@ -244,41 +237,6 @@ func (c BiasCase) lowered(t *testing.T, p posenc.Precision) {
 					c.slack(b) + eps*8*float64(l.Width)*size
 				if want := b[i*sequence+j]; !(math.Abs(got-want) <= bound) {
 					t.Errorf("b(%d, %d) at %d: lowered %v, direct %v: off by %.3g, bound %.3g", i, j, start, got, want, math.Abs(got-want), bound)
-				}
-			}
-		}
-	})
-}
-
-// grouped: heads that share one key get slots of their own.
-func (c BiasCase) grouped(t *testing.T) {
-	group := c.Bias.Heads()
-	l, err := c.Bias.Lower(1, posenc.Float64, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, width := c.Bias.Width()
-	g := l.Grouped(group, width)
-	rapid.Check(t, func(t *rapid.T) {
-		tokens := c.tokens(t, 9)
-		blocks := make([]posenc.BiasInput, group)
-		for h := range blocks {
-			blocks[h] = posenc.Block(c.Bias, h, tokens, sequence)
-		}
-		for j, token := range tokens {
-			var features []float64
-			for h := range blocks {
-				features = append(features, blocks[h].KeyFeatures[j]...)
-			}
-			shared := make([]float64, g.Width)
-			g.Key(shared, 0, token.Pos, features)
-			for h := range group {
-				q, qg, k := make([]float64, l.Width), make([]float64, g.Width), make([]float64, l.Width)
-				l.Query(q, h, tokens[sequence-1].Pos, blocks[h].QueryFeatures[sequence-1])
-				g.Query(qg, h, tokens[sequence-1].Pos, blocks[h].QueryFeatures[sequence-1])
-				l.Key(k, h, token.Pos, blocks[h].KeyFeatures[j])
-				if got, want := dot(qg, shared), dot(q, k); got != want {
-					t.Errorf("head %d, key %d: grouped %v, alone %v", h, j, got, want)
 				}
 			}
 		}

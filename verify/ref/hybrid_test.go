@@ -10,6 +10,7 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/posenctest"
 )
 
 // hybrid is one official checkpoint's attention turned into what no checkpoint
@@ -117,7 +118,7 @@ func TestHybrids(t *testing.T) {
 }
 
 // definition computes a layer's attention from its projections, one number at
-// a time, as posenc.Hybrid defines the scores. value looks a tap of the layer
+// a time, as posenctest.Hybrid defines the scores. value looks a tap of the layer
 // up; "attn/q_proj" and the like have shape (batch, positions, heads, d).
 func definition(t *testing.T, r *Runner, a *family.Attention, value func(string) []float64, batch, n int) []float64 {
 	t.Helper()
@@ -200,7 +201,7 @@ func definition(t *testing.T, r *Runner, a *family.Attention, value func(string)
 				turnedQ, turnedK = append(turnedQ, tq), append(turnedK, tk)
 			}
 			scores := make([]float64, n*n)
-			bias.Add(scores, h, posenc.Block(bias, h, list, n))
+			bias.Add(scores, h, posenctest.Block(bias, h, list, n))
 			for i := range n {
 				sum := 0.0
 				weights := make([]float64, n)

@@ -1,9 +1,11 @@
-package posenc
+package posenctest
 
 import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/pecvt/pecvt/posenc"
 )
 
 // TestLoweredAt128k measures the lowered forms at 131 072 positions as a kernel
@@ -15,27 +17,27 @@ import (
 func TestLoweredAt128k(t *testing.T) {
 	const length, d, scale = 1 << 17, 64, 0.125
 	rng := rand.New(rand.NewPCG(9, 10))
-	slopes, err := Slopes(8)
+	slopes, err := posenc.Slopes(8)
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := NewMatrix(8, d)
+	u := posenc.NewMatrix(8, d)
 	for i := range u.Data {
 		u.Data[i] = rng.NormFloat64()
 	}
-	u = NormalizeRows(u, 1e-6)
-	gated := Gated{Omega: scaled(slopes, 1/math.Ln2), U: u}
-	fox, err := FoXFromALiBi(slopes, 1)
+	u = posenc.NormalizeRows(u, 1e-6)
+	gated := posenc.Gated{Omega: scaledBy(slopes, 1/math.Ln2), U: u}
+	fox, err := posenc.FoXFromALiBi(slopes, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, b := range []struct {
 		name string
-		Bias
+		posenc.Bias
 		term bool
-	}{{"alibi", NewALiBi(slopes), false}, {"grape-a:key", gated, false}, {"fox", fox, true}} {
+	}{{"alibi", posenc.NewALiBi(slopes), false}, {"grape-a:key", gated, false}, {"fox", fox, true}} {
 		for _, p := range []Precision{Float32, Float16, BFloat16} {
-			l, err := b.Lower(scale, p, length)
+			l, err := Lower(b.Bias, scale, p, length)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,7 +54,7 @@ func TestLoweredAt128k(t *testing.T) {
 
 // farthestError returns the largest error of the last row's scores for keys at
 // distances 0 to 64 and powers of two, with the bound where it is largest.
-func farthestError(b Bias, l *Lowering, p Precision, head, length, d int, scale float64, term bool, rng *rand.Rand) (worst, allowed float64) {
+func farthestError(b posenc.Bias, l *Lowering, p Precision, head, length, d int, scale float64, term bool, rng *rand.Rand) (worst, allowed float64) {
 	content := func() []float64 {
 		x := make([]float64, d)
 		for i := range x {
@@ -65,9 +67,9 @@ func farthestError(b Bias, l *Lowering, p Precision, head, length, d int, scale 
 	features := func(pos int64, k []float64) (q, key []float64) {
 		q, key = make([]float64, wq), make([]float64, wk)
 		if term { // FoX's gates are constant here: its sum so far
-			state[0] = LogSigmoid(b.(FoX).C[head]) * float64(pos)
+			state[0] = posenc.LogSigmoid(b.(posenc.FoX).C[head]) * float64(pos)
 		}
-		b.Features(q, key, head, Token{Pos: pos, X: []float64{0}, Q: k, K: k}, state)
+		b.Features(q, key, head, posenc.Token{Pos: pos, X: []float64{0}, Q: k, K: k}, state)
 		return q, key
 	}
 	i := int64(length - 1)
@@ -87,8 +89,8 @@ func farthestError(b Bias, l *Lowering, p Precision, head, length, d int, scale 
 			sum += float32(qx[c]) * float32(kx[c])
 			largest = max(largest, math.Abs(float64(sum)), math.Abs(qx[c]*kx[c]))
 		}
-		s := []float64{scale * innerProduct(q, k)}
-		b.Add(s, head, BiasInput{Query: []int64{i}, Key: []int64{pos}, QueryFeatures: [][]float64{qf}, KeyFeatures: [][]float64{f}})
+		s := []float64{scale * dot(q, k)}
+		b.Add(s, head, posenc.BiasInput{Query: []int64{i}, Key: []int64{pos}, QueryFeatures: [][]float64{qf}, KeyFeatures: [][]float64{f}})
 		return scale * float64(sum), s[0], 0x1p-24 * scale * (float64(d)*size + float64(2*l.Width)*largest)
 	}
 	ownLowered, ownDirect, ownRounding := score(i, kOwn, ownFeatures)
@@ -101,11 +103,11 @@ func farthestError(b Bias, l *Lowering, p Precision, head, length, d int, scale 
 		lowered, direct, rounding := score(i-n, k, f)
 		rate := 0.0
 		switch b := b.(type) {
-		case ALiBi:
+		case posenc.ALiBi:
 			rate = b.Slope[head]
-		case Gated:
+		case posenc.Gated:
 			rate = max(f[0], ownFeatures[0])
-		case FoX:
+		case posenc.FoX:
 			rate = -ownFeatures[0]
 		}
 		bound := l.Error(float64(n), float64(i-n), rate) + l.Error(0, float64(i), rate) +
@@ -116,4 +118,34 @@ func farthestError(b Bias, l *Lowering, p Precision, head, length, d int, scale 
 		allowed = max(allowed, bound)
 	}
 	return worst, allowed
+}
+
+func TestDigits(t *testing.T) {
+	for _, c := range []struct {
+		p            Precision
+		length, want int
+	}{
+		{Float64, 1 << 20, 1}, {Float32, 1 << 24, 1}, {Float32, 1<<24 + 2, 0},
+		{Float16, 2049, 1}, {Float16, 2050, 2}, {Float16, 1 << 17, 2}, {Float16, 524544, 2}, {Float16, 524545, 0},
+		{BFloat16, 257, 1}, {BFloat16, 258, 2}, {BFloat16, 65792, 2}, {BFloat16, 65793, 3}, {BFloat16, 1 << 24, 3}, {BFloat16, 1 << 25, 0},
+	} {
+		n, err := c.p.digits(c.length)
+		if n != c.want || (err == nil) != (c.want > 0) {
+			t.Errorf("%s, %d positions: %d digits, %v; want %d", c.p, c.length, n, err, c.want)
+			continue
+		}
+		for _, pos := range []int64{0, 1, 255, 256, int64(c.length) - 1} {
+			sum := 0.0
+			for d := range n {
+				v := digit(pos, d, n)
+				if c.p.Round(v) != v {
+					t.Errorf("%s: digit %d of %d is %v", c.p, d, pos, v)
+				}
+				sum += v * base(d)
+			}
+			if n > 0 && pos < int64(c.length) && sum != float64(pos) {
+				t.Errorf("%s: the digits of %d make %v", c.p, pos, sum)
+			}
+		}
+	}
 }

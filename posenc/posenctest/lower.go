@@ -1,4 +1,12 @@
-package posenc
+package posenctest
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/pecvt/pecvt/posenc"
+)
 
 // Lowering is a bias as extra coordinates: with q̂ = [q; Query(…)] and
 // k̂ = [k; Key(…)],
@@ -32,28 +40,47 @@ type Lowering struct {
 	Error func(distance, pos, rate float64) float64
 }
 
-// Grouped serves grouped-query attention where a key's coordinates depend on
-// the query head: each of the group heads that read one key/value head gets
-// slots of its own in the key, and a query leaves the others' at zero. The
-// Key function then takes the key/value head, and features of its group's heads
-// one after another. A shared lowering stays as it is.
-func (l *Lowering) Grouped(group, keyFeatures int) *Lowering {
-	if group == 1 || l.Shared {
-		return l
-	}
-	out := *l
-	out.Width = l.Width * group
-	out.Query = func(dst []float64, head int, pos int64, features []float64) {
-		clear(dst)
-		at := head % group * l.Width
-		l.Query(dst[at:at+l.Width], head, pos, features)
-	}
-	out.Key = func(dst []float64, kvHead int, pos int64, features []float64) {
-		for g := range group {
-			l.Key(dst[g*l.Width:(g+1)*l.Width], kvHead*group+g, pos, features[g*keyFeatures:(g+1)*keyFeatures])
+// errNotLowered is what a bias is that does not split.
+var errNotLowered = errors.New("no form as extra coordinates")
+
+// Lower returns a bias as extra coordinates of q and k, up to terms constant along a
+// row. ALiBi drops the term in i: q̂ = [q; β/scale], k̂ = [k; j], one pair of
+// coordinates for every head; rounded, it keeps its rounded terms, q̂ = [q; 1],
+// k̂ = [k; term/scale]. GRAPE-A splits (j − i)(g_i + g_j): the query's gate loses its
+// term in i and needs q̂ = [q; g_i/scale], k̂ = [k; j]; the key's needs
+// q̂ = [q; −i; 1], k̂ = [k; g_j/scale; j g_j/scale]. FoX drops F_i: q̂ = [q; 1],
+// k̂ = [k; −F_j/scale].
+func Lower(b posenc.Bias, scale float64, p Precision, length int) (*Lowering, error) {
+	first := func(_ int, features []float64) float64 { return features[0] }
+	switch b := b.(type) {
+	case posenc.ALiBi:
+		if b.BF16 {
+			r := posenc.BFloat16.Round
+			return lowerTerm(scale, p, func(head int, pos int64, _ []float64) float64 {
+				return b.Factor * r(r(b.Slope[head])*r(float64(pos)))
+			}), nil
 		}
+		return lowerRate(scale, p, length, func(head int, _ []float64) float64 { return b.Factor * b.Slope[head] })
+	case posenc.FoX:
+		return lowerTerm(scale, p, func(_ int, _ int64, features []float64) float64 { return -features[0] }), nil
+	case posenc.Gated:
+		switch {
+		case b.U.Rows == 0:
+			return lowerRate(scale, p, length, first)
+		case b.V.Rows == 0:
+			return lowerKeyRate(scale, p, length, first)
+		}
+		query, err := lowerRate(scale, p, length, first)
+		if err != nil {
+			return nil, err
+		}
+		key, err := lowerKeyRate(scale, p, length, first)
+		if err != nil {
+			return nil, err
+		}
+		return joined(query, key), nil
 	}
-	return &out
+	return nil, fmt.Errorf("%T: %w", b, errNotLowered)
 }
 
 // rateParts is how many parts hold a rate, and productParts how many hold its
@@ -77,11 +104,18 @@ func (p Precision) productParts() int {
 func (p Precision) rate(x float64) float64 {
 	switch p {
 	case Float16:
-		return roundTo(x, 22, -3, 65504)
+		return oneRun(x, 22, -3)
 	case BFloat16:
-		return roundTo(x, 16, -118, 0x1.fep127)
+		return oneRun(x, 16, -118)
 	}
 	return p.Round(x)
+}
+
+// oneRun rounds to bits significant bits, none below those of the exponent minExp.
+func oneRun(x float64, bits, minExp int) float64 {
+	_, e := math.Frexp(x)
+	step := math.Ldexp(1, max(e-1, minExp)-bits+1)
+	return math.RoundToEven(x/step) * step
 }
 
 // base returns 256^d.

@@ -173,10 +173,10 @@ func planGraph(p *convert.Plan, o onnxops.Options) (*graphResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Notes = append(p.Notes, result.Notes...)
 	if err := p.ExpectGraph(result.Record); err != nil {
 		return nil, err
 	}
+	p.Notes = append(p.Notes, result.Notes...) // behind the size of a manifest that has none of them
 	for _, name := range result.Files {
 		st, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {

@@ -5,18 +5,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/place"
 	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/store"
+	"github.com/pecvt/pecvt/convert/tensor"
 )
 
 // Skeleton writes into dir what the plan's result looks like without its
 // weights: config.json, the index, what comes along beside them, and tensor files
-// with their true headers over holes of their true size. Whatever depends on names, shapes and offsets
-// alone (such as a graph that points into the files) can be made from it
-// before anything is converted; the holes take no space where the file system
-// has sparse files.
+// with their true headers over holes of their true size. The tensors of the block are
+// there, which are read for their values: zeros are no basis. Whatever depends on names,
+// shapes and offsets alone (such as a graph that points into the files) can be made from
+// it before anything is converted; the holes take no space where the file system has
+// sparse files.
 func (p *Plan) Skeleton(dir string) error {
 	src, err := p.reopen(context.Background())
 	if err != nil {
@@ -33,6 +37,9 @@ func (p *Plan) Skeleton(dir string) error {
 			return err
 		}
 		if err := beside(src, filepath.Join(dir, t.name), int64(len(header)), t); err != nil {
+			return err
+		}
+		if err := ofBlock(src, filepath.Join(dir, t.name), int64(len(header)), t); err != nil {
 			return err
 		}
 	}
@@ -109,6 +116,48 @@ func beside(src store.Store, path string, data int64, t tensorFile) error {
 		raw, err := stored.Read(info.Name, 0, min(info.Bytes(), besideBytes))
 		if err != nil {
 			return err
+		}
+		if _, err := f.WriteAt(raw, at); err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
+	}
+	return f.Close()
+}
+
+// ofBlock writes the tensors of the block into a tensor file of holes: those that the
+// rewrite brings, and those that the source stores already.
+func ofBlock(src store.Store, path string, data int64, t tensorFile) error {
+	if !slices.ContainsFunc(t.infos, func(i safetensors.Info) bool { return family.OfBlock(i.Name) }) {
+		return nil
+	}
+	infos, err := safetensors.Layout(t.infos)
+	if err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	defer f.Close()
+	stored := store.Stored(src)
+	for _, info := range infos {
+		if !family.OfBlock(info.Name) {
+			continue
+		}
+		at, raw := data+info.Begin, make([]byte, info.Bytes())
+		if own := t.added[info.Name]; own != nil {
+			if own.Values == nil {
+				continue
+			}
+			err = tensor.Encode64(raw, own.Values, own.DType)
+		} else {
+			if place, ok := stored.Place(info.Name); ok && t.from >= 0 {
+				at = place.Offset
+			}
+			raw, err = stored.Read(info.Name, 0, info.Bytes())
+		}
+		if err != nil {
+			return fmt.Errorf("plan: tensor %q: %w", info.Name, err)
 		}
 		if _, err := f.WriteAt(raw, at); err != nil {
 			return fmt.Errorf("plan: %w", err)

@@ -16,6 +16,11 @@ import (
 func TestPlanIsWhatConvertWrites(t *testing.T) {
 	golden := filepath.Join("..", "..", "testdata", "golden")
 	stories := filepath.Join("..", "..", "testdata", "models", "stories260K")
+	mixed := filepath.Join(t.TempDir(), "mixed")
+	var stderr bytes.Buffer
+	if code := run(context.Background(), []string{"convert", stories, "--to", "grape-m:mixed", "--no-onnx", "-o", mixed, "-q"}, &bytes.Buffer{}, &stderr); code != exitOK {
+		t.Fatalf("convert: exit %d: %s", code, stderr.String())
+	}
 	for name, args := range map[string][]string{
 		"native":        {stories, "--to", "hope"},
 		"partial":       {stories, "--to", "hope", "--layout", "partial"},
@@ -24,6 +29,12 @@ func TestPlanIsWhatConvertWrites(t *testing.T) {
 		"resharded":     {filepath.Join(golden, "llama-sharded-f16"), "--to", "hope", "--max-shard-size", "30kB"},
 		"ort":           {filepath.Join(golden, "qwen3"), "--to", "hope", "--attention", "ort"},
 		"embedded":      {filepath.Join(golden, "qwen2"), "--to", "nope", "--placement", "embed"},
+		"basis":         {stories, "--to", "grape-m:basis"},
+		"mixed":         {stories, "--to", "grape-m:mixed"},
+		"kerple":        {stories, "--to", "hybrid:kerple:log"},
+		"block kept":    {mixed, "--to", "hybrid:grape-a"},
+		"block moved":   {mixed, "--to", "hybrid:kerple:power", "--max-shard-size", "30kB"},
+		"block folded":  {mixed, "--to", "grape-m"},
 		"without graph": {filepath.Join(golden, "mistral"), "--to", "hope", "--no-onnx"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/families"
+	"github.com/pecvt/pecvt/convert/family"
+	"github.com/pecvt/pecvt/convert/family/familytest"
+	"github.com/pecvt/pecvt/convert/safetensors"
 	"github.com/pecvt/pecvt/convert/store/storetest"
 	"github.com/pecvt/pecvt/convert/tensor"
 	"github.com/pecvt/pecvt/posenc"
@@ -72,6 +75,25 @@ func TestBadInput(t *testing.T) {
 	cancel()
 	if _, err := MeasureCosts(stopped, m, src, w, some, []int{3}, CostOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// TestFormsRefused: rotations in bases of the heads' own are refused by name, by both
+// verbs, of every form.
+func TestFormsRefused(t *testing.T) {
+	for _, name := range []string{"llama-basis", "llama-mixed", "llama-rank2", "llama-dense"} {
+		ckpt, err := safetensors.OpenCheckpoint(familytest.Learned(t, filepath.Join("..", "..", "testdata"), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ckpt.Close()
+		m, err := families.Load(ckpt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Turns(m); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "select and calibrate") || !strings.Contains(err.Error(), string(family.RotationsInBases)) {
+			t.Errorf("%s: error %v, expected one of %q", name, err, family.RotationsInBases)
+		}
 	}
 }
 

@@ -335,9 +335,12 @@ func TestRewriteTable(t *testing.T) {
 		"grape-a": "golden/grape-a-querykeygated", "grape-ap": "golden/grape-ap-v1", "fox": "golden/grape-fox"}
 	hybrid := rewritten(t, filepath.Join(fixtures, "golden/llama-gqa"), rewrite.Options{To: "hybrid", Slope: "0.5"}, rewrite.Lossy)
 	form := rewritten(t, filepath.Join(fixtures, "golden/llama-gqa"), rewrite.Options{To: "grape-m:basis"}, rewrite.Exact)
+	kernel := rewritten(t, filepath.Join(fixtures, "golden/mpt"), rewrite.Options{To: "kerple:power"}, rewrite.Exact)
 	for _, cell := range rewrite.Table() {
 		source := filepath.Join(fixtures, sources[cell.From])
 		switch cell.From {
+		case "kerple":
+			source = kernel
 		case "hybrid":
 			source = hybrid
 		case "grape-m:form":
@@ -355,7 +358,7 @@ func TestRewriteTable(t *testing.T) {
 			t.Errorf("%s to %s: %v does not wrap ErrUnsupported", cell.From, cell.To, err)
 		}
 		want := cell.Kind
-		if cell.When != "" && cell.When != hint.Slope+" 0" && cell.From != "alibi" && cell.From != "rope" { // per-head spectra and trained gates
+		if cell.When != "" && cell.When != hint.Slope+" 0" && !slices.Contains([]string{"alibi", "rope", "kerple"}, cell.From) { // per-head spectra and trained gates; powers of 1 are ALiBi's
 			want = cell.Otherwise
 		}
 		if cell.From == "grape-m:form" && slices.Contains([]string{"grape-m", "rope", "grape-m:basis"}, cell.To) {

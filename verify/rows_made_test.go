@@ -35,6 +35,7 @@ func TestEveryRowIsMade(t *testing.T) {
 	for _, r := range []*verify.Report{
 		verified(t, hashed, verify.Options{Against: source, Golden: filepath.Join(source, "golden/hope.safetensors"), Provider: "cpu", OptLevel: "all"}),
 		verified(t, conversion{model: "golden/llama-gqa", to: "rope", attention: onnxops.AttentionORT}.write(t), verify.Options{ORTLibrary: noLibrary}),
+		verified(t, conversion{model: "golden/llama-gqa", to: "grape-m:basis"}.write(t), verify.Options{ORTLibrary: noLibrary}),
 		verified(t, windowed(t, 700, 800, onnxops.AttentionStandard), verify.Options{ORTLibrary: noLibrary}),
 		verified(t, hashed, verify.Options{Layers: []int{0}, ORTLibrary: noLibrary}),
 		verified(t, repro, verify.Options{ORTLibrary: noLibrary}),

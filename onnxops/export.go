@@ -57,7 +57,7 @@ type emitter struct {
 
 // emitted are the parts of a model, beyond llama's, that a graph is made for.
 // What one form alone lacks is in expressible.
-var emitted = append(family.Settled(), family.RotationsInBases)
+var emitted = family.Settled()
 
 // Export returns the model as an ONNX graph. src is the store that m was loaded
 // from; with PlaceExternal its files' names and offsets go into the

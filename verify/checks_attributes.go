@@ -77,7 +77,7 @@ func unnamed(node string) string {
 
 // judged are the parts of a model, beyond llama's, whose numbers in a graph are
 // known here.
-var judged = append(family.Settled(), family.RotationsInBases)
+var judged = family.Settled()
 
 // numbers are attributes by name: float32, int64, string or either.
 type numbers map[string]any

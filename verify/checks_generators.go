@@ -65,9 +65,10 @@ func lawsOf(f *finding, exps *ref.Exponentials, a *family.Attention, g int, last
 		return math.Sqrt(sum) / length
 	}
 	for _, t := range []int64{0, 1, 2, 7, last / 3, last} {
-		if f.positions++; t > last {
+		if t > last {
 			continue
 		}
+		f.positions++
 		turned := by(q, t)
 		f.at(math.Abs(math.Sqrt(dot(turned, turned))/length-1), "%s: position %d changes the length of a vector", where, t)
 		f.at(apart(by(turned, last-t), by(q, last)), "%s: turns by %d and by %d positions do not add up", where, t, last-t)

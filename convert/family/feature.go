@@ -89,7 +89,7 @@ const (
 
 // Named lists the features that have a name here. What else a model has is of
 // parts that nothing computes.
-func Named() []Feature { return append(Settled(), RotationsInBases) }
+func Named() []Feature { return Settled() }
 
 // Settled lists the features that all know who compute, emit, rewrite or check a
 // model. A new one is named first in the list of each that learns it, beside these,
@@ -111,6 +111,7 @@ func Settled() []Feature {
 		SpectraPerHead,
 		SpectraByType,
 		SpectraPerLayer,
+		RotationsInBases,
 		ContextualPhase,
 		ShiftedKV,
 		BiasALiBi,

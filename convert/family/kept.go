@@ -15,9 +15,10 @@ const (
 
 // keptLength takes L from pecvt.json where the configuration has no key for it: a
 // conversion gave the model more positions than it was trained at, by a rope type that
-// names no original length; or it took one that an earlier conversion had kept so. A manifest of other positions than the configuration's is of
-// something else, and one that cannot be read says nothing here: what reads it for its own
-// sake says what is wrong with it.
+// names no original length; or it took one that an earlier conversion had kept so. A
+// manifest of other positions than the configuration's is of something else, and one that
+// cannot be read says nothing here: what reads it for its own sake says what is wrong
+// with it.
 func (m *Model) keptLength(folder fs.FS) {
 	if m.TrainedLength != m.MaxPositions || m.Rope.Type == "dynamic" { // whose rotation follows the length
 		return

@@ -11,7 +11,7 @@ import (
 
 // known are the parts of a model, beyond llama's, that no rewrite passes over: it
 // changes what is positional in them, and leaves the others as they are.
-var known = append(family.Settled(), family.RotationsInBases)
+var known = family.Settled()
 
 // ofWeights are those of them that the rope keys do not say, so that a rewrite of
 // these does not read them.

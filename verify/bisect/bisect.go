@@ -56,7 +56,7 @@ func Bisect(ctx context.Context, c *Case) (*report.Bisection, error) {
 
 // bisected are the parts of a model, beyond llama's, of which it is known what
 // values their nodes have.
-var bisected = append(family.Settled(), family.RotationsInBases)
+var bisected = family.Settled()
 
 // toFollow lists what to walk through, the most telling first.
 func (s *search) toFollow() []Failure {

@@ -72,7 +72,7 @@ func Check(ctx context.Context, k *Case) (report.Check, error) {
 
 // rewritable are the parts of a model, beyond llama's, that a conversion is known
 // to change or to leave as they are.
-var rewritable = append(family.Settled(), family.RotationsInBases)
+var rewritable = family.Settled()
 
 // UnknownParts names what of the source or the result no rewrite is known to
 // leave alone.

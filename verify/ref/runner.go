@@ -196,7 +196,7 @@ func (r *RunnerOf[T]) Forward(ctx context.Context, input InputOf[T], opts Option
 
 // known are the parts of a model, beyond llama's, that are computed; a new one
 // must not be passed over.
-var known = append(family.Settled(), family.RotationsInBases)
+var known = family.Settled()
 
 func (r *RunnerOf[T]) forward(ctx context.Context, input InputOf[T], opts OptionsOf[T]) (*OutputOf[T], error) {
 	m := r.model

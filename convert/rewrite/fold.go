@@ -33,7 +33,10 @@ func (r *Rewrite) folded(j job) error {
 	if err != nil {
 		return err
 	}
-	r.Kind, r.Reason = Exact, "each head's basis goes into its W_q and W_k, which are written in float32; its planes turn by frequencies of their own"
+	r.Kind, r.Reason = Exact, "every generator turns planes of coordinates: their frequencies remain, and no weight changes"
+	if len(folds) > 0 {
+		r.Reason = "each head's basis goes into its W_q and W_k, which are written in float32; its planes turn by frequencies of their own"
+	}
 	block, added, err := r.rotation(m)
 	if err != nil {
 		return err
@@ -59,7 +62,9 @@ func (r *Rewrite) stockOfForm(j job) error {
 	if r.Edits != nil {
 		return fmt.Errorf("bases fold and rows move as well: %w in one step", posenc.ErrUnsupported)
 	}
-	r.note("each head's basis went into its W_q and W_k, which are written in float32")
+	if len(folds) > 0 {
+		r.note("each head's basis went into its W_q and W_k, which are written in float32")
+	}
 	r.rewritten(folds)
 	return nil
 }

@@ -42,6 +42,9 @@ func (e *emitter) loweredALiBi(l *layer) added {
 	} else if e.digits() == 2 && !powers {
 		key = []coordinate{unit, highest, lowest}
 	}
+	if a.Sinks != nil && (second || !powers) {
+		return e.wholeALiBi(l, positions)
+	}
 	var rows [][]coordinate
 	for _, s := range slopes(a) {
 		high, low := splitConstant(s / a.Scale)
@@ -61,6 +64,32 @@ func (e *emitter) loweredALiBi(l *layer) added {
 		query: []*graph.Value{e.coordinates("/bias/query", rows, positions)},
 		key:   []*graph.Value{e.coordinates("/bias/key", slices.Repeat([][]coordinate{key}, a.KVHeads), positions)},
 	}
+}
+
+// wholeALiBi is loweredALiBi beside sinks, whose score is no key's: what softmax ignores
+// elsewhere counts there, so the term in i has the parts and digits of the one in j. It is
+// q̂ = [−β₁ i, β₁], k̂ = [1, j] for each digit of positions, or for rounded ones, and
+// q̂ = [−β₂ i, β₂], k̂ = [1, j] last: the products are exact but for those of β₂.
+func (e *emitter) wholeALiBi(l *layer, rounded *graph.Value) (out added) {
+	a := l.attn
+	places := []*graph.Value{rounded}
+	if rounded == nil {
+		_, places, _ = e.digitPlaces()
+	}
+	add := func(place *graph.Value, part func(high, low float64) float64) {
+		var rows [][]coordinate
+		for _, s := range slopes(a) {
+			p := part(splitConstant(s / a.Scale))
+			rows = append(rows, []coordinate{whole.times(-p), unit.times(p)})
+		}
+		out.query = append(out.query, e.coordinates("/bias/query", rows, place))
+		out.key = append(out.key, e.coordinates("/bias/key", slices.Repeat([][]coordinate{{unit, whole}}, a.KVHeads), place))
+	}
+	for _, place := range places {
+		add(place, func(high, _ float64) float64 { return high })
+	}
+	add(rounded, func(_, low float64) float64 { return low })
+	return out
 }
 
 // roundedPlaces are this call's positions rounded to bf16, (batch, 1, sequence, 1).

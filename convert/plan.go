@@ -133,7 +133,8 @@ type Plan struct {
 	config   []byte
 	index    []byte // nil: none, or copied
 	graph    *GraphRecord
-	beside   map[string][]byte // small files of a GGUF file that becomes a folder, nil for another source
+	read     map[string][]family.Weight // what is read of the source's tensors for its values
+	beside   map[string][]byte          // small files of a GGUF file that becomes a folder, nil for another source
 	// respelling or ggufFile, where not nil, is the one file of the result.
 	respelling *respelling
 	ggufFile   *ggufFile
@@ -204,7 +205,7 @@ func NewPlanContext(ctx context.Context, path string, o Options) (*Plan, error) 
 	}
 	defer replaced.Close()
 	o = o.With(r.Options)
-	p := &Plan{dtype: m.DType, Model: path, Output: o.Output, to: to, Format: o.Format, options: o, rewrite: r, folder: store.Folder(src), replaced: replaced.names(),
+	p := &Plan{dtype: m.DType, Model: path, Output: o.Output, to: to, Format: o.Format, options: o, rewrite: r, folder: store.Folder(src), replaced: replaced.names(), read: map[string][]family.Weight{},
 		Notes: append([]string{}, r.Notes...), Warnings: append(append([]string{}, m.Warnings...), overruled...), LeftBehind: []string{}}
 	if p.fromFile, err = isFile(path); err != nil {
 		return nil, err
@@ -217,6 +218,9 @@ func NewPlanContext(ctx context.Context, path string, o Options) (*Plan, error) 
 	}
 	if o.To == rewrite.AsIs || r.AfterLong != nil { // what changes with the length stays
 		p.Warnings = append(p.Warnings, lengthWarnings(m)...)
+	}
+	for _, w := range m.Valued() {
+		p.read[w.Tensor] = append(p.read[w.Tensor], w)
 	}
 	p.Encoding = describe(m, r)
 	if m.Wrapper != nil {

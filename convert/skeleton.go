@@ -16,11 +16,11 @@ import (
 
 // Skeleton writes into dir what the plan's result looks like without its
 // weights: config.json, the index, what comes along beside them, and tensor files
-// with their true headers over holes of their true size. The tensors of the block are
-// there, which are read for their values: zeros are no basis. Whatever depends on names,
-// shapes and offsets alone (such as a graph that points into the files) can be made from
-// it before anything is converted; the holes take no space where the file system has
-// sparse files.
+// with their true headers over holes of their true size. What is read for its values is
+// there: the tensors of the block, and tables that a reader holds to what the model
+// computes. Whatever depends on names, shapes and offsets alone (such as a graph that
+// points into the files) can be made from it before anything is converted; the holes take
+// no space where the file system has sparse files.
 func (p *Plan) Skeleton(dir string) error {
 	src, err := p.reopen(context.Background())
 	if err != nil {
@@ -39,7 +39,7 @@ func (p *Plan) Skeleton(dir string) error {
 		if err := beside(src, filepath.Join(dir, t.name), int64(len(header)), t); err != nil {
 			return err
 		}
-		if err := ofBlock(src, filepath.Join(dir, t.name), int64(len(header)), t); err != nil {
+		if err := p.values(src, filepath.Join(dir, t.name), int64(len(header)), t); err != nil {
 			return err
 		}
 	}
@@ -124,10 +124,11 @@ func beside(src store.Store, path string, data int64, t tensorFile) error {
 	return f.Close()
 }
 
-// ofBlock writes the tensors of the block into a tensor file of holes: those that the
-// rewrite brings, and those that the source stores already.
-func ofBlock(src store.Store, path string, data int64, t tensorFile) error {
-	if !slices.ContainsFunc(t.infos, func(i safetensors.Info) bool { return family.OfBlock(i.Name) }) {
+// values writes into a tensor file of holes what is read for its values: the tensors of
+// the block, those that the rewrite brings and those that the source stores, and what
+// the source's reader looked at (family.Model.Valued).
+func (p *Plan) values(src store.Store, path string, data int64, t tensorFile) error {
+	if !slices.ContainsFunc(t.infos, func(i safetensors.Info) bool { return p.valued(i.Name) != nil }) {
 		return nil
 	}
 	infos, err := safetensors.Layout(t.infos)
@@ -141,29 +142,67 @@ func ofBlock(src store.Store, path string, data int64, t tensorFile) error {
 	defer f.Close()
 	stored := store.Stored(src)
 	for _, info := range infos {
-		if !family.OfBlock(info.Name) {
-			continue
-		}
-		at, raw := data+info.Begin, make([]byte, info.Bytes())
 		if own := t.added[info.Name]; own != nil {
-			if own.Values == nil {
+			if own.Values == nil || !family.OfBlock(info.Name) {
 				continue
 			}
-			err = tensor.Encode64(raw, own.Values, own.DType)
-		} else {
-			if place, ok := stored.Place(info.Name); ok && t.from >= 0 {
-				at = place.Offset
+			raw := make([]byte, info.Bytes())
+			if err = tensor.Encode64(raw, own.Values, own.DType); err == nil {
+				_, err = f.WriteAt(raw, data+info.Begin)
 			}
-			raw, err = stored.Read(info.Name, 0, info.Bytes())
+		} else {
+			err = p.storedValues(stored, info, f, data, t)
 		}
 		if err != nil {
 			return fmt.Errorf("plan: tensor %q: %w", info.Name, err)
 		}
-		if _, err := f.WriteAt(raw, at); err != nil {
-			return fmt.Errorf("plan: %w", err)
-		}
 	}
 	return f.Close()
+}
+
+// valued lists what is read of a tensor for its values; none is nil.
+func (p *Plan) valued(name string) []family.Weight {
+	if family.OfBlock(name) {
+		return []family.Weight{{Tensor: name}}
+	}
+	return p.read[name]
+}
+
+// storedValues writes what is read of one stored tensor for its values to where it lies
+// in a file. One that the rewrite changes stays a hole: no reader has seen its values.
+func (p *Plan) storedValues(stored store.Store, info safetensors.Info, f *os.File, data int64, t tensorFile) error {
+	list := p.valued(info.Name)
+	if own, ok := stored.Lookup(info.Name); list == nil || !ok || own.Bytes() != info.Bytes() || t.edits[info.Name] != nil {
+		return nil
+	}
+	begin := data + info.Begin
+	if place, ok := stored.Place(info.Name); ok && t.from >= 0 {
+		begin = place.Offset
+	}
+	copied := func(from, to int64) error {
+		raw, err := stored.Read(info.Name, from, to)
+		if err == nil {
+			_, err = f.WriteAt(raw, begin+from)
+		}
+		return err
+	}
+	for _, w := range list {
+		if w.Rows == nil {
+			if err := copied(0, info.Bytes()); err != nil {
+				return err
+			}
+		}
+		for _, r := range w.Rows {
+			from, to, err := tensor.RowBytes(info.DType, tensor.Matrix(info.Shape), r.Begin, r.End)
+			if err == nil {
+				err = copied(from, to)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // headerOf returns the first bytes of a tensor file of the result, up to its

@@ -54,25 +54,32 @@ func TestPlanIsWhatConvertWrites(t *testing.T) {
 			if code := run(context.Background(), append([]string{"convert"}, args...), &stdout, &stderr); code != exitOK {
 				t.Fatalf("convert: exit %d: %s", code, stderr.String())
 			}
-			var total int64
-			for _, f := range p.Files {
-				st, err := os.Stat(filepath.Join(out, f.Name))
-				if err != nil {
-					t.Errorf("planned and not written: %v", err)
-					continue
-				}
-				if st.Size() != f.Bytes {
-					t.Errorf("%s: planned with %d bytes, written with %d", f.Name, f.Bytes, st.Size())
-				}
-				total += st.Size()
-			}
-			entries, err := os.ReadDir(out)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(entries) != len(p.Files) || total != p.Bytes {
-				t.Errorf("%d files of %d bytes written, %d of %d planned", len(entries), total, len(p.Files), p.Bytes)
-			}
+			sameFiles(t, p, out)
 		})
+	}
+}
+
+// sameFiles holds what a folder has to what was planned: each file with its size, and no
+// other.
+func sameFiles(t *testing.T, p convert.Plan, out string) {
+	t.Helper()
+	var total int64
+	for _, f := range p.Files {
+		st, err := os.Stat(filepath.Join(out, f.Name))
+		if err != nil {
+			t.Errorf("planned and not written: %v", err)
+			continue
+		}
+		if st.Size() != f.Bytes {
+			t.Errorf("%s: planned with %d bytes, written with %d", f.Name, f.Bytes, st.Size())
+		}
+		total += st.Size()
+	}
+	entries, err := os.ReadDir(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != len(p.Files) || total != p.Bytes {
+		t.Errorf("%d files of %d bytes written, %d of %d planned", len(entries), total, len(p.Files), p.Bytes)
 	}
 }

@@ -34,7 +34,7 @@ func (m *Model) checkDecays(s store.Store) error {
 				continue // claim says so
 			}
 			var err error
-			if slopes, err = l.Stored.Float64(s); err != nil {
+			if slopes, err = m.hold(s, *l.Stored); err != nil {
 				return err
 			}
 			kind = info.DType
@@ -44,7 +44,7 @@ func (m *Model) checkDecays(s store.Store) error {
 			warned = true
 		}
 		for k, name := range l.decays {
-			if err := heldDecays(s, name, k == 2, slopes, roundings[kind], func(s float64, block, i, j int) float64 {
+			if err := m.heldDecays(s, name, k == 2, slopes, roundings[kind], func(s float64, block, i, j int) float64 {
 				switch {
 				case k == 0:
 					return math.Exp(-s * float64(i+1))
@@ -67,7 +67,7 @@ var roundings = map[tensor.DType]float64{tensor.F16: 1.0 / (1 << 11), tensor.BF1
 
 // heldDecays compares a table, (heads, block, 1) or (1, heads, block, block) where
 // square, with want; unit is how far the slopes may be off.
-func heldDecays(s store.Store, name string, square bool, slopes []float64, unit float64, want func(slope float64, block, i, j int) float64) error {
+func (m *Model) heldDecays(s store.Store, name string, square bool, slopes []float64, unit float64, want func(slope float64, block, i, j int) float64) error {
 	info, ok := s.Lookup(name)
 	if !ok {
 		return nil // loaders make it
@@ -91,7 +91,7 @@ func heldDecays(s store.Store, name string, square bool, slopes []float64, unit 
 	for h, slope := range slopes {
 		at := int64(h * block)
 		w := Weight{Tensor: name, Rows: []Range{{at + int64(first), at + int64(block)}}}
-		values, err := w.Float64(s)
+		values, err := m.hold(s, w)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package family
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/pecvt/pecvt/convert/family/config"
@@ -173,6 +174,17 @@ func (m *Model) read(w Weight, set func(v []float64) error) {
 		return nil
 	})
 }
+
+// hold reads a weight that is compared with what the model computes.
+func (m *Model) hold(s Source, w Weight) ([]float64, error) {
+	m.held = append(m.held, w)
+	return w.Float64(s)
+}
+
+// Valued lists the stored tensors, or rows of them, that Load reads for their values:
+// Parameters, and tables that it holds to what the model computes. Zeros in their place
+// are another model, or none.
+func (m *Model) Valued() []Weight { return append(slices.Clone(m.Parameters), m.held...) }
 
 func layerTensor(layer int, name string) string {
 	return fmt.Sprintf("transformer.h.%d.%s", layer, name)

@@ -82,6 +82,7 @@ type Model struct {
 	sines    *Sinusoids           // what the positions' stored table must hold; nil is no table
 	mayMiss  bool                 // corrections of experts need not be stored
 	values   []func(Source) error // read Parameters into the blocks
+	held     []Weight             // what was read to hold it to what the model computes
 }
 
 // HeadDense makes what the head reads of the final norm's output x:

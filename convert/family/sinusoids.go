@@ -35,7 +35,7 @@ func (m *Model) checkSinusoids(s store.Store) error {
 	if !sameShape(info.Shape, shape) {
 		return store.Errorf(s, m.sines.Tensor, "shape %v: config.json asks for %v", info.Shape, shape)
 	}
-	values, err := whole(m.sines.Tensor, shape...).Float64(s)
+	values, err := m.hold(s, whole(m.sines.Tensor, shape...))
 	if err != nil {
 		return err
 	}

@@ -48,18 +48,20 @@ import (
 //
 // bias is {"type": …}, with in every layer, per query head h
 //
-//	alibi     pecvt.layers.{i}.bias.slope (heads): β
-//	grape-a   bias.omega (heads), and by "gates" (of "query", "key") bias.v,
-//	          bias.u (heads, head size): ω, v, u as they act, normalised by
-//	          whoever wrote them
+//	alibi     pecvt.layers.{i}.bias.slope (heads): β, 0 or more
+//	grape-a   bias.omega (heads): 0 or more, and by "gates" (of "query", "key")
+//	          bias.v, bias.u (heads, head size): ω, v, u as they act, normalised
+//	          by whoever wrote them
 //	fox       bias.gate.weight (heads, hidden), bias.gate.bias (heads): w, c
-//	grape-ap  bias.beta (heads): β, and bias.path.weight
+//	grape-ap  bias.beta (heads): β, 0 or more, and bias.path.weight
 //	          (heads · path_size, hidden): the projection to p, of "path_size"
 //	          numbers per head
 //	kerple    bias.r1 (heads): 0 or more, bias.r2 (heads): above 0, by "kernel"
 //	          "power" (where r2 is at most 2) or "log"
 //
-// with the formulas of [Bias]. Every tensor may be of any floating-point type.
+// with the formulas of [Bias]: none is ever above 0, and none grows with the distance
+// where its gates do not change. A β, ω or r1 below 0 would reward distance; it is refused.
+// Every tensor may be of any floating-point type.
 
 // BlockKey is the key of config.json, the model type and the prefix of the
 // tensors; BlockVersion what this program reads and writes.
@@ -247,10 +249,7 @@ func (m *Model) blockBias(b *BiasBlock) {
 		a.Bias = bias
 		slopes := func(name string) {
 			bias.Slopes = make([]float64, heads)
-			m.read(whole(BlockTensor(i, "bias."+name), heads), func(v []float64) error {
-				copy(bias.Slopes, v)
-				return nil
-			})
+			m.perHead(i, "bias."+name, bias.Slopes, noReward, notNegative)
 		}
 		switch b.Kind {
 		case ALiBi:
@@ -274,18 +273,23 @@ func (m *Model) blockBias(b *BiasBlock) {
 			bias.P = &Linear{Weight: whole(BlockTensor(i, "bias.path.weight"), heads*int64(b.PathSize), hidden)}
 		case Kerple:
 			bias.Power, bias.Slopes, bias.R2 = b.Power, make([]float64, heads), make([]float64, heads)
-			m.kernelParameter(i, "bias.r1", bias.Slopes, "0 or more", func(x float64) bool { return x >= 0 })
+			m.perHead(i, "bias.r1", bias.Slopes, noReward, notNegative)
 			want := "a number above 0"
 			if b.Power {
 				want = "an exponent above 0 and at most 2"
 			}
-			m.kernelParameter(i, "bias.r2", bias.R2, want, func(x float64) bool { return x > 0 && (x <= 2 || !b.Power) })
+			m.perHead(i, "bias.r2", bias.R2, want, func(x float64) bool { return x > 0 && (x <= 2 || !b.Power) })
 		}
 	}
 }
 
-// kernelParameter has a number per head read that must be what is wanted.
-func (m *Model) kernelParameter(layer int, name string, into []float64, want string, ok func(float64) bool) {
+// noReward says what multiplies a distance.
+const noReward = "0 or more: below it a bias would reward distance, which no law of these has; set it to 0, and keep it there in training"
+
+func notNegative(x float64) bool { return x >= 0 }
+
+// perHead has a number per head read that must be what is wanted.
+func (m *Model) perHead(layer int, name string, into []float64, want string, ok func(float64) bool) {
 	m.read(whole(BlockTensor(layer, name), int64(len(into))), func(v []float64) error {
 		for h, x := range v {
 			if !ok(x) {

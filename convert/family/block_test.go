@@ -3,6 +3,7 @@ package family_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -292,6 +293,44 @@ func TestBlockKernels(t *testing.T) {
 		want := &family.Bias{Kind: family.Kerple, Power: c.kernel == "power", Slopes: c.r1, R2: c.r2}
 		if diff := cmp.Diff(want, m.Blocks[1].Attn().Bias); diff != "" || m.Encoding() != "rope + kerple" {
 			t.Errorf("encoding %q, bias %s", m.Encoding(), diff)
+		}
+	}
+}
+
+// TestBlockRewardsNoDistance: what multiplies a distance is not below 0, in no bias.
+func TestBlockRewardsNoDistance(t *testing.T) {
+	one := func(name string, n ...int64) map[string]blockTensor { // in both layers
+		size := int64(1)
+		for _, d := range n {
+			size *= d
+		}
+		return map[string]blockTensor{"pecvt.layers.0.bias." + name: {n, make([]float64, size)}, "pecvt.layers.1.bias." + name: {n, make([]float64, size)}}
+	}
+	for _, c := range []struct {
+		name, keys string
+		more       map[string]blockTensor
+	}{
+		{"slope", `"type":"alibi"`, nil},
+		{"omega", `"type":"grape-a","gates":["query"]`, one("v", 2, 4)},
+		{"beta", `"type":"grape-ap","path_size":2`, one("path.weight", 4, 8)},
+	} {
+		for _, last := range []float64{0, 0.5, -1e-9} {
+			tensors := one(c.name, 2)
+			maps.Copy(tensors, c.more)
+			tensors["pecvt.layers.1.bias."+c.name] = blockTensor{[]int64{2}, []float64{3, last}}
+			ckpt, err := blockFolder(t, blockConfig(`,"bias":{`+c.keys+`}`), tensors)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := families.Load(ckpt)
+			switch want := `tensor "pecvt.layers.1.bias.` + c.name + `": head 1 has -1e-09: expected 0 or more: below it a bias would reward distance`; {
+			case last < 0 && (err == nil || !strings.Contains(err.Error(), want)):
+				t.Errorf("%s: error %v, want %q", c.name, err, want)
+			case last >= 0 && err != nil:
+				t.Errorf("%s of %v: %v", c.name, last, err)
+			case last >= 0 && !cmp.Equal(m.Blocks[1].Attn().Bias.Slopes, []float64{3, last}):
+				t.Errorf("%s: read as %v", c.name, m.Blocks[1].Attn().Bias.Slopes)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -11,9 +12,15 @@ import (
 	"github.com/pecvt/pecvt/verify/run"
 )
 
-// generatorLimit bounds what the laws of exp(tL) may be off, of a vector's length: what
-// float64 leaves after some tens of thousands of positions.
+// generatorLimit bounds what the laws of exp(tL) may be off, of a vector's length.
 const generatorLimit = 1e-9
+
+// generatorReach bounds the positions that are looked at: the largest angle there, in
+// radians, times D + 16, D being the coordinates that turn. A generator brought to planes
+// has its rates to 3 to D/4 roundoffs of the largest (random ones of 4 to 128
+// coordinates), so that the laws are off by 4e-10 there at the most. What the graph does
+// at positions beyond, the check of rotated values sees, to float32.
+const generatorReach = 1 << 23
 
 // generators holds the generators of every head against the laws of exp(tL), and what
 // they were brought to, planes in a basis and closed forms, against exp(tL) itself.
@@ -50,6 +57,10 @@ func lawsOf(f *finding, exps *ref.Exponentials, a *family.Attention, g int, last
 	planes.HeadDim, planes.Gain = d, 1
 	if a.Spectra != nil {
 		planes.InvFreq = a.Spectra.InvFreq[g]
+	}
+	rate := math.Abs(slices.MaxFunc(planes.InvFreq, func(a, b float64) int { return cmp.Compare(math.Abs(a), math.Abs(b)) }))
+	if far := generatorReach / (float64(d+16) * rate); far < float64(last) {
+		last = int64(far)
 	}
 	by := func(x []float64, t int64) []float64 {
 		x = slices.Clone(x)

@@ -6,14 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/family/familytest"
 	"github.com/pecvt/pecvt/convert/rewrite"
+	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/verify"
@@ -78,6 +81,58 @@ func TestGenerators(t *testing.T) {
 				t.Errorf("dense: drift %.3g of the largest logit", drift)
 			}
 		})
+	}
+}
+
+// TestFastestGenerators: generators that turn as fast as a block may are right in the
+// graph, at its last positions too.
+func TestFastestGenerators(t *testing.T) {
+	dir := familytest.Learned(t, fixtures, "llama-dense")
+	s, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	m, err := families.Load(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range m.Attentions() {
+		fastest := 0.0
+		for _, row := range a.Spectra.InvFreq {
+			for _, theta := range row {
+				fastest = max(fastest, math.Abs(theta))
+			}
+		}
+		name := family.BlockTensor(i, "rotation.generator")
+		place, ok := s.Place(name)
+		raw, err := store.Bytes(s, name)
+		if err != nil || !ok {
+			t.Fatal(err, ok)
+		}
+		raw = bytes.Clone(raw)
+		for at := 0; at < len(raw); at += 8 {
+			x := math.Float64frombits(binary.LittleEndian.Uint64(raw[at:]))
+			binary.LittleEndian.PutUint64(raw[at:], math.Float64bits(x*127.9/fastest))
+		}
+		f, err := os.OpenFile(place.File, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt(raw, place.Offset); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := (conversion{maxLength: 4096}).emit(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range verified(t, dir, verify.Options{}).Checks {
+		if c.Verdict == verify.Fail {
+			t.Errorf("%s of %s: %s: %s (off by %v, limit %v)", c.Name, c.Runner, c.Verdict, c.Detail, c.MaxRel, c.Limit)
+		}
 	}
 }
 

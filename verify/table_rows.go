@@ -39,7 +39,7 @@ func folderChecks() []Kind {
 			Blame:   "the emission is wrong, or config.json was changed after it: emit the graph again with pecvt export",
 			other:   true, when: ofFolder, make: always((*session).tables)},
 		{Name: report.CheckGenerators,
-			Meaning: "of every key/value head that turns by exp(tL) (`grape-m:basis`, `mixed`, `rank2`, `dense`), by matrix exponentials of the generator in its tensors: made-up vectors keep their length, turns add up, scores depend on distances alone, and the planes and basis of the graph, and the closed form, are that exponential, up to the last position",
+			Meaning: "of every key/value head that turns by exp(tL) (`grape-m:basis`, `mixed`, `rank2`, `dense`), by matrix exponentials of the generator in its tensors: made-up vectors keep their length, turns add up, scores depend on distances alone, and the planes and basis of the graph, and the closed form, are that exponential, up to the last position, or as far as float64 holds the largest angle (2^23 radians over D + 16)",
 			Blame:   "the generator's planes are wrong: a fault of pecvt; emit the graph again with pecvt export, and keep the folder",
 			other:   true, when: ofFolder, make: always((*session).generators)},
 		{Name: report.CheckWindowSize,

@@ -32,7 +32,8 @@ import (
 // that turns, pecvt.layers.{i}.rotation.inv_freq (key/value heads, planes)
 // holds θ in radians per position: +θt as Hugging Face turns, planes paired and
 // rotary dimension as the source has them. cos and sin are multiplied by
-// attention_factor; "attention_factors" in its place has one for each layer.
+// attention_factor; "attention_factors" in its place has one for each layer. No plane
+// turns by more than MaxRadians per position.
 //
 // With a "form" each key/value head turns by exp(tL), L skew (see Generators), and
 // the tensors of pecvt.layers.{i}.rotation. are, for G key/value heads, P planes and D
@@ -214,6 +215,9 @@ func (m *Model) blockRotation(b *RotationBlock) error {
 		m.read(whole(BlockTensor(i, "rotation.inv_freq"), int64(a.KVHeads), int64(planes)), func(v []float64) error {
 			shared := true
 			for j, x := range v {
+				if err := CheckRadians(x); err != nil {
+					return fmt.Errorf("key/value head %d, plane %d: %w", j/planes, j%planes, err)
+				}
 				rows[j/planes][j%planes] = x
 				shared = shared && x == v[j%planes]
 			}

@@ -2,6 +2,7 @@ package family
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/pecvt/pecvt/posenc"
@@ -17,6 +18,21 @@ const (
 
 // mostGenerators bounds m of Rank2, which every token would pay for.
 const mostGenerators = 1 << 10
+
+// MaxRadians is the most that a plane of a block, or of what a generator is brought to,
+// turns by per position: 128. An angle is the float64 product of it and a position, and up
+// to position 2^22 that is off by no more than 2^-24, the roundoff of the float32 that
+// tables are in; past it their numbers would be noise. Positions are whole, so that θ and
+// θ − 2πk turn alike: no plane needs more than π.
+const MaxRadians = 128
+
+// CheckRadians refuses a plane that turns by more than MaxRadians, and what is no number.
+func CheckRadians(theta float64) error {
+	if math.Abs(theta) <= MaxRadians {
+		return nil
+	}
+	return fmt.Errorf("turns by %.6g radians per position: expected at most %d, so that its angles are numbers at far positions; a whole number of turns (2π) less is the same rotation", theta, MaxRadians)
+}
 
 // setForm writes the keys that parseForm reads.
 func (b *RotationBlock) setForm(o *Object) {
@@ -224,7 +240,15 @@ func (n *Generators) add(p *parameters, g int, invFreq []float64) error {
 	}
 	n.L, n.Turn = append(n.L, l), append(n.Turn, turn)
 	n.Q = append(n.Q, posenc.Identity(p.rotary.Dim))
-	return reduce(n.Q[g], invFreq, turn, l, p.rotary)
+	if err := reduce(n.Q[g], invFreq, turn, l, p.rotary); err != nil {
+		return err
+	}
+	for _, theta := range invFreq {
+		if err := CheckRadians(theta); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reduce brings a generator to planes in a basis, given as the identity: planes of r

@@ -116,6 +116,11 @@ func TestGeneratorsAreStrict(t *testing.T) {
 		{2, "frame", &blockTensor{[]int64{2, 4, 2}, make([]float64, 16)}, `tensor "pecvt.layers.0.rotation.frame": key/value head 0: subspace: EᵀE differs from I by 1`},
 		{2, "frame", &blockTensor{[]int64{2, 2, 4}, make([]float64, 16)}, `config.json asks for [2 4 2]`},
 		{3, "b", nil, `tensor "pecvt.layers.0.rotation.b" is missing`},
+		// rates: what is refused is that of a plane of the generator, not an element's
+		{0, "generator", &blockTensor{[]int64{2, 6}, []float64{0, 1, 0, 0, .1, 0, 91, 0, 0, 91, 0, 0}}, `tensor "pecvt.layers.0.rotation.generator": key/value head 1: turns by 128.693 radians per position: expected at most 128`},
+		{1, "inv_freq", &blockTensor{[]int64{2, 2}, []float64{1, .1, -129, 3}}, `tensor "pecvt.layers.0.rotation.basis": key/value head 1: turns by -129 radians`},
+		{2, "generator", &blockTensor{[]int64{2, 1}, []float64{.5, 1e300}}, `tensor "pecvt.layers.0.rotation.frame": key/value head 1: turns by 1e+300 radians`},
+		{3, "a", &blockTensor{[]int64{2, 2, 4}, []float64{1000, 0, 0, 0, 0, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1}}, `tensor "pecvt.layers.0.rotation.b": key/value head 0: turns by 1000`},
 	} {
 		tensors := formTensors{}
 		for name, v := range forms[c.form].tensors {

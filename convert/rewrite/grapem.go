@@ -60,6 +60,11 @@ func (r *Rewrite) rotation(m *family.Model) (*family.RotationBlock, []Tensor, er
 			if a.Spectra != nil {
 				row = a.Spectra.InvFreq[g]
 			}
+			for p, theta := range row {
+				if err := family.CheckRadians(theta); err != nil {
+					return nil, nil, fmt.Errorf("layer %d, plane %d: %w: %w", i, p, err, posenc.ErrUnsupported)
+				}
+			}
 			t.Values = append(t.Values, row...)
 		}
 		if a.Rotary.Removed != nil {

@@ -129,6 +129,16 @@ func TestSlopesMustBeNumbers(t *testing.T) {
 	}
 }
 
+// TestRatesOfGrapeM: what a block would not be read with is not written.
+func TestRatesOfGrapeM(t *testing.T) {
+	for _, to := range []string{"grape-m", "grape-m:basis", "hybrid"} {
+		_, err := rewrite.Make(model(t, "llama", `,"rope_theta":1e-8`), nil, rewrite.Options{To: to})
+		if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(fmt.Sprint(err), "layer 0, plane 3: turns by 1000 ") {
+			t.Errorf("%s: error %v", to, err)
+		}
+	}
+}
+
 // TestLengthsThatGrapeMHasNot: a spectrum that follows the length is no GRAPE-M.
 func TestLengthsThatGrapeMHasNot(t *testing.T) {
 	dynamic := `,"rope_theta":300.0,"rope_scaling":{"rope_type":"dynamic","factor":2.0}`

@@ -172,7 +172,11 @@ func (e Encoding) counted(text string, given bool) (Encoding, error) {
 }
 
 func (e Encoding) with(variant string, chosen bool) (Encoding, error) {
-	variant = strings.ReplaceAll(variant, ",", "") // grape-a:query,key
+	for _, both := range []string{"query,key", "key,query"} { // two gates, in either order
+		if before, ok := strings.CutSuffix(variant, both); ok {
+			variant = before + "querykey"
+		}
+	}
 	for _, v := range e.Variants {
 		if strings.HasPrefix(v, variant+":") { // the first of a variant's own variants
 			variant = v

@@ -315,7 +315,7 @@ func (a *app) print(cmd *cobra.Command, plan *convert.Plan, result *conversion, 
 	case len(e.Planes) > 0:
 		planes = stops(e) + ", "
 	}
-	fmt.Fprintf(w, "%s: %s to %s, %s, %s%s in %.2f s\n", plan.Output, e.From, e.To, e.Kind, planes, bytesText(plan.Bytes), result.Seconds)
+	fmt.Fprintf(w, "%s: %s to %s, %s, %s%s in %.2f s\n", plan.Output, e.From, target(e), e.Kind, planes, bytesText(plan.Bytes), result.Seconds)
 	writeInside(w, plan.InsideOf)
 	if e.Reason != "" && !chosen { // the lines below say it
 		fmt.Fprintf(w, "%s\n", e.Reason)
@@ -353,6 +353,14 @@ func writeNotes(w io.Writer, plan *convert.Plan, notes []string) {
 	if len(plan.LeftBehind) > 0 {
 		fmt.Fprintf(w, "left behind: %s\n", strings.Join(plan.LeftBehind, ", "))
 	}
+}
+
+// target names the new encoding, with the scaling that it has.
+func target(e convert.Encoding) string {
+	if e.Scale == "" {
+		return e.To
+	}
+	return e.To + " scaled by " + e.Scale
 }
 
 // stops counts the planes that stop turning, apart from those that had stopped

@@ -209,7 +209,7 @@ func aboutSeconds(s float64) string {
 
 func writePlan(w io.Writer, p planned) error {
 	e := p.Encoding
-	fmt.Fprintf(w, "convert    %s (%s) to %s: %s\n", e.From, e.SourceFamily, e.To, e.Kind)
+	fmt.Fprintf(w, "convert    %s (%s) to %s: %s\n", e.From, e.SourceFamily, target(e), e.Kind)
 	writeInside(w, p.InsideOf)
 	if e.Reason != "" {
 		fmt.Fprintf(w, "because    %s\n", e.Reason)

@@ -18,10 +18,10 @@ import (
 //	architectures  ["PecvtForCausalLM"]
 //	model_type     "pecvt"
 //	vocab_size     -1
-//	pecvt          {"version": 1, "source": {…}, "rotation": {…}, "bias": {…}}
+//	pecvt          {"version": 1, "source": {…}, "rotation": {…}, "bias": {…}, "query_scale": {…}}
 //
 // source is the source's config.json, word for word but for a
-// length or a scaling that the conversion gave it. rotation and bias replace
+// length, a scaling or a spectrum that the conversion gave it. rotation and bias replace
 // what it declares; an absent one leaves it. Loaders that go by model_type or
 // by the architecture stop at an unknown one. A loader told to take a class of
 // its choice makes the embedding first, and finds no sizes but a vocabulary of
@@ -63,6 +63,10 @@ import (
 // with the formulas of [Bias]: none is ever above 0, and none grows with the distance
 // where its gates do not change. A β, ω or r1 below 0 would reward distance; it is refused.
 // Every tensor may be of any floating-point type.
+//
+// query_scale is {"beta": number, "length": integer}, both above 0: in every layer that
+// turns and whose attention has no window and no chunks, the query at position t, turned,
+// is multiplied by 1 + beta·ln(1 + ⌊t/length⌋) (see [QueryScale]). No tensor belongs to it.
 
 // BlockKey is the key of config.json, the model type and the prefix of the
 // tensors; BlockVersion what this program reads and writes.
@@ -83,6 +87,9 @@ type Extension struct {
 	// Rotation and Bias are nil where the source's own remain.
 	Rotation *RotationBlock
 	Bias     *BiasBlock
+	// QueryScale is the factor of queries in layers that are [Attention.Scalable], nil
+	// without one.
+	QueryScale *QueryScale
 	// Source is the model that the source's own configuration describes. Nil
 	// where an extension is about to be written.
 	Source *Model
@@ -156,6 +163,9 @@ func (e Extension) Config(source *Object) *Object {
 			o.Set("kernel", b.kernel())
 		}
 		block.Set("bias", o)
+	}
+	if e.QueryScale != nil {
+		block.Set(QueryScaleKey, e.QueryScale.Block())
 	}
 	c := newObject()
 	c.Set("architectures", []string{blockArchitecture})

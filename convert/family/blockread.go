@@ -44,6 +44,11 @@ func (t Table) fromBlock(c *Config, has func(tensor string) bool) (*Model, error
 		}
 		m.blockBias(e.Bias)
 	}
+	if e.QueryScale != nil {
+		if err := m.blockQueryScale(*e.QueryScale); err != nil {
+			return nil, fmt.Errorf("%s: %s: %s: %w", c.Path, BlockKey, QueryScaleKey, err)
+		}
+	}
 	return &m, nil
 }
 
@@ -143,7 +148,7 @@ func (m *Model) warnOfSpectra() error {
 const sourceTolerance = 1e-6
 
 func parseVersion1(block *Object) (*Extension, *Object, error) {
-	if err := onlyKeys(block, "the block", "version", "source", "rotation", "bias"); err != nil {
+	if err := onlyKeys(block, "the block", "version", "source", "rotation", "bias", QueryScaleKey); err != nil {
 		return nil, nil, err
 	}
 	source, err := block.Object("source")
@@ -163,8 +168,11 @@ func parseVersion1(block *Object) (*Extension, *Object, error) {
 	if e.Bias, err = parseBias(block); err != nil {
 		return nil, nil, fmt.Errorf("bias: %w", err)
 	}
-	if e.Rotation == nil && e.Bias == nil {
-		return nil, nil, fmt.Errorf("neither %q nor %q: such a model is its source; use source as config.json", "rotation", "bias")
+	if e.QueryScale, err = parseQueryScale(block); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", QueryScaleKey, err)
+	}
+	if e.Rotation == nil && e.Bias == nil && e.QueryScale == nil {
+		return nil, nil, fmt.Errorf("neither %q nor %q nor %q: such a model is its source; use source as config.json", "rotation", "bias", QueryScaleKey)
 	}
 	return e, source, nil
 }

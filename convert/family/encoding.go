@@ -103,8 +103,10 @@ type Shift struct {
 // so that attention stays sharp over more keys than Length. A layer with it is not
 // relative: a shift of all positions changes its scores.
 type QueryScale struct {
-	Beta, Length, Power float64
-	Ahead               int64
+	Beta   float64 `json:"beta,omitempty"`
+	Length float64 `json:"length"`
+	Power  float64 `json:"power,omitempty"`
+	Ahead  int64   `json:"ahead,omitempty"`
 }
 
 // At is the factor of a position.

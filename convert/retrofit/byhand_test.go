@@ -59,8 +59,8 @@ func (c *layerCase) naive(t *testing.T, head, pos int, places []int, times []flo
 			sum += turn.Gain * turn.Gain * real(plane(q, p)*cmplx.Exp(complex(0, f*float64(distance)))*cmplx.Conj(plane(k, p)))
 		}
 		sum *= s.Scale
-		if s.QueryScale != nil {
-			sum *= s.QueryScale(int64(pos))
+		if q := turn.QueryScale; q != nil { // of whole lengths behind it
+			sum *= 1 + q.Beta*math.Log(1+float64(pos/int(q.Length)))
 		}
 		if s.Cap > 0 {
 			sum = s.Cap * math.Tanh(sum/s.Cap)

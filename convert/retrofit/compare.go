@@ -253,7 +253,7 @@ func (p *Pair[F]) gradient(h, at []F, rows []int, size int, grad *Weights[F]) {
 	p.dk = room(&p.dk, last*keys)
 	runs := (last + keyRun - 1) / keyRun
 	each(s.KVHeads*runs, func(_, i int) { p.keyDerivatives(i/runs, i%runs*keyRun, size, n) })
-	p.student.backward(&p.bq, p.dq, s.QNorm, s.share(), s.QueryScale, func(i int) int { return rows[i] })
+	p.student.backward(&p.bq, p.dq, s.QNorm, s.share(), p.student.Turn.factor(), func(i int) int { return rows[i] })
 	p.student.backward(&p.bk, p.dk, s.KNorm, 1, nil, p.some.place)
 	gemm.Share(1, gemm.Of(n, queries, queries, p.dq).T(), gemm.Of(n, s.Hidden, s.Hidden, at), 0, gemm.Of(queries, s.Hidden, s.Hidden, grad.Q))
 	gemm.Share(1, gemm.Of(last, keys, keys, p.dk).T(), gemm.Of(last, s.Hidden, s.Hidden, h), 0, gemm.Of(keys, s.Hidden, s.Hidden, grad.K))

@@ -61,7 +61,7 @@ func TestDelta(t *testing.T) {
 		l := NewLayer(&c.shape, c.sourceW, &c.source, c.positions)
 		v := newPlaneView(l, c.h, c.rows)
 		all := make([]int, c.shape.planes())
-		still := Turn{Gain: c.source.Gain}
+		still := Turn{Gain: c.source.Gain, QueryScale: c.source.QueryScale}
 		for range c.shape.KVHeads {
 			still.InvFreq = append(still.InvFreq, make([]float64, len(all)))
 		}
@@ -94,7 +94,7 @@ func TestPlaneCosts(t *testing.T) {
 	for name, c := range layerCases() {
 		costs := PlaneCosts(NewLayer(&c.shape, c.sourceW, &c.source, c.positions), c.h, c.rows, []int{1, 0})
 		for i, p := range []int{1, 0} {
-			student := Turn{Gain: c.source.Gain, Slopes: c.source.Slopes}
+			student := Turn{Gain: c.source.Gain, Slopes: c.source.Slopes, QueryScale: c.source.QueryScale}
 			for _, row := range c.source.InvFreq {
 				row = slices.Clone(row)
 				row[p] = 0

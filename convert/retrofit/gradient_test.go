@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -112,8 +113,13 @@ func layerCases() map[string]*layerCase {
 	add("capped, slopes, window", llama, func(c *layerCase) {
 		c.shape.Cap, c.shape.Window, c.student.Slopes = 1.5, 7, []float64{.5, .25, .125, 0}
 	})
-	add("queries scaled by position", llama, func(c *layerCase) {
-		c.shape.QueryScale = func(position int64) float64 { return 1 + .3*math.Log(1+float64(position/7)) }
+	scale := &family.QueryScale{Beta: .3, Length: 7}
+	add("queries scaled by position", llama, func(c *layerCase) { c.source.QueryScale, c.student.QueryScale = scale, scale })
+	add("the student's queries scaled", llama, func(c *layerCase) { c.student.QueryScale = scale })
+	add("the source's queries scaled", llama, func(c *layerCase) { c.source.QueryScale = scale })
+	add("the student's queries scaled, norms, biases, cap, slopes", llama, func(c *layerCase) {
+		c.student.QueryScale, c.shape.QNorm, c.shape.KNorm, c.qBias, c.kBias = scale, norm(13), norm(14), true, true
+		c.shape.Cap, c.student.Slopes = 1.5, []float64{.5, .25, .125, 0}
 	})
 	add("slopes", llama, func(c *layerCase) { c.student.Slopes = []float64{.5, .25, .125, 0} })
 	add("gain", llama, func(c *layerCase) { c.student.Gain = 1.2 })
@@ -121,8 +127,9 @@ func layerCases() map[string]*layerCase {
 	add("away", llama, func(c *layerCase) { c.trained = 12 })
 	add("away, scaled, capped, gain, sinks", llama, func(c *layerCase) {
 		c.trained, c.shape.Cap, c.source.Gain, c.shape.Sinks = 12, .8, 1.2, []float64{.5, -3, 0, 2}
-		c.shape.QueryScale = func(position int64) float64 { return 1 + .3*math.Log(1+float64(position/7)) }
+		c.source.QueryScale, c.student.QueryScale = scale, scale
 	})
+	add("away, the student's queries scaled", llama, func(c *layerCase) { c.trained, c.student.QueryScale = 12, &family.QueryScale{Beta: .2, Length: 12} })
 	add("away, norms, biases, slopes", llama, func(c *layerCase) {
 		c.trained, c.shape.QNorm, c.shape.KNorm, c.qBias, c.kBias = 5, norm(11), norm(12), true, true
 		c.source.Slopes = []float64{.5, .25, .125, 0}
@@ -285,9 +292,9 @@ func (c *layerCase) attention(w *Weights[float64], turn *Turn, head, pos, traine
 	}
 	query := func(as int) []float64 {
 		q := vector(w.Q, w.QBias, s.QNorm, head, pos, as)
-		if s.QueryScale != nil {
+		if scale := turn.QueryScale; scale != nil {
 			for i := range q {
-				q[i] *= s.QueryScale(int64(pos))
+				q[i] *= 1 + scale.Beta*math.Log(1+float64(pos/int(scale.Length)))
 			}
 		}
 		return q

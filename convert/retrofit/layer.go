@@ -46,7 +46,7 @@ func (l *Layer[F]) keysAt(v *heads[F], h []F, n int, pos func(int) int) {
 
 // queries makes the queries of rows, at is their rows of h.
 func (l *Layer[F]) queries(v *heads[F], at []F, rows []int) {
-	l.project(v, at, len(rows), l.Heads, l.Weights.Q, l.Weights.QBias, l.QNorm, l.share(), l.QueryScale, func(i int) int { return rows[i] })
+	l.project(v, at, len(rows), l.Heads, l.Weights.Q, l.Weights.QBias, l.QNorm, l.share(), l.Turn.factor(), func(i int) int { return rows[i] })
 }
 
 func (l *Layer[F]) project(v *heads[F], h []F, n, count int, w, bias []F, norm *HeadNorm, share int, factor func(int64) float64, pos func(int) int) {

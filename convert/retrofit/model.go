@@ -78,7 +78,7 @@ func Turns(m *family.Model) ([]Turn, error) {
 }
 
 func turnOf(a *family.Attention) (Turn, error) {
-	t := Turn{Gain: a.Rotary.Gain, Removed: a.Rotary.Removed}
+	t := Turn{Gain: a.Rotary.Gain, Removed: a.Rotary.Removed, QueryScale: a.QueryScale}
 	refuse := func(what string) (Turn, error) {
 		return t, fmt.Errorf("%s: select and calibrate are %w there", what, posenc.ErrUnsupported)
 	}
@@ -123,7 +123,7 @@ func allZero(list []float64) bool {
 func With(turns []Turn, s posenc.Spectrum, slopes []float64) ([]Turn, error) {
 	out := make([]Turn, len(turns))
 	for i, t := range turns {
-		u := Turn{Gain: t.Gain, Slopes: t.Slopes, Removed: t.Removed}
+		u := Turn{Gain: t.Gain, Slopes: t.Slopes, Removed: t.Removed, QueryScale: t.QueryScale}
 		if slopes != nil {
 			u.Slopes = slopes
 		}
@@ -148,9 +148,6 @@ func shapeOf(m *family.Model, src family.Source, i int) (*Shape, error) {
 	a := m.Blocks[i].Attn()
 	s := &Shape{Hidden: m.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.QKDim, RotaryDim: a.Rotary.Dim,
 		Pairing: a.Rotary.Pairing, Scale: a.Scale, Window: a.Window, Clip: a.Clip, Cap: a.Cap}
-	if a.QueryScale != nil {
-		s.QueryScale = a.QueryScale.At
-	}
 	if a.Sinks != nil {
 		var err error
 		if s.Sinks, err = a.Sinks.Float64(src); err != nil {

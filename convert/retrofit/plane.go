@@ -18,7 +18,7 @@ func newPlaneView[F Float](l *Layer[F], h []F, rows []int) *planeView[F] {
 	last := rows[len(rows)-1] + 1
 	l.queries(&v.q, at, rows)
 	l.keys(&v.k, h, last)
-	none := &Turn{InvFreq: make([][]float64, l.KVHeads), Gain: 1}
+	none := &Turn{InvFreq: make([][]float64, l.KVHeads), Gain: 1, QueryScale: l.Turn.QueryScale}
 	for g := range none.InvFreq {
 		none.InvFreq[g] = make([]float64, l.planes())
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 )
 
@@ -30,9 +31,6 @@ type Shape struct {
 	// Clip bounds queries and keys to [−Clip, Clip] right after their projections; 0 is
 	// none.
 	Clip float64
-	// QueryScale is what queries are multiplied by after the rotation, by position;
-	// nil is 1.
-	QueryScale func(position int64) float64
 	// Sinks is a further score for each query head, which takes its share of the
 	// softmax; nil is none.
 	Sinks []float64
@@ -127,6 +125,8 @@ type Turn struct {
 	Removed []bool  `json:"removed,omitempty"`
 	// Slopes is β per query head; nil is no bias.
 	Slopes []float64 `json:"slopes,omitempty"`
+	// QueryScale multiplies queries after the rotation, by their position; nil is 1.
+	QueryScale *family.QueryScale `json:"query_scale,omitempty"`
 }
 
 // Same reports whether two turns place positions alike.
@@ -146,7 +146,8 @@ func (t *Turn) Same(u *Turn) bool {
 			return false
 		}
 	}
-	return true
+	a, b := t.QueryScale, u.QueryScale
+	return a == b || a != nil && b != nil && *a == *b
 }
 
 // Hash names the turns of a model's layers.
@@ -160,6 +161,14 @@ func Hash(turns []Turn) string {
 }
 
 func (t *Turn) removed(p int) bool { return t.Removed != nil && t.Removed[p] }
+
+// factor of queries by position, nil for 1.
+func (t *Turn) factor() func(position int64) float64 {
+	if t.QueryScale == nil {
+		return nil
+	}
+	return t.QueryScale.At
+}
 
 func (t *Turn) slope(n int) float64 {
 	if t.Slopes == nil {

@@ -45,6 +45,9 @@ def attention(c, w, turn, rows):
     freq, pos = turn['inv_freq'], torch.arange(t, dtype=torch.float64)
     q = turned(q, (pos[rows], freq.repeat_interleave(n // kv, 0)), turn['gain'], c['pairing'], c['rotary_dim'])
     k = turned(k, (pos, freq), turn['gain'], c['pairing'], c['rotary_dim'])
+    if 'query_scale' in turn:
+        scale = turn['query_scale']
+        q = q * (1 + scale['beta'] * torch.log(1 + torch.floor(pos[rows] / scale['length'])))[:, None, None]
     s = torch.einsum('rnd,tnd->nrt', q, k.repeat_interleave(n // kv, 1)) * c['scale']
     delta = pos[rows][:, None] - pos[None]
     if 'slopes' in turn:
@@ -55,7 +58,7 @@ def attention(c, w, turn, rows):
     return torch.log_softmax(s.masked_fill(hidden, float('-inf')), -1), hidden
 
 
-def case(name, kv=1, qk_norm=False, bias=False, pairing='halves', rotary_dim=4, window=0, slopes=False):
+def case(name, kv=1, qk_norm=False, bias=False, pairing='halves', rotary_dim=4, window=0, slopes=False, scales=()):
     heads, d, hidden, t = 2 * kv, 4, 5, 11
     c = dict(name=name, heads=heads, kv_heads=kv, head_dim=d, hidden=hidden, rotary_dim=rotary_dim, pairing=pairing, scale=d ** -.5, window=window)
     c['h'] = torch.randn(t, hidden)
@@ -71,6 +74,8 @@ def case(name, kv=1, qk_norm=False, bias=False, pairing='halves', rotary_dim=4, 
     a, b = {'inv_freq': freq, 'gain': 1.}, {'inv_freq': low, 'gain': 1.1}
     if slopes:
         b['slopes'] = 2. ** -torch.arange(1, heads + 1)
+    for turn, (beta, length) in zip((b, a), scales):
+        turn['query_scale'] = {'beta': beta, 'length': length}
     rows = torch.tensor([0, 2, 5, 6, 10])
     with torch.no_grad():
         la, hide = attention(c, source, a, rows)
@@ -96,7 +101,8 @@ def plain(x):
 def main(out):
     torch.manual_seed(0)
     cases = [case('gqa', kv=2), case('q/k norms', qk_norm=True), case('biases', bias=True), case('norms and biases', qk_norm=True, bias=True),
-             case('interleaved', pairing='interleaved'), case('partial', rotary_dim=2), case('window', window=4), case('slopes', slopes=True)]
+             case('interleaved', pairing='interleaved'), case('partial', rotary_dim=2), case('window', window=4), case('slopes', slopes=True),
+             case('queries scaled', kv=2, qk_norm=True, bias=True, scales=[(.3, 3.)]), case('queries of both scaled', scales=[(.3, 3.), (.2, 4.)])]
     with open(out, 'w') as f:
         f.write('{"provenance": "testdata/tools/make_retrofit_golden.py, torch %s, seed 0",\n"cases": [\n' % torch.__version__)
         f.write(',\n'.join(json.dumps(plain(c)) for c in cases))

@@ -51,9 +51,11 @@ type Inspection struct {
 	// some.
 	Slopes []float64 `json:"slopes,omitempty"`
 	// Kernel is the first layer's KERPLE, nil without.
-	Kernel   *Kernel  `json:"kernel,omitempty"`
-	Planes   []Plane  `json:"planes"`
-	Warnings []string `json:"warnings"`
+	Kernel *Kernel `json:"kernel,omitempty"`
+	// QueryScale is the factor of queries in the first layer that has one, nil without.
+	QueryScale *family.QueryScale `json:"query_scale,omitempty"`
+	Planes     []Plane            `json:"planes"`
+	Warnings   []string           `json:"warnings"`
 	// Readers says what becomes of the rotation, as it is declared, in each loader
 	// of the table (package loaders); empty where no rope keys declare it.
 	Readers []loaders.Verdict `json:"readers,omitempty"`
@@ -178,6 +180,9 @@ func inspection(m *family.Model, name string) *Inspection {
 	}
 	for _, a := range m.Attentions() {
 		in.Window = max(in.Window, a.Window)
+		if in.QueryScale == nil {
+			in.QueryScale = a.QueryScale
+		}
 	}
 	if m.Extension != nil {
 		in.Readers = loaders.Judge(loaders.Own, m.Family)

@@ -45,17 +45,18 @@ type Manifest struct {
 
 // Flags are the options that decide the result.
 type Flags struct {
-	To           string `json:"to"`
-	TrainLength  int    `json:"train_length,omitempty"`
-	Cut          string `json:"cut"`
-	Scale        string `json:"scale,omitempty"`
-	Extend       int    `json:"extend,omitempty"`
-	Slope        string `json:"slope,omitempty"`
-	Layers       string `json:"layers,omitempty"`
-	Layout       string `json:"layout"`
-	Spelling     string `json:"spelling"`
-	GGUFType     string `json:"gguf_type,omitempty"`
-	MaxShardSize int64  `json:"max_shard_size,omitempty"`
+	To           string  `json:"to"`
+	TrainLength  int     `json:"train_length,omitempty"`
+	Cut          string  `json:"cut"`
+	Scale        string  `json:"scale,omitempty"`
+	Extend       int     `json:"extend,omitempty"`
+	QueryScale   float64 `json:"query_scale,omitempty"`
+	Slope        string  `json:"slope,omitempty"`
+	Layers       string  `json:"layers,omitempty"`
+	Layout       string  `json:"layout"`
+	Spelling     string  `json:"spelling"`
+	GGUFType     string  `json:"gguf_type,omitempty"`
+	MaxShardSize int64   `json:"max_shard_size,omitempty"`
 }
 
 // ManifestFile is one file of the result. Its SHA-256 is that of every file that
@@ -219,7 +220,7 @@ func (p *Plan) manifest() Manifest {
 		version = "devel"
 	}
 	return Manifest{Schema: ManifestSchema, Tool: "pecvt " + version, Source: p.source, Encoding: recorded(p.Encoding), Notes: p.Notes, Tuning: o.Tuning, Graph: p.graph,
-		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Extend: o.Extend, Slope: o.Slope, Layers: o.Layers, Layout: o.Layout, Spelling: o.Spelling, GGUFType: o.GGUFType, MaxShardSize: o.MaxShardSize}}
+		Flags: Flags{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut.String(), Scale: o.Scale.String(), Extend: o.Extend, QueryScale: o.QueryScale, Slope: o.Slope, Layers: o.Layers, Layout: o.Layout, Spelling: o.Spelling, GGUFType: o.GGUFType, MaxShardSize: o.MaxShardSize}}
 }
 
 // renderManifest gives pecvt.json's text, with the hashes of the result's files.

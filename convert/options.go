@@ -18,6 +18,9 @@ type Options struct {
 	// Extend, where not 0, is how many times L the result is meant to reach; see
 	// rewrite.Options. A calibration then fits layers for that.
 	Extend int
+	// QueryScale, where not 0, is β of a factor of queries that grows with the logarithm
+	// of the position over L; see rewrite.Options.
+	QueryScale float64
 	// Layout is rewrite.Native or rewrite.Partial; empty is Native.
 	Layout string
 	// Spelling is rewrite.Auto or a rope type; empty is Auto.
@@ -81,12 +84,12 @@ type Options struct {
 
 // Rewrite returns the part of the options that decides the rewrite.
 func (o Options) Rewrite() rewrite.Options {
-	return rewrite.Options{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut, Scale: o.Scale, Extend: o.Extend, Layout: o.Layout, Spelling: o.Spelling, Slope: o.Slope, Layers: o.Layers, Spectra: o.Spectra}
+	return rewrite.Options{To: o.To, TrainLength: o.TrainLength, Cut: o.Cut, Scale: o.Scale, Extend: o.Extend, QueryScale: o.QueryScale, Layout: o.Layout, Spelling: o.Spelling, Slope: o.Slope, Layers: o.Layers, Spectra: o.Spectra}
 }
 
 // With returns o with that part from r.
 func (o Options) With(r rewrite.Options) Options {
-	o.To, o.TrainLength, o.Cut, o.Scale, o.Extend = r.To, r.TrainLength, r.Cut, r.Scale, r.Extend
+	o.To, o.TrainLength, o.Cut, o.Scale, o.Extend, o.QueryScale = r.To, r.TrainLength, r.Cut, r.Scale, r.Extend, r.QueryScale
 	o.Layout, o.Spelling, o.Slope, o.Layers, o.Spectra = r.Layout, r.Spelling, r.Slope, r.Layers, r.Spectra
 	return o
 }

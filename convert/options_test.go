@@ -11,7 +11,7 @@ import (
 // TestOptionsOfARewrite: each of its options can be given to a plan, and
 // arrives.
 func TestOptionsOfARewrite(t *testing.T) {
-	want := rewrite.Options{To: "hope", TrainLength: 7, Cut: posenc.Cut{Kind: posenc.CutKeep, Keep: 3}, Scale: posenc.Scale{Kind: "pi", Factor: 2}, Extend: 4,
+	want := rewrite.Options{To: "hope", TrainLength: 7, Cut: posenc.Cut{Kind: posenc.CutKeep, Keep: 3}, Scale: posenc.Scale{Kind: "pi", Factor: 2}, Extend: 4, QueryScale: .1,
 		Layout: rewrite.Partial, Spelling: "longrope", Slope: "alibi", Layers: rewrite.FullLayers, Spectra: [][][]float64{{{1}}}}
 	v := reflect.ValueOf(want)
 	for i := range v.NumField() {

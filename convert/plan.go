@@ -81,10 +81,12 @@ type Encoding struct {
 	Cut             string       `json:"cut,omitempty"`
 	Scale           string       `json:"scale,omitempty"`
 	Extend          int          `json:"extend,omitempty"`
-	Slope           string       `json:"slope,omitempty"`
-	Layout          string       `json:"layout"`
-	Spelling        string       `json:"spelling"`
-	Loaders         string       `json:"loaders"`
+	// QueryScale is β of the factor of queries that the conversion brings.
+	QueryScale float64 `json:"query_scale,omitempty"`
+	Slope      string  `json:"slope,omitempty"`
+	Layout     string  `json:"layout"`
+	Spelling   string  `json:"spelling"`
+	Loaders    string  `json:"loaders"`
 	// Readers says what becomes of the result in each loader of the table (package
 	// loaders); the manifest leaves it out.
 	Readers      []loaders.Verdict `json:"readers,omitempty"`
@@ -354,7 +356,7 @@ func (p *Plan) Rewrite() *rewrite.Rewrite { return p.rewrite }
 // describe makes the printable part of a rewrite.
 func describe(m *family.Model, r *rewrite.Rewrite) Encoding {
 	e := Encoding{From: r.From, To: r.To, Kind: r.Kind, Reason: r.Reason, TrainLength: r.TrainLength, TrainLengthFrom: r.TrainLengthFrom,
-		MaxPositions: r.MaxPositions, Scale: r.Options.Scale.String(), Extend: r.Options.Extend, Slope: r.Options.Slope, Layout: r.Layout, Spelling: r.Spelling, Loaders: r.Loaders, Readers: r.Readers,
+		MaxPositions: r.MaxPositions, Scale: r.Options.Scale.String(), Extend: r.Options.Extend, QueryScale: r.Options.QueryScale, Slope: r.Options.Slope, Layout: r.Layout, Spelling: r.Spelling, Loaders: r.Loaders, Readers: r.Readers,
 		SourceFamily: m.Family, Family: r.Family, GainBefore: r.Before.Gain, GainAfter: r.After.Gain, Dropped: len(r.Dropped)}
 	if row, err := posenc.FindEncoding(r.To); err == nil && row.Cut {
 		e.Cut = r.Options.Cut.String()

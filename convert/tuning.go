@@ -86,6 +86,20 @@ func ScaledTurns(m *family.Model, o rewrite.Options) ([]retrofit.Turn, error) {
 // Students returns how each layer of the result places positions: what a
 // calibration fits to.
 func Students(m *family.Model, r *rewrite.Rewrite) ([]retrofit.Turn, error) {
+	turns, err := students(m, r)
+	if err != nil || r.QueryScale == nil {
+		return turns, err
+	}
+	for l, a := range m.Attentions() {
+		if a.Scalable() {
+			turns[l].QueryScale = r.QueryScale
+		}
+	}
+	return turns, nil
+}
+
+// students are those before queries are scaled.
+func students(m *family.Model, r *rewrite.Rewrite) ([]retrofit.Turn, error) {
 	if s := r.Options.Spectra; s != nil {
 		turns, err := ScaledTurns(m, r.Options)
 		if err != nil {

@@ -84,6 +84,9 @@ func writeInspection(w io.Writer, in *convert.Inspection) error {
 	if in.Slopes != nil {
 		fmt.Fprintf(w, "\nslopes     %.5g", in.Slopes)
 	}
+	if in.QueryScale != nil {
+		fmt.Fprintf(w, "\nqueries    times %v", in.QueryScale)
+	}
 	fmt.Fprintf(w, "\nlength     L = %d (%s), max_position_embeddings %d\n", in.TrainedLength, in.TrainedLengthFrom, in.MaxPositions)
 	if in.Graph != nil {
 		fmt.Fprintf(w, "graph      %s\n", in.Graph)

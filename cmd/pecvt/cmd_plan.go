@@ -215,6 +215,9 @@ func writePlan(w io.Writer, p planned) error {
 		fmt.Fprintf(w, "because    %s\n", e.Reason)
 	}
 	fmt.Fprintf(w, "length     L = %d (%s)\n", e.TrainLength, e.TrainLengthFrom)
+	if q := p.Rewrite().QueryScale; q != nil {
+		fmt.Fprintf(w, "queries    times %v\n", q)
+	}
 	fmt.Fprintf(w, "written    layout %s, family %s, rope type %s", e.Layout, e.Family, e.Spelling)
 	if e.GainAfter != 1 {
 		fmt.Fprintf(w, ", attention factor %.6g", e.GainAfter)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pecvt/pecvt/cmd/pecvt/words"
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/quant/nearest"
 	"github.com/pecvt/pecvt/convert/quant/widths"
 	"github.com/pecvt/pecvt/convert/rewrite"
@@ -24,6 +25,7 @@ type rewriteFlags struct {
 	to, cut, scale, layout, spelling string
 	slope, layers                    string
 	trainLength, extend              int
+	queryScale                       float64
 	output, shard                    string
 	linkFiles, copyFiles, hash       bool
 	ignoreKeys                       []string
@@ -40,6 +42,7 @@ func (f *rewriteFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.cut, "cut", "paper", "planes hope drops: paper (θ <= 2π/L), k=N (keep N), max-phase=RADIANS (drop what turns less over L)")
 	flags.StringVar(&f.scale, "scale", "", "context extension: pi:FACTOR or yarn:FACTOR")
 	flags.IntVar(&f.extend, "extend", 0, "`N` times the trained length is to be reached: --calibrate fits layers for that (or --select with --scale reaches it), and max_position_embeddings says so")
+	flags.Float64Var(&f.queryScale, "query-scale", 0, "`BETA` of a factor 1 + BETA ln(1 + ⌊t/L⌋) of queries at position t, which keeps attention sharp over more than L keys (with --extend or --scale; no stock key says it but ministral3's)")
 	flags.StringVar(&f.slope, "slope", "", "what a hybrid's bias starts with: 0 (nothing: exact), alibi, or a number in score units per position (default 0)")
 	flags.StringVar(&f.layers, "layers", "", "`KIND` of layers that change, by what their attention sees: all, full or sliding (default: all, but full where sliding ones turn by rope keys of their own)")
 	flags.IntVar(&f.trainLength, "train-length", 0, "trained length L in positions (default: from config.json)")
@@ -71,6 +74,9 @@ func (f *rewriteFlags) registerOutput(cmd *cobra.Command) {
 		}
 		if cmd.Flags().Changed("extend") && (f.extend < 2 || f.extend > rewrite.MostExtended) {
 			return usagef("--extend %d: expected how many times the trained length is to be reached, 2 to %d", f.extend, rewrite.MostExtended)
+		}
+		if cmd.Flags().Changed("query-scale") && !(f.queryScale > 0 && f.queryScale <= family.MostQueryScale) {
+			return usagef("--query-scale %v: expected a number above 0 and at most %d", f.queryScale, family.MostQueryScale)
 		}
 		if f.linkFiles && f.copyFiles {
 			return usagef("--link and --copy exclude each other")
@@ -105,7 +111,7 @@ func ignoreKeyFlag(cmd *cobra.Command, keys *[]string) {
 
 // options reads the flags into a plan's options.
 func (f *rewriteFlags) options() (convert.Options, error) {
-	o := convert.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling, Extend: f.extend, Slope: f.slope, Layers: f.layers,
+	o := convert.Options{To: f.to, TrainLength: f.trainLength, Layout: f.layout, Spelling: f.spelling, Extend: f.extend, QueryScale: f.queryScale, Slope: f.slope, Layers: f.layers,
 		Format: f.format, GGUFType: f.ggufType, Output: f.output, Hash: f.hash, IgnoreKeys: f.ignoreKeys, ToolVersion: toolVersion(), Say: words.Say}
 	if f.to == "" {
 		var names []string

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -122,7 +123,7 @@ func cmdSetKey(ts *testscript.TestScript, neg bool, args []string) {
 	o, err := family.ParseObject(data)
 	ts.Check(err)
 	inner, outer, key := o, "", args[1]
-	if head, tail, dotted := strings.Cut(args[1], "."); dotted && o.Raw(args[1]) == nil {
+	if head, tail, dotted := strings.Cut(args[1], "."); dotted && !slices.Contains(o.Keys(), args[1]) {
 		inner, err = o.Object(head)
 		ts.Check(err)
 		outer, key = head, tail

@@ -24,6 +24,7 @@ func (r *Rewrite) native(m *family.Model) error {
 	}
 	s := speller{family: r.Family, source: source, scale: r.Options.Scale, allowed: spec.RopeTypes, why: takes(spec),
 		want: stilled(r.After), score: scoreFactor(spec, source), trainLength: r.TrainLength, maxPositions: r.MaxPositions}
+	s.original = r.unit(m, spec)
 	if r.AfterLong != nil {
 		long := stilled(*r.AfterLong)
 		s.long, s.trainLength = &long, m.TrainedLength

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/posenc"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
@@ -41,6 +42,10 @@ type Options struct {
 	// Extend, where not 0, is how many times L max_position_embeddings becomes, 2 to
 	// MostExtended, whatever a scaling says.
 	Extend int
+	// QueryScale, where not 0, is β of a factor 1 + β·ln(1 + ⌊t/L⌋) of queries at position
+	// t, L the trained length, of layers that are family's Scalable: at most
+	// family.MostQueryScale, beside Extend or Scale.
+	QueryScale float64
 	// Layout is Native or Partial; empty is Native.
 	Layout string
 	// Spelling is Auto or a rope type; empty is Auto.
@@ -119,6 +124,14 @@ func (o Options) check() (Options, posenc.Encoding, error) {
 		return bad(hint.Extend+" %d: expected how many times the trained length is to be reached, 2 to %d", o.Extend, MostExtended)
 	case o.Extend != 0 && enc.Target == nil:
 		return bad(hint.Extend+" %d: "+hint.To+" %s depends on no trained length: leave it out", o.Extend, enc.Name)
+	case o.QueryScale != 0 && !(o.QueryScale > 0 && o.QueryScale <= family.MostQueryScale):
+		return bad(hint.QueryScale+" %v: expected a number above 0 and at most %d", o.QueryScale, family.MostQueryScale)
+	case o.QueryScale != 0 && enc.Target == nil:
+		return bad(hint.QueryScale+" %v: "+hint.To+" %s depends on no trained length, in which the factor counts: leave it out", o.QueryScale, enc.Name)
+	case o.QueryScale != 0 && o.Extend == 0 && o.Scale.Kind == "":
+		return bad(hint.QueryScale+" %v: up to the trained length the factor is 1, and the result would have no position beyond it: add "+hint.Extend+" or "+hint.Scale, o.QueryScale)
+	case o.QueryScale != 0 && o.Layers == SlidingLayers:
+		return bad(hint.QueryScale+" %v beside "+hint.Layers+" %s: the factor is of layers that see every token before", o.QueryScale, o.Layers)
 	case enc.Target == nil && o.Layout != Native:
 		return bad(hint.Layout+" %s: "+hint.To+" %s moves no rows", o.Layout, enc.Name)
 	case enc.Target == nil && o.Spelling != Auto:

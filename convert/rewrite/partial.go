@@ -116,7 +116,7 @@ func (r *Rewrite) partialSpelling(m *family.Model, spec, target family.Spec, kep
 	}
 	p.SetShare(x)
 	s := speller{family: target.Name, source: p, scale: r.Options.Scale, allowed: target.RopeTypes, why: takes(target), want: only(r.After, kept),
-		trainLength: r.TrainLength, maxPositions: r.MaxPositions}
+		trainLength: r.TrainLength, maxPositions: r.MaxPositions, original: r.unit(m, target)}
 	if spec.PartialLayout == "" && 2*k < d {
 		// Any other type would be computed over the whole head, without a
 		// word, by a loader that does not read the partial factor.

@@ -56,6 +56,9 @@ type Rewrite struct {
 	// the bias that a hybrid starts with, per query head of the first layer with attention.
 	Mixed  []Mixed
 	Slopes []float64
+	// QueryScale is the factor that Options.QueryScale gives the queries of layers which
+	// are Scalable, nil without it.
+	QueryScale *family.QueryScale
 	// Layout and Spelling are what was used; Loaders says in one line who reads
 	// the result, Readers what becomes of it in each loader of the table, where one
 	// is known to read this kind of result at all.
@@ -144,6 +147,9 @@ func ofModel(m *family.Model, src family.Source, options Options) (*Rewrite, err
 		err = r.selected(j)
 	} else if err == nil {
 		err = rule.apply(r, j)
+	}
+	if err == nil {
+		err = r.scaleQueries(m)
 	}
 	if err != nil {
 		return nil, hint.Errorf(hint.To+" %s: %w", r.To, err)

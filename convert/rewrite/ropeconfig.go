@@ -53,9 +53,6 @@ func writeRope(c *family.Object, spec family.Spec, source, p posenc.RopeParams, 
 	if c.Has(original) && readsOriginal(p.Type) {
 		setNumber(c, original, float64(p.TrainedLength))
 	}
-	if keeps := spec.Rope.Beside(); contains(keeps, original) && readsOriginal(p.Type) && p.TrainedLength != source.TrainedLength {
-		return fmt.Errorf("%s would be %d in the place of %d, and queries are scaled by it: %w", original, p.TrainedLength, source.TrainedLength, posenc.ErrUnsupported)
-	}
 	plain := p.Type == "default"
 	beside := axes(newer, older)
 	if newer == nil && plain {

@@ -23,6 +23,9 @@ type speller struct {
 	want                      posenc.Spectrum
 	long                      *posenc.Spectrum
 	trainLength, maxPositions int
+	// original, where not 0, is what original_max_position_embeddings has to be, since the
+	// family's loaders read it for something else too.
+	original int
 	// score is what the family's loaders multiply scores by; 0 where they read no
 	// such factor from the rope keys.
 	score float64
@@ -111,9 +114,12 @@ func (s speller) try(name string) (posenc.RopeParams, error) {
 	reason := errors.New("other frequencies are wanted")
 	for _, p := range s.candidates(name, &reason) {
 		p, err := s.scored(p)
-		if err != nil {
+		switch {
+		case err != nil:
 			reason = err
-		} else if s.says(p) {
+		case s.original != 0 && readsOriginal(p.Type) && p.TrainedLength != s.original:
+			reason = fmt.Errorf("its %s would be %d, and queries are scaled by %d there", original, p.TrainedLength, s.original)
+		case s.says(p):
 			return p, nil
 		}
 	}

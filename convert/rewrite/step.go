@@ -25,7 +25,8 @@ const (
 // at the geometric mean of the last kept and the first dropped wavelength.
 //
 // L' (original_max_position_embeddings) only scales the two factors, and is half
-// of max_position_embeddings: transformers warns of one that is not below it.
+// of max_position_embeddings, unless it has to be something else: transformers warns of
+// one that is not below it.
 func (s speller) step(p posenc.RopeParams, reason *error) []posenc.RopeParams {
 	if s.want.Gain != 1 {
 		*reason = fmt.Errorf("it has no attention factor, %v is wanted", s.want.Gain)
@@ -65,7 +66,9 @@ func (s speller) step(p posenc.RopeParams, reason *error) []posenc.RopeParams {
 		}
 	}
 	p.Factor = posenc.DroppedFactor
-	p.TrainedLength = max(1, s.maxPositions/2)
+	if p.TrainedLength = max(1, s.maxPositions/2); s.original != 0 {
+		p.TrainedLength = s.original
+	}
 	p.LowFreqFactor = seven(float64(p.TrainedLength) / border)
 	p.HighFreqFactor = seven(p.LowFreqFactor * (1 + stepWidth))
 	return []posenc.RopeParams{p}

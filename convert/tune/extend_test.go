@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/retrofit"
 	"github.com/pecvt/pecvt/convert/tune"
 	"github.com/pecvt/pecvt/posenc"
@@ -31,10 +32,11 @@ func TestExtended(t *testing.T) {
 	for _, c := range []struct {
 		selects, calibrates bool
 		scale               posenc.Scale
-	}{{false, true, posenc.Scale{}}, {true, true, posenc.Scale{}}, {true, true, yarn}, {true, false, yarn}} {
+		queries             float64
+	}{{false, true, posenc.Scale{}, 0}, {true, true, posenc.Scale{}, 0}, {true, true, yarn, 0}, {true, false, yarn, 0}, {false, true, posenc.Scale{}, .1}, {true, false, yarn, .1}} {
 		out := filepath.Join(t.TempDir(), "out")
 		job := extended(out)
-		job.Options.Scale = c.scale
+		job.Options.Scale, job.Options.QueryScale = c.scale, c.queries
 		if c.selects {
 			job.Select = &tune.Select{Budget: retrofit.Budget{Kind: retrofit.BudgetPlanes, Value: .3}, Length: 64}
 		}
@@ -51,6 +53,9 @@ func TestExtended(t *testing.T) {
 		about, err := convert.Inspect(out)
 		if err != nil || about.MaxPositions != 1024 || about.Family != "llama" {
 			t.Errorf("%+v, %v", about, err)
+		}
+		if q := about.QueryScale; (q != nil) != (c.queries != 0) || q != nil && *q != (family.QueryScale{Beta: c.queries, Length: 512}) {
+			t.Errorf("%+v: queries are scaled by %v", c, q)
 		}
 		if far := r.Tuning.Reached; far == nil || far.Length != 1024 || far.Piece != 512 || !(far.PPL > 1) || !(far.SourcePPL > 1) {
 			t.Errorf("reached %+v", far)

@@ -27,6 +27,7 @@ const (
 	Cut          = "Options.Cut"
 	Scale        = "Options.Scale"
 	Extend       = "Options.Extend"
+	QueryScale   = "Options.QueryScale"
 	Slope        = "Options.Slope"
 	Layers       = "Options.Layers"
 	Layout       = "Options.Layout"
@@ -106,7 +107,7 @@ const (
 
 // Fields lists them.
 func Fields() []Field {
-	return []Field{To, TrainLength, Cut, Scale, Extend, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, Durable, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, Block, ZeroPoints, Head, Accuracy, MaxLength, Portable, Opset, Linear, Cache, DType, Logits,
+	return []Field{To, TrainLength, Cut, Scale, Extend, QueryScale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, Durable, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, Block, ZeroPoints, Head, Accuracy, MaxLength, Portable, Opset, Linear, Cache, DType, Logits,
 		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, OpsLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,

@@ -11,6 +11,7 @@ var Flags = map[hint.Field]string{
 	hint.Cut:          "cut",
 	hint.Scale:        "scale",
 	hint.Extend:       "extend",
+	hint.QueryScale:   "query-scale",
 	hint.Slope:        "slope",
 	hint.Layers:       "layers",
 	hint.Layout:       "layout",

@@ -73,7 +73,7 @@ func (s *session) turner() *turner {
 				p.scale = nil // what comes after a norm is left out with it
 			}
 			if s.info.Cache == names.Latent && a.Latent != nil {
-				p = p.absorbed()
+				p = p.absorbed(nodes[names.Layer(i, names.QSplit)])
 			}
 			w.parts = append(w.parts, p)
 			all += p.heads * a.QKDim
@@ -91,8 +91,9 @@ func (s *session) turner() *turner {
 }
 
 // absorbed is the part where the graph caches latents: products with the weights of
-// keys stand between the turned queries and the scores, and keys are their slice.
-func (p turnedPart) absorbed() turnedPart {
+// keys stand between the turned queries, which split takes apart, and the scores, and
+// keys are their slice.
+func (p turnedPart) absorbed(split *onnxpb.NodeProto) turnedPart {
 	side := names.Q
 	if p.what == "keys" {
 		side = names.K
@@ -106,6 +107,9 @@ func (p turnedPart) absorbed() turnedPart {
 	p.to = p.from
 	if p.attn.Rotary.Dim > 0 {
 		p.to = names.Layer(p.layer, side.Heads()) + names.Rotation + "_output_0"
+	}
+	if side == names.Q && split != nil && len(split.GetInput()) > 0 {
+		p.to = split.GetInput()[0]
 	}
 	return p
 }

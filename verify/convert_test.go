@@ -33,6 +33,18 @@ type conversion struct {
 	opset     int
 	maxLength int
 	hash      bool
+	// extend and queryScale are those of --extend and --query-scale
+	extend     int
+	queryScale float64
+}
+
+// scaled is the conversion to four times the length, of queries scaled by position; with
+// 0 it is as it was.
+func (c conversion) scaled(beta float64) conversion {
+	if beta != 0 {
+		c.extend, c.queryScale = 4, beta
+	}
+	return c
 }
 
 // write converts and emits into a fresh folder. Weights are copied: tests
@@ -54,7 +66,7 @@ func (c conversion) try(t testing.TB) (string, error) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	o := convert.Options{To: c.to, Scale: scale, Layout: c.layout, Layers: c.layers, Output: out, Copy: true, Hash: c.hash, ToolVersion: "test"}
+	o := convert.Options{To: c.to, Scale: scale, Extend: c.extend, QueryScale: c.queryScale, Layout: c.layout, Layers: c.layers, Output: out, Copy: true, Hash: c.hash, ToolVersion: "test"}
 	plan, err := convert.NewPlan(filepath.Join(fixtures, c.model), o)
 	if err != nil {
 		return "", err

@@ -42,6 +42,7 @@ func TestForms(t *testing.T) {
 		seen[g.model] = true
 		for _, c := range list {
 			c.model, c.to, c.scale = g.model, g.to, g.scale
+			c = c.scaled(g.beta)
 			t.Run(fmt.Sprintf("%s/%s/portable=%v,opset=%d", filepath.Base(g.model), g.to, c.portable, c.opset), func(t *testing.T) {
 				t.Parallel()
 				golden := filepath.Join(fixtures, g.model, g.golden+".safetensors")

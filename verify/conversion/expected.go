@@ -27,7 +27,9 @@ type flags struct {
 	Cut         string `json:"cut"`
 	Scale       string `json:"scale"`
 	Extend      int    `json:"extend"`
-	Slope       string `json:"slope"`
+	// QueryScale is β of a factor of queries, whose unit is the trained length.
+	QueryScale float64 `json:"query_scale"`
+	Slope      string  `json:"slope"`
 	// Layers are the kind of layers that change, by what they see.
 	Layers string `json:"layers"`
 	// retrofit is what --select and --calibrate did, nil without them.
@@ -202,6 +204,9 @@ func (s *conversion) expected(f flags) (*expectation, error) {
 			}
 			if err != nil {
 				return nil, fmt.Errorf("layer %d: %w", i, err)
+			}
+			if f.QueryScale != 0 && !asIs && a.Rotary.Dim > 0 && a.Window == 0 && a.Chunk == 0 {
+				a.QueryScale = &family.QueryScale{Beta: f.QueryScale, Length: float64(in.TrainedLength)}
 			}
 		}
 		x.models = append(x.models, m)

@@ -35,7 +35,7 @@ func sameRotation(got, want *family.Model) error {
 			return fmt.Errorf("layer %d: chunks of %d: the source has %d (0 is none)", i, a.Chunk, b.Chunk)
 		}
 		if x, y := a.QueryScale, b.QueryScale; (x == nil) != (y == nil) || x != nil && *x != *y {
-			return fmt.Errorf("layer %d: queries are scaled by %s: the source's by %s", i, scaleText(x), scaleText(y))
+			return fmt.Errorf("layer %d: queries are scaled by %s: expected %s", i, scaleText(x), scaleText(y))
 		}
 		turning := false
 		for g := range b.KVHeads {
@@ -79,10 +79,7 @@ func scaleText(q *family.QueryScale) string {
 	if q == nil {
 		return "nothing"
 	}
-	if q.Power != 0 {
-		return fmt.Sprintf("(1 + (t + %d)/%g)^%g at position t", q.Ahead, q.Length, q.Power)
-	}
-	return fmt.Sprintf("1 + %g ln(1 + ⌊(t + %d)/%g⌋) at position t", q.Beta, q.Ahead, q.Length)
+	return q.String()
 }
 
 // headFrequencies are the frequencies of a key/value head: the model's own

@@ -29,8 +29,9 @@ type Base struct {
 	Opset                     int
 	// MaxLength is the length of the tables, 0 for defaultMaxLength.
 	MaxLength int
-	// Extend is that of --extend, 0 for none.
-	Extend int
+	// Extend and QueryScale are those of --extend and --query-scale, 0 for none.
+	Extend     int
+	QueryScale float64
 	// Layers are those that are verified, without a source; nil is all of them.
 	Layers []int
 }
@@ -55,6 +56,9 @@ func Bases() []Base {
 		{Name: "llama-hope-ab3", Model: "golden/llama-gqa", To: "hope-ab3"},
 		{Name: "llama-yarn", Model: "golden/llama-gqa", To: "yarn", Scale: "yarn:4"},
 		{Name: "llama-hope-far", Model: "golden/llama-gqa", To: "hope", Extend: 4},
+		{Name: "llama-hope-scaled", Model: "golden/llama-gqa", To: "hope", Extend: 4, QueryScale: 0.3},
+		{Name: "llama-hope-scaled-ort", Model: "golden/llama-gqa", To: "hope", Extend: 4, QueryScale: 0.3, Attention: onnxops.AttentionORT},
+		{Name: "youtu-scaled-latent", Model: "families/youtu", To: "hope", Extend: 4, QueryScale: 0.3, Cache: onnxops.CacheLatent},
 		{Name: "llama-pi", Model: "golden/llama-gqa", To: "pi", Scale: "pi:4"},
 		{Name: "llama-grape-m", Model: "golden/llama-gqa", To: "grape-m"},
 		{Name: "llama-basis", Model: "golden/llama-gqa", To: "grape-m:basis"},
@@ -179,7 +183,7 @@ func (b Base) Source(testdata string) string {
 // not exist, and tells whether the rewrite is exact. Tensor files are copied:
 // mutants change them.
 func (b Base) Convert(ctx context.Context, testdata, dir string) (exact bool, err error) {
-	o := convert.Options{To: b.To, Extend: b.Extend, Slope: b.Slope, Layout: b.Layout, Spelling: b.Spelling, Output: dir, Copy: true, ToolVersion: "mutants"}
+	o := convert.Options{To: b.To, Extend: b.Extend, QueryScale: b.QueryScale, Slope: b.Slope, Layout: b.Layout, Spelling: b.Spelling, Output: dir, Copy: true, ToolVersion: "mutants"}
 	if b.Cut != "" {
 		if o.Cut, err = posenc.ParseCut(b.Cut); err != nil {
 			return false, err

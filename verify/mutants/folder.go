@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -87,6 +88,17 @@ func (f *Folder) rope(old, with string) {
 		fail("config.json: %q occurs %d times, expected two", old, n)
 	}
 	f.write("config.json", bytes.ReplaceAll(data, []byte(old), []byte(with)))
+}
+
+// stockOfBlock makes the source in the block of config.json the whole of it.
+func (f *Folder) stockOfBlock() {
+	var c struct {
+		Pecvt struct {
+			Source json.RawMessage `json:"source"`
+		} `json:"pecvt"`
+	}
+	check(json.Unmarshal(f.read("config.json"), &c))
+	f.write("config.json", c.Pecvt.Source)
 }
 
 // where finds a tensor's file and its place in it.

@@ -1,6 +1,7 @@
 package mutants
 
 import (
+	"math"
 	"strings"
 
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -50,6 +51,22 @@ func familyMutants() []Mutant {
 				return x
 			})
 		}),
+		inGraph("query-scale-floor", "llama-hope-scaled", "the factor of queries is of ⌊(t + 1)/L⌋", func(g *Graph) {
+			g.table("/query_scale/table", func(t, _ int, _ float64) float64 { return 1 + 0.3*math.Log1p(math.Floor(float64(t+1)/32)) })
+		}),
+		inGraph("query-scale-smooth", "llama-hope-scaled", "the factor of queries grows between multiples of L too", func(g *Graph) {
+			g.table("/query_scale/table", func(t, _ int, _ float64) float64 { return 1 + 0.3*math.Log1p(float64(t)/32) })
+		}),
+		inGraph("query-scale-of-keys", "llama-hope-scaled", "keys of layer 0 have the factor of queries", func(g *Graph) {
+			factor := g.node("/layers.0/attn/q_scaled/Mul").Input[1]
+			g.bypass("/layers.0/attn/q_scaled/Mul")
+			g.feed("/layers.0/attn/Attention", 1, "Mul", []string{factor})
+		}),
+		inGraph("query-scale-twice", "llama-hope-scaled", "queries of layer 1 have their factor twice", func(g *Graph) {
+			g.feed("/layers.1/attn/Attention", 0, "Mul", []string{g.node("/layers.1/attn/q_scaled/Mul").Input[1]})
+		}),
+		inGraph("query-scale-missing-ort", "llama-hope-scaled-ort", "queries of layer 1 are not scaled by their position", func(g *Graph) { g.bypass("/layers.1/attn/q_scaled/Mul") }),
+		inGraph("query-scale-missing-latent", "youtu-scaled-latent", "queries of layer 1 are not scaled by their position", func(g *Graph) { g.bypass("/layers.1/attn/q_scaled/Mul") }),
 		inResult("query-scale-length", "ministral3", "queries are scaled by another length", func(f *Folder) {
 			f.config("\"original_max_position_embeddings\": 16", "\"original_max_position_embeddings\": 24")
 		}),

@@ -40,6 +40,9 @@ func rewriteMutants() []Mutant {
 		inResult("extension-not-declared", "llama-hope-far", "max_position_embeddings stays 32, where layers were fitted for 128", func(f *Folder) {
 			f.config(`"max_position_embeddings": 128`, `"max_position_embeddings": 32`)
 		}).still("no logit of pecvt moves; a loader cuts the context that the layers were fitted for"),
+		inResult("query-scale-dropped", "llama-hope-scaled", "the result says no factor of queries", func(f *Folder) { f.stockOfBlock() }),
+		inResult("query-scale-beta", "llama-hope-scaled", "the written β is 0.31 instead of 0.3", func(f *Folder) { f.config(`"beta": 0.3`, `"beta": 0.31`) }),
+		inResult("query-scale-unit", "llama-hope-scaled", "queries are scaled by multiples of 128 positions instead of 32", func(f *Folder) { f.config(`"length": 32`, `"length": 128`) }),
 		inResult("ablation-not-removed", "llama-hope-ab3", "layer 1's query rows of removed planes are not zeroed", func(f *Folder) { f.restore("model.layers.1.self_attn.q_proj.weight") }),
 		inResult("ablation-norm-not-zeroed", "qwen3-ab3", "layer 0's query norm of removed planes is not zeroed", func(f *Folder) { f.restore("model.layers.0.self_attn.q_norm.weight") }),
 		inResult("ablation-removes-a-kept-plane", "llama-hope-ab3", "the query row of a kept plane is zeroed in one head", func(f *Folder) {

@@ -137,26 +137,30 @@ func relative(t tb, got, want []float64) float64 {
 const gqa, stories = "golden/llama-gqa", "models/stories260K"
 
 // goldenCase is a checkpoint and the encoding it was converted to; "" is none.
-type goldenCase struct{ dir, golden, to, scale string }
+type goldenCase struct {
+	dir, golden, to, scale string
+	beta                   float64 // of a factor of queries, 0 for none
+}
 
 // goldenCases are the checkpoints that were converted before another program
 // computed them; hidden.i is the residual stream.
 var goldenCases = []goldenCase{
-	{gqa, "golden/rope.safetensors", "rope", ""},
-	{gqa, "golden/hope.safetensors", "hope", ""},
-	{gqa, "golden/hope-ab1.safetensors", "hope-ab1", ""},
-	{gqa, "golden/hope-ab2.safetensors", "hope-ab2", ""},
-	{gqa, "golden/hope-ab3.safetensors", "hope-ab3", ""},
-	{gqa, "golden/p-rope.safetensors", "p-rope", ""},
-	{gqa, "golden/nope.safetensors", "nope", ""},
-	{gqa, "golden/rope-pi4.safetensors", "pi", "pi:4"},
-	{gqa, "golden/rope-yarn4.safetensors", "yarn", "yarn:4"},
-	{gqa, "golden/hope-pi4.safetensors", "hope", "pi:4"},
-	{gqa, "golden/hope-yarn4.safetensors", "hope", "yarn:4"},
-	{stories, "golden/rope.safetensors", "rope", ""},
-	{stories, "golden/hope.safetensors", "hope", ""},
-	{stories, "golden/hope-ab1.safetensors", "hope-ab1", ""},
-	{stories, "golden/hope-ab2.safetensors", "hope-ab2", ""},
+	{gqa, "golden/rope.safetensors", "rope", "", 0},
+	{gqa, "golden/hope.safetensors", "hope", "", 0},
+	{gqa, "golden/hope-scaled.safetensors", "hope", "", 0.3},
+	{gqa, "golden/hope-ab1.safetensors", "hope-ab1", "", 0},
+	{gqa, "golden/hope-ab2.safetensors", "hope-ab2", "", 0},
+	{gqa, "golden/hope-ab3.safetensors", "hope-ab3", "", 0},
+	{gqa, "golden/p-rope.safetensors", "p-rope", "", 0},
+	{gqa, "golden/nope.safetensors", "nope", "", 0},
+	{gqa, "golden/rope-pi4.safetensors", "pi", "pi:4", 0},
+	{gqa, "golden/rope-yarn4.safetensors", "yarn", "yarn:4", 0},
+	{gqa, "golden/hope-pi4.safetensors", "hope", "pi:4", 0},
+	{gqa, "golden/hope-yarn4.safetensors", "hope", "yarn:4", 0},
+	{stories, "golden/rope.safetensors", "rope", "", 0},
+	{stories, "golden/hope.safetensors", "hope", "", 0},
+	{stories, "golden/hope-ab1.safetensors", "hope-ab1", "", 0},
+	{stories, "golden/hope-ab2.safetensors", "hope-ab2", "", 0},
 }
 
 // plainGoldens lists the folders of testdata/families, and of testdata/golden those whose golden.safetensors
@@ -194,6 +198,11 @@ func TestGolden(t *testing.T) {
 			g := readGolden(t, filepath.Join(c.dir, c.golden))
 			if c.to != "" {
 				m = converted(t, m, c.to, c.scale)
+			}
+			for _, a := range m.Attentions() {
+				if c.beta != 0 {
+					a.QueryScale = &family.QueryScale{Beta: c.beta, Length: float64(m.TrainedLength)}
+				}
 			}
 			out, err := New(m, src).Forward(context.Background(), Input{IDs: g.ids}, Options{KeepHidden: true})
 			if err != nil {

@@ -23,7 +23,7 @@ import (
 func TestLearnedBiases(t *testing.T) {
 	present := runtimePresent(t)
 	for name, lowers := range map[string]bool{
-		"llama-alibi": true, "llama-grape-a": true, "llama-grape-a-key": true, "llama-grape-a-query": true, "llama-fox": true, "llama-basis-fox": true, "qwen3-grape-a": true,
+		"llama-alibi": true, "llama-grape-a": true, "llama-grape-a-key": true, "llama-grape-a-query": true, "llama-fox": true, "llama-basis-fox": true, "qwen3-grape-a": true, "llama-plain-grape-a-query-scaled": true,
 		"llama-grape-ap": false, "llama-kerple-log": false, "llama-kerple-power": false, "llama-mixed-kerple-log": false,
 	} {
 		for _, form := range []string{onnxops.BiasMask, onnxops.BiasLowered} {

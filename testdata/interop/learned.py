@@ -94,7 +94,7 @@ def check(name, tmp):
     held = {"forward": forward <= FAR, "gradients": slope <= 1e-6, "trained": last < first, "orthonormal": off <= 1e-12, "ranges": ranges,
             "names": names, "moved": moved or "mixed-whole" in name, "saved": again <= FAR}  # frequencies of 0 stay there
     wrong = [k for k, v in held.items() if not v]
-    print(f"{'FAIL' if wrong else 'ok':5}{name:24}forward {forward:.1e}  gradients {slope:.1e}  loss {first:.3f} to {last:.3f}  saved {again:.1e}  {' '.join(wrong)}", flush=True)
+    print(f"{'FAIL' if wrong else 'ok':5}{name:34}forward {forward:.1e}  gradients {slope:.1e}  loss {first:.3f} to {last:.3f}  saved {again:.1e}  {' '.join(wrong)}", flush=True)
     return not wrong
 
 
@@ -136,6 +136,8 @@ def refusals(tmp):
         damaged("llama-dense", "not one that", tensors=lambda t: t.update({first + "rotation.inv_freq": t[first + "rotation.generator"].clone()})),
         damaged("llama-dense", "one of the forms", config=lambda c: c["pecvt"]["rotation"].update(form="round")),
         damaged("llama-fox", "one of the types", config=lambda c: c["pecvt"]["bias"].update(type="round")),
+        damaged("llama-fox", "not one that is known", config=lambda c: c["pecvt"].update(window=4)),
+        damaged("llama-fox", "expected beta and length", config=lambda c: c["pecvt"].update(query_scale={"beta": 0.1})),
         damaged("llama-fox", "model type 'bloom'", config=lambda c: c["pecvt"]["source"].update(model_type="bloom")),
     ])
 

@@ -47,6 +47,8 @@ BIASES = {
 CASES = [("llama", r, None) for r in ROTATIONS] + [("llama", None, b) for b in BIASES] + [
     ("llama", "basis", "fox"), ("llama", "mixed", "kerple-log"), ("qwen3", "basis", None), ("qwen3", "mixed", None), ("qwen3", "dense", None),
     ("qwen3", None, "grape-a"), ("stablelm", "mixed", None), ("stablelm", "dense", None)]
+# With queries scaled by position, their number and length: of a bias that reads queries, and behind norms.
+SCALED = [("llama", "plain", "grape-a-query", {"beta": 0.3, "length": 8}), ("qwen3", "basis", None, {"beta": 0.5, "length": 7})]
 
 
 def drawn(draw, *shape):
@@ -109,8 +111,8 @@ def make_base(root, kind):
     return text
 
 
-def make_case(root, source, kind, form, bias):
-    name = "-".join(p for p in (kind, form, bias) if p)
+def make_case(root, source, kind, form, bias, query_scale=None):
+    name = "-".join(p for p in (kind, form, bias, query_scale and "scaled") if p)
     draw = torch.Generator().manual_seed(sum(map(ord, name)))
     block, tensors = {"version": 1, "source": source}, {}
     dim = int(D * source.get("rope_parameters", source).get("partial_rotary_factor", 1))
@@ -121,6 +123,8 @@ def make_case(root, source, kind, form, bias):
             block["rotation"]["rank"] = 2
     if bias:
         block["bias"] = BIASES[bias]
+    if query_scale:
+        block["query_scale"] = query_scale
     for i in range(LAYERS):
         if form:
             made = rotation_tensors(draw, block["rotation"], form, dim, theta)
@@ -146,6 +150,8 @@ def make(root):
     sources = {kind: make_base(root, kind) for kind in BASES}
     for kind, form, bias in CASES:
         make_case(root, sources[kind], kind, form, bias)
+    for kind, form, bias, query_scale in SCALED:
+        make_case(root, sources[kind], kind, form, bias, query_scale)
 
 
 def main():

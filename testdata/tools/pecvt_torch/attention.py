@@ -28,11 +28,12 @@ class Unturned(nn.Module):
 
 
 class Encoding(nn.Module):
-    """What a layer's attention has beside its projections: the rotation, the bias or None, and the last input."""
+    """What a layer's attention has beside its projections: the rotation, the bias or None, what scales queries by
+    position (beta, length) or None, and the last input."""
 
-    def __init__(self, rotation, bias):
+    def __init__(self, rotation, bias, query_scale=None):
         super().__init__()
-        self.rotation, self.bias = rotation, bias
+        self.rotation, self.bias, self.query_scale = rotation, bias, query_scale
         self.unturned, self.input = None, None
 
 
@@ -42,6 +43,9 @@ def attention(module, query, key, value, mask, scaling, dropout=0.0, **_):
         raise ValueError(f"{key.shape[2]} keys for {query.shape[2]} queries: a cache is not carried here, call with use_cache=False")
     positions = own.unturned[0].positions
     q, k = own.rotation(positions, query, key)
+    if own.query_scale is not None:
+        beta, length = own.query_scale
+        q = q * (1 + beta * torch.log1p((positions // length).to(q.dtype)))[:, None, :, None]
     repeat = query.shape[1] // key.shape[1]
     scores = q @ k.repeat_interleave(repeat, 1).transpose(-1, -2) * scaling
     if own.bias is not None:

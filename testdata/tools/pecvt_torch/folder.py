@@ -92,6 +92,15 @@ def bias(block, taken, layer, config, d):
     return Bias(block, {n: taken.take(f"{PREFIX}{layer}.bias.{n}", *shapes.get(n, (h,))) for n in names(block)})
 
 
+def query_scale(block, module, folder):
+    """What scales a layer's queries by position, None where nothing does: layers with a window have as few keys anywhere."""
+    if block is None:
+        return None
+    if set(block) != {"beta", "length"}:
+        raise Refused(f"{folder}: query_scale {json.dumps(block)}: expected beta and length")
+    return None if getattr(module, "sliding_window", None) else (block["beta"], block["length"])
+
+
 class RMSNorm64(nn.Module):
     """The norm of classes that go through float32, in float64."""
 
@@ -114,6 +123,8 @@ def load(folder, dtype=torch.float32, fox_gate=None):
     if text.get("model_type") != "pecvt":
         raise Refused(f"{folder}/config.json: model type {text.get('model_type')!r}, expected 'pecvt': convert it first")
     block = text["pecvt"]
+    if unknown := set(block) - {"version", "source", "rotation", "bias", "query_scale"}:
+        raise Refused(f"{folder}: the block has a key {sorted(unknown)[0]!r}, which is not one that is known here")
     source = dict(block["source"])
     kind = source.pop("model_type")
     if kind not in TYPES:
@@ -140,10 +151,12 @@ def load(folder, dtype=torch.float32, fox_gate=None):
     groups = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     d = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     for i, layer in enumerate(base.layers):
-        own = attention.Encoding(rotation(block.get("rotation"), taken, i, config, groups, dim), bias(block.get("bias"), taken, i, config, d))
+        module = layer.attention if kind == "gpt_neox" else layer.self_attn
+        own = attention.Encoding(rotation(block.get("rotation"), taken, i, config, groups, dim), bias(block.get("bias"), taken, i, config, d),
+                                 query_scale(block.get("query_scale"), module, folder))
         if block.get("rotation") is None:
             own.rotation.requires_grad_(False)  # the source's own, which has no tensors
-        attention.attach(layer.attention if kind == "gpt_neox" else layer.self_attn, own, base.rotary_emb)
+        attention.attach(module, own, base.rotary_emb)
         if fox_gate is not None and own.bias is not None and own.bias.block["type"] == "fox":
             own.bias.gate_bias.data.clamp_(max=fox_gate)
     taken.end()

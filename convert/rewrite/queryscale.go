@@ -17,8 +17,11 @@ func (r *Rewrite) unit(m *family.Model, spec family.Spec) int {
 	if !contains(spec.Rope.Beside(), original) {
 		return 0
 	}
-	if r.Options.QueryScale != 0 {
+	switch {
+	case r.Options.QueryScale != 0:
 		return r.TrainLength
+	case r.scaled != nil:
+		return int(r.scaled.Length)
 	}
 	for _, a := range m.Attentions() {
 		if a.QueryScale != nil {
@@ -32,10 +35,7 @@ func (r *Rewrite) unit(m *family.Model, spec family.Spec) int {
 // that of the source's block, which no rewrite takes away. A family with keys for it has
 // it in these, others in a block around what the result's configuration is.
 func (r *Rewrite) scaleQueries(m *family.Model) error {
-	var q *family.QueryScale
-	if m.Extension != nil {
-		q = m.Extension.QueryScale
-	}
+	q := r.scaled
 	if beta := r.Options.QueryScale; beta != 0 {
 		if err := m.Scaling(); err != nil {
 			return hint.Errorf(hint.QueryScale+" %v: %w", beta, err)
@@ -117,17 +117,9 @@ func (r *Rewrite) readScale(m *family.Model) error {
 	if r.Spelling != family.BlockKey {
 		c = m.Whole(c)
 	}
-	text, err := c.Indented()
+	got, err := parsed(c, m.Config.Path)
 	if err != nil {
 		return err
-	}
-	parsed, err := family.ParseObject(text)
-	if err != nil {
-		return fmt.Errorf("internal error: the configuration made from %s does not parse: %w", m.Config.Path, err)
-	}
-	got, err := families.FromConfig(&family.Config{Object: parsed, Path: m.Config.Path})
-	if err != nil {
-		return fmt.Errorf("internal error: the new configuration does not read back: %w", err)
 	}
 	for i, a := range m.Attentions() {
 		want, has := a.QueryScale, got.Blocks[i].Attn().QueryScale

@@ -180,6 +180,29 @@ func TestQueryScaleUnit(t *testing.T) {
 			t.Errorf("%s, rope type %s: queries are scaled by %v, before by %v", to, r.Spelling, got, want)
 		}
 	}
+	// a factor in the block of a family that has keys for it: the rope keys take it
+	own := model(t, "ministral3", ministralRope+`0}`)
+	block := family.Extension{QueryScale: &family.QueryScale{Beta: .1, Length: 8}}.Config(own.Config.Object)
+	text, err := block.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	boxed := parse(t, string(text))
+	for _, to := range []string{"rope", "hope", "nope"} {
+		r, err := rewrite.Make(boxed, nil, options(t, to))
+		if err != nil {
+			t.Errorf("from a block to %s: %v", to, err)
+			continue
+		}
+		got := reread(t, r)
+		if s, want := scales(got), scales(boxed); !slices.Equal(s, want) || want[0].Length != 8 || r.Spelling == family.BlockKey {
+			t.Errorf("from a block to %s, rope type %s: queries are scaled by %v, before by %v", to, r.Spelling, s, want)
+		}
+		spectrum, err := got.Rope.Spectrum(got.TrainedLength)
+		if err != nil || !slices.Equal(spectrum.InvFreq, r.After.InvFreq) {
+			t.Errorf("from a block to %s: %v, want %v: %v", to, spectrum.InvFreq, r.After.InvFreq, err)
+		}
+	}
 	if _, err := rewrite.Make(m, nil, options(t, "hope spelling=longrope")); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "its original_max_position_embeddings would be 32, and queries are scaled by 8 there") {
 		t.Errorf("longrope: %v", err)
 	}

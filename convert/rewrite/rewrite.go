@@ -77,10 +77,11 @@ type Rewrite struct {
 	// Added are tensors that come beside, sorted by name.
 	Added []Tensor
 
-	still    bool            // layers of full attention do not turn, and have no declaration
-	declares posenc.Spectrum // what the rope keys say, up to the trained length
-	some     [][][]float64   // spectra by layer and head where some layers change only
-	gains    []float64       // attention factors by layer there
+	still    bool               // layers of full attention do not turn, and have no declaration
+	scaled   *family.QueryScale // the factor in the source's block, which stays
+	declares posenc.Spectrum    // what the rope keys say, up to the trained length
+	some     [][][]float64      // spectra by layer and head where some layers change only
+	gains    []float64          // attention factors by layer there
 }
 
 // Make decides the rewrite. src holds the weights' values: whether gates are 0
@@ -108,6 +109,9 @@ func ofModel(m *family.Model, src family.Source, options Options) (*Rewrite, err
 	r := &Rewrite{Options: o, From: m.Rope.Type, To: enc.String(), Layout: o.Layout, Family: m.Family,
 		TrainLength: m.TrainedLength, TrainLengthFrom: m.TrainedLengthFrom, MaxPositions: m.MaxPositions,
 		Before: posenc.Spectrum{Gain: 1}, After: posenc.Spectrum{Gain: 1}}
+	if m.Extension != nil {
+		r.scaled = m.Extension.QueryScale
+	}
 	if o.TrainLength > 0 {
 		r.TrainLength, r.TrainLengthFrom = o.TrainLength, hint.TrainLength
 	}

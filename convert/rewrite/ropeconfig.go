@@ -227,20 +227,30 @@ type said struct {
 	score float64
 }
 
+// parsed is the model that a configuration which was made says when it is read. An error
+// is a fault of this package.
+func parsed(c *family.Object, path string) (*family.Model, error) {
+	text, err := c.Indented()
+	if err != nil {
+		return nil, err
+	}
+	o, err := family.ParseObject(text)
+	if err != nil {
+		return nil, fmt.Errorf("internal error: the configuration made from %s does not parse: %w", path, err)
+	}
+	m, err := families.FromConfig(&family.Config{Object: o, Path: path})
+	if err != nil {
+		return nil, fmt.Errorf("internal error: the new configuration does not read back: %w", err)
+	}
+	return m, nil
+}
+
 // readBack parses the configuration that was made and compares what it says
 // with what was wanted. A difference is a fault of this package.
 func readBack(c *family.Object, path string, positions int, wants ...said) error {
-	text, err := c.Indented()
+	m, err := parsed(c, path)
 	if err != nil {
 		return err
-	}
-	parsed, err := family.ParseObject(text)
-	if err != nil {
-		return fmt.Errorf("internal error: the configuration made from %s does not parse: %w", path, err)
-	}
-	m, err := families.FromConfig(&family.Config{Object: parsed, Path: path})
-	if err != nil {
-		return fmt.Errorf("internal error: the new configuration does not read back: %w", err)
 	}
 	if m.MaxPositions != positions {
 		return fmt.Errorf("internal error: the new configuration of %s has %d positions: expected %d", path, m.MaxPositions, positions)

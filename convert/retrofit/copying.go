@@ -11,12 +11,13 @@ const (
 )
 
 // secondOccurrences lists places of ids whose last copiedBy tokens stood before, in order,
-// spread over the sequence, and for each the place behind the last time that they did.
+// spread over the sequence, and for each the place behind the last time that they did. In a
+// run of equal tokens that is the place itself, and says nothing of copying: it is left out.
 func secondOccurrences(ids []int64) (places, behind []int) {
 	last := map[[copiedBy]int64]int{}
 	for t := copiedBy - 1; t < len(ids); t++ {
 		key := [copiedBy]int64(ids[t+1-copiedBy : t+1])
-		if s, found := last[key]; found {
+		if s, found := last[key]; found && s+1 < t {
 			places, behind = append(places, t), append(behind, s+1)
 		}
 		last[key] = t

@@ -21,9 +21,20 @@ func TestSecondOccurrences(t *testing.T) {
 	if places, _ := secondOccurrences(ids[:3]); len(places) != 0 {
 		t.Errorf("%v in three tokens", places)
 	}
-	long := make([]int64, 1000) // every place but the first ones
-	if places, behind := secondOccurrences(long); len(places) != copiesMost || places[0] != 4 || behind[0] != 4 || places[copiesMost-1] < 950 {
+	long := make([]int64, 1000) // every place but those of the first seven tokens
+	for i := range long {
+		long[i] = int64(i % 7)
+	}
+	if places, behind := secondOccurrences(long); len(places) != copiesMost || places[0] != 10 || behind[0] != 4 || places[copiesMost-1] < 950 {
 		t.Errorf("%d places from %d to %d", len(places), places[0], places[len(places)-1])
+	}
+	// in a run what came behind is the place itself; behind the run before it stands a 1
+	places, behind = secondOccurrences([]int64{5, 5, 5, 5, 5, 5, 1, 5, 5, 5, 5, 5, 5})
+	if want := []int{10}; !cmp.Equal(places, want) {
+		t.Errorf("places %v of two runs, expected %v", places, want)
+	}
+	if want := []int{6}; !cmp.Equal(behind, want) {
+		t.Errorf("behind %v of two runs, expected %v", behind, want)
 	}
 }
 

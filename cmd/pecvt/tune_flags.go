@@ -11,6 +11,7 @@ import (
 	"github.com/pecvt/pecvt/convert/rewrite"
 	"github.com/pecvt/pecvt/convert/tune"
 	"github.com/pecvt/pecvt/onnxops"
+	"github.com/pecvt/pecvt/posenc"
 )
 
 // tuneFlags choose and fit what a lossy conversion keeps.
@@ -18,6 +19,7 @@ type tuneFlags struct {
 	textFlags
 	selecting, granularity, bound, picture string
 	calibrate, overBudget                  bool
+	fit                                    string
 	selectLength, calibLength, calibTokens int
 	steps                                  int
 	repeating                              string
@@ -37,6 +39,7 @@ func (f *tuneFlags) register(cmd *cobra.Command) {
 	flags.IntVar(&f.calibLength, "calib-length", 0, "longest sequences of the calibration; a quarter and a sixteenth of it are mixed in (default: L, at most 8192)")
 	flags.IntVar(&f.calibTokens, "calib-tokens", 0, "tokens that the calibration reads, about, and at least one sequence of each length (default: 16384, at least 8 times --calib-length, above 4096 positions 16 times; never what is measured on)")
 	flags.StringVar(&f.repeating, "calib-copies", "25%", "`SHARE` of the calibration's tokens that random strings take which stand twice, near and far, so that heads which copy are kept; 0% for the text alone")
+	flags.StringVar(&f.fit, "fit", retrofit.FitWeights, "what --calibrate fits: W_q and W_k number by number (wqk), or with them an orthogonal basis for each key/value head, folded in the end (basis), which takes a quarter more time and fewer steps")
 	flags.IntVar(&f.steps, "steps", 0, "steps of each layer (default: 96, above 4096 positions 3000); layers that copy have twice as many")
 	flags.StringVar(&f.bound, "budget", "", "refuse a result that measures worse than `BUDGET`: ppl=5% or kl=0.05 (default: the one of --select; else "+tune.DefaultBudget.String()+" with --calibrate)")
 	flags.BoolVar(&f.overBudget, "over-budget", false, "write the result even where it is over the budget")
@@ -44,6 +47,7 @@ func (f *tuneFlags) register(cmd *cobra.Command) {
 	f.textFlags.register(cmd)
 	complete(cmd, "select", []string{"ppl=", "kl=", "planes="})
 	complete(cmd, "budget", []string{"ppl=", "kl="})
+	complete(cmd, "fit", retrofit.Fits())
 	complete(cmd, "granularity", []string{string(retrofit.ByGroup), string(retrofit.ByLayer), string(retrofit.ByModel)})
 }
 
@@ -58,7 +62,7 @@ func (f *tuneFlags) job(model string, o convert.Options, force bool) tune.Job {
 		j.Select = &tune.Select{Budget: *f.budget, By: f.by, Length: f.selectLength}
 	}
 	if f.calibrate {
-		j.Calibrate = &tune.Calibrate{Length: f.calibLength, Tokens: f.calibTokens, Steps: f.steps, Copies: f.copies}
+		j.Calibrate = &tune.Calibrate{Length: f.calibLength, Tokens: f.calibTokens, Steps: f.steps, Fit: f.fit, Copies: f.copies}
 		if f.copies == 0 {
 			j.Calibrate.Copies = tune.NoCopies
 		}
@@ -87,7 +91,7 @@ func (f *tuneFlags) check(cmd *cobra.Command, o convert.Options, graph onnxops.O
 		}
 	}
 	if !f.calibrate {
-		if name := changed("calib-length", "calib-tokens", "calib-copies", "steps"); name != "" {
+		if name := changed("calib-length", "calib-tokens", "calib-copies", "fit", "steps"); name != "" {
 			return usagef("--%s has no use without --calibrate", name)
 		}
 		if changed("extend") != "" && (f.selecting == "" || o.Scale.Kind == "") {
@@ -116,6 +120,9 @@ func (f *tuneFlags) check(cmd *cobra.Command, o convert.Options, graph onnxops.O
 		if cmd.Flags().Changed(n.name) && n.value < n.min {
 			return usagef("--%s %d: expected %d or more", n.name, n.value, n.min)
 		}
+	}
+	if !slices.Contains(retrofit.Fits(), f.fit) {
+		return usagef("--fit %s: expected %s%s", f.fit, strings.Join(retrofit.Fits(), " or "), posenc.Nearest(f.fit, retrofit.Fits()))
 	}
 	if f.steps > tune.MostSteps {
 		return usagef("--steps %d: at most %d; a fit of thousands of steps gains little on the one before", f.steps, tune.MostSteps)

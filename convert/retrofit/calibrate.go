@@ -20,6 +20,8 @@ type CalibrateOptions struct {
 	// Rate is the learning rate in units of std(W); 0 is 0.12. A layer that it
 	// does not help is tried again at a quarter of it, at a sixteenth and at a 64th.
 	Rate float64 `json:"rate"`
+	// Fit is what is fitted, of [Fits]; empty is FitWeights.
+	Fit string `json:"fit,omitempty"`
 	// Together has every step take one sequence of each length and sum their
 	// gradients, weighted as the steps would be; without it the lengths take
 	// turns. A step costs more and is less noisy, which short contexts feel.
@@ -53,6 +55,9 @@ func (o CalibrateOptions) defaults() CalibrateOptions {
 	}
 	if o.Rate == 0 {
 		o.Rate = 0.12
+	}
+	if o.Fit == FitWeights { // one name of the same work
+		o.Fit = ""
 	}
 	return o
 }
@@ -161,6 +166,9 @@ func newJob(m *family.Model, src family.Source, walk Walk, student []Turn, seque
 		return nil, fmt.Errorf("an extension to %d times %d positions: expected a positive number of at least %d", o.Extend, o.Trained, Shortest)
 	}
 	if err := o.Enough(sequences); err != nil {
+		return nil, err
+	}
+	if err := CanFit(m, o.Fit); err != nil {
 		return nil, err
 	}
 	for i, s := range sequences {

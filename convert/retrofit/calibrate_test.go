@@ -229,6 +229,10 @@ func TestEstimate(t *testing.T) {
 	if math.Abs(got-want) > 1e-6*want {
 		t.Errorf("%v, want %v flops", got, want)
 	}
+	withBasis := Flops(m, turns, student, sequences, CalibrateOptions{Steps: 10, Rows: 20, Fit: FitBasis})
+	if more := 5 * 10 * 6. * 8 * 64 * (64 + 32); math.Abs(withBasis-want-more) > 1e-6*want {
+		t.Errorf("a basis takes %v more, want %v flops", withBasis-want, more)
+	}
 	if x := Flops(m, turns, turns, sequences, CalibrateOptions{}); x != 0 {
 		t.Errorf("nothing to do takes %v", x)
 	}

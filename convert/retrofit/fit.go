@@ -132,10 +132,7 @@ func (f *fit) train(ctx context.Context, rate float64, report *LayerReport) erro
 	}
 	grad, part := f.fitted.NewWeights(), f.fitted.NewWeights()
 	steps := report.Steps
-	optimiser := newAdam(f.fitted, rate, steps)
-	if report.Copying < copiesFrom {
-		optimiser.pull, optimiser.source = pullBack, f.original
-	}
+	optimiser := f.descent(rate, report)
 	for step, list := range f.plan(steps) {
 		factor := rateAt(step, steps)
 		for n, s := range list {
@@ -160,12 +157,31 @@ func (f *fit) train(ctx context.Context, rate float64, report *LayerReport) erro
 			if s >= len(f.sequences) {
 				reached = rows[len(rows)-1] + 1
 			}
-			f.done += stepFlops(f.shape, reached, f.o.Rows)
+			f.done += stepFlops(f.shape, reached, f.o)
 		}
 		optimiser.update(grad)
 		f.tell(f.layer, step+1, report)
 	}
 	return nil
+}
+
+// descent takes steps from f.fitted as it is.
+func (f *fit) descent(rate float64, report *LayerReport) interface{ update(*Weights[float32]) } {
+	var b *basis
+	var weights *adam
+	if f.o.Fit == FitBasis {
+		b = newBasis(f.shape, f.fitted, rate, report.Steps)
+		weights = b.weights
+	} else {
+		weights = newAdam(f.fitted, rate, report.Steps)
+	}
+	if report.Copying < copiesFrom {
+		weights.pull, weights.source = pullBack, f.original
+	}
+	if b != nil {
+		return b
+	}
+	return weights
 }
 
 // plan lists the sequences of each step, joined ones among the others.

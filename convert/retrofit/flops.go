@@ -42,7 +42,7 @@ func stepsFlops(s *Shape, sequences [][]int64, o CalibrateOptions) float64 {
 	if far != nil {
 		grown := float64(far.length) / float64(far.from)
 		n := float64(far.from) * (grown - 1) / math.Log(grown) // the mean of draw's ends
-		sum += farShare * steps * stepFlops(s, int(n), o.Rows)
+		sum += farShare * steps * stepFlops(s, int(n), o)
 		steps *= 1 - farShare
 	}
 	for _, c := range classes(sequences) {
@@ -50,18 +50,23 @@ func stepsFlops(s *Shape, sequences [][]int64, o CalibrateOptions) float64 {
 		if o.Together {
 			share = 1
 		}
-		sum += share * steps * stepFlops(s, len(sequences[c.members[0]]), o.Rows)
+		sum += share * steps * stepFlops(s, len(sequences[c.members[0]]), o)
 	}
 	return sum
 }
 
 // stepFlops is one step on a sequence of n positions: the student's keys and
 // dW_k, the queries of both layers and dW_q, and four products of rows with the
-// keys that they see, 0.6 of all on average.
-func stepFlops(s *Shape, n, rows int) float64 {
-	d, t, r := float64(s.Hidden), drawn(n, rows), float64(rows)
+// keys that they see, 0.6 of all on average. A basis has three more products with all
+// weights.
+func stepFlops(s *Shape, n int, o CalibrateOptions) float64 {
+	d, t, r := float64(s.Hidden), drawn(n, o.Rows), float64(o.Rows)
 	q, k := float64(s.Heads*s.HeadDim), float64(s.KVHeads*s.HeadDim)
-	return 4*t*d*k + 6*r*d*q + 0.6*8*r*t*q
+	sum := 4*t*d*k + 6*r*d*q + 0.6*8*r*t*q
+	if o.Fit == FitBasis {
+		sum += 6 * float64(s.HeadDim) * d * (q + k)
+	}
+	return sum
 }
 
 // LayerFlops is layer i of the source's forward pass over sequences, 2 flops for a

@@ -20,7 +20,7 @@ import (
 )
 
 // stateVersion changes when the same options mean other arithmetic.
-const stateVersion = 3
+const stateVersion = 4
 
 // state is the work folder: layer-00003.safetensors holds a kept layer's
 // tensors, layer-00003.json, written after it, says that the layer is done.

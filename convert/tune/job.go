@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/pecvt/pecvt/convert"
 	"github.com/pecvt/pecvt/convert/retrofit"
@@ -97,6 +99,8 @@ type Calibrate struct {
 	// Steps of each layer; 0 is 96, above 4096 positions 3000. Layers whose attention
 	// copies have twice as many.
 	Steps int
+	// Fit is what is fitted, of retrofit.Fits; empty is the first.
+	Fit string
 	// Copies is the share of tokens, at most a half, that random strings take
 	// which stand twice, so that heads which copy are kept; 0 is DefaultCopies.
 	Copies float64
@@ -148,6 +152,8 @@ func (j Job) complete() (Job, error) {
 			return j, fmt.Errorf("tune: Calibrate with Length %d, Tokens %d: expected %d or more", c.Length, c.Tokens, shortest)
 		case c.Steps < 0 || c.Steps > MostSteps:
 			return j, fmt.Errorf("tune: Calibrate.Steps %d: expected 1 to %d", c.Steps, MostSteps)
+		case c.Fit != "" && !slices.Contains(retrofit.Fits(), c.Fit):
+			return j, fmt.Errorf("tune: Calibrate.Fit %q: expected %s", c.Fit, strings.Join(retrofit.Fits(), " or "))
 		case c.Copies > .5:
 			return j, fmt.Errorf("tune: Calibrate.Copies %v: expected a share of at most a half", c.Copies)
 		}

@@ -141,9 +141,15 @@ func (w *work) open(ctx context.Context) error {
 	return nil
 }
 
-// fits refuses to refit weights that are stored quantised.
+// fits refuses to refit weights that are stored quantised, and a basis that would not fold.
 func (j *Job) fits(m *family.Model) error {
-	if j.Calibrate == nil || m.Quantised == nil {
+	if j.Calibrate == nil {
+		return nil
+	}
+	if err := retrofit.CanFit(m, j.Calibrate.Fit); err != nil {
+		return hint.Errorf("%s: "+hint.CalibrateFit+": %w", j.Model, err)
+	}
+	if m.Quantised == nil {
 		return nil
 	}
 	for _, a := range m.Attentions() {
@@ -276,7 +282,7 @@ func (w *work) calibrateOptions() retrofit.CalibrateOptions {
 	if w.job.Options.Extend > 0 {
 		trained = w.plan.Encoding.TrainLength
 	}
-	return retrofit.CalibrateOptions{Steps: steps, Extend: w.job.Options.Extend, Trained: trained, Seed: w.job.Seed, Folder: w.folder.dir, Progress: w.job.Progress}
+	return retrofit.CalibrateOptions{Steps: steps, Fit: w.job.Calibrate.Fit, Extend: w.job.Options.Extend, Trained: trained, Seed: w.job.Seed, Folder: w.folder.dir, Progress: w.job.Progress}
 }
 
 // expect fills in and tells how long it will take.

@@ -49,6 +49,7 @@ const (
 	Calibrate       = "Job.Calibrate"
 	CalibrateLength = "Job.Calibrate.Length"
 	CalibrateTokens = "Job.Calibrate.Tokens"
+	CalibrateFit    = "Job.Calibrate.Fit"
 	SweepLength     = "Sweep.Length"
 
 	Attention  = "Options.Attention"
@@ -108,7 +109,7 @@ const (
 // Fields lists them.
 func Fields() []Field {
 	return []Field{To, TrainLength, Cut, Scale, Extend, QueryScale, Slope, Layers, Layout, Spelling, For, Hash, Link, Copy, Format, GGUFType, MaxShardSize, Replace, Durable, NoGraph, IgnoreKeys, Attention, Bias, Placement, Weights, Block, ZeroPoints, Head, Accuracy, MaxLength, Portable, Opset, Linear, Cache, DType, Logits,
-		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, SweepLength,
+		Select, SelectLength, Calibrate, CalibrateLength, CalibrateTokens, CalibrateFit, SweepLength,
 		Against, Golden, IDs, Tokens, DriftTokens, Provider, OptLevel, ORTLibrary, OpsLibrary, Require, Bisect, Extract, Force, MaxMem, Seed,
 		ImportDType, NoTokenizer,
 		Scored, EvalAgainst, Compare, CopyStrings, CopyDistances, BOS, Tokenizer, Lengths, Sequences,

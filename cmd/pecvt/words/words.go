@@ -33,6 +33,7 @@ var Flags = map[hint.Field]string{
 	hint.Calibrate:       "calibrate",
 	hint.CalibrateLength: "calib-length",
 	hint.CalibrateTokens: "calib-tokens",
+	hint.CalibrateFit:    "fit",
 	hint.SweepLength:     "length",
 
 	hint.Attention:  "attention",

@@ -151,6 +151,7 @@ func Bases() []Base {
 		{Name: "bloom-kerple-log", Model: "golden/bloom-6heads", To: "kerple:log"},
 		{Name: "llama-kerple", Model: "golden/llama-gqa", To: "hybrid:kerple:power", Slope: "alibi"},
 		{Name: "llama-hybrid-fox", Model: "golden/llama-gqa", To: "hybrid:fox"},
+		{Name: "sinks-alibi", Model: "families/gpt_oss", To: "hybrid:alibi", Slope: "0.3"},
 		{Name: "mpt", Model: "golden/mpt", To: "alibi"},
 		{Name: "grape-fox", Model: "golden/grape-fox", To: "fox"},
 		{Name: "grape-a", Model: "golden/grape-a-querykeygated", To: asIs},

@@ -30,6 +30,8 @@ func biasMutants() []Mutant {
 				return x
 			})
 		}),
+		inGraph("sink-meets-no-distance", "sinks-alibi", "beside sinks the bias lacks what is constant along a row", func(g *Graph) { g.column("/const//bias/query/per_position", 0, 0) }),
+		inGraph("sink-meets-rounded-distance", "sinks-alibi", "beside sinks that constant has the first 12 bits of the slope alone", func(g *Graph) { g.column("/const//bias/query.1/per_position", 0, 0) }),
 		inGraph("bias-dropped", "bloom-mask", "layer 1 adds no bias", func(g *Graph) { g.node("/layers.1/attn/Attention").Input[3] = "/mask/Where_output_0" }),
 		inGraph("bias-counts-padding", "bloom", "the bias counts columns, not positions", func(g *Graph) {
 			one := g.before("/place/all/Cast", "ConstantOfShape", []string{"/lengths/Shape_output_0"}, oneAttribute())
@@ -83,6 +85,16 @@ func biasMutants() []Mutant {
 		}),
 		inGraph("path-vector-not-normalised", "grape-ap", "keys of the path are not normalised", func(g *Graph) { g.bypass("/layers.1/attn/bias/path/RMSNormalization") }),
 	}
+}
+
+// column sets a column of a constant.
+func (g *Graph) column(name string, at int, to float64) {
+	g.table(name, func(_, column int, x float64) float64 {
+		if column == at {
+			return to
+		}
+		return x
+	})
 }
 
 // reversed reverses a constant's numbers.

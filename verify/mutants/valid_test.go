@@ -128,7 +128,7 @@ func randomConversion(t *testing.T, rng *rand.Rand, source, out string) string {
 		case "pi", "yarn":
 			o.Scale = posenc.Scale{Kind: o.To, Factor: 1 + 7*rng.Float64()}
 		case "hybrid", "hybrid:alibi":
-			o.Slope = pick(rng, "0", "alibi", "0.25")
+			o.Slope = pick(rng, "0", "alibi", "0.3")
 		}
 		if rng.IntN(4) == 0 {
 			o.Layout = rewrite.Partial

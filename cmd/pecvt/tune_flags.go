@@ -39,7 +39,7 @@ func (f *tuneFlags) register(cmd *cobra.Command) {
 	flags.IntVar(&f.calibLength, "calib-length", 0, "longest sequences of the calibration; a quarter and a sixteenth of it are mixed in (default: L, at most 8192)")
 	flags.IntVar(&f.calibTokens, "calib-tokens", 0, "tokens that the calibration reads, about, and at least one sequence of each length (default: 16384, at least 8 times --calib-length, above 4096 positions 16 times; never what is measured on)")
 	flags.StringVar(&f.repeating, "calib-copies", "25%", "`SHARE` of the calibration's tokens that random strings take which stand twice, near and far, so that heads which copy are kept; 0% for the text alone")
-	flags.StringVar(&f.fit, "fit", retrofit.FitWeights, "what --calibrate fits: W_q and W_k number by number (wqk), or with them an orthogonal basis for each key/value head, folded in the end (basis), which takes a quarter more time and fewer steps")
+	flags.StringVar(&f.fit, "fit", "", "what --calibrate fits: W_q and W_k number by number (wqk), or with them an orthogonal basis for each key/value head, folded in the end (basis) (default: basis, and wqk where norms or bounds of queries and keys stand before the rotation)")
 	flags.IntVar(&f.steps, "steps", 0, "steps of each layer (default: 96, above 4096 positions 3000); layers that copy have twice as many")
 	flags.StringVar(&f.bound, "budget", "", "refuse a result that measures worse than `BUDGET`: ppl=5% or kl=0.05 (default: the one of --select; else "+tune.DefaultBudget.String()+" with --calibrate)")
 	flags.BoolVar(&f.overBudget, "over-budget", false, "write the result even where it is over the budget")
@@ -121,7 +121,7 @@ func (f *tuneFlags) check(cmd *cobra.Command, o convert.Options, graph onnxops.O
 			return usagef("--%s %d: expected %d or more", n.name, n.value, n.min)
 		}
 	}
-	if !slices.Contains(retrofit.Fits(), f.fit) {
+	if cmd.Flags().Changed("fit") && !slices.Contains(retrofit.Fits(), f.fit) {
 		return usagef("--fit %s: expected %s%s", f.fit, strings.Join(retrofit.Fits(), " or "), posenc.Nearest(f.fit, retrofit.Fits()))
 	}
 	if f.steps > tune.MostSteps {

@@ -21,6 +21,14 @@ const (
 // Fits lists the values of CalibrateOptions.Fit.
 func Fits() []string { return []string{FitWeights, FitBasis} }
 
+// UsualFit is a basis where the model allows one, as CanFit says.
+func UsualFit(m *family.Model) string {
+	if CanFit(m, FitBasis) == nil {
+		return FitBasis
+	}
+	return FitWeights
+}
+
 // CanFit refuses what is no fit, and a basis in a model whose queries and keys meet
 // something between projection and rotation that takes them coordinate by coordinate: B
 // would not fold into W_q and W_k. The errors of the latter wrap posenc.ErrUnsupported.

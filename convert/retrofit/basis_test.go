@@ -203,15 +203,15 @@ func TestCanFit(t *testing.T) {
 	if err := CanFit(m, FitBasis); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "layer 0: norms of queries and keys") {
 		t.Error(err)
 	}
-	if err := CanFit(m, FitWeights); err != nil {
-		t.Error(err)
+	if err := CanFit(m, FitWeights); err != nil || UsualFit(m) != FitWeights {
+		t.Error(err, UsualFit(m))
 	}
 	if err := CanFit(m, "bases"); err == nil || err.Error() != `fit "bases": expected wqk or basis` {
 		t.Error(err)
 	}
 	m, _ = open(t, "golden/qwen2")
-	if err := CanFit(m, FitBasis); err != nil {
-		t.Error(err)
+	if err := CanFit(m, FitBasis); err != nil || UsualFit(m) != FitBasis {
+		t.Error(err, UsualFit(m))
 	}
 	m.Blocks[1].Attn().Clip = 8
 	if err := CanFit(m, FitBasis); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "layer 1: bounds") {

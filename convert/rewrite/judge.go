@@ -2,9 +2,12 @@ package rewrite
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/pecvt/pecvt/posenc"
+	"github.com/pecvt/pecvt/posenc/hint"
 )
 
 // hopeCost is what the paper's cut was measured to cost without training:
@@ -47,6 +50,29 @@ func (r *Rewrite) judge(enc posenc.Encoding) {
 	r.Untrained = needsTraining
 	if enc.Name == "hope" && r.Options.Cut.Kind == posenc.CutPaper {
 		r.Untrained = "a trained model leans on planes of this cut: " + hopeCost + "; " + needsTraining
+		r.noteNearly()
+	}
+}
+
+// nearlyOnce is how much of a turn over L a plane has to make for a note that the paper's
+// cut drops it.
+const nearlyOnce = .95
+
+// noteNearly names the slowest plane that falls to the paper's cut and turns nearly once
+// over L: the cut costs much less without it (docs/retrofit.md), and beyond L only the rest
+// of its first turn is new to the model.
+func (r *Rewrite) noteNearly() {
+	slowest, kept := -1, 0
+	for p, f := range r.Unscaled {
+		if turns := f * float64(r.TrainLength) / (2 * math.Pi); turns >= nearlyOnce {
+			kept++
+			if slices.Contains(r.newlyDropped(), p) && (slowest < 0 || f < r.Unscaled[slowest]) {
+				slowest = p
+			}
+		}
+	}
+	if slowest >= 0 {
+		r.note("plane %d turns %.2f times over %d positions, and the paper's cut drops what turns at most once: "+hint.Cut+" k=%d keeps it", slowest, r.Unscaled[slowest]*float64(r.TrainLength)/(2*math.Pi), r.TrainLength, kept)
 	}
 }
 

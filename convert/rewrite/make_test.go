@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -271,6 +272,36 @@ func TestNotes(t *testing.T) {
 		all := strings.Join(r.Notes, "\n")
 		if c.want == "" && strings.Contains(all, "vLLM") || !strings.Contains(all, c.want) {
 			t.Errorf("%s %s: notes %q, want %q", c.family, c.options, all, c.want)
+		}
+	}
+}
+
+// TestNearlyOnce: a note of a plane that the paper's cut drops and that turns nearly once
+// over L, with the cut that keeps it.
+func TestNearlyOnce(t *testing.T) {
+	const says = "plane 4 turns 0.97 times over 32 positions, and the paper's cut drops what turns at most once: Options.Cut k=5 keeps it"
+	for _, c := range []struct {
+		theta, options string
+		note           bool
+	}{
+		{"27.57", "hope", true}, // 27.57^(−4/8)·32/2π = 0.970
+		{"27.57", "hope cut=k=4", false},
+		{"27.57", "hope cut=k=5", false},
+		{"27.57", "nope", false},
+		{"29.5", "hope", false}, // 0.938
+		{"25.9", "hope", false}, // 1.0008: kept
+	} {
+		m := model(t, "llama", `,"rope_parameters":{"rope_theta":`+c.theta+`,"rope_type":"default"}`)
+		r, err := rewrite.Make(m, nil, options(t, c.options))
+		if err != nil {
+			t.Errorf("%s: %v", c.options, err)
+			continue
+		}
+		if all := strings.Join(r.Notes, "\n"); strings.Contains(all, says) != c.note || !c.note && strings.Contains(all, "times over") {
+			t.Errorf("θ %s, %s: notes %q", c.theta, c.options, all)
+		}
+		if again, err := rewrite.Make(m, nil, options(t, "hope cut=k=5")); c.note && (err != nil || slices.Contains(again.Dropped, 4)) {
+			t.Errorf("the cut that was named: %v", err)
 		}
 	}
 }

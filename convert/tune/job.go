@@ -99,7 +99,7 @@ type Calibrate struct {
 	// Steps of each layer; 0 is 96, above 4096 positions 3000. Layers whose attention
 	// copies have twice as many.
 	Steps int
-	// Fit is what is fitted, of retrofit.Fits; empty is the first.
+	// Fit is what is fitted, of retrofit.Fits; empty is retrofit.UsualFit.
 	Fit string
 	// Copies is the share of tokens, at most a half, that random strings take
 	// which stand twice, so that heads which copy are kept; 0 is DefaultCopies.

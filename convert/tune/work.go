@@ -141,10 +141,14 @@ func (w *work) open(ctx context.Context) error {
 	return nil
 }
 
-// fits refuses to refit weights that are stored quantised, and a basis that would not fold.
+// fits decides what is fitted, and refuses to refit weights that are stored quantised and a
+// basis that would not fold.
 func (j *Job) fits(m *family.Model) error {
 	if j.Calibrate == nil {
 		return nil
+	}
+	if j.Calibrate.Fit == "" {
+		j.Calibrate.Fit = retrofit.UsualFit(m)
 	}
 	if err := retrofit.CanFit(m, j.Calibrate.Fit); err != nil {
 		return hint.Errorf("%s: "+hint.CalibrateFit+": %w", j.Model, err)

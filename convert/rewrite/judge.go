@@ -59,9 +59,12 @@ func (r *Rewrite) judge(enc posenc.Encoding) {
 const nearlyOnce = .95
 
 // noteNearly names the slowest plane that falls to the paper's cut and turns nearly once
-// over L: the cut costs much less without it (docs/retrofit.md), and beyond L only the rest
-// of its first turn is new to the model.
+// over L: up to L the cut costs much less without it, beyond L more (docs/retrofit.md), so
+// that nothing is said where the aim is a longer context.
 func (r *Rewrite) noteNearly() {
+	if r.Options.Extend > 1 {
+		return
+	}
 	slowest, kept := -1, 0
 	for p, f := range r.Unscaled {
 		if turns := f * float64(r.TrainLength) / (2 * math.Pi); turns >= nearlyOnce {
@@ -72,7 +75,7 @@ func (r *Rewrite) noteNearly() {
 		}
 	}
 	if slowest >= 0 {
-		r.note("plane %d turns %.2f times over %d positions, and the paper's cut drops what turns at most once: "+hint.Cut+" k=%d keeps it", slowest, r.Unscaled[slowest]*float64(r.TrainLength)/(2*math.Pi), r.TrainLength, kept)
+		r.note("plane %d turns %.2f times over %d positions, and the paper's cut drops what turns at most once: "+hint.Cut+" k=%d keeps it, for contexts up to that length", slowest, r.Unscaled[slowest]*float64(r.TrainLength)/(2*math.Pi), r.TrainLength, kept)
 	}
 }
 

@@ -279,7 +279,7 @@ func TestNotes(t *testing.T) {
 // TestNearlyOnce: a note of a plane that the paper's cut drops and that turns nearly once
 // over L, with the cut that keeps it.
 func TestNearlyOnce(t *testing.T) {
-	const says = "plane 4 turns 0.97 times over 32 positions, and the paper's cut drops what turns at most once: Options.Cut k=5 keeps it"
+	const says = "plane 4 turns 0.97 times over 32 positions, and the paper's cut drops what turns at most once: Options.Cut k=5 keeps it, for contexts up to that length"
 	for _, c := range []struct {
 		theta, options string
 		note           bool
@@ -302,6 +302,11 @@ func TestNearlyOnce(t *testing.T) {
 		}
 		if again, err := rewrite.Make(m, nil, options(t, "hope cut=k=5")); c.note && (err != nil || slices.Contains(again.Dropped, 4)) {
 			t.Errorf("the cut that was named: %v", err)
+		}
+		o := options(t, c.options)
+		o.Extend = 2
+		if r, err := rewrite.Make(m, nil, o); c.note && (err != nil || strings.Contains(strings.Join(r.Notes, "\n"), "times over")) {
+			t.Errorf("for a longer context: notes %q, %v", r.Notes, err)
 		}
 	}
 }

@@ -40,8 +40,7 @@ func CanFit(m *family.Model, fit string) error {
 	default:
 		return fmt.Errorf("fit %q: expected %s or %s", fit, FitWeights, FitBasis)
 	}
-	for i := range m.Blocks {
-		a := m.Blocks[i].Attn()
+	for i, a := range m.Attentions() {
 		what := ""
 		switch {
 		case a.QNorm != nil || a.KNorm != nil:

@@ -217,6 +217,11 @@ func TestCanFit(t *testing.T) {
 	if err := CanFit(m, FitBasis); !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(err.Error(), "layer 1: bounds") {
 		t.Error(err)
 	}
+	// layers without attention have nothing between; they are refused as such, by name
+	m, _ = open(t, "families/bamba")
+	if err := CanFit(m, FitBasis); err != nil || UsualFit(m) != FitBasis {
+		t.Error(err, UsualFit(m))
+	}
 	_, err := calibrateStories(t, context.Background(), "golden/qwen3", func(o *CalibrateOptions, _ *Walk) { o.Fit = FitBasis })
 	if !errors.Is(err, posenc.ErrUnsupported) {
 		t.Error(err)

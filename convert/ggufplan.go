@@ -71,6 +71,15 @@ func (p *Plan) wanted(m *family.Model) (w rope.Wanted, err error) {
 // encoding.
 func (p *Plan) resultModel(src store.Store) (*outcome, *family.Model, error) {
 	r := p.rewrite
+	if r.Spelling == family.BlockKey {
+		block, err := r.Config.Object(family.BlockKey)
+		if err != nil {
+			return nil, nil, err
+		}
+		if block.Has(family.QueryScaleKey) {
+			return nil, nil, hint.Errorf(hint.To+" %s: queries scaled by position, as the block %q says them, are %w by llama.cpp's graph of this family; a folder of safetensors files can hold it", r.To, family.BlockKey, posenc.ErrUnsupported)
+		}
+	}
 	if r.Spelling == family.BlockKey || len(r.Added) > 0 {
 		return nil, nil, hint.Errorf(hint.To+" %s: %w by llama.cpp, whose graphs know one spectrum for all heads, in factors per plane; a folder of safetensors files can hold it", r.To, posenc.ErrUnsupported)
 	}

@@ -65,11 +65,11 @@ func (r *Rewrite) noteNearly() {
 	if r.Options.Extend > 1 {
 		return
 	}
-	slowest, kept := -1, 0
+	slowest, kept, dropped := -1, 0, r.newlyDropped()
 	for p, f := range r.Unscaled {
 		if turns := f * float64(r.TrainLength) / (2 * math.Pi); turns >= nearlyOnce {
 			kept++
-			if slices.Contains(r.newlyDropped(), p) && (slowest < 0 || f < r.Unscaled[slowest]) {
+			if slices.Contains(dropped, p) && (slowest < 0 || f < r.Unscaled[slowest]) {
 				slowest = p
 			}
 		}

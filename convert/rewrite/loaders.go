@@ -3,6 +3,7 @@ package rewrite
 import (
 	"math"
 
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/loaders"
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -20,9 +21,10 @@ func (r *Rewrite) judged(form string, alone bool) {
 }
 
 // noteLongrope says where vLLM differs: it takes longrope's attention factor
-// from the two lengths and passes over the one that is declared.
+// from the two lengths and passes over the one that is declared. A block around the keys,
+// for queries that are scaled, is refused there before they are read.
 func (r *Rewrite) noteLongrope(p posenc.RopeParams) {
-	if p.Type != "longrope" {
+	if spec, err := families.Find(r.Family); p.Type != "longrope" || err == nil && spec.Rope.QueryScale == "" && (r.scaled != nil || r.Options.QueryScale != 0) {
 		return
 	}
 	if own, gain := loaders.OwnGain(p), *p.AttentionFactor; math.Abs(own-gain) > 1e-9 {

@@ -274,6 +274,15 @@ func TestNotes(t *testing.T) {
 			t.Errorf("%s %s: notes %q, want %q", c.family, c.options, all, c.want)
 		}
 	}
+	o := options(t, "hope scale=yarn:4") // in a block, which vLLM refuses
+	o.QueryScale = .1
+	r, err := rewrite.Make(model(t, "llama", newer), nil, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := strings.Join(r.Notes, "\n"); strings.Contains(all, "vLLM") || !strings.Contains(all, "no stock key says the factor of queries") {
+		t.Errorf("queries scaled: notes %q", all)
+	}
 }
 
 // TestNearlyOnce: a note of a plane that the paper's cut drops and that turns nearly once

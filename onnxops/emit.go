@@ -10,7 +10,6 @@ import (
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
-	"github.com/pecvt/pecvt/posenc"
 )
 
 // Emitted is a graph that was written: its options with every default filled in,
@@ -121,11 +120,11 @@ func tableLength(m *family.Model) (int, error) {
 // of the other rope types are taken from the blocks as they stand.
 func turnsFor(m *family.Model, n int) (*family.Model, error) {
 	for _, rope := range m.Ropes() {
-		t, err := posenc.FindRopeType(rope.Type)
+		changes, err := rope.ByLength()
 		if err != nil {
 			return nil, err
 		}
-		if t.ByLength {
+		if changes {
 			return m.AtLength(n)
 		}
 	}

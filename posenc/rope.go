@@ -3,6 +3,7 @@ package posenc
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // RopeParams is a rotary encoding as a checkpoint's configuration declares it.
@@ -36,6 +37,16 @@ type RopeParams struct {
 // NoPlanes is the RopeParams.Partial of a configuration that declares the share
 // 0: no plane turns.
 const NoPlanes = -1
+
+// ByLength reports whether the spectrum depends on the sequence's length: as of the type,
+// but for longrope whose factors are the same for short sequences and long ones.
+func (p RopeParams) ByLength() (bool, error) {
+	row, err := FindRopeType(p.Type)
+	if err != nil {
+		return false, err
+	}
+	return row.ByLength && (p.Type != "longrope" || !slices.Equal(p.ShortFactor, p.LongFactor)), nil
+}
 
 // Share returns the rotary share of the head, from 0 to 1, as a configuration
 // declares it.

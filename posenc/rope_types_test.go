@@ -139,6 +139,17 @@ func TestLengthMattersWhereTheTableSays(t *testing.T) {
 		if differ != row.ByLength {
 			t.Errorf("%s: the spectrum changes with the length: %v, the table says %v", c.Name, differ, row.ByLength)
 		}
+		if changes, err := c.params().ByLength(); err != nil || changes != differ {
+			t.Errorf("%s: the spectrum changes with the length: %v, by its parameters %v, %v", c.Name, differ, changes, err)
+		}
+		one := c.params() // longrope of the same factors for all lengths
+		one.LongFactor = one.ShortFactor
+		if changes, err := one.ByLength(); err != nil || changes != (one.Type == "dynamic") {
+			t.Errorf("%s with one list of factors: changes with the length: %v, %v", c.Name, changes, err)
+		}
+	}
+	if _, err := (RopeParams{Type: "dynamics"}).ByLength(); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("an unknown type: error %v", err)
 	}
 }
 

@@ -264,9 +264,10 @@ func TestSpectraThroughGrapeM(t *testing.T) {
 		}
 	}
 	// HoPE, PI and YaRN as GRAPE-M: θ = 0 for dropped planes, the factor beside
-	for _, o := range []rewrite.Options{{To: "pi", Scale: posenc.Scale{Kind: "pi", Factor: 4}}, {To: "yarn", Scale: posenc.Scale{Kind: "yarn", Factor: 4}}, {To: "hope"}} {
+	yarn := posenc.Scale{Kind: "yarn", Factor: 4}
+	for _, o := range []rewrite.Options{{To: "pi", Scale: posenc.Scale{Kind: "pi", Factor: 4}}, {To: "yarn", Scale: yarn}, {To: "hope"}, {To: "hope", Scale: yarn}} {
 		lossy := hope
-		if o.To != "hope" {
+		if o.To != "hope" || o.Scale.Kind != "" {
 			lossy = rewritten(t, source, o, rewrite.Lossy)
 		}
 		there := rewritten(t, lossy, rewrite.Options{To: "grape-m"}, rewrite.Exact)
@@ -274,6 +275,7 @@ func TestSpectraThroughGrapeM(t *testing.T) {
 		if drift := apart(t, logits(t, there, ids, func(*family.Model) {}), want); !(drift <= exactLimit) {
 			t.Errorf("%s as grape-m: %.3g", o.To, drift)
 		}
+		sameConfig(t, lossy, rewritten(t, there, rewrite.Options{To: "rope"}, rewrite.Exact)) // longrope of one list of factors too
 	}
 }
 

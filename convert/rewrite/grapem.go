@@ -156,11 +156,11 @@ func (r *Rewrite) leave(m *family.Model) {
 // declare another, and spells it.
 func (r *Rewrite) layOut(own *family.Model, enc posenc.Encoding, before, declared posenc.Spectrum) error {
 	r.Unscaled, r.Before, r.declares = own.Rope.Base(), before, declared
-	row, err := posenc.FindRopeType(own.Rope.Type)
+	changes, err := own.Rope.ByLength()
 	if err != nil {
 		return err
 	}
-	if row.ByLength {
+	if changes {
 		return fmt.Errorf("the source's rope keys (type %s) change with the length: %w", own.Rope.Type, posenc.ErrUnsupported)
 	}
 	if r.After, err = enc.Target(posenc.Source{Declared: own.Rope, Unscaled: r.Unscaled, Current: before,

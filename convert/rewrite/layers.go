@@ -83,11 +83,11 @@ func (r *Rewrite) ofLayers(j job) error {
 // slidingToo rewrites what layers of sliding attention declare: beside that of full
 // attention, or alone.
 func (r *Rewrite) slidingToo(declared posenc.RopeParams, enc posenc.Encoding) error {
-	row, err := posenc.FindRopeType(declared.Type)
+	changes, err := declared.ByLength()
 	if err != nil {
 		return err
 	}
-	if row.ByLength {
+	if changes {
 		return fmt.Errorf("layers of sliding attention declare rope type %s, which changes the frequencies with the length: %w", declared.Type, posenc.ErrUnsupported)
 	}
 	before, err := declared.Spectrum(r.TrainLength)

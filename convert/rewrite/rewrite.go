@@ -227,11 +227,11 @@ func (r *Rewrite) declaredSpectra(m *family.Model, enc posenc.Encoding) error {
 		return err
 	}
 	r.declares = r.Before
-	row, err := posenc.FindRopeType(m.Rope.Type)
+	changes, err := m.Rope.ByLength()
 	if err != nil {
 		return err
 	}
-	if row.ByLength {
+	if changes {
 		before, after, err := at(max(m.MaxPositions, m.TrainedLength) + 1)
 		if err != nil {
 			return err

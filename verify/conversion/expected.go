@@ -231,8 +231,8 @@ func (f flags) changes(a *family.Attention) bool {
 // byLength reports a rotation that depends on the sequence's length.
 func byLength(m *family.Model) bool {
 	return slices.ContainsFunc(m.Ropes(), func(p posenc.RopeParams) bool {
-		row, err := posenc.FindRopeType(p.Type)
-		return err == nil && row.ByLength
+		changes, err := p.ByLength()
+		return err == nil && changes
 	})
 }
 

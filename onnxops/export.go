@@ -9,6 +9,7 @@ import (
 	"github.com/pecvt/pecvt/convert/quant/nearest"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/headtables"
 	"github.com/pecvt/pecvt/onnxops/lower"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
@@ -44,7 +45,8 @@ type emitter struct {
 	consts       map[string]*graph.Value
 	named        map[string]int // how often coordinates took a name
 	rotaries     []table
-	headRotaries []table // with spectra per head
+	headTables   []*headtables.Table // with spectra per head
+	headTurns    map[*headtables.Table][]turning
 	pathRotaries []table // of path vectors
 	lastBlock    int
 	early        bool // the head's rows were chosen in the last block
@@ -103,6 +105,7 @@ func export(m *family.Model, src store.Store, opts Options) (*onnxpb.ModelProto,
 			e.g.Lower(lower.Always("Attention"))
 		}
 	}
+	e.headTables, e.headTurns = headtables.Of(m, opts.MaxLength), map[*headtables.Table][]turning{}
 	e.lastBlock = len(m.Blocks) - 1
 	x := e.embed(m.Embed)
 	x = e.scaled(names.EmbedScaled, x, m.EmbedScale)

@@ -84,7 +84,7 @@ func (e *emitter) headPart(l *layer, side names.Side, n int, w family.Linear, s 
 	l.token[part] = func() *graph.Value { return token }
 	t := turns()
 	if t.cos != nil {
-		v = e.rotate(p, e.based(l, side, v, n), a, t)
+		v = e.rotate(p, e.based(l, side, v, n), n, a, t)
 		if after {
 			plain := token
 			l.token[part] = func() *graph.Value { return e.norm(l.at(side.TokenNorm()), plain, norm) }

@@ -57,7 +57,7 @@ func (e *emitter) sharedKeys(l *layer, t turning) *graph.Value {
 	token := v
 	l.token[string(names.K)] = func() *graph.Value { return token }
 	if t.cos != nil {
-		v = e.rotate(p, v, a, t)
+		v = e.rotate(p, v, a.KVHeads, a, t)
 	}
 	return v
 }

@@ -2,10 +2,10 @@ package onnxops
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/headtables"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/posenc/hint"
 )
@@ -17,10 +17,8 @@ func latentCached(a *family.Attention) error {
 	if a.Latent == nil {
 		return unsupported("a cache of latents for attention whose keys and values are made of none" + advice)
 	}
-	if a.Spectra != nil {
-		if _, turns, ok := oneSpectrum(a.Spectra.InvFreq); !ok || slices.ContainsFunc(turns, func(t []bool) bool { return !slices.Equal(t, turns[0]) }) {
-			return unsupported("a cache of latents where heads turn the slice that they share by spectra of their own" + advice)
-		}
+	if a.Spectra != nil && !headtables.Agree(a.Spectra.InvFreq) {
+		return unsupported("a cache of latents where heads turn the slice that they share by spectra of their own" + advice)
 	}
 	for _, part := range []struct {
 		has  bool
@@ -68,7 +66,7 @@ func (e *emitter) latentAttention(l *layer, residual *graph.Value) *graph.Value 
 	if t.cos != nil {
 		alone := *a
 		alone.QKDim, alone.Rotary.HeadDim = m.Turned, m.Turned
-		slice = e.rotate(at(names.K.Heads()), slice, &alone, t)
+		slice = e.rotate(at(names.K.Heads()), slice, 1, &alone, t)
 	}
 	kv = g.Op("Concat", names.Node(at(names.KVJoined), "Concat"), []*graph.Value{slice, kv}, graph.IntAttr("axis", 3))
 	kv = e.marked(l, kv, past)

@@ -12,6 +12,7 @@ import (
 	"github.com/pecvt/pecvt/convert/quant/widths"
 	"github.com/pecvt/pecvt/convert/store"
 	"github.com/pecvt/pecvt/onnxops/graph"
+	"github.com/pecvt/pecvt/onnxops/headtables"
 	"github.com/pecvt/pecvt/onnxops/lower"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/posenc"
@@ -274,15 +275,18 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 	}
 	for i, a := range m.Attentions() {
 		planes := a.Rotary.Planes()
-		switch {
-		case a.Phase != nil:
-			planes = 0 // no table
-		case a.Spectra != nil:
-			planes *= len(a.Spectra.InvFreq)
+		if a.Phase != nil || a.Spectra != nil {
+			planes = 0 // no table of every position
 		}
 		if n := int64(o.MaxLength) * int64(planes) * 4; n > maxTableBytes {
 			return o, hint.Errorf("onnx: layer %d: a table of %d positions and %d planes takes %d bytes, at most %d fit: give a smaller "+hint.MaxLength,
 				i, o.MaxLength, planes, n, maxTableBytes)
+		}
+	}
+	for _, t := range headtables.Of(m, o.MaxLength) {
+		if n := t.Bytes(); n > maxTableBytes {
+			return o, hint.Errorf("onnx: layer %d: tables of %d positions and %d planes of all layers and heads take %d bytes, at most %d fit: give a smaller "+hint.MaxLength,
+				t.Layer, o.MaxLength, t.Columns(), n, maxTableBytes)
 		}
 	}
 	return o, nil

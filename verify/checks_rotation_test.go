@@ -29,7 +29,11 @@ func TestRotationOfForms(t *testing.T) {
 				if err := w.run(&c); err != nil {
 					t.Fatal(err)
 				}
-				if c.Verdict != report.Pass || c.Positions != s.info.MaxLength || !(c.MaxAbs <= 1e-15) {
+				limit := 1e-15
+				if a := w.parts[0].attn; a.Spectra != nil { // cosines are made in the graph, and in exact arithmetic not rounded
+					limit = tableLimit(a.Rotary)
+				}
+				if c.Verdict != report.Pass || c.Positions != s.info.MaxLength || !(float64(c.MaxAbs) <= limit) {
 					t.Errorf("stride %d: %s, %d positions, off by %.3g: %s", stride, c.Verdict, c.Positions, float64(c.MaxAbs), c.Detail)
 				}
 			}

@@ -196,7 +196,7 @@ func bases(g *graphOf, change func(d int, of func(g, i, j int) float64) func(g, 
 		if t.GetName() != "/layers.1/attn/bases" {
 			continue
 		}
-		old, d := bytes.Clone(t.RawData), int(t.Dims[3])
+		old, d := bytes.Clone(t.RawData), int(t.Dims[2])
 		made := change(d, func(g, i, j int) float64 {
 			return float64(math.Float32frombits(binary.LittleEndian.Uint32(old[4*((g*d+i)*d+j):])))
 		})

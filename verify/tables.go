@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/pecvt/pecvt/onnxops/headtables"
 	"github.com/pecvt/pecvt/onnxops/names"
 	"github.com/pecvt/pecvt/onnxops/onnxpb"
 	"github.com/pecvt/pecvt/posenc"
@@ -45,6 +46,27 @@ func (s *session) tables() {
 			worst = found
 		}
 	}
+	heads := headtables.Of(s.model, s.info.MaxLength)
+	for _, t := range heads {
+		found, missing, err := compareHeadTables(t, stored)
+		if missing != "" {
+			c.Verdict, c.Detail = report.Incomplete, unnamed(missing)
+			s.add(c)
+			return
+		}
+		if err != nil {
+			c.Verdict, c.Detail = report.Fail, fmt.Sprintf("layer %d: %v", t.Layer, err)
+			s.add(c)
+			return
+		}
+		c.Positions = s.info.MaxLength
+		for _, r := range t.Layers {
+			c.Limit = max(c.Limit, report.Number(tableLimit(r)))
+		}
+		if found.off > worst.off {
+			worst = found
+		}
+	}
 	phases, missing, err := s.phaseRates(stored)
 	if missing != "" {
 		c.Verdict, c.Detail = report.Incomplete, unnamed(missing)
@@ -56,7 +78,7 @@ func (s *session) tables() {
 		s.add(c)
 		return
 	}
-	if len(list)+phases == 0 {
+	if len(list)+len(heads)+phases == 0 {
 		c.Verdict, c.Detail = report.Skipped, "the encoding has no tables: nothing turns"
 	}
 	c.MaxAbs, c.MaxRel = report.Number(worst.off), report.Number(worst.off)
@@ -136,16 +158,20 @@ func compareTables(r posenc.Rotary, rows int, cos, sin *onnxpb.TensorProto) (ent
 			if p < r.Planes() {
 				c, s = r.CosSin(p, int64(row))
 			}
-			for _, e := range []entry{{"cos", row, p, at(cos, row, p), c, 0}, {"sin", row, p, at(sin, row, p), s, 0}} {
-				e.off = math.Abs(e.got - e.want)
-				if math.IsNaN(e.off) {
-					e.off = math.Inf(1)
-				}
-				if e.off > worst.off {
-					worst = e
-				}
-			}
+			worst.meet(entry{"cos", row, p, at(cos, row, p), c, 0})
+			worst.meet(entry{"sin", row, p, at(sin, row, p), s, 0})
 		}
 	}
 	return worst, nil
+}
+
+// meet keeps the farther of two entries.
+func (worst *entry) meet(e entry) {
+	e.off = math.Abs(e.got - e.want)
+	if math.IsNaN(e.off) {
+		e.off = math.Inf(1)
+	}
+	if e.off > worst.off {
+		*worst = e
+	}
 }

@@ -108,7 +108,8 @@ func (s Side) Based() string { return "attn/" + string(s) + "_basis" }
 func (s Side) Scaled() string { return "attn/" + string(s) + "_scaled" }
 
 // Heads is the path of what splits and turns heads; its nodes are Split,
-// Transposed, Rotation, and Fold and Unfold around it, Widened after it.
+// Transposed, Rotation, and Fold and Unfold around it, Grouped before a product with
+// bases, Widened after all.
 func (s Side) Heads() string { return "attn/" + string(s) }
 
 // Nodes below Heads.
@@ -116,6 +117,7 @@ const (
 	Reshape    = "/Reshape"
 	Transposed = "/Transpose"
 	Rotation   = "/Rotation"
+	Grouped    = "/grouped/Reshape"
 	Fold       = "/fold/Reshape"
 	Unfold     = "/unfold/Reshape"
 	Widened    = "/widened/Concat"

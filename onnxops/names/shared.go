@@ -156,6 +156,35 @@ const (
 	SinRows  = "/sin/Gather"
 )
 
+// Tables of spectra per head, below RotaryHeads: those of every F-th position and of F
+// positions on; what is made of a call's rows of them, cosines and sines of all layers
+// (HeadBoth); and what tells the rows.
+const (
+	FarCos   = "/far_cos"
+	FarSin   = "/far_sin"
+	NearCos  = "/near_cos"
+	NearSin  = "/near_sin"
+	HeadCos  = "/cos"
+	HeadSin  = "/sin"
+	CosCos   = HeadCos + "/cos_cos" // far times near
+	SinSin   = HeadCos + "/sin_sin"
+	SinCos   = HeadSin + "/sin_cos"
+	CosSin   = HeadSin + "/cos_sin"
+	HeadBoth = "/both"
+
+	Far      = "/rotary_rows/far/Div"
+	FarWhole = "/rotary_rows/far/Mul"
+	Near     = "/rotary_rows/near/Sub"
+)
+
+// HeadPart is the n-th layer's part of the cosines or sines below a path.
+func HeadPart(path string, n int, sin bool) string {
+	if sin {
+		return Nth(path+HeadSin+"/layer", n)
+	}
+	return Nth(path+HeadCos+"/layer", n)
+}
+
 // transposedMark ends the name of a weight that a graph holds the other way round.
 const transposedMark = "^T"
 
@@ -180,6 +209,11 @@ const (
 // HeadShape is [batch, sequence, heads, size], FlatShape [batch, sequence, width].
 func HeadShape(heads, size int) string { return fmt.Sprintf("%sheads%dx%d", shapes, heads, size) }
 func FlatShape(width int) string       { return fmt.Sprintf("%sflat%d", shapes, width) }
+
+// FoldShape is the vector [-1, before..., sequence, last] of sizes before..., last.
+func FoldShape(sizes ...int64) string {
+	return shapes + "folded" + strings.ReplaceAll(strings.Trim(fmt.Sprint(sizes), "[]"), " ", "x")
+}
 
 // ShapeTail reads the name of a shape, or of the node that makes it: what follows
 // batch and sequence; nil for another name, and for the logits'.

@@ -40,6 +40,7 @@ MODEL = [
     hope("hope-longrope", "--spelling longrope --no-onnx", loads=True, like="hope"),
     hope("hope-partial", "--layout partial --no-onnx", loads=True, like="hope", quick=True),
     Case("grape-m", "convert {model} --to grape-m", graph=True, loads=True, golden="golden/rope.safetensors"),
+    Case("grape-m-mixed", "convert {model} --to grape-m:mixed=4", graph=True, golden="golden/rope.safetensors"),
     Case("hybrid", "convert {model} --to hybrid --slope alibi", graph=True, quick=True),
     Case("hybrid-mask", "convert {model} --to hybrid --slope alibi --bias mask", graph=True),
     # One file for llama.cpp: written from the folder, and made from a file of the source.
@@ -51,6 +52,8 @@ MODEL = [
     Case("source-portable", "export {model} --portable", graph=True, golden="golden/rope.safetensors", large=False),
     hope("hope-portable", "--portable", graph=True),
     Case("grape-m-portable", "convert {model} --to grape-m --portable", graph=True, golden="golden/rope.safetensors"),
+    Case("grape-m-mixed-portable", "convert {model} --to grape-m:mixed=4 --portable", graph=True, golden="golden/rope.safetensors"),
+    Case("grape-m-mixed-opset17", "convert {model} --to grape-m:mixed=4 --portable --opset 17", graph=True, golden="golden/rope.safetensors", large=False),
     Case("hybrid-portable", "convert {model} --to hybrid --slope alibi --portable", graph=True, large=False),
     Case("hybrid-mask-portable", "convert {model} --to hybrid --slope alibi --bias mask --portable", graph=True, large=False),
     hope("hope-opset17", "--portable --opset 17", graph=True),
@@ -64,8 +67,9 @@ MODEL = [
     Case("hope-ort", "convert {model} --to hope --attention ort", graph=True, small=False),
 ]
 
-# Biases and path integrals come from models of their own: golden checkpoints, tiny and random.
-BIASES = [
+# Biases, path integrals and spectra of the heads' own come from models of their own: golden
+# checkpoints, tiny and random.
+OTHERS = [
     ("bloom", Case("bloom", "export {model}", graph=True)),
     ("bloom", Case("bloom-grape-a", "convert {model} --to grape-a", graph=True, quick=True)),
     ("bloom", Case("bloom-grape-a-mask", "convert {model} --to grape-a --bias mask", graph=True)),
@@ -78,6 +82,9 @@ BIASES = [
     ("bloom", Case("bloom-grape-ap-portable", "convert {model} --to grape-ap --portable", graph=True)),
     ("bloom", Case("bloom-fox-portable", "convert {model} --to fox --portable", graph=True)),
     ("grape-ap-v1", Case("grape-ap-portable", "export {model} --portable", graph=True)),
+    ("grape-m-nonctx", Case("grape-m-heads", "export {model}", graph=True, quick=True)),
+    ("grape-m-nonctx", Case("grape-m-heads-portable", "export {model} --portable", graph=True)),
+    ("grape-m-nonctx", Case("grape-m-heads-opset17", "export {model} --portable --opset 17", graph=True)),
 ]
 
 
@@ -98,7 +105,7 @@ class Job:
 def jobs(model=None, quick=False):
     """The cases of one run: the bundled models', and those of a folder that is named."""
     out = [Job("stories260K", STORIES, c, 512) for c in MODEL if c.small]
-    out += [Job("golden", GOLDEN / g, c, 40) for g, c in BIASES]
+    out += [Job("golden", GOLDEN / g, c, 40) for g, c in OTHERS]
     if model:
         folder = Path(model).resolve()
         out += [Job(folder.name, folder, c, 256) for c in MODEL if c.large]

@@ -150,8 +150,10 @@ func (e *expecter) ofProjection(p projection, place string, tap func(string) str
 			return plain(tap(p.projected()), asHeads)
 		}
 		return plain(tap(p.unturned()), asHeads)
-	case names.Node(p.side.Based(), "MatMul"):
-		return plain(tap(p.side.Based()), asHeads)
+	case heads + names.Grouped:
+		return plain(tap(p.unturned()), anyShape(asHeads))
+	case names.Node(p.side.Based(), "MatMul"): // heads of one basis are rows of one product
+		return plain(tap(p.side.Based()), anyShape(asHeads))
 	case heads + names.Fold:
 		if p.based {
 			return plain(tap(p.side.Based()), anyShape(asHeads))

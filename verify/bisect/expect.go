@@ -140,7 +140,7 @@ func (e *expecter) of(n *onnxpb.NodeProto, output int, layer int) *counterpart {
 	if p, ok := e.s.partOf(name); ok && p.Kind == family.KindNorm {
 		return plain(p.Path(), e.flat)
 	}
-	return e.ofShared(n)
+	return e.ofShared(n, output)
 }
 
 // ofBlock are the counterparts outside of attention; place is the node's name in

@@ -12,7 +12,7 @@ import (
 
 // ofShared are the counterparts of what layers share: tables, masks and lengths,
 // which follow from the input alone.
-func (e *expecter) ofShared(n *onnxpb.NodeProto) *counterpart {
+func (e *expecter) ofShared(n *onnxpb.NodeProto, output int) *counterpart {
 	name := n.GetName()
 	made := func(w *wanted) *counterpart {
 		return &counterpart{nil, func(map[string][]float64) *wanted { return w }}
@@ -55,6 +55,9 @@ func (e *expecter) ofShared(n *onnxpb.NodeProto) *counterpart {
 		return made(e.lastKeys())
 	case names.TotalInt:
 		return made(&wanted{i: []int64{int64(e.total())}})
+	}
+	if make := e.ofHeadTables(n, output); make != nil {
+		return &counterpart{nil, func(map[string][]float64) *wanted { return make() }}
 	}
 	if w := e.ofGuard(name); w != nil {
 		return made(w)

@@ -55,7 +55,7 @@ func (w *walk) tensor(n node, input int, value string, layer int) []report.Tenso
 	should := w.s.weightAt(n, input)
 	if should == nil {
 		for i, t := range sources {
-			if !w.s.judgeTable(&list[i], t) {
+			if !w.s.judgeTable(&list[i], t) && !w.s.judgeHeadTable(&list[i], t) {
 				w.s.judgeByName(&list[i], t)
 			}
 		}

@@ -136,6 +136,20 @@ func (g *Graph) table(name string, change func(row, column int, x float64) float
 	}
 }
 
+// doubles changes a float64 constant of rows, heads and columns.
+func (g *Graph) doubles(name string, change func(head, column int, x float64) float64) {
+	t := g.initializer(name)
+	if t.GetDataType() != int32(onnxpb.TensorProto_DOUBLE) || len(t.Dims) != 3 || len(t.RawData) == 0 {
+		fail("constant %q has type %d, shape %v and %d bytes of its own: expected float64 of rows, heads and columns", name, t.GetDataType(), t.Dims, len(t.RawData))
+	}
+	heads, width := int(t.Dims[1]), int(t.Dims[2])
+	for i := range len(t.RawData) / 8 {
+		at := t.RawData[8*i:]
+		x := math.Float64frombits(binary.LittleEndian.Uint64(at))
+		binary.LittleEndian.PutUint64(at, math.Float64bits(change(i/width%heads, i%width, x)))
+	}
+}
+
 // tables changes cos and sin together: angle gives plane p's angle at a row,
 // gain what both are multiplied by.
 func (g *Graph) tables(angle func(row, plane int, old float64) float64, gain float64) {

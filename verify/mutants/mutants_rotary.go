@@ -1,6 +1,11 @@
 package mutants
 
-import "math"
+import (
+	"math"
+
+	"github.com/pecvt/pecvt/onnxops/headtables"
+	"github.com/pecvt/pecvt/onnxops/names"
+)
 
 // llamaTheta is the inverse frequency of plane p in golden/llama-gqa: base 300,
 // heads of 16.
@@ -143,24 +148,30 @@ func rotaryMutants() []Mutant {
 			}
 		}),
 		inGraph("heads-share-a-spectrum", "grape-m", "head 1 turns by head 0's frequencies", func(g *Graph) {
-			for _, name := range []string{"/rotary_heads/cos_table", "/rotary_heads/sin_table"} {
-				var row0 [8]float64
-				g.table(name, func(_, c int, x float64) float64 {
-					switch c / 8 {
+			for _, path := range headtables.Paths() {
+				first := map[int]float64{} // head 0's in a row
+				g.doubles("/rotary_heads"+path, func(head, column int, x float64) float64 {
+					switch head {
 					case 0:
-						row0[c] = x
+						first[column] = x
 					case 1:
-						return row0[c-8]
+						return first[column]
 					}
 					return x
 				})
 			}
 		}),
 		inGraph("layers-share-a-spectrum", "grape-m", "layer 1 reads layer 0's tables", func(g *Graph) {
-			for _, t := range []string{"cos", "sin"} {
-				g.node("/rotary_heads.1/" + t + "/Gather").Input[0] = "/rotary_heads/" + t + "_table"
+			for _, n := range []string{"q", "k"} {
+				turn := g.node("/layers.1/attn/" + n + "/Rotation")
+				turn.Input[1], turn.Input[2] = names.HeadPart(names.RotaryHeads, 0, false), names.HeadPart(names.RotaryHeads, 0, true)
 			}
 		}),
+		inGraph("position-of-its-step", "grape-m", "a position turns by the first of its step alone", func(g *Graph) {
+			g.feed("/rotary_heads/near_cos/Gather", 1, "Sub", []string{names.Near + "_output_0"})
+			g.feed("/rotary_heads/near_sin/Gather", 1, "Sub", []string{names.Near + "_output_0"})
+		}),
+		inGraph("sum-of-angles-sign", "grape-m", "the sine of a sum of angles is that of their difference", func(g *Graph) { g.node("/rotary_heads/sin/Add").OpType = "Sub" }),
 		inGraph("one-past-the-tables", "bloom", "a position past the last one is no error", func(g *Graph) { g.number("/const/last_position", 1<<40) }).
 			still("no logit within the tables moves; past them the graph goes on where it must stop"),
 	}

@@ -41,38 +41,10 @@ func Tables(m *family.Model) []Table {
 			add(i, posenc.Rotary{HeadDim: 2, Dim: 2, Spectrum: posenc.Spectrum{InvFreq: []float64{-1}, Gain: 1}}, names.RotaryPath)
 		}
 		switch {
-		case a.Rotary.Dim == 0 || a.Phase != nil: // phases have no tables
-		case a.Spectra != nil:
-			add(i, spectraTable(a), names.RotaryHeads)
+		case a.Rotary.Dim == 0 || a.Phase != nil || a.Spectra != nil: // phases have no tables
 		default:
 			add(i, a.Rotary, names.Rotary)
 		}
 	}
 	return list
-}
-
-// spectraTable is the table of a layer with spectra per head: the planes of all
-// groups side by side, or, where the groups differ only in which planes turn, the
-// common spectrum (the rest is in the graph's nodes).
-func spectraTable(a *family.Attention) posenc.Rotary {
-	one := a.Rotary
-	one.Spectrum = a.Rotary.Spectrum.Clone()
-	one.InvFreq = make([]float64, a.Rotary.Planes())
-	all := posenc.Rotary{HeadDim: 2 * one.Planes() * len(a.Spectra.InvFreq), Pairing: one.Pairing}
-	all.Dim, all.Gain = all.HeadDim, one.Gain
-	common := true
-	for _, group := range a.Spectra.InvFreq {
-		all.InvFreq = append(all.InvFreq, group...)
-		all.Removed = append(all.Removed, one.Removed...)
-		for p, theta := range group {
-			common = common && (theta == 0 || one.InvFreq[p] == 0 || one.InvFreq[p] == theta)
-			if theta != 0 {
-				one.InvFreq[p] = theta
-			}
-		}
-	}
-	if common {
-		return one
-	}
-	return all
 }

@@ -95,5 +95,5 @@ func (p *Plan) planFile(src store.Store, m *family.Model) error {
 	if formatOf(src) == gguf.Format {
 		return p.planRespelling(src, m)
 	}
-	return p.planGGUF(src)
+	return p.planGGUF(src, m)
 }

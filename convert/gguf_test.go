@@ -236,6 +236,8 @@ func TestGGUFBlocksKeepTheirs(t *testing.T) {
 
 // What a graph of llama.cpp does not compute is refused by name.
 func TestGGUFRefuses(t *testing.T) {
+	block := filepath.Join(t.TempDir(), "block") // in which nothing changes
+	made(t, golden(t, "llama-tied-bf16"), convert.Options{To: "grape-m", Output: block})
 	for _, c := range []struct {
 		model string
 		o     convert.Options
@@ -244,6 +246,7 @@ func TestGGUFRefuses(t *testing.T) {
 		{llamaCPP("qwen2"), to("hope"), "takes no factors per plane"},
 		{llamaCPP("llama-tied-bf16"), partial(), "another architecture"},
 		{llamaCPP("llama-tied-bf16"), convert.Options{To: "grape-m"}, "in factors per plane"},
+		{block, convert.Options{To: "grape-m"}, "in factors per plane"},
 		{golden(t, "mistral"), convert.Options{To: "hope", Format: convert.GGUF}, "window"},
 		{golden(t, "qwen2"), convert.Options{To: "hope", Format: convert.GGUF}, "takes no factors per plane"},
 		{golden(t, "bloom"), convert.Options{To: "alibi", Format: convert.GGUF}, "without a rotation"},

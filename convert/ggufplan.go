@@ -20,8 +20,8 @@ import (
 // planGGUF plans a GGUF file of a model that is stored in another format: the
 // result's model in the names, the order of rows and the keys of llama.cpp's
 // architecture.
-func (p *Plan) planGGUF(src store.Store) error {
-	o, m, err := p.resultModel(src)
+func (p *Plan) planGGUF(src store.Store, source *family.Model) error {
+	o, m, err := p.resultModel(src, source)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (p *Plan) wanted(m *family.Model) (w rope.Wanted, err error) {
 
 // resultModel is the model that a plan's result is, where a GGUF file can say its
 // encoding.
-func (p *Plan) resultModel(src store.Store) (*outcome, *family.Model, error) {
+func (p *Plan) resultModel(src store.Store, source *family.Model) (*outcome, *family.Model, error) {
 	r := p.rewrite
 	if r.Spelling == family.BlockKey {
 		block, err := r.Config.Object(family.BlockKey)
@@ -80,7 +80,7 @@ func (p *Plan) resultModel(src store.Store) (*outcome, *family.Model, error) {
 			return nil, nil, hint.Errorf(hint.To+" %s: queries scaled by position, as the block %q says them, are %w by llama.cpp's graph of this family; a folder of safetensors files can hold it", r.To, family.BlockKey, posenc.ErrUnsupported)
 		}
 	}
-	if r.Spelling == family.BlockKey || len(r.Added) > 0 {
+	if r.Spelling == family.BlockKey || len(r.Added) > 0 || source.Extension != nil && !r.ConfigChanged {
 		return nil, nil, hint.Errorf(hint.To+" %s: %w by llama.cpp, whose graphs know one spectrum for all heads, in factors per plane; a folder of safetensors files can hold it", r.To, posenc.ErrUnsupported)
 	}
 	o, err := newOutcome(src, r)

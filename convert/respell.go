@@ -107,7 +107,7 @@ func (p *Plan) respell(src store.Store, f *gguf.File, h *gguf.Header, m *family.
 	if rw.Family != m.Family {
 		return hint.Errorf(hint.Layout+" %s: a GGUF file of another architecture (%s) is %w from one of %s; start from the safetensors files, or leave "+hint.Layout, rw.Layout, rw.Family, posenc.ErrUnsupported, row.Name)
 	}
-	_, result, err := p.resultModel(src)
+	_, result, err := p.resultModel(src, m)
 	if err != nil {
 		return err
 	}

@@ -88,6 +88,25 @@ func scaleKeys(c *family.Object, keys family.RopeDefaults, q family.QueryScale) 
 	return nil
 }
 
+// scalable refuses what leaves no place for the factor that is asked for, before a
+// spelling is looked for.
+func (r *Rewrite) scalable(m *family.Model) error {
+	spec, err := families.Find(m.ModelType)
+	if err != nil || r.Options.QueryScale == 0 || spec.Rope.QueryScale != "" {
+		return err
+	}
+	return r.besideBlock(m)
+}
+
+// besideBlock refuses a layout or a spelling that is asked for beside a block.
+func (r *Rewrite) besideBlock(m *family.Model) error {
+	if r.Options.Layout != Partial && r.Options.Spelling == Auto {
+		return nil
+	}
+	return hint.Errorf("queries scaled by position in layout %s, spelling %s: %w: no keys of family %s say the factor, so that the block %q does, which pecvt alone reads; leave layout and spelling",
+		r.Options.Layout, r.Options.Spelling, posenc.ErrUnsupported, m.Family, family.BlockKey)
+}
+
 // scaleBlock writes the factor in the block, which is made where the result has none.
 func (r *Rewrite) scaleBlock(m *family.Model, q family.QueryScale) error {
 	if r.Spelling == family.BlockKey {
@@ -99,9 +118,8 @@ func (r *Rewrite) scaleBlock(m *family.Model, q family.QueryScale) error {
 		r.Config.Set(family.BlockKey, block)
 		return nil
 	}
-	if r.Options.Layout == Partial || r.Options.Spelling != Auto {
-		return hint.Errorf("queries scaled by position in layout %s, spelling %s: %w: no keys of family %s say the factor, so that the block %q does, which pecvt alone reads; leave layout and spelling",
-			r.Options.Layout, r.Options.Spelling, posenc.ErrUnsupported, m.Family, family.BlockKey)
+	if err := r.besideBlock(m); err != nil {
+		return err
 	}
 	r.note("no stock key says the factor of queries: it stands in the block %q of config.json, beside the rope keys (type %s)", family.BlockKey, r.Spelling)
 	r.Config = family.Extension{QueryScale: &q}.Config(m.Whole(r.Config))

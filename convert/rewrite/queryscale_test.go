@@ -118,6 +118,7 @@ func TestQueryScaleRefused(t *testing.T) {
 		{"sliding layers", "cwm", `,"sliding_window":8,"rope_parameters":{"rope_type":"default","rope_theta":300.0}`, rewrite.Options{To: "hope", Extend: 4, QueryScale: .1, Layers: rewrite.SlidingLayers}, rewrite.ErrOptions, "see every token before"},
 		{"partial", "llama", llama, rewrite.Options{To: "hope", Extend: 4, QueryScale: .1, Layout: rewrite.Partial}, posenc.ErrUnsupported, "layout partial, spelling auto"},
 		{"asked spelling", "llama", llama, rewrite.Options{To: "hope", Extend: 4, QueryScale: .1, Spelling: "longrope"}, posenc.ErrUnsupported, "spelling longrope"},
+		{"a spelling that cannot say the planes", "llama", llama, rewrite.Options{To: "hope", Extend: 4, QueryScale: .1, Spelling: "default"}, posenc.ErrUnsupported, "leave layout and spelling"},
 		{"window everywhere", "mistral", llama + `,"sliding_window":8`, rewrite.Options{To: "hope", Extend: 4, QueryScale: .1}, posenc.ErrUnsupported, "no layer turns and sees every token before"},
 		{"scaled already", "ministral3", ministralRope + `0.1}`, rewrite.Options{To: "hope", Extend: 4, QueryScale: .1, TrainLength: 16}, posenc.ErrUnsupported, "layer 0: queries are multiplied by 1 + 0.1 ln(1 + ⌊t/16⌋) at position t already"},
 	} {

@@ -145,6 +145,9 @@ func ofModel(m *family.Model, src family.Source, options Options) (*Rewrite, err
 	} else if o.Layers != "" {
 		return nil, hint.Errorf(hint.Layers+" %s: from %s: %w; only a rotation that the rope keys declare changes by layer", o.Layers, m.Encoding(), posenc.ErrUnsupported)
 	}
+	if err == nil {
+		err = r.scalable(m)
+	}
 	if err == nil && r.some != nil {
 		err = r.perLayer(j)
 	} else if err == nil && o.Spectra != nil {

@@ -274,7 +274,7 @@ func WrongType(key string, raw json.RawMessage, want string) error {
 		line.Reset()
 		line.Write(raw)
 	}
-	found := line.String()
+	found := string(withoutSpecials(line.Bytes()))
 	if len(found) > 40 {
 		found = found[:40] + "…"
 	}

@@ -19,8 +19,8 @@ func TestSpecialNumbers(t *testing.T) {
 	if again, err := o.Indented(); err != nil || string(again) != text {
 		t.Errorf("%v\n%s", err, again)
 	}
-	if _, _, err := o.Float("none"); err == nil {
-		t.Error("NaN was read as a number")
+	if _, _, err := o.Float("none"); err == nil || err.Error() != `key "none" is NaN: expected a number` {
+		t.Errorf("NaN read as a number: error %v", err)
 	}
 	for _, bad := range []string{`{"a": Infinite}`, `{"a": nan}`, `{"a": +Infinity}`, `{"a": "\u0001NaN", "b": NaN}`} {
 		if _, err := config.ParseObject([]byte(bad)); err == nil || !strings.Contains(err.Error(), "JSON") {

@@ -131,6 +131,8 @@ def refusals(tmp):
     first = "pecvt.layers.0."
     return all([
         damaged("llama-basis", "orthonormal", tensors=lambda t: t[first + "rotation.basis"].mul_(1.01)),
+        damaged("llama-basis", "radians", tensors=lambda t: t[first + "rotation.inv_freq"][0, :1].fill_(129)),
+        damaged("llama-dense", "radians per", tensors=lambda t: t[first + "rotation.generator"].mul_(1e4)),
         damaged("llama-basis", "is missing", tensors=lambda t: t.pop(first + "rotation.basis")),
         damaged("llama-mixed", "has shape", config=lambda c: c["pecvt"]["rotation"].update(rank=6)),
         damaged("llama-dense", "not one that", tensors=lambda t: t.update({first + "rotation.inv_freq": t[first + "rotation.generator"].clone()})),

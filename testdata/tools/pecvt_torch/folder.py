@@ -200,6 +200,11 @@ def save(model, folder):
     before, folder = model.pecvt_folder, Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise Refused(f"{folder} is there and not empty: name another")
+    for e in layers(model):
+        try:
+            e.rotation.bounded()
+        except ValueError as wrong:
+            raise Refused(f"{folder}: {wrong}; nothing was written") from wrong
     folder.mkdir(parents=True, exist_ok=True)
     state = {k: t for k, t in model.state_dict().items() if ".pecvt." not in k}
     stored = read_tensors(before)

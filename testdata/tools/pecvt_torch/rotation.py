@@ -17,6 +17,7 @@ from torch import nn
 FORMS = {"": ("inv_freq",), "basis": ("inv_freq", "basis"), "mixed": ("inv_freq", "frame", "generator"),
          "rank2": ("inv_freq", "a", "b"), "dense": ("generator",)}
 TOLERANCE = 1e-5  # of an orthonormal basis, as pecvt reads one
+MAX_RADIANS = 128  # per position of any plane, as pecvt reads one
 
 
 def skew(upper, n):
@@ -84,7 +85,7 @@ class Rotation(nn.Module):
 
     def __init__(self, form, tensors, factor, name):
         super().__init__()
-        self.form, self.factor, self.names = form, factor, FORMS[form]
+        self.form, self.factor, self.name, self.names = form, factor, name, FORMS[form]
         for key in self.names:
             t = tensors[key]
             made = Frequencies(t) if key == "inv_freq" else Orthonormal(t, f"{name}.{key}") if key in ("basis", "frame") else nn.Parameter(t.clone())
@@ -93,6 +94,7 @@ class Rotation(nn.Module):
             self.dim = int((1 + (1 + 8 * self.generator.shape[-1]) ** 0.5) / 2)
         else:
             self.dim = 2 * self.inv_freq.start.shape[-1]
+        self.bounded()
 
     def tensors(self):
         """What the block stores, float64."""
@@ -113,6 +115,13 @@ class Rotation(nn.Module):
             ab = self.a.transpose(-1, -2) @ self.b
             return l + ab - ab.transpose(-1, -2)
         return l
+
+    @torch.no_grad()
+    def bounded(self):
+        """Refuses a plane that turns faster than pecvt reads; that of L is its largest singular value."""
+        rates = self.inv_freq().abs() if self.form in ("", "basis") else torch.linalg.matrix_norm(self.generator_matrix(), ord=2)
+        if not (fastest := rates.max().item()) <= MAX_RADIANS:
+            raise ValueError(f"{self.name} turns by {fastest:.6g} radians per position, expected at most {MAX_RADIANS}; a whole number of turns less is the same rotation")
 
     def forward(self, positions, *vectors):
         """positions (b, S), b 1 or B; vectors (B, heads, S, d), heads a multiple of G. Returns them turned."""

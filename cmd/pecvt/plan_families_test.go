@@ -30,7 +30,7 @@ func TestPlanOfEveryFamily(t *testing.T) {
 		t.Run(e.Name(), func(t *testing.T) {
 			t.Parallel()
 			model := filepath.Join(root, e.Name())
-			for _, to := range []string{"hope", "grape-m", "rope", "alibi"} {
+			for _, to := range []string{"hope", "grape-m", "rope", "alibi", "grape-m:mixed"} {
 				out := filepath.Join(t.TempDir(), "out")
 				args := []string{model, "--to", to, "-o", out, "--json", "-q"}
 				var stdout, problem, stderr bytes.Buffer
@@ -47,7 +47,7 @@ func TestPlanOfEveryFamily(t *testing.T) {
 						t.Fatal(err)
 					}
 					sameFiles(t, p, out)
-					return
+					continue
 				}
 				if why := lastLine(problem.String()); why == "" || why != lastLine(stderr.String()) {
 					t.Errorf("--to %s: plan refuses with %q, convert with %q", to, why, lastLine(stderr.String()))

@@ -29,9 +29,10 @@ func (e *emitter) emitHeadTables(t *headtables.Table) []turning {
 	g, at := e.g, func(path, op string) string { return names.Node(t.Name+path, op) }
 	far, near := e.farAndNear(t.Step)
 	layers, groups, planes := len(t.Layers), int64(t.Groups), int64(t.Planes)
+	values := t.Values()
 	rows := func(path string, index *graph.Value) *graph.Value {
-		values, n := t.Values(path)
-		v := g.Tensor(t.Name+path, graph.Double, []int64{int64(n), groups, int64(layers) * planes}, doubleBytes(values))
+		n := len(values[path]) / t.Columns()
+		v := g.Tensor(t.Name+path, graph.Double, []int64{int64(n), groups, int64(layers) * planes}, doubleBytes(values[path]))
 		return g.Op("Gather", at(path, "Gather"), []*graph.Value{v, index})
 	}
 	product := func(name string, a, b *graph.Value) *graph.Value {

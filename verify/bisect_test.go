@@ -24,6 +24,7 @@ import (
 var named = map[string]struct{ stage, node, op, advice string }{
 	"the sign of sin":                                     {"layer 0", "/rotary/sin/Gather", "Gather", "the constant /rotary/sin_table"},
 	"one frequency":                                       {"layer 0", "/rotary/cos/Gather", "Gather", "the constant /rotary/cos_table"},
+	"one head's plane between steps":                      {"layer 0", "/rotary_heads/near_cos/Gather", "Gather", "the constant /rotary_heads/near_cos"},
 	"the last row of the tables":                          {"layer 0", "/rotary/sin/Gather", "Gather", "the constant /rotary/sin_table"},
 	"pairing of a query":                                  {"layer 0", "/layers.0/attn/q/Rotation", "ai.pecvt.Rotation", "interleaved=1 (the model's is 0)"},
 	"a rotary dimension in the last layer":                {"layer 1", "/layers.1/attn/k/Rotation", "ai.pecvt.Rotation", "input 1 is /rotary/sin/Gather_output_0: expected /rotary/cos/Gather_output_0"},

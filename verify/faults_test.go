@@ -45,6 +45,19 @@ var faults = []struct {
 		blame: "config.json was changed",
 	},
 	{
+		name: "one head's plane between steps", in: conversion{model: "golden/grape-m-nonctx", to: "as-is", maxLength: 300},
+		plant: graphFault(func(t *testing.T, g *graphOf) {
+			g.headTable(t, "/rotary_heads/near_cos", func(row, head, column int, x float64) float64 {
+				if row == 5 && head == 1 && column == 3 {
+					return x + 1e-3
+				}
+				return x
+			})
+		}),
+		fails: []string{"tables/interp", "rotation/interp"},
+		blame: "config.json was changed",
+	},
+	{
 		// Attention sees differences of positions: no logit moves.
 		name: "tables off by one position", in: hopeLlama,
 		plant: graphFault(func(t *testing.T, g *graphOf) {

@@ -103,6 +103,17 @@ func (g *graphOf) table(t *testing.T, name string, f func(row, plane int, x floa
 	}
 }
 
+// headTable changes a float64 table of rows, heads and the planes of all layers.
+func (g *graphOf) headTable(t *testing.T, name string, f func(row, head, column int, x float64) float64) {
+	t.Helper()
+	w := g.initializer(t, name)
+	heads, width := int(w.Dims[1]), int(w.Dims[2])
+	for i := range len(w.RawData) / 8 {
+		x := math.Float64frombits(binary.LittleEndian.Uint64(w.RawData[8*i:]))
+		binary.LittleEndian.PutUint64(w.RawData[8*i:], math.Float64bits(f(i/width/heads, i/width%heads, i%width, x)))
+	}
+}
+
 func replacePlane(plane int, f func(pos float64) float64) func(row, p int, x float64) float64 {
 	return func(row, p int, x float64) float64 {
 		if p == plane {

@@ -13,13 +13,14 @@ import (
 // position is turned by a row of each, and both errors may add. missing is the name of a
 // table that is not there.
 func compareHeadTables(t *headtables.Table, stored map[string]*onnxpb.TensorProto) (worst entry, missing string, err error) {
+	values := t.Values()
 	for i, path := range headtables.Paths() {
 		found := stored[t.Name+path]
 		if found == nil {
 			return worst, t.Name + path, nil
 		}
-		want, rows := t.Values(path)
-		got := make([]float64, len(want))
+		want := values[path]
+		got, rows := make([]float64, len(want)), len(want)/t.Columns()
 		d, raw := found.GetDims(), found.GetRawData()
 		if len(d) != 3 || d[0] != int64(rows) || d[1] != int64(t.Groups) || len(raw) != 8*len(want) || tensor.Decode64(got, raw, tensor.F64) != nil {
 			return worst, "", fmt.Errorf("table %s has shape %v and %d bytes: expected %d rows of %d heads and %d planes in float64", found.GetName(), d, len(raw), rows, t.Groups, t.Columns()/t.Groups)

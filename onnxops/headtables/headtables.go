@@ -69,26 +69,22 @@ func (t *Table) Bytes() int64 { return 2 * 8 * int64(t.Rows+t.Step) * int64(t.Co
 // Paths are the tables' names below Name.
 func Paths() []string { return []string{names.FarCos, names.FarSin, names.NearCos, names.NearSin} }
 
-// Values are the numbers of a table by its path, (rows, groups,
-// layers · planes); those of near positions
-// are without the factors of cosines and sines, which the others have.
-func (t *Table) Values(path string) (values []float64, rows int) {
-	rows, step := t.Rows, t.Step
-	near := path == names.NearCos || path == names.NearSin
-	if near {
-		rows, step = t.Step, 1
-	}
-	values = make([]float64, 0, rows*t.Columns())
-	for row := range rows {
-		for column := range t.Columns() {
-			c, s := t.CosSin(column, int64(row)*int64(step), near)
-			if path == names.FarSin || path == names.NearSin {
-				c = s
+// Values are the numbers of the tables by their paths, (rows, groups, layers · planes);
+// those of near positions are without the factors of cosines and sines, which the others
+// have.
+func (t *Table) Values() map[string][]float64 {
+	v := map[string][]float64{}
+	fill := func(cos, sin string, rows, step int, bare bool) {
+		for row := range rows {
+			for column := range t.Columns() {
+				c, s := t.CosSin(column, int64(row)*int64(step), bare)
+				v[cos], v[sin] = append(v[cos], c), append(v[sin], s)
 			}
-			values = append(values, c)
 		}
 	}
-	return values, rows
+	fill(names.FarCos, names.FarSin, t.Rows, t.Step, false)
+	fill(names.NearCos, names.NearSin, t.Step, 1, true)
+	return v
 }
 
 // CosSin are the cosine and sine of a column at a position; bare is without factors.

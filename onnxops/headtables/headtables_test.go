@@ -38,7 +38,7 @@ func TestSumsOfAngles(t *testing.T) {
 		table := list[0]
 		var values [4][]float64
 		for i, path := range Paths() {
-			values[i], _ = table.Values(path)
+			values[i] = table.Values()[path]
 		}
 		if total := int64(8 * (len(values[0]) + len(values[1]) + len(values[2]) + len(values[3]))); table.Bytes() != total {
 			t.Errorf("%d positions: %d bytes, expected %d", length, table.Bytes(), total)

@@ -138,10 +138,10 @@ func (s *search) judgeHeadTable(f *report.TensorFinding, t *onnxpb.TensorProto) 
 		if !ok || !slices.Contains(headtables.Paths(), path) {
 			continue
 		}
-		want, rows := of.Values(path)
+		want := of.Values()[path]
 		got := make([]float64, len(want))
 		if d := t.GetDims(); len(t.GetRawData()) != 8*len(want) || tensor.Decode64(got, t.GetRawData(), tensor.F64) != nil {
-			f.State, f.Note = report.StateBad, fmt.Sprintf("its shape is %v: expected %d rows of %d planes in float64", d, rows, of.Columns())
+			f.State, f.Note = report.StateBad, fmt.Sprintf("its shape is %v: expected %d rows of %d planes in float64", d, len(want)/of.Columns(), of.Columns())
 			return true
 		}
 		f.State = report.StateGood

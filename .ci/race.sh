@@ -14,6 +14,7 @@ race() { # race PACKAGE TESTS
 }
 
 # rows of the tables, in chunks, and codes that are made ahead of the writing
+race onnxops/headtables .
 race onnxops '^(TestCosSin|TestTablePerRotation|TestWriteFiles|TestAhead)$'
 # parts of an object under way at once
 race convert/place .

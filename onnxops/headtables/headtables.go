@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"reflect"
 	"slices"
+	"sync"
 
 	"github.com/pecvt/pecvt/convert/family"
 	"github.com/pecvt/pecvt/onnxops/names"
@@ -74,18 +75,41 @@ func Paths() []string { return []string{names.FarCos, names.FarSin, names.NearCo
 // have.
 func (t *Table) Values() map[string][]float64 {
 	v := map[string][]float64{}
-	fill := func(cos, sin string, rows, step int, bare bool) {
-		for row := range rows {
-			for column := range t.Columns() {
-				c, s := t.CosSin(column, int64(row)*int64(step), bare)
-				v[cos], v[sin] = append(v[cos], c), append(v[sin], s)
-			}
-		}
+	bare := slices.Clone(t.Layers)
+	for i := range bare {
+		bare[i].Gain, bare[i].Removed = 1, nil
 	}
-	fill(names.FarCos, names.FarSin, t.Rows, t.Step, false)
-	fill(names.NearCos, names.NearSin, t.Step, 1, true)
+	v[names.FarCos], v[names.FarSin] = t.rows(t.Rows, t.Step, t.Layers)
+	v[names.NearCos], v[names.NearSin] = t.rows(t.Step, 1, bare)
 	return v
 }
+
+// rows are the cosines and sines of n positions, every step-th, rows side by side.
+func (t *Table) rows(n, step int, layers []posenc.Rotary) (cos, sin []float64) {
+	columns := t.Columns()
+	cos, sin = make([]float64, n*columns), make([]float64, n*columns)
+	var wg sync.WaitGroup
+	for from := 0; from < n; from += rowChunk {
+		wg.Go(func() {
+			for row := from; row < min(from+rowChunk, n); row++ {
+				at := row * columns
+				for group := range t.Groups {
+					for i := range layers {
+						for p := range t.Planes {
+							cos[at], sin[at] = layers[i].CosSin(group*t.Planes+p, int64(row)*int64(step))
+							at++
+						}
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return cos, sin
+}
+
+// rowChunk is the number of rows that one goroutine computes.
+const rowChunk = 16
 
 // CosSin are the cosine and sine of a column at a position; bare is without factors.
 func (t *Table) CosSin(column int, pos int64, bare bool) (cos, sin float64) {

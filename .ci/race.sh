@@ -15,6 +15,8 @@ race() { # race PACKAGE TESTS
 
 # rows of the tables, in chunks, and codes that are made ahead of the writing
 race onnxops/headtables .
+# heads of a layer's generators
+race convert/family 'Generator'
 race onnxops '^(TestCosSin|TestTablePerRotation|TestWriteFiles|TestAhead)$'
 # parts of an object under way at once
 race convert/place .

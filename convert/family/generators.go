@@ -3,7 +3,10 @@ package family
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pecvt/pecvt/posenc"
 )
@@ -116,12 +119,7 @@ func (m *Model) generators(layer int, a *Attention, b *RotationBlock) error {
 			if i < len(list)-1 {
 				return nil
 			}
-			for g := range groups { // all have been read
-				if err := a.Generators.add(p, g, rows[g]); err != nil {
-					return fmt.Errorf("key/value head %d: %w", g, err)
-				}
-			}
-			return a.Generators.Turn.Check()
+			return a.Generators.of(p, rows) // all have been read
 		})
 	}
 	return nil
@@ -232,14 +230,37 @@ func dense(l posenc.Matrix, err error) (posenc.Rotation, posenc.Matrix, error) {
 	return turn, l, err
 }
 
-// add makes the rotation of head g and writes the frequencies of its planes.
-func (n *Generators) add(p *parameters, g int, invFreq []float64) error {
+// of makes the rotations of all heads, each by itself, and writes the frequencies of
+// their planes.
+func (n *Generators) of(p *parameters, rows [][]float64) error {
+	n.L, n.Turn, n.Q = make([]posenc.Matrix, len(rows)), make(posenc.PerHead, len(rows)), make([]posenc.Matrix, len(rows))
+	failed := make([]error, len(rows))
+	var heads errgroup.Group
+	heads.SetLimit(runtime.GOMAXPROCS(0))
+	for g := range rows {
+		heads.Go(func() error {
+			failed[g] = n.head(p, g, rows[g])
+			return nil
+		})
+	}
+	if err := heads.Wait(); err != nil {
+		return err
+	}
+	for g, err := range failed { // the first, whoever was faster
+		if err != nil {
+			return fmt.Errorf("key/value head %d: %w", g, err)
+		}
+	}
+	return n.Turn.Check()
+}
+
+// head makes the rotation of head g and writes the frequencies of its planes.
+func (n *Generators) head(p *parameters, g int, invFreq []float64) error {
 	turn, l, err := p.rotation(g)
 	if err != nil {
 		return err
 	}
-	n.L, n.Turn = append(n.L, l), append(n.Turn, turn)
-	n.Q = append(n.Q, posenc.Identity(p.rotary.Dim))
+	n.L[g], n.Turn[g], n.Q[g] = l, turn, posenc.Identity(p.rotary.Dim)
 	if err := reduce(n.Q[g], invFreq, turn, l, p.rotary); err != nil {
 		return err
 	}

@@ -283,11 +283,13 @@ func (o Options) withDefaults(m *family.Model) (Options, error) {
 				i, o.MaxLength, planes, n, maxTableBytes)
 		}
 	}
+	var bytes, columns int64
 	for _, t := range headtables.Of(m, o.MaxLength) {
-		if n := t.Bytes(); n > maxTableBytes {
-			return o, hint.Errorf("onnx: layer %d: tables of %d positions and %d planes of all layers and heads take %d bytes, at most %d fit: give a smaller "+hint.MaxLength,
-				t.Layer, o.MaxLength, t.Columns(), n, maxTableBytes)
-		}
+		bytes, columns = bytes+t.Bytes(), columns+int64(t.Columns())
+	}
+	if bytes > maxTableBytes {
+		return o, hint.Errorf("onnx: tables of %d positions and %d planes of all layers and heads take %d bytes, at most %d fit: give a smaller "+hint.MaxLength,
+			o.MaxLength, columns, bytes, maxTableBytes)
 	}
 	return o, nil
 }

@@ -31,23 +31,29 @@ type Table struct {
 	Rows, Step     int             // of the tables of every Step-th position, and how many
 }
 
+// mostColumns bounds a table's columns, of which a call makes six numbers of float64 for
+// each of its tokens on the way: 0.8 GB for 8192 tokens. A layer's own are never parted.
+const mostColumns = 2048
+
 // Of lists those of a model's graph for positions 0 to length − 1.
 func Of(m *family.Model, length int) []*Table {
 	var list []*Table
+	step := stepOf(length)
 	for i, a := range m.Attentions() {
-		if a.Rotary.Dim == 0 || a.Phase != nil || a.Spectra == nil || len(a.Spectra.InvFreq) != a.KVHeads {
+		if a.Rotary.Dim == 0 || a.Phase != nil || a.Spectra == nil || len(a.Spectra.InvFreq) != a.KVHeads ||
+			slices.ContainsFunc(list, func(t *Table) bool { return t.Index(a) >= 0 }) {
 			continue
 		}
 		r, groups := rotaryOf(a)
-		at := slices.IndexFunc(list, func(t *Table) bool { return t.Groups == groups && t.Planes == a.Rotary.Planes() })
+		room := func(t *Table) bool {
+			return t.Groups == groups && t.Planes == a.Rotary.Planes() && t.Columns()+groups*t.Planes <= mostColumns
+		}
+		at := slices.IndexFunc(list, room)
 		if at < 0 {
-			step := stepOf(length)
 			at = len(list)
 			list = append(list, &Table{i, names.Nth(names.RotaryHeads, at), groups, a.Rotary.Planes(), nil, (length + step - 1) / step, step})
 		}
-		if list[at].Index(a) < 0 {
-			list[at].Layers = append(list[at].Layers, r)
-		}
+		list[at].Layers = append(list[at].Layers, r)
 	}
 	return list
 }

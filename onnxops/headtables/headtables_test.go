@@ -3,6 +3,7 @@ package headtables
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/pecvt/pecvt/convert/family"
@@ -60,6 +61,38 @@ func TestSumsOfAngles(t *testing.T) {
 				if off := max(math.Abs(cos-factor*wantCos), math.Abs(sin-factor*wantSin)); !(off < 1e-11) {
 					t.Fatalf("%d positions: position %d, column %d: (%v, %v), expected %v times (%v, %v)", length, pos, column, cos, sin, factor, wantCos, wantSin)
 				}
+			}
+		}
+	}
+}
+
+// TestTablesOfManyLayers: tables are no wider than 2048 columns, but for a layer that is,
+// and every layer is in one.
+func TestTablesOfManyLayers(t *testing.T) {
+	for planes, want := range map[int][]int{64: {16, 16, 8}, 1024: slices.Repeat([]int{1}, 40), 1100: slices.Repeat([]int{1}, 40)} {
+		var layers []*family.Attention
+		for i := range 40 {
+			one := make([]float64, planes)
+			one[0] = float64(i + 1)
+			layers = append(layers, attention(1, nil, one, make([]float64, planes)))
+		}
+		var got []int
+		list := Of(model(append(layers, layers...)...), 100)
+		for _, table := range list {
+			got = append(got, len(table.Layers))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d planes: tables of %v layers, expected %v", planes, got, want)
+		}
+		for i, a := range layers {
+			found := 0
+			for _, table := range list {
+				if at := table.Index(a); at >= 0 && table.Layers[at].InvFreq[0] == float64(i+1) {
+					found++
+				}
+			}
+			if found != 1 {
+				t.Errorf("%d planes: layer %d is in %d tables", planes, i, found)
 			}
 		}
 	}

@@ -5,6 +5,10 @@ import (
 	"math"
 )
 
+// vanishing is the length, of matrices whose largest element is 1, below which a vector
+// counts as 0.
+const vanishing = 1e-150
+
 // SkewPlanes brings a real skew-symmetric L (n × n, radians per position) to
 // planes: its real Schur form. It returns B with orthonormal columns and the
 // n/2 inverse frequencies, largest first and none negative, such that
@@ -91,7 +95,7 @@ func tridiagonalize(a Matrix) Matrix {
 			v[i] = a.At(i, k)
 		}
 		length := norm(v)
-		if length == 0 {
+		if length < vanishing { // its inverse, of denormals, would be no number
 			continue
 		}
 		v[k+1] += math.Copysign(length, v[k+1])
@@ -158,7 +162,7 @@ func jacobiSVD(c Matrix) (u Matrix, sigma []float64, v Matrix) {
 		for i := range n {
 			v.Set(i, j, vc[j][i])
 		}
-		if sigma[j] = norm(work[j]); sigma[j] < 1e-150 {
+		if sigma[j] = norm(work[j]); sigma[j] < vanishing {
 			sigma[j] = 0
 			blank = append(blank, j)
 			continue

@@ -126,6 +126,35 @@ func TestSkewKeepsSlowPlanes(t *testing.T) {
 	}
 }
 
+// Denormals, whose inverses are no numbers, are taken for nothing beside larger elements.
+func TestSkewOfDenormals(t *testing.T) {
+	for _, tiny := range []float64{5e-324, 1e-310, 1e-200, -1e-309} {
+		for at := range 7 * 7 {
+			i, j := at/7, at%7
+			if i == j {
+				continue
+			}
+			l := NewMatrix(7, 7)
+			for p, f := range []float64{0.5, 2} {
+				l.Set(p, p+2, f)
+				l.Set(p+2, p, -f)
+			}
+			l.Set(i, j, l.At(i, j)+tiny)
+			l.Set(j, i, -l.At(i, j))
+			b, inv, err := SkewPlanes(l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if off := b.Orthogonality(); !(off < 1e-14) {
+				t.Errorf("%g at %d, %d: BᵀB differs from I by %.3g", tiny, i, j, off)
+			}
+			if off := difference(rebuilt(b, inv), l); !(off < 1e-14) {
+				t.Errorf("%g at %d, %d: B T Bᵀ differs from L by %.3g, by frequencies of %v", tiny, i, j, off, inv)
+			}
+		}
+	}
+}
+
 func TestSkewErrors(t *testing.T) {
 	symmetric := NewMatrix(2, 2)
 	symmetric.Set(0, 1, 1)

@@ -2,13 +2,17 @@ package convert_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/pecvt/pecvt/convert"
+	"github.com/pecvt/pecvt/convert/families"
 	"github.com/pecvt/pecvt/convert/safetensors"
+	"github.com/pecvt/pecvt/convert/store"
 )
 
 // TestBlockLinksTheWeights: what a block adds has a file of its own, so the
@@ -83,6 +87,41 @@ func TestBlockInShards(t *testing.T) {
 	info, ok := c.Lookup("pecvt.layers.1.bias.path.weight")
 	if !ok || info.Shape[0] != 64 || info.Shape[1] != 64 {
 		t.Errorf("projection of shape %v", info.Shape)
+	}
+}
+
+// TestBlockOfSharedKeys: layers that read another layer's keys turn as it does, or the
+// tensor is refused.
+func TestBlockOfSharedKeys(t *testing.T) {
+	folder, _, _ := produce(t, filepath.Join("..", "testdata", "families", "gemma4_text"), to("grape-m"))
+	load := func() (store.Place, error) {
+		t.Helper()
+		c, err := safetensors.OpenCheckpoint(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		where, _ := c.Place("pecvt.layers.3.rotation.inv_freq")
+		_, err = families.Load(c)
+		return where, err
+	}
+	where, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(where.File, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const head, plane = 1, 2 // of 12
+	other := binary.LittleEndian.AppendUint64(nil, math.Float64bits(0.75))
+	if _, err := f.WriteAt(other, where.Offset+8*(12*head+plane)); err != nil {
+		t.Fatal(err)
+	}
+	want := `tensor "pecvt.layers.3.rotation.inv_freq": key/value head 1, plane 2: queries turn by 0.75 per position, and the keys that they meet, those of layer 1, otherwise: expected what tensor "pecvt.layers.1.rotation.inv_freq" has`
+	if _, err := load(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
 	}
 }
 

@@ -204,6 +204,7 @@ func (m *Model) blockRotation(b *RotationBlock) error {
 	if n := len(b.AttentionFactors); n > 0 && n != len(m.Blocks) {
 		return fmt.Errorf("rotation: key %q has %d numbers: expected one for each of the %d layers", "attention_factors", n, len(m.Blocks))
 	}
+	spectra := map[int][][]float64{}
 	for i, a := range m.Attentions() {
 		if a.Phase != nil {
 			return fmt.Errorf("rotation: the source's is contextual, which frequencies do not replace")
@@ -221,7 +222,7 @@ func (m *Model) blockRotation(b *RotationBlock) error {
 		planes := a.Rotary.Planes()
 		rows := grid(a.KVHeads, planes)
 		a.Rotary.Spectrum.InvFreq, a.Rotary.Gain, a.Rotary.Removed = rows[0], b.factor(i), nil
-		a.Spectra = &HeadSpectra{InvFreq: rows}
+		a.Spectra, spectra[i] = &HeadSpectra{InvFreq: rows}, rows
 		m.read(whole(BlockTensor(i, "rotation.inv_freq"), int64(a.KVHeads), int64(planes)), func(v []float64) error {
 			shared := true
 			for j, x := range v {
@@ -234,6 +235,9 @@ func (m *Model) blockRotation(b *RotationBlock) error {
 			if shared { // what all heads share is a plain spectrum
 				a.Spectra = nil
 			}
+			if a.KVLayer != nil {
+				return turnAlike(rows, spectra[*a.KVLayer], *a.KVLayer)
+			}
 			return nil
 		})
 	}
@@ -241,6 +245,20 @@ func (m *Model) blockRotation(b *RotationBlock) error {
 		return fmt.Errorf("rotation: no layer of the source turns")
 	}
 	m.Rope.Type, m.learned = "", true
+	return nil
+}
+
+// turnAlike holds queries to the frequencies by which the keys that they meet were turned,
+// those of another layer: else a score is no function of the distance.
+func turnAlike(queries, keys [][]float64, layer int) error {
+	for h, row := range queries {
+		for p, theta := range row {
+			if h >= len(keys) || p >= len(keys[h]) || theta != keys[h][p] {
+				return fmt.Errorf("key/value head %d, plane %d: queries turn by %v per position, and the keys that they meet, those of layer %d, otherwise: expected what tensor %q has, so that scores depend on distances",
+					h, p, theta, layer, BlockTensor(layer, "rotation.inv_freq"))
+			}
+		}
+	}
 	return nil
 }
 

@@ -41,7 +41,7 @@ var laguna = family.Spec{
 			gate.PerHead = false
 			s.OutGate = &gate
 		default:
-			r.Fail(family.Unsupported("gating is %s: expected true, \"per-head\" or \"per-element\"", raw))
+			r.Fail(family.Unsupported("gating is %s: expected true, \"per-head\" or \"per-element\"", r.C.Spelled("gating")))
 		}
 		return s
 	},

@@ -1,8 +1,6 @@
 package family
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -327,14 +325,4 @@ func oneOf(o *Object, key string, valid ...string) error {
 }
 
 // found spells a key's value for an error.
-func found(o *Object, key string) string {
-	raw := o.Raw(key)
-	if raw == nil {
-		return "missing"
-	}
-	var line bytes.Buffer
-	if json.Compact(&line, raw) != nil {
-		line.Write(raw)
-	}
-	return config.Clip(line.String(), 40)
-}
+func found(o *Object, key string) string { return config.Clip(o.Spelled(key), 40) }

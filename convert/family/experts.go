@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+
+	"github.com/pecvt/pecvt/convert/family/config"
 )
 
 // Experts is a mixture of experts (arXiv 1701.06538): y = Σ_e w_e Each_e(x) over the
@@ -245,7 +247,7 @@ func (x *ExpertsRule) dense(r *Reader, layers int) []bool {
 func layerList(r *Reader, key string) []int {
 	var list []int
 	if raw := r.C.Raw(key); json.Unmarshal(raw, &list) != nil {
-		r.Fail(fmt.Errorf("key %q is %s: expected a list of layers", key, raw))
+		r.Fail(config.WrongType(key, raw, "a list of layers"))
 	}
 	return list
 }

@@ -82,7 +82,7 @@ func (b *builder) stepLimit() {
 	if json.Unmarshal([]byte(raw), &pair) == nil && len(pair) == 2 && (string(pair[0]) == "0.0" || string(pair[0]) == "0") && strings.Contains(string(pair[1]), "Infinity") {
 		return
 	}
-	b.r.Fail(Unsupported("time_step_limit is %s: stock loaders bound a prompt's steps by it, and those of tokens that follow not", raw))
+	b.r.Fail(Unsupported("time_step_limit is %s: stock loaders bound a prompt's steps by it, and those of tokens that follow not", b.r.C.Spelled("time_step_limit")))
 }
 
 // mambaLayer makes the layer's Mamba 2 layer.

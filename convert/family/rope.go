@@ -75,13 +75,13 @@ func differ(c *Config, a, b *Object, def RopeDefaults) (key, x, y string) {
 		}
 		for _, o := range []*Object{o, c.Object} {
 			if o.Has(key) || key == "truncate" && o.Raw(key) != nil {
-				return string(o.Raw(key))
+				return o.Spelled(key)
 			}
 			if o == c.Object && key == "rope_theta" && def.ThetaKey != "" && o.Has(def.ThetaKey) {
-				return string(o.Raw(def.ThetaKey))
+				return o.Spelled(def.ThetaKey)
 			}
 			if o == c.Object && key == "partial_rotary_factor" && def.PartialKey != "" && o.Has(def.PartialKey) {
-				return string(o.Raw(def.PartialKey))
+				return o.Spelled(def.PartialKey)
 			}
 		}
 		switch {

@@ -29,7 +29,7 @@ func ParseObject(data []byte) (*Object, error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, fmt.Errorf("not a JSON object: it starts with %q", Clip(string(bytes.TrimSpace(data)), 12))
+		return nil, fmt.Errorf("not a JSON object: it starts with %q", Clip(string(withoutSpecials(bytes.TrimSpace(data))), 12))
 	}
 	o := &Object{values: map[string]json.RawMessage{}}
 	for dec.More() {
@@ -225,7 +225,7 @@ func (o *Object) Text(key string) (value string, found bool, err error) {
 	if !o.Has(key) {
 		return "", false, nil
 	}
-	if err := json.Unmarshal(o.Raw(key), &value); err != nil {
+	if err := json.Unmarshal(o.Raw(key), &value); err != nil || hasSpecials(o.Raw(key)) {
 		return "", true, WrongType(key, o.Raw(key), "a string")
 	}
 	return value, true, nil
@@ -249,7 +249,7 @@ func (o *Object) Texts(key string) ([]string, error) {
 		return nil, nil
 	}
 	var list []string
-	if err := json.Unmarshal(o.Raw(key), &list); err != nil {
+	if err := json.Unmarshal(o.Raw(key), &list); err != nil || hasSpecials(o.Raw(key)) {
 		return nil, WrongType(key, o.Raw(key), "a list of strings")
 	}
 	return list, nil
@@ -267,16 +267,24 @@ func (o *Object) Object(key string) (*Object, error) {
 	return sub, nil
 }
 
-// WrongType is the error for a value of another kind than expected.
-func WrongType(key string, raw json.RawMessage, want string) error {
+// Spelled is a key's value in one line, for people; "missing" where there is none.
+func (o *Object) Spelled(key string) string {
+	if raw := o.Raw(key); raw != nil {
+		return spelled(raw)
+	}
+	return "missing"
+}
+
+func spelled(raw json.RawMessage) string {
 	var line bytes.Buffer
 	if json.Compact(&line, raw) != nil {
 		line.Reset()
 		line.Write(raw)
 	}
-	found := string(withoutSpecials(line.Bytes()))
-	if len(found) > 40 {
-		found = found[:40] + "…"
-	}
-	return fmt.Errorf("key %q is %s: expected %s", key, found, want)
+	return string(withoutSpecials(line.Bytes()))
+}
+
+// WrongType is the error for a value of another kind than expected.
+func WrongType(key string, raw json.RawMessage, want string) error {
+	return fmt.Errorf("key %q is %s: expected %s", key, Clip(spelled(raw), 40), want)
 }

@@ -1,6 +1,9 @@
 package config
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // specials are the numbers that Python's json writes and JSON does not have. An object
 // holds each as a string that no file has, and writes it as it was.
@@ -8,13 +11,16 @@ var specials = []string{"-Infinity", "Infinity", "NaN"}
 
 func special(name string) string { return `"\u0001` + name + `"` }
 
+// hasSpecials tells whether a text has such strings.
+func hasSpecials(data []byte) bool {
+	return slices.ContainsFunc(specials, func(name string) bool { return bytes.Contains(data, []byte(special(name))) })
+}
+
 // withSpecials writes the special numbers of a text as strings; a text that has such
 // strings already is left alone.
 func withSpecials(data []byte) []byte {
-	for _, name := range specials {
-		if bytes.Contains(data, []byte(special(name))) {
-			return data
-		}
+	if hasSpecials(data) {
+		return data
 	}
 	var out []byte
 	text, escaped := false, false // inside of a string, behind a backslash

@@ -22,6 +22,21 @@ func TestSpecialNumbers(t *testing.T) {
 	if _, _, err := o.Float("none"); err == nil || err.Error() != `key "none" is NaN: expected a number` {
 		t.Errorf("NaN read as a number: error %v", err)
 	}
+	_, _, word := o.Text("none")
+	_, words := o.Texts("limit")
+	_, object := o.Object("low")
+	for want, err := range map[string]error{
+		`key "none" is NaN: expected a string`:                      word,
+		`key "limit" is [0.0,Infinity]: expected a list of strings`: words,
+		`key "low": not a JSON object: it starts with "-Infinity"`:  object,
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+	if got := o.Spelled("limit") + o.Spelled("none") + o.Spelled("no"); got != "[0.0,Infinity]NaNmissing" {
+		t.Errorf("spelled as %s", got)
+	}
 	for _, bad := range []string{`{"a": Infinite}`, `{"a": nan}`, `{"a": +Infinity}`, `{"a": "\u0001NaN", "b": NaN}`} {
 		if _, err := config.ParseObject([]byte(bad)); err == nil || !strings.Contains(err.Error(), "JSON") {
 			t.Errorf("%s: %v", bad, err)

@@ -9,7 +9,7 @@
     kept       after steps of an optimiser: basis and frame orthonormal, no bias rewards distance, KERPLE's numbers in their range
     saved      what is saved and loaded again gives the same logits, its tensors under the same names and shapes
 
-that damaged folders are refused, and by pecvt, with stories260K as the source of every form of ROUND:
+that damaged folders are not read and diverged parameters not saved, and by pecvt, with stories260K as the source of every form of ROUND:
 
     round      converted, trained for 20 steps, exported, verified; learned rotations folded by `convert --to grape-m`,
                with the logits that they had and verified as well
@@ -99,11 +99,12 @@ def check(name, tmp):
 
 
 def refusals(tmp):
-    """Damaged folders, each with a word of what it is refused with."""
+    """Damaged folders and parameters, each with a word of what it is refused with."""
     import json
 
     import learned_folder
     import pecvt_torch
+    import torch
     from safetensors.torch import load_file, save_file
 
     def damaged(name, word, config=lambda c: None, tensors=lambda t: None):
@@ -128,8 +129,28 @@ def refusals(tmp):
         print(f"FAIL {name} is read, expected an error with {word!r}")
         return False
 
+    def diverged(name, word, change):
+        folder, target = tmp / f"diverged-{name}", tmp / f"diverged-{name}-saved"
+        folder.mkdir()
+        model = pecvt_torch.load(learned_folder.whole(ROOT, name, folder))
+        with torch.no_grad():
+            change(pecvt_torch.parameters(model)[-1][1])
+        try:
+            pecvt_torch.save(model, target)
+        except pecvt_torch.Refused as e:
+            fine = word in str(e) and not target.exists()
+            print(f"{'ok' if fine else 'FAIL':5}not saved: {str(e).replace(str(target), 'DIR')}")
+            return fine
+        print(f"FAIL {name} is saved, expected an error with {word!r}")
+        return False
+
     first = "pecvt.layers.0."
     return all([
+        diverged("llama-mixed", "is nan", lambda p: p.fill_(float("nan"))),
+        diverged("llama-fox", "is inf", lambda p: p.fill_(float("inf"))),
+        diverged("llama-dense", "radians per", lambda p: p.mul_(1e4)),
+        damaged("llama-dense", "element 3 is nan", tensors=lambda t: t[first + "rotation.generator"][0, 3].fill_(float("nan"))),
+        damaged("llama-alibi", "element 1 is inf", tensors=lambda t: t[first + "bias.slope"][1].fill_(float("inf"))),
         damaged("llama-basis", "orthonormal", tensors=lambda t: t[first + "rotation.basis"].mul_(1.01)),
         damaged("llama-basis", "radians", tensors=lambda t: t[first + "rotation.inv_freq"][0, :1].fill_(129)),
         damaged("llama-dense", "radians per", tensors=lambda t: t[first + "rotation.generator"].mul_(1e4)),

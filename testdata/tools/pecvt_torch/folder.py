@@ -37,6 +37,13 @@ def read_tensors(folder):
     return out
 
 
+def finite(name, t):
+    """Refuses NaN and infinities, as pecvt does where it reads a block."""
+    wrong = (~t.isfinite()).flatten().nonzero()
+    if len(wrong):
+        raise ValueError(f"tensor {name}: element {wrong[0].item()} is {t.flatten()[wrong[0]].item()}: expected finite numbers; the file is damaged or the training diverged")
+
+
 class Taken:
     """The block's tensors, each to be taken once and with its shape."""
 
@@ -49,6 +56,10 @@ class Taken:
             raise Refused(f"{self.folder}: tensor {name} is missing: the block asks for it")
         if tuple(t.shape) != shape:
             raise Refused(f"{self.folder}: tensor {name} has shape {tuple(t.shape)}, expected {shape}")
+        try:
+            finite(name, t)
+        except ValueError as e:
+            raise Refused(f"{self.folder}: {e}") from e
         return t.double()
 
     def end(self):
@@ -200,16 +211,19 @@ def save(model, folder):
     before, folder = model.pecvt_folder, Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise Refused(f"{folder} is there and not empty: name another")
-    for e in layers(model):
-        try:
+    block = block_tensors(model)
+    try:
+        for name, t in block.items():
+            finite(name, t)
+        for e in layers(model):
             e.rotation.bounded()
-        except ValueError as wrong:
-            raise Refused(f"{folder}: {wrong}; nothing was written") from wrong
+    except ValueError as wrong:
+        raise Refused(f"{folder}: {wrong}; nothing was written") from wrong
     folder.mkdir(parents=True, exist_ok=True)
     state = {k: t for k, t in model.state_dict().items() if ".pecvt." not in k}
     stored = read_tensors(before)
     tensors = {k: state[k].to(t.dtype).contiguous().clone() for k, t in stored.items() if not k.startswith(PREFIX)}
-    tensors.update(block_tensors(model))
+    tensors.update(block)
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     for path in before.iterdir():
         if path.is_file() and path.name not in STALE and path.suffix in (".json", ".model", ".txt", ".jinja") and not path.name.endswith(".index.json"):

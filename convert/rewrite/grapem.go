@@ -44,10 +44,20 @@ func learned(m *family.Model) bool { return strings.Contains(m.Encoding(), "grap
 
 func ofRotation(name string) bool { return strings.Contains(name, ".rotation.") }
 
+// changesWithLength refuses a rope type for what has one spectrum for every length, and
+// says how a configuration has one.
+func changesWithLength(ropeType, what string) error {
+	way := "declare in config.json the type that is meant"
+	if ropeType == "longrope" {
+		way = "write the list that is meant into both short_factor and long_factor of config.json"
+	}
+	return fmt.Errorf("rope type %s changes the frequencies with the length, and %s has one spectrum for every length: %w; %s", ropeType, what, posenc.ErrUnsupported, way)
+}
+
 // rotation makes the block and the tensors that hold the model's rotation.
 func (r *Rewrite) rotation(m *family.Model) (*family.RotationBlock, []Tensor, error) {
 	if r.BeforeLong != nil || m.Rope.Type == "dynamic" {
-		return nil, nil, fmt.Errorf("rope type %s changes the frequencies with the length, and GRAPE-M has one spectrum for every length: %w; convert to rope with the type that is meant first", m.Rope.Type, posenc.ErrUnsupported)
+		return nil, nil, changesWithLength(m.Rope.Type, "GRAPE-M")
 	}
 	var added []Tensor
 	for i, a := range m.Attentions() {

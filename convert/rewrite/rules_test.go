@@ -139,12 +139,21 @@ func TestRatesOfGrapeM(t *testing.T) {
 	}
 }
 
-// TestLengthsThatGrapeMHasNot: a spectrum that follows the length is no GRAPE-M.
+// TestLengthsThatGrapeMHasNot: a spectrum that follows the length is no GRAPE-M; what is
+// advised makes it one.
 func TestLengthsThatGrapeMHasNot(t *testing.T) {
-	dynamic := `,"rope_theta":300.0,"rope_scaling":{"rope_type":"dynamic","factor":2.0}`
-	_, err := rewrite.Make(model(t, "llama", dynamic), nil, rewrite.Options{To: "grape-m"})
-	if !errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(fmt.Sprint(err), "rope type dynamic changes the frequencies with the length") {
-		t.Errorf("error %v", err)
+	longrope := func(short string) string {
+		return `,"rope_theta":300.0,"rope_scaling":{"rope_type":"longrope","factor":2.0,"original_max_position_embeddings":16,"short_factor":` + short + `,"long_factor":[1,1.5,2,2,2,2,2,2]}`
+	}
+	for keys, want := range map[string]string{
+		`,"rope_theta":300.0,"rope_scaling":{"rope_type":"dynamic","factor":2.0}`: "rope type dynamic changes the frequencies with the length, and GRAPE-M has one spectrum for every length: not supported; declare in config.json",
+		longrope("[1,1,1,1,1,1,1,1]"):   "rope type longrope changes the frequencies with the length, and GRAPE-M has one spectrum for every length: not supported; write the list that is meant into both short_factor and long_factor",
+		longrope("[1,1.5,2,2,2,2,2,2]"): "",
+	} {
+		_, err := rewrite.Make(model(t, "llama", keys), nil, rewrite.Options{To: "grape-m"})
+		if want == "" && err != nil || want != "" && (!errors.Is(err, posenc.ErrUnsupported) || !strings.Contains(fmt.Sprint(err), want)) {
+			t.Errorf("%s: error %v, want %q", keys, err, want)
+		}
 	}
 }
 

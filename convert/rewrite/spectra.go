@@ -179,7 +179,7 @@ func (r *Rewrite) checkSpectra(j job) error {
 	case j.from != fromRope || m.Extension != nil:
 		return fmt.Errorf("a selection of planes from %s: %w; start from the stock checkpoint", m.Encoding(), posenc.ErrUnsupported)
 	case r.BeforeLong != nil || m.Rope.Type == "dynamic":
-		return fmt.Errorf("rope type %s changes the frequencies with the length, and a selection has one spectrum for every length: %w", m.Rope.Type, posenc.ErrUnsupported)
+		return changesWithLength(m.Rope.Type, "a selection")
 	case len(spectra) != len(m.Blocks):
 		return fmt.Errorf("%w: a selection for %d layers, the model has %d", ErrOptions, len(spectra), len(m.Blocks))
 	}

@@ -81,7 +81,7 @@ func (p *Plan) resultModel(src store.Store, source *family.Model) (*outcome, *fa
 		}
 	}
 	if r.Spelling == family.BlockKey || len(r.Added) > 0 || source.Extension != nil && !r.ConfigChanged {
-		return nil, nil, hint.Errorf(hint.To+" %s: %w by llama.cpp, whose graphs know one spectrum for all heads, in factors per plane; a folder of safetensors files can hold it", r.To, posenc.ErrUnsupported)
+		return nil, nil, hint.Errorf(hint.To+" %s: %w by llama.cpp, whose graphs know one spectrum for all heads, in factors per plane, and of biases the slopes of ALiBi; a folder of safetensors files can hold it", r.To, posenc.ErrUnsupported)
 	}
 	o, err := newOutcome(src, r)
 	if err != nil {

@@ -70,7 +70,7 @@ func (e *emitter) relativeRates(l *layer, prefix string) (query, key *graph.Valu
 	if a.Bias.Kind == family.Gated && len(a.Bias.U) > 0 {
 		key = e.gate(l, "key", a.Bias.U, 1)
 		key = g.Op("Transpose", prefix+"/key_gate/Transpose", []*graph.Value{key}, graph.IntsAttr("perm", 0, 1, 3, 2))
-		key = g.Op("Reshape", prefix+"/key_gate/Reshape", []*graph.Value{key, e.ints(fmt.Sprintf("heads%d", a.Heads), 0, int64(a.Heads), -1, 1)})
+		key = g.Op("Reshape", prefix+"/key_gate/Reshape", []*graph.Value{key, e.ints(fmt.Sprintf("gates%d", a.Heads), 0, int64(a.Heads), -1, 1)})
 		key = e.grown(l, "gate", key)
 		key = g.Op("Transpose", prefix+"/key_gate/row/Transpose", []*graph.Value{key}, graph.IntsAttr("perm", 0, 1, 3, 2))
 	} else {

@@ -43,6 +43,7 @@ type emitter struct {
 	layerInputs *graph.Value           // (batch*sequence, layers, size): embeddings by layer
 
 	consts       map[string]*graph.Value
+	values       map[string]any // of constants by their names
 	named        map[string]int // how often coordinates took a name
 	rotaries     []table
 	headTables   []*headtables.Table // with spectra per head
@@ -207,7 +208,7 @@ func newEmitter(src store.Store, opts Options) *emitter {
 		}
 	}
 	e := &emitter{
-		g: g, opts: opts, consts: map[string]*graph.Value{}, named: map[string]int{}, masks: map[int]*graph.Value{}, kept: map[int][]*graph.Value{},
+		g: g, opts: opts, consts: map[string]*graph.Value{}, values: map[string]any{}, named: map[string]int{}, masks: map[int]*graph.Value{}, kept: map[int][]*graph.Value{},
 		weights: &initializers{g: g, src: src, mode: opts.Placement, kind: opts.Weights, opset: opts.Opset, folder: opts.Folder, graph: opts.graphFile(), cache: map[string]*graph.Value{}, held: map[string]string{}, digests: map[string]string{}, views: map[string]string{}},
 	}
 	g.DefineSum(graph.Sym(names.TotalLength), graph.Sym(names.PastLength), graph.Sym(names.Sequence))

@@ -1,7 +1,9 @@
 package onnxops
 
 import (
+	"fmt"
 	"math"
+	"reflect"
 
 	"github.com/pecvt/pecvt/onnxops/graph"
 	"github.com/pecvt/pecvt/onnxops/names"
@@ -90,21 +92,20 @@ func (e *emitter) total() *graph.Value {
 // ints is a constant int64 vector, made once for each name.
 func (e *emitter) ints(name string, v ...int64) *graph.Value {
 	name = "/const/" + name
-	if c := e.consts[name]; c != nil {
-		return c
-	}
-	c := e.g.Ints(name, v...)
-	e.consts[name] = c
-	return c
+	return e.constant(name, v, func() *graph.Value { return e.g.Ints(name, v...) })
 }
 
 // int64Scalar is a constant int64 scalar, made once for each name.
 func (e *emitter) int64Scalar(name string, v int64) *graph.Value {
 	name = "/const/" + name
-	if c := e.consts[name]; c != nil {
-		return c
+	return e.constant(name, v, func() *graph.Value { return e.g.Int(name, v) })
+}
+
+// constant is once for what has a name and a value: two values of one name are an error.
+func (e *emitter) constant(name string, v any, make func() *graph.Value) *graph.Value {
+	if was, there := e.values[name]; there && !reflect.DeepEqual(was, v) && fmt.Sprint(was) != fmt.Sprint(v) { // NaN is as NaN
+		e.g.Fail(fmt.Errorf("constant %q is %v and %v", name, was, v))
 	}
-	c := e.g.Int(name, v)
-	e.consts[name] = c
-	return c
+	e.values[name] = v
+	return e.once(name, make)
 }

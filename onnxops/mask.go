@@ -130,10 +130,5 @@ func (e *emitter) maskBase() *maskParts {
 // scalar is a constant float32 scalar, made once for each name.
 func (e *emitter) scalar(name string, v float64) *graph.Value {
 	name = "/const/" + name
-	if c := e.consts[name]; c != nil {
-		return c
-	}
-	c := e.g.Scalar(name, v)
-	e.consts[name] = c
-	return c
+	return e.constant(name, v, func() *graph.Value { return e.g.Scalar(name, v) })
 }

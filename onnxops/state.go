@@ -78,7 +78,7 @@ func (e *emitter) once(key string, make func() *graph.Value) *graph.Value {
 // floats is a constant float32 tensor, made once for each name.
 func (e *emitter) floats(name string, dims []int64, v []float64) *graph.Value {
 	name = "/const/" + name
-	return e.once(name, func() *graph.Value {
+	return e.constant(name, v, func() *graph.Value {
 		return e.g.Tensor(name, graph.Float, dims, floatBytes(v))
 	})
 }

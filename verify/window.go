@@ -177,11 +177,11 @@ func (s *session) graphWindow(nodes map[string]*onnxpb.NodeProto, layer int) (si
 		return seen{}, false
 	}
 	mask := n.GetInput()[3]
-	if sum := nodes[names.Layer(layer, names.BiasMasked)]; sum != nil && slices.Contains(sum.GetOutput(), mask) {
-		mask = sum.GetInput()[0]
-	}
 	if before, sinks := strings.CutSuffix(mask, names.BesideSinks+"_output_0"); sinks {
 		mask = before
+	}
+	if sum := nodes[names.Layer(layer, names.BiasMasked)]; sum != nil && slices.Contains(sum.GetOutput(), mask) {
+		mask = sum.GetInput()[0]
 	}
 	// the name says a number, the node has one
 	if chunk, _, ok := names.ChunkOf(mask); ok {

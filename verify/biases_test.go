@@ -54,6 +54,32 @@ func TestLearnedBiases(t *testing.T) {
 	}
 }
 
+// TestBiasesOfTheStream: where no norm stands before a layer, gates read the embedding
+// itself, and in a graph of 16 bits its numbers as they were.
+func TestBiasesOfTheStream(t *testing.T) {
+	runtimePresent(t)
+	for _, dtype := range []string{onnxops.DTypeFloat16, onnxops.DTypeBFloat16} {
+		for _, to := range []string{"hybrid:fox", "hybrid:grape-ap"} {
+			t.Run(to+"/"+dtype, func(t *testing.T) {
+				t.Parallel()
+				dir := rewritten(t, filepath.Join(fixtures, "golden", "olmo2"), rewrite.Options{To: to, Slope: "0.3"}, rewrite.Lossy)
+				if _, err := onnxops.Emit(dir, onnxops.Options{DType: dtype, MaxLength: 300, Version: "test"}); err != nil {
+					t.Fatal(err)
+				}
+				r := verified(t, dir, verify.Options{})
+				for _, c := range r.Checks {
+					if c.Verdict == verify.Fail {
+						t.Errorf("%s of %s: %s", c.Name, c.Runner, c.Detail)
+					}
+				}
+				if c, ok := find(r, "types", "interp"); !ok || c.Verdict != verify.Pass {
+					t.Errorf("types: %v, %s %s", ok, c.Verdict, c.Detail)
+				}
+			})
+		}
+	}
+}
+
 // TestHybridsOfFamilies: a bias beside the rotation of families with windows, sinks,
 // latents, caps and layers without attention. At nothing it changes no logit, and with
 // slopes the graph is the reference's; what a graph cannot hold is refused by its name.

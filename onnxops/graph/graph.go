@@ -28,6 +28,7 @@ type Graph struct {
 	lowerings    map[string]*Lowering
 	shared       map[string]*Value // constants of what is written out
 	spared       map[string]bool   // inputs that a node was spelled without
+	uncast       map[string]*Value // what a Cast was given, by its output
 	within       string            // the node whose body it is; "" is the model's graph
 	computes     DType             // see Compute; 0 is Float, with no cast anywhere
 	scope        DType             // what nodes added now take; 0: what they are given
@@ -40,6 +41,7 @@ func New(name string, opset int, functions ...*Function) *Graph {
 	g := &Graph{
 		name:      name,
 		values:    map[string]*Value{},
+		uncast:    map[string]*Value{},
 		nodeNames: map[string]bool{},
 		sums:      map[[2]Dim]Dim{},
 		custom:    map[string]*Function{},

@@ -47,10 +47,14 @@ func (g *Graph) take(t DType) (back func()) {
 	return func() { g.scope = before }
 }
 
-// Typed is v as type t: itself, or a Cast of it.
+// Typed is v as type t: itself, or a Cast of it; of float32 that a Cast has rounded, what
+// it was before.
 func (g *Graph) Typed(v *Value, t DType) *Value {
 	if v == nil || v.DType() == t || g.err != nil {
 		return v
+	}
+	if was := g.uncast[v.name]; was != nil && was.DType() == t && t == Float {
+		return was
 	}
 	name := v.name + suffix[t]
 	if c := g.values[name]; c != nil {

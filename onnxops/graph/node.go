@@ -68,6 +68,9 @@ func (g *Graph) put(n Node, outs []string, types []Type) []*Value {
 		pb.Input = pb.Input[:len(pb.Input)-1]
 	}
 	g.nodes = append(g.nodes, pb)
+	if n.Op == "Cast" {
+		g.uncast[outs[0]] = n.In[0]
+	}
 	vals := make([]*Value, len(outs))
 	for i, name := range outs {
 		vals[i] = g.add(name, types[i])

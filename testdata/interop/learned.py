@@ -148,6 +148,8 @@ def refusals(tmp):
     return all([
         diverged("llama-mixed", "is nan", lambda p: p.fill_(float("nan"))),
         diverged("llama-fox", "is inf", lambda p: p.fill_(float("inf"))),
+        diverged("llama-alibi", "expected 0 or more: call project", lambda p: p[:1].fill_(-0.1)),
+        diverged("llama-kerple-power", "expected above 0 and at most 2: call project", lambda p: p[:1].fill_(2.5)),
         diverged("llama-dense", "radians per", lambda p: p.mul_(1e4)),
         damaged("llama-dense", "element 3 is nan", tensors=lambda t: t[first + "rotation.generator"][0, 3].fill_(float("nan"))),
         damaged("llama-alibi", "element 1 is inf", tensors=lambda t: t[first + "bias.slope"][1].fill_(float("inf"))),

@@ -36,13 +36,25 @@ class Bias(nn.Module):
     def tensors(self):
         return {n: getattr(self, n.replace(".", "_")).detach().double().contiguous() for n in names(self.block)}
 
+    def ranges(self):
+        """(name, least, most): no bias rewards distance, so slope, ω, β and r1 are 0 or more; r2 > 0, and r2 <= 2 in the power form."""
+        out = [(n, 0, None) for n in names(self.block) if n in ("slope", "omega", "beta", "r1")]
+        return out + [("r2", 1e-6, 2 if self.block["kernel"] == "power" else None)] if self.block["type"] == "kerple" else out
+
     @torch.no_grad()
     def project(self):
-        """No bias rewards distance: slope, ω, β and r1 back to 0 or more; r2 > 0, and r2 <= 2 in the power form."""
-        for name in {"slope", "omega", "beta", "r1"} & set(names(self.block)):
-            getattr(self, name).clamp_(min=0)
-        if self.block["type"] == "kerple":
-            self.r2.clamp_(1e-6, 2 if self.block["kernel"] == "power" else None)
+        """Numbers outside of their range back into it."""
+        for name, least, most in self.ranges():
+            getattr(self, name).clamp_(least, most)
+
+    @torch.no_grad()
+    def bounded(self, prefix):
+        """Refuses a number outside of its range, which pecvt would not read."""
+        for name, least, most in self.ranges():
+            low, high = getattr(self, name).aminmax()
+            if low < 0 or least > 0 and low == 0 or most is not None and high > most:
+                raise ValueError(f"tensor {prefix}.{name} has numbers from {low.item():.6g} to {high.item():.6g}, expected {'0 or more' if least == 0 else 'above 0'}"
+                                 f"{f' and at most {most}' if most else ''}: call project after each step")
 
     def forward(self, positions, x, q, k):
         """(B or 1, heads, S, S): rows queries, columns keys. x (B, S, hidden); q, k (B, heads or G, S, d)."""

@@ -215,8 +215,10 @@ def save(model, folder):
     try:
         for name, t in block.items():
             finite(name, t)
-        for e in layers(model):
+        for i, e in enumerate(layers(model)):
             e.rotation.bounded()
+            if e.bias is not None:
+                e.bias.bounded(f"{PREFIX}{i}.bias")
     except ValueError as wrong:
         raise Refused(f"{folder}: {wrong}; nothing was written") from wrong
     folder.mkdir(parents=True, exist_ok=True)

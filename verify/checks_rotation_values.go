@@ -31,6 +31,7 @@ type turnedEntry struct {
 // share one.
 type turnedRows struct {
 	rotary posenc.Rotary
+	stored bool
 	from   int
 	rows   []float64
 	exps   ref.Exponentials
@@ -71,14 +72,15 @@ func (t *turnedRows) generated(a *family.Attention, g, from, n int) []float64 {
 	return last.rows
 }
 
-// of returns the turned vector at n positions, (n, HeadDim), with cosines and
-// sines rounded as a table's are.
-func (t *turnedRows) of(r posenc.Rotary, from, n int) []float64 {
+// of returns the turned vector at n positions, (n, HeadDim); stored cosines and sines
+// are rounded as a table's are. Those of heads' own spectra are sums that the graph makes,
+// which exact arithmetic does not round.
+func (t *turnedRows) of(r posenc.Rotary, stored bool, from, n int) []float64 {
 	d := r.HeadDim
-	if t.from == from && len(t.rows) == n*d && reflect.DeepEqual(t.rotary, r) {
+	if t.from == from && t.stored == stored && len(t.rows) == n*d && reflect.DeepEqual(t.rotary, r) {
 		return t.rows
 	}
-	t.rotary, t.from, t.rows = r, from, make([]float64, n*d)
+	t.rotary, t.stored, t.from, t.rows = r, stored, from, make([]float64, n*d)
 	for i := range n {
 		x := t.rows[i*d : (i+1)*d]
 		for k := range x {
@@ -86,9 +88,11 @@ func (t *turnedRows) of(r posenc.Rotary, from, n int) []float64 {
 		}
 		for p := range r.Planes() {
 			cos, sin := r.CosSin(p, int64(from+i))
-			c, s := float64(float32(cos)), float64(float32(sin))
+			if stored {
+				cos, sin = float64(float32(cos)), float64(float32(sin))
+			}
 			a, b := r.Coordinates(p)
-			x[a], x[b] = x[a]*c-x[b]*s, x[b]*c+x[a]*s
+			x[a], x[b] = x[a]*cos-x[b]*sin, x[b]*cos+x[a]*sin
 		}
 	}
 	return t.rows
@@ -110,7 +114,7 @@ func (t *turnedRows) compare(p turnedPart, heads int, got []float64, from, n int
 			want = t.generated(p.attn, h/(p.heads/p.attn.KVHeads), from, n)
 			limit += report.Float32.Roundoff() * math.Abs(r.Gain) * math.Sqrt(2*float64(d))
 		} else {
-			want = t.of(r, from, n)
+			want = t.of(r, p.attn.Spectra == nil, from, n)
 		}
 		for i, x := range got[h*n*d:][:n*d] {
 			want, limit := want[i], limit

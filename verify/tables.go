@@ -48,7 +48,7 @@ func (s *session) tables() {
 	}
 	heads := headtables.Of(s.model, s.info.MaxLength)
 	for _, t := range heads {
-		found, missing, err := compareHeadTables(t, stored)
+		found, missing, err := compareHeadTables(s.model, t, stored)
 		if missing != "" {
 			c.Verdict, c.Detail = report.Incomplete, unnamed(missing)
 			s.add(c)

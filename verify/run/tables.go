@@ -24,7 +24,7 @@ type Table struct {
 func (t Table) OfHeads() bool { return !strings.HasPrefix(t.Name, names.RotaryPath) }
 
 // Tables lists the tables of a model's graph, each once: layers that turn alike
-// share one.
+// share one. Those of spectra per head are laid out by package headtables.
 func Tables(m *family.Model) []Table {
 	var list []Table
 	seen := map[string][]posenc.Rotary{}
@@ -40,9 +40,7 @@ func Tables(m *family.Model) []Table {
 		if a.Bias != nil && a.Bias.Kind == family.Path {
 			add(i, posenc.Rotary{HeadDim: 2, Dim: 2, Spectrum: posenc.Spectrum{InvFreq: []float64{-1}, Gain: 1}}, names.RotaryPath)
 		}
-		switch {
-		case a.Rotary.Dim == 0 || a.Phase != nil || a.Spectra != nil: // phases have no tables
-		default:
+		if a.Rotary.Dim > 0 && a.Phase == nil && a.Spectra == nil { // phases have no tables
 			add(i, a.Rotary, names.Rotary)
 		}
 	}
